@@ -1,0 +1,280 @@
+//! The bytes that a store keeps: JSON, read back as strictly as it was written.
+//!
+//! A wallet and a page hold only what cannot be derived (who, which way, how much, when). Reading
+//! posts each entry again from the base and compares the end with the stored one, so a document that
+//! was changed by any other hand is [`Corrupt`], never money.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::entry::{Entry, Mark};
+use crate::operation::{Operation, OperationId};
+use crate::seal::{PAGE_ENTRIES, Page};
+use crate::wallet::{Outcome, Refusal, Refused, Wallet};
+
+/// The version of all documents.
+const VERSION: u8 = 1;
+
+/// A stored document breaks its own rules. Says which, never what it held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stored document is corrupt: {0}")]
+pub struct Corrupt(pub &'static str);
+
+/// A wallet or a page: a stretch of the chain.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChainDocument<'a> {
+    v: u8,
+    #[serde(borrow)]
+    base: MarkDocument<'a>,
+    #[serde(borrow)]
+    end: MarkDocument<'a>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    indexed: u64,
+    #[serde(borrow)]
+    log: Vec<RecordDocument<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MarkDocument<'a> {
+    seq: u64,
+    #[serde(borrow)]
+    balance: Cow<'a, str>,
+    #[serde(borrow)]
+    hash: Cow<'a, str>,
+}
+
+/// An operation in a log. `refused` and `balance` belong to refusals, `at` to entries.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordDocument<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    /// The server made the id.
+    #[serde(default, skip_serializing_if = "is_false")]
+    made: bool,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    amount: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    at: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    refused: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    balance: Option<Cow<'a, str>>,
+}
+
+/// What one idempotency key became: the record, and for an entry the mark after it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutcomeDocument<'a> {
+    v: u8,
+    #[serde(borrow)]
+    record: RecordDocument<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    mark: Option<MarkDocument<'a>>,
+}
+
+impl Wallet {
+    /// The wallet's stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        write(&ChainDocument {
+            v: VERSION,
+            base: mark(self.base()),
+            end: mark(self.head()),
+            indexed: self.indexed(),
+            log: self.log().iter().map(record).collect(),
+        })
+    }
+
+    /// Reads a stored wallet.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when the bytes are no wallet or its chain does not add up.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let document = read_chain(bytes)?;
+        let indexed = document.indexed;
+        let (base, log) = replay(document)?;
+        Self::restore(base, log, indexed)
+    }
+}
+
+impl Page {
+    /// The page's stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        write(&ChainDocument {
+            v: VERSION,
+            base: mark(self.base()),
+            end: mark(self.end()),
+            indexed: 0,
+            log: self.entries().map(entry_record).collect(),
+        })
+    }
+
+    /// Reads page `number`.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when the bytes are not that page or its chain does not add up.
+    pub fn decode(number: u64, bytes: &[u8]) -> Result<Self, Corrupt> {
+        let (base, log) = replay(read_chain(bytes)?)?;
+        let entries: Vec<Entry> = log.iter().filter_map(Outcome::entry).cloned().collect();
+        let full = entries.len() == PAGE_ENTRIES && log.len() == PAGE_ENTRIES;
+        let page = Self::new(base, entries);
+        if !full || !Page::starts_at(base.seq) || page.number() != number {
+            return Err(Corrupt("a page does not hold its entries"));
+        }
+        Ok(page)
+    }
+}
+
+impl Outcome {
+    /// The stored form of what an idempotency key became.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        write(&OutcomeDocument {
+            v: VERSION,
+            record: record(self),
+            mark: self.entry().map(|entry| mark(&entry.mark())),
+        })
+    }
+
+    /// Reads what an idempotency key became.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when the bytes are no outcome.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let document: OutcomeDocument<'_> =
+            serde_json::from_slice(bytes).map_err(|_| Corrupt("an operation is not of its form"))?;
+        check_version(document.v)?;
+        match (&document.mark, &document.record.refused) {
+            (Some(mark), None) => {
+                let Mark { seq, balance, hash } = read_mark(mark)?;
+                let Operation { id, kind, amount, at } = read_operation(&document.record)?;
+                Ok(Self::Posted(Entry { seq, id, kind, amount, balance, at, hash }))
+            }
+            (None, Some(_)) => read_refused(&document.record).map(Self::Refused),
+            _ => Err(Corrupt("an operation is neither posted nor refused")),
+        }
+    }
+}
+
+fn write(document: &impl Serialize) -> Vec<u8> {
+    // Strings and numbers only: serde_json has nothing to fail on.
+    serde_json::to_vec(document).unwrap_or_default()
+}
+
+fn read_chain(bytes: &[u8]) -> Result<ChainDocument<'_>, Corrupt> {
+    let document: ChainDocument<'_> =
+        serde_json::from_slice(bytes).map_err(|_| Corrupt("a wallet or page is not of its form"))?;
+    check_version(document.v)?;
+    Ok(document)
+}
+
+fn check_version(version: u8) -> Result<(), Corrupt> {
+    if version == VERSION { Ok(()) } else { Err(Corrupt("the document's version is unknown")) }
+}
+
+/// Posts every entry of a log again, from its base to the end that was stored.
+fn replay(document: ChainDocument<'_>) -> Result<(Mark, Vec<Outcome>), Corrupt> {
+    let base = read_mark(&document.base)?;
+    let mut head = base;
+    let mut log = Vec::with_capacity(document.log.len());
+    for record in &document.log {
+        if record.refused.is_some() {
+            log.push(Outcome::Refused(read_refused(record)?));
+            continue;
+        }
+        let entry =
+            head.post(&read_operation(record)?).map_err(|_| Corrupt("an entry cannot have been posted"))?;
+        head = entry.mark();
+        log.push(Outcome::Posted(entry));
+    }
+    if head != read_mark(&document.end)? {
+        return Err(Corrupt("the entries do not lead to the stored balance and hash"));
+    }
+    Ok((base, log))
+}
+
+fn mark(mark: &Mark) -> MarkDocument<'static> {
+    MarkDocument {
+        seq: mark.seq,
+        balance: mark.balance.to_string().into(),
+        hash: mark.hash.to_string().into(),
+    }
+}
+
+fn read_mark(document: &MarkDocument<'_>) -> Result<Mark, Corrupt> {
+    Ok(Mark {
+        seq: document.seq,
+        balance: document.balance.parse().map_err(|_| Corrupt("a balance is malformed"))?,
+        hash: document.hash.parse()?,
+    })
+}
+
+fn record(outcome: &Outcome) -> RecordDocument<'_> {
+    match outcome {
+        Outcome::Posted(entry) => entry_record(entry),
+        Outcome::Refused(refused) => RecordDocument {
+            id: refused.id.as_str().into(),
+            made: refused.id.key().is_none(),
+            kind: refused.kind.as_str().into(),
+            amount: refused.amount.to_string().into(),
+            at: None,
+            refused: Some(refused.refusal.as_str().into()),
+            balance: Some(refused.balance.to_string().into()),
+        },
+    }
+}
+
+fn entry_record(entry: &Entry) -> RecordDocument<'_> {
+    RecordDocument {
+        id: entry.id.as_str().into(),
+        made: entry.id.key().is_none(),
+        kind: entry.kind.as_str().into(),
+        amount: entry.amount.to_string().into(),
+        at: Some(entry.at.as_str().into()),
+        refused: None,
+        balance: None,
+    }
+}
+
+fn read_operation(record: &RecordDocument<'_>) -> Result<Operation, Corrupt> {
+    let RecordDocument { at: Some(at), refused: None, balance: None, .. } = record else {
+        return Err(Corrupt("an entry is not of its form"));
+    };
+    Ok(Operation {
+        id: OperationId::restore(record.id.to_string(), !record.made)?,
+        kind: record.kind.parse().map_err(|_| Corrupt("a kind is unknown"))?,
+        amount: record.amount.parse().map_err(|_| Corrupt("an amount is malformed"))?,
+        at: at.parse()?,
+    })
+}
+
+fn read_refused(record: &RecordDocument<'_>) -> Result<Refused, Corrupt> {
+    let RecordDocument { at: None, refused: Some(refusal), balance: Some(balance), .. } = record else {
+        return Err(Corrupt("a refusal is not of its form"));
+    };
+    Ok(Refused {
+        id: OperationId::restore(record.id.to_string(), !record.made)?,
+        kind: record.kind.parse().map_err(|_| Corrupt("a kind is unknown"))?,
+        amount: record.amount.parse().map_err(|_| Corrupt("an amount is malformed"))?,
+        refusal: Refusal::restore(refusal)?,
+        balance: balance.parse().map_err(|_| Corrupt("a balance is malformed"))?,
+    })
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests;

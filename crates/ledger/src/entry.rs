@@ -1,0 +1,216 @@
+//! One movement of money, and the hash chain that ties it to the one before.
+//!
+//! `hash` is the lower-case hex SHA-256 of `previous hash ⏎ seq ⏎ id ⏎ kind ⏎ amount ⏎ balance ⏎ at`
+//! (contract, "The chain"); the first entry's previous hash is 64 zeros. Anyone can check a wallet.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use crate::operation::{Kind, Operation, OperationId};
+use crate::wallet::Refusal;
+use crate::{Amount, Balance, Corrupt};
+
+/// A SHA-256, shown as 64 lower-case hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hash([u8; 32]);
+
+/// A moment in UTC to the millisecond, `2026-11-20T18:00:00.123Z` (RFC 3339).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timestamp(String);
+
+/// Where a wallet stands after an entry: what the next entry builds on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The entry's sequence number; 0 before the first.
+    pub seq: u64,
+    /// The balance after it.
+    pub balance: Balance,
+    /// The chain's hash up to it.
+    pub hash: Hash,
+}
+
+/// One movement of money, for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Counts from 1 without gaps.
+    pub seq: u64,
+    /// The operation that made it.
+    pub id: OperationId,
+    /// Which way money moved.
+    pub kind: Kind,
+    /// How much.
+    pub amount: Amount,
+    /// The balance after it.
+    pub balance: Balance,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// Ties it to all entries before it.
+    pub hash: Hash,
+}
+
+impl Hash {
+    /// The previous hash of the first entry.
+    pub const ZERO: Self = Self([0; 32]);
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Hash {
+    type Err = Corrupt;
+
+    fn from_str(text: &str) -> Result<Self, Corrupt> {
+        const BAD: Corrupt = Corrupt("a hash is not 64 lower-case hex digits");
+        let digit = |byte: &u8| match byte {
+            b'0'..=b'9' => Some(byte.wrapping_sub(b'0')),
+            b'a'..=b'f' => Some(byte.wrapping_sub(b'a').wrapping_add(10)),
+            _ => None,
+        };
+        let mut bytes = [0; 32];
+        if text.len() != 64 {
+            return Err(BAD);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let [high, low] = pair else { return Err(BAD) };
+            *byte = digit(high).ok_or(BAD)? << 4 | digit(low).ok_or(BAD)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Timestamp {
+    /// The moment's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Corrupt;
+
+    fn from_str(text: &str) -> Result<Self, Corrupt> {
+        let shape = b"dddd-dd-ddTdd:dd:dd.dddZ";
+        let fits = text.len() == shape.len()
+            && text.bytes().zip(shape).all(|(byte, &expected)| match expected {
+                b'd' => byte.is_ascii_digit(),
+                _ => byte == expected,
+            });
+        fits.then(|| Self(text.to_owned())).ok_or(Corrupt("a time is not RFC 3339 in UTC to the millisecond"))
+    }
+}
+
+impl Mark {
+    /// A wallet before its first entry.
+    pub const START: Self = Self { seq: 0, balance: Balance::ZERO, hash: Hash::ZERO };
+
+    /// The entry that `operation` makes when it comes next.
+    ///
+    /// # Errors
+    /// The [`Refusal`] when the money is not there, or there would be too much of it.
+    pub fn post(&self, operation: &Operation) -> Result<Entry, Refusal> {
+        let Operation { id, kind, amount, at } = operation;
+        let balance = match kind {
+            Kind::Deposit => self.balance.credit(*amount).ok_or(Refusal::LimitExceeded)?,
+            Kind::Withdrawal => self.balance.debit(*amount).ok_or(Refusal::InsufficientFunds)?,
+        };
+        let seq = self.seq.checked_add(1).ok_or(Refusal::LimitExceeded)?;
+        let hash = chain(&self.hash, seq, operation, balance);
+        Ok(Entry { seq, id: id.clone(), kind: *kind, amount: *amount, balance, at: at.clone(), hash })
+    }
+}
+
+impl Entry {
+    /// Where the wallet stands after this entry.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark { seq: self.seq, balance: self.balance, hash: self.hash }
+    }
+
+    /// Whether `operation` asks for what this entry did.
+    #[must_use]
+    pub fn does(&self, operation: &Operation) -> bool {
+        self.kind == operation.kind && self.amount == operation.amount
+    }
+}
+
+fn chain(previous: &Hash, seq: u64, operation: &Operation, balance: Balance) -> Hash {
+    let Operation { id, kind, amount, at } = operation;
+    let mut text = String::with_capacity(256);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "{previous}\n{seq}\n{}\n{}\n{amount}\n{balance}\n{}",
+        id.as_str(),
+        kind.as_str(),
+        at.as_str()
+    );
+    Hash(Sha256::digest(text).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(kind: Kind, amount: &str) -> Operation {
+        Operation {
+            id: OperationId::Keyed("order-17".parse().unwrap()),
+            kind,
+            amount: amount.parse().unwrap(),
+            at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_hash_is_the_sha256_of_the_contracts_seven_lines() {
+        let entry = Mark::START.post(&operation(Kind::Deposit, "10.5")).unwrap();
+        let lines =
+            format!("{}\n1\norder-17\ndeposit\n10.50\n10.50\n2026-11-20T18:00:00.123Z", "0".repeat(64));
+        assert_eq!(entry.hash, Hash(Sha256::digest(lines).into()));
+        // sha256sum of those lines, computed by coreutils
+        assert_eq!(
+            entry.hash.to_string(),
+            "aba44db9de1dde229d60b2acd2329f35ce0d63e17382cf0824b7aad3171c522c"
+        );
+    }
+
+    #[test]
+    fn each_entry_builds_on_the_one_before() {
+        let first = Mark::START.post(&operation(Kind::Deposit, "10")).unwrap();
+        let second = first.mark().post(&operation(Kind::Withdrawal, "2.5")).unwrap();
+        assert_eq!((second.seq, second.balance.to_string().as_str()), (2, "7.50"));
+        assert_ne!(second.hash, first.hash);
+    }
+
+    #[test]
+    fn what_cannot_be_posted_is_refused() {
+        let refused = |kind, amount| Mark::START.post(&operation(kind, amount)).unwrap_err();
+        assert_eq!(refused(Kind::Withdrawal, "0.00000001"), Refusal::InsufficientFunds);
+        let full = Mark { balance: "999999999999999".parse().unwrap(), ..Mark::START };
+        assert_eq!(full.post(&operation(Kind::Deposit, "1")).unwrap_err(), Refusal::LimitExceeded);
+    }
+
+    #[test]
+    fn a_hash_reads_back_as_it_prints() {
+        let hash = Mark::START.post(&operation(Kind::Deposit, "1")).unwrap().hash;
+        assert_eq!(hash.to_string().parse::<Hash>().unwrap(), hash);
+        let good = hash.to_string();
+        for bad in [&good[1..], &good.to_uppercase(), &good.replace(&good[..1], "g"), &format!("{good}0")] {
+            assert!(bad.parse::<Hash>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_one_spelling() {
+        assert!("2026-11-20T18:00:00.123Z".parse::<Timestamp>().is_ok());
+        for bad in ["2026-11-20T18:00:00Z", "2026-11-20 18:00:00.123Z", "2026-11-20T18:00:00.123+00:00", ""] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
+    }
+}

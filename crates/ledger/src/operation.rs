@@ -1,0 +1,185 @@
+//! What a caller asks for: whose money, which way, how much, under which idempotency key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::entry::Timestamp;
+use crate::{Amount, Corrupt};
+
+/// Most characters of an idempotency key.
+const KEY_LENGTH: usize = 255;
+/// Most characters of a user's name.
+const USER_LENGTH: usize = 64;
+
+/// A user's name: 1 to 64 of `A-Za-z0-9._@-`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct User(String);
+
+/// A key under which a request is answered once and for ever (IETF draft
+/// `idempotency-key-header`): 1 to 255 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IdempotencyKey(String);
+
+/// The text is not a name, or not a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not well formed")]
+pub struct NotWellFormed;
+
+/// Which way money moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Into the wallet.
+    Deposit,
+    /// Out of the wallet.
+    Withdrawal,
+}
+
+/// What an operation is known by.
+///
+/// An id that the server made is no idempotency key: sent as one, it names another operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperationId {
+    /// The caller's idempotency key.
+    Keyed(IdempotencyKey),
+    /// Made by the server, unique.
+    Made(String),
+}
+
+/// A request to move money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// What it is known by.
+    pub id: OperationId,
+    /// Which way.
+    pub kind: Kind,
+    /// How much.
+    pub amount: Amount,
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
+impl User {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for User {
+    type Err = NotWellFormed;
+
+    fn from_str(text: &str) -> Result<Self, NotWellFormed> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);
+        let well_formed = (1..=USER_LENGTH).contains(&text.len()) && text.bytes().all(allowed);
+        well_formed.then(|| Self(text.to_owned())).ok_or(NotWellFormed)
+    }
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl IdempotencyKey {
+    /// The key's characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for IdempotencyKey {
+    type Err = NotWellFormed;
+
+    fn from_str(text: &str) -> Result<Self, NotWellFormed> {
+        visible(text).then(|| Self(text.to_owned())).ok_or(NotWellFormed)
+    }
+}
+
+impl OperationId {
+    /// What an entry shows as its `id`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Keyed(key) => key.as_str(),
+            Self::Made(id) => id,
+        }
+    }
+
+    /// The idempotency key, where there is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&IdempotencyKey> {
+        match self {
+            Self::Keyed(key) => Some(key),
+            Self::Made(_) => None,
+        }
+    }
+
+    /// Rebuilds an id from a stored document.
+    pub(crate) fn restore(id: String, keyed: bool) -> Result<Self, Corrupt> {
+        match (visible(&id), keyed) {
+            (true, true) => Ok(Self::Keyed(IdempotencyKey(id))),
+            (true, false) => Ok(Self::Made(id)),
+            (false, _) => Err(Corrupt("an operation id is malformed")),
+        }
+    }
+}
+
+/// No control character and no space can be in an id, so none can forge a line of the hashed text.
+fn visible(text: &str) -> bool {
+    (1..=KEY_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+impl Kind {
+    /// The word for it in entries and in the hash chain.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deposit => "deposit",
+            Self::Withdrawal => "withdrawal",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = NotWellFormed;
+
+    fn from_str(text: &str) -> Result<Self, NotWellFormed> {
+        match text {
+            "deposit" => Ok(Self::Deposit),
+            "withdrawal" => Ok(Self::Withdrawal),
+            _ => Err(NotWellFormed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_1_to_64_plain_characters() {
+        let longest = "u".repeat(64);
+        for name in ["a", "alice", "Al.ice_2@example-1.org", &longest] {
+            assert_eq!(name.parse::<User>().unwrap().as_str(), name);
+        }
+        let too_long = "u".repeat(65);
+        for name in ["", " ", "a b", "a/b", "a:b", "ä", "a\n", "{a}", "a*", &too_long] {
+            assert_eq!(name.parse::<User>(), Err(NotWellFormed), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_1_to_255_visible_characters() {
+        let longest = "k".repeat(255);
+        for key in ["k", "order-17", "!~{}:/\\'", &longest] {
+            assert_eq!(key.parse::<IdempotencyKey>().unwrap().as_str(), key);
+        }
+        let too_long = "k".repeat(256);
+        for key in ["", " ", "a b", "a\tb", "a\n", "é", "\u{7f}", &too_long] {
+            assert_eq!(key.parse::<IdempotencyKey>(), Err(NotWellFormed), "{key:?}");
+        }
+    }
+}

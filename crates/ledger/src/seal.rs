@@ -1,0 +1,70 @@
+//! What leaves the wallet value for good: pages of entries, and keyed operations for the index.
+//!
+//! Both are immutable and follow from the wallet alone, so whoever races to write them writes the
+//! same bytes. They are stored before the wallet that no longer holds them.
+
+use crate::entry::{Entry, Mark};
+use crate::wallet::Outcome;
+
+/// Entries in a page. Page `n` holds the entries `n * 8 + 1` to `n * 8 + 8`.
+pub const PAGE_ENTRIES: usize = 8;
+const PAGE_LENGTH: u64 = PAGE_ENTRIES as u64;
+
+/// Eight consecutive entries and where they start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    base: Mark,
+    end: Mark,
+    entries: Vec<Entry>,
+}
+
+/// What must be stored before the wallet that it was taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// A page of entries, when enough have gathered.
+    pub page: Option<Page>,
+    /// What each idempotency key became.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Page {
+    pub(crate) fn new(base: Mark, entries: Vec<Entry>) -> Self {
+        let end = entries.last().map_or(base, Entry::mark);
+        Self { base, end, entries }
+    }
+
+    /// The number of the page that holds entry `seq`, counted from 0; `seq` counts from 1.
+    #[must_use]
+    pub fn number_of(seq: u64) -> u64 {
+        seq.saturating_sub(1).div_euclid(PAGE_LENGTH)
+    }
+
+    /// Whether a page can begin after entry `seq`.
+    #[must_use]
+    pub(crate) fn starts_at(seq: u64) -> bool {
+        seq.is_multiple_of(PAGE_LENGTH)
+    }
+
+    /// The page's number.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        Self::number_of(self.end.seq)
+    }
+
+    /// Where the wallet stood before the page's first entry.
+    #[must_use]
+    pub fn base(&self) -> &Mark {
+        &self.base
+    }
+
+    /// Where the wallet stood after the page's last entry.
+    #[must_use]
+    pub fn end(&self) -> &Mark {
+        &self.end
+    }
+
+    /// The entries, oldest first.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.iter()
+    }
+}

@@ -1,0 +1,244 @@
+//! One user's money and newest operations; decides what an operation becomes.
+//!
+//! A wallet is one value under one key, so that one conditional write moves it from a state to the
+//! next (design section 4). It keeps its newest operations in a log; [`Wallet::seal`] takes the oldest
+//! out when there are too many. What holds when a log grows is checked again when it is read back
+//! ([`crate::document`]).
+
+use crate::entry::{Entry, Mark};
+use crate::operation::{Kind, Operation, OperationId};
+use crate::seal::{PAGE_ENTRIES, Page, Seal};
+use crate::{Amount, Balance, Corrupt, IdempotencyKey};
+
+/// More operations than this are not kept in the wallet value: with the longest keys, and every
+/// character of them escaped, it stays under 8 KB.
+pub const LOG_LENGTH: usize = 11;
+
+/// The money rules' way of saying no. The wallet is unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A withdrawal asks for more than there is.
+    InsufficientFunds,
+    /// A deposit would take the balance past 15 integer digits.
+    LimitExceeded,
+}
+
+/// An operation that was refused, with what its answer shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The operation.
+    pub id: OperationId,
+    /// What it asked for.
+    pub kind: Kind,
+    /// How much it asked for.
+    pub amount: Amount,
+    /// Why not.
+    pub refusal: Refusal,
+    /// The balance when it was refused.
+    pub balance: Balance,
+}
+
+/// What an operation has become; never changes once it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Money moved.
+    Posted(Entry),
+    /// Nothing moved.
+    Refused(Refused),
+}
+
+/// What a wallet says to an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The same request was answered before under this idempotency key: this was the answer.
+    Known(Outcome),
+    /// The idempotency key belongs to another request.
+    KeyReuse,
+    /// The operation is new and this is what it becomes, once the wallet is stored.
+    New(Outcome),
+}
+
+/// One user's money and newest operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wallet {
+    base: Mark,
+    head: Mark,
+    log: Vec<Outcome>,
+    indexed: u64,
+}
+
+impl Wallet {
+    /// A wallet that nobody has used yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { base: Mark::START, head: Mark::START, log: Vec::new(), indexed: 0 }
+    }
+
+    /// Where the wallet stands now.
+    #[must_use]
+    pub fn head(&self) -> &Mark {
+        &self.head
+    }
+
+    /// Where the sealed pages end: entries up to here are in them, newer ones in [`Wallet::entries`].
+    #[must_use]
+    pub fn base(&self) -> &Mark {
+        &self.base
+    }
+
+    /// The entries that are not in a page yet, oldest first.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.log.iter().filter_map(Outcome::entry)
+    }
+
+    /// How many idempotency keys have left for the index; while it is 0 there is nothing to look up.
+    #[must_use]
+    pub fn indexed(&self) -> u64 {
+        self.indexed
+    }
+
+    /// What `key` became, as far as this value knows; the index knows the older ones.
+    #[must_use]
+    pub fn recall(&self, key: &IdempotencyKey) -> Option<&Outcome> {
+        self.log.iter().find(|outcome| outcome.id().key() == Some(key))
+    }
+
+    /// Decides `operation`, and notes it where it has to be remembered: entries always, refusals when
+    /// they have an idempotency key.
+    pub fn decide(&mut self, operation: &Operation) -> Decision {
+        if let Some(known) = operation.id.key().and_then(|key| self.recall(key)) {
+            return known.clone().answer(operation);
+        }
+        let outcome = match self.head.post(operation) {
+            Ok(entry) => Outcome::Posted(entry),
+            Err(refusal) => Outcome::Refused(Refused {
+                id: operation.id.clone(),
+                kind: operation.kind,
+                amount: operation.amount,
+                refusal,
+                balance: self.head.balance,
+            }),
+        };
+        self.note(&outcome);
+        Decision::New(outcome)
+    }
+
+    fn note(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Posted(entry) => self.head = entry.mark(),
+            Outcome::Refused(refused) if refused.id.key().is_none() => return,
+            Outcome::Refused(_) => {}
+        }
+        self.log.push(outcome.clone());
+    }
+
+    /// Takes the oldest operations out of a log that has grown too long. What comes back must be
+    /// stored before this wallet is: a reader looks here first and there after.
+    pub fn seal(&mut self) -> Option<Seal> {
+        if self.log.len() <= LOG_LENGTH {
+            return None;
+        }
+        let full_page = self.log.iter().filter(|outcome| outcome.entry().is_some()).count() >= PAGE_ENTRIES;
+        let seal = if full_page { self.seal_page() } else { self.seal_refusals() };
+        self.indexed = self.indexed.saturating_add(u64::try_from(seal.outcomes.len()).unwrap_or(u64::MAX));
+        Some(seal)
+    }
+
+    /// Everything up to the entry that fills the next page.
+    fn seal_page(&mut self) -> Seal {
+        let mut entries = Vec::with_capacity(PAGE_ENTRIES);
+        let mut outcomes = Vec::new();
+        let mut rest = std::mem::take(&mut self.log).into_iter();
+        for outcome in rest.by_ref() {
+            entries.extend(outcome.entry().cloned());
+            outcomes.extend(outcome.id().key().is_some().then_some(outcome.clone()));
+            if entries.len() == PAGE_ENTRIES {
+                break;
+            }
+        }
+        self.log = rest.collect();
+        let page = Page::new(self.base, entries);
+        self.base = *page.end();
+        Seal { page: Some(page), outcomes }
+    }
+
+    /// All refusals: they have crowded the log before the entries fill a page.
+    fn seal_refusals(&mut self) -> Seal {
+        let (log, outcomes) =
+            std::mem::take(&mut self.log).into_iter().partition(|outcome| outcome.entry().is_some());
+        self.log = log;
+        Seal { page: None, outcomes }
+    }
+
+    /// Rebuilds a wallet from a stored document, checking every step.
+    pub(crate) fn restore(base: Mark, log: Vec<Outcome>, indexed: u64) -> Result<Self, Corrupt> {
+        let head = log.iter().filter_map(Outcome::entry).next_back().map_or(base, Entry::mark);
+        if !Page::starts_at(base.seq) {
+            return Err(Corrupt("the log does not begin where a page ends"));
+        }
+        Ok(Self { base, head, log, indexed })
+    }
+
+    /// The operations that the value keeps, oldest first.
+    pub(crate) fn log(&self) -> &[Outcome] {
+        &self.log
+    }
+}
+
+impl Default for Wallet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Outcome {
+    /// The operation that became this.
+    #[must_use]
+    pub fn id(&self) -> &OperationId {
+        match self {
+            Self::Posted(entry) => &entry.id,
+            Self::Refused(refused) => &refused.id,
+        }
+    }
+
+    /// The entry, where money moved.
+    #[must_use]
+    pub fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Posted(entry) => Some(entry),
+            Self::Refused(_) => None,
+        }
+    }
+
+    /// What to say to `operation`, which came under the idempotency key of this outcome.
+    #[must_use]
+    pub fn answer(self, operation: &Operation) -> Decision {
+        let same = match &self {
+            Self::Posted(entry) => entry.does(operation),
+            Self::Refused(refused) => refused.kind == operation.kind && refused.amount == operation.amount,
+        };
+        if same { Decision::Known(self) } else { Decision::KeyReuse }
+    }
+}
+
+impl Refusal {
+    /// The word for it in stored documents; also the problem's code.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InsufficientFunds => "insufficient-funds",
+            Self::LimitExceeded => "limit-exceeded",
+        }
+    }
+
+    /// Reads the word back.
+    pub(crate) fn restore(word: &str) -> Result<Self, Corrupt> {
+        [Self::InsufficientFunds, Self::LimitExceeded]
+            .into_iter()
+            .find(|refusal| refusal.as_str() == word)
+            .ok_or(Corrupt("a refusal is unknown"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
