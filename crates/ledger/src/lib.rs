@@ -11,6 +11,11 @@
 //! - [`seal`]: what leaves the wallet value: immutable pages of entries, and an index of keys.
 //! - [`document`]: the bytes that a store keeps for all of these.
 
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
+)]
+
 pub mod amount;
 pub mod document;
 pub mod entry;

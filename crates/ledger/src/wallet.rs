@@ -8,7 +8,7 @@
 use crate::entry::{Entry, Mark};
 use crate::operation::{Kind, Operation, OperationId};
 use crate::seal::{PAGE_ENTRIES, Page, Seal};
-use crate::{Amount, Balance, Corrupt, IdempotencyKey};
+use crate::{Amount, Balance, Corrupt};
 
 /// More operations than this are not kept in the wallet value: with the longest keys, and every
 /// character of them escaped, it stays under 8 KB.
@@ -50,7 +50,7 @@ pub enum Outcome {
 /// What a wallet says to an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// The same request was answered before under this idempotency key: this was the answer.
+    /// The same request was answered before under this id: this was the answer.
     Known(Outcome),
     /// The idempotency key belongs to another request.
     KeyReuse,
@@ -97,16 +97,15 @@ impl Wallet {
         self.indexed
     }
 
-    /// What `key` became, as far as this value knows; the index knows the older ones.
+    /// What the operation with this id became, as far as this value knows.
     #[must_use]
-    pub fn recall(&self, key: &IdempotencyKey) -> Option<&Outcome> {
-        self.log.iter().find(|outcome| outcome.id().key() == Some(key))
+    pub fn find(&self, id: &OperationId) -> Option<&Outcome> {
+        self.log.iter().find(|outcome| outcome.id() == id)
     }
 
-    /// Decides `operation`, and notes it where it has to be remembered: entries always, refusals when
-    /// they have an idempotency key.
+    /// Decides `operation`, and notes it where it has to be remembered ([`Outcome::is_kept`]).
     pub fn decide(&mut self, operation: &Operation) -> Decision {
-        if let Some(known) = operation.id.key().and_then(|key| self.recall(key)) {
+        if let Some(known) = self.find(&operation.id) {
             return known.clone().answer(operation);
         }
         let outcome = match self.head.post(operation) {
@@ -124,12 +123,12 @@ impl Wallet {
     }
 
     fn note(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Posted(entry) => self.head = entry.mark(),
-            Outcome::Refused(refused) if refused.id.key().is_none() => return,
-            Outcome::Refused(_) => {}
+        if let Outcome::Posted(entry) = outcome {
+            self.head = entry.mark();
         }
-        self.log.push(outcome.clone());
+        if outcome.is_kept() {
+            self.log.push(outcome.clone());
+        }
     }
 
     /// Takes the oldest operations out of a log that has grown too long. What comes back must be
@@ -208,6 +207,12 @@ impl Outcome {
             Self::Posted(entry) => Some(entry),
             Self::Refused(_) => None,
         }
+    }
+
+    /// Whether it has to be remembered: entries always, refusals when they have an idempotency key.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.entry().is_some() || self.id().key().is_some()
     }
 
     /// What to say to `operation`, which came under the idempotency key of this outcome.

@@ -1,1 +1,108 @@
+//! The storage port: what the bank asks of a store, and what it may not conclude from an answer
+//! (design section 5).
+//!
+//! Three kinds of key never mix ([`keys`]): a *document* holds bytes, a *counter* is only ever
+//! incremented, an *election* is decided once. Every adapter keeps these promises, and one suite
+//! ([`contract`]) pins them for all:
+//!
+//! - A read that answers shows the newest committed value; a write that answered is durable.
+//! - [`Store::swap`] writes only over the value that was given. Its answer is a hint: whoever must know
+//!   whether it committed reads again. It is never asked of an absent key (fact 3); a document's first
+//!   write goes through [`first_write`].
+//! - Every call ends by the deadline of the request. [`Unavailable::Unknown`] means that a write may
+//!   have landed, or may still land later (fact 7).
+//!
+//! What a caller may not conclude: that an `Unknown` did not commit, that a `Done` is still there, that
+//! a write which timed out will not show up a minute later.
 
+pub mod counter;
+pub mod first_write;
+pub mod keys;
+pub mod kv;
+pub mod memory;
+#[cfg(target_arch = "wasm32")]
+pub mod spin;
+
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+
+pub use keys::{Counter, Document, Election};
+
+/// How a swap went, as far as the store says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swap {
+    /// It committed.
+    Done,
+    /// The key held another value; nothing was written.
+    Lost,
+    /// The store answered, and the answer proves nothing (fact 1). It has committed, or it never will.
+    Unknown,
+}
+
+/// The store did not answer in time, or answered with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// Nothing was written and nothing will be.
+    #[error("storage is unavailable; nothing happened")]
+    Untouched,
+    /// A write was on its way: it may have landed, or may land later.
+    #[error("storage is unavailable; a write may have happened")]
+    Unknown,
+}
+
+/// Why an increment did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotIncremented {
+    /// The sum would leave the range of a 64-bit integer; the counter is unchanged.
+    #[error("the counter would leave its range")]
+    Overflow,
+    /// See [`Unavailable`].
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// What the bank asks of a store. Implementations live in [`kv`] and [`memory`].
+#[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
+pub trait Store {
+    /// The value of a document.
+    ///
+    /// # Errors
+    /// [`Unavailable::Untouched`].
+    async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable>;
+
+    /// Writes a document whatever is there. Only for values that are the same whoever writes them.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable>;
+
+    /// Writes `next` over a document that still holds `current`.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable>;
+
+    /// The value of a counter; 0 for one that was never incremented. Does not create it.
+    ///
+    /// # Errors
+    /// [`Unavailable::Untouched`].
+    async fn count(&self, key: &Counter) -> Result<i64, Unavailable>;
+
+    /// Adds `delta` to a counter, exactly once if it answers, and says the sum.
+    ///
+    /// # Errors
+    /// [`NotIncremented`].
+    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented>;
+
+    /// Who was elected; `None` while nobody is.
+    ///
+    /// # Errors
+    /// [`Unavailable::Untouched`].
+    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable>;
+
+    /// Proposes `candidate` (never 0) and says who is elected: the same for everyone, for ever.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable>;
+}

@@ -1,0 +1,221 @@
+//! What every adapter promises, as named cases.
+//!
+//! A case gets a store and a scope that no other run uses, and says what went wrong. The memory
+//! adapter runs them here; the `kv` adapter runs them inside a component, in `bank` or in Spin, on SQLite
+//! and on Redis (`tests/store-contract`).
+
+use futures::future::join_all;
+
+use crate::keys::scratch::{counter, document, election, opening};
+use crate::{NotIncremented, Store, Swap, first_write};
+
+/// What a case found: nothing, or a sentence.
+type Verdict = Result<(), String>;
+
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        /// The names of all cases.
+        pub const CASES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Runs the case called `name` on `store`.
+        ///
+        /// # Errors
+        /// What the store did wrong, or that there is no such case.
+        pub async fn run(name: &str, store: &impl Store, scope: &str) -> Verdict {
+            match name {
+                $(stringify!($name) => $name(store, scope).await,)*
+                _ => Err(format!("there is no case {name}")),
+            }
+        }
+
+        #[cfg(test)]
+        mod memory {
+            $(#[test]
+            fn $name() {
+                let store = crate::memory::Memory::new();
+                futures::executor::block_on(super::$name(&store, "memory")).unwrap();
+            })*
+        }
+    };
+}
+
+cases! {
+    a_key_that_was_never_set_is_absent,
+    a_set_value_is_read_back_byte_for_byte,
+    a_swap_over_the_current_value_commits,
+    a_swap_over_another_value_is_lost_and_writes_nothing,
+    a_swap_never_creates_a_key,
+    of_racing_swaps_over_one_value_one_commits,
+    a_counter_that_was_never_touched_is_zero,
+    reading_a_counter_does_not_create_it,
+    a_counter_is_the_sum_of_its_increments,
+    concurrent_increments_are_all_counted,
+    a_counter_of_eight_digits_is_read_exactly,
+    an_increment_past_the_range_is_refused_and_changes_nothing,
+    nobody_is_elected_before_a_proposal,
+    the_first_candidate_is_elected_for_ever,
+    racing_candidates_agree,
+    a_late_proposal_changes_nothing,
+    racing_openers_find_one_document,
+    what_was_written_into_an_opened_document_is_found,
+}
+
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Verdict {
+    if found == wanted { Ok(()) } else { Err(format!("{what}: found {found:?}, wanted {wanted:?}")) }
+}
+
+fn said<T, E: std::fmt::Display>(answer: Result<T, E>) -> Result<T, String> {
+    answer.map_err(|error| error.to_string())
+}
+
+async fn a_key_that_was_never_set_is_absent(store: &impl Store, scope: &str) -> Verdict {
+    expect("absent key", said(store.get(&document(scope, "absent")).await)?, None)
+}
+
+async fn a_set_value_is_read_back_byte_for_byte(store: &impl Store, scope: &str) -> Verdict {
+    let every_byte: Vec<u8> = (0..=255).collect();
+    for value in [&b""[..], b"plain", &every_byte, &[0xff; 7000]] {
+        let key = document(scope, "bytes");
+        said(store.set(&key, value).await)?;
+        expect("value", said(store.get(&key).await)?, Some(value.to_vec()))?;
+    }
+    Ok(())
+}
+
+async fn a_swap_over_the_current_value_commits(store: &impl Store, scope: &str) -> Verdict {
+    let key = document(scope, "swap");
+    said(store.set(&key, b"one").await)?;
+    if said(store.swap(&key, b"one", b"two").await)? == Swap::Lost {
+        return Err("a swap that nobody raced was lost".to_owned());
+    }
+    expect("value", said(store.get(&key).await)?, Some(b"two".to_vec()))
+}
+
+async fn a_swap_over_another_value_is_lost_and_writes_nothing(store: &impl Store, scope: &str) -> Verdict {
+    let key = document(scope, "stale");
+    said(store.set(&key, b"one").await)?;
+    if said(store.swap(&key, b"zero", b"two").await)? == Swap::Done {
+        return Err("a swap over a value that was not there is said to be done".to_owned());
+    }
+    expect("value", said(store.get(&key).await)?, Some(b"one".to_vec()))
+}
+
+async fn a_swap_never_creates_a_key(store: &impl Store, scope: &str) -> Verdict {
+    let key = document(scope, "uncreated");
+    if said(store.swap(&key, b"one", b"two").await)? == Swap::Done {
+        return Err("a swap of an absent key is said to be done".to_owned());
+    }
+    expect("value", said(store.get(&key).await)?, None)
+}
+
+async fn of_racing_swaps_over_one_value_one_commits(store: &impl Store, scope: &str) -> Verdict {
+    let key = document(scope, "race");
+    said(store.set(&key, b"start").await)?;
+    let nexts: Vec<_> = (0..16).map(|n| format!("racer {n}").into_bytes()).collect();
+    let swaps = join_all(nexts.iter().map(|next| store.swap(&key, b"start", next))).await;
+    let value = said(store.get(&key).await)?.unwrap_or_default();
+    if !nexts.contains(&value) {
+        return Err("no racer's value is there".to_owned());
+    }
+    for (next, swap) in nexts.iter().zip(swaps) {
+        if said(swap)? == Swap::Done && *next != value {
+            return Err("a swap is said to be done and is not there".to_owned());
+        }
+    }
+    Ok(())
+}
+
+async fn a_counter_that_was_never_touched_is_zero(store: &impl Store, scope: &str) -> Verdict {
+    expect("counter", said(store.count(&counter(scope, "untouched")).await)?, 0)
+}
+
+async fn reading_a_counter_does_not_create_it(store: &impl Store, scope: &str) -> Verdict {
+    said(store.count(&counter(scope, "read")).await)?;
+    expect("key", said(store.get(&document(scope, "read")).await)?, None)
+}
+
+async fn a_counter_is_the_sum_of_its_increments(store: &impl Store, scope: &str) -> Verdict {
+    let key = counter(scope, "sum");
+    for (delta, sum) in [(5, 5), (-7, -2), (0, -2), (1_000_000_000_002, 1_000_000_000_000)] {
+        expect("sum", said(store.increment(&key, delta).await)?, sum)?;
+        expect("counter", said(store.count(&key).await)?, sum)?;
+    }
+    Ok(())
+}
+
+async fn concurrent_increments_are_all_counted(store: &impl Store, scope: &str) -> Verdict {
+    let key = counter(scope, "crowd");
+    let mut sums = Vec::new();
+    for answer in join_all((0..100).map(|_| store.increment(&key, 1))).await {
+        sums.push(said(answer)?);
+    }
+    sums.sort_unstable();
+    expect("sums", sums, (1..=100).collect())
+}
+
+async fn a_counter_of_eight_digits_is_read_exactly(store: &impl Store, scope: &str) -> Verdict {
+    let either = i64::from_le_bytes(*b"12345678");
+    for (name, number) in [("text", 12_345_678), ("bytes", either)] {
+        let key = counter(scope, name);
+        said(store.increment(&key, number).await)?;
+        expect("counter", said(store.count(&key).await)?, number)?;
+    }
+    Ok(())
+}
+
+async fn an_increment_past_the_range_is_refused_and_changes_nothing(
+    store: &impl Store,
+    scope: &str,
+) -> Verdict {
+    let key = counter(scope, "full");
+    said(store.increment(&key, i64::MAX).await)?;
+    expect("answer", store.increment(&key, 1).await, Err(NotIncremented::Overflow))?;
+    expect("counter", said(store.count(&key).await)?, i64::MAX)
+}
+
+async fn nobody_is_elected_before_a_proposal(store: &impl Store, scope: &str) -> Verdict {
+    expect("elected", said(store.elected(&election(scope, "nobody")).await)?, None)
+}
+
+async fn the_first_candidate_is_elected_for_ever(store: &impl Store, scope: &str) -> Verdict {
+    let key = election(scope, "first");
+    for candidate in [7, 8, 7, 9] {
+        expect("elect", said(store.elect(&key, candidate).await)?, 7)?;
+        expect("elected", said(store.elected(&key).await)?, Some(7))?;
+    }
+    Ok(())
+}
+
+async fn racing_candidates_agree(store: &impl Store, scope: &str) -> Verdict {
+    let key = election(scope, "racing");
+    let answers = join_all((1..=16).map(|candidate| store.elect(&key, candidate))).await;
+    let elected = said(store.elected(&key).await)?.ok_or("nobody was elected")?;
+    for answer in answers {
+        expect("elected", said(answer)?, elected)?;
+    }
+    Ok(())
+}
+
+async fn a_late_proposal_changes_nothing(store: &impl Store, scope: &str) -> Verdict {
+    let key = election(scope, "late");
+    said(store.elect(&key, 10_000_001).await)?;
+    expect("late", said(store.elect(&key, 2).await)?, 10_000_001)
+}
+
+async fn racing_openers_find_one_document(store: &impl Store, scope: &str) -> Verdict {
+    let opening = opening(scope, "opened");
+    let found = join_all((0..16).map(|_| first_write::open(store, &opening, b"empty"))).await;
+    let first = said(first_write::open(store, &opening, b"empty").await)?;
+    for one in found {
+        expect("opened", said(one)?, first.clone())?;
+    }
+    Ok(())
+}
+
+async fn what_was_written_into_an_opened_document_is_found(store: &impl Store, scope: &str) -> Verdict {
+    let opening = opening(scope, "filled");
+    let found = said(first_write::open(store, &opening, b"empty").await)?;
+    said(store.swap(&found.key, b"empty", b"money").await)?;
+    let again = said(first_write::find(store, &opening, b"empty").await)?.ok_or("it is gone")?;
+    expect("document", (again.key, again.value), (found.key, b"money".to_vec()))
+}

@@ -1,0 +1,70 @@
+//! How Spin's stores keep a number that was incremented: 8 little-endian bytes on SQLite, decimal
+//! text on Redis (design section 5, fact 4).
+//!
+//! A counter is read with an ordinary `get`, so that reading can be raced against a deadline and
+//! creates nothing. Only where bytes could be either form (eight ASCII digits) does the reader have to
+//! ask the store itself.
+
+/// A counter's stored form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// 8 little-endian bytes.
+    Bytes,
+    /// Decimal text.
+    Text,
+}
+
+/// The number in `stored`, and its form; `None` when it is no counter or could be read both ways.
+#[must_use]
+pub fn read(stored: &[u8]) -> Option<(i64, Form)> {
+    let text =
+        std::str::from_utf8(stored).ok().filter(|text| canonical(text)).and_then(|text| text.parse().ok());
+    let bytes = <[u8; 8]>::try_from(stored).ok().map(i64::from_le_bytes);
+    match (text, bytes) {
+        (Some(number), None) => Some((number, Form::Text)),
+        (None, Some(number)) => Some((number, Form::Bytes)),
+        _ => None,
+    }
+}
+
+/// `number` in the form that the store uses.
+#[must_use]
+pub fn write(number: i64, form: Form) -> Vec<u8> {
+    match form {
+        Form::Bytes => number.to_le_bytes().to_vec(),
+        Form::Text => number.to_string().into_bytes(),
+    }
+}
+
+/// What Redis writes: no plus sign, no leading zeros.
+fn canonical(text: &str) -> bool {
+    text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_read_back() {
+        for number in [0, 1, -1, 41, 9_999_999, 100_000_000, i64::MAX, i64::MIN] {
+            for form in [Form::Bytes, Form::Text] {
+                assert_eq!(read(&write(number, form)), Some((number, form)), "{number} {form:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn eight_digits_could_be_either_form() {
+        assert_eq!(read(b"12345678"), None);
+        assert_eq!(read(b"-1234567"), None);
+        assert_eq!(read(&i64::from_le_bytes(*b"12345678").to_le_bytes()), None);
+    }
+
+    #[test]
+    fn anything_else_is_no_counter() {
+        for stored in [&b""[..], b"x", b"+1", b"01", b" 1", b"1.0", b"{}", b"9223372036854775808"] {
+            assert_eq!(read(stored), None, "{stored:?}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The first write of a document, on a store whose compare-and-swap does not guard an absent key
+//! (design section 5, fact 3).
+//!
+//! An unguarded write may land at any later time (fact 7) and would erase whatever has come to be
+//! under its key. So each opener takes a ticket, which is its own, and writes the empty document under
+//! a key that no other opener ever writes. Only once that write was acknowledged, so that nothing of
+//! it can still be under way, does it stand for election; the elected key is the document, for ever.
+//! Any number of openers race to one answer, and one that dies half way leaves nothing that counts.
+//!
+//! The key of ticket 1 is the plain one, so that nearly every document is found with one read: what is
+//! there and no longer empty has been elected, since only elected documents are ever swapped.
+
+use crate::keys::Opening;
+use crate::{Document, NotIncremented, Store, Unavailable};
+
+/// A document that exists: where it is, and what it held when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its key, the same for ever.
+    pub key: Document,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+/// Looks for a document; `None` when nobody has opened it. `empty` is the value it is opened with.
+///
+/// # Errors
+/// [`Unavailable::Untouched`].
+pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result<Option<Found>, Unavailable> {
+    let key = opening.plain();
+    if let Some(value) = store.get(&key).await?
+        && value != empty
+    {
+        return Ok(Some(Found { key, value }));
+    }
+    match store.elected(&opening.election()).await? {
+        Some(ticket) => elected(store, opening, ticket).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Finds a document, opening it with `empty` where nobody has.
+///
+/// # Errors
+/// [`Unavailable::Untouched`]: an opening that stops half way changes nothing that anybody reads.
+pub async fn open(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result<Found, Unavailable> {
+    if let Some(found) = find(store, opening, empty).await? {
+        return Ok(found);
+    }
+    let untouched = |_| Unavailable::Untouched;
+    let ticket =
+        store.increment(&opening.tickets(), 1).await.map_err(|_: NotIncremented| Unavailable::Untouched)?;
+    store.set(&opening.of_ticket(ticket), empty).await.map_err(untouched)?;
+    let elected_ticket = store.elect(&opening.election(), ticket).await.map_err(untouched)?;
+    elected(store, opening, elected_ticket).await
+}
+
+async fn elected(store: &impl Store, opening: &Opening, ticket: i64) -> Result<Found, Unavailable> {
+    let key = opening.of_ticket(ticket);
+    // It was written before it was elected: a store without it has lost an acknowledged write.
+    let value = store.get(&key).await?.ok_or(Unavailable::Untouched)?;
+    Ok(Found { key, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::keys::wallet;
+    use crate::memory::Memory;
+
+    const EMPTY: &[u8] = b"empty";
+
+    #[test]
+    fn nobody_has_opened_it() {
+        assert_eq!(block_on(find(&Memory::new(), &wallet("ann"), EMPTY)), Ok(None));
+    }
+
+    #[test]
+    fn the_first_opener_gets_the_plain_key() {
+        let store = Memory::new();
+        let found = block_on(open(&store, &wallet("ann"), EMPTY)).unwrap();
+        assert_eq!(found, Found { key: wallet("ann").plain(), value: EMPTY.to_vec() });
+    }
+
+    #[test]
+    fn an_opener_that_died_before_its_election_locks_nobody_out() {
+        let store = Memory::new();
+        let opening = wallet("ann");
+        block_on(store.increment(&opening.tickets(), 1)).unwrap();
+        let found = block_on(open(&store, &opening, EMPTY)).unwrap();
+        assert_eq!(found.key, opening.of_ticket(2));
+        assert_eq!(block_on(find(&store, &opening, EMPTY)).unwrap(), Some(found));
+    }
+
+    #[test]
+    fn the_late_write_of_a_dead_opener_erases_nothing() {
+        let store = Memory::new();
+        let opening = wallet("ann");
+        block_on(store.increment(&opening.tickets(), 1)).unwrap();
+        let found = block_on(open(&store, &opening, EMPTY)).unwrap();
+        block_on(store.swap(&found.key, EMPTY, b"money")).unwrap();
+        block_on(store.set(&opening.of_ticket(1), EMPTY)).unwrap();
+        let again = block_on(open(&store, &opening, EMPTY)).unwrap();
+        assert_eq!(again, Found { key: found.key, value: b"money".to_vec() });
+    }
+}

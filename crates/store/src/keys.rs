@@ -1,0 +1,176 @@
+//! Every key that the bank uses, by name. All start with `bank:`, since a store label is not a
+//! namespace (design section 5, fact 8).
+//!
+//! Users, counter names and numbers hold no colon, and an idempotency key, which may, comes last: no
+//! two names give one key.
+
+use std::fmt;
+
+/// The key of a value that is read, set and swapped as bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Document(String);
+
+/// The key of a number that is only ever incremented (fact 4).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Counter(String);
+
+/// The key of a choice that is made once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Election(String);
+
+macro_rules! key {
+    ($($kind:ident),*) => {$(
+        impl $kind {
+            /// The key as the store knows it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+key!(Document, Counter, Election);
+
+/// The keys around a document whose first write must be elected; see [`crate::first_write`].
+#[derive(Debug, Clone)]
+pub struct Opening {
+    name: String,
+}
+
+impl Opening {
+    /// Where the document is, if the first opener saw it through: nearly always.
+    #[must_use]
+    pub fn plain(&self) -> Document {
+        Document(format!("bank:{}", self.name))
+    }
+
+    /// Where the opener with this ticket puts it.
+    #[must_use]
+    pub fn of_ticket(&self, ticket: i64) -> Document {
+        match ticket {
+            1 => self.plain(),
+            _ => Document(format!("bank:{}:{ticket}", self.name)),
+        }
+    }
+
+    /// Hands each opener a number of its own.
+    #[must_use]
+    pub fn tickets(&self) -> Counter {
+        Counter(format!("bank:tickets:{}", self.name))
+    }
+
+    /// Whose document counts.
+    #[must_use]
+    pub fn election(&self) -> Election {
+        Election(format!("bank:elected:{}", self.name))
+    }
+}
+
+/// A user's wallet.
+#[must_use]
+pub fn wallet(user: &str) -> Opening {
+    Opening { name: format!("wallet:{user}") }
+}
+
+/// A page of a wallet's sealed entries, counted from 0.
+#[must_use]
+pub fn page(user: &str, number: u64) -> Document {
+    Document(format!("bank:page:{user}:{number}"))
+}
+
+/// What an idempotency key of a user became, once it has left the wallet.
+#[must_use]
+pub fn operation(user: &str, idempotency_key: &str) -> Document {
+    Document(format!("bank:operation:{user}:{idempotency_key}"))
+}
+
+/// The bitcoins counted, in satoshis.
+#[must_use]
+pub fn bitcoins() -> Counter {
+    Counter("bank:bitcoins".to_owned())
+}
+
+/// A named counter.
+#[must_use]
+pub fn counter(name: &str) -> Counter {
+    Counter(format!("bank:counter:{name}"))
+}
+
+/// The last good exchange rates.
+#[must_use]
+pub fn rates() -> Document {
+    Document("bank:rates".to_owned())
+}
+
+/// A key that is read to learn whether the store answers.
+#[must_use]
+pub fn ready() -> Document {
+    Document("bank:ready".to_owned())
+}
+
+#[cfg(any(test, feature = "contract"))]
+pub(crate) mod scratch {
+    //! Keys for the contract suite, in a corner of their own.
+    use super::{Counter, Document, Election, Opening};
+
+    pub(crate) fn document(scope: &str, name: &str) -> Document {
+        Document(format!("bank:contract:{scope}:{name}"))
+    }
+
+    pub(crate) fn counter(scope: &str, name: &str) -> Counter {
+        Counter(format!("bank:contract:{scope}:{name}"))
+    }
+
+    pub(crate) fn election(scope: &str, name: &str) -> Election {
+        Election(format!("bank:contract:{scope}:{name}"))
+    }
+
+    pub(crate) fn opening(scope: &str, name: &str) -> Opening {
+        Opening { name: format!("contract:{scope}:{name}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_starts_with_bank() {
+        let wallet = wallet("alice");
+        for key in [
+            wallet.plain().as_str(),
+            wallet.of_ticket(2).as_str(),
+            wallet.tickets().as_str(),
+            wallet.election().as_str(),
+            page("alice", 0).as_str(),
+            operation("alice", "k").as_str(),
+            bitcoins().as_str(),
+            counter("visits").as_str(),
+            rates().as_str(),
+            ready().as_str(),
+        ] {
+            assert!(key.starts_with("bank:"), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_stored_keys_are_pinned() {
+        let wallet = wallet("alice");
+        assert_eq!(wallet.plain().as_str(), "bank:wallet:alice");
+        assert_eq!(wallet.of_ticket(1), wallet.plain());
+        assert_eq!(wallet.of_ticket(2).as_str(), "bank:wallet:alice:2");
+        assert_eq!(wallet.tickets().as_str(), "bank:tickets:wallet:alice");
+        assert_eq!(wallet.election().as_str(), "bank:elected:wallet:alice");
+        assert_eq!(page("alice", 7).as_str(), "bank:page:alice:7");
+        assert_eq!(operation("alice", "a:b").as_str(), "bank:operation:alice:a:b");
+        assert_eq!(bitcoins().as_str(), "bank:bitcoins");
+        assert_eq!(counter("visits").as_str(), "bank:counter:visits");
+    }
+}

@@ -1,0 +1,159 @@
+//! The `kv` adapter: Spin's key-value store, whatever backs it.
+//!
+//! Assumes of the store what design section 5 found, and no more:
+//! - Reads and sets are asynchronous and are raced against the deadline. Increment and compare-and-swap
+//!   are synchronous and cannot be, so they are only called right after a read has answered (fact 6).
+//! - The answer of a swap proves nothing, so a swap that was carried out is [`Swap::Unknown`] (fact 1).
+//! - An absent key is never swapped (fact 3); no key is both incremented and set (fact 4). The one
+//!   exception is an election, which swaps the zero that an increment made for the candidate *in the
+//!   store's own form*, so that a late `increment(key, 0)` still finds a number and changes nothing.
+
+use std::cell::Cell;
+
+use crate::counter;
+use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+
+/// How often an election is tried before the store counts as unavailable. One try suffices unless
+/// the compare-and-swap itself fails.
+const ELECTION_TRIES: usize = 8;
+
+/// Spin's key-value calls, as they are. Implemented by [`crate::spin`] and by the simulator.
+#[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
+pub trait RawKv {
+    /// A compare-and-swap that has begun.
+    type Cas;
+
+    /// `spin:key-value` `store.get`.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed>;
+
+    /// `spin:key-value` `store.set`.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed>;
+
+    /// `wasi:keyvalue/atomics` `increment`.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed>;
+
+    /// `wasi:keyvalue/atomics` `cas.new` and `cas.current`.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed>;
+
+    /// `wasi:keyvalue/atomics` `swap`. Its answer is not worth having (fact 1).
+    fn swap(&self, cas: Self::Cas, value: &[u8]);
+
+    /// Waits for `call`, but not past the request's deadline: `None` when that came first.
+    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
+}
+
+/// The store answered with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// A counter would have left its range.
+    Overflow,
+    /// Anything else.
+    Other,
+}
+
+/// The port on Spin's key-value store, for one request.
+#[derive(Debug)]
+pub struct Kv<R> {
+    raw: R,
+    answered: Cell<bool>,
+}
+
+impl<R: RawKv> Kv<R> {
+    /// The port for one request, whose deadline `raw` keeps.
+    pub fn new(raw: R) -> Self {
+        Self { raw, answered: Cell::new(false) }
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        let answer = self.raw.by_deadline(self.raw.get(key)).await;
+        let value = answer.ok_or(Unavailable::Untouched)?.map_err(|_| Unavailable::Untouched);
+        self.answered.set(value.is_ok());
+        value
+    }
+
+    /// Makes sure that the store answers before a call that could not be given up.
+    async fn probe(&self, key: &str) -> Result<(), Unavailable> {
+        if self.answered.get() { Ok(()) } else { self.read(key).await.map(drop) }
+    }
+
+    async fn number(&self, key: &str) -> Result<Option<i64>, Unavailable> {
+        let Some(stored) = self.read(key).await? else { return Ok(None) };
+        match counter::read(&stored) {
+            Some((number, _)) => Ok(Some(number)),
+            None => self.raw.increment(key, 0).map(Some).map_err(|_| Unavailable::Untouched),
+        }
+    }
+
+    /// One attempt to put `candidate` where an increment left a zero.
+    fn propose(&self, key: &str, candidate: i64) -> Result<(), Failed> {
+        let (cas, current) = self.raw.begin(key)?;
+        if let Some((0, form)) = current.as_deref().and_then(counter::read) {
+            self.raw.swap(cas, &counter::write(candidate, form));
+        }
+        Ok(())
+    }
+}
+
+impl<R: RawKv> Store for Kv<R> {
+    async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.read(key.as_str()).await
+    }
+
+    async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
+        match self.raw.by_deadline(self.raw.set(key.as_str(), value)).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) | None => Err(Unavailable::Unknown),
+        }
+    }
+
+    async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
+        self.probe(key.as_str()).await?;
+        let (cas, found) = self.raw.begin(key.as_str()).map_err(|_| Unavailable::Untouched)?;
+        if found.as_deref() != Some(current) {
+            return Ok(Swap::Lost);
+        }
+        self.raw.swap(cas, next);
+        Ok(Swap::Unknown)
+    }
+
+    async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
+        self.number(key.as_str()).await.map(|number| number.unwrap_or(0))
+    }
+
+    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
+        self.probe(key.as_str()).await?;
+        self.raw.increment(key.as_str(), delta).map_err(|failed| match failed {
+            Failed::Overflow => NotIncremented::Overflow,
+            Failed::Other => Unavailable::Unknown.into(),
+        })
+    }
+
+    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
+        self.number(key.as_str()).await.map(|number| number.filter(|&elected| elected != 0))
+    }
+
+    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
+        let key = key.as_str();
+        self.probe(key).await?;
+        for _ in 0..ELECTION_TRIES {
+            match self.raw.increment(key, 0) {
+                Ok(0) => self.propose(key, candidate).map_err(|_| Unavailable::Unknown)?,
+                Ok(elected) => return Ok(elected),
+                Err(_) => return Err(Unavailable::Unknown),
+            }
+        }
+        Err(Unavailable::Unknown)
+    }
+}

@@ -1,0 +1,63 @@
+//! The port in memory: the plainest store that keeps every promise. For tests, and as the reference
+//! that other adapters are compared with.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+
+/// A store that lives as long as this value.
+#[derive(Debug, Default)]
+pub struct Memory {
+    documents: RefCell<BTreeMap<Document, Vec<u8>>>,
+    counters: RefCell<BTreeMap<Counter, i64>>,
+    elections: RefCell<BTreeMap<Election, i64>>,
+}
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Store for Memory {
+    async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
+        Ok(self.documents.borrow().get(key).cloned())
+    }
+
+    async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
+        self.documents.borrow_mut().insert(key.clone(), value.to_vec());
+        Ok(())
+    }
+
+    async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
+        match self.documents.borrow_mut().get_mut(key) {
+            Some(value) if value == current => {
+                *value = next.to_vec();
+                Ok(Swap::Done)
+            }
+            _ => Ok(Swap::Lost),
+        }
+    }
+
+    async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
+        Ok(self.counters.borrow().get(key).copied().unwrap_or(0))
+    }
+
+    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
+        let mut counters = self.counters.borrow_mut();
+        let number = counters.entry(key.clone()).or_default();
+        *number = number.checked_add(delta).ok_or(NotIncremented::Overflow)?;
+        Ok(*number)
+    }
+
+    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
+        Ok(self.elections.borrow().get(key).copied())
+    }
+
+    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
+        Ok(*self.elections.borrow_mut().entry(key.clone()).or_insert(candidate))
+    }
+}

@@ -1,0 +1,83 @@
+//! What a wallet is and was: its balance, now or after any entry, and its entries, newest first.
+//!
+//! The newest entries are in the wallet, the older ones in pages that never change. A reader takes the
+//! wallet first, so that what was sealed meanwhile is in both places rather than in neither.
+
+use ledger::{Entry, Mark, Page, User, Wallet};
+use store::{Store, first_write, keys};
+
+use crate::Error;
+use crate::operation::read;
+
+/// A stretch of a wallet's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entries {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// Entries before this one are still to come; `None` at the end.
+    pub next: Option<u64>,
+}
+
+/// Where `user`'s wallet stands now. A user who never moved money stands at the start.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn now(store: &impl Store, user: &User) -> Result<Mark, Error> {
+    wallet(store, user).await.map(|wallet| *wallet.head())
+}
+
+/// Where `user`'s wallet stood after entry `seq`; `None` when there is no such entry yet.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn at(store: &impl Store, user: &User, seq: u64) -> Result<Option<Mark>, Error> {
+    let wallet = wallet(store, user).await?;
+    if seq == 0 {
+        return Ok(Some(Mark::START));
+    }
+    if seq > wallet.base().seq {
+        return Ok(wallet.entries().map(Entry::mark).find(|mark| mark.seq == seq));
+    }
+    let page = page(store, user, Page::number_of(seq)).await?;
+    Ok(page.entries().map(Entry::mark).find(|mark| mark.seq == seq))
+}
+
+/// At most `limit` of `user`'s entries, newest first, older than entry `before` where that is given.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn entries(
+    store: &impl Store,
+    user: &User,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Entries, Error> {
+    let wallet = wallet(store, user).await?;
+    let wanted = |entry: &&Entry| before.is_none_or(|before| entry.seq < before);
+    let mut entries: Vec<Entry> = wallet.entries().rev().filter(wanted).take(limit).cloned().collect();
+    let mut oldest = wallet.base().seq.min(before.map_or(u64::MAX, |before| before.saturating_sub(1)));
+    while entries.len() < limit && oldest > 0 {
+        let page = page(store, user, Page::number_of(oldest)).await?;
+        let missing = limit.saturating_sub(entries.len());
+        entries.extend(page.entries().rev().filter(wanted).take(missing).cloned());
+        oldest = page.base().seq;
+    }
+    let next = entries.last().map(|entry| entry.seq).filter(|&seq| seq > 1);
+    Ok(Entries { entries, next })
+}
+
+async fn wallet(store: &impl Store, user: &User) -> Result<Wallet, Error> {
+    let opening = keys::wallet(user.as_str());
+    let found = first_write::find(store, &opening, &Wallet::new().encode()).await?;
+    read(found.as_ref())
+}
+
+/// A page that a wallet says has been sealed.
+pub(crate) async fn page(store: &impl Store, user: &User, number: u64) -> Result<Page, Error> {
+    let key = keys::page(user.as_str(), number);
+    let stored = store.get(&key).await?.unwrap_or_default();
+    Page::decode(number, &stored).map_err(Error::at(&key))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! Histories short and long, and read while they grow.
+
+use futures::executor::block_on;
+use ledger::{Kind, Operation, OperationId};
+use store::memory::Memory;
+
+use super::*;
+use crate::operation::carry_out;
+
+fn user() -> User {
+    "ann".parse().unwrap()
+}
+
+fn deposit(store: &Memory, times: u64) {
+    for n in 0..times {
+        let operation = Operation {
+            id: OperationId::Made(format!("m{n}")),
+            kind: Kind::Deposit,
+            amount: "1".parse().unwrap(),
+            at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
+        };
+        // An id names one operation: a second round under the same ids would be answered, not carried out.
+        let unique = OperationId::Made(format!("{}-{n}", block_on(now(store, &user())).unwrap().seq));
+        block_on(carry_out(store, &user(), &Operation { id: unique, ..operation })).unwrap();
+    }
+}
+
+fn walk(store: &Memory, limit: usize, between: impl Fn()) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    let mut before = None;
+    loop {
+        let stretch = block_on(entries(store, &user(), before, limit)).unwrap();
+        seqs.extend(stretch.entries.iter().map(|entry| entry.seq));
+        between();
+        match stretch.next {
+            Some(next) => before = Some(next),
+            None => return seqs,
+        }
+    }
+}
+
+#[test]
+fn a_user_who_never_moved_money_stands_at_the_start() {
+    let store = Memory::new();
+    assert_eq!(block_on(now(&store, &user())), Ok(Mark::START));
+    assert_eq!(block_on(at(&store, &user(), 0)), Ok(Some(Mark::START)));
+    assert_eq!(block_on(at(&store, &user(), 1)), Ok(None));
+    assert!(walk(&store, 50, || ()).is_empty());
+}
+
+#[test]
+fn pages_of_any_size_show_every_entry_once_newest_first() {
+    for count in [1, 7, 8, 11, 12, 13, 40] {
+        let store = Memory::new();
+        deposit(&store, count);
+        let all: Vec<u64> = (1..=count).rev().collect();
+        for limit in [1, 2, 7, 8, 9, 200] {
+            assert_eq!(walk(&store, limit, || ()), all, "{count} entries, {limit} a page");
+        }
+    }
+}
+
+#[test]
+fn a_cursor_keeps_its_place_while_entries_arrive() {
+    let store = Memory::new();
+    deposit(&store, 30);
+    let all: Vec<u64> = (1..=30).rev().collect();
+    assert_eq!(walk(&store, 4, || deposit(&store, 3)), all);
+}
+
+#[test]
+fn every_past_balance_can_be_asked_for() {
+    let store = Memory::new();
+    deposit(&store, 30);
+    for seq in 0..=30 {
+        let mark = block_on(at(&store, &user(), seq)).unwrap().unwrap();
+        assert_eq!((mark.seq, mark.balance.to_string()), (seq, format!("{seq}.00")));
+    }
+    assert_eq!(block_on(at(&store, &user(), 31)), Ok(None));
+}

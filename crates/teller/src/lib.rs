@@ -1,0 +1,47 @@
+//! Carries operations from the rules (`ledger`) to the store (`store`) and back.
+//!
+//! The one place where the two meet, so that neither knows the other: `ledger` stays free of I/O and
+//! `store` free of money.
+//!
+//! - [`operation`]: one deposit or withdrawal, exactly once, on a store whose answers prove nothing.
+//! - [`history`]: a balance now or in the past, and the entries, newest first.
+//! - [`tally`]: counters that never pass their limit.
+
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
+)]
+
+pub mod history;
+pub mod operation;
+pub mod tally;
+
+use ledger::Corrupt;
+use store::{Document, Unavailable};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReuse,
+    /// The store did not answer; says whether anything may have happened.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// A stored document breaks its own rules. Nothing is built on it.
+    #[error("{key}: {reason}")]
+    Corrupt {
+        /// Where it is, for the log; never for a client.
+        key: Document,
+        /// What is wrong with it.
+        reason: Corrupt,
+    },
+}
+
+impl Error {
+    /// Blames the document under `key`.
+    fn at(key: &Document) -> impl FnOnce(Corrupt) -> Self {
+        let key = key.clone();
+        move |reason| Self::Corrupt { key, reason }
+    }
+}

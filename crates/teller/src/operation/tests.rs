@@ -1,0 +1,157 @@
+//! Operations on stores that tell the truth, and on one that never says how a swap went.
+
+use std::cell::Cell;
+
+use futures::executor::block_on;
+use ledger::{Kind, Refusal};
+use store::memory::Memory;
+use store::{Counter, Document, Election, NotIncremented};
+
+use super::*;
+use crate::history;
+
+fn user() -> User {
+    "ann".parse().unwrap()
+}
+
+fn operation(id: OperationId, kind: Kind, amount: &str) -> Operation {
+    Operation { id, kind, amount: amount.parse().unwrap(), at: "2026-11-20T18:00:00.123Z".parse().unwrap() }
+}
+
+fn keyed(key: &str, kind: Kind, amount: &str) -> Operation {
+    operation(OperationId::Keyed(key.parse().unwrap()), kind, amount)
+}
+
+fn made(id: &str, kind: Kind, amount: &str) -> Operation {
+    operation(OperationId::Made(id.to_owned()), kind, amount)
+}
+
+fn balance(store: &impl Store) -> String {
+    block_on(history::now(store, &user())).unwrap().balance.to_string()
+}
+
+fn carry(store: &impl Store, operation: &Operation) -> Result<Answer, Error> {
+    block_on(carry_out(store, &user(), operation))
+}
+
+/// A store on which every swap answers `Unknown`, and which runs `meanwhile` right after one commits.
+struct Silent<'a> {
+    store: &'a Memory,
+    meanwhile: Cell<Option<Box<dyn FnOnce(&Memory) + 'a>>>,
+}
+
+impl Store for Silent<'_> {
+    async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.store.get(key).await
+    }
+    async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
+        self.store.set(key, value).await
+    }
+    async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
+        self.store.swap(key, current, next).await?;
+        if let Some(meanwhile) = self.meanwhile.take() {
+            meanwhile(self.store);
+        }
+        Ok(Swap::Unknown)
+    }
+    async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
+        self.store.count(key).await
+    }
+    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
+        self.store.increment(key, delta).await
+    }
+    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
+        self.store.elected(key).await
+    }
+    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
+        self.store.elect(key, candidate).await
+    }
+}
+
+#[test]
+fn a_deposit_and_a_withdrawal_move_money() {
+    let store = Memory::new();
+    carry(&store, &made("a", Kind::Deposit, "10")).unwrap();
+    let answer = carry(&store, &made("b", Kind::Withdrawal, "2.5")).unwrap();
+    assert_eq!(answer.outcome.entry().unwrap().seq, 2);
+    assert_eq!(balance(&store), "7.50");
+}
+
+#[test]
+fn a_refusal_without_a_key_writes_nothing() {
+    let store = Memory::new();
+    let answer = carry(&store, &made("a", Kind::Withdrawal, "1")).unwrap();
+    let Outcome::Refused(refused) = answer.outcome else { panic!() };
+    assert_eq!(refused.refusal, Refusal::InsufficientFunds);
+    assert_eq!(block_on(store.get(&keys::wallet("ann").plain())), Ok(None));
+}
+
+#[test]
+fn a_retry_under_a_key_is_a_replay_however_old_the_first_request_is() {
+    let store = Memory::new();
+    let posted = keyed("posted", Kind::Deposit, "10");
+    let refused = keyed("refused", Kind::Withdrawal, "11");
+    let first = [carry(&store, &posted).unwrap(), carry(&store, &refused).unwrap()];
+    for n in 0..50 {
+        let again = [carry(&store, &posted).unwrap(), carry(&store, &refused).unwrap()];
+        for (again, first) in again.iter().zip(&first) {
+            assert_eq!(again.outcome, first.outcome);
+            assert!(again.replayed && !first.replayed);
+        }
+        carry(&store, &keyed(&format!("k{n}"), Kind::Deposit, "1")).unwrap();
+    }
+    assert_eq!(balance(&store), "60.00");
+}
+
+#[test]
+fn another_request_under_a_sealed_key_is_key_reuse() {
+    let store = Memory::new();
+    for n in 0..30 {
+        carry(&store, &keyed(&format!("k{n}"), Kind::Deposit, "1")).unwrap();
+    }
+    for n in 0..30 {
+        assert_eq!(carry(&store, &keyed(&format!("k{n}"), Kind::Deposit, "2")), Err(Error::KeyReuse));
+    }
+    assert_eq!(balance(&store), "30.00");
+}
+
+#[test]
+fn a_committed_operation_counts_once_when_no_swap_ever_says_so() {
+    let store = Memory::new();
+    for n in 0..40 {
+        let silent = Silent { store: &store, meanwhile: Cell::default() };
+        let operation = if n % 2 == 0 {
+            made(&format!("m{n}"), Kind::Deposit, "1")
+        } else {
+            keyed(&format!("k{n}"), Kind::Deposit, "1")
+        };
+        assert!(!carry(&silent, &operation).unwrap().replayed);
+    }
+    assert_eq!(balance(&store), "40.00");
+}
+
+#[test]
+fn an_operation_that_was_sealed_before_its_request_looked_again_counts_once() {
+    for operation in [made("mine", Kind::Deposit, "1"), keyed("mine", Kind::Deposit, "1")] {
+        let store = Memory::new();
+        carry(&store, &made("first", Kind::Deposit, "1")).unwrap();
+        let crowd = |store: &Memory| {
+            for n in 0..30 {
+                carry(store, &keyed(&format!("crowd{n}"), Kind::Deposit, "1")).unwrap();
+            }
+        };
+        let silent = Silent { store: &store, meanwhile: Cell::new(Some(Box::new(crowd))) };
+        assert_eq!(carry(&silent, &operation).unwrap().outcome.entry().unwrap().seq, 2);
+        assert_eq!(balance(&store), "32.00");
+    }
+}
+
+#[test]
+fn a_corrupt_wallet_is_named_and_left_alone() {
+    let store = Memory::new();
+    let key = keys::wallet("ann").plain();
+    block_on(store.set(&key, b"{}")).unwrap();
+    let error = carry(&store, &made("a", Kind::Deposit, "1")).unwrap_err();
+    assert!(error.to_string().starts_with("bank:wallet:ann: "), "{error}");
+    assert_eq!(block_on(store.get(&key)), Ok(Some(b"{}".to_vec())));
+}
