@@ -1,0 +1,107 @@
+//! The bank as a client sees it: one or several base URLs that are one bank.
+
+use crate::answer::Answer;
+use crate::red;
+use crate::request::{Body, Request};
+use http::Method;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub struct Bank {
+    urls: Vec<String>,
+    turn: AtomicUsize,
+    pub(crate) http: Client<HttpConnector, Body>,
+}
+
+/// What a deposit or withdrawal answers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Receipt {
+    pub user: String,
+    pub balance: String,
+    pub entry: Entry,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Entry {
+    pub seq: u64,
+    pub id: String,
+    pub kind: String,
+    pub amount: String,
+    pub balance: String,
+    pub at: String,
+    pub hash: String,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Wallet {
+    pub user: String,
+    pub balance: String,
+    pub seq: u64,
+    pub hash: String,
+}
+
+impl Bank {
+    /// The bank that `BANK_URL` names; without it there is nothing to test, and that is a failure.
+    pub fn from_env() -> Self {
+        let urls = std::env::var("BANK_URL").unwrap_or_default();
+        let urls: Vec<String> = urls.split(',').map(str::trim).map(str::to_owned).collect();
+        let missing = "BANK_URL is not set. Start a bank (`make up`), then: \
+                       BANK_URL=http://127.0.0.1:3000 cargo test --profile native -p tests";
+        assert!(urls.iter().all(|url| url.starts_with("http://")), "{}", red::line(missing));
+        Self::at(urls)
+    }
+
+    pub fn at(urls: Vec<String>) -> Self {
+        let urls = urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
+        let http = Client::builder(TokioExecutor::new()).build_http();
+        Self { urls, turn: AtomicUsize::new(0), http }
+    }
+
+    /// The next of the base URLs, in turn.
+    pub fn next_url(&self) -> &str {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        &self.urls[turn % self.urls.len()]
+    }
+
+    pub fn request(&self, method: &str, path: impl Into<String>) -> Request<'_> {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        Request::new(self, method, path)
+    }
+
+    pub fn get(&self, path: impl Into<String>) -> Request<'_> {
+        Request::new(self, Method::GET, path)
+    }
+
+    pub fn head(&self, path: impl Into<String>) -> Request<'_> {
+        Request::new(self, Method::HEAD, path)
+    }
+
+    pub fn post(&self, path: impl Into<String>) -> Request<'_> {
+        Request::new(self, Method::POST, path)
+    }
+
+    /// A deposit that must succeed.
+    pub async fn deposit(&self, user: &str, amount: &str) -> Receipt {
+        self.post("/v1/deposit").user(user).amount(amount).await.is(200).json()
+    }
+
+    /// A withdrawal that must succeed.
+    pub async fn withdraw(&self, user: &str, amount: &str) -> Receipt {
+        self.try_withdraw(user, amount).await.is(200).json()
+    }
+
+    /// A withdrawal that may be refused.
+    pub async fn try_withdraw(&self, user: &str, amount: &str) -> Answer {
+        self.post("/v1/withdraw").user(user).amount(amount).await
+    }
+
+    pub async fn wallet(&self, user: &str) -> Wallet {
+        self.get("/v1/wallet").user(user).await.is(200).json()
+    }
+
+    pub async fn balance(&self, user: &str) -> String {
+        self.wallet(user).await.balance
+    }
+}

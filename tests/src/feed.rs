@@ -1,0 +1,98 @@
+//! The rates as a test arranges them: the stand-in for CoinGecko told what to say, and a bank that has heard it.
+
+use crate::answer::Answer;
+use crate::bank::Bank;
+use crate::coingecko::{Control, Seen};
+use crate::red;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// The stand-in is one for all tests: who arranges it has it alone.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// How long a bank with a short `rates_ttl_seconds` may take to notice.
+const NOTICED: Duration = Duration::from_secs(20);
+
+pub struct Feed {
+    server: Bank,
+    bank: Bank,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Feed {
+    /// The stand-in that `COINGECKO_URL` names and the bank that asks it.
+    pub async fn from_env() -> Self {
+        let url = std::env::var("COINGECKO_URL").unwrap_or_default();
+        let missing = "COINGECKO_URL is not set. Start the stand-in (`cargo run --profile native -p tests \
+                       --bin coingecko`), a bank with --variable coingecko_origin=<its address> --variable \
+                       rates_ttl_seconds=1 --variable rates_max_stale_seconds=8, and set it to that address.";
+        assert!(url.starts_with("http://"), "{}", red::line(missing));
+        let alone = ALONE.lock().await;
+        Self { server: Bank::at(vec![url]), bank: Bank::from_env(), _alone: alone }
+    }
+
+    pub fn bank(&self) -> &Bank {
+        &self.bank
+    }
+
+    /// From now on it behaves so.
+    pub async fn behaves(&self, control: Control) {
+        let body = serde_json::to_vec(&control).unwrap();
+        let done = self.server.request("PUT", "/control").json(body).send().await;
+        done.expect("the stand-in").is(200);
+    }
+
+    /// From now on it is in this mode, its values the usual ones.
+    pub async fn turns(&self, mode: &str) {
+        self.behaves(Control { mode: mode.into(), ..Control::default() }).await;
+    }
+
+    /// From now on it answers with this document.
+    pub async fn says(&self, body: &str) {
+        self.behaves(Control { mode: "body".into(), body: body.into(), ..Control::default() }).await;
+    }
+
+    /// It answers rightly, and the bank has rates from just now.
+    pub async fn is_fresh(&self) {
+        self.is_fresh_with([]).await;
+    }
+
+    /// The same with these values. A value that no test used before marks the answer as a new one.
+    pub async fn is_fresh_with<const N: usize>(&self, values: [(&str, &str); N]) {
+        let mark = unused_value();
+        let values = values.map(|(code, value)| (code.to_owned(), value.to_owned()));
+        let mut rates = BTreeMap::from(values);
+        rates.insert("gbp".into(), mark.clone());
+        self.behaves(Control { mode: "ok".into(), rates, ..Control::default() }).await;
+        self.until("fresh rates (is its rates_ttl_seconds 1 or 2?)", |answer| {
+            answer.status == 200 && answer.json::<Value>()["rates"]["gbp"]["value"] == *mark
+        })
+        .await;
+    }
+
+    /// Waits until `/v1/rates` answers so.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Answer) -> bool) -> Answer {
+        let begun = Instant::now();
+        loop {
+            let answer = self.bank.get("/v1/rates").await;
+            if holds(&answer) {
+                return answer;
+            }
+            assert!(begun.elapsed() < NOTICED, "the bank never got {what}; at last: {answer}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What the bank asked so far.
+    pub async fn seen(&self) -> Seen {
+        self.server.get("/control").send().await.expect("the stand-in").json()
+    }
+}
+
+/// `52651.000001…`: digits of now.
+fn unused_value() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    format!("52651.{:020}1", now.unwrap().as_nanos())
+}

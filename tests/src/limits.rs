@@ -1,0 +1,20 @@
+//! Every number that the suites hold the product to, in one place.
+
+use std::time::Duration;
+
+/// All components, `tar | gzip`: issue 3, "Seen from outside".
+pub const PACKED_BYTES: u64 = 1_500_000;
+/// The largest single `.wasm`.
+pub const COMPONENT_BYTES: u64 = 600_000;
+/// The second start of `bank`, until it says that it is serving.
+pub const SECOND_START: Duration = Duration::from_millis(300);
+/// How soon a request must be answered before a test gives up on it.
+pub const ANSWER: Duration = Duration::from_secs(20);
+/// How soon `/readyz` says that the store is dead.
+pub const NOT_READY: Duration = Duration::from_millis(600);
+/// How soon the bank serves again once its store is back.
+pub const BACK_AGAIN: Duration = Duration::from_secs(10);
+/// How long a request may wait for rates: 3 s for the upstream (design 8) and a breath.
+pub const RATES_ANSWER: Duration = Duration::from_millis(4_500);
+/// The largest body that is read.
+pub const BODY_BYTES: usize = 4096;

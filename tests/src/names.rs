@@ -1,0 +1,8 @@
+//! Names nobody used before, so that a suite can run against the same store again and again.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// `ann-5f0c…`: a user, counter or key of this one test, in the characters allowed to all of them.
+pub fn fresh(name: &str) -> String {
+    format!("{name}-{:016x}", RandomState::new().hash_one(name))
+}

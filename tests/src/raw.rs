@@ -1,0 +1,80 @@
+//! Requests byte by byte, for what a client library refuses to send.
+
+use crate::answer::{Answer, Asked};
+use crate::bank::Bank;
+use crate::limits;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use std::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// One connection to one of the bank's addresses.
+pub struct Wire {
+    stream: TcpStream,
+    host: String,
+    unread: Vec<u8>,
+}
+
+impl Wire {
+    pub async fn to(bank: &Bank) -> Self {
+        let host = bank.next_url().trim_start_matches("http://").to_owned();
+        let stream = TcpStream::connect(&host).await.expect("a connection");
+        Self { stream, host, unread: Vec::new() }
+    }
+
+    /// Sends the bytes as they are; `{host}` stands for the address.
+    pub async fn say(&mut self, text: &str) -> &mut Self {
+        let text = text.replace("{host}", &self.host);
+        // The other side may have answered and hung up already: what counts is what it said.
+        let _ = self.stream.write_all(text.as_bytes()).await;
+        self
+    }
+
+    /// The next answer on the connection, or `None` when it ends without one.
+    pub async fn hear(&mut self) -> Option<Answer> {
+        let begun = Instant::now();
+        let heard = tokio::time::timeout(limits::ANSWER, self.next_answer()).await;
+        let mut answer = heard.expect("an answer or an end")?;
+        answer.took = begun.elapsed();
+        Some(answer)
+    }
+
+    async fn next_answer(&mut self) -> Option<Answer> {
+        let head = loop {
+            if let Some(end) = find(&self.unread, b"\r\n\r\n") {
+                break self.unread.drain(..end + 4).collect::<Vec<u8>>();
+            }
+            self.read_more().await?;
+        };
+        let mut answer = parse(&String::from_utf8_lossy(&head));
+        let length = answer.header("content-length").map_or(0, |n| n.parse().expect("a length"));
+        while self.unread.len() < length {
+            self.read_more().await?;
+        }
+        answer.body = Bytes::from(self.unread.drain(..length).collect::<Vec<u8>>());
+        Some(answer)
+    }
+
+    async fn read_more(&mut self) -> Option<()> {
+        let read = self.stream.read_buf(&mut self.unread).await.unwrap_or(0);
+        (read > 0).then_some(())
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}
+
+fn parse(head: &str) -> Answer {
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1));
+    let status = status.and_then(|status| status.parse().ok()).expect("a status line");
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+        headers.append(name, HeaderValue::from_str(value.trim()).expect("a header value"));
+    }
+    let asked = Asked { method: Method::POST, path: "(raw)".into(), request_id: None };
+    Answer { asked, status, headers, body: Bytes::new(), took: Default::default() }
+}

@@ -1,0 +1,128 @@
+//! A request that reads like the sentence: `bank.post("/v1/deposit").user("ann").amount("1").await`.
+
+use crate::answer::{Answer, Asked};
+use crate::bank::Bank;
+use crate::{limits, rules};
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{HeaderValue, Method};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use std::convert::Infallible;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::time::Instant;
+
+pub type Body = BoxBody<Bytes, Infallible>;
+
+#[derive(Clone)]
+pub struct Request<'a> {
+    bank: &'a Bank,
+    method: Method,
+    path: String,
+    headers: Vec<(&'static str, HeaderValue)>,
+    body: Bytes,
+    chunked: bool,
+}
+
+impl<'a> Request<'a> {
+    pub fn new(bank: &'a Bank, method: Method, path: impl Into<String>) -> Self {
+        let (path, headers) = (path.into(), Vec::new());
+        Self { bank, method, path, headers, body: Bytes::new(), chunked: false }
+    }
+
+    /// One more header line; saying one twice sends it twice.
+    pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        let value = HeaderValue::from_bytes(value.as_ref()).expect("a header value");
+        self.headers.push((name, value));
+        self
+    }
+
+    pub fn user(self, user: &str) -> Self {
+        self.header("user_id", user)
+    }
+
+    pub fn idempotency_key(self, idempotency_key: impl AsRef<[u8]>) -> Self {
+        self.header("idempotency-key", idempotency_key)
+    }
+
+    /// A body as it is, without a content type.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// A body that says it is JSON.
+    pub fn json(self, body: impl Into<Bytes>) -> Self {
+        self.header("content-type", "application/json").body(body)
+    }
+
+    /// `{"amount":"10.00"}`
+    pub fn amount(self, amount: &str) -> Self {
+        self.json(format!(r#"{{"amount":"{amount}"}}"#))
+    }
+
+    /// Sends the body in chunks, without saying how long it is.
+    pub fn without_length(mut self) -> Self {
+        self.chunked = true;
+        self
+    }
+
+    /// Sends it; the answer, or why there was none. For tests that kill what they talk to.
+    pub async fn send(self) -> Result<Answer, String> {
+        let asked = self.asked();
+        let begun = Instant::now();
+        let answered = tokio::time::timeout(limits::ANSWER, self.exchange()).await;
+        let (head, body) = answered
+            .map_err(|_| format!("no answer within {:?}: {asked:?}", limits::ANSWER))?
+            .map_err(|problem| format!("no answer ({problem}): {asked:?}"))?;
+        let (status, headers) = (head.status.as_u16(), head.headers);
+        Ok(Answer { asked, status, headers, body, took: begun.elapsed() })
+    }
+
+    fn asked(&self) -> Asked {
+        let mut headers = self.headers.iter();
+        let sent = headers.find(|(name, _)| *name == "x-request-id");
+        let request_id = sent.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into());
+        Asked { method: self.method.clone(), path: self.path.clone(), request_id }
+    }
+
+    async fn exchange(self) -> Result<(http::response::Parts, Bytes), String> {
+        let uri = format!("{}{}", self.bank.next_url(), self.path);
+        let mut request = http::Request::builder().method(self.method).uri(uri);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        let body = if self.chunked { in_chunks(self.body) } else { Full::new(self.body).boxed() };
+        let request = request.body(body).map_err(|problem| problem.to_string())?;
+        let answered = self.bank.http.request(request).await;
+        let (head, body) = answered.map_err(|problem| format!("{problem:?}"))?.into_parts();
+        let body = body.collect().await.map_err(|problem| format!("body: {problem:?}"))?;
+        Ok((head, body.to_bytes()))
+    }
+}
+
+fn in_chunks(body: Bytes) -> Body {
+    let chunks: Vec<Bytes> = body.chunks(512).map(Bytes::copy_from_slice).collect();
+    let frames = futures::stream::iter(chunks).map(|chunk| Ok(hyper::body::Frame::data(chunk)));
+    BodyExt::boxed(StreamBody::new(frames))
+}
+
+impl<'a> IntoFuture for Request<'a> {
+    type Output = Answer;
+    type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+    /// Sends it, insists on an answer, and holds that to the common rules.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let answer = self.send().await.unwrap_or_else(|problem| panic!("{problem}"));
+            rules::check(&answer);
+            answer
+        })
+    }
+}
+
+/// Sends all of them at the same time; the answers in the order of the requests.
+pub async fn at_once<'a>(requests: impl IntoIterator<Item = Request<'a>>) -> Vec<Answer> {
+    let requests = requests.into_iter().map(IntoFuture::into_future);
+    futures::future::join_all(requests).await
+}

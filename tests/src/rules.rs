@@ -1,0 +1,76 @@
+//! The common rules of the contract, which every single answer is held to.
+//!
+//! A length that is right, one sane `x-request-id` (the caller's, when that was sane), `nosniff`, caching,
+//! the media type, for errors a whole problem from the table, and never a 500.
+
+use crate::answer::Answer;
+use crate::problem::{Problem, TABLE};
+use http::Method;
+
+/// Panics, naming the request and showing the answer, when a rule is broken.
+pub fn check(answer: &Answer) {
+    assert_ne!(answer.status, 500, "never a 500: {answer}");
+    has_its_length(answer);
+    has_a_request_id(answer);
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer}");
+    says_what_may_be_cached(answer);
+    if answer.status >= 400 {
+        is_a_problem(answer);
+    }
+}
+
+fn has_its_length(answer: &Answer) {
+    let length = answer.header("content-length");
+    let length = length.unwrap_or_else(|| panic!("no content-length: {answer}"));
+    if answer.asked.method != Method::HEAD && answer.status != 304 {
+        assert_eq!(length, answer.body.len().to_string(), "content-length: {answer}");
+    }
+    assert_eq!(answer.header("transfer-encoding"), None, "{answer}");
+}
+
+fn has_a_request_id(answer: &Answer) {
+    let id = answer.header("x-request-id");
+    let id = id.unwrap_or_else(|| panic!("no x-request-id: {answer}"));
+    assert!(is_sane(id), "x-request-id is not sane: {answer}");
+    if let Some(sent) = answer.asked.request_id.as_deref().filter(|sent| is_sane(sent)) {
+        assert_eq!(id, sent, "x-request-id is not echoed: {answer}");
+    }
+}
+
+/// 1 to 128 of `A-Za-z0-9._-`.
+pub fn is_sane(id: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=128).contains(&id.len()) && id.chars().all(allowed)
+}
+
+/// `/v1/rates` alone says otherwise than `no-store`.
+fn says_what_may_be_cached(answer: &Answer) {
+    let said = answer.header("cache-control");
+    let path = answer.asked.path.split('?').next();
+    if path == Some("/v1/rates") && matches!(answer.status, 200 | 304) {
+        let age = said.and_then(|said| said.strip_prefix("public, max-age="));
+        let age = age.and_then(|age| age.parse::<u64>().ok());
+        assert!(age.is_some(), "cache-control: {answer}");
+    } else {
+        assert_eq!(said, Some("no-store"), "cache-control: {answer}");
+    }
+}
+
+fn is_a_problem(answer: &Answer) {
+    let media_type = answer.header("content-type").unwrap_or_default();
+    assert_eq!(media_type, "application/problem+json", "{answer}");
+    if answer.asked.method == Method::HEAD {
+        return;
+    }
+    let problem: Problem = answer.json();
+    assert_eq!(problem.status, answer.status, "{answer}");
+    assert_eq!(problem.kind, format!("/problems/{}", problem.code), "{answer}");
+    assert_eq!(Some(problem.request_id.as_str()), answer.header("x-request-id"), "{answer}");
+    assert!(!problem.title.is_empty() && !problem.detail.is_empty(), "{answer}");
+    let row = (problem.status, problem.code.as_str());
+    assert!(TABLE.contains(&row), "not in the contract's table: {answer}");
+    if answer.status == 503 {
+        let after = answer.header("retry-after").and_then(|after| after.parse::<u64>().ok());
+        assert!(after.is_some(), "no retry-after: {answer}");
+    }
+}

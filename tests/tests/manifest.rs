@@ -1,0 +1,157 @@
+//! `spin.toml` and `runtime-config/`: every route is wired, every component has only what it needs.
+//!
+//! Scenario: somebody edits the manifest. Mechanism: the files are parsed and compared with the contract
+//! and with `components/`. Needs: nothing that runs.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a panic here is a test that fails"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// Route of the contract, component that serves it (design 2).
+const ROUTES: &[(&str, &str)] = &[
+    ("/v1/bitcoins", "counter"),
+    ("/v1/counters/:name", "counter"),
+    ("/v1/deposit", "deposit"),
+    ("/deposit", "deposit"),
+    ("/v1/withdraw", "withdraw"),
+    ("/withdraw", "withdraw"),
+    ("/v1/wallet", "wallet"),
+    ("/v1/wallet/entries", "wallet"),
+    ("/v1/rates", "rates"),
+    ("/v1/rates/:code", "rates"),
+    ("/v1/convert", "rates"),
+    ("/healthz", "health"),
+    ("/readyz", "health"),
+    ("/...", "web"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn parsed(path: &Path) -> Table {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|problem| panic!("{path:?}: {problem}"));
+    text.parse().unwrap_or_else(|problem| panic!("{path:?}: {problem}"))
+}
+
+fn manifest() -> Table {
+    parsed(&root().join("spin.toml"))
+}
+
+fn components() -> BTreeMap<String, Table> {
+    let components = manifest()["component"].as_table().unwrap().clone();
+    components.into_iter().map(|(name, table)| (name, table.as_table().unwrap().clone())).collect()
+}
+
+fn texts(component: &Table, field: &str) -> Vec<String> {
+    let list = component.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+    list.iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_route_of_the_contract_leads_to_its_component() {
+    let manifest = manifest();
+    let triggers = manifest["trigger"]["http"].as_array().unwrap();
+    let wired: BTreeSet<(&str, &str)> = triggers
+        .iter()
+        .map(|trigger| (trigger["route"].as_str().unwrap(), trigger["component"].as_str().unwrap()))
+        .collect();
+    assert_eq!(wired, ROUTES.iter().copied().collect());
+    assert_eq!(wired.len(), triggers.len(), "a route is there twice");
+}
+
+#[test]
+fn every_component_of_the_tree_is_in_the_manifest_and_the_other_way_round() {
+    let folders = std::fs::read_dir(root().join("components")).unwrap();
+    let folders = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+    assert_eq!(components().into_keys().collect::<BTreeSet<_>>(), folders.collect());
+}
+
+#[test]
+fn every_component_is_built_where_it_is_looked_for() {
+    for (name, component) in components() {
+        let source = component["source"].as_str().unwrap();
+        assert_eq!(source, format!("target/wasm32-wasip2/release/{name}.wasm"));
+        let command = component["build"]["command"].as_str().unwrap();
+        assert!(
+            command.contains("--target wasm32-wasip2") && command.ends_with(&format!("--package {name}"))
+        );
+    }
+}
+
+#[test]
+fn only_rates_may_talk_to_the_outside_and_only_to_its_upstream() {
+    for (name, component) in components() {
+        let expected: &[&str] = if name == "rates" { &["{{ coingecko_origin }}"] } else { &[] };
+        assert_eq!(texts(&component, "allowed_outbound_hosts"), expected, "{name}");
+    }
+}
+
+#[test]
+fn only_web_has_no_store_and_nobody_has_another_than_the_default() {
+    for (name, component) in components() {
+        let expected: &[&str] = if name == "web" { &[] } else { &["default"] };
+        assert_eq!(texts(&component, "key_value_stores"), expected, "{name}");
+    }
+}
+
+#[test]
+fn no_component_has_files_databases_models_or_an_environment() {
+    let known = ["source", "key_value_stores", "variables", "allowed_outbound_hosts", "build", "description"];
+    for (name, component) in components() {
+        let others: Vec<_> = component.keys().filter(|key| !known.contains(&key.as_str())).collect();
+        assert!(others.is_empty(), "{name} has {others:?}");
+    }
+}
+
+#[test]
+fn only_rates_sees_the_settings_of_rates() {
+    for (name, component) in components() {
+        let variables = component.get("variables").and_then(Value::as_table).cloned().unwrap_or_default();
+        let of_rates =
+            variables.keys().any(|variable| variable.starts_with("rates_") || variable.starts_with("coin"));
+        assert_eq!(of_rates, name == "rates", "{name}");
+    }
+}
+
+#[test]
+fn every_setting_is_used_and_every_setting_used_is_there() {
+    let manifest = manifest();
+    let settings: BTreeSet<&str> =
+        manifest["variables"].as_table().unwrap().keys().map(String::as_str).collect();
+    let text = serde_json::to_string(&manifest["component"]).unwrap();
+    let used = text.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).map(str::trim);
+    assert_eq!(settings, used.collect());
+}
+
+#[test]
+fn what_is_secret_says_so() {
+    let manifest = manifest();
+    for (name, setting) in manifest["variables"].as_table().unwrap() {
+        let secret = setting.get("secret").and_then(Value::as_bool).unwrap_or_default();
+        assert_eq!(secret, name.ends_with("_key") || name.ends_with("redis_url"), "{name}");
+    }
+}
+
+#[test]
+fn every_runtime_configuration_says_what_the_default_store_is() {
+    let files = std::fs::read_dir(root().join("runtime-config")).unwrap();
+    let mut kinds = BTreeMap::new();
+    for file in files {
+        let path = file.unwrap().path();
+        let config = parsed(&path);
+        assert_eq!(config.keys().collect::<Vec<_>>(), ["key_value_store"], "{path:?}");
+        let store = config["key_value_store"]["default"].as_table().unwrap();
+        let field = if store["type"].as_str() == Some("redis") { "url" } else { "path" };
+        assert!(store[field].is_str(), "{path:?} has no {field}");
+        kinds.insert(path.file_name().unwrap().to_owned(), store["type"].as_str().unwrap().to_owned());
+    }
+    let kinds: Vec<&str> = kinds.values().map(String::as_str).collect();
+    assert_eq!(kinds, ["redis", "spin"], "redis.toml and sqlite.toml");
+}

@@ -1,0 +1,124 @@
+//! When CoinGecko fails, the last good rates stand in, marked as stale, for as long as is allowed.
+//!
+//! Scenario: an upstream that fails in every way it can, recovers, or talks nonsense. Mechanism: the
+//! stand-in for CoinGecko is told how to misbehave; a bank with a life of a second for rates asks it.
+//! Needs: what `rates.rs` needs.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a panic here is a test that fails"
+)]
+
+use serde_json::Value;
+use tests::coingecko::document;
+use tests::{Answer, Feed, limits};
+
+fn is_stale(answer: &Answer) -> bool {
+    answer.status == 200 && answer.json::<Value>()["stale"] == true
+}
+
+/// The upstream turns bad; the bank goes on with what it has, says so, and is never slow.
+async fn stands_in(feed: &Feed) {
+    let good: Value = feed.bank().get("/v1/rates").await.is(200).json();
+    let answer = feed.until("stale rates", is_stale).await;
+    let stale: Value = answer.json();
+    assert_eq!(stale["rates"], good["rates"], "the last good ones: {answer}");
+    assert_eq!(stale["as_of"], good["as_of"], "{answer}");
+    assert!(stale["age_seconds"].as_u64().unwrap() >= 1, "{answer}");
+    let again = feed.bank().get("/v1/rates/usd").await.is(200);
+    assert!(again.took < limits::RATES_ANSWER, "{:?}: {again}", again.took);
+}
+
+async fn stands_in_when_upstream_turns(mode: &str) {
+    let feed = Feed::from_env().await;
+    feed.is_fresh().await;
+    feed.turns(mode).await;
+    stands_in(&feed).await;
+}
+
+async fn stands_in_when_upstream_says(document: &str) {
+    let feed = Feed::from_env().await;
+    feed.is_fresh().await;
+    feed.says(document).await;
+    stands_in(&feed).await;
+}
+
+macro_rules! stands_in_when_upstream_turns {
+    ($($name:ident: $mode:literal;)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            stands_in_when_upstream_turns($mode).await;
+        })*
+    };
+}
+
+stands_in_when_upstream_turns! {
+    the_last_good_rates_stand_in_when_the_upstream_fails: "500";
+    the_last_good_rates_stand_in_when_the_upstream_has_had_enough: "429";
+    the_last_good_rates_stand_in_when_the_upstream_says_not_found: "404";
+    the_last_good_rates_stand_in_when_the_upstream_has_no_content: "204";
+    the_last_good_rates_stand_in_when_the_upstream_is_slow: "slow";
+    the_last_good_rates_stand_in_when_the_upstream_drips: "drip";
+    the_last_good_rates_stand_in_when_the_upstream_hangs: "hang";
+    the_last_good_rates_stand_in_when_the_upstream_resets: "reset";
+    the_last_good_rates_stand_in_when_the_upstream_breaks_off: "cut";
+    the_last_good_rates_stand_in_when_the_upstream_points_elsewhere: "redirect";
+    the_last_good_rates_stand_in_when_the_upstream_talks_nonsense: "nonsense";
+    the_last_good_rates_stand_in_when_the_upstream_says_nothing: "empty";
+    the_last_good_rates_stand_in_when_the_upstream_says_far_too_much: "huge";
+}
+
+macro_rules! stands_in_when_upstream_says {
+    ($($name:ident: $document:literal;)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            stands_in_when_upstream_says($document).await;
+        })*
+    };
+}
+
+stands_in_when_upstream_says! {
+    a_document_of_another_kind_is_no_rates: r#"["rates"]"#;
+    a_document_without_rates_is_no_rates: r#"{"status":{"error_code":429}}"#;
+    a_document_with_no_rate_at_all_is_no_rates: r#"{"rates":{}}"#;
+    a_document_whose_values_are_words_is_no_rates:
+        r#"{"rates":{"usd":{"name":"US Dollar","unit":"$","value":"many","type":"fiat"}}}"#;
+}
+
+#[tokio::test]
+async fn an_upstream_that_recovers_is_believed_again() {
+    let feed = Feed::from_env().await;
+    feed.is_fresh().await;
+    feed.turns("500").await;
+    feed.until("stale rates", is_stale).await;
+    feed.is_fresh().await;
+    feed.until("rates that are not stale", |answer| !is_stale(answer)).await;
+}
+
+#[tokio::test]
+async fn rates_that_are_too_old_stand_in_no_more() {
+    let feed = Feed::from_env().await;
+    feed.is_fresh().await;
+    feed.turns("500").await;
+    let answer = feed.until("the end of stale rates", |answer| answer.status == 503).await;
+    answer.problem(503, "rates-unavailable");
+    for path in ["/v1/rates/usd", "/v1/convert?amount=1&from=usd&to=eth"] {
+        feed.bank().get(path).await.problem(503, "rates-unavailable");
+    }
+    feed.is_fresh().await;
+}
+
+#[tokio::test]
+async fn a_strange_value_breaks_no_answer() {
+    let feed = Feed::from_env().await;
+    for value in ["0", "-1", "1e400", "1e-400", "null", "true", "\"67187.33\"", "1e2", "{}"] {
+        feed.is_fresh().await;
+        let document = document::with(&[("usd".to_owned(), value.to_owned())].into());
+        feed.says(&document).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+        for path in ["/v1/rates", "/v1/rates/usd", "/v1/convert?amount=1&from=usd&to=eth"] {
+            let answer = feed.bank().get(path).await;
+            assert!(matches!(answer.status, 200 | 404 | 503), "{value}: {answer}");
+        }
+    }
+}
