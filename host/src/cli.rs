@@ -1,0 +1,91 @@
+//! The command line: Spin's flags and environment variables, as far as `bank` has what they are for.
+
+use crate::build_command;
+use crate::manifest::Manifest;
+use crate::up;
+use crate::variables::Given;
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+
+/// Runs a Spin application on this machine, without Spin.
+#[derive(Parser)]
+#[command(name = "bank", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the application and serve it until a signal comes
+    Up(Up),
+    /// Run the build command of each component
+    Build(Build),
+}
+
+/// What `bank up` was told.
+#[derive(Args)]
+pub struct Up {
+    /// The manifest, or the folder that it is in
+    #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
+    pub from: PathBuf,
+
+    /// Where to listen; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
+    pub listen: SocketAddr,
+
+    /// Which stores there are behind the labels; without it, SQLite beside the manifest
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    pub runtime_config_file: Option<PathBuf>,
+
+    /// Set a variable of the application; may be repeated, the last one counts
+    #[arg(long, value_name = "KEY=VALUE | KEY=@FILE | @FILE.json | @FILE.toml")]
+    pub variable: Vec<Given>,
+
+    /// Where the default store is kept [default: .spin beside the manifest]; empty: nowhere
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Run `bank build` first
+    #[arg(long, env = "SPIN_ALWAYS_BUILD", value_parser = clap::builder::BoolishValueParser::new())]
+    pub build: bool,
+
+    /// Do not show what components print
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Neither use nor keep compiled components [BANK_CACHE_DIR says where they are kept]
+    #[arg(long, env = "DISABLE_WASMTIME_CACHE", value_parser = clap::builder::BoolishValueParser::new())]
+    pub disable_cache: bool,
+}
+
+#[derive(Args)]
+struct Build {
+    /// The manifest, or the folder that it is in
+    #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
+    from: PathBuf,
+
+    /// Build only this component; may be repeated
+    #[arg(short, long, value_name = "ID")]
+    component_id: Vec<String>,
+}
+
+/// Does what the arguments say.
+pub fn run() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Up(options) => up::up(&options),
+        Command::Build(options) => {
+            build_command::build(&Manifest::load(&options.from)?, &options.component_id)
+        }
+    }
+}
+
+/// As in Spin, of the addresses of a name an IPv4 one is taken first.
+fn address(text: &str) -> anyhow::Result<SocketAddr> {
+    let addresses: Vec<SocketAddr> =
+        text.to_socket_addrs().with_context(|| format!("`{text}` is no address and port"))?.collect();
+    let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    first.copied().with_context(|| format!("`{text}` has no address"))
+}

@@ -1,0 +1,116 @@
+//! The WebAssembly engine, what it offers to components, and how they are compiled.
+//!
+//! Compiled code is kept in the user's cache folder (or `BANK_CACHE_DIR`), so that a second start
+//! compiles nothing; if it cannot be written, the code is compiled each time, with a warning. Instances
+//! come from a pool, which bounds how many there can be.
+
+use crate::component::State;
+use crate::imports;
+use anyhow::{Context as _, anyhow};
+use std::path::{Path, PathBuf};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+/// The variable that says where compiled code is kept.
+pub const CACHE_DIR: &str = "BANK_CACHE_DIR";
+
+const MOST_INSTANCES: u32 = 1000;
+const MOST_MEMORY: usize = 1 << 30;
+
+/// Makes components from files.
+pub struct Compiler {
+    engine: Engine,
+    linker: Linker<State>,
+}
+
+impl Compiler {
+    /// An engine that offers WASI 0.2 and 0.3, `wasi:http` and what is in `wit/`.
+    pub fn new(cache: bool) -> anyhow::Result<Self> {
+        let mut config = Config::new();
+        config.wasm_component_model_async(true);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        if cache {
+            config.cache(open_cache());
+        }
+        let engine = Engine::new(&config).map_err(wasm)?;
+        let mut linker = Linker::new(&engine);
+        offer(&mut linker).map_err(wasm)?;
+        Ok(Self { engine, linker })
+    }
+
+    /// The engine, to make instances with.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Reads and compiles a component that answers HTTP requests.
+    pub fn compile(&self, id: &str, path: &Path) -> anyhow::Result<ServicePre<State>> {
+        if !path.is_file() {
+            return Err(anyhow!(
+                "component `{id}` is not built: there is no {}; run `bank build` (or `make build`)",
+                path.display()
+            ));
+        }
+        let component = Component::from_file(&self.engine, path)
+            .map_err(wasm)
+            .with_context(|| format!("component `{id}`: {} is no valid component", path.display()))?;
+        let linked: InstancePre<State> =
+            self.linker.instantiate_pre(&component).map_err(wasm).with_context(|| {
+                format!("component `{id}` ({}) imports what `bank` does not offer", path.display())
+            })?;
+        ServicePre::new(linked).map_err(wasm).with_context(|| {
+            format!("component `{id}` ({}) does not export wasi:http/handler@0.3.0", path.display())
+        })
+    }
+}
+
+fn offer(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    imports::add_to_linker(linker)
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(MOST_INSTANCES)
+        .total_core_instances(MOST_INSTANCES.saturating_mul(4))
+        .total_memories(MOST_INSTANCES)
+        .total_tables(MOST_INSTANCES.saturating_mul(2))
+        .total_stacks(MOST_INSTANCES)
+        .max_memory_size(MOST_MEMORY)
+        .linear_memory_keep_resident(512 * 1024)
+        .table_keep_resident(64 * 1024);
+    pool
+}
+
+fn open_cache() -> Option<Cache> {
+    let folder = match std::env::var_os(CACHE_DIR) {
+        Some(folder) => std::path::absolute(PathBuf::from(folder)).ok(),
+        None => user_cache_folder(),
+    };
+    let mut config = CacheConfig::new();
+    if let Some(folder) = folder {
+        config.with_directory(folder);
+    }
+    match Cache::new(config) {
+        Ok(cache) => Some(cache),
+        Err(error) => {
+            eprintln!("Warning: compiled components are not kept: {error:#}");
+            None
+        }
+    }
+}
+
+fn user_cache_folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let folder = folder.filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
+    Some(folder.join("money-bank"))
+}
+
+/// wasmtime's errors are a type of their own.
+fn wasm(error: wasmtime::Error) -> anyhow::Error {
+    anyhow!("{error:#}")
+}

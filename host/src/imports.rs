@@ -1,0 +1,46 @@
+//! What components may import beside WASI: the interfaces of `wit/world.wit`, and nothing else.
+//!
+//! `spin:key-value` is asynchronous: calls of one instance run at the same time, and a call that the
+//! guest drops is dropped here. `wasi:keyvalue` is synchronous: the guest waits, and its instance with
+//! it (design 5, fact 6). Both open only the stores that the manifest grants.
+
+mod key_value;
+mod variables;
+mod wasi_keyvalue;
+
+pub use key_value::{KeyValue, KeyValueView};
+pub use variables::Variables;
+
+use crate::component::State;
+use std::sync::Arc;
+use wasmtime::component::{HasSelf, Linker};
+
+pub(crate) mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "imports",
+        imports: {
+            "wasi:keyvalue/store.open": async,
+            "wasi:keyvalue/store.[method]bucket.get": async,
+            "wasi:keyvalue/atomics.[static]cas.new": async,
+            "wasi:keyvalue/atomics.[method]cas.current": async,
+            "wasi:keyvalue/atomics.increment": async,
+            "wasi:keyvalue/atomics.swap": async,
+        },
+        with: {
+            "spin:key-value/key-value.store": super::key_value::Opened,
+            "wasi:keyvalue/store.bucket": super::key_value::Opened,
+            "wasi:keyvalue/atomics.cas": super::wasi_keyvalue::Swap,
+        },
+    });
+}
+
+/// Adds all of them to a linker.
+pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use bindings::spin::{key_value::key_value as spin_key_value, variables::variables};
+    use bindings::wasi::keyvalue::{atomics, store};
+    spin_key_value::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
+    store::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
+    atomics::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
+    variables::add_to_linker::<_, HasSelf<Arc<Variables>>>(linker, State::variables)
+}

@@ -1,0 +1,73 @@
+//! `spin:key-value/key-value@3.0.0`.
+
+use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore, Store};
+use crate::kv::{self, Failure, Stores};
+use std::sync::Arc;
+use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
+
+/// An open store.
+pub type Opened = Arc<dyn kv::Store>;
+
+/// What one instance may open, and has.
+pub struct KeyValueView<'a> {
+    /// Holds what is open.
+    pub table: &'a mut ResourceTable,
+    /// The stores that the component is granted.
+    pub granted: &'a Arc<Stores>,
+}
+
+/// Stands for `KeyValueView` in linkers.
+pub struct KeyValue;
+
+impl HasData for KeyValue {
+    type Data<'a> = KeyValueView<'a>;
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure.0)
+    }
+}
+
+impl Host for KeyValueView<'_> {}
+
+impl HostStore for KeyValueView<'_> {
+    fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
+        self.table.delete(store)?;
+        Ok(())
+    }
+}
+
+impl<T: Send> HostStoreWithStore<T> for KeyValue {
+    async fn open(accessor: &Accessor<T, Self>, label: String) -> Result<Resource<Store>, Error> {
+        accessor.with(|mut access| {
+            let view = access.get();
+            let store = view.granted.get(&label).ok_or(Error::AccessDenied)?;
+            view.table.push(store.clone()).map_err(|_| Error::StoreTableFull)
+        })
+    }
+
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        store: Resource<Store>,
+        key: String,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        Ok(opened(accessor, &store)?.get(&key).await?)
+    }
+
+    async fn set(
+        accessor: &Accessor<T, Self>,
+        store: Resource<Store>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<(), Error> {
+        Ok(opened(accessor, &store)?.set(&key, value).await?)
+    }
+}
+
+fn opened<T>(accessor: &Accessor<T, KeyValue>, store: &Resource<Store>) -> Result<Opened, Error> {
+    accessor.with(|mut access| {
+        let opened = access.get().table.get(store).map_err(|_| Error::NoSuchStore)?;
+        Ok(opened.clone())
+    })
+}

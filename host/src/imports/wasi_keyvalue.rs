@@ -1,0 +1,95 @@
+//! `wasi:keyvalue/store` and `atomics`, 0.2.0-draft2.
+//!
+//! A swap compares with what `current` read, byte for byte, and with an absent key if `current` was
+//! not called. One that is lost answers with a new `cas` that has already read the present value.
+
+use super::bindings::wasi::keyvalue::atomics::{self, Cas, CasError, HostCas};
+use super::bindings::wasi::keyvalue::store::{self, Bucket, Error, HostBucket};
+use super::key_value::{KeyValueView, Opened};
+use crate::kv::Failure;
+use wasmtime::component::Resource;
+
+/// A compare-and-swap that has begun.
+pub struct Swap {
+    store: Opened,
+    key: String,
+    current: Option<Vec<u8>>,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure.0)
+    }
+}
+
+impl store::Host for KeyValueView<'_> {
+    async fn open(&mut self, label: String) -> Result<Resource<Bucket>, Error> {
+        let store = self.granted.get(&label).ok_or(Error::AccessDenied)?;
+        let full = |_| Error::Other("too many stores are open".to_owned());
+        self.table.push(store.clone()).map_err(full)
+    }
+}
+
+impl HostBucket for KeyValueView<'_> {
+    async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Error> {
+        let store = self.bucket(&bucket)?;
+        Ok(store.get(&key).await?)
+    }
+
+    fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl HostCas for KeyValueView<'_> {
+    async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Resource<Cas>, Error> {
+        let store = self.bucket(&bucket)?;
+        self.begin(Swap { store, key, current: None })
+    }
+
+    async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, Error> {
+        let swap = self.table.get_mut(&cas).map_err(|_| gone())?;
+        swap.current = swap.store.get(&swap.key).await?;
+        Ok(swap.current.clone())
+    }
+
+    fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
+        self.table.delete(cas)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for KeyValueView<'_> {
+    async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: i64) -> Result<i64, Error> {
+        let store = self.bucket(&bucket)?;
+        Ok(store.increment(&key, delta).await?)
+    }
+
+    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), CasError> {
+        let swap = self.table.delete(cas).map_err(|_| CasError::StoreError(gone()))?;
+        let Swap { store, key, current } = swap;
+        let failed = |failure: Failure| CasError::StoreError(failure.into());
+        if store.swap(&key, current, value).await.map_err(failed)? {
+            return Ok(());
+        }
+        let current = store.get(&key).await.map_err(failed)?;
+        let again = self.begin(Swap { store, key, current }).map_err(CasError::StoreError)?;
+        Err(CasError::CasFailed(again))
+    }
+}
+
+impl KeyValueView<'_> {
+    fn bucket(&self, bucket: &Resource<Bucket>) -> Result<Opened, Error> {
+        self.table.get(bucket).cloned().map_err(|_| Error::NoSuchStore)
+    }
+
+    fn begin(&mut self, swap: Swap) -> Result<Resource<Cas>, Error> {
+        let full = |_| Error::Other("too many swaps have begun".to_owned());
+        self.table.push(swap).map_err(full)
+    }
+}
+
+fn gone() -> Error {
+    Error::Other("the swap is over".to_owned())
+}

@@ -1,0 +1,67 @@
+//! Key-value stores: what is behind a label, and which component may open it.
+//!
+//! A store keeps its promises where Spin's do not (design 5): a swap is truthful on an absent key and on
+//! Redis, an increment of what is no number is an error and not a panic, and a store that is away says
+//! so in bounded time. The representation is Spin's, so that either can take over from the other.
+
+pub mod redis;
+pub mod sqlite;
+
+use crate::runtime_config::{RuntimeConfig, StoreConfig};
+use anyhow::Context as _;
+use futures::future::BoxFuture;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why an operation failed, in words for the component. Whether it was carried out is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure(pub String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The answer to an operation. To drop the future is to stop waiting, not to undo.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Failure>>;
+
+/// A key-value store. Operations of different requests run at the same time.
+pub trait Store: Send + Sync {
+    /// The value of a key, or none.
+    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>>;
+
+    /// Sets the value of a key, whatever was there.
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()>;
+
+    /// Adds to a counter, which is zero when absent, and answers the sum.
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64>;
+
+    /// Sets the value of a key if it is `expected` (none: if it is absent), and answers whether.
+    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool>;
+}
+
+/// The stores of the application by label.
+pub type Stores = HashMap<String, Arc<dyn Store>>;
+
+/// Opens each of the configured stores that is among `used`, and none of the others.
+pub fn open(config: &RuntimeConfig, used: impl Fn(&str) -> bool) -> anyhow::Result<Stores> {
+    let mut stores = Stores::new();
+    for (label, config) in &config.stores {
+        if used(label) {
+            let store = open_one(label, config)
+                .with_context(|| format!("cannot open the key-value store `{label}`, {config}"))?;
+            stores.insert(label.clone(), store);
+        }
+    }
+    Ok(stores)
+}
+
+fn open_one(label: &str, config: &StoreConfig) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match config {
+        StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label)?),
+        StoreConfig::Memory => Arc::new(sqlite::Sqlite::in_memory(label)?),
+        StoreConfig::Redis(info) => Arc::new(redis::Redis::new(info.clone())?),
+    })
+}

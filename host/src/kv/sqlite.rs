@@ -1,0 +1,105 @@
+//! SQLite behind a label: Spin's own table, so that either can take over from the other; counters are
+//! 8 bytes, little-endian. What was answered is on disk (WAL, synchronous = FULL).
+//!
+//! Two threads, one that reads and one that writes, each with a connection of its own. The writer takes
+//! all that waits for it into one transaction: many requests share one wait for the disk. A read sees
+//! what is committed, and waits for no write.
+//! Other processes may have the file open; whoever is locked out for 2 seconds gets an error.
+
+mod worker;
+
+use super::{Answer, Failure, Store};
+use anyhow::Context as _;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use worker::{Job, Write, Written};
+
+const LOCKED_OUT: Duration = Duration::from_secs(2);
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
+    store TEXT NOT NULL,
+    key   TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (store, key)
+)";
+
+/// A SQLite database.
+pub struct Sqlite {
+    reads: Sender<Job>,
+    writes: Sender<Job>,
+}
+
+impl Sqlite {
+    /// Opens or creates a file; `label` is the store in it.
+    pub fn open(path: &Path, label: &str) -> anyhow::Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        }
+        let writes = connect(path)?;
+        writes.execute(TABLE, [])?;
+        let reads = connect(path)?;
+        Ok(Self { reads: worker::start(reads, label)?, writes: worker::start(writes, label)? })
+    }
+
+    /// A database that is gone when `bank` ends.
+    pub fn in_memory(label: &str) -> anyhow::Result<Self> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute(TABLE, [])?;
+        let jobs = worker::start(connection, label)?;
+        Ok(Self { reads: jobs.clone(), writes: jobs })
+    }
+
+    async fn write(&self, key: &str, write: Write) -> Result<Written, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Write { key: key.to_owned(), write, reply };
+        self.writes.send(job).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(LOCKED_OUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn stopped() -> Failure {
+    Failure("SQLite: the store has stopped".to_owned())
+}
+
+impl Store for Sqlite {
+    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let job = Job::Read { key: key.to_owned(), reply };
+            self.reads.send(job).map_err(|_| stopped())?;
+            answer.await.map_err(|_| stopped())?
+        })
+    }
+
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()> {
+        Box::pin(async move { self.write(key, Write::Set(value)).await.map(drop) })
+    }
+
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64> {
+        Box::pin(async move {
+            match self.write(key, Write::Increment(delta)).await? {
+                Written::Sum(sum) => Ok(sum),
+                Written::Done | Written::Lost => Err(stopped()),
+            }
+        })
+    }
+
+    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let written = self.write(key, Write::Swap { expected, value }).await?;
+            Ok(matches!(written, Written::Done))
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! The thread that owns a connection and does the jobs that are sent to it, all that wait at once.
+//!
+//! Reads come first, outside of any transaction, so that nobody is shown what is not yet on disk. Writes
+//! share one transaction and are answered when it is committed. If SQLite fails at any of them, all of
+//! them are taken back and told so; what is wrong with one alone (no counter, overflow) concerns only it.
+
+use super::Failure;
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+
+const MOST_AT_ONCE: usize = 256;
+
+const READ: &str = "SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2";
+const SET: &str = "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
+    ON CONFLICT (store, key) DO UPDATE SET value = ?3";
+const SWAP_ABSENT: &str = "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
+    ON CONFLICT (store, key) DO NOTHING";
+const SWAP_PRESENT: &str =
+    "UPDATE spin_key_value SET value = ?3 WHERE store = ?1 AND key = ?2 AND value = ?4";
+
+/// What a store is asked to do.
+pub enum Job {
+    Read { key: String, reply: Reply<Option<Vec<u8>>> },
+    Write { key: String, write: Write, reply: Reply<Written> },
+}
+
+/// A change of one key.
+pub enum Write {
+    Set(Vec<u8>),
+    Increment(i64),
+    Swap { expected: Option<Vec<u8>>, value: Vec<u8> },
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    Done,
+    /// A swap found another value than the expected one.
+    Lost,
+    Sum(i64),
+}
+
+type Reply<T> = oneshot::Sender<Result<T, Failure>>;
+
+struct Worker {
+    connection: Connection,
+    store: String,
+}
+
+/// Starts a thread, which ends when there is nobody left to send it jobs.
+pub fn start(connection: Connection, store: &str) -> anyhow::Result<Sender<Job>> {
+    let (sender, jobs) = channel();
+    let worker = Worker { connection, store: store.to_owned() };
+    std::thread::Builder::new().name("sqlite".to_owned()).spawn(move || worker.work(&jobs))?;
+    Ok(sender)
+}
+
+impl Worker {
+    fn work(mut self, jobs: &Receiver<Job>) {
+        let mut writes = Vec::new();
+        while let Ok(first) = jobs.recv() {
+            let waiting = std::iter::once(first).chain(jobs.try_iter());
+            for job in waiting.take(MOST_AT_ONCE) {
+                match job {
+                    // Nobody waits any more.
+                    Job::Read { reply, .. } if reply.is_closed() => {}
+                    Job::Write { reply, .. } if reply.is_closed() => {}
+                    Job::Read { key, reply } => {
+                        let _ = reply.send(self.read(&key).map_err(|error| failure(&error)));
+                    }
+                    Job::Write { key, write, reply } => writes.push((key, write, reply)),
+                }
+            }
+            self.write_all(&mut writes);
+        }
+    }
+
+    fn write_all(&mut self, writes: &mut Vec<(String, Write, Reply<Written>)>) {
+        if writes.is_empty() {
+            return;
+        }
+        let jobs = writes.iter().map(|(key, write, _)| (key.as_str(), write));
+        let results = self.commit(jobs);
+        match results {
+            Ok(results) => {
+                for ((_, _, reply), result) in writes.drain(..).zip(results) {
+                    let _ = reply.send(result);
+                }
+            }
+            Err(error) => {
+                for (_, _, reply) in writes.drain(..) {
+                    let _ = reply.send(Err(failure(&error)));
+                }
+            }
+        }
+    }
+
+    fn commit<'a>(
+        &mut self,
+        writes: impl Iterator<Item = (&'a str, &'a Write)>,
+    ) -> rusqlite::Result<Vec<Result<Written, Failure>>> {
+        let behavior = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(behavior)?;
+        let results = writes
+            .map(|(key, write)| carry_out(&transaction, &self.store, key, write))
+            .collect::<rusqlite::Result<_>>()?;
+        transaction.commit()?;
+        Ok(results)
+    }
+
+    fn read(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        read(&self.connection, &self.store, key)
+    }
+}
+
+fn read(connection: &Connection, store: &str, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection.prepare_cached(READ)?.query_row(params![store, key], |row| row.get(0)).optional()
+}
+
+fn carry_out(
+    connection: &Connection,
+    store: &str,
+    key: &str,
+    write: &Write,
+) -> rusqlite::Result<Result<Written, Failure>> {
+    match write {
+        Write::Set(value) => {
+            connection.prepare_cached(SET)?.execute(params![store, key, value])?;
+            Ok(Ok(Written::Done))
+        }
+        Write::Swap { expected, value } => {
+            let rows = match expected {
+                None => connection.prepare_cached(SWAP_ABSENT)?.execute(params![store, key, value]),
+                Some(expected) => {
+                    connection.prepare_cached(SWAP_PRESENT)?.execute(params![store, key, value, expected])
+                }
+            }?;
+            Ok(Ok(if rows == 1 { Written::Done } else { Written::Lost }))
+        }
+        Write::Increment(delta) => {
+            let sum = match sum(read(connection, store, key)?, *delta) {
+                Ok(sum) => sum,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let value = sum.to_le_bytes();
+            connection.prepare_cached(SET)?.execute(params![store, key, value])?;
+            Ok(Ok(Written::Sum(sum)))
+        }
+    }
+}
+
+fn sum(value: Option<Vec<u8>>, delta: i64) -> Result<i64, Failure> {
+    let before = match value {
+        None => 0,
+        Some(bytes) => match <[u8; 8]>::try_from(bytes) {
+            Ok(bytes) => i64::from_le_bytes(bytes),
+            Err(_) => return Err(Failure("the value is not a counter".to_owned())),
+        },
+    };
+    before.checked_add(delta).ok_or_else(|| Failure("increment would overflow".to_owned()))
+}
+
+fn failure(error: &rusqlite::Error) -> Failure {
+    Failure(format!("SQLite: {error}"))
+}

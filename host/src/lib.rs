@@ -1,0 +1,27 @@
+//! `bank`, a local runner: what `spin up` does for this application, for machines without Spin, for
+//! the tests and for the bench (design 6). It reads `spin.toml` as Spin does and knows no component.
+//!
+//! What a manifest or a runtime config file asks for and `bank` does not do stops it at start, by name;
+//! nothing is ignored. The crate is a library so that its tests can call the parts; nobody else does.
+
+pub mod allowed_hosts;
+pub mod answer;
+pub mod build_command;
+pub mod cli;
+pub mod component;
+pub mod engine;
+pub mod imports;
+pub mod kv;
+pub mod logs;
+pub mod manifest;
+pub mod names;
+pub mod outbound;
+pub mod router;
+pub mod runtime_config;
+pub mod serve;
+pub mod source;
+pub mod spin_headers;
+pub mod template;
+pub mod up;
+pub mod variables;
+pub mod well_known;

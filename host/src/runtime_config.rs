@@ -1,0 +1,152 @@
+//! The runtime config file: which store is behind which label, and where state is kept.
+//!
+//! Without a file there is one store, `default`, in SQLite at `.spin/sqlite_key_value.db` beside the
+//! manifest, as in Spin. A relative `path` in a file starts at the file's own folder, also as in Spin.
+//! Of Spin's store types `bank` has `spin` (SQLite) and `redis`; all else in a file is an error.
+
+use crate::names;
+use crate::source::{Source, Table};
+use anyhow::Context as _;
+use redis::IntoConnectionInfo as _;
+use serde::Deserialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// The label that exists without being configured.
+pub const DEFAULT_LABEL: &str = "default";
+
+/// What a runtime config file, or its absence, decides.
+pub struct RuntimeConfig {
+    /// The stores by label, in the order of the file.
+    pub stores: Vec<(String, StoreConfig)>,
+}
+
+/// What is behind a label. Shown, it says so without passwords.
+pub enum StoreConfig {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// SQLite in memory, gone when `bank` ends.
+    Memory,
+    /// A Redis server.
+    Redis(redis::ConnectionInfo),
+}
+
+impl fmt::Display for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{:?}", path.display().to_string()),
+            Self::Memory => f.write_str("a temporary in-memory store"),
+            Self::Redis(info) => write!(f, "Redis at {}", info.addr()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    key_value_store: Table<Store>,
+    state_dir: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Store {
+    #[serde(rename = "type")]
+    kind: Spanned<String>,
+    path: Option<Spanned<PathBuf>>,
+    url: Option<Spanned<String>>,
+}
+
+impl RuntimeConfig {
+    /// Reads the file, if there is one. `state_dir` is what `--state-dir` said.
+    pub fn load(file: Option<&Path>, app_folder: &Path, state_dir: Option<&Path>) -> anyhow::Result<Self> {
+        match file {
+            None => Self::without_file(app_folder, state_dir),
+            Some(path) => Self::read(&Source::read(path)?, path, app_folder, state_dir),
+        }
+    }
+
+    fn without_file(app_folder: &Path, state_dir: Option<&Path>) -> anyhow::Result<Self> {
+        let store = default_store(app_folder, state_dir)?;
+        Ok(Self { stores: vec![(DEFAULT_LABEL.to_owned(), store)] })
+    }
+
+    fn read(
+        source: &Source,
+        path: &Path,
+        app_folder: &Path,
+        state_dir: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let file: File = source.parse()?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut stores = Vec::new();
+        for (label, store) in file.key_value_store.0 {
+            names::store_label(label.get_ref()).map_err(|error| source.error(label.span(), error))?;
+            let config = store.read(source, label.get_ref(), folder)?;
+            stores.push((label.into_inner(), config));
+        }
+        if !stores.iter().any(|(label, _)| label == DEFAULT_LABEL) {
+            let store = default_store(app_folder, state_dir.or(file.state_dir.as_deref()))?;
+            stores.push((DEFAULT_LABEL.to_owned(), store));
+        }
+        Ok(Self { stores })
+    }
+}
+
+/// An empty state directory means that nothing is kept.
+fn default_store(app_folder: &Path, state_dir: Option<&Path>) -> anyhow::Result<StoreConfig> {
+    let folder = match state_dir {
+        None => app_folder.join(".spin"),
+        Some(path) if path.as_os_str().is_empty() => return Ok(StoreConfig::Memory),
+        Some(path) => std::path::absolute(path).with_context(|| format!("{} is no path", path.display()))?,
+    };
+    Ok(StoreConfig::Sqlite(folder.join("sqlite_key_value.db")))
+}
+
+impl Store {
+    fn read(self, source: &Source, label: &str, folder: &Path) -> anyhow::Result<StoreConfig> {
+        match self.kind.get_ref().as_str() {
+            "spin" => {
+                self.refuse(source, self.url.as_ref().map(Spanned::span), "url", "redis")?;
+                match self.path {
+                    Some(path) => Ok(StoreConfig::Sqlite(folder.join(path.get_ref()))),
+                    None => Ok(StoreConfig::Memory),
+                }
+            }
+            "redis" => {
+                self.refuse(source, self.path.as_ref().map(Spanned::span), "path", "spin")?;
+                let Some(url) = self.url else {
+                    let message = format!("the store `{label}` of type `redis` needs a `url`");
+                    return Err(source.error(self.kind.span(), message));
+                };
+                // The parser's own message could quote the password.
+                let info = url.get_ref().as_str().into_connection_info().map_err(|_| {
+                    let message = "`url` must be redis://[user:password@]host[:port][/database]; \
+                                   `bank` does not do TLS to Redis";
+                    source.error(url.span(), message)
+                })?;
+                Ok(StoreConfig::Redis(info))
+            }
+            other => {
+                let message =
+                    format!("stores of type `{other}` are not done by `bank`: it has `spin` and `redis`");
+                Err(source.error(self.kind.span(), message))
+            }
+        }
+    }
+
+    fn refuse(
+        &self,
+        source: &Source,
+        key: Option<std::ops::Range<usize>>,
+        name: &str,
+        kind: &str,
+    ) -> anyhow::Result<()> {
+        match key {
+            None => Ok(()),
+            Some(span) => Err(source.error(span, format!("only stores of type `{kind}` have a `{name}`"))),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `bank up`: everything that can be wrong is found before the first connection is accepted, in this
+//! order: manifest, variables, runtime config, stores, components. Then it serves.
+
+use crate::allowed_hosts::AllowedHosts;
+use crate::answer::App;
+use crate::build_command;
+use crate::cli::Up;
+use crate::component::{Component, Running};
+use crate::engine::Compiler;
+use crate::kv::{self, Stores};
+use crate::manifest::{self, Manifest};
+use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
+use crate::serve;
+use crate::variables::{Values, refuse_dotenv};
+use crate::well_known::WellKnown;
+use anyhow::{Context as _, anyhow, ensure};
+use std::collections::{HashMap, HashSet};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Runs the application until a signal comes.
+pub fn up(options: &Up) -> anyhow::Result<()> {
+    let manifest = Manifest::load(&options.from)?;
+    if options.build {
+        build_command::build(&manifest, &[])?;
+    }
+    refuse_dotenv(Path::new(""))?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let values = Values::resolve(&manifest.variables, &options.variable, environment)?;
+    let stores = stores(options, &manifest)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let app = Arc::new(app(options, &manifest, &values, &stores)?);
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", options.listen))?;
+        announce(listener.local_addr()?, &manifest, &app);
+        serve::serve(listener, app).await
+    });
+    // Nothing is in flight. To drop the runtime would break off every idle instance, each with a word
+    // about it on stderr; the process ends anyway.
+    std::mem::forget(runtime);
+    ended
+}
+
+/// Opens the stores that components may use, and no others.
+fn stores(options: &Up, manifest: &Manifest) -> anyhow::Result<Stores> {
+    let file = options.runtime_config_file.as_deref();
+    let config = RuntimeConfig::load(file, &manifest.folder, options.state_dir.as_deref())?;
+    let used: HashSet<&str> = manifest
+        .components
+        .iter()
+        .flat_map(|component| component.key_value_stores.iter().map(String::as_str))
+        .collect();
+    for component in &manifest.components {
+        for label in &component.key_value_stores {
+            ensure!(
+                config.stores.iter().any(|(known, _)| known == label),
+                "component `{}` uses the key-value store `{label}`, which is not defined: \
+                 add [key_value_store.{label}] to {}",
+                component.id,
+                file.map_or("a file and pass it with --runtime-config-file".to_owned(), |file| {
+                    file.display().to_string()
+                }),
+            );
+        }
+    }
+    let stores = kv::open(&config, |label| used.contains(label))?;
+    let default = config.stores.iter().find(|(label, _)| label == DEFAULT_LABEL);
+    if let Some((_, config)) = default.filter(|(label, _)| used.contains(label.as_str())) {
+        eprintln!("Storing default key-value data to {config}.");
+    }
+    Ok(stores)
+}
+
+fn app(options: &Up, manifest: &Manifest, values: &Values, stores: &Stores) -> anyhow::Result<App> {
+    let compiler = Compiler::new(!options.disable_cache)?;
+    let start = |component: &&manifest::Component| {
+        let running = Running::new(Component {
+            id: component.id.as_str().into(),
+            engine: compiler.engine().clone(),
+            service: compiler.compile(&component.id, &component.source)?,
+            stores: Arc::new(granted(component, stores)),
+            variables: Arc::new(variables(component, values)?),
+            environment: component.environment.clone(),
+            allowed_hosts: Arc::new(allowed_hosts(component, values)?),
+            shown: !options.quiet,
+        });
+        Ok((component.id.clone(), running))
+    };
+    let running: HashMap<String, Running> = in_parallel(&used(manifest), start)?.into_iter().collect();
+    let routes = manifest
+        .routes
+        .iter()
+        .filter_map(|route| Some((route.clone(), running.get(&route.component)?.clone())));
+    App::new(WellKnown::new(&manifest.name, &manifest.version)?, routes)
+}
+
+/// The components that have a route; the others are never called.
+fn used(manifest: &Manifest) -> Vec<&manifest::Component> {
+    let routed = |component: &&manifest::Component| {
+        manifest.routes.iter().any(|route| route.component == component.id)
+    };
+    manifest.components.iter().filter(routed).collect()
+}
+
+/// Does something with each item in a thread of its own; the first error counts.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    action: impl Fn(&T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<R>> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = items.iter().map(|item| scope.spawn(|| action(item))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|_| Err(anyhow!("a thread panicked")))
+        };
+        threads.into_iter().map(join).collect()
+    })
+}
+
+fn granted(component: &manifest::Component, stores: &Stores) -> Stores {
+    let labels = component.key_value_stores.iter();
+    labels.filter_map(|label| Some((label.clone(), stores.get(label)?.clone()))).collect()
+}
+
+fn variables(component: &manifest::Component, values: &Values) -> anyhow::Result<HashMap<String, String>> {
+    let variables = component.variables.iter();
+    variables.map(|(name, template)| Ok((name.clone(), values.fill(template)?))).collect()
+}
+
+fn allowed_hosts(component: &manifest::Component, values: &Values) -> anyhow::Result<AllowedHosts> {
+    let hosts: Vec<String> = component
+        .allowed_outbound_hosts
+        .iter()
+        .map(|template| values.fill(template))
+        .collect::<anyhow::Result<_>>()?;
+    AllowedHosts::parse(hosts)
+        .with_context(|| format!("in allowed_outbound_hosts of component `{}`", component.id))
+}
+
+/// Says what Spin says, once connections are accepted. Nobody has to read it.
+fn announce(address: SocketAddr, manifest: &Manifest, app: &App) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "\nServing http://{address}\nAvailable Routes:");
+    for (route, id) in app.routes() {
+        let _ = writeln!(out, "  {id}: http://{address}{route}");
+        let component = manifest.components.iter().find(|component| component.id == id);
+        let description = component.map_or("", |component| component.description.as_str());
+        if !description.is_empty() {
+            let _ = writeln!(out, "    {description}");
+        }
+    }
+    let _ = out.flush();
+}
