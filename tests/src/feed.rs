@@ -39,9 +39,7 @@ impl Feed {
 
     /// From now on it behaves so.
     pub async fn behaves(&self, control: Control) {
-        let body = serde_json::to_vec(&control).unwrap();
-        let done = self.server.request("PUT", "/control").json(body).send().await;
-        done.expect("the stand-in").is(200);
+        command(&self.server, &control).await.unwrap();
     }
 
     /// From now on it is in this mode, its values the usual ones.
@@ -89,6 +87,17 @@ impl Feed {
     pub async fn seen(&self) -> Seen {
         self.server.get("/control").send().await.expect("the stand-in").json()
     }
+}
+
+/// Tells a stand-in its mode, for who has no bank that asks it.
+pub async fn turn(server: &Bank, mode: &str) -> Result<(), String> {
+    command(server, &Control { mode: mode.into(), ..Control::default() }).await
+}
+
+async fn command(server: &Bank, control: &Control) -> Result<(), String> {
+    let body = serde_json::to_vec(control).map_err(|problem| problem.to_string())?;
+    let answer = server.request("PUT", "/control").json(body).send().await?;
+    if answer.status == 200 { Ok(()) } else { Err(format!("the stand-in refused: {answer}")) }
 }
 
 /// `52651.000001…`: digits of now.

@@ -27,7 +27,7 @@ pub mod limits;
 pub mod money;
 pub mod names;
 pub mod problem;
-// pub mod prove;
+pub mod prove;
 pub mod raw;
 pub mod red;
 pub mod request;

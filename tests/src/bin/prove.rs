@@ -1,0 +1,8 @@
+//! `prove`: starts banks, stores and a stand-in for CoinGecko, runs the suites (`tests::prove`).
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    tests::prove::run(tests::prove::Arguments::parse()).await
+}

@@ -1,0 +1,151 @@
+//! What `make test` calls once everything is built: proves the whole bank on this machine.
+//!
+//! On SQLite, then with three processes on one real Redis: the suites, a restart in their middle that
+//! keeps every balance, processes and stores that are stopped and killed under load. Everything started
+//! is ended by its own process id, however it ends; logs stay in `build/logs`. Nothing is skipped: what
+//! is missing is said in red and is a failure.
+
+use crate::prove::house::{House, Store};
+use crate::prove::summary::Summary;
+use crate::red;
+use anyhow::{Context as _, bail};
+use clap::{Parser, ValueEnum};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+mod book;
+mod crash;
+mod house;
+mod outage;
+mod process;
+mod restart;
+mod suites;
+mod summary;
+
+/// Proves the contract against banks that it starts itself.
+#[derive(Parser)]
+pub struct Arguments {
+    /// The runner; `bank`, or another that takes the same flags
+    #[arg(long, default_value = "target/native/bank")]
+    bank: PathBuf,
+    /// Prove only this part; may be repeated
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+    /// Run only this suite (and no scenario) on the stores; may be repeated
+    #[arg(long)]
+    suite: Vec<String>,
+}
+
+/// What can be proven on its own.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The manifest, the runtime configuration, the size of the components
+    Files,
+    /// One process on SQLite
+    Sqlite,
+    /// Three processes on one Redis
+    Redis,
+}
+
+/// Proves what the arguments name, prints what was proven, and fails when anything did.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let mut summary = Summary::default();
+    let interrupted = async {
+        let mut terminate = signal(SignalKind::terminate()).expect("a signal handler");
+        tokio::select! { _ = tokio::signal::ctrl_c() => (), _ = terminate.recv() => () }
+    };
+    // Whichever ends first, the other is dropped, and with it every process that was started.
+    let outcome = tokio::select! {
+        outcome = all(&arguments, &mut summary) => outcome,
+        () = interrupted => Err(anyhow::anyhow!("interrupted")),
+    };
+    summary.print();
+    match outcome {
+        Ok(()) if summary.all_passed() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("{}", red::line(&format!("prove: {problem:#}")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+    std::env::set_current_dir(root())?;
+    is_there(&arguments.bank)?;
+    if wanted(Part::Redis) {
+        redis_is_there()?;
+    }
+    process::forget_logs()?;
+    let suites = suites::compiled(&arguments.suite).await?;
+    if wanted(Part::Files) {
+        suites.run(suites::files, None, summary).await;
+    }
+    for (part, store) in [(Part::Sqlite, Store::Sqlite), (Part::Redis, Store::Redis)] {
+        if wanted(part) {
+            on(store, arguments, &suites, summary).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything that is proven on one kind of store.
+async fn on(
+    store: Store,
+    arguments: &Arguments,
+    suites: &suites::Suites,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    let mut house = House::build(store, &arguments.bank).await?;
+    if !arguments.suite.is_empty() {
+        suites.run(suites::any, Some(&house), summary).await;
+        return Ok(());
+    }
+    let book = summary.scenario(&house.at("balances are written down"), book::open(&house)).await;
+    suites.run(suites::before_the_restart, Some(&house), summary).await;
+    let name = house.at("a restart in the middle keeps every balance");
+    summary.scenario(&name, restart::in_the_middle(&mut house, book.as_ref())).await;
+    suites.run(suites::after_the_restart, Some(&house), summary).await;
+    let name = house.at("SIGTERM lets requests in flight finish, exit code 0");
+    summary.scenario(&name, restart::with_a_request_in_flight(&mut house)).await;
+    let name = house.at("a process killed under load loses nothing and repeats nothing");
+    summary.scenario(&name, crash::of_a_bank_under_load(&mut house)).await;
+    if store == Store::Redis {
+        redis_alone(&mut house, summary).await;
+    }
+    let name = house.at("the second start is quick");
+    summary.scenario(&name, restart::is_quick(&mut house)).await;
+    suites.run(suites::at_the_end, Some(&house), summary).await;
+    let name = house.at("after all that, every balance is there");
+    summary.scenario(&name, book::still_holds(&house, book.as_ref())).await;
+    Ok(())
+}
+
+/// What only a store that is a process of its own can suffer.
+async fn redis_alone(house: &mut House, summary: &mut Summary) {
+    let name = house.at("a Redis killed under load loses nothing and repeats nothing");
+    summary.scenario(&name, crash::of_the_store_under_load(house)).await;
+    let name = house.at("a dead Redis is said at once, and forgotten once it is back");
+    summary.scenario(&name, outage::of_a_dead_store(house)).await;
+    let name = house.at("a Redis that hangs is said at once, and forgotten once it goes on");
+    summary.scenario(&name, outage::of_a_store_that_hangs(house)).await;
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn is_there(bank: &Path) -> anyhow::Result<()> {
+    let missing = || format!("{} is not there. Build it first: make build", bank.display());
+    bank.is_file().then_some(()).with_context(missing)
+}
+
+fn redis_is_there() -> anyhow::Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join("redis-server").is_file()) {
+        return Ok(());
+    }
+    bail!("redis-server is not on the PATH. Install it: sudo apt-get install -y redis-server")
+}

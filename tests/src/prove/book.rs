@@ -1,0 +1,51 @@
+//! What the bank said once, written down, to be held against what it says later.
+
+use crate::bank::{Bank, Wallet};
+use crate::names::fresh;
+use crate::prove::house::House;
+use anyhow::{Context as _, ensure};
+
+const USERS: usize = 20;
+
+pub struct Book {
+    wallets: Vec<(Wallet, String)>,
+    counter: String,
+}
+
+/// Twenty wallets with money in, money out and a key; a counter.
+pub async fn open(house: &House) -> anyhow::Result<Book> {
+    let bank = house.client();
+    let mut wallets = Vec::new();
+    for index in 1..=USERS {
+        let user = fresh("keeper");
+        bank.deposit(&user, &format!("{index}00.00000001")).await;
+        bank.withdraw(&user, &format!("{index}.5")).await;
+        let keyed = again(&bank, &user).await?;
+        wallets.push((bank.wallet(&user).await, keyed));
+    }
+    let counter = format!("/v1/counters/{}", fresh("keeper"));
+    bank.post(format!("{counter}?by=41")).await.is(200);
+    Ok(Book { wallets, counter })
+}
+
+/// The bank still says all of it.
+pub async fn still_holds(house: &House, book: Option<&Book>) -> anyhow::Result<()> {
+    let book = book.context("no balances were written down")?;
+    let bank = house.client();
+    for (wallet, keyed) in &book.wallets {
+        let now = bank.wallet(&wallet.user).await;
+        ensure!(now == *wallet, "it was {wallet:?}, it is {now:?}");
+        let replay = again(&bank, &wallet.user).await?;
+        ensure!(replay == *keyed, "under the same key it was {keyed}, it is {replay}");
+        ensure!(bank.wallet(&wallet.user).await == *wallet, "a replay of {} moved money", wallet.user);
+    }
+    let counter = bank.get(&book.counter).await.is(200);
+    ensure!(counter.text().contains(":41"), "the counter was 41: {counter}");
+    Ok(())
+}
+
+/// A deposit under a key: done the first time, given again ever after.
+async fn again(bank: &Bank, user: &str) -> anyhow::Result<String> {
+    let request = bank.post("/v1/deposit").user(user).idempotency_key("kept").amount("0.125");
+    Ok(request.await.is(200).text().to_owned())
+}

@@ -1,0 +1,173 @@
+//! A bank as it is run: a store, the stand-in for CoinGecko, one `bank` process or three.
+
+use crate::bank::Bank;
+use crate::feed;
+use crate::prove::process::Process;
+use anyhow::Context as _;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+mod redis;
+
+pub use redis::Redis;
+
+/// The key that the stand-in must be sent.
+pub const API_KEY: &str = "the-key-of-prove";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    Sqlite,
+    Redis,
+}
+
+pub struct House {
+    store: Store,
+    runner: PathBuf,
+    folder: TempDir,
+    coingecko: String,
+    banks: Vec<(String, Option<Process>)>,
+    pub redis: Option<Redis>,
+    _feed: Process,
+}
+
+impl House {
+    /// Starts everything; it is ready when this returns.
+    pub async fn build(store: Store, runner: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("money-bank-").tempdir()?;
+        let (feed, coingecko) = start_feed().await?;
+        let redis = match store {
+            Store::Sqlite => None,
+            Store::Redis => Some(Redis::start(&folder.path().join("redis")).await?),
+        };
+        let processes = if store == Store::Redis { 3 } else { 1 };
+        let any_port = || ("http://127.0.0.1:0".to_owned(), None);
+        let banks = std::iter::repeat_with(any_port).take(processes).collect();
+        let runner = runner.to_owned();
+        let mut house = Self { store, runner, folder, coingecko, banks, redis, _feed: feed };
+        house.start_banks().await?;
+        Ok(house)
+    }
+
+    /// `redis ×3: what is proven`
+    pub fn at(&self, what: &str) -> String {
+        match self.store {
+            Store::Sqlite => format!("sqlite: {what}"),
+            Store::Redis => format!("redis ×{}: {what}", self.banks.len()),
+        }
+    }
+
+    pub fn urls(&self) -> Vec<String> {
+        self.banks.iter().map(|(url, _)| url.clone()).collect()
+    }
+
+    /// A client of all its processes.
+    pub fn client(&self) -> Bank {
+        Bank::at(self.urls())
+    }
+
+    /// A client of one of them.
+    pub fn client_of(&self, index: usize) -> Bank {
+        Bank::at(vec![self.banks[index].0.clone()])
+    }
+
+    pub fn process(&mut self, index: usize) -> anyhow::Result<&mut Process> {
+        self.banks[index].1.as_mut().context("that bank does not run")
+    }
+
+    /// What the suites are told about it.
+    pub fn environment(&self) -> [(&'static str, String); 3] {
+        [
+            ("BANK_URL", self.urls().join(",")),
+            ("COINGECKO_URL", self.coingecko.clone()),
+            ("COINGECKO_API_KEY", API_KEY.to_owned()),
+        ]
+    }
+
+    /// The stand-in answers rightly again, whatever a suite left behind.
+    pub async fn reset_feed(&self) -> anyhow::Result<()> {
+        let server = Bank::at(vec![self.coingecko.clone()]);
+        feed::turn(&server, "ok").await.map_err(anyhow::Error::msg)
+    }
+
+    /// Starts those that do not run, each where it was.
+    pub async fn start_banks(&mut self) -> anyhow::Result<()> {
+        for index in 0..self.banks.len() {
+            if self.banks[index].1.is_none() {
+                self.start_bank(index).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts one; how long that took until it served.
+    pub async fn start_bank(&mut self, index: usize) -> anyhow::Result<Duration> {
+        let begun = Instant::now();
+        let listen = self.banks[index].0.trim_start_matches("http://").to_owned();
+        let name = format!("{}-bank-{index}", if self.redis.is_some() { "redis" } else { "sqlite" });
+        let mut process = Process::start(&name, &mut self.command(&listen)?)?;
+        let url = |line: &str| Some(line.strip_prefix("Serving ")?.trim().to_owned());
+        let url = process.says(url).await?;
+        self.banks[index] = (url, Some(process));
+        Ok(begun.elapsed())
+    }
+
+    /// Ends all of them with SIGTERM; each must exit with 0.
+    pub async fn stop_banks(&mut self) -> anyhow::Result<()> {
+        for index in 0..self.banks.len() {
+            let status = self.process(index)?.stop().await?;
+            self.banks[index].1 = None;
+            anyhow::ensure!(status.success(), "bank {index} ended with {status}");
+        }
+        Ok(())
+    }
+
+    /// Forgets a process that was seen to end.
+    pub fn is_gone(&mut self, index: usize) {
+        self.banks[index].1 = None;
+    }
+
+    fn command(&self, listen: &str) -> anyhow::Result<Command> {
+        let mut command = Command::new(&self.runner);
+        for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
+            command.env_remove(name);
+        }
+        command.args(["up", "-f", "spin.toml", "--listen", listen]);
+        command.arg("--state-dir").arg(self.folder.path());
+        if let Some(redis) = &self.redis {
+            command.arg("--runtime-config-file").arg(self.runtime_config(redis)?);
+        }
+        for (name, value) in [
+            ("coingecko_origin", self.coingecko.as_str()),
+            ("coingecko_api_key", API_KEY),
+            ("rates_ttl_seconds", "1"),
+            ("rates_max_stale_seconds", "8"),
+        ] {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        Ok(command)
+    }
+
+    fn runtime_config(&self, redis: &Redis) -> anyhow::Result<PathBuf> {
+        let path = self.folder.path().join("runtime-config.toml");
+        let mut text = String::from("[key_value_store.default]\ntype = \"redis\"\n");
+        writeln!(text, "url = \"{}\"", redis.url())?;
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+}
+
+/// What would change how a bank runs behind the back of `prove`.
+fn is_setting(name: &str) -> bool {
+    name.starts_with("SPIN_") || name.starts_with("BANK_") || name == "RUNTIME_CONFIG_FILE"
+}
+
+/// The stand-in is built beside `prove`.
+async fn start_feed() -> anyhow::Result<(Process, String)> {
+    let program = std::env::current_exe()?.with_file_name("coingecko");
+    let mut feed = Process::start("coingecko", &mut Command::new(program))?;
+    let url = feed.says(|line| Some(line.strip_prefix("Serving ")?.to_owned())).await?;
+    Ok((feed, url))
+}

@@ -1,0 +1,117 @@
+//! The suites: cargo's own test executables, run against a house.
+
+use crate::prove::house::House;
+use crate::prove::summary::Summary;
+use anyhow::Context as _;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+/// What needs no bank.
+const FILES: &[&str] = &["manifest", "packed_size", "tests"];
+/// What leaves a bank behind that is good for nothing else; these tests are ignored elsewhere.
+const AT_THE_END: &[&str] = &["counter_limit"];
+/// What runs once the balances have been through a restart.
+const AFTER_THE_RESTART: &[&str] = &["first_deposits", "idempotency", "overdraft", "wallet"];
+/// How long a suite may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+pub struct Suites(Vec<Suite>);
+
+struct Suite {
+    name: String,
+    program: PathBuf,
+}
+
+pub fn files(name: &str) -> bool {
+    FILES.contains(&name)
+}
+
+pub fn at_the_end(name: &str) -> bool {
+    AT_THE_END.contains(&name)
+}
+
+pub fn after_the_restart(name: &str) -> bool {
+    AFTER_THE_RESTART.contains(&name)
+}
+
+pub fn before_the_restart(name: &str) -> bool {
+    !files(name) && !at_the_end(name) && !after_the_restart(name)
+}
+
+pub fn any(name: &str) -> bool {
+    !files(name)
+}
+
+/// Has cargo build them, which is done already when `make test` did; keeps those named, or all.
+pub async fn compiled(named: &[String]) -> anyhow::Result<Suites> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["test", "--profile", "native", "-p", "tests", "--lib", "--tests", "--no-run"];
+    let mut command = Command::new(cargo);
+    command.args(arguments).arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let built = command.kill_on_drop(true).output().await?;
+    anyhow::ensure!(built.status.success(), "cargo test --no-run ended with {}", built.status);
+    let messages = String::from_utf8(built.stdout)?;
+    let mut suites: Vec<Suite> = messages.lines().filter_map(suite).collect();
+    suites.retain(|suite| named.is_empty() || named.contains(&suite.name));
+    anyhow::ensure!(!suites.is_empty(), "there is no such suite");
+    suites.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(Suites(suites))
+}
+
+/// The test executable that a message of cargo tells of.
+fn suite(message: &str) -> Option<Suite> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_test = message["profile"]["test"].as_bool()?;
+    let is_program = message["target"]["kind"].as_array()?.contains(&"bin".into());
+    let name = message["target"]["name"].as_str()?.to_owned();
+    let program = message["executable"].as_str()?.into();
+    (is_test && !is_program).then_some(Suite { name, program })
+}
+
+impl Suites {
+    /// Runs those that are wanted, one after the other.
+    pub async fn run(&self, wanted: fn(&str) -> bool, house: Option<&House>, summary: &mut Summary) {
+        for suite in self.0.iter().filter(|suite| wanted(&suite.name)) {
+            let name = house.map_or(format!("files: {}", suite.name), |house| house.at(&suite.name));
+            println!("\nsuite {name}");
+            let begun = Instant::now();
+            let result = suite.run(house).await.map_err(|problem| format!("{problem:#}"));
+            summary.add(&name, result, begun.elapsed());
+        }
+    }
+}
+
+impl Suite {
+    /// Runs it, showing what it prints; how many tests passed.
+    async fn run(&self, house: Option<&House>) -> anyhow::Result<String> {
+        let mut command = Command::new(&self.program);
+        if let Some(house) = house {
+            house.reset_feed().await?;
+            command.envs(house.environment());
+        }
+        // The tests wait most of the time: more of them at once than there are cores.
+        command.args(["--include-ignored", "--test-threads=8"]);
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
+        let ended = tokio::time::timeout(PATIENCE, async {
+            let mut outcome = String::new();
+            while let Some(line) = lines.next_line().await? {
+                println!("{line}");
+                if let Some(counted) = line.strip_prefix("test result: ") {
+                    outcome = counted.split(';').take(2).collect::<Vec<_>>().join(",");
+                }
+            }
+            anyhow::Ok((child.wait().await?, outcome))
+        });
+        let (status, outcome) = ended.await.with_context(|| format!("not done in {PATIENCE:?}"))??;
+        anyhow::ensure!(status.success(), "{outcome} ({status})");
+        let count = outcome.split_whitespace().nth(1).unwrap_or_default();
+        anyhow::ensure!(count.parse::<u32>().is_ok_and(|count| count > 0), "it had no tests");
+        Ok(count.to_owned())
+    }
+}
