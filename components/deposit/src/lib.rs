@@ -1,1 +1,28 @@
+//! Money in: `POST /v1/deposit`, also `/deposit`.
+//!
+//! Takes `{"amount":"10.50"}`, answers the user's balance and the new entry.
+//! Safe to retry under an `Idempotency-Key`: the first answer is given again, for ever.
+//! Imports the key-value store and the setting `storage_deadline_ms`.
 
+use api::{Answer, Problem, Request, money};
+use ledger::Kind;
+use spin_sdk::http::IntoResponse;
+use spin_sdk::http_service;
+use teller::operation::carry_out;
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+    api::serve(request, async |request| match request.path() {
+        "/v1/deposit" | "/deposit" => deposit(request).await,
+        _ => Err(Problem::not_found()),
+    })
+    .await
+}
+
+async fn deposit(request: Request) -> Result<Answer, Problem> {
+    request.post()?;
+    let (user, operation) = money::operation(request, Kind::Deposit).await?;
+    let store = store::spin::open().await;
+    let answer = carry_out(&store, &user, &operation).await?;
+    money::answer(&user, &answer)
+}

@@ -1,7 +1,30 @@
-use spin_sdk::http::{Request, IntoResponse, FullBody};
+//! Health: `GET /healthz`, which never touches storage, and `GET /readyz`, which asks the store.
+//!
+//! A store that does not answer within `storage_deadline_ms` is 503 `storage-unavailable`. Imports the
+//! key-value store and that setting.
+
+use api::{Answer, Problem, Request};
+use serde_json::json;
+use spin_sdk::http::IntoResponse;
 use spin_sdk::http_service;
+
 #[http_service]
-async fn handle(_req: Request) -> impl IntoResponse {
-    let r: spin_sdk::http::Result<http::Response<FullBody<bytes::Bytes>>> = Ok(http::Response::new(FullBody::new(bytes::Bytes::from_static(b"ok"))));
-    r
+async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+    api::serve(request, async |request| match request.path() {
+        "/healthz" => alive(&request),
+        "/readyz" => ready(&request).await,
+        _ => Err(Problem::not_found()),
+    })
+    .await
+}
+
+fn alive(request: &Request) -> Result<Answer, Problem> {
+    request.get()?;
+    Ok(Answer::json(&json!({ "status": "ok" })))
+}
+
+async fn ready(request: &Request) -> Result<Answer, Problem> {
+    request.get()?;
+    store::spin::ready().await?;
+    Ok(Answer::json(&json!({ "status": "ready", "checks": { "store": "ok" } })))
 }

@@ -1,1 +1,50 @@
+//! Exchange rates: `GET /v1/rates`, `/v1/rates/{code}`, `/v1/convert`.
+//!
+//! CoinGecko's rates, kept in the store for `rates_ttl_seconds` and shared by all replicas; while CoinGecko
+//! fails, the last good ones with `stale: true` up to `rates_max_stale_seconds`, then 503
+//! `rates-unavailable` (design section 8). Values keep every digit they came with.
+//! Imports the key-value store, outbound HTTP to `coingecko_origin`, and the settings named here.
 
+mod cache;
+mod claim;
+mod convert;
+mod number;
+mod settings;
+mod sheet;
+mod upstream;
+mod view;
+
+use api::{Answer, Problem, Request};
+use spin_sdk::http::IntoResponse;
+use spin_sdk::http_service;
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+    api::serve(request, async |request| match request.path() {
+        "/v1/rates" => rates(request).await,
+        "/v1/convert" => convert(request).await,
+        _ => rate(request).await,
+    })
+    .await
+}
+
+async fn rates(request: Request) -> Result<Answer, Problem> {
+    request.get()?;
+    let kept = cache::current().await?;
+    Ok(view::all(&request, &kept))
+}
+
+async fn rate(request: Request) -> Result<Answer, Problem> {
+    let code = view::code_in_path(&request)?;
+    request.get()?;
+    let kept = cache::current().await?;
+    Ok(view::one(&request, &kept, kept.sheet.currency(&code)?))
+}
+
+async fn convert(request: Request) -> Result<Answer, Problem> {
+    request.get()?;
+    let (amount, from, to) = view::conversion(&request)?;
+    let kept = cache::current().await?;
+    let (from, to) = (kept.sheet.currency(&from)?, kept.sheet.currency(&to)?);
+    Ok(view::converted(&kept, amount, from, to, &convert::convert(amount, &from.rate, &to.rate)))
+}

@@ -1,1 +1,43 @@
+//! A user's money: `GET /v1/wallet`, now or `?at=SEQ`, and `GET /v1/wallet/entries`, newest first.
+//!
+//! A user who never moved money has `"0.00"`, entry 0 and a hash of zeros. Imports the key-value store
+//! and the setting `storage_deadline_ms`.
 
+mod view;
+
+use api::{Answer, Code, Problem, Request};
+use spin_sdk::http::IntoResponse;
+use spin_sdk::http_service;
+use teller::history;
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+    api::serve(request, async |request| match request.path() {
+        "/v1/wallet" => wallet(request).await,
+        "/v1/wallet/entries" => entries(request).await,
+        _ => Err(Problem::not_found()),
+    })
+    .await
+}
+
+async fn wallet(request: Request) -> Result<Answer, Problem> {
+    request.get()?;
+    let (user, at) = (request.user()?, view::at(&request)?);
+    let store = store::spin::open().await;
+    let mark = match at {
+        None => history::now(&store, &user).await?,
+        Some(seq) => history::at(&store, &user, seq).await?.ok_or_else(|| no_such_entry(seq))?,
+    };
+    Ok(view::wallet(&user, &mark))
+}
+
+async fn entries(request: Request) -> Result<Answer, Problem> {
+    request.get()?;
+    let (user, limit, before) = (request.user()?, view::limit(&request)?, view::cursor(&request)?);
+    let store = store::spin::open().await;
+    Ok(view::entries(&history::entries(&store, &user, before, limit).await?))
+}
+
+fn no_such_entry(seq: u64) -> Problem {
+    Problem::new(Code::NoSuchEntry, format!("The wallet has not come to entry {seq} yet."))
+}

@@ -1,1 +1,29 @@
+//! Money out: `POST /v1/withdraw`, also `/withdraw`.
+//!
+//! Takes `{"amount":"10.50"}`, answers the user's balance and the new entry.
+//! A wallet is never overdrawn: 422 `insufficient-funds`, and the balance is unchanged. Safe to retry under
+//! an `Idempotency-Key`: the first answer is given again, a refusal included, for ever.
+//! Imports the key-value store and the setting `storage_deadline_ms`.
 
+use api::{Answer, Problem, Request, money};
+use ledger::Kind;
+use spin_sdk::http::IntoResponse;
+use spin_sdk::http_service;
+use teller::operation::carry_out;
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+    api::serve(request, async |request| match request.path() {
+        "/v1/withdraw" | "/withdraw" => withdraw(request).await,
+        _ => Err(Problem::not_found()),
+    })
+    .await
+}
+
+async fn withdraw(request: Request) -> Result<Answer, Problem> {
+    request.post()?;
+    let (user, operation) = money::operation(request, Kind::Withdrawal).await?;
+    let store = store::spin::open().await;
+    let answer = carry_out(&store, &user, &operation).await?;
+    money::answer(&user, &answer)
+}

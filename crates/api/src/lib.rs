@@ -1,1 +1,47 @@
+//! HTTP as the contract has it: everything that components share between a request and its answer.
+//!
+//! The one place that knows statuses and headers (design section 7). A component's route function is
+//! three moves: read the [`Request`], ask the rules, [`Answer`]; `?` leads every failure to one
+//! [`Problem`]. Four kinds never mix: malformed (400s), refused (422), unknown outcome (503), ours (500).
+//!
+//! - [`request`]: method, path, query, identity, idempotency key, body up to 4 KiB.
+//! - [`money`]: amounts from raw JSON tokens; operations; their answers.
+//! - [`problem`]: problem+json (RFC 9457), the catalogue of codes, and every failure's way into it.
+//! - [`answer`]: JSON and pages, with the headers that every response carries.
+//! - [`clock`]: the time and fresh identifiers.
 
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
+)]
+
+pub mod answer;
+pub mod clock;
+pub mod money;
+pub mod problem;
+pub mod request;
+
+use bytes::Bytes;
+use http_body_util::Full;
+
+pub use answer::Answer;
+pub use problem::{Code, Problem};
+pub use request::{Request, Verb};
+
+/// Answers `request` with what `handler` makes of it. Never fails: a failure is an answer too.
+pub async fn serve<B>(
+    request: http::Request<B>,
+    handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>,
+) -> http::Response<Full<Bytes>>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let request = Request::new(request);
+    let id = request.id().to_owned();
+    let answer = match handler(request).await {
+        Ok(answer) => answer,
+        Err(problem) => problem.into_answer(&id),
+    };
+    answer.into_response(&id)
+}

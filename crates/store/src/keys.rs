@@ -109,6 +109,12 @@ pub fn rates() -> Document {
     Document("bank:rates".to_owned())
 }
 
+/// Whose turn it is to fetch exchange rates.
+#[must_use]
+pub fn rates_claim() -> Opening {
+    Opening { name: "rates-claim".to_owned() }
+}
+
 /// A key that is read to learn whether the store answers.
 #[must_use]
 pub fn ready() -> Document {

@@ -1,0 +1,60 @@
+//! Bitcoins as satoshis: an amount in, a JSON number with all its digits out.
+
+use api::{Answer, Code, Problem, Request, money};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The most bitcoins of one post: as many as there will ever be.
+const MOST: i64 = 21_000_000 * SATOSHIS;
+/// Satoshis in a bitcoin.
+const SATOSHIS: i64 = 100_000_000;
+
+#[derive(Serialize)]
+struct Total {
+    bitcoins: Box<RawValue>,
+}
+
+/// The parameter `bitcoins`, in satoshis.
+pub fn parameter(request: &Request) -> Result<i64, Problem> {
+    let Some(text) = request.query("bitcoins")? else {
+        return Err(Problem::malformed("The query parameter bitcoins is missing."));
+    };
+    let satoshis = i64::try_from(money::amount(&text)?.units()).unwrap_or(i64::MAX);
+    if satoshis > MOST {
+        return Err(Problem::new(Code::InvalidAmount, "At most 21000000 bitcoins at a time."));
+    }
+    Ok(satoshis)
+}
+
+/// The total, as a JSON number without an exponent: `5`, `5.5`, `0.00000001`.
+pub fn answer(satoshis: i64) -> Answer {
+    let bitcoins = RawValue::from_string(digits(satoshis)).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    Answer::json(&Total { bitcoins })
+}
+
+fn digits(satoshis: i64) -> String {
+    let (whole, rest) = (satoshis.div_euclid(SATOSHIS), satoshis.rem_euclid(SATOSHIS));
+    match rest {
+        0 => whole.to_string(),
+        _ => format!("{whole}.{rest:08}").trim_end_matches('0').to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_shows_all_its_digits_and_no_more() {
+        for (satoshis, shown) in [
+            (0, "0"),
+            (1, "0.00000001"),
+            (550_000_000, "5.5"),
+            (500_000_000, "5"),
+            (1_000_000_000, "10"),
+            (i64::MAX, "92233720368.54775807"),
+        ] {
+            assert_eq!(digits(satoshis), shown);
+        }
+    }
+}

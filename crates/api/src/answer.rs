@@ -1,0 +1,111 @@
+//! Answers: JSON and pages, with the headers that every response carries.
+//!
+//! `content-length` is always set: without it Spin ends the body with a chunk of its own and each
+//! request on a kept connection waits for the client's delayed ACK (design section 3).
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use serde::Serialize;
+
+/// What goes back to the client.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    /// 200 with `document` as JSON.
+    #[must_use]
+    pub fn json(document: &impl Serialize) -> Self {
+        Self::new(StatusCode::OK, "application/json", encode(document))
+    }
+
+    /// 200 with a page.
+    #[must_use]
+    pub fn html(page: impl Into<Bytes>) -> Self {
+        Self::new(StatusCode::OK, "text/html; charset=utf-8", page.into())
+    }
+
+    /// 304: what the client has is what there is.
+    #[must_use]
+    pub fn not_modified() -> Self {
+        Self { status: StatusCode::NOT_MODIFIED, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// A problem document under its status.
+    pub(crate) fn problem(status: StatusCode, document: &impl Serialize) -> Self {
+        Self::new(status, "application/problem+json", encode(document))
+    }
+
+    fn new(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self { status, headers, body }
+    }
+
+    /// The same answer with one more header.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The same answer, saying so when it is given again under an idempotency key.
+    #[must_use]
+    pub fn replayed(self, replayed: bool) -> Self {
+        if !replayed {
+            return self;
+        }
+        self.with(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))
+    }
+
+    /// The response to the request with this id.
+    #[must_use]
+    pub fn into_response(self, request_id: &str) -> Response<Full<Bytes>> {
+        let Self { status, mut headers, body } = self;
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+fn encode(document: &impl Serialize) -> Bytes {
+    // Documents of strings and numbers: serde_json has nothing to fail on.
+    serde_json::to_vec(document).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_response_carries_the_common_headers() {
+        let response = Answer::json(&"ok").into_response("r-1");
+        for (name, value) in [
+            ("content-length", "4"),
+            ("content-type", "application/json"),
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+            ("x-request-id", "r-1"),
+        ] {
+            assert_eq!(response.headers()[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_route_may_say_otherwise_about_caching() {
+        let answer =
+            Answer::json(&1).with(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=5"));
+        assert_eq!(answer.into_response("r").headers()["cache-control"], "public, max-age=5");
+    }
+}

@@ -1,0 +1,90 @@
+//! Every code of the contract: its status, its title, and what a client should make of it. The pages
+//! under `/problems/` show the same table.
+
+use http::StatusCode;
+
+macro_rules! catalogue {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $code:literal, $status:ident, $title:literal, $retry:literal;)*) => {
+        /// The kind of a problem. Never changes its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[doc = $meaning])+ $name,)*
+        }
+
+        impl Code {
+            /// All codes, in the contract's order.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The code's name, as `code` and at the end of `type`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status),* }
+            }
+
+            /// The title: the same for every occurrence.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+)),* }
+            }
+
+            /// Whether to send the request again.
+            #[must_use]
+            pub fn retry(self) -> &'static str {
+                match self { $(Self::$name => $retry),* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    /// The body is no JSON object, has an unknown, missing or repeated member, or a query parameter or
+    /// header is not what the route takes.
+    MalformedRequest = "malformed-request", BAD_REQUEST, "Malformed request", "Mend the request first.";
+    /// An amount is a plain decimal greater than zero, with at most 15 digits before the point and at
+    /// most 8 after it: no sign, no exponent, no leading zeros.
+    InvalidAmount = "invalid-amount", BAD_REQUEST, "Invalid amount", "Mend the amount first.";
+    /// An idempotency key is 1 to 255 visible ASCII characters, raw or as a quoted string.
+    InvalidIdempotencyKey = "invalid-idempotency-key", BAD_REQUEST, "Invalid idempotency key", "Mend the key first.";
+    /// The request names no user. Send one in the header user_id, user-id or x-user-id.
+    MissingIdentity = "missing-identity", UNAUTHORIZED, "Missing identity", "Name a user first.";
+    /// A user is 1 to 64 of A-Z, a-z, 0-9, dot, underscore, at sign and hyphen; two headers must not differ.
+    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first.";
+    /// Nothing is at this path.
+    NotFound = "not-found", NOT_FOUND, "Not found", "Not before the path is right.";
+    /// The rates know no currency with this code.
+    UnknownCurrency = "unknown-currency", NOT_FOUND, "Unknown currency", "Not before the code is right.";
+    /// The wallet has not come to this entry yet.
+    NoSuchEntry = "no-such-entry", NOT_FOUND, "No such entry", "Once the wallet has moved on.";
+    /// The path serves other methods; Allow names them.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed", "With one of the allowed methods.";
+    /// A body may have 4 KiB.
+    PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "Payload too large", "With a smaller body.";
+    /// The body is not application/json.
+    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "As application/json.";
+    /// The withdrawal asks for more than the wallet holds. The wallet is unchanged.
+    InsufficientFunds = "insufficient-funds", UNPROCESSABLE_ENTITY, "Insufficient funds",
+        "With a smaller amount or after a deposit, under another idempotency key.";
+    /// The result would pass the largest balance or total. Nothing is changed.
+    LimitExceeded = "limit-exceeded", UNPROCESSABLE_ENTITY, "Limit exceeded", "With a smaller amount, under another idempotency key.";
+    /// The idempotency key was used for another request. Nothing is changed.
+    IdempotencyKeyReuse = "idempotency-key-reuse", UNPROCESSABLE_ENTITY, "Idempotency key reused", "Under a key of its own.";
+    /// The store does not answer. The member outcome tells whether anything may have happened: none, or unknown.
+    StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "Storage unavailable",
+        "After Retry-After. With the same idempotency key it is safe, and tells what became of the request.";
+    /// The source of the rates is down and no rates fresh enough are kept.
+    RatesUnavailable = "rates-unavailable", SERVICE_UNAVAILABLE, "Rates unavailable", "After Retry-After.";
+    /// Our fault.
+    InternalError = "internal-error", INTERNAL_SERVER_ERROR, "Internal error", "It may help; tell us the request_id.";
+}

@@ -1,0 +1,114 @@
+//! Each kind of failure becomes a problem here and nowhere else.
+
+use ledger::{Refusal, Refused};
+use store::Unavailable;
+use teller::tally::NotCounted;
+
+use super::{Code, Members, Problem};
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Self {
+        let (outcome, detail) = match unavailable {
+            Unavailable::Untouched => ("none", "The store does not answer. Nothing happened."),
+            Unavailable::Unknown => (
+                "unknown",
+                "The store did not answer in time. Send the request again with the same idempotency key to learn what became of it.",
+            ),
+        };
+        let members = Members { outcome: Some(outcome), ..Members::default() };
+        Self { members, ..Self::new(Code::StorageUnavailable, detail) }
+    }
+}
+
+impl From<teller::Error> for Problem {
+    fn from(error: teller::Error) -> Self {
+        match error {
+            teller::Error::KeyReuse => {
+                Self::new(Code::IdempotencyKeyReuse, "The idempotency key was used for another request.")
+            }
+            teller::Error::Unavailable(unavailable) => unavailable.into(),
+            teller::Error::Corrupt { .. } => Self::internal(&error.to_string()),
+        }
+    }
+}
+
+impl From<&Refused> for Problem {
+    fn from(refused: &Refused) -> Self {
+        let Refused { amount, balance, .. } = refused;
+        let (code, detail) = match refused.refusal {
+            Refusal::InsufficientFunds => {
+                (Code::InsufficientFunds, format!("The balance is {balance}; {amount} was asked for."))
+            }
+            Refusal::LimitExceeded => (
+                Code::LimitExceeded,
+                format!("The balance is {balance}; with {amount} it would pass 15 integer digits."),
+            ),
+        };
+        let members = Members {
+            balance: Some(balance.to_string()),
+            amount: Some(amount.to_string()),
+            ..Members::default()
+        };
+        Self { members, ..Self::new(code, detail) }
+    }
+}
+
+impl From<NotCounted> for Problem {
+    fn from(error: NotCounted) -> Self {
+        match error {
+            NotCounted::LimitExceeded { .. } => {
+                Self::new(Code::LimitExceeded, "The total would pass its limit.")
+            }
+            NotCounted::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_has_every_member_of_the_contract() {
+        let refused = Refused {
+            id: ledger::OperationId::Made("m".into()),
+            kind: ledger::Kind::Withdrawal,
+            amount: "7.5".parse().unwrap(),
+            refusal: Refusal::InsufficientFunds,
+            balance: "5".parse().unwrap(),
+        };
+        let response = Problem::from(&refused).into_answer("r-1").into_response("r-1");
+        assert_eq!(response.status(), 422);
+        let body =
+            futures::executor::block_on(http_body_util::BodyExt::collect(response.into_body())).unwrap();
+        assert_eq!(
+            String::from_utf8(body.to_bytes().to_vec()).unwrap(),
+            concat!(
+                r#"{"type":"/problems/insufficient-funds","title":"Insufficient funds","status":422,"#,
+                r#""detail":"The balance is 5.00; 7.50 was asked for.","code":"insufficient-funds","#,
+                r#""request_id":"r-1","balance":"5.00","amount":"7.50"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn an_unavailable_store_says_what_happened_and_when_to_come_back() {
+        for (unavailable, outcome) in [(Unavailable::Untouched, "none"), (Unavailable::Unknown, "unknown")] {
+            let problem = Problem::from(unavailable);
+            assert_eq!(problem.members.outcome, Some(outcome));
+            let response = problem.into_answer("r").into_response("r");
+            assert_eq!(response.status(), 503);
+            let seconds: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1..=3).contains(&seconds));
+        }
+    }
+
+    #[test]
+    fn a_corrupt_document_tells_the_client_nothing_of_the_inside() {
+        let error =
+            teller::Error::Corrupt { key: store::keys::rates(), reason: ledger::Corrupt("secret reason") };
+        let problem = Problem::from(error);
+        assert_eq!(problem.code(), Code::InternalError);
+        assert!(!format!("{problem:?}").contains("secret"));
+    }
+}

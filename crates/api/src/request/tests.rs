@@ -1,0 +1,143 @@
+//! Requests as tables: identity, keys, queries, bodies.
+
+use futures::executor::block_on;
+use http_body_util::Full;
+use proptest::prelude::*;
+
+use super::*;
+
+fn request(headers: &[(&str, &str)]) -> Request {
+    with_body(headers, "")
+}
+
+fn with_body(headers: &[(&str, &str)], body: &str) -> Request {
+    let mut builder = http::Request::post("/path?one=1&two=2&two=2&sp=a%20b&plus=a+b&empty=");
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    Request::new(builder.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap())
+}
+
+#[test]
+fn a_user_comes_from_any_of_three_headers() {
+    for headers in [
+        &[("user_id", "alice")][..],
+        &[("user-id", "alice")],
+        &[("x-user-id", "alice")],
+        &[("user_id", "alice"), ("x-user-id", "alice")],
+        &[("user_id", "alice"), ("user_id", "alice")],
+    ] {
+        assert_eq!(request(headers).user().unwrap().as_str(), "alice", "{headers:?}");
+    }
+}
+
+#[test]
+fn no_user_or_no_single_user_is_401() {
+    for (headers, code) in [
+        (&[][..], Code::MissingIdentity),
+        (&[("user_id", "")], Code::InvalidIdentity),
+        (&[("user_id", "a b")], Code::InvalidIdentity),
+        (&[("user_id", "ä")], Code::InvalidIdentity),
+        (&[("user_id", "alice"), ("user-id", "bob")], Code::InvalidIdentity),
+        (&[("user_id", "alice"), ("user_id", "bob")], Code::InvalidIdentity),
+        (&[("user_id", "alice"), ("x-user-id", "")], Code::InvalidIdentity),
+    ] {
+        assert_eq!(request(headers).user().unwrap_err().code(), code, "{headers:?}");
+    }
+}
+
+#[test]
+fn raw_and_quoted_keys_are_one() {
+    for (sent, key) in [
+        ("abc", "abc"),
+        ("\"abc\"", "abc"),
+        ("a\"b", "a\"b"),
+        (r#""a\"b""#, "a\"b"),
+        (r#""a\\b""#, r"a\b"),
+        ("a;b,c", "a;b,c"),
+    ] {
+        let found = request(&[("idempotency-key", sent)]).idempotency_key().unwrap().unwrap();
+        assert_eq!(found.as_str(), key, "{sent}");
+    }
+    assert_eq!(request(&[]).idempotency_key().unwrap(), None);
+}
+
+#[test]
+fn what_is_no_key_is_400() {
+    let longest = "k".repeat(255);
+    let quoted_longest = format!("\"{longest}\"");
+    assert!(request(&[("idempotency-key", &quoted_longest)]).idempotency_key().is_ok());
+    let too_long = "k".repeat(256);
+    for sent in ["", "a b", "\"", "\"\"", "\"a", "\"a b\"", r#""a\b""#, r#""a"b""#, "\"a\";x", "é", &too_long]
+    {
+        let problem = request(&[("idempotency-key", sent)]).idempotency_key().unwrap_err();
+        assert_eq!(problem.code(), Code::InvalidIdempotencyKey, "{sent:?}");
+    }
+    let twice = request(&[("idempotency-key", "a"), ("idempotency-key", "a")]);
+    assert_eq!(twice.idempotency_key().unwrap_err().code(), Code::MalformedRequest);
+}
+
+#[test]
+fn a_query_parameter_is_decoded_and_sent_once() {
+    let request = request(&[]);
+    for (name, value) in [("one", "1"), ("sp", "a b"), ("plus", "a b"), ("empty", "")] {
+        assert_eq!(request.query(name).unwrap().as_deref(), Some(value));
+    }
+    assert_eq!(request.query("absent").unwrap(), None);
+    assert_eq!(request.query("two").unwrap_err().code(), Code::MalformedRequest);
+}
+
+#[test]
+fn a_sane_request_id_is_kept_and_any_other_replaced() {
+    let longest = "x".repeat(128);
+    for id in ["a", "A.b_c-9", &longest] {
+        assert_eq!(request(&[("x-request-id", id)]).id(), id);
+    }
+    let too_long = "x".repeat(129);
+    for id in ["", "a b", "a\tb", "ä", "a/b", &too_long] {
+        let replaced = request(&[("x-request-id", id)]).id().to_owned();
+        assert_eq!(replaced.len(), 32, "{id:?}");
+    }
+}
+
+#[test]
+fn a_body_may_have_4096_bytes() {
+    let most = "x".repeat(4096);
+    assert_eq!(block_on(with_body(&[], &most).body()).unwrap().len(), 4096);
+    let too_much = "x".repeat(4097);
+    assert_eq!(block_on(with_body(&[], &too_much).body()).unwrap_err().code(), Code::PayloadTooLarge);
+}
+
+#[test]
+fn a_body_must_say_that_it_is_json() {
+    for content_type in ["application/json", "Application/JSON", "application/json; charset=utf-8"] {
+        assert!(block_on(with_body(&[("content-type", content_type)], "{}").json_body()).is_ok());
+    }
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "", "json"] {
+        let problem = block_on(with_body(&[("content-type", content_type)], "{}").json_body()).unwrap_err();
+        assert_eq!(problem.code(), Code::UnsupportedMediaType, "{content_type}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_key_is_taken_that_is_not_visible_ascii(sent in "[ -~]{0,300}") {
+        if let Ok(Some(key)) = request(&[("idempotency-key", &sent)]).idempotency_key() {
+            prop_assert!((1..=255).contains(&key.as_str().len()));
+            prop_assert!(key.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+    }
+
+    #[test]
+    fn no_header_panics(value in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(value) = http::HeaderValue::from_bytes(&value) {
+            let mut builder = http::Request::post("/");
+            for name in ["user_id", "idempotency-key", "x-request-id", "content-type"] {
+                builder = builder.header(name, value.clone());
+            }
+            let request = Request::new(builder.body(Full::new(Bytes::new())).unwrap());
+            let _ = (request.user(), request.idempotency_key(), request.id().len());
+            let _ = block_on(request.json_body());
+        }
+    }
+}
