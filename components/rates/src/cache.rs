@@ -48,13 +48,13 @@ pub async fn current() -> Result<Kept, Problem> {
         return kept.ok_or_else(unavailable);
     }
     let store = store::spin::open().await;
-    if claim::claim(&store, now_ms(), lifetimes.ttl).await.unwrap_or(false)
-        && let Some(sheet) = fetch().await
-    {
+    let mine = claim::claim(&store, now_ms(), lifetimes.ttl).await.unwrap_or(false);
+    if mine && let Some(sheet) = fetch().await {
         return Ok(Kept::new(sheet, now_ms(), lifetimes));
     }
     match kept {
         Some(kept) if kept.age <= lifetimes.max_stale => Ok(kept),
+        _ if mine => Err(unavailable()),
         _ => wait(lifetimes).await,
     }
 }

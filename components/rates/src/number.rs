@@ -1,5 +1,10 @@
 //! Positive decimals of any size, exactly: a whole number of units of 10^-scale.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "a BigUint has no largest value, and no divisor here is zero"
+)]
+
 use num_bigint::BigUint;
 
 /// Most characters of a number that is taken from upstream.

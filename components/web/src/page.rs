@@ -7,9 +7,7 @@ use spin_sdk::http::{HeaderName, HeaderValue};
 /// The start page.
 pub const START: &str = include_str!("start.html");
 /// No script, no frame, no request elsewhere; styles are the page's own, by their hash.
-const POLICY: &str = concat!(
-    "default-src 'none'; style-src 'sha256-yIp2+pqfd8YTAoGSGu30CrXVoCN3MXkGYVtQN9MvZHM='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-);
+const POLICY: &str = "default-src 'none'; style-src 'sha256-yIp2+pqfd8YTAoGSGu30CrXVoCN3MXkGYVtQN9MvZHM='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A page with its security headers.
 pub fn answer(html: String) -> Answer {
