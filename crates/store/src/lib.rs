@@ -20,7 +20,7 @@ pub mod first_write;
 pub mod keys;
 pub mod kv;
 pub mod memory;
-#[cfg(target_arch = "wasm32")]
+#[cfg(feature = "spin")]
 pub mod spin;
 
 #[cfg(any(test, feature = "contract"))]
