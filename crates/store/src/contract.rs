@@ -155,7 +155,7 @@ async fn concurrent_increments_are_all_counted(store: &impl Store, scope: &str) 
 
 async fn a_counter_of_eight_digits_is_read_exactly(store: &impl Store, scope: &str) -> Verdict {
     let either = i64::from_le_bytes(*b"12345678");
-    for (name, number) in [("text", 12_345_678), ("bytes", either)] {
+    for (name, number) in [("eight-as-text", 12_345_678), ("eight-as-bytes", either)] {
         let key = counter(scope, name);
         said(store.increment(&key, number).await)?;
         expect("counter", said(store.count(&key).await)?, number)?;

@@ -1,0 +1,68 @@
+# Money Bank. `make` alone explains the targets; the two that matter are `make up` and `make test`.
+# Longer recipes are in scripts/. Every native artefact is built with one profile, so that
+# wasmtime is built once (Cargo.toml, [profile.native]).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LISTEN ?= 127.0.0.1:3000
+REDIS_URL ?=
+export LISTEN REDIS_URL
+
+NATIVE := --locked --profile native
+WASM := --locked --release --target wasm32-wasip2
+COMPONENTS := $(notdir $(wildcard components/*))
+
+##@ Run
+
+.PHONY: up
+up: build ## Build the bank and run it on LISTEN (127.0.0.1:3000); REDIS_URL=redis://… keeps its state there
+	@scripts/up
+
+.PHONY: build
+build: wasm ## Build the components and `bank`
+	cargo build $(NATIVE) --package bank
+
+.PHONY: wasm
+wasm: toolchain ## Build the components alone
+	cargo build $(WASM) $(addprefix --package ,$(COMPONENTS))
+
+##@ Prove
+
+.PHONY: test
+test: build redis-server ## Everything: unit tests, then the contract on SQLite and on three banks on one Redis
+	cargo build $(WASM) --package store-contract --package bank-guest
+	cargo test $(NATIVE) --workspace --exclude tests
+	cargo build $(NATIVE) --package tests --all-targets
+	cargo run $(NATIVE) --package tests --bin prove
+
+.PHONY: lint
+lint: toolchain ## Formatting and clippy, warnings as errors
+	cargo fmt --all --check
+	cargo clippy $(NATIVE) --workspace --all-targets -- --deny warnings
+
+##@ Keep
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: clean
+clean: ## Remove what was built; the bank's state in .spin/ stays
+	cargo clean
+	rm -rf build
+
+.PHONY: toolchain
+toolchain:
+	@scripts/need-wasm-target
+
+.PHONY: redis-server
+redis-server:
+	@scripts/need redis-server redis-server
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
