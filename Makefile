@@ -1,6 +1,7 @@
 # Money Bank. `make` alone explains the targets; the two that matter are `make up` and `make test`.
 # Longer recipes are in scripts/. Every native artefact is built with one profile, so that
-# wasmtime is built once (Cargo.toml, [profile.native]).
+# wasmtime is built once (Cargo.toml, [profile.native]). For the same reason `bank` is never named
+# together with other packages: cargo would unite their features, and build wasmtime again.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,6 +14,7 @@ export LISTEN REDIS_URL
 NATIVE := --locked --profile native
 WASM := --locked --release --target wasm32-wasip2
 COMPONENTS := $(notdir $(wildcard components/*))
+CRATES := $(notdir $(wildcard crates/*))
 
 ##@ Run
 
@@ -33,7 +35,8 @@ wasm: toolchain ## Build the components alone
 .PHONY: test
 test: build redis-server ## Everything: unit tests, then the contract on SQLite and on three banks on one Redis
 	cargo build $(WASM) --package store-contract --package bank-guest
-	cargo test $(NATIVE) --workspace --exclude tests
+	cargo test $(NATIVE) $(addprefix --package ,$(CRATES) $(COMPONENTS))
+	cargo test $(NATIVE) --package bank
 	cargo build $(NATIVE) --package tests --all-targets
 	cargo run $(NATIVE) --package tests --bin prove
 

@@ -18,6 +18,9 @@ use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailabl
 const ELECTION_TRIES: usize = 8;
 
 /// Spin's key-value calls, as they are. Implemented by [`crate::spin`] and by the simulator.
+///
+/// The calls of `wasi:keyvalue` are synchronous: in a component they are done when they are polled. They
+/// are `async` here so that the simulator can let others in between.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait RawKv {
     /// A compare-and-swap that has begun.
@@ -39,16 +42,16 @@ pub trait RawKv {
     ///
     /// # Errors
     /// [`Failed`].
-    fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed>;
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed>;
 
     /// `wasi:keyvalue/atomics` `cas.new` and `cas.current`.
     ///
     /// # Errors
     /// [`Failed`].
-    fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed>;
+    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed>;
 
     /// `wasi:keyvalue/atomics` `swap`. Its answer is not worth having (fact 1).
-    fn swap(&self, cas: Self::Cas, value: &[u8]);
+    async fn swap(&self, cas: Self::Cas, value: &[u8]);
 
     /// Waits for `call`, but not past the request's deadline: `None` when that came first.
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
@@ -92,15 +95,15 @@ impl<R: RawKv> Kv<R> {
         let Some(stored) = self.read(key).await? else { return Ok(None) };
         match counter::read(&stored) {
             Some((number, _)) => Ok(Some(number)),
-            None => self.raw.increment(key, 0).map(Some).map_err(|_| Unavailable::Untouched),
+            None => self.raw.increment(key, 0).await.map(Some).map_err(|_| Unavailable::Untouched),
         }
     }
 
     /// One attempt to put `candidate` where an increment left a zero.
-    fn propose(&self, key: &str, candidate: i64) -> Result<(), Failed> {
-        let (cas, current) = self.raw.begin(key)?;
+    async fn propose(&self, key: &str, candidate: i64) -> Result<(), Failed> {
+        let (cas, current) = self.raw.begin(key).await?;
         if let Some((0, form)) = current.as_deref().and_then(counter::read) {
-            self.raw.swap(cas, &counter::write(candidate, form));
+            self.raw.swap(cas, &counter::write(candidate, form)).await;
         }
         Ok(())
     }
@@ -120,11 +123,11 @@ impl<R: RawKv> Store for Kv<R> {
 
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
         self.probe(key.as_str()).await?;
-        let (cas, found) = self.raw.begin(key.as_str()).map_err(|_| Unavailable::Untouched)?;
+        let (cas, found) = self.raw.begin(key.as_str()).await.map_err(|_| Unavailable::Untouched)?;
         if found.as_deref() != Some(current) {
             return Ok(Swap::Lost);
         }
-        self.raw.swap(cas, next);
+        self.raw.swap(cas, next).await;
         Ok(Swap::Unknown)
     }
 
@@ -134,7 +137,7 @@ impl<R: RawKv> Store for Kv<R> {
 
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
         self.probe(key.as_str()).await?;
-        self.raw.increment(key.as_str(), delta).map_err(|failed| match failed {
+        self.raw.increment(key.as_str(), delta).await.map_err(|failed| match failed {
             Failed::Overflow => NotIncremented::Overflow,
             Failed::Other => Unavailable::Unknown.into(),
         })
@@ -148,8 +151,8 @@ impl<R: RawKv> Store for Kv<R> {
         let key = key.as_str();
         self.probe(key).await?;
         for _ in 0..ELECTION_TRIES {
-            match self.raw.increment(key, 0) {
-                Ok(0) => self.propose(key, candidate).map_err(|_| Unavailable::Unknown)?,
+            match self.raw.increment(key, 0).await {
+                Ok(0) => self.propose(key, candidate).await.map_err(|_| Unavailable::Unknown)?,
                 Ok(elected) => return Ok(elected),
                 Err(_) => return Err(Unavailable::Unknown),
             }

@@ -96,7 +96,7 @@ impl RawKv for Spin {
         store().await?.set(key, value).await.map_err(|_| Failed::Other)
     }
 
-    fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
         let answer = atomics::increment(&*bucket()?, key, delta);
         answer.map_err(|error| match error {
             // Redis: "ERR increment or decrement would overflow"
@@ -105,13 +105,13 @@ impl RawKv for Spin {
         })
     }
 
-    fn begin(&self, key: &str) -> Result<(atomics::Cas, Option<Vec<u8>>), Failed> {
+    async fn begin(&self, key: &str) -> Result<(atomics::Cas, Option<Vec<u8>>), Failed> {
         let cas = atomics::Cas::new(&*bucket()?, key).map_err(|_| Failed::Other)?;
         let current = cas.current().map_err(|_| Failed::Other)?;
         Ok((cas, current))
     }
 
-    fn swap(&self, cas: atomics::Cas, value: &[u8]) {
+    async fn swap(&self, cas: atomics::Cas, value: &[u8]) {
         // The answer says "failed" also when it committed (fact 1); the caller reads again.
         let _ = atomics::swap(cas, value);
     }
