@@ -1,16 +1,17 @@
 //! Counters: `GET` and `POST /v1/bitcoins`, `/v1/counters/{name}`.
 //!
-//! A post is one atomic increment and answers the total after it. A total that would pass its limit is
-//! 422 `limit-exceeded`, never a wrap. Imports the key-value store and the setting `storage_deadline_ms`.
+//! A post is one atomic increment and answers the total after it; under an `Idempotency-Key` it counts
+//! once, and the first answer is given again. A total that would pass its limit is 422 `limit-exceeded`,
+//! never a wrap. Imports the key-value store and the setting `storage_deadline_ms`.
 
 mod bitcoins;
 mod named;
 
-use api::{Answer, Problem, Request, Verb};
+use api::{Answer, Code, Problem, Request, Verb, clock};
 use spin_sdk::http::IntoResponse;
 use spin_sdk::http_service;
-use store::{Store, keys};
-use teller::tally;
+use store::keys::{self, Tally};
+use teller::tally::{self, KeyedPost};
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
@@ -29,25 +30,43 @@ async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
 
 async fn bitcoins() -> Result<Answer, Problem> {
     let store = store::spin::open().await;
-    Ok(bitcoins::answer(store.count(&keys::bitcoins()).await?))
+    Ok(bitcoins::answer(tally::total(&store, &keys::bitcoins()).await?))
 }
 
 async fn add_bitcoins(request: Request) -> Result<Answer, Problem> {
     let satoshis = bitcoins::parameter(&request)?;
-    request.body().await?;
-    let store = store::spin::open().await;
-    Ok(bitcoins::answer(tally::add(&store, &keys::bitcoins(), satoshis, i64::MAX).await?))
+    post(request, &keys::bitcoins(), satoshis, i64::MAX, bitcoins::answer).await
 }
 
 async fn counter(request: Request) -> Result<Answer, Problem> {
     let name = named::name(&request)?;
     let store = store::spin::open().await;
-    Ok(named::answer(&name, store.count(&keys::counter(&name)).await?))
+    Ok(named::answer(&name, tally::total(&store, &keys::counter(&name)).await?))
 }
 
 async fn add_to_counter(request: Request) -> Result<Answer, Problem> {
     let (name, by) = (named::name(&request)?, named::by(&request)?);
+    post(request, &keys::counter(&name), by, named::LARGEST, |total| named::answer(&name, total)).await
+}
+
+async fn post(
+    request: Request,
+    counter: &Tally,
+    by: i64,
+    limit: i64,
+    show: impl Fn(i64) -> Answer,
+) -> Result<Answer, Problem> {
+    let key = request.idempotency_key()?;
     request.body().await?;
     let store = store::spin::open().await;
-    Ok(named::answer(&name, tally::add(&store, &keys::counter(&name), by, named::LARGEST).await?))
+    let answer = match key {
+        None => tally::add(&store, counter, by, limit).await?,
+        Some(key) => {
+            let post = KeyedPost { key, by, request: clock::fresh_id() };
+            tally::add_once(&store, counter, &post, limit).await?
+        }
+    };
+    let passed =
+        || Problem::new(Code::LimitExceeded, "The total would pass its limit.").replayed(answer.replayed);
+    answer.total.map(|total| show(total).replayed(answer.replayed)).ok_or_else(passed)
 }

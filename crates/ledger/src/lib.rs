@@ -9,6 +9,7 @@
 //! - [`entry`]: one movement of money, and the hash chain that ties it to the one before.
 //! - [`wallet`]: one user's money and newest operations; decides what an operation becomes.
 //! - [`seal`]: what leaves the wallet value: immutable pages of entries, and an index of keys.
+//! - [`tally`]: counting under idempotency keys.
 //! - [`document`]: the bytes that a store keeps for all of these.
 
 #![cfg_attr(
@@ -21,6 +22,7 @@ pub mod document;
 pub mod entry;
 pub mod operation;
 pub mod seal;
+pub mod tally;
 pub mod wallet;
 
 pub use amount::{Amount, Balance, NotAnAmount};
@@ -28,4 +30,5 @@ pub use document::Corrupt;
 pub use entry::{Entry, Hash, Mark, Timestamp};
 pub use operation::{IdempotencyKey, Kind, Operation, OperationId, User};
 pub use seal::{Page, Seal};
+pub use tally::{Post, Tally};
 pub use wallet::{Decision, Outcome, Refusal, Refused, Wallet};

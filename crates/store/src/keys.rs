@@ -91,16 +91,42 @@ pub fn operation(user: &str, idempotency_key: &str) -> Document {
     Document(format!("bank:operation:{user}:{idempotency_key}"))
 }
 
+/// The keys of a counter: a cell that anyone increments, and the posts that came under idempotency keys.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    name: String,
+}
+
+impl Tally {
+    /// The part of the total that came without a key.
+    #[must_use]
+    pub fn cell(&self) -> Counter {
+        Counter(format!("bank:{}", self.name))
+    }
+
+    /// The newest posts under keys, and their sum.
+    #[must_use]
+    pub fn posts(&self) -> Opening {
+        Opening { name: format!("posts:{}", self.name) }
+    }
+
+    /// What an idempotency key of this counter became, once it has left the newest posts.
+    #[must_use]
+    pub fn post(&self, idempotency_key: &str) -> Document {
+        Document(format!("bank:post:{}:{idempotency_key}", self.name))
+    }
+}
+
 /// The bitcoins counted, in satoshis.
 #[must_use]
-pub fn bitcoins() -> Counter {
-    Counter("bank:bitcoins".to_owned())
+pub fn bitcoins() -> Tally {
+    Tally { name: "bitcoins".to_owned() }
 }
 
 /// A named counter.
 #[must_use]
-pub fn counter(name: &str) -> Counter {
-    Counter(format!("bank:counter:{name}"))
+pub fn counter(name: &str) -> Tally {
+    Tally { name: format!("counter:{name}") }
 }
 
 /// The last good exchange rates.
@@ -157,8 +183,8 @@ mod tests {
             wallet.election().as_str(),
             page("alice", 0).as_str(),
             operation("alice", "k").as_str(),
-            bitcoins().as_str(),
-            counter("visits").as_str(),
+            bitcoins().cell().as_str(),
+            counter("visits").posts().plain().as_str(),
             rates().as_str(),
             ready().as_str(),
         ] {
@@ -176,7 +202,9 @@ mod tests {
         assert_eq!(wallet.election().as_str(), "bank:elected:wallet:alice");
         assert_eq!(page("alice", 7).as_str(), "bank:page:alice:7");
         assert_eq!(operation("alice", "a:b").as_str(), "bank:operation:alice:a:b");
-        assert_eq!(bitcoins().as_str(), "bank:bitcoins");
-        assert_eq!(counter("visits").as_str(), "bank:counter:visits");
+        assert_eq!(bitcoins().cell().as_str(), "bank:bitcoins");
+        assert_eq!(counter("visits").cell().as_str(), "bank:counter:visits");
+        assert_eq!(counter("visits").posts().plain().as_str(), "bank:posts:counter:visits");
+        assert_eq!(counter("visits").post("a:b").as_str(), "bank:post:counter:visits:a:b");
     }
 }

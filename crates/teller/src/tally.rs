@@ -1,47 +1,148 @@
-//! Counters that never pass their limit: one atomic increment, checked before and after.
+//! Counters: a total that never passes its limit, and posts under idempotency keys that count once.
 //!
-//! Spin's SQLite store wraps on overflow, Redis refuses (design section 5, fact 4), and neither knows
-//! the contract's limits. The check before keeps a counter away from its limit; of requests that race
-//! past it together, each that finds the sum too large takes its own part back.
+//! The total is a cell plus the sum of the keyed posts ([`ledger::tally`]). A post without a key is one
+//! atomic increment of the cell; a post under a key goes into the keyed part by a swap, and is committed
+//! when a read shows it there, as operations are ([`crate::operation`]).
+//!
+//! Spin's SQLite store wraps on overflow, Redis refuses (design section 5, fact 4), and neither knows the
+//! contract's limits. The check before keeps a cell away from its limit; of requests that race past it
+//! together, each that finds the sum too large takes its own part back.
 
-use store::{Counter, NotIncremented, Store, Unavailable};
+use futures::future::try_join_all;
+use ledger::{IdempotencyKey, Post, Tally};
+use store::first_write::{self, Found};
+use store::{NotIncremented, Store, Swap, Unavailable, keys};
 
-/// Why a counter was not moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotCounted {
-    /// The total would pass the limit; it is unchanged.
-    #[error("the total would pass {limit}")]
-    LimitExceeded {
-        /// The largest total.
-        limit: i64,
-    },
-    /// See [`Unavailable`].
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
+use crate::Error;
+
+/// A post under an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyedPost {
+    /// Its key.
+    pub key: IdempotencyKey,
+    /// How much it adds; 1 or more.
+    pub by: i64,
+    /// The request's id, unique among all requests.
+    pub request: String,
 }
 
-/// Adds `delta` (1 or more) to `counter` unless that takes it past `limit`, and says the total.
+/// What a post became.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// The total after it; `None` where that would have passed the limit.
+    pub total: Option<i64>,
+    /// It is the answer of an earlier request under the same idempotency key.
+    pub replayed: bool,
+}
+
+/// The total of a counter; 0 for one that was never touched.
 ///
 /// # Errors
-/// [`NotCounted`].
-pub async fn add(store: &impl Store, counter: &Counter, delta: i64, limit: i64) -> Result<i64, NotCounted> {
-    let before = store.count(counter).await?;
-    if before.checked_add(delta).is_none_or(|sum| sum > limit) {
-        return Err(NotCounted::LimitExceeded { limit });
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
+    let found = first_write::find(store, &counter.posts(), &Tally::new().encode()).await?;
+    let keyed = read(found.as_ref())?.sum();
+    Ok(store.count(&counter.cell()).await?.saturating_add(keyed))
+}
+
+/// Adds `by` (1 or more), without a key, unless that takes the total past `limit`.
+///
+/// # Errors
+/// [`Error::Unavailable`], [`Error::Corrupt`].
+pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64) -> Result<Answer, Error> {
+    let refused = Answer { total: None, replayed: false };
+    let found = first_write::find(store, &counter.posts(), &Tally::new().encode()).await?;
+    let keyed = read(found.as_ref())?.sum();
+    let cell = counter.cell();
+    let limit = limit.saturating_sub(keyed);
+    if store.count(&cell).await?.checked_add(by).is_none_or(|sum| sum > limit) {
+        return Ok(refused);
     }
-    match store.increment(counter, delta).await {
-        Ok(sum) if (0..=limit).contains(&sum) => Ok(sum),
-        Ok(_) => take_back(store, counter, delta, limit).await,
-        Err(NotIncremented::Overflow) => Err(NotCounted::LimitExceeded { limit }),
+    match store.increment(&cell, by).await {
+        Ok(sum) if (0..=limit).contains(&sum) => {
+            Ok(Answer { total: Some(sum.saturating_add(keyed)), replayed: false })
+        }
+        Ok(_) => match store.increment(&cell, by.saturating_neg()).await {
+            Ok(_) => Ok(refused),
+            Err(_) => Err(Unavailable::Unknown.into()),
+        },
+        Err(NotIncremented::Overflow) => Ok(refused),
         Err(NotIncremented::Unavailable(unavailable)) => Err(unavailable.into()),
     }
 }
 
-async fn take_back(store: &impl Store, counter: &Counter, delta: i64, limit: i64) -> Result<i64, NotCounted> {
-    match store.increment(counter, delta.saturating_neg()).await {
-        Ok(_) => Err(NotCounted::LimitExceeded { limit }),
-        Err(_) => Err(Unavailable::Unknown.into()),
+/// Adds under a key, once and for ever, unless that takes the total past `limit`.
+///
+/// # Errors
+/// [`Error`]: as [`crate::operation::carry_out`].
+pub async fn add_once(
+    store: &impl Store,
+    counter: &keys::Tally,
+    post: &KeyedPost,
+    limit: i64,
+) -> Result<Answer, Error> {
+    let (opening, empty) = (counter.posts(), Tally::new().encode());
+    let mut found = first_write::open(store, &opening, &empty).await?;
+    let mut attempted = false;
+    loop {
+        let mut tally = read(Some(&found))?;
+        if let Some(known) = look_up(store, counter, &tally, post, attempted).await? {
+            return answer(&known, post);
+        }
+        let missing = if attempted { Unavailable::Unknown } else { Unavailable::Untouched };
+        let cell = store.count(&counter.cell()).await.map_err(|_| missing)?;
+        let KeyedPost { key, by, request } = post.clone();
+        let new = tally.count(key, by, request, cell, limit);
+        seal(store, counter, &mut tally).await?;
+        match store.swap(&found.key, &found.value, &tally.encode()).await? {
+            Swap::Done => return answer(&new, post),
+            Swap::Lost => attempted = false,
+            Swap::Unknown => attempted = true,
+        }
+        let missing = if attempted { Unavailable::Unknown } else { Unavailable::Untouched };
+        let value = store.get(&found.key).await.map_err(|_| missing)?.ok_or(missing)?;
+        found = Found { key: found.key, value };
     }
+}
+
+fn read(found: Option<&Found>) -> Result<Tally, Error> {
+    found.map_or_else(|| Ok(Tally::new()), |found| Tally::decode(&found.value).map_err(Error::at(&found.key)))
+}
+
+/// What the key became, newest first: in the value, or in the index.
+async fn look_up(
+    store: &impl Store,
+    counter: &keys::Tally,
+    tally: &Tally,
+    post: &KeyedPost,
+    attempted: bool,
+) -> Result<Option<Post>, Error> {
+    if let Some(known) = tally.find(&post.key) {
+        return Ok(Some(known.clone()));
+    }
+    if tally.indexed() == 0 {
+        return Ok(None);
+    }
+    let document = counter.post(post.key.as_str());
+    let missing = if attempted { Unavailable::Unknown } else { Unavailable::Untouched };
+    let stored = store.get(&document).await.map_err(|_| missing)?;
+    stored.map(|bytes| Post::decode(&bytes).map_err(Error::at(&document))).transpose()
+}
+
+fn answer(known: &Post, post: &KeyedPost) -> Result<Answer, Error> {
+    if known.by != post.by {
+        return Err(Error::KeyReuse);
+    }
+    Ok(Answer { total: known.total, replayed: known.request != post.request })
+}
+
+/// Stores what leaves the value. While this fails, nothing was counted.
+async fn seal(store: &impl Store, counter: &keys::Tally, tally: &mut Tally) -> Result<(), Unavailable> {
+    let sealed = tally.seal();
+    let documents: Vec<_> =
+        sealed.iter().map(|post| (counter.post(post.key.as_str()), post.encode())).collect();
+    let writes = documents.iter().map(|(key, value)| store.set(key, value));
+    try_join_all(writes).await.map(drop).map_err(|_| Unavailable::Untouched)
 }
 
 #[cfg(test)]
@@ -52,25 +153,63 @@ mod tests {
 
     use super::*;
 
+    fn post(key: &str, by: i64, request: &str) -> KeyedPost {
+        KeyedPost { key: key.parse().unwrap(), by, request: request.to_owned() }
+    }
+
+    fn counted(total: i64) -> Answer {
+        Answer { total: Some(total), replayed: false }
+    }
+
+    const REFUSED: Answer = Answer { total: None, replayed: false };
+
     #[test]
     fn a_total_may_reach_its_limit_and_not_pass_it() {
         let store = Memory::new();
-        let add = |delta| block_on(add(&store, &bitcoins(), delta, i64::MAX));
-        assert_eq!(add(i64::MAX - 1), Ok(i64::MAX - 1));
-        assert_eq!(add(2), Err(NotCounted::LimitExceeded { limit: i64::MAX }));
-        assert_eq!(add(1), Ok(i64::MAX));
-        assert_eq!(add(1), Err(NotCounted::LimitExceeded { limit: i64::MAX }));
-        assert_eq!(block_on(store.count(&bitcoins())), Ok(i64::MAX));
+        let add = |by| block_on(add(&store, &bitcoins(), by, i64::MAX)).unwrap();
+        assert_eq!(add(i64::MAX - 1), counted(i64::MAX - 1));
+        assert_eq!(add(2), REFUSED);
+        assert_eq!(add(1), counted(i64::MAX));
+        assert_eq!(add(1), REFUSED);
+        assert_eq!(block_on(total(&store, &bitcoins())), Ok(i64::MAX));
     }
 
     #[test]
-    fn who_races_past_the_limit_takes_its_part_back() {
+    fn keyed_and_unkeyed_posts_share_one_total_and_one_limit() {
         let store = Memory::new();
-        block_on(store.increment(&bitcoins(), 9)).unwrap();
-        assert_eq!(
-            block_on(take_back(&store, &bitcoins(), 4, 5)),
-            Err(NotCounted::LimitExceeded { limit: 5 })
-        );
-        assert_eq!(block_on(store.count(&bitcoins())), Ok(5));
+        let once = |key, by| block_on(add_once(&store, &bitcoins(), &post(key, by, key), 10)).unwrap();
+        assert_eq!(block_on(add(&store, &bitcoins(), 3, 10)), Ok(counted(3)));
+        assert_eq!(once("a", 4), counted(7));
+        assert_eq!(block_on(add(&store, &bitcoins(), 2, 10)), Ok(counted(9)));
+        assert_eq!(once("b", 2), REFUSED);
+        assert_eq!(block_on(add(&store, &bitcoins(), 2, 10)), Ok(REFUSED));
+        assert_eq!(once("c", 1), counted(10));
+        assert_eq!(block_on(total(&store, &bitcoins())), Ok(10));
+    }
+
+    #[test]
+    fn a_post_under_a_key_counts_once_however_old_it_is() {
+        let store = Memory::new();
+        for round in 0..3 {
+            for n in 1..=30 {
+                let request = format!("{round}-{n}");
+                let answer =
+                    block_on(add_once(&store, &bitcoins(), &post(&format!("k{n}"), 1, &request), 99));
+                assert_eq!(answer, Ok(Answer { total: Some(n), replayed: round > 0 }));
+            }
+        }
+        assert_eq!(block_on(total(&store, &bitcoins())), Ok(30));
+    }
+
+    #[test]
+    fn another_amount_under_a_used_key_is_key_reuse() {
+        let store = Memory::new();
+        for n in 1..=30 {
+            block_on(add_once(&store, &bitcoins(), &post(&format!("k{n}"), 1, "r"), 99)).unwrap();
+        }
+        for n in 1..=30 {
+            let answer = block_on(add_once(&store, &bitcoins(), &post(&format!("k{n}"), 2, "r"), 99));
+            assert_eq!(answer, Err(Error::KeyReuse));
+        }
     }
 }

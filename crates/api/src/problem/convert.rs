@@ -2,7 +2,6 @@
 
 use ledger::{Refusal, Refused};
 use store::Unavailable;
-use teller::tally::NotCounted;
 
 use super::{Code, Members, Problem};
 
@@ -50,17 +49,6 @@ impl From<&Refused> for Problem {
             ..Members::default()
         };
         Self { members, ..Self::new(code, detail) }
-    }
-}
-
-impl From<NotCounted> for Problem {
-    fn from(error: NotCounted) -> Self {
-        match error {
-            NotCounted::LimitExceeded { .. } => {
-                Self::new(Code::LimitExceeded, "The total would pass its limit.")
-            }
-            NotCounted::Unavailable(unavailable) => unavailable.into(),
-        }
     }
 }
 

@@ -1,0 +1,270 @@
+//! Counting under idempotency keys.
+//!
+//! A counter's total is a cell that anyone increments, which this crate does not see, plus the sum of the
+//! posts that came under a key, which is kept here with what each key became. Like a wallet, it keeps its
+//! newest posts in one value, and [`Tally::seal`] takes the oldest out for the index.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Corrupt, IdempotencyKey};
+
+/// More posts than this are not kept in the value: with the longest keys it stays under 8 KB.
+const LOG_LENGTH: usize = 11;
+/// How many posts leave together.
+const SEALED_AT_ONCE: usize = 8;
+/// The version of the stored form.
+const VERSION: u8 = 1;
+
+/// The keyed part of a counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    base: i64,
+    sum: i64,
+    log: Vec<Post>,
+    indexed: u64,
+}
+
+/// What a post under an idempotency key became; never changes once it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Its key.
+    pub key: IdempotencyKey,
+    /// How much it asked to add.
+    pub by: i64,
+    /// The request that made it, to tell it from another one under the same key.
+    pub request: String,
+    /// The total after it; `None` where that would have passed the limit and nothing was added.
+    pub total: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TallyDocument {
+    v: u8,
+    base: i64,
+    sum: i64,
+    indexed: u64,
+    log: Vec<PostDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PostDocument {
+    key: String,
+    by: i64,
+    request: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+}
+
+impl Tally {
+    /// Nothing was counted under a key yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { base: 0, sum: 0, log: Vec::new(), indexed: 0 }
+    }
+
+    /// What was counted under keys, in all.
+    #[must_use]
+    pub fn sum(&self) -> i64 {
+        self.sum
+    }
+
+    /// How many keys have left for the index; while it is 0 there is nothing to look up.
+    #[must_use]
+    pub fn indexed(&self) -> u64 {
+        self.indexed
+    }
+
+    /// What `key` became, as far as this value knows.
+    #[must_use]
+    pub fn find(&self, key: &IdempotencyKey) -> Option<&Post> {
+        self.log.iter().find(|post| post.key == *key)
+    }
+
+    /// Counts `by` under a new `key`, where the cell holds `cell`, unless the total would pass `limit`.
+    pub fn count(&mut self, key: IdempotencyKey, by: i64, request: String, cell: i64, limit: i64) -> Post {
+        let sum = self.sum.checked_add(by);
+        let total = sum.and_then(|sum| sum.checked_add(cell)).filter(|total| *total <= limit);
+        if let (Some(sum), Some(_)) = (sum, total) {
+            self.sum = sum;
+        }
+        let post = Post { key, by, request, total };
+        self.log.push(post.clone());
+        post
+    }
+
+    /// Takes the oldest posts out of a log that has grown too long. They must be stored in the index
+    /// before this value is.
+    pub fn seal(&mut self) -> Vec<Post> {
+        if self.log.len() <= LOG_LENGTH {
+            return Vec::new();
+        }
+        let kept = self.log.split_off(SEALED_AT_ONCE);
+        let sealed = std::mem::replace(&mut self.log, kept);
+        self.base = sealed.iter().map(Post::added).fold(self.base, i64::saturating_add);
+        self.indexed = self.indexed.saturating_add(SEALED_AT_ONCE as u64);
+        sealed
+    }
+
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { base, sum, log, indexed } = self;
+        let log = log.iter().map(PostDocument::from).collect();
+        write(&TallyDocument { v: VERSION, base: *base, sum: *sum, indexed: *indexed, log })
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when the bytes are no tally or its posts do not add up.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let TallyDocument { v, base, sum, indexed, log } =
+            serde_json::from_slice(bytes).map_err(|_| Corrupt("a tally is not of its form"))?;
+        let log = log.into_iter().map(Post::try_from).collect::<Result<Vec<_>, _>>()?;
+        let added = log.iter().map(Post::added).try_fold(base, i64::checked_add);
+        if v != VERSION || added != Some(sum) {
+            return Err(Corrupt("the posts do not lead to the stored sum"));
+        }
+        Ok(Self { base, sum, log, indexed })
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Post {
+    fn added(&self) -> i64 {
+        if self.total.is_some() { self.by } else { 0 }
+    }
+
+    /// The stored form, for the index.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        write(&PostDocument::from(self))
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when the bytes are no post.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let document: PostDocument =
+            serde_json::from_slice(bytes).map_err(|_| Corrupt("a post is not of its form"))?;
+        document.try_into()
+    }
+}
+
+impl From<&Post> for PostDocument {
+    fn from(post: &Post) -> Self {
+        let Post { key, by, request, total } = post;
+        Self { key: key.as_str().to_owned(), by: *by, request: request.clone(), total: *total }
+    }
+}
+
+impl TryFrom<PostDocument> for Post {
+    type Error = Corrupt;
+
+    fn try_from(document: PostDocument) -> Result<Self, Corrupt> {
+        let PostDocument { key, by, request, total } = document;
+        let key = key.parse().map_err(|_| Corrupt("an idempotency key is malformed"))?;
+        Ok(Self { key, by, request, total })
+    }
+}
+
+fn write(document: &impl Serialize) -> Vec<u8> {
+    // Strings and numbers only: serde_json has nothing to fail on.
+    serde_json::to_vec(document).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn count(tally: &mut Tally, key: &str, by: i64, cell: i64) -> Option<i64> {
+        tally.count(key.parse().unwrap(), by, "r".into(), cell, 100).total
+    }
+
+    #[test]
+    fn a_total_is_the_cell_and_all_keyed_posts() {
+        let mut tally = Tally::new();
+        assert_eq!(count(&mut tally, "a", 5, 10), Some(15));
+        assert_eq!(count(&mut tally, "b", 5, 20), Some(30));
+        assert_eq!(tally.sum(), 10);
+        assert_eq!(tally.find(&"a".parse().unwrap()).unwrap().total, Some(15));
+    }
+
+    #[test]
+    fn a_post_past_the_limit_is_remembered_and_adds_nothing() {
+        let mut tally = Tally::new();
+        assert_eq!(count(&mut tally, "a", 1, 99), Some(100));
+        assert_eq!(count(&mut tally, "b", 1, 99), None);
+        assert_eq!(count(&mut tally, "c", i64::MAX, 0), None);
+        assert_eq!(tally.sum(), 1);
+        assert_eq!(Tally::decode(&tally.encode()).unwrap(), tally);
+    }
+
+    #[test]
+    fn the_twelfth_post_seals_the_oldest_eight() {
+        let mut tally = Tally::new();
+        for n in 0..11 {
+            count(&mut tally, &format!("k{n}"), 1, 0);
+            assert_eq!(tally.seal(), []);
+        }
+        count(&mut tally, "k11", 1, 0);
+        let keys: Vec<_> = tally.seal().iter().map(|post| post.key.as_str().to_owned()).collect();
+        assert_eq!(keys, ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"]);
+        assert_eq!((tally.sum(), tally.indexed()), (12, 8));
+        assert_eq!(Tally::decode(&tally.encode()).unwrap(), tally);
+    }
+
+    #[test]
+    fn the_value_stays_under_8_kb_with_the_longest_keys() {
+        let mut tally = Tally::new();
+        for n in 0..100 {
+            tally.count(format!("{n:\"<255}").parse().unwrap(), i64::MAX, "f".repeat(32), -1, i64::MAX);
+            tally.seal();
+            assert!(tally.encode().len() < 8192);
+        }
+    }
+
+    #[test]
+    fn a_changed_tally_is_corrupt() {
+        let mut tally = Tally::new();
+        count(&mut tally, "a", 5, 10);
+        let text = String::from_utf8(tally.encode()).unwrap();
+        for (from, to) in [
+            (r#""v":1"#, r#""v":2"#),
+            (r#""sum":5"#, r#""sum":6"#),
+            (r#""by":5"#, r#""by":6"#),
+            (r#""base":0"#, r#""base":1"#),
+            (r#""key":"a""#, r#""key":"a b""#),
+            (r#""log""#, r#""gift":1,"log""#),
+        ] {
+            assert!(text.contains(from), "{from}");
+            assert!(Tally::decode(text.replacen(from, to, 1).as_bytes()).is_err(), "{from}");
+        }
+    }
+
+    #[test]
+    fn a_post_reads_back_as_it_was_written() {
+        for total in [Some(7), None] {
+            let post = Post { key: "k".parse().unwrap(), by: 5, request: "r".into(), total };
+            assert_eq!(Post::decode(&post.encode()).unwrap(), post);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert!(Tally::decode(&bytes).is_err());
+            prop_assert!(Post::decode(&bytes).is_err());
+        }
+    }
+}
