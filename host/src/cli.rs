@@ -46,7 +46,7 @@ pub struct Up {
 
     /// Where the default store is kept [default: .spin beside the manifest]; empty: nowhere
     #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<PathBuf>,
+    pub state_dir: Option<String>,
 
     /// Run `bank build` first
     #[arg(long, env = "SPIN_ALWAYS_BUILD", value_parser = clap::builder::BoolishValueParser::new())]

@@ -73,7 +73,8 @@ impl RuntimeConfig {
         Ok(Self { stores: vec![(DEFAULT_LABEL.to_owned(), store)] })
     }
 
-    fn read(
+    /// Reads a file that is at `path`.
+    pub fn read(
         source: &Source,
         path: &Path,
         app_folder: &Path,

@@ -49,7 +49,7 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
 /// Opens the stores that components may use, and no others.
 fn stores(options: &Up, manifest: &Manifest) -> anyhow::Result<Stores> {
     let file = options.runtime_config_file.as_deref();
-    let config = RuntimeConfig::load(file, &manifest.folder, options.state_dir.as_deref())?;
+    let config = RuntimeConfig::load(file, &manifest.folder, options.state_dir.as_deref().map(Path::new))?;
     let used: HashSet<&str> = manifest
         .components
         .iter()

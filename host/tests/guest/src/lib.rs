@@ -1,0 +1,138 @@
+//! The component that `bank`'s own tests run: it does what the path and query say and tells what came
+//! of it, one path per thing that a host can get right or wrong.
+#![cfg(target_arch = "wasm32")]
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::{Either, select};
+use http_body_util::BodyExt as _;
+use spin_sdk::experimental::wasi::keyvalue::{atomics, store};
+use spin_sdk::http::{FullBody, Request, Response};
+use spin_sdk::{http, http_service, key_value, variables};
+
+type Query = HashMap<String, String>;
+
+#[http_service]
+async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
+    let query: Query =
+        form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let arg = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let text = match request.uri().path() {
+        "/body" => {
+            let body = request
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| http::Error::other(format!("{error:?}")))?;
+            return Ok(Response::new(FullBody::new(body.to_bytes())));
+        }
+        "/trap" => std::process::abort(),
+        "/error" => return Err(http::Error::other("the component says no")),
+        "/say" => {
+            eprint!("{}", arg("err"));
+            print!("{}", arg("out"));
+            String::new()
+        }
+        "/sleep" => {
+            sleep(&arg("ms")).await;
+            "slept".to_owned()
+        }
+        "/fetch" => fetch(&arg("url")).await,
+        "/variable" => format!("{:?}", variables::get(&arg("name")).await),
+        "/environment" => format!("{:?}", std::env::var(arg("name")).ok()),
+        path if path.starts_with("/kv/") => key_values(path, &query).await,
+        path if path.starts_with("/atomics/") => atomic(path, &query),
+        _ => echo(&request),
+    };
+    let mut response = Response::new(FullBody::new(Bytes::from(text.clone())));
+    if let Ok(length) = text.len().to_string().parse() {
+        response.headers_mut().insert("content-length", length);
+    }
+    Ok(response)
+}
+
+fn echo(request: &Request) -> String {
+    let mut lines = vec![format!("{} {}", request.method(), request.uri())];
+    for (name, value) in request.headers() {
+        lines.push(format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+    }
+    lines.join("\n")
+}
+
+async fn sleep(ms: &str) {
+    let duration = Duration::from_millis(ms.parse().unwrap_or(0));
+    spin_sdk::time::sleep(duration).await;
+}
+
+async fn fetch(url: &str) -> String {
+    match http::get(url).await {
+        Ok(response) => response.status().as_u16().to_string(),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+async fn key_values(path: &str, query: &Query) -> String {
+    let arg = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let label = query.get("label").map_or("default", String::as_str);
+    let store = match key_value::Store::open(label).await {
+        Ok(store) => store,
+        Err(error) => return format!("{error:?}"),
+    };
+    match path {
+        "/kv/get" => format!("{:?}", store.get(&arg("key")).await.map(text)),
+        "/kv/set" => format!("{:?}", store.set(&arg("key"), arg("value").as_bytes()).await),
+        // A read that is raced against a deadline, as every request of the bank begins.
+        "/kv/race" => {
+            let key = arg("key");
+            let (read, late) = (std::pin::pin!(store.get(&key)), std::pin::pin!(sleep("200")));
+            match select(read, late).await {
+                Either::Left((value, _)) => format!("{:?}", value.map(text)),
+                Either::Right(_) => "late".to_owned(),
+            }
+        }
+        _ => "what?".to_owned(),
+    }
+}
+
+fn atomic(path: &str, query: &Query) -> String {
+    let arg = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let label = query.get("label").map_or("default", String::as_str);
+    let bucket = match store::open(label) {
+        Ok(bucket) => bucket,
+        Err(error) => return format!("{error:?}"),
+    };
+    match path {
+        "/atomics/increment" => {
+            let delta = arg("delta").parse().unwrap_or(1);
+            format!("{:?}", atomics::increment(&bucket, &arg("key"), delta))
+        }
+        "/atomics/swap" => format!("{:?}", swap(&bucket, query)),
+        _ => "what?".to_owned(),
+    }
+}
+
+/// Reads with `current`, lets somebody write `meanwhile`, and swaps; when it is lost, says what the new
+/// `cas` shows.
+fn swap(bucket: &store::Bucket, query: &Query) -> Result<String, store::Error> {
+    let arg = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let cas = atomics::Cas::new(bucket, &arg("key"))?;
+    let before = text(cas.current()?);
+    if query.contains_key("meanwhile") {
+        let other = atomics::Cas::new(bucket, &arg("key"))?;
+        other.current()?;
+        let _ = atomics::swap(other, arg("meanwhile").as_bytes());
+    }
+    match atomics::swap(cas, arg("value").as_bytes()) {
+        Ok(()) => Ok(format!("{before:?} swapped")),
+        Err(atomics::CasError::StoreError(error)) => Err(error),
+        Err(atomics::CasError::CasFailed(cas)) => {
+            Ok(format!("{before:?} lost to {:?}", text(cas.current()?)))
+        }
+    }
+}
+
+fn text(value: Option<Vec<u8>>) -> Option<String> {
+    value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
