@@ -29,6 +29,9 @@ pub struct Arguments {
     /// The runner; `bank`, or another that takes the same flags
     #[arg(long, default_value = "target/native/bank")]
     bank: PathBuf,
+    /// The application to serve
+    #[arg(long, default_value = "spin.toml")]
+    manifest: PathBuf,
     /// Prove only this part; may be repeated
     #[arg(long, value_enum)]
     only: Vec<Part>,
@@ -98,7 +101,7 @@ async fn on(
     suites: &suites::Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let mut house = House::build(store, &arguments.bank).await?;
+    let mut house = House::build(store, &arguments.bank, &arguments.manifest).await?;
     if !arguments.suite.is_empty() {
         suites.run(suites::any, Some(&house), summary).await;
         return Ok(());

@@ -146,7 +146,7 @@ async fn a_body_of_exactly_four_kibibytes_is_read() {
 
 #[tokio::test]
 async fn a_body_over_four_kibibytes_is_too_large() {
-    for bytes in [limits::BODY_BYTES + 1, 100_000, 3_000_000] {
+    for bytes in [limits::BODY_BYTES + 1, 100_000] {
         let body = Bytes::from(padded(bytes));
         refuses(413, "payload-too-large", |request| request.json(body.clone())).await;
     }

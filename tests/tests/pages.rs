@@ -63,7 +63,7 @@ async fn any_other_path_is_not_found() {
         "/%2e%2e/etc/passwd",
         "/%",
         "/%00",
-        "/<script>",
+        "/%3Cscript%3E",
     ] {
         bank.get(path).await.problem(404, "not-found");
     }

@@ -4,6 +4,7 @@
 //! stand-in for CoinGecko is told how to misbehave; a bank with a life of a second for rates asks it.
 //! Needs: what `rates.rs` needs.
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "helpers of tests: a panic here is a test that fails"
@@ -41,6 +42,25 @@ async fn stands_in_when_upstream_says(document: &str) {
     feed.is_fresh().await;
     feed.says(document).await;
     stands_in(&feed).await;
+}
+
+/// Seconds of the day in `2026-11-20T18:00:00Z` or `Fri, 20 Nov 2026 18:00:00 GMT`.
+fn time_of_day(text: &str) -> i64 {
+    let clock = text.split([' ', 'T', 'Z']).find(|part| part.contains(':')).unwrap();
+    clock.split(':').fold(0, |seconds, part| seconds * 60 + part.parse::<i64>().unwrap())
+}
+
+#[tokio::test]
+async fn the_age_of_rates_is_their_age_when_they_are_answered() {
+    let feed = Feed::from_env().await;
+    feed.is_fresh().await;
+    feed.turns("hang").await;
+    let answer = feed.until("stale rates", is_stale).await;
+    let rates: Value = answer.json();
+    let now = time_of_day(answer.header("date").unwrap());
+    let age = (now - time_of_day(rates["as_of"].as_str().unwrap())).rem_euclid(86_400);
+    // A second for the clock of the `date` header, which may be read a little earlier or later.
+    assert!((rates["age_seconds"].as_i64().unwrap() - age).abs() <= 1, "{age} seconds: {answer}");
 }
 
 macro_rules! stands_in_when_upstream_turns {

@@ -56,6 +56,16 @@ async fn a_body_that_never_ends_is_too_large_before_it_ends() {
 }
 
 #[tokio::test]
+async fn who_still_sends_a_body_that_is_too_large_hears_the_refusal() {
+    let bank = Bank::from_env();
+    let user = fresh("ann");
+    let body = format!("{}{AMOUNT}", " ".repeat(3_000_000));
+    let text = deposit(&user, &format!("content-length: {}\r\n", body.len()), &body);
+    ask(&bank, &text).await.expect("an answer").problem(413, "payload-too-large");
+    assert_eq!(bank.wallet(&user).await.seq, 0);
+}
+
+#[tokio::test]
 async fn a_length_over_the_limit_is_refused_before_the_body_comes() {
     let bank = Bank::from_env();
     let user = fresh("ann");

@@ -26,6 +26,7 @@ pub enum Store {
 pub struct House {
     store: Store,
     runner: PathBuf,
+    manifest: PathBuf,
     folder: TempDir,
     coingecko: String,
     banks: Vec<(String, Option<Process>)>,
@@ -35,7 +36,7 @@ pub struct House {
 
 impl House {
     /// Starts everything; it is ready when this returns.
-    pub async fn build(store: Store, runner: &Path) -> anyhow::Result<Self> {
+    pub async fn build(store: Store, runner: &Path, manifest: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("money-bank-").tempdir()?;
         let (feed, coingecko) = start_feed().await?;
         let redis = match store {
@@ -45,8 +46,8 @@ impl House {
         let processes = if store == Store::Redis { 3 } else { 1 };
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
         let banks = std::iter::repeat_with(any_port).take(processes).collect();
-        let runner = runner.to_owned();
-        let mut house = Self { store, runner, folder, coingecko, banks, redis, _feed: feed };
+        let (runner, manifest) = (runner.to_owned(), manifest.to_owned());
+        let mut house = Self { store, runner, manifest, folder, coingecko, banks, redis, _feed: feed };
         house.start_banks().await?;
         Ok(house)
     }
@@ -134,7 +135,7 @@ impl House {
         for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
         }
-        command.args(["up", "-f", "spin.toml", "--listen", listen]);
+        command.args(["up", "--listen", listen, "-f"]).arg(&self.manifest);
         command.arg("--state-dir").arg(self.folder.path());
         if let Some(redis) = &self.redis {
             command.arg("--runtime-config-file").arg(self.runtime_config(redis)?);
