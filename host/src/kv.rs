@@ -28,6 +28,9 @@ impl fmt::Display for Failure {
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 
 /// A key-value store. Operations of different requests run at the same time.
+///
+/// An operation must not wait for what another one holds, be it a lock or a place in a buffer: while an
+/// instance is in a synchronous call it polls none of its other calls, so those could hold it for ever.
 pub trait Store: Send + Sync {
     /// The value of a key, or none.
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>>;

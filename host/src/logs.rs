@@ -3,7 +3,7 @@
 //!
 //! A line that is a JSON object stays one, with a member `component` in front (unless it has its own);
 //! any other line gets `[component] ` in front. Lines are whole: what instances and requests write at
-//! the same time does not mix. A line longer than 64 KiB is cut into several.
+//! the same time does not mix. A line longer than 64 KiB is cut into several; empty ones are left out.
 
 use bytes::Bytes;
 use std::io::Write as _;
@@ -53,6 +53,9 @@ impl ComponentLog {
 }
 
 fn print(component: &str, line: &[u8]) {
+    if line.trim_ascii().is_empty() {
+        return;
+    }
     // Nobody can be told if stderr is gone.
     let _ = std::io::stderr().lock().write_all(&attributed(component, line));
 }
@@ -150,7 +153,6 @@ mod tests {
             ("hello\n", "[web] hello\n"),
             ("hello", "[web] hello\n"),
             ("hello\r\n", "[web] hello\n"),
-            ("", "[web] \n"),
             ("{\"level\":\"info\"}\n", "{\"component\":\"web\",\"level\":\"info\"}\n"),
             ("{}", "{\"component\":\"web\"}\n"),
             ("{\"component\":\"x\"}", "{\"component\":\"x\"}\n"),

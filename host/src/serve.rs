@@ -21,7 +21,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 const DRAIN: Duration = Duration::from_secs(30);
-const READ_HEADERS: Duration = Duration::from_secs(30);
+/// For the headers of a request, and so for how long a connection may be idle before it.
+const READ_HEADERS: Duration = Duration::from_secs(75);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Serves until a signal comes, and then until nothing is in flight any more.

@@ -205,6 +205,32 @@ fn a_component_is_not_held_up_by_a_redis_that_hangs() {
     assert!(within(Duration::from_secs(2), || bank.get("/kv/race?key=a") == "Ok(Some(\"1\"))"));
 }
 
+/// An instance that is in a synchronous call polls none of its asynchronous ones; no call may wait for
+/// one of those.
+#[test]
+fn asynchronous_and_synchronous_calls_of_an_instance_do_not_wait_for_one_another() {
+    let redis = common::redis::Redis::start();
+    let config = redis.runtime_config();
+    let config = config.path().display().to_string();
+    for arguments in [["--state-dir", "state"], ["--runtime-config-file", &config]] {
+        let bank = bank(&manifest(""), &arguments);
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..100 {
+                scope.spawn(|| {
+                    let mut connection = Connection::open(&bank.address);
+                    for _ in 0..200 {
+                        connection.send(b"GET /mixed?key=n HTTP/1.1\r\nhost: a\r\n\r\n");
+                        assert_eq!(connection.response(true).unwrap().status, 200);
+                    }
+                });
+            }
+        });
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+        assert_eq!(bank.get("/atomics/increment?key=n&delta=0"), "Ok(20000)");
+    }
+}
+
 #[test]
 fn it_starts_while_redis_is_down_and_finds_it_later() {
     let port = common::free_port();

@@ -4,6 +4,10 @@
 //! is down. When it breaks or does not answer, it is given up, and the next operation makes a new one:
 //! every operation ends within 3 seconds, and the first one after Redis is back succeeds.
 //! A swap is one script that compares and sets (design 5, fact 1: Spin's transaction cannot be trusted).
+//!
+//! Every operation is a task of its own, ended when nobody waits for it any more. Waiting inside the
+//! guest's future would be fatal: while an instance is in a synchronous call it polls none of its other
+//! calls, and one of those could be next in line for the very lock or buffer that the call waits for.
 
 use super::{Answer, Failure, Store};
 use redis::aio::MultiplexedConnection;
@@ -14,6 +18,7 @@ use redis::{
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 const CONNECT: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(2);
@@ -34,7 +39,7 @@ return 1";
 /// A Redis server.
 pub struct Redis {
     line: Arc<Line>,
-    swap: Script,
+    swap: Arc<Script>,
 }
 
 /// The way to the server.
@@ -59,24 +64,49 @@ impl Redis {
         let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(ANSWER);
         let client = Client::open(info.set_tcp_settings(tcp))?;
         let line = Arc::new(Line { client, state: Mutex::default() });
-        Ok(Self { line, swap: Script::new(SWAP) })
+        Ok(Self { line, swap: Arc::new(Script::new(SWAP)) })
     }
 
-    /// Runs an operation on the connection, which is given up if it turns out to be broken.
-    async fn run<T, F>(&self, operation: impl FnOnce(MultiplexedConnection) -> F + Send) -> Result<T, Failure>
+    /// Runs an operation on the connection, in a task.
+    fn run<T, F>(&self, operation: impl FnOnce(MultiplexedConnection) -> F + Send + 'static) -> Answer<'_, T>
     where
-        F: Future<Output = Result<T, RedisError>> + Send,
+        T: Send + 'static,
+        F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
-        let (connection, number) = self.line.connection().await?;
-        let result = operation(connection).await;
-        if result.as_ref().is_err_and(is_broken) {
-            self.line.give_up(number).await;
-        }
-        result.map_err(failure)
+        let line = self.line.clone();
+        Box::pin(async move {
+            let mut task = Task(tokio::spawn(line.run(operation)));
+            (&mut task.0).await.unwrap_or_else(|_| Err(aborted()))
+        })
+    }
+}
+
+/// Ends with the future that waits for it.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 impl Line {
+    /// The connection is given up if the operation shows that it is broken.
+    async fn run<T, F>(
+        self: Arc<Self>,
+        operation: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, RedisError>>,
+    {
+        let (connection, number) = self.connection().await?;
+        let result = operation(connection).await;
+        if result.as_ref().is_err_and(is_broken) {
+            self.give_up(number).await;
+        }
+        result.map_err(failure)
+    }
+
     async fn connection(self: &Arc<Self>) -> Result<(MultiplexedConnection, u64), Failure> {
         {
             let state = self.state.lock().await;
@@ -85,10 +115,10 @@ impl Line {
             }
         }
         let line = self.clone();
-        // In a task of its own, since a component that stops waiting must not end the attempt: with a
-        // deadline shorter than it takes, nobody would ever get a connection.
+        // A task that is not ended with the operation: with a deadline shorter than it takes to connect,
+        // nobody would ever be connected.
         let attempt = tokio::spawn(async move { line.connect().await });
-        attempt.await.unwrap_or_else(|_| Err(Failure("connecting to Redis was aborted".into())))
+        attempt.await.unwrap_or_else(|_| Err(aborted()))
     }
 
     async fn connect(&self) -> Result<(MultiplexedConnection, u64), Failure> {
@@ -130,29 +160,39 @@ fn is_broken(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse) || error.is_unrecoverable_error()
 }
 
+fn aborted() -> Failure {
+    Failure("Redis: the call was aborted".to_owned())
+}
+
 fn failure(error: RedisError) -> Failure {
     Failure(format!("Redis: {error}"))
 }
 
 impl Store for Redis {
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        Box::pin(self.run(move |mut connection| async move { connection.get(key).await }))
+        let key = key.to_owned();
+        self.run(move |mut connection| async move { connection.get(key).await })
     }
 
     fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()> {
-        Box::pin(self.run(move |mut connection| async move { connection.set(key, value).await }))
+        let key = key.to_owned();
+        self.run(move |mut connection| async move { connection.set(key, value).await })
     }
 
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64> {
-        Box::pin(self.run(move |mut connection| async move {
+        let key = key.to_owned();
+        self.run(move |mut connection| async move {
             redis::cmd("INCRBY").arg(key).arg(delta).query_async(&mut connection).await
-        }))
+        })
     }
 
     fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
-        let mut script = self.swap.prepare_invoke();
-        script.key(key).arg(if expected.is_some() { "present" } else { "absent" });
-        script.arg(expected.unwrap_or_default()).arg(value);
-        Box::pin(self.run(move |mut connection| async move { script.invoke_async(&mut connection).await }))
+        let (script, key) = (self.swap.clone(), key.to_owned());
+        self.run(move |mut connection| async move {
+            let mut script = script.prepare_invoke();
+            script.key(key).arg(if expected.is_some() { "present" } else { "absent" });
+            script.arg(expected.unwrap_or_default()).arg(value);
+            script.invoke_async(&mut connection).await
+        })
     }
 }

@@ -42,6 +42,11 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
         "/fetch" => fetch(&arg("url")).await,
         "/variable" => format!("{:?}", variables::get(&arg("name")).await),
         "/environment" => format!("{:?}", std::env::var(arg("name")).ok()),
+        // As a request of the bank does: an asynchronous read, then a synchronous change.
+        "/mixed" => {
+            let read = key_values("/kv/get", &query).await;
+            format!("{read} {}", atomic("/atomics/increment", &query))
+        }
         path if path.starts_with("/kv/") => key_values(path, &query).await,
         path if path.starts_with("/atomics/") => atomic(path, &query),
         _ => echo(&request),
