@@ -32,7 +32,7 @@ pub async fn claim(store: &impl Store, now_ms: u64, window: Duration) -> Result<
     let mine = encode(&Claim { holder: clock::fresh_id(), until_ms: later(now_ms, window) });
     match store.swap(&found.key, &found.value, &mine).await? {
         Swap::Done => Ok(true),
-        Swap::Lost => Ok(false),
+        Swap::Lost(_) => Ok(false),
         Swap::Unknown => Ok(store.get(&found.key).await? == Some(mine)),
     }
 }

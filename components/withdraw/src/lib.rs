@@ -5,11 +5,18 @@
 //! an `Idempotency-Key`: the first answer is given again, a refusal included, for ever.
 //! Imports the key-value store and the setting `storage_deadline_ms`.
 
+use std::rc::Rc;
+
 use api::{Answer, Problem, Request, money};
 use ledger::Kind;
 use spin_sdk::http::IntoResponse;
 use spin_sdk::http_service;
-use teller::operation::carry_out;
+use teller::line::Line;
+
+thread_local! {
+    /// Requests on one wallet in this instance do not fight for it.
+    static LINE: Rc<Line> = Rc::new(Line::new());
+}
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
@@ -24,6 +31,6 @@ async fn withdraw(request: Request) -> Result<Answer, Problem> {
     request.post()?;
     let (user, operation) = money::operation(request, Kind::Withdrawal).await?;
     let store = store::spin::open().await;
-    let answer = carry_out(&store, &user, &operation).await?;
+    let answer = LINE.with(Rc::clone).carry_out(&store, &user, operation).await?;
     money::answer(&user, &answer)
 }

@@ -53,6 +53,11 @@ pub trait RawKv {
     /// `wasi:keyvalue/atomics` `swap`. Its answer is not worth having (fact 1).
     async fn swap(&self, cas: Self::Cas, value: &[u8]);
 
+    /// Waits a little; see [`Store::step_aside`].
+    async fn step_aside(&self, losses: u32) {
+        let _ = losses;
+    }
+
     /// Waits for `call`, but not past the request's deadline: `None` when that came first.
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
 }
@@ -125,10 +130,14 @@ impl<R: RawKv> Store for Kv<R> {
         self.probe(key.as_str()).await?;
         let (cas, found) = self.raw.begin(key.as_str()).await.map_err(|_| Unavailable::Untouched)?;
         if found.as_deref() != Some(current) {
-            return Ok(Swap::Lost);
+            return Ok(Swap::Lost(found));
         }
         self.raw.swap(cas, next).await;
         Ok(Swap::Unknown)
+    }
+
+    async fn step_aside(&self, losses: u32) {
+        self.raw.by_deadline(self.raw.step_aside(losses)).await;
     }
 
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {

@@ -29,12 +29,12 @@ pub mod contract;
 pub use keys::{Counter, Document, Election};
 
 /// How a swap went, as far as the store says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Swap {
     /// It committed.
     Done,
-    /// The key held another value; nothing was written.
-    Lost,
+    /// The key held this other value, or nothing; nothing was written.
+    Lost(Option<Vec<u8>>),
     /// The store answered, and the answer proves nothing (fact 1). It has committed, or it never will.
     Unknown,
 }
@@ -81,6 +81,12 @@ pub trait Store {
     /// # Errors
     /// [`Unavailable`].
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable>;
+
+    /// Lets others go first after `losses` lost swaps in a row: of many that fight for one document, all
+    /// but one work in vain.
+    async fn step_aside(&self, losses: u32) {
+        let _ = losses;
+    }
 
     /// The value of a counter; 0 for one that was never incremented. Does not create it.
     ///

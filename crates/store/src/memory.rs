@@ -38,7 +38,7 @@ impl Store for Memory {
                 *value = next.to_vec();
                 Ok(Swap::Done)
             }
-            _ => Ok(Swap::Lost),
+            other => Ok(Swap::Lost(other.map(|value| value.clone()))),
         }
     }
 

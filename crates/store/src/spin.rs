@@ -30,6 +30,10 @@ mod wit {
 const LABEL: &str = "default";
 /// For a component whose manifest gives it no `storage_deadline_ms`.
 const DEFAULT_DEADLINE: Duration = Duration::from_millis(500);
+/// After a lost swap a request waits for up to twice this, then four times, up to the longest: a random
+/// part of it each time (exponential backoff with full jitter).
+const FIRST_STEP_US: u64 = 1_000;
+const LONGEST_STEP_US: u64 = 32_000;
 
 thread_local! {
     static STORE: OnceCell<Rc<key_value::Store>> = const { OnceCell::new() };
@@ -114,6 +118,12 @@ impl RawKv for Spin {
     async fn swap(&self, cas: atomics::Cas, value: &[u8]) {
         // The answer says "failed" also when it committed (fact 1); the caller reads again.
         let _ = atomics::swap(cas, value);
+    }
+
+    async fn step_aside(&self, losses: u32) {
+        let window_us = FIRST_STEP_US.saturating_mul(2_u64.saturating_pow(losses)).min(LONGEST_STEP_US);
+        let wait_us = getrandom::u64().unwrap_or_default().checked_rem(window_us).unwrap_or_default();
+        spin_sdk::time::sleep(Duration::from_micros(wait_us)).await;
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {

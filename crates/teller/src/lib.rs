@@ -3,7 +3,8 @@
 //! The one place where the two meet, so that neither knows the other: `ledger` stays free of I/O and
 //! `store` free of money.
 //!
-//! - [`operation`]: one deposit or withdrawal, exactly once, on a store whose answers prove nothing.
+//! - [`operation`]: deposits and withdrawals, each exactly once, on a store whose answers prove nothing.
+//! - [`line`]: requests on one wallet in one instance stand in line and are committed together.
 //! - [`history`]: a balance now or in the past, and the entries, newest first.
 //! - [`tally`]: counters that never pass their limit.
 
@@ -12,7 +13,9 @@
     allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
 )]
 
+mod bell;
 pub mod history;
+pub mod line;
 pub mod operation;
 pub mod tally;
 

@@ -1,14 +1,15 @@
-//! One deposit or withdrawal, exactly once.
+//! Deposits and withdrawals, each exactly once.
 //!
 //! Commit is what a read shows (design section 5): read the wallet; if the operation is in it, or in
 //! what was sealed from it, it is committed and that is the answer; else decide, swap, and unless the
 //! store says `Done`, go round again. False failures, false successes and lost answers all come out
 //! right, because no answer of a swap is taken for the truth.
 //!
-//! What leaves the wallet is stored before the wallet that no longer holds it, and looked for after
-//! the wallet was read: an operation is always found in one of the two.
+//! Operations on one wallet that come together are committed together, in one swap, in order, each with
+//! its own entry and answer. What leaves the wallet is stored before the wallet that no longer holds it,
+//! and looked for after the wallet was read: an operation is always found in one of the two.
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use ledger::{Decision, IdempotencyKey, Operation, OperationId, Outcome, Page, Seal, User, Wallet};
 use store::first_write::{self, Found};
 use store::keys;
@@ -32,31 +33,71 @@ pub struct Answer {
 /// [`Error::Unavailable`] with [`Unavailable::Unknown`] once a swap may have committed and the store
 /// does not say; with [`Unavailable::Untouched`] before that.
 pub async fn carry_out(store: &impl Store, user: &User, operation: &Operation) -> Result<Answer, Error> {
+    let mut answers = carry_out_all(store, user, std::slice::from_ref(operation)).await;
+    answers.pop().unwrap_or(Err(Unavailable::Untouched.into()))
+}
+
+/// Carries out `operations` on `user`'s wallet, in order and together, and answers each.
+pub async fn carry_out_all(
+    store: &impl Store,
+    user: &User,
+    operations: &[Operation],
+) -> Vec<Result<Answer, Error>> {
+    let mut items: Vec<Item<'_>> = operations.iter().map(Item::new).collect();
+    let done = commit(store, user, &mut items).await;
+    items.into_iter().map(|item| item.conclude(&done)).collect()
+}
+
+/// An operation on its way.
+struct Item<'a> {
+    operation: &'a Operation,
+    /// It is in a swap whose outcome is not known, as the entry with this number; 0 as a refusal.
+    attempt: Option<u64>,
+    answer: Option<Result<Answer, Error>>,
+}
+
+/// Reads, decides and swaps until every item has its answer.
+async fn commit(store: &impl Store, user: &User, items: &mut [Item<'_>]) -> Result<(), Error> {
     let opening = keys::wallet(user.as_str());
     let empty = Wallet::new().encode();
     let mut found = first_write::find(store, &opening, &empty).await?;
-    let mut attempt = None;
+    let mut losses = 0_u32;
     loop {
-        let wallet = read(found.as_ref())?;
-        if let Some(outcome) = look_up(store, user, &wallet, operation, attempt).await? {
-            return answer(outcome, operation, attempt);
+        let mut wallet = read(found.as_ref())?;
+        look_up(store, user, &wallet, items).await?;
+        let decisions: Vec<_> = open(items).map(|item| wallet.decide(item.operation)).collect();
+        if !decisions.iter().any(is_kept) {
+            settle(items, decisions);
+            return Ok(());
         }
-        let mut next = wallet;
-        let Decision::New(outcome) = next.decide(operation) else { return Err(Error::KeyReuse) };
-        if !outcome.is_kept() {
-            return Ok(Answer { outcome, replayed: false });
-        }
-        let Some(current) = found else {
+        let Some(Found { key, value }) = found else {
             found = Some(first_write::open(store, &opening, &empty).await?);
             continue;
         };
-        seal(store, user, &mut next).await?;
-        attempt = match store.swap(&current.key, &current.value, &next.encode()).await? {
-            Swap::Done => return Ok(Answer { outcome, replayed: false }),
-            Swap::Lost => None,
-            Swap::Unknown => Some(next.head().seq),
+        seal(store, user, &mut wallet).await?;
+        let next = wallet.encode();
+        attempt(items, &decisions);
+        let value = match store.swap(&key, &value, &next).await {
+            Ok(Swap::Done) => Some(next.clone()),
+            Ok(Swap::Unknown) => store.get(&key).await?,
+            Ok(Swap::Lost(_)) => {
+                forget(items);
+                losses = losses.saturating_add(1);
+                store.step_aside(losses).await;
+                store.get(&key).await?
+            }
+            Err(unavailable) => {
+                if unavailable == Unavailable::Untouched {
+                    forget(items);
+                }
+                return Err(unavailable.into());
+            }
         };
-        found = Some(read_again(store, current, attempt).await?);
+        if value.as_ref() == Some(&next) {
+            settle(items, decisions);
+            return Ok(());
+        }
+        found = Some(Found { key, value: value.ok_or(Unavailable::Untouched)? });
     }
 }
 
@@ -68,26 +109,90 @@ pub(crate) fn read(found: Option<&Found>) -> Result<Wallet, Error> {
     )
 }
 
-/// What the operation has become, if it has. `attempt` is the sequence number that it got in a swap of
-/// this request whose outcome is not known.
+/// The items that have no answer yet.
+fn open<'a, 'b>(items: &'a mut [Item<'b>]) -> impl Iterator<Item = &'a mut Item<'b>> {
+    items.iter_mut().filter(|item| item.answer.is_none())
+}
+
+fn is_kept(decision: &Decision) -> bool {
+    matches!(decision, Decision::New(outcome) if outcome.is_kept())
+}
+
+/// Notes that what was decided may be about to happen.
+fn attempt(items: &mut [Item<'_>], decisions: &[Decision]) {
+    for (item, decision) in open(items).zip(decisions) {
+        item.attempt = match decision {
+            Decision::New(outcome) if outcome.is_kept() => Some(outcome.entry().map_or(0, |entry| entry.seq)),
+            _ => None,
+        };
+    }
+}
+
+/// Notes that what was attempted has not happened and never will.
+fn forget(items: &mut [Item<'_>]) {
+    open(items).for_each(|item| item.attempt = None);
+}
+
+/// What was decided has happened.
+fn settle(items: &mut [Item<'_>], decisions: Vec<Decision>) {
+    for (item, decision) in open(items).zip(decisions) {
+        item.answer = Some(match decision {
+            Decision::New(outcome) => Ok(Answer { outcome, replayed: false }),
+            Decision::Known(outcome) => Ok(Answer { outcome, replayed: true }),
+            Decision::KeyReuse => Err(Error::KeyReuse),
+        });
+    }
+}
+
+/// Answers the items that are in the wallet, or in what was sealed from it. The others have not happened.
 async fn look_up(
     store: &impl Store,
     user: &User,
     wallet: &Wallet,
-    operation: &Operation,
-    attempt: Option<u64>,
-) -> Result<Option<Outcome>, Error> {
-    if let Some(outcome) = wallet.find(&operation.id) {
-        return Ok(Some(outcome.clone()));
+    items: &mut [Item<'_>],
+) -> Result<(), Error> {
+    let outcomes = join_all(open(items).map(|item| item.look_up(store, user, wallet))).await;
+    let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for (item, outcome) in open(items).zip(outcomes) {
+        let attempt = item.attempt.take();
+        item.answer = outcome.map(|outcome| answer(outcome, item.operation, attempt));
     }
-    let answer = match &operation.id {
-        OperationId::Keyed(key) if wallet.indexed() > 0 => indexed(store, user, key).await,
-        OperationId::Keyed(_) => Ok(None),
-        OperationId::Made(_) => sealed(store, user, wallet, operation, attempt).await,
-    };
-    match answer {
-        Err(Error::Unavailable(_)) if attempt.is_some() => Err(Unavailable::Unknown.into()),
-        answer => answer,
+    Ok(())
+}
+
+impl<'a> Item<'a> {
+    fn new(operation: &'a Operation) -> Self {
+        Self { operation, attempt: None, answer: None }
+    }
+
+    async fn look_up(
+        &self,
+        store: &impl Store,
+        user: &User,
+        wallet: &Wallet,
+    ) -> Result<Option<Outcome>, Error> {
+        if let Some(outcome) = wallet.find(&self.operation.id) {
+            return Ok(Some(outcome.clone()));
+        }
+        match (&self.operation.id, self.attempt) {
+            (OperationId::Keyed(key), _) if wallet.indexed() > 0 => indexed(store, user, key).await,
+            (OperationId::Made(_), Some(seq)) if seq <= wallet.base().seq => {
+                sealed(store, user, seq, self.operation).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The item's answer, where `done` tells why there may be none.
+    fn conclude(self, done: &Result<(), Error>) -> Result<Answer, Error> {
+        match (self.answer, done) {
+            (Some(answer), _) => answer,
+            (None, Err(Error::Unavailable(_)) | Ok(())) => Err(match self.attempt {
+                Some(_) => Unavailable::Unknown.into(),
+                None => Unavailable::Untouched.into(),
+            }),
+            (None, Err(error)) => Err(error.clone()),
+        }
     }
 }
 
@@ -102,11 +207,9 @@ async fn indexed(store: &impl Store, user: &User, key: &IdempotencyKey) -> Resul
 async fn sealed(
     store: &impl Store,
     user: &User,
-    wallet: &Wallet,
+    seq: u64,
     operation: &Operation,
-    attempt: Option<u64>,
 ) -> Result<Option<Outcome>, Error> {
-    let Some(seq) = attempt.filter(|&seq| seq <= wallet.base().seq) else { return Ok(None) };
     let page = page(store, user, Page::number_of(seq)).await?;
     let entry = page.entries().find(|entry| entry.seq == seq && entry.id == operation.id);
     Ok(entry.cloned().map(Outcome::Posted))
@@ -134,13 +237,6 @@ async fn seal(store: &impl Store, user: &User, wallet: &mut Wallet) -> Result<()
         try_join_all(writes).await.map_err(|_| Unavailable::Untouched)?;
     }
     Ok(())
-}
-
-/// The wallet after a swap that did not answer `Done`.
-async fn read_again(store: &impl Store, current: Found, attempt: Option<u64>) -> Result<Found, Unavailable> {
-    let missing = if attempt.is_some() { Unavailable::Unknown } else { Unavailable::Untouched };
-    let value = store.get(&current.key).await.map_err(|_| missing)?.ok_or(missing)?;
-    Ok(Found { key: current.key, value })
 }
 
 #[cfg(test)]

@@ -96,12 +96,16 @@ pub async fn add_once(
         seal(store, counter, &mut tally).await?;
         match store.swap(&found.key, &found.value, &tally.encode()).await? {
             Swap::Done => return answer(&new, post),
-            Swap::Lost => attempted = false,
-            Swap::Unknown => attempted = true,
+            Swap::Lost(value) => {
+                attempted = false;
+                found.value = value.ok_or(Unavailable::Untouched)?;
+            }
+            Swap::Unknown => {
+                attempted = true;
+                let unknown = Unavailable::Unknown;
+                found.value = store.get(&found.key).await.map_err(|_| unknown)?.ok_or(unknown)?;
+            }
         }
-        let missing = if attempted { Unavailable::Unknown } else { Unavailable::Untouched };
-        let value = store.get(&found.key).await.map_err(|_| missing)?.ok_or(missing)?;
-        found = Found { key: found.key, value };
     }
 }
 
