@@ -1,8 +1,8 @@
 //! From a request to a response: Spin's own paths, the route, the component behind it.
 //!
 //! What no route matches is 404. A component that traps, or answers with an error instead of a response,
-//! is 500 without a body, as in Spin, and the reason goes to stderr. A request that no component could
-//! be given (no `Host`, or two hosts that differ) is 400; Spin hangs up.
+//! is 500 without a body, as in Spin, and the reason goes to stderr; so is a header that is not UTF-8.
+//! Without a host, with two that differ, or with one of Spin's own it is 400, where Spin hangs up.
 
 use crate::component::{InFlight, Running};
 use crate::manifest::Route;
@@ -78,8 +78,8 @@ impl App {
             return empty(StatusCode::BAD_REQUEST);
         };
         let endpoint = &found.target.to;
-        if let Some(value) = parts.headers.values().find(|value| !is_utf8(value)) {
-            eprintln!("[{}] not called: {value:?} in a header is not UTF-8", endpoint.component);
+        if let Some((name, _)) = parts.headers.iter().find(|(_, value)| !is_utf8(value)) {
+            eprintln!("[{}] not called: the header {name} is not UTF-8", endpoint.component);
             return empty(StatusCode::INTERNAL_SERVER_ERROR);
         }
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -109,7 +109,8 @@ impl App {
     }
 }
 
-/// The URI with scheme and host, which in HTTP/1.1 come from the `Host` header.
+/// The URI with scheme and host, which in HTTP/1.1 comes from the `Host` header. Names that Spin keeps
+/// for calls between components are none.
 fn absolute(uri: &Uri, headers: &HeaderMap) -> Option<Uri> {
     let host = match headers.get(HOST) {
         Some(host) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
@@ -120,6 +121,9 @@ fn absolute(uri: &Uri, headers: &HeaderMap) -> Option<Uri> {
         (Some(host), _) => host,
         (None, authority) => authority?.clone(),
     };
+    if authority.host().ends_with(".spin.internal") {
+        return None;
+    }
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(Scheme::HTTP);
     parts.authority = Some(authority);

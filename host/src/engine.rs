@@ -2,7 +2,7 @@
 //!
 //! Compiled code is kept in the user's cache folder (or `BANK_CACHE_DIR`), so that a second start
 //! compiles nothing; if it cannot be written, the code is compiled each time, with a warning. Instances
-//! come from a pool, which bounds how many there can be.
+//! come from a pool, which is fast and bounds how many there can be.
 
 use crate::component::State;
 use crate::imports;
@@ -29,11 +29,16 @@ impl Compiler {
     pub fn new(cache: bool) -> anyhow::Result<Self> {
         let mut config = Config::new();
         config.wasm_component_model_async(true);
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
         if cache {
             config.cache(open_cache());
         }
-        let engine = Engine::new(&config).map_err(wasm)?;
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        let engine = Engine::new(&config).or_else(|_| {
+            // The pool wants 4 TiB of addresses, which some machines do not have.
+            config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            Engine::new(&config)
+        });
+        let engine = engine.map_err(wasm)?;
         let mut linker = Linker::new(&engine);
         offer(&mut linker).map_err(wasm)?;
         Ok(Self { engine, linker })

@@ -83,7 +83,7 @@ fn requests_that_are_none_are_refused_and_the_next_is_served() {
         ("GET http://a/ HTTP/1.1\r\nhost: b\r\n\r\n", 400),
         ("GET /\r\n\r\n", 400),
         ("nonsense\r\n\r\n", 400),
-        ("GET / HTTP/1.1\r\nhost: x.spin.internal\r\n\r\n", 200),
+        ("GET / HTTP/1.1\r\nhost: x.spin.internal:80\r\n\r\n", 400),
     ] {
         assert_eq!(http::request(&bank.address, request).unwrap().status, status, "{request}");
     }
