@@ -4,7 +4,7 @@
 //! is 500 without a body, as in Spin, and the reason goes to stderr; so is a header that is not UTF-8.
 //! Without a host, with two that differ, or with one of Spin's own it is 400, where Spin hangs up.
 
-use crate::component::{InFlight, Running};
+use crate::component::{InFlight, Running, Turn};
 use crate::manifest::Route;
 use crate::router::{Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
@@ -27,7 +27,7 @@ const MOST_AT_ONCE: usize = 512;
 pub struct App {
     router: Router<Endpoint>,
     well_known: WellKnown,
-    turns: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 struct Endpoint {
@@ -50,7 +50,7 @@ impl App {
         Ok(Self {
             router: Router::new(routes.into_iter().map(endpoint))?,
             well_known,
-            turns: Semaphore::new(MOST_AT_ONCE),
+            places: Arc::new(Semaphore::new(MOST_AT_ONCE)),
         })
     }
 
@@ -95,8 +95,8 @@ impl App {
         request: Request<WasiBody>,
         in_flight: InFlight,
     ) -> Response<WasiBody> {
-        let _turn = self.turns.acquire().await;
-        match endpoint.running.handle(in_flight, request).await {
+        let place = self.places.clone().acquire_owned().await.ok();
+        match endpoint.running.handle(Turn { in_flight, place }, request).await {
             Ok(response) => response,
             Err(error) => {
                 // A trap has already been told, once for all the requests that it ended.

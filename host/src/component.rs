@@ -30,6 +30,15 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Something that the end of the process waits for: as long as one of these is there, it is not over.
 pub type InFlight = tokio::sync::mpsc::Sender<std::convert::Infallible>;
 
+/// A request's turn, from when it is given to the component until it is answered. A client that goes
+/// away does not end it.
+pub struct Turn {
+    /// The end of the process waits for it.
+    pub in_flight: InFlight,
+    /// It is one of a bounded number.
+    pub place: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
 /// A component that requests can be given to.
 pub type Running = ProxyHandler<Component>;
 
@@ -160,7 +169,7 @@ pub struct Worker {
 
 impl WorkerState for Worker {
     type StoreData = State;
-    type RequestData = InFlight;
+    type RequestData = Turn;
 
     fn should_accept_request(&self, at_once: usize, in_all: usize) -> ShouldAccept {
         if in_all >= REQUESTS {
@@ -172,16 +181,15 @@ impl WorkerState for Worker {
         }
     }
 
-    /// A request may take as long as it takes, as in Spin. It is in flight until the component has
-    /// answered, whether or not the client is still there.
+    /// A request may take as long as it takes, as in Spin.
     fn on_request_start(
         &self,
         _: StoreContextMut<'_, State>,
-        in_flight: InFlight,
+        turn: Turn,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         Box::pin(async move {
-            let _in_flight = in_flight;
+            let _turn = turn;
             std::future::pending().await
         })
     }

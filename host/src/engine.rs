@@ -84,9 +84,7 @@ fn pool() -> PoolingAllocationConfig {
         .total_memories(MOST_INSTANCES)
         .total_tables(MOST_INSTANCES.saturating_mul(2))
         .total_stacks(MOST_INSTANCES)
-        .max_memory_size(MOST_MEMORY)
-        .linear_memory_keep_resident(512 * 1024)
-        .table_keep_resident(64 * 1024);
+        .max_memory_size(MOST_MEMORY);
     pool
 }
 
