@@ -4,6 +4,7 @@ use crate::build_command;
 use crate::manifest::Manifest;
 use crate::up;
 use crate::variables::Given;
+use crate::verify;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -23,6 +24,8 @@ enum Command {
     Up(Up),
     /// Run the build command of each component
     Build(Build),
+    /// Check a user's wallet from its first entry to its last
+    Verify(Verify),
 }
 
 /// What `bank up` was told.
@@ -72,6 +75,26 @@ struct Build {
     component_id: Vec<String>,
 }
 
+/// What `bank verify` was told.
+#[derive(Args)]
+pub struct Verify {
+    /// Whose wallet
+    #[arg(short, long)]
+    pub user: String,
+
+    /// The manifest, or the folder that it is in
+    #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
+    pub from: PathBuf,
+
+    /// Which stores there are behind the labels; without it, SQLite beside the manifest
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    pub runtime_config_file: Option<PathBuf>,
+
+    /// Where the default store is kept [default: .spin beside the manifest]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+}
+
 /// Does what the arguments say.
 pub fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
@@ -79,6 +102,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Build(options) => {
             build_command::build(&Manifest::load(&options.from)?, &options.component_id)
         }
+        Command::Verify(options) => verify::verify(&options),
     }
 }
 

@@ -24,4 +24,5 @@ pub mod spin_headers;
 pub mod template;
 pub mod up;
 pub mod variables;
+pub mod verify;
 pub mod well_known;

@@ -6,6 +6,7 @@
 //! - [`operation`]: deposits and withdrawals, each exactly once, on a store whose answers prove nothing.
 //! - [`line`]: requests on one wallet in one instance stand in line and are committed together.
 //! - [`history`]: a balance now or in the past, and the entries, newest first.
+//! - [`audit`]: checks a wallet from its first entry to its last.
 //! - [`tally`]: counters that never pass their limit.
 
 #![cfg_attr(
@@ -13,6 +14,7 @@
     allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
 )]
 
+pub mod audit;
 mod bell;
 pub mod history;
 pub mod line;

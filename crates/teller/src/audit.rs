@@ -1,0 +1,189 @@
+//! Checks a wallet from its first entry to its last: the chain, the balances, the pages, the index.
+//!
+//! Reads only. Every page and the wallet post their entries again as they are read ([`ledger::document`]);
+//! here each must begin where the one before ends, and each idempotency key must lead to its entry. The
+//! first thing that is wrong is named, by its key in the store and by the entries that are in doubt.
+
+use ledger::{Corrupt, Entry, Mark, Outcome, Page, User, Wallet};
+use store::{Document, Store, Unavailable, first_write, keys};
+
+use crate::operation::read;
+
+/// A wallet in which everything adds up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sound {
+    /// Where the wallet stands.
+    pub head: Mark,
+    /// How many pages were read.
+    pub pages: u64,
+    /// How many idempotency keys were looked up in the index.
+    pub keys: u64,
+}
+
+/// Why a wallet was not found sound.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsound {
+    /// The store did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The first document that is wrong.
+    #[error("entries {from} to {to} are in doubt: {key}: {what}")]
+    Broken {
+        /// Where it is.
+        key: Document,
+        /// The first entry in doubt.
+        from: u64,
+        /// The last entry in doubt.
+        to: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+/// Checks all of `user`'s wallet, telling `progress` the entries checked so far.
+///
+/// # Errors
+/// [`Unsound`].
+pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64)) -> Result<Sound, Unsound> {
+    let opening = keys::wallet(user.as_str());
+    let found = first_write::find(store, &opening, &Wallet::new().encode()).await?;
+    let key = found.as_ref().map_or(opening.plain(), |found| found.key.clone());
+    let wallet = read(found.as_ref()).map_err(|_| broken(&key, 1, u64::MAX, "the wallet does not add up"))?;
+    let mut sound = Sound { head: Mark::START, pages: 0, keys: 0 };
+    while sound.head.seq < wallet.base().seq {
+        let page = page(store, user, sound.head).await?;
+        sound.keys = sound.keys.saturating_add(index(store, user, page.entries()).await?);
+        sound.pages = sound.pages.saturating_add(1);
+        sound.head = *page.end();
+        progress(sound.head.seq);
+    }
+    if sound.head != *wallet.base() {
+        let what = "the wallet does not begin where its last page ends";
+        return Err(broken(&key, sound.head.seq.saturating_add(1), wallet.head().seq, what));
+    }
+    Ok(Sound { head: *wallet.head(), ..sound })
+}
+
+/// The page that follows `mark`.
+async fn page(store: &impl Store, user: &User, mark: Mark) -> Result<Page, Unsound> {
+    let first = mark.seq.saturating_add(1);
+    let number = Page::number_of(first);
+    let key = keys::page(user.as_str(), number);
+    let in_doubt =
+        |what| broken(&key, first, mark.seq.saturating_add(ledger::seal::PAGE_ENTRIES as u64), what);
+    let stored = store.get(&key).await?.ok_or_else(|| in_doubt("the page is missing"))?;
+    let page = Page::decode(number, &stored).map_err(|Corrupt(what)| in_doubt(what))?;
+    if *page.base() != mark {
+        return Err(in_doubt("the page does not begin where the one before ends"));
+    }
+    Ok(page)
+}
+
+/// Looks up the keys of sealed entries, and says how many there were.
+async fn index(
+    store: &impl Store,
+    user: &User,
+    entries: impl Iterator<Item = &Entry>,
+) -> Result<u64, Unsound> {
+    let mut count = 0_u64;
+    for entry in entries {
+        let Some(idempotency_key) = entry.id.key() else { continue };
+        let key = keys::operation(user.as_str(), idempotency_key.as_str());
+        let in_doubt = |what| broken(&key, entry.seq, entry.seq, what);
+        let stored = store.get(&key).await?.ok_or_else(|| in_doubt("the key is not in the index"))?;
+        let outcome = Outcome::decode(&stored).map_err(|Corrupt(what)| in_doubt(what))?;
+        if outcome.entry() != Some(entry) {
+            return Err(in_doubt("the index leads to another entry"));
+        }
+        count = count.saturating_add(1);
+    }
+    Ok(count)
+}
+
+fn broken(key: &Document, from: u64, to: u64, what: &'static str) -> Unsound {
+    Unsound::Broken { key: key.clone(), from, to, what }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+    use ledger::{Kind, Operation, OperationId};
+    use store::memory::Memory;
+
+    use super::*;
+    use crate::operation::carry_out;
+
+    fn user() -> User {
+        "ann".parse().unwrap()
+    }
+
+    /// A wallet with 30 entries: pages 0 to 2, and the newest in the wallet.
+    fn filled() -> Memory {
+        let store = Memory::new();
+        for n in 1..=30 {
+            let operation = Operation {
+                id: OperationId::Keyed(format!("k{n}").parse().unwrap()),
+                kind: Kind::Deposit,
+                amount: "1".parse().unwrap(),
+                at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
+            };
+            block_on(carry_out(&store, &user(), &operation)).unwrap();
+        }
+        store
+    }
+
+    fn check(store: &Memory) -> Result<Sound, Unsound> {
+        block_on(audit(store, &user(), |_| ()))
+    }
+
+    fn change(store: &Memory, key: &Document, from: &str, to: &str) {
+        let text = String::from_utf8(block_on(store.get(key)).unwrap().unwrap()).unwrap();
+        assert!(text.contains(from), "{text}");
+        block_on(store.set(key, text.replacen(from, to, 1).as_bytes())).unwrap();
+    }
+
+    #[test]
+    fn an_untouched_wallet_is_sound() {
+        let sound = check(&filled()).unwrap();
+        assert_eq!((sound.head.seq, sound.pages, sound.keys), (30, 3, 24));
+        assert_eq!(check(&Memory::new()).unwrap().head, Mark::START);
+    }
+
+    #[test]
+    fn the_first_break_is_named() {
+        let page = |number| keys::page("ann", number);
+        let operation = |key| keys::operation("ann", key);
+        let wallet = keys::wallet("ann").plain();
+        for (key, from, to, doubt) in [
+            (page(0), r#""amount":"1.00""#, r#""amount":"2.00""#, "entries 1 to 8"),
+            (page(1), r#""k10""#, r#""k99""#, "entries 9 to 16"),
+            (page(2), r#""v":1"#, r#""v":2"#, "entries 17 to 24"),
+            (operation("k12"), r#""1.00""#, r#""1.01""#, "entries 12 to 12"),
+            (wallet, r#""balance":"24.00""#, r#""balance":"25.00""#, "entries 1 to"),
+        ] {
+            let store = filled();
+            change(&store, &key, from, to);
+            let broken = check(&store).unwrap_err().to_string();
+            assert!(broken.starts_with(doubt) && broken.contains(key.as_str()), "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_history_is_not_taken() {
+        let (store, other) = (filled(), Memory::new());
+        for n in 1..=30 {
+            let operation = Operation {
+                id: OperationId::Made(format!("m{n}")),
+                kind: Kind::Deposit,
+                amount: "1".parse().unwrap(),
+                at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
+            };
+            block_on(carry_out(&other, &user(), &operation)).unwrap();
+        }
+        let key = keys::page("ann", 1);
+        let page = block_on(other.get(&key)).unwrap().unwrap();
+        block_on(store.set(&key, &page)).unwrap();
+        let broken = check(&store).unwrap_err().to_string();
+        assert!(broken.contains("does not begin where the one before ends"), "{broken}");
+    }
+}
