@@ -11,20 +11,23 @@ use spin_sdk::http_service;
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     api::serve(request, async |request| match request.path() {
-        "/" => start(&request),
-        path => problem(&request, path),
+        "/" => page(&request, page::start),
+        "/style.css" => page(&request, page::style),
+        path => {
+            let code = named(path)?;
+            page(&request, || page::problem(code))
+        }
     })
     .await
 }
 
-fn start(request: &Request) -> Result<Answer, Problem> {
+fn page(request: &Request, page: impl Fn() -> Answer) -> Result<Answer, Problem> {
     request.get()?;
-    Ok(page::answer(page::START.to_owned()))
+    Ok(page())
 }
 
-fn problem(request: &Request, path: &str) -> Result<Answer, Problem> {
-    let named = path.strip_prefix("/problems/");
-    let code = Code::ALL.iter().find(|code| Some(code.as_str()) == named).ok_or_else(Problem::not_found)?;
-    request.get()?;
-    Ok(page::answer(page::problem(*code)))
+/// The code in `/problems/{code}`.
+fn named(path: &str) -> Result<Code, Problem> {
+    let name = path.strip_prefix("/problems/").ok_or_else(Problem::not_found)?;
+    Code::ALL.iter().copied().find(|code| code.as_str() == name).ok_or_else(Problem::not_found)
 }

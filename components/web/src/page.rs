@@ -4,26 +4,35 @@
 use api::{Answer, Code};
 use spin_sdk::http::{HeaderName, HeaderValue};
 
-/// The start page.
-pub const START: &str = include_str!("start.html");
-/// No script, no frame, no request elsewhere; styles are the page's own, by their hash.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-yIp2+pqfd8YTAoGSGu30CrXVoCN3MXkGYVtQN9MvZHM='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// No script, no frame, no request elsewhere; the one stylesheet is the bank's own.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A page with its security headers.
-pub fn answer(html: String) -> Answer {
-    Answer::html(html)
-        .with(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY))
-        .with(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"))
+/// The start page: what is there.
+pub fn start() -> Answer {
+    framed("Money Bank", include_str!("start.html"))
 }
 
 /// What a problem means, and whether to retry.
-pub fn problem(code: Code) -> String {
-    let (name, status, title) = (code.as_str(), code.status().as_u16(), code.title());
-    let (meaning, retry) = (code.meaning().trim(), code.retry());
-    include_str!("problem.html")
-        .replace("{name}", name)
-        .replace("{status}", &status.to_string())
-        .replace("{title}", title)
-        .replace("{meaning}", meaning)
-        .replace("{retry}", retry)
+pub fn problem(code: Code) -> Answer {
+    let main = include_str!("problem.html")
+        .replace("{name}", code.as_str())
+        .replace("{status}", code.status().as_str())
+        .replace("{title}", code.title())
+        .replace("{meaning}", code.meaning().trim())
+        .replace("{retry}", code.retry());
+    framed(&format!("{} · Money Bank", code.title()), &main)
+}
+
+/// The stylesheet of all pages.
+pub fn style() -> Answer {
+    Answer::css(include_str!("style.css"))
+}
+
+/// A page with its security headers.
+fn framed(title: &str, main: &str) -> Answer {
+    let html = include_str!("frame.html").replace("{title}", title).replace("{main}", main.trim_end());
+    Answer::html(html)
+        .with(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY))
+        .with(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"))
 }

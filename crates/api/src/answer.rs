@@ -29,6 +29,12 @@ impl Answer {
         Self::new(StatusCode::OK, "text/html; charset=utf-8", page.into())
     }
 
+    /// 200 with a stylesheet.
+    #[must_use]
+    pub fn css(style: impl Into<Bytes>) -> Self {
+        Self::new(StatusCode::OK, "text/css; charset=utf-8", style.into())
+    }
+
     /// 304: what the client has is what there is.
     #[must_use]
     pub fn not_modified() -> Self {
