@@ -78,6 +78,8 @@ pub fn entries(stretch: &Entries) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -87,6 +89,15 @@ mod tests {
         }
         for text in ["", "-1", "+1", "01", "1.0", " 1", "1e3", "18446744073709551616", "\u{661}"] {
             assert_eq!(number(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_read_back_as_it_is_written_or_not_at_all(text in "[-+0-9. ]{0,22}") {
+            if let Some(read) = number(&text) {
+                prop_assert_eq!(read.to_string(), text);
+            }
         }
     }
 }
