@@ -1,7 +1,8 @@
 //! What leaves the wallet value for good: pages of entries, and keyed operations for the index.
 //!
-//! Both are immutable and follow from the wallet alone, so whoever races to write them writes the
-//! same bytes. They are stored before the wallet that no longer holds them.
+//! Both are immutable and follow from the wallet as it is stored, so whoever races to write them writes
+//! the same bytes. They are stored before the wallet that no longer holds them; what has only been
+//! decided, and may be lost to another request, is never among them.
 
 use crate::entry::{Entry, Mark};
 use crate::wallet::Outcome;

@@ -10,9 +10,13 @@ use crate::operation::{Kind, Operation, OperationId};
 use crate::seal::{PAGE_ENTRIES, Page, Seal};
 use crate::{Amount, Balance, Corrupt};
 
-/// More operations than this are not kept in the wallet value: with the longest keys, and every
-/// character of them escaped, it stays under 8 KB.
+/// A log of so many operations is full: with the longest keys, and every character of them escaped,
+/// the wallet value stays under 8 KB.
 pub const LOG_LENGTH: usize = 11;
+/// Shorter operations that come together may be more, as long as the log stays below this.
+const LOG_BYTES: usize = 7600;
+/// What an operation takes in the log, its id aside.
+const OPERATION_BYTES: usize = 150;
 
 /// The money rules' way of saying no. The wallet is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,10 +135,21 @@ impl Wallet {
         }
     }
 
-    /// Takes the oldest operations out of a log that has grown too long. What comes back must be
-    /// stored before this wallet is: a reader looks here first and there after.
+    /// Whether one more operation leaves the value under 8 KB. Always so after [`Wallet::seal`].
+    #[must_use]
+    pub fn has_room_for(&self, id: &OperationId) -> bool {
+        let log = self.log.iter().map(|outcome| stored_bytes(outcome.id()));
+        let bytes = log.fold(stored_bytes(id), usize::saturating_add);
+        self.log.len() < LOG_LENGTH || bytes < LOG_BYTES
+    }
+
+    /// Takes the oldest operations out of a log that is full. What comes back must be stored before
+    /// this wallet is: a reader looks here first and there after.
+    ///
+    /// To be asked of a wallet as it was read, before anything is decided: pages and the index are
+    /// written without a guard, so only what is committed may get there.
     pub fn seal(&mut self) -> Option<Seal> {
-        if self.log.len() <= LOG_LENGTH {
+        if self.log.len() < LOG_LENGTH {
             return None;
         }
         let full_page = self.log.iter().filter(|outcome| outcome.entry().is_some()).count() >= PAGE_ENTRIES;
@@ -182,6 +197,12 @@ impl Wallet {
     pub(crate) fn log(&self) -> &[Outcome] {
         &self.log
     }
+}
+
+/// At most so many bytes does an operation with this id take in the stored log.
+fn stored_bytes(id: &OperationId) -> usize {
+    let escaped = id.as_str().bytes().filter(|byte| b"\"\\".contains(byte)).count();
+    id.as_str().len().saturating_add(escaped).saturating_add(OPERATION_BYTES)
 }
 
 impl Default for Wallet {

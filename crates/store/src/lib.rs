@@ -35,7 +35,8 @@ pub enum Swap {
     Done,
     /// The key held this other value, or nothing; nothing was written.
     Lost(Option<Vec<u8>>),
-    /// The store answered, and the answer proves nothing (fact 1). It has committed, or it never will.
+    /// The store answered, and the answer proves nothing (fact 1). It has committed, or it may yet while
+    /// the document holds the value that it was to be written over, and never after.
     Unknown,
 }
 

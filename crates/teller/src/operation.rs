@@ -61,11 +61,16 @@ async fn commit(store: &impl Store, user: &User, items: &mut [Item<'_>]) -> Resu
     let opening = keys::wallet(user.as_str());
     let empty = Wallet::new().encode();
     let mut found = first_write::find(store, &opening, &empty).await?;
+    let mut attempted = None;
     let mut losses = 0_u32;
     loop {
         let mut wallet = read(found.as_ref())?;
         look_up(store, user, &wallet, items).await?;
-        let decisions: Vec<_> = open(items).map(|item| wallet.decide(item.operation)).collect();
+        if attempted.as_ref() != found.as_ref().map(|found| &found.value) {
+            forget(items);
+        }
+        let seals: Vec<Seal> = std::iter::from_fn(|| wallet.seal()).collect();
+        let decisions = decide(&mut wallet, items);
         if !decisions.iter().any(is_kept) {
             settle(items, decisions);
             return Ok(());
@@ -74,30 +79,34 @@ async fn commit(store: &impl Store, user: &User, items: &mut [Item<'_>]) -> Resu
             found = Some(first_write::open(store, &opening, &empty).await?);
             continue;
         };
-        seal(store, user, &mut wallet).await?;
+        seal(store, user, &seals).await?;
         let next = wallet.encode();
-        attempt(items, &decisions);
-        let value = match store.swap(&key, &value, &next).await {
+        let stored = match store.swap(&key, &value, &next).await {
             Ok(Swap::Done) => Some(next.clone()),
-            Ok(Swap::Unknown) => store.get(&key).await?,
+            Ok(Swap::Unknown) => {
+                attempt(items, &decisions);
+                attempted = Some(value);
+                store.get(&key).await?
+            }
             Ok(Swap::Lost(_)) => {
-                forget(items);
                 losses = losses.saturating_add(1);
                 store.step_aside(losses).await;
                 store.get(&key).await?
             }
             Err(unavailable) => {
-                if unavailable == Unavailable::Untouched {
-                    forget(items);
+                if unavailable == Unavailable::Unknown {
+                    attempt(items, &decisions);
                 }
                 return Err(unavailable.into());
             }
         };
-        if value.as_ref() == Some(&next) {
+        if stored.as_ref() == Some(&next) {
             settle(items, decisions);
-            return Ok(());
+            if open(items).next().is_none() {
+                return Ok(());
+            }
         }
-        found = Some(Found { key, value: value.ok_or(Unavailable::Untouched)? });
+        found = Some(Found { key, value: stored.ok_or(Unavailable::Untouched)? });
     }
 }
 
@@ -128,7 +137,16 @@ fn attempt(items: &mut [Item<'_>], decisions: &[Decision]) {
     }
 }
 
-/// Notes that what was attempted has not happened and never will.
+/// What the items become that find room in the wallet, in order; the others come next time.
+fn decide(wallet: &mut Wallet, items: &mut [Item<'_>]) -> Vec<Decision> {
+    let operations = open(items).map(|item| item.operation);
+    operations
+        .map_while(|operation| wallet.has_room_for(&operation.id).then(|| wallet.decide(operation)))
+        .collect()
+}
+
+/// Notes that what was attempted has not happened and never will: the value that it was to be written
+/// over has gone, and the operations are not in what came after.
 fn forget(items: &mut [Item<'_>]) {
     open(items).for_each(|item| item.attempt = None);
 }
@@ -144,7 +162,8 @@ fn settle(items: &mut [Item<'_>], decisions: Vec<Decision>) {
     }
 }
 
-/// Answers the items that are in the wallet, or in what was sealed from it. The others have not happened.
+/// Answers the items that are in the wallet, or in what was sealed from it. The others have not happened
+/// yet.
 async fn look_up(
     store: &impl Store,
     user: &User,
@@ -154,8 +173,7 @@ async fn look_up(
     let outcomes = join_all(open(items).map(|item| item.look_up(store, user, wallet))).await;
     let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (item, outcome) in open(items).zip(outcomes) {
-        let attempt = item.attempt.take();
-        item.answer = outcome.map(|outcome| answer(outcome, item.operation, attempt));
+        item.answer = outcome.map(|outcome| answer(outcome, item.operation, item.attempt));
     }
     Ok(())
 }
@@ -224,10 +242,10 @@ fn answer(outcome: Outcome, operation: &Operation, attempt: Option<u64>) -> Resu
     }
 }
 
-/// Stores what leaves the wallet. Nothing of it is money that moves: while this fails, nothing happened.
-async fn seal(store: &impl Store, user: &User, wallet: &mut Wallet) -> Result<(), Unavailable> {
-    while let Some(Seal { page, outcomes }) = wallet.seal() {
-        let page = page.map(|page| (keys::page(user.as_str(), page.number()), page.encode()));
+/// Stores what leaves the wallet, all of it committed. Nothing of it is money that moves: while this fails, nothing happened.
+async fn seal(store: &impl Store, user: &User, seals: &[Seal]) -> Result<(), Unavailable> {
+    for Seal { page, outcomes } in seals {
+        let page = page.as_ref().map(|page| (keys::page(user.as_str(), page.number()), page.encode()));
         let outcomes = outcomes.iter().filter_map(|outcome| {
             let key = outcome.id().key()?;
             Some((keys::operation(user.as_str(), key.as_str()), outcome.encode()))

@@ -99,20 +99,39 @@ fn an_id_that_the_server_made_is_no_key() {
 }
 
 #[test]
-fn a_log_of_eleven_stays_and_the_twelfth_seals_the_oldest_page() {
+fn a_log_of_eleven_is_full_and_seals_its_oldest_page() {
     let mut wallet = Wallet::new();
     for n in 1..=11 {
-        wallet.decide(&keyed(&format!("k{n}"), Kind::Deposit, "1"));
         assert_eq!(wallet.seal(), None);
+        wallet.decide(&keyed(&format!("k{n}"), Kind::Deposit, "1"));
     }
-    wallet.decide(&keyed("k12", Kind::Deposit, "1"));
     let seal = wallet.seal().unwrap();
     let page = seal.page.unwrap();
     assert_eq!((page.number(), page.base().seq, page.end().seq), (0, 0, 8));
     let keys: Vec<_> = seal.outcomes.iter().map(|outcome| outcome.id().as_str()).collect();
     assert_eq!(keys, ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"]);
-    assert_eq!((wallet.base().seq, wallet.entries().count(), wallet.indexed()), (8, 4, 8));
+    assert_eq!((wallet.base().seq, wallet.entries().count(), wallet.indexed()), (8, 3, 8));
     assert_eq!(wallet.seal(), None);
+}
+
+#[test]
+fn a_batch_has_as_much_room_as_leaves_the_value_under_8_kb() {
+    let longest = |n| format!("{n:\"<255}");
+    let short = |n| format!("{n:0<26}");
+    for (name, fewest, most) in
+        [(&longest as &dyn Fn(u32) -> String, 11, 11), (&short as &dyn Fn(u32) -> String, 30, 60)]
+    {
+        let mut wallet = Wallet::new();
+        let mut taken = 0;
+        while wallet.has_room_for(&keyed(&name(taken), Kind::Deposit, "1").id) {
+            wallet.decide(&keyed(&name(taken), Kind::Withdrawal, "999999999999999.99999999"));
+            taken += 1;
+        }
+        assert!((fewest..=most).contains(&taken), "{taken}");
+        assert!(wallet.encode().len() < 8192);
+        let left = std::iter::from_fn(|| wallet.seal()).count();
+        assert!(left > 0 && wallet.has_room_for(&keyed(&name(taken), Kind::Deposit, "1").id));
+    }
 }
 
 #[test]
