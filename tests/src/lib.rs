@@ -38,4 +38,4 @@ pub use bank::{Bank, Entry, Receipt, Wallet};
 pub use feed::Feed;
 pub use names::fresh;
 pub use problem::Problem;
-pub use request::at_once;
+pub use request::{at_once, settled_at_once};

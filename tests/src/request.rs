@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use std::convert::Infallible;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 pub type Body = BoxBody<Bytes, Infallible>;
@@ -80,6 +80,23 @@ impl<'a> Request<'a> {
         Ok(Answer { asked, status, headers, body, took: begun.elapsed() })
     }
 
+    /// Sends it under its idempotency key until it is carried out or refused, as the contract tells clients
+    /// to do with a 503.
+    pub async fn settled(self) -> Answer {
+        assert!(
+            self.headers.iter().any(|(name, _)| *name == "idempotency-key"),
+            "without a key it might count twice"
+        );
+        for _ in 0..TRIES {
+            let answer = self.clone().await;
+            if answer.status != 503 {
+                return answer;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        panic!("{TRIES} times 503: {:?}", self.asked());
+    }
+
     fn asked(&self) -> Asked {
         let mut headers = self.headers.iter();
         let sent = headers.find(|(name, _)| *name == "x-request-id");
@@ -122,6 +139,10 @@ impl<'a> IntoFuture for Request<'a> {
     }
 }
 
+/// How often, and after what pause, a request is sent again that was not carried out or may have been.
+const TRIES: usize = 60;
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// One crowd at a time, so that five hundred at once are not a thousand.
 static CROWD: Mutex<()> = Mutex::const_new(());
 
@@ -130,4 +151,10 @@ pub async fn at_once<'a>(requests: impl IntoIterator<Item = Request<'a>>) -> Vec
     let _alone = CROWD.lock().await;
     let requests = requests.into_iter().map(IntoFuture::into_future);
     futures::future::join_all(requests).await
+}
+
+/// Sends all of them at the same time, each until it is settled.
+pub async fn settled_at_once<'a>(requests: impl IntoIterator<Item = Request<'a>>) -> Vec<Answer> {
+    let _alone = CROWD.lock().await;
+    futures::future::join_all(requests.into_iter().map(Request::settled)).await
 }

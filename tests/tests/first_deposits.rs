@@ -1,13 +1,16 @@
 //! The first write of a wallet is as safe as any other (design 5, fact 3).
 //!
 //! Scenario: 200 first deposits of a user nobody knows, all at once, spread over all processes.
-//! Mechanism: each is answered with an entry of its own, and together they chain. Needs: `BANK_URL`.
+//! Mechanism: each is answered with an entry of its own, and together they chain; who gets a 503 sends
+//! again under the same key. Needs: `BANK_URL`.
 
-use tests::{Bank, Entry, Receipt, at_once, chain, fresh};
+use std::collections::BTreeSet;
+use tests::{Bank, Entry, Receipt, at_once, chain, fresh, settled_at_once};
 
 async fn two_hundred_deposits(bank: &Bank, user: &str) -> Vec<Entry> {
-    let one = bank.post("/v1/deposit").user(user).amount("1");
-    let answers = at_once(vec![one; 200]).await.into_iter();
+    let keys = (0..200).map(|n| format!("deposit-{n}"));
+    let requests = keys.map(|key| bank.post("/v1/deposit").user(user).idempotency_key(key).amount("1"));
+    let answers = settled_at_once(requests).await.into_iter();
     let mut entries: Vec<Entry> = answers.map(|answer| answer.is(200).json::<Receipt>().entry).collect();
     entries.sort_by_key(|entry| entry.seq);
     entries
@@ -29,6 +32,23 @@ async fn their_entries_chain_from_the_first_to_the_last() {
     let entries = two_hundred_deposits(&bank, &user).await;
     let last = chain::check(chain::START, &entries);
     assert_eq!(bank.wallet(&user).await.hash, last);
+}
+
+#[tokio::test]
+async fn each_of_them_is_told_of_an_entry_that_is_its_own_and_stays() {
+    let bank = Bank::from_env();
+    let user = fresh("ann");
+    let entries = two_hundred_deposits(&bank, &user).await;
+    let ids: BTreeSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+    assert_eq!(ids.len(), 200, "an entry was told to two");
+    for told in &entries {
+        let again = bank.post("/v1/deposit").user(&user).idempotency_key(&told.id).amount("1").await;
+        assert_eq!(again.is(200).json::<Receipt>().entry, *told);
+    }
+    let page: serde_json::Value = bank.get("/v1/wallet/entries?limit=200").user(&user).await.is(200).json();
+    let mut kept: Vec<Entry> = serde_json::from_value(page["entries"].clone()).unwrap();
+    kept.reverse();
+    assert_eq!(kept, entries, "the history is not what was told");
 }
 
 #[tokio::test]

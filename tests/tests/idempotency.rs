@@ -5,7 +5,7 @@
 //! Needs: `BANK_URL`. How keys behave once they are old: `keys_for_ever.rs`.
 
 use tests::request::Request;
-use tests::{Answer, Bank, Receipt, at_once, fresh};
+use tests::{Answer, Bank, Receipt, fresh, settled_at_once};
 
 /// The second answer is the first one given again.
 #[track_caller]
@@ -201,7 +201,7 @@ async fn a_hundred_deposits_at_once_under_one_key_are_one_entry_and_one_answer()
     let bank = Bank::from_env();
     let user = fresh("ann");
     let one = keyed(&bank, "/v1/deposit", &user, "k").amount("10");
-    let answers = at_once(vec![one; 100]).await;
+    let answers = settled_at_once(vec![one; 100]).await;
     for answer in &answers {
         assert_eq!((answer.status, answer.text()), (200, answers[0].text()), "{answer}");
     }
@@ -215,7 +215,7 @@ async fn a_hundred_withdrawals_at_once_under_one_key_are_one_entry_and_one_answe
     let user = fresh("ann");
     bank.deposit(&user, "1000").await;
     let one = keyed(&bank, "/v1/withdraw", &user, "k").amount("10");
-    let answers = at_once(vec![one; 100]).await;
+    let answers = settled_at_once(vec![one; 100]).await;
     for answer in &answers {
         assert_eq!((answer.status, answer.text()), (200, answers[0].text()), "{answer}");
     }
@@ -228,7 +228,7 @@ async fn of_two_requests_at_once_under_one_key_only_one_counts() {
     let user = fresh("ann");
     let amounts = ["1.00", "2.00"].repeat(50);
     let requests = amounts.iter().map(|amount| keyed(&bank, "/v1/deposit", &user, "k").amount(amount));
-    let answers = at_once(requests).await;
+    let answers = settled_at_once(requests).await;
     let balance = bank.balance(&user).await;
     for (amount, answer) in amounts.iter().zip(&answers) {
         if *amount == balance {

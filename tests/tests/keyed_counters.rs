@@ -10,7 +10,7 @@
 )]
 
 use tests::request::Request;
-use tests::{Answer, Bank, at_once, fresh};
+use tests::{Answer, Bank, fresh, settled_at_once};
 
 fn post<'a>(bank: &'a Bank, path: &str, key: &str) -> Request<'a> {
     bank.post(path).idempotency_key(key)
@@ -43,7 +43,7 @@ async fn a_post_under_a_key_counts_once() {
 async fn a_hundred_posts_at_once_under_one_key_count_once() {
     let bank = Bank::from_env();
     let path = format!("/v1/counters/{}", fresh("visits"));
-    let answers = at_once(vec![post(&bank, &path, "k"); 100]).await;
+    let answers = settled_at_once(vec![post(&bank, &path, "k"); 100]).await;
     for answer in &answers {
         assert_eq!((answer.status, answer.text()), (200, answers[0].text()), "{answer}");
     }

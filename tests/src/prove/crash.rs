@@ -1,4 +1,5 @@
 //! Processes killed while clients deposit, each of whom sends again under the same key until it is answered.
+//! Some have a wallet of their own, others share one.
 
 use crate::bank::Bank;
 use crate::names::fresh;
@@ -7,7 +8,8 @@ use anyhow::{Context as _, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const CLIENTS: usize = 8;
+/// How many clients each wallet has.
+const CLIENTS: [usize; 6] = [1, 1, 1, 1, 4, 16];
 /// How long a client goes on sending one deposit.
 const PATIENCE: Duration = Duration::from_secs(30);
 const WHILE: Duration = Duration::from_millis(700);
@@ -46,7 +48,10 @@ pub async fn of_the_store_under_load(house: &mut House) -> anyhow::Result<()> {
 /// Clients deposit for as long as the accident takes; then every wallet holds what its client was told.
 async fn under_load(bank: &Bank, accident: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let over = AtomicBool::new(false);
-    let clients = (0..CLIENTS).map(|_| client(bank, &over));
+    let wallets: Vec<(String, usize)> = CLIENTS.iter().map(|clients| (fresh("steady"), *clients)).collect();
+    let clients = wallets.iter().map(|(user, clients)| {
+        futures::future::try_join_all((0..*clients).map(|client| deposits(bank, user, client, &over)))
+    });
     let accident = async {
         let ended = accident.await;
         over.store(true, Ordering::Relaxed);
@@ -55,8 +60,10 @@ async fn under_load(bank: &Bank, accident: impl Future<Output = anyhow::Result<(
     let (ended, told) = tokio::join!(accident, futures::future::try_join_all(clients));
     ended?;
     let (mut deposits, mut retries) = (0, 0);
-    for (user, done, again) in told? {
-        let wallet = bank.wallet(&user).await;
+    for ((user, _), told) in wallets.iter().zip(told?) {
+        let wallet = bank.wallet(user).await;
+        let done: u64 = told.iter().map(|(done, _)| done).sum();
+        let again: u64 = told.iter().map(|(_, again)| again).sum();
         ensure!(wallet.balance == format!("{done}.00") && wallet.seq == done, "told of {done}, {wallet:?}");
         deposits += done;
         retries += again;
@@ -66,14 +73,13 @@ async fn under_load(bank: &Bank, accident: impl Future<Output = anyhow::Result<(
     Ok(())
 }
 
-/// Deposits 1 again and again; who it is, how many were acknowledged, how often it had to send again.
-async fn client(bank: &Bank, over: &AtomicBool) -> anyhow::Result<(String, u64, u64)> {
-    let user = fresh("steady");
+/// Deposits 1 again and again; how many were acknowledged, how often it had to send again.
+async fn deposits(bank: &Bank, user: &str, client: usize, over: &AtomicBool) -> anyhow::Result<(u64, u64)> {
     let (mut done, mut again) = (0, 0);
     while !over.load(Ordering::Relaxed) {
         let begun = Instant::now();
-        let key = format!("deposit-{done}");
-        let request = bank.post("/v1/deposit").user(&user).idempotency_key(&key).amount("1");
+        let key = format!("client-{client}-deposit-{done}");
+        let request = bank.post("/v1/deposit").user(user).idempotency_key(&key).amount("1");
         loop {
             match request.clone().send().await {
                 Ok(answer) if answer.status == 200 => break,
@@ -86,5 +92,5 @@ async fn client(bank: &Bank, over: &AtomicBool) -> anyhow::Result<(String, u64, 
         }
         done += 1;
     }
-    Ok((user, done, again))
+    Ok((done, again))
 }
