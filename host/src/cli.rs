@@ -62,6 +62,10 @@ pub struct Up {
     /// Neither use nor keep compiled components [BANK_CACHE_DIR says where they are kept]
     #[arg(long, env = "DISABLE_WASMTIME_CACHE", value_parser = clap::builder::BoolishValueParser::new())]
     pub disable_cache: bool,
+
+    /// For tests only: make the stores misbehave as this file says; see tests/faults/
+    #[arg(long, value_name = "FILE")]
+    pub fault: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -4,6 +4,7 @@
 //! guest drops is dropped here. `wasi:keyvalue` is synchronous: the guest waits, and its instance with
 //! it (design 5, fact 6). Both open only the stores that the manifest grants.
 
+mod fails;
 mod key_value;
 mod variables;
 mod wasi_keyvalue;
@@ -20,12 +21,20 @@ pub(crate) mod bindings {
         path: "../wit",
         world: "imports",
         imports: {
-            "wasi:keyvalue/store.open": async,
-            "wasi:keyvalue/store.[method]bucket.get": async,
-            "wasi:keyvalue/atomics.[static]cas.new": async,
-            "wasi:keyvalue/atomics.[method]cas.current": async,
-            "wasi:keyvalue/atomics.increment": async,
-            "wasi:keyvalue/atomics.swap": async,
+            "spin:key-value/key-value.[static]store.open": trappable,
+            "spin:key-value/key-value.[method]store.get": trappable,
+            "spin:key-value/key-value.[method]store.set": trappable,
+            "wasi:keyvalue/store.open": async | trappable,
+            "wasi:keyvalue/store.[method]bucket.get": async | trappable,
+            "wasi:keyvalue/atomics.[static]cas.new": async | trappable,
+            "wasi:keyvalue/atomics.[method]cas.current": async | trappable,
+            "wasi:keyvalue/atomics.increment": async | trappable,
+            "wasi:keyvalue/atomics.swap": async | trappable,
+        },
+        trappable_error_type: {
+            "spin:key-value/key-value.error" => super::fails::Fails<spin::key_value::key_value::Error>,
+            "wasi:keyvalue/store.error" => super::fails::Fails<wasi::keyvalue::store::Error>,
+            "wasi:keyvalue/atomics.cas-error" => super::fails::Fails<wasi::keyvalue::atomics::CasError>,
         },
         with: {
             "spin:key-value/key-value.store": super::key_value::Opened,

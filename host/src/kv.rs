@@ -14,13 +14,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why an operation failed, in words for the component. Whether it was carried out is not known.
+/// Why an operation failed. Whether it was carried out is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure(pub String);
+pub enum Failure {
+    /// In words for the component.
+    Told(String),
+    /// The instance that asked ends, as by a trap of its own; no store does this unless `fault` makes it.
+    Fatal(&'static str),
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Told(text) => f.write_str(text),
+            Self::Fatal(text) => f.write_str(text),
+        }
     }
 }
 

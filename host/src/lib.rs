@@ -10,6 +10,7 @@ pub mod build_command;
 pub mod cli;
 pub mod component;
 pub mod engine;
+pub mod fault;
 pub mod imports;
 pub mod kv;
 pub mod logs;

@@ -7,6 +7,7 @@ use crate::build_command;
 use crate::cli::Up;
 use crate::component::{Component, Running};
 use crate::engine::Compiler;
+use crate::fault;
 use crate::kv::{self, Stores};
 use crate::manifest::{self, Manifest};
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
@@ -73,7 +74,10 @@ fn stores(options: &Up, manifest: &Manifest) -> anyhow::Result<Stores> {
     if let Some((_, config)) = default.filter(|(label, _)| used.contains(label.as_str())) {
         eprintln!("Storing default key-value data to {config}.");
     }
-    Ok(stores)
+    match &options.fault {
+        None => Ok(stores),
+        Some(file) => fault::wrap(stores, file),
+    }
 }
 
 fn app(options: &Up, manifest: &Manifest, values: &Values, stores: &Stores) -> anyhow::Result<App> {

@@ -1,6 +1,7 @@
 //! `spin:key-value/key-value@3.0.0`.
 
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore, Store};
+use super::fails::Fails;
 use crate::kv::{self, Failure, Stores};
 use std::sync::Arc;
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
@@ -23,13 +24,17 @@ impl HasData for KeyValue {
     type Data<'a> = KeyValueView<'a>;
 }
 
-impl From<Failure> for Error {
+impl From<Failure> for Fails<Error> {
     fn from(failure: Failure) -> Self {
-        Self::Other(failure.0)
+        Self::of(failure, Error::Other)
     }
 }
 
-impl Host for KeyValueView<'_> {}
+impl Host for KeyValueView<'_> {
+    fn convert_error(&mut self, fails: Fails<Error>) -> wasmtime::Result<Error> {
+        fails.convert()
+    }
+}
 
 impl HostStore for KeyValueView<'_> {
     fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
@@ -39,11 +44,11 @@ impl HostStore for KeyValueView<'_> {
 }
 
 impl<T: Send> HostStoreWithStore<T> for KeyValue {
-    async fn open(accessor: &Accessor<T, Self>, label: String) -> Result<Resource<Store>, Error> {
+    async fn open(accessor: &Accessor<T, Self>, label: String) -> Result<Resource<Store>, Fails<Error>> {
         accessor.with(|mut access| {
             let view = access.get();
             let store = view.granted.get(&label).ok_or(Error::AccessDenied)?;
-            view.table.push(store.clone()).map_err(|_| Error::StoreTableFull)
+            view.table.push(store.clone()).map_err(|_| Error::StoreTableFull.into())
         })
     }
 
@@ -51,7 +56,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         accessor: &Accessor<T, Self>,
         store: Resource<Store>,
         key: String,
-    ) -> Result<Option<Vec<u8>>, Error> {
+    ) -> Result<Option<Vec<u8>>, Fails<Error>> {
         Ok(opened(accessor, &store)?.get(&key).await?)
     }
 
@@ -60,7 +65,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         store: Resource<Store>,
         key: String,
         value: Vec<u8>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fails<Error>> {
         Ok(opened(accessor, &store)?.set(&key, value).await?)
     }
 }

@@ -5,6 +5,7 @@
 
 use super::bindings::wasi::keyvalue::atomics::{self, Cas, CasError, HostCas};
 use super::bindings::wasi::keyvalue::store::{self, Bucket, Error, HostBucket};
+use super::fails::Fails;
 use super::key_value::{KeyValueView, Opened};
 use crate::kv::Failure;
 use wasmtime::component::Resource;
@@ -16,22 +17,32 @@ pub struct Swap {
     current: Option<Vec<u8>>,
 }
 
-impl From<Failure> for Error {
+impl From<Failure> for Fails<Error> {
     fn from(failure: Failure) -> Self {
-        Self::Other(failure.0)
+        Self::of(failure, Error::Other)
+    }
+}
+
+impl From<Failure> for Fails<CasError> {
+    fn from(failure: Failure) -> Self {
+        Self::of(failure, |text| CasError::StoreError(Error::Other(text)))
     }
 }
 
 impl store::Host for KeyValueView<'_> {
-    async fn open(&mut self, label: String) -> Result<Resource<Bucket>, Error> {
+    async fn open(&mut self, label: String) -> Result<Resource<Bucket>, Fails<Error>> {
         let store = self.granted.get(&label).ok_or(Error::AccessDenied)?;
         let full = |_| Error::Other("too many stores are open".to_owned());
-        self.table.push(store.clone()).map_err(full)
+        Ok(self.table.push(store.clone()).map_err(full)?)
+    }
+
+    fn convert_error(&mut self, fails: Fails<Error>) -> wasmtime::Result<Error> {
+        fails.convert()
     }
 }
 
 impl HostBucket for KeyValueView<'_> {
-    async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Error> {
+    async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Fails<Error>> {
         let store = self.bucket(&bucket)?;
         Ok(store.get(&key).await?)
     }
@@ -43,12 +54,12 @@ impl HostBucket for KeyValueView<'_> {
 }
 
 impl HostCas for KeyValueView<'_> {
-    async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Resource<Cas>, Error> {
+    async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Resource<Cas>, Fails<Error>> {
         let store = self.bucket(&bucket)?;
-        self.begin(Swap { store, key, current: None })
+        Ok(self.begin(Swap { store, key, current: None })?)
     }
 
-    async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, Error> {
+    async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, Fails<Error>> {
         let swap = self.table.get_mut(&cas).map_err(|_| gone())?;
         swap.current = swap.store.get(&swap.key).await?;
         Ok(swap.current.clone())
@@ -61,21 +72,29 @@ impl HostCas for KeyValueView<'_> {
 }
 
 impl atomics::Host for KeyValueView<'_> {
-    async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: i64) -> Result<i64, Error> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        delta: i64,
+    ) -> Result<i64, Fails<Error>> {
         let store = self.bucket(&bucket)?;
         Ok(store.increment(&key, delta).await?)
     }
 
-    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), CasError> {
+    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), Fails<CasError>> {
         let swap = self.table.delete(cas).map_err(|_| CasError::StoreError(gone()))?;
         let Swap { store, key, current } = swap;
-        let failed = |failure: Failure| CasError::StoreError(failure.into());
-        if store.swap(&key, current, value).await.map_err(failed)? {
+        if store.swap(&key, current, value).await? {
             return Ok(());
         }
-        let current = store.get(&key).await.map_err(failed)?;
+        let current = store.get(&key).await?;
         let again = self.begin(Swap { store, key, current }).map_err(CasError::StoreError)?;
-        Err(CasError::CasFailed(again))
+        Err(CasError::CasFailed(again).into())
+    }
+
+    fn convert_cas_error(&mut self, fails: Fails<CasError>) -> wasmtime::Result<CasError> {
+        fails.convert()
     }
 }
 

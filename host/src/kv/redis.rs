@@ -161,11 +161,11 @@ fn is_broken(error: &RedisError) -> bool {
 }
 
 fn aborted() -> Failure {
-    Failure("Redis: the call was aborted".to_owned())
+    Failure::Told("Redis: the call was aborted".to_owned())
 }
 
 fn failure(error: RedisError) -> Failure {
-    Failure(format!("Redis: {error}"))
+    Failure::Told(format!("Redis: {error}"))
 }
 
 impl Store for Redis {

@@ -70,7 +70,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn stopped() -> Failure {
-    Failure("SQLite: the store has stopped".to_owned())
+    Failure::Told("SQLite: the store has stopped".to_owned())
 }
 
 impl Store for Sqlite {

@@ -155,12 +155,12 @@ fn sum(value: Option<Vec<u8>>, delta: i64) -> Result<i64, Failure> {
         None => 0,
         Some(bytes) => match <[u8; 8]>::try_from(bytes) {
             Ok(bytes) => i64::from_le_bytes(bytes),
-            Err(_) => return Err(Failure("the value is not a counter".to_owned())),
+            Err(_) => return Err(Failure::Told("the value is not a counter".to_owned())),
         },
     };
-    before.checked_add(delta).ok_or_else(|| Failure("increment would overflow".to_owned()))
+    before.checked_add(delta).ok_or_else(|| Failure::Told("increment would overflow".to_owned()))
 }
 
 fn failure(error: &rusqlite::Error) -> Failure {
-    Failure(format!("SQLite: {error}"))
+    Failure::Told(format!("SQLite: {error}"))
 }

@@ -1,0 +1,168 @@
+//! Stores that misbehave as Spin's do: `bank up --fault FILE`, for tests only (design 5, 6 and 10).
+//!
+//! Each quirk has the name that it has in `tests/faults/` and in `docs`; [`Profile`] lists them. Without
+//! the flag nothing of this is in the way: the wrapper is not there.
+//! A call that nobody waits for any more is carried out all the same, as Spin's are (fact 7).
+//!
+//! Facts 5, 8 and 9 need no quirk: `bank` offers no batches and no listing of keys, adds nothing to a key,
+//! and knows `default` without a file. Fact 2 is a price and no fault.
+
+mod chance;
+mod profile;
+
+pub use profile::Profile;
+
+use crate::kv::{Answer, Failure, Store, Stores};
+use chance::Chance;
+use profile::{Fate, Moment};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::time::sleep;
+
+/// Wraps each store in what the file says, and says so.
+pub fn wrap(stores: Stores, file: &Path) -> anyhow::Result<Stores> {
+    let profile = Profile::load(file)?;
+    eprintln!(
+        "Warning: --fault {}: the stores misbehave on purpose. This is for tests only, never for money.",
+        file.display()
+    );
+    let wrap = |(label, store)| (label, Arc::new(Faulty::new(store, profile.clone())) as Arc<dyn Store>);
+    Ok(stores.into_iter().map(wrap).collect())
+}
+
+/// A store that misbehaves.
+pub struct Faulty {
+    core: Arc<Core>,
+    chance: Chance,
+}
+
+struct Core {
+    store: Arc<dyn Store>,
+    profile: Profile,
+    poisoned: AtomicBool,
+}
+
+impl Faulty {
+    /// `store`, misbehaving as `profile` says.
+    pub fn new(store: Arc<dyn Store>, profile: Profile) -> Self {
+        let chance = Chance::new(profile.seed);
+        Self { core: Arc::new(Core { store, profile, poisoned: AtomicBool::new(false) }), chance }
+    }
+
+    /// Meets its fate in a task of its own, which goes on when nobody waits for it any more.
+    fn call<T, F>(&self, call: impl FnOnce(Arc<Core>) -> F + Send + 'static) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let (core, fate) = (self.core.clone(), self.core.profile.fate(&self.chance));
+        Box::pin(async move {
+            let task = tokio::spawn(async move { meet(fate, call(core)).await });
+            task.await.unwrap_or_else(|_| Err(lost()))
+        })
+    }
+}
+
+/// Carries out a call, if that is its fate.
+async fn meet<T>(fate: Fate, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    sleep(fate.delay).await;
+    strike(&fate, Moment::Before).await?;
+    let answer = call.await;
+    strike(&fate, Moment::After).await?;
+    answer
+}
+
+async fn strike(fate: &Fate, moment: Moment) -> Result<(), Failure> {
+    if let Some((_, length)) = fate.hang.filter(|(when, _)| *when == moment) {
+        sleep(length).await;
+    }
+    if fate.kill == Some(moment) {
+        return Err(Failure::Fatal("kill-instance"));
+    }
+    if fate.lose == Some(moment) {
+        return Err(lost());
+    }
+    Ok(())
+}
+
+fn lost() -> Failure {
+    Failure::Told("lost-replies: the answer was lost".to_owned())
+}
+
+impl Core {
+    /// Fact 4: after its host has panicked with the lock in its hand, a store is good for nothing.
+    fn sound(&self) -> Result<&dyn Store, Failure> {
+        if self.poisoned.load(Ordering::Relaxed) {
+            return Err(Failure::Fatal("increment-of-other-value-poisons"));
+        }
+        Ok(&*self.store)
+    }
+
+    /// Fact 1, and what would become of it (`swap-always-succeeds`); fact 3.
+    async fn swap(&self, key: &str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Result<bool, Failure> {
+        let store = self.sound()?;
+        let done = if expected.is_none() && self.profile.swap_of_absent_key_unguarded {
+            store.set(key, value).await.map(|()| true)?
+        } else {
+            store.swap(key, expected, value).await?
+        };
+        Ok((done || self.profile.swap_always_succeeds) && !self.profile.swap_always_fails)
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failure> {
+        let store = self.sound()?;
+        let answer = store.increment(key, delta).await;
+        let Err(Failure::Told(why)) = &answer else {
+            return answer;
+        };
+        if self.profile.wrap_on_overflow && why.contains("would overflow") {
+            return self.wrap(key, delta).await;
+        }
+        if self.profile.increment_of_other_value_poisons && why.contains("not a") {
+            self.poisoned.store(true, Ordering::Relaxed);
+            return Err(Failure::Fatal("increment-of-other-value-poisons"));
+        }
+        answer
+    }
+
+    /// Fact 4: adds without minding the range, in the form that the store keeps counters in.
+    async fn wrap(&self, key: &str, delta: i64) -> Result<i64, Failure> {
+        loop {
+            let before = self.store.increment(key, 0).await?;
+            let sum = before.wrapping_add(delta);
+            let text = before.to_string().into_bytes();
+            let stored = self.store.get(key).await?;
+            let next = match &stored {
+                Some(stored) if *stored == text => sum.to_string().into_bytes(),
+                _ => sum.to_le_bytes().to_vec(),
+            };
+            let still = stored.as_deref() == Some(&text) || stored.as_deref() == Some(&before.to_le_bytes());
+            if still && self.store.swap(key, stored, next).await? {
+                return Ok(sum);
+            }
+        }
+    }
+}
+
+impl Store for Faulty {
+    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        let key = key.to_owned();
+        self.call(move |core| async move { core.sound()?.get(&key).await })
+    }
+
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()> {
+        let key = key.to_owned();
+        self.call(move |core| async move { core.sound()?.set(&key, value).await })
+    }
+
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64> {
+        let key = key.to_owned();
+        self.call(move |core| async move { core.increment(&key, delta).await })
+    }
+
+    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
+        let key = key.to_owned();
+        self.call(move |core| async move { core.swap(&key, expected, value).await })
+    }
+}

@@ -1,0 +1,196 @@
+//! A fault profile: which quirks, how often. A TOML file, read as strictly as the others.
+//!
+//! | name | what happens | design 5 |
+//! |---|---|---|
+//! | `swap-always-fails` | a swap says that it failed, also when it has committed (Redis) | fact 1 |
+//! | `swap-always-succeeds` | a swap says that it committed, also when it has not (Redis, once fact 1 is fixed) | fact 1 |
+//! | `swap-of-absent-key-unguarded` | a swap of an absent key sets it, whatever has come meanwhile (SQLite) | fact 3 |
+//! | `wrap-on-overflow` | an increment past the range begins again at its other end (SQLite) | fact 4 |
+//! | `increment-of-other-value-poisons` | an increment of what is no number ends the store for good (SQLite) | fact 4 |
+//! | `lost-replies` | a call fails, before or after it was carried out | |
+//! | `delay_ms` | a call takes so much longer, from and to | |
+//! | `hang` | a call stands still for so long, before or after it is carried out | facts 6, 7 |
+//! | `kill-instance` | the instance traps at a call, before or after it is carried out | |
+
+use super::Chance;
+use crate::source::Source;
+use serde::Deserialize;
+use std::path::Path;
+use std::time::Duration;
+use toml::Spanned;
+
+/// What is wrong with a store.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// What chance begins with.
+    pub seed: u64,
+    /// A swap says that it failed, always.
+    pub swap_always_fails: bool,
+    /// A swap says that it was done, always.
+    pub swap_always_succeeds: bool,
+    /// A swap of an absent key only sets it.
+    pub swap_of_absent_key_unguarded: bool,
+    /// An increment never overflows.
+    pub wrap_on_overflow: bool,
+    /// An increment of what is no counter is the last thing that the store does.
+    pub increment_of_other_value_poisons: bool,
+    lost_replies: Option<Strike>,
+    delay_ms: Option<[u64; 2]>,
+    hang: Option<(Strike, Duration)>,
+    kill_instance: Option<Strike>,
+}
+
+/// On which side of its effect a call is struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing was carried out yet.
+    Before,
+    /// It was carried out.
+    After,
+}
+
+/// What happens to one call.
+pub struct Fate {
+    /// It begins so much later.
+    pub delay: Duration,
+    /// It stands still for so long.
+    pub hang: Option<(Moment, Duration)>,
+    /// Its answer is lost.
+    pub lose: Option<Moment>,
+    /// It ends its instance.
+    pub kill: Option<Moment>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Strike {
+    /// Out of 2^32.
+    share: u64,
+    when: When,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum When {
+    Before,
+    After,
+    #[default]
+    Either,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    seed: u64,
+    #[serde(default)]
+    swap_always_fails: bool,
+    swap_always_succeeds: Option<Spanned<bool>>,
+    #[serde(default)]
+    swap_of_absent_key_unguarded: bool,
+    #[serde(default)]
+    wrap_on_overflow: bool,
+    #[serde(default)]
+    increment_of_other_value_poisons: bool,
+    lost_replies: Option<Chances>,
+    #[serde(rename = "delay_ms")]
+    delay_ms: Option<Spanned<[u64; 2]>>,
+    hang: Option<Hang>,
+    kill_instance: Option<Chances>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chances {
+    probability: Spanned<f64>,
+    #[serde(default)]
+    when: When,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hang {
+    probability: Spanned<f64>,
+    #[serde(default)]
+    when: When,
+    seconds: u64,
+}
+
+impl Profile {
+    /// Reads the file.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        Self::read(&Source::read(path)?)
+    }
+
+    /// Reads a file that is in memory.
+    pub fn read(source: &Source) -> anyhow::Result<Self> {
+        let file: File = source.parse()?;
+        if let Some(other) = file.swap_always_succeeds.as_ref().filter(|_| file.swap_always_fails) {
+            return Err(source.error(other.span(), "a swap cannot always fail and always succeed"));
+        }
+        if let Some(range) = file.delay_ms.as_ref().filter(|range| range.get_ref()[0] > range.get_ref()[1]) {
+            return Err(source.error(range.span(), "`delay_ms` must be [least, most]"));
+        }
+        let strike = |chances: Option<Chances>| chances.map(|chances| chances.read(source)).transpose();
+        let hang = file.hang.map(|Hang { probability, when, seconds }| {
+            let strike = Chances { probability, when }.read(source)?;
+            anyhow::Ok((strike, Duration::from_secs(seconds)))
+        });
+        Ok(Self {
+            seed: file.seed,
+            swap_always_fails: file.swap_always_fails,
+            swap_always_succeeds: file.swap_always_succeeds.is_some_and(Spanned::into_inner),
+            swap_of_absent_key_unguarded: file.swap_of_absent_key_unguarded,
+            wrap_on_overflow: file.wrap_on_overflow,
+            increment_of_other_value_poisons: file.increment_of_other_value_poisons,
+            lost_replies: strike(file.lost_replies)?,
+            delay_ms: file.delay_ms.map(Spanned::into_inner),
+            hang: hang.transpose()?,
+            kill_instance: strike(file.kill_instance)?,
+        })
+    }
+
+    /// What happens to the next call.
+    pub fn fate(&self, chance: &Chance) -> Fate {
+        let draw = |strike: Option<Strike>| strike.and_then(|strike| strike.draw(chance));
+        let delay_ms = self.delay_ms.map_or(0, |[from, to]| chance.between(from, to));
+        Fate {
+            delay: Duration::from_millis(delay_ms),
+            hang: self.hang.and_then(|(strike, length)| Some((strike.draw(chance)?, length))),
+            lose: draw(self.lost_replies),
+            kill: draw(self.kill_instance),
+        }
+    }
+}
+
+impl Chances {
+    fn read(&self, source: &Source) -> anyhow::Result<Strike> {
+        let probability = *self.probability.get_ref();
+        if !(0.0..=1.0).contains(&probability) {
+            return Err(source.error(self.probability.span(), "`probability` must be from 0 to 1"));
+        }
+        Ok(Strike { share: share(probability), when: self.when })
+    }
+}
+
+#[allow(
+    clippy::float_arithmetic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "chances of faults in tests, from 0 to 1: nothing here is money"
+)]
+fn share(probability: f64) -> u64 {
+    (probability * 4_294_967_296.0) as u64
+}
+
+impl Strike {
+    fn draw(self, chance: &Chance) -> Option<Moment> {
+        if !chance.hits(self.share) {
+            return None;
+        }
+        Some(match self.when {
+            When::Before => Moment::Before,
+            When::After => Moment::After,
+            When::Either if chance.hits(1 << 31) => Moment::Before,
+            When::Either => Moment::After,
+        })
+    }
+}
