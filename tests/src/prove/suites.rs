@@ -16,6 +16,8 @@ const FILES: &[&str] = &["manifest", "packed_size", "tests"];
 const AT_THE_END: &[&str] = &["counter_limit"];
 /// What runs once the balances have been through a restart.
 const AFTER_THE_RESTART: &[&str] = &["crowd", "first_deposits", "idempotency", "overdraft", "wallet"];
+/// What is run by a component of its own, `tests/store-contract`.
+const OF_THE_STORE: &[&str] = &["store_contract"];
 /// How long a suite may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -38,12 +40,17 @@ pub fn after_the_restart(name: &str) -> bool {
     AFTER_THE_RESTART.contains(&name)
 }
 
-pub fn before_the_restart(name: &str) -> bool {
-    !files(name) && !at_the_end(name) && !after_the_restart(name)
+pub fn of_the_store(name: &str) -> bool {
+    OF_THE_STORE.contains(&name)
 }
 
+pub fn before_the_restart(name: &str) -> bool {
+    any(name) && !at_the_end(name) && !after_the_restart(name)
+}
+
+/// What a bank can be asked.
 pub fn any(name: &str) -> bool {
-    !files(name)
+    !files(name) && !of_the_store(name)
 }
 
 /// Has cargo build them, which is done already when `make test` did; keeps those named, or all.
