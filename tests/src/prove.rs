@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 mod book;
 mod crash;
+mod faults;
 mod house;
 mod outage;
 mod process;
@@ -49,6 +50,8 @@ enum Part {
     Sqlite,
     /// Three processes on one Redis
     Redis,
+    /// The money part on both, on stores that misbehave as Spin's do and worse
+    Faults,
 }
 
 /// Proves what the arguments name, prints what was proven, and fails when anything did.
@@ -78,7 +81,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     std::env::set_current_dir(root())?;
     is_there(&arguments.bank)?;
-    if wanted(Part::Redis) {
+    if wanted(Part::Redis) || wanted(Part::Faults) {
         redis_is_there()?;
     }
     process::forget_logs()?;
@@ -89,6 +92,12 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     for (part, store) in [(Part::Sqlite, Store::Sqlite), (Part::Redis, Store::Redis)] {
         if wanted(part) {
             on(store, arguments, &suites, summary).await?;
+            promises_of(store, arguments, &suites, summary).await?;
+        }
+    }
+    if wanted(Part::Faults) && arguments.suite.is_empty() {
+        for store in [Store::Sqlite, Store::Redis] {
+            faults::on(store, &arguments.bank, &arguments.manifest, &suites, summary).await?;
         }
     }
     Ok(())
@@ -123,6 +132,19 @@ async fn on(
     suites.run(suites::at_the_end, Some(&house), summary).await;
     let name = house.at("after all that, every balance is there");
     summary.scenario(&name, book::still_holds(&house, book.as_ref())).await;
+    Ok(())
+}
+
+/// What the storage port promises, asked of the adapter where it runs: inside a component.
+async fn promises_of(
+    store: Store,
+    arguments: &Arguments,
+    suites: &suites::Suites,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    let manifest = Path::new("tests/store-contract/spin.toml");
+    let house = House::build(store, &arguments.bank, manifest).await?;
+    suites.run(suites::of_the_store, Some(&house), summary).await;
     Ok(())
 }
 

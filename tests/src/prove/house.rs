@@ -29,6 +29,8 @@ pub struct House {
     manifest: PathBuf,
     folder: TempDir,
     coingecko: String,
+    /// How its stores misbehave; without it they do not.
+    fault: Option<PathBuf>,
     banks: Vec<(String, Option<Process>)>,
     pub redis: Option<Redis>,
     _feed: Process,
@@ -37,6 +39,16 @@ pub struct House {
 impl House {
     /// Starts everything; it is ready when this returns.
     pub async fn build(store: Store, runner: &Path, manifest: &Path) -> anyhow::Result<Self> {
+        Self::build_with_fault(store, runner, manifest, None).await
+    }
+
+    /// The same on stores that misbehave as the file says.
+    pub async fn build_with_fault(
+        store: Store,
+        runner: &Path,
+        manifest: &Path,
+        fault: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("money-bank-").tempdir()?;
         let (feed, coingecko) = start_feed().await?;
         let redis = match store {
@@ -47,17 +59,22 @@ impl House {
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
         let banks = std::iter::repeat_with(any_port).take(processes).collect();
         let (runner, manifest) = (runner.to_owned(), manifest.to_owned());
-        let mut house = Self { store, runner, manifest, folder, coingecko, banks, redis, _feed: feed };
+        let mut house = Self { store, runner, manifest, folder, coingecko, fault, banks, redis, _feed: feed };
         house.start_banks().await?;
         Ok(house)
     }
 
     /// `redis ×3: what is proven`
     pub fn at(&self, what: &str) -> String {
+        let fault = self.fault_name().map(|fault| format!(", {fault}")).unwrap_or_default();
         match self.store {
-            Store::Sqlite => format!("sqlite: {what}"),
-            Store::Redis => format!("redis ×{}: {what}", self.banks.len()),
+            Store::Sqlite => format!("sqlite{fault}: {what}"),
+            Store::Redis => format!("redis ×{}{fault}: {what}", self.banks.len()),
         }
+    }
+
+    fn fault_name(&self) -> Option<&str> {
+        self.fault.as_deref()?.file_stem()?.to_str()
     }
 
     pub fn urls(&self) -> Vec<String> {
@@ -107,7 +124,8 @@ impl House {
     pub async fn start_bank(&mut self, index: usize) -> anyhow::Result<Duration> {
         let begun = Instant::now();
         let listen = self.banks[index].0.trim_start_matches("http://").to_owned();
-        let name = format!("{}-bank-{index}", if self.redis.is_some() { "redis" } else { "sqlite" });
+        let fault = self.fault_name().map(|fault| format!("-{fault}")).unwrap_or_default();
+        let name = format!("{}{fault}-bank-{index}", if self.redis.is_some() { "redis" } else { "sqlite" });
         let mut process = Process::start(&name, &mut self.command(&listen)?)?;
         let url = |line: &str| Some(line.strip_prefix("Serving ")?.trim().to_owned());
         let url = process.says(url).await?;
@@ -137,6 +155,9 @@ impl House {
         }
         command.args(["up", "--listen", listen, "-f"]).arg(&self.manifest);
         command.arg("--state-dir").arg(self.folder.path());
+        if let Some(fault) = &self.fault {
+            command.arg("--fault").arg(fault);
+        }
         if let Some(redis) = &self.redis {
             command.arg("--runtime-config-file").arg(self.runtime_config(redis)?);
         }
