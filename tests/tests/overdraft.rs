@@ -56,9 +56,11 @@ async fn withdrawals_at_once_without_keys_take_no_more_than_there_is() {
     let one = bank.post("/v1/withdraw").user(&user).amount("1");
     let answers = at_once(vec![one; 500]).await;
     let done = answers.iter().filter(|answer| answer.status == 200).count();
-    assert!(done <= 100, "{done} were told that they have it");
     let wallet = bank.wallet(&user).await;
-    assert_eq!((wallet.balance.as_str(), wallet.seq), ("0.00", 101));
+    let taken = wallet.seq - 1;
+    // Who was turned away for now (503) may have been served all the same, and has no key to learn it.
+    assert!((done..=100).contains(&usize::try_from(taken).unwrap()), "{done} were told that they have it");
+    assert_eq!(wallet.balance, format!("{}.00", 100 - taken));
 }
 
 #[tokio::test]
