@@ -102,7 +102,8 @@ impl Core {
     /// Fact 1, and what would become of it (`swap-always-succeeds`); fact 3.
     async fn swap(&self, key: &str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Result<bool, Failure> {
         let store = self.sound()?;
-        let done = if expected.is_none() && self.profile.swap_of_absent_key_unguarded {
+        let of_absent_key = expected.is_none() && self.profile.swap_of_absent_key_unguarded;
+        let done = if of_absent_key || self.profile.swap_unguarded {
             store.set(key, value).await.map(|()| true)?
         } else {
             store.swap(key, expected, value).await?

@@ -62,6 +62,14 @@ async fn an_unguarded_swap_of_an_absent_key_erases_what_has_come() {
 }
 
 #[tokio::test]
+async fn an_unguarded_swap_erases_whatever_is_there() {
+    let (store, faulty) = stores("swap-unguarded = true");
+    store.set("a", bytes("1")).await.unwrap();
+    assert_eq!(faulty.swap("a", Some(bytes("other")), bytes("2")).await, Ok(true));
+    assert_eq!(store.get("a").await, Ok(Some(bytes("2"))));
+}
+
+#[tokio::test]
 async fn an_increment_that_wraps_begins_again_at_the_other_end() {
     let (store, faulty) = stores("wrap-on-overflow = true");
     assert_eq!(faulty.increment("n", i64::MAX).await, Ok(i64::MAX));

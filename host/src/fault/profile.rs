@@ -5,6 +5,7 @@
 //! | `swap-always-fails` | a swap says that it failed, also when it has committed (Redis) | fact 1 |
 //! | `swap-always-succeeds` | a swap says that it committed, also when it has not (Redis, once fact 1 is fixed) | fact 1 |
 //! | `swap-of-absent-key-unguarded` | a swap of an absent key sets it, whatever has come meanwhile (SQLite) | fact 3 |
+//! | `swap-unguarded` | every swap only sets; no store of Spin's does that, and whoever checks must notice | |
 //! | `wrap-on-overflow` | an increment past the range begins again at its other end (SQLite) | fact 4 |
 //! | `increment-of-other-value-poisons` | an increment of what is no number ends the store for good (SQLite) | fact 4 |
 //! | `lost-replies` | a call fails, before or after it was carried out | |
@@ -30,6 +31,8 @@ pub struct Profile {
     pub swap_always_succeeds: bool,
     /// A swap of an absent key only sets it.
     pub swap_of_absent_key_unguarded: bool,
+    /// Any swap only sets.
+    pub swap_unguarded: bool,
     /// An increment never overflows.
     pub wrap_on_overflow: bool,
     /// An increment of what is no counter is the last thing that the store does.
@@ -87,6 +90,8 @@ struct File {
     #[serde(default)]
     swap_of_absent_key_unguarded: bool,
     #[serde(default)]
+    swap_unguarded: bool,
+    #[serde(default)]
     wrap_on_overflow: bool,
     #[serde(default)]
     increment_of_other_value_poisons: bool,
@@ -139,6 +144,7 @@ impl Profile {
             swap_always_fails: file.swap_always_fails,
             swap_always_succeeds: file.swap_always_succeeds.is_some_and(Spanned::into_inner),
             swap_of_absent_key_unguarded: file.swap_of_absent_key_unguarded,
+            swap_unguarded: file.swap_unguarded,
             wrap_on_overflow: file.wrap_on_overflow,
             increment_of_other_value_poisons: file.increment_of_other_value_poisons,
             lost_replies: strike(file.lost_replies)?,
