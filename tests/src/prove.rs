@@ -99,6 +99,8 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         for store in [Store::Sqlite, Store::Redis] {
             faults::on(store, &arguments.bank, &arguments.manifest, &suites, summary).await?;
         }
+        let name = "redis ×3, unguarded: money that a store loses is missed";
+        summary.scenario(name, faults::are_noticed(&arguments.bank, &arguments.manifest)).await;
     }
     Ok(())
 }
