@@ -1,7 +1,7 @@
 //! Stores that misbehave as Spin's do: `bank up --fault FILE`, for tests only (design 5, 6 and 10).
 //!
-//! Each quirk has the name that it has in `tests/faults/` and in `docs`; [`Profile`] lists them. Without
-//! the flag nothing of this is in the way: the wrapper is not there.
+//! The quirks by name: `fault/profile.rs`; profiles: `tests/faults/`. Without the flag nothing of this is
+//! in the way: the wrapper is not there.
 //! A call that nobody waits for any more is carried out all the same, as Spin's are (fact 7).
 //!
 //! Facts 5, 8 and 9 need no quirk: `bank` offers no batches and no listing of keys, adds nothing to a key,
