@@ -84,6 +84,7 @@ pub async fn add_once(
     let (opening, empty) = (counter.posts(), Tally::new().encode());
     let mut found = first_write::open(store, &opening, &empty).await?;
     let mut attempted = false;
+    let mut losses = 0_u32;
     loop {
         let mut tally = read(Some(&found))?;
         if let Some(known) = look_up(store, counter, &tally, post, attempted).await? {
@@ -96,9 +97,11 @@ pub async fn add_once(
         seal(store, counter, &mut tally).await?;
         match store.swap(&found.key, &found.value, &tally.encode()).await? {
             Swap::Done => return answer(&new, post),
-            Swap::Lost(value) => {
+            Swap::Lost(_) => {
                 attempted = false;
-                found.value = value.ok_or(Unavailable::Untouched)?;
+                losses = losses.saturating_add(1);
+                store.step_aside(losses).await;
+                found.value = store.get(&found.key).await?.ok_or(Unavailable::Untouched)?;
             }
             Swap::Unknown => {
                 attempted = true;
