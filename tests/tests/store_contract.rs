@@ -14,7 +14,7 @@ struct Cases {
 
 async fn keeps(case: &str) {
     let host = Bank::from_env();
-    let answer = host.post(&format!("/contract/{case}?scope={}", fresh("scope"))).await;
+    let answer = host.post(format!("/contract/{case}?scope={}", fresh("scope"))).await;
     assert_eq!(answer.status, 200, "{answer}");
 }
 
