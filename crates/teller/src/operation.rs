@@ -131,7 +131,10 @@ fn is_kept(decision: &Decision) -> bool {
 fn attempt(items: &mut [Item<'_>], decisions: &[Decision]) {
     for (item, decision) in open(items).zip(decisions) {
         item.attempt = match decision {
-            Decision::New(outcome) if outcome.is_kept() => Some(outcome.entry().map_or(0, |entry| entry.seq)),
+            // Known is what comes twice in one batch: it happens, or does not, with its twin.
+            Decision::New(outcome) | Decision::Known(outcome) if outcome.is_kept() => {
+                Some(outcome.entry().map_or(0, |entry| entry.seq))
+            }
             _ => None,
         };
     }

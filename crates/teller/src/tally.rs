@@ -81,34 +81,45 @@ pub async fn add_once(
     post: &KeyedPost,
     limit: i64,
 ) -> Result<Answer, Error> {
+    let mut attempted = None;
+    match count(store, counter, post, limit, &mut attempted).await {
+        Err(Error::Unavailable(_)) if attempted.is_some() => Err(Unavailable::Unknown.into()),
+        answer => answer,
+    }
+}
+
+/// `attempted` is the value that a swap was to be written over whose outcome is not known: while it is
+/// stored, the swap may still commit.
+async fn count(
+    store: &impl Store,
+    counter: &keys::Tally,
+    post: &KeyedPost,
+    limit: i64,
+    attempted: &mut Option<Vec<u8>>,
+) -> Result<Answer, Error> {
     let (opening, empty) = (counter.posts(), Tally::new().encode());
     let mut found = first_write::open(store, &opening, &empty).await?;
-    let mut attempted = false;
     let mut losses = 0_u32;
     loop {
         let mut tally = read(Some(&found))?;
-        if let Some(known) = look_up(store, counter, &tally, post, attempted).await? {
+        if let Some(known) = look_up(store, counter, &tally, post).await? {
             return answer(&known, post);
         }
-        let missing = if attempted { Unavailable::Unknown } else { Unavailable::Untouched };
-        let cell = store.count(&counter.cell()).await.map_err(|_| missing)?;
+        attempted.take_if(|value| *value != found.value);
+        let cell = store.count(&counter.cell()).await?;
         let KeyedPost { key, by, request } = post.clone();
         let new = tally.count(key, by, request, cell, limit);
         seal(store, counter, &mut tally).await?;
         match store.swap(&found.key, &found.value, &tally.encode()).await? {
             Swap::Done => return answer(&new, post),
+            Swap::Unknown => *attempted = Some(found.value),
             Swap::Lost(_) => {
-                attempted = false;
                 losses = losses.saturating_add(1);
                 store.step_aside(losses).await;
-                found.value = store.get(&found.key).await?.ok_or(Unavailable::Untouched)?;
-            }
-            Swap::Unknown => {
-                attempted = true;
-                let unknown = Unavailable::Unknown;
-                found.value = store.get(&found.key).await.map_err(|_| unknown)?.ok_or(unknown)?;
             }
         }
+        let value = store.get(&found.key).await?.ok_or(Unavailable::Untouched)?;
+        found = Found { key: found.key, value };
     }
 }
 
@@ -122,7 +133,6 @@ async fn look_up(
     counter: &keys::Tally,
     tally: &Tally,
     post: &KeyedPost,
-    attempted: bool,
 ) -> Result<Option<Post>, Error> {
     if let Some(known) = tally.find(&post.key) {
         return Ok(Some(known.clone()));
@@ -131,8 +141,7 @@ async fn look_up(
         return Ok(None);
     }
     let document = counter.post(post.key.as_str());
-    let missing = if attempted { Unavailable::Unknown } else { Unavailable::Untouched };
-    let stored = store.get(&document).await.map_err(|_| missing)?;
+    let stored = store.get(&document).await?;
     stored.map(|bytes| Post::decode(&bytes).map_err(Error::at(&document))).transpose()
 }
 
