@@ -16,6 +16,9 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 pub const CACHE_DIR: &str = "BANK_CACHE_DIR";
 
 const MOST_INSTANCES: u32 = 1000;
+/// An instance serves several requests at a time, each on a stack of its own, also while it still works on
+/// some that were given up.
+const STACKS_EACH: u32 = 16;
 const MOST_MEMORY: usize = 1 << 30;
 
 /// Makes components from files.
@@ -83,7 +86,7 @@ fn pool() -> PoolingAllocationConfig {
         .total_core_instances(MOST_INSTANCES.saturating_mul(4))
         .total_memories(MOST_INSTANCES)
         .total_tables(MOST_INSTANCES.saturating_mul(2))
-        .total_stacks(MOST_INSTANCES)
+        .total_stacks(MOST_INSTANCES.saturating_mul(STACKS_EACH))
         .max_memory_size(MOST_MEMORY);
     pool
 }

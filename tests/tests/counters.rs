@@ -1,8 +1,7 @@
 //! Named counters: whole numbers that nobody's post is lost from.
 //!
 //! Scenario: fresh counters, one by one and a thousand posts at once. Mechanism: the value after each
-//! post and at the end. Needs: `BANK_URL`. Keys on posts: `keyed_counters.rs`; whether a thousand at once
-//! ever get a 503: `crowd.rs`.
+//! post and at the end. Needs: `BANK_URL`. Keys on posts: `keyed_counters.rs`.
 
 use serde::Deserialize;
 use std::collections::BTreeSet;

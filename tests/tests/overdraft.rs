@@ -2,7 +2,7 @@
 //!
 //! Scenario: 500 withdrawals of 1 from a balance of 100, all at once, spread over all processes; who gets a
 //! 503 sends again under the same key. Mechanism: answers are counted; the wallet says what is left.
-//! Needs: `BANK_URL`. Whether a crowd gets a 503 at all: `crowd.rs`.
+//! Needs: `BANK_URL`.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,

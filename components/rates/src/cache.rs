@@ -52,7 +52,8 @@ pub async fn current() -> Result<Kept, Problem> {
     if mine && let Some(sheet) = fetch().await {
         return Ok(Kept::new(sheet, now_ms(), lifetimes));
     }
-    match kept {
+    // The fetch took its time, and the rates have aged meanwhile.
+    match kept.map(|kept| Kept::new(kept.sheet, now_ms(), lifetimes)) {
         Some(kept) if kept.age <= lifetimes.max_stale => Ok(kept),
         _ if mine => Err(unavailable()),
         _ => wait(lifetimes).await,

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header, request::Parts};
-use http_body::Body as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Limited};
 use ledger::{IdempotencyKey, User};
@@ -153,8 +152,10 @@ impl Request {
     /// 413 `payload-too-large` past 4 KiB; 400 `malformed-request` when it breaks off.
     pub async fn body(self) -> Result<Bytes, Problem> {
         let too_large = || Problem::new(Code::PayloadTooLarge, "A body may have 4096 bytes.");
-        let limit = u64::try_from(BODY_LIMIT).unwrap_or(u64::MAX);
-        if self.body.size_hint().lower() > limit {
+        let announced = self.header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
+        if announced
+            .is_some_and(|length: u64| usize::try_from(length).map_or(true, |length| length > BODY_LIMIT))
+        {
             return Err(too_large());
         }
         match Limited::new(self.body, BODY_LIMIT).collect().await {

@@ -15,7 +15,7 @@ const FILES: &[&str] = &["manifest", "packed_size", "tests"];
 /// What leaves a bank behind that is good for nothing else; these tests are ignored elsewhere.
 const AT_THE_END: &[&str] = &["counter_limit"];
 /// What runs once the balances have been through a restart.
-const AFTER_THE_RESTART: &[&str] = &["crowd", "first_deposits", "idempotency", "overdraft", "wallet"];
+const AFTER_THE_RESTART: &[&str] = &["first_deposits", "idempotency", "overdraft", "wallet"];
 /// What is run by a component of its own, `tests/store-contract`.
 const OF_THE_STORE: &[&str] = &["store_contract"];
 /// How long a suite may take.

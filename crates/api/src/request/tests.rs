@@ -141,3 +141,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_length_over_the_limit_is_refused_before_the_body_comes() {
+    for length in ["4097", "1000000000000", "18446744073709551615"] {
+        let problem = block_on(with_body(&[("content-length", length)], "").body()).unwrap_err();
+        assert_eq!(problem.code(), Code::PayloadTooLarge, "{length}");
+    }
+}
