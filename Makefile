@@ -9,6 +9,8 @@ SHELL := bash
 
 LISTEN ?= 127.0.0.1:3000
 REDIS_URL ?=
+SEEDS ?= 1000
+OPS ?= 10000
 export LISTEN REDIS_URL
 
 NATIVE := --locked --profile native
@@ -39,6 +41,10 @@ test: build redis-server ## Everything: unit tests, then the contract on SQLite 
 	cargo test $(NATIVE) --package bank
 	cargo build $(NATIVE) --package tests --all-targets
 	cargo run $(NATIVE) --package tests --bin prove
+
+.PHONY: sim
+sim: ## Simulate SEEDS (1000) runs of OPS (10000) operations on stores that lie
+	cargo run $(NATIVE) --package sim -- --seeds $(SEEDS) --ops $(OPS)
 
 .PHONY: lint
 lint: toolchain ## Formatting and clippy, warnings as errors

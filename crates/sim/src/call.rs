@@ -1,0 +1,183 @@
+//! What crosses the seam between the bank's code and the simulated store: calls, replies, values.
+//!
+//! The seam is [`store::kv::RawKv`]. A call is only a wish: the world decides when it is carried out, and
+//! whether its reply arrives.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+/// A key of the store.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Rc<str>);
+
+/// A value of the store, hashed once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Value {
+    hash: u64,
+    bytes: Rc<[u8]>,
+}
+
+/// What the bank's code asks of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// `spin:key-value` `store.get`.
+    Get(Key),
+    /// `spin:key-value` `store.set`.
+    Set(Key, Value),
+    /// `wasi:keyvalue/atomics` `increment`.
+    Increment(Key, i64),
+    /// `wasi:keyvalue/atomics` `cas.new` and `cas.current`.
+    Begin(Key),
+    /// `wasi:keyvalue/atomics` `swap`, of the compare-and-swap that call number `begun` began.
+    Swap {
+        /// The number of the call that began it.
+        begun: u32,
+        /// What it watches.
+        key: Key,
+        /// What it writes.
+        value: Value,
+    },
+}
+
+/// What the store says to a call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// To `Get` and `Begin`.
+    Value(Option<Value>),
+    /// To `Increment`.
+    Number(i64),
+    /// To `Set`; and to `Swap`, whose answer proves nothing (fact 1).
+    Ended,
+    /// The counter would have left its range.
+    Overflow,
+    /// Any other error. Whether the call was carried out is another matter.
+    Error,
+}
+
+/// What can happen to a request from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// The call with this number is answered.
+    Reply(u32, Reply),
+    /// The request's deadline passes.
+    Deadline,
+}
+
+impl Key {
+    /// The key's characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Value {
+    /// The value's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self { hash: hash_of(&bytes), bytes: bytes.into() }
+    }
+}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes.len())
+    }
+}
+
+impl Call {
+    /// The key that it is about.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Get(key)
+            | Self::Set(key, _)
+            | Self::Increment(key, _)
+            | Self::Begin(key)
+            | Self::Swap { key, .. } => key,
+        }
+    }
+
+    /// Whether it changes the store.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        matches!(self, Self::Set(..) | Self::Increment(..) | Self::Swap { .. })
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Get(key) => write!(f, "get {key}"),
+            Self::Set(key, _) => write!(f, "set {key}"),
+            Self::Increment(key, delta) => write!(f, "increment {key} by {delta}"),
+            Self::Begin(key) => write!(f, "begin swap {key}"),
+            Self::Swap { key, .. } => write!(f, "swap {key}"),
+        }
+    }
+}
+
+/// The same number for the same value in every run.
+pub fn hash_of(value: &impl Hash) -> u64 {
+    let mut mixer = Mixer(0x2D35_8DCC_AA6C_78A5);
+    value.hash(&mut mixer);
+    mixer.finish()
+}
+
+/// A hash by folded multiplication, as in wyhash: several times as fast as the standard one.
+struct Mixer(u64);
+
+impl Mixer {
+    fn mix(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word).wrapping_mul(0x8BB8_4B93_962E_ACC9_4B33_A62E_D433_D4A3);
+        self.0 = (product >> 64) as u64 ^ product as u64 ^ word.rotate_left(32);
+    }
+}
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        self.mix(bytes.len() as u64);
+        for chunk in bytes.chunks(8) {
+            self.mix(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.mix(word);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.mix(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        let mut last = Self(self.0);
+        last.mix(0xE703_7ED1_A0B4_28DB);
+        last.0
+    }
+}

@@ -1,0 +1,98 @@
+//! A store that answers at once: for preparing a state, and for readers that come when all is quiet.
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use store::kv::{Failed, Kv, RawKv};
+
+use crate::call::{Reply, Value};
+use crate::disk::{Disk, Origin};
+use crate::planted::{Bug, Crooked};
+use crate::task::{Answer, Task, perform};
+
+/// The disk, without anybody else and without faults.
+#[derive(Debug, Clone)]
+pub struct Direct {
+    disk: Rc<RefCell<Disk>>,
+    reads: Rc<Cell<u32>>,
+}
+
+/// Whoever reads so often reads for ever, and is told that the store does not answer.
+const MOST_READS: u32 = 20_000;
+/// Nobody: the origin of a direct call.
+const NOBODY: Origin = Origin { client: usize::MAX, request: 0, call: 0 };
+
+impl Direct {
+    /// A store that holds what `disk` holds; `disk` itself stays as it is.
+    #[must_use]
+    pub fn on(disk: &Disk) -> Self {
+        Self { disk: Rc::new(RefCell::new(disk.clone())), reads: Rc::default() }
+    }
+
+    /// What it holds now.
+    #[must_use]
+    pub fn disk(&self) -> Disk {
+        self.disk.borrow().clone()
+    }
+
+    /// Answers `task` with nobody in between; `None` when the code waits for something else.
+    #[must_use]
+    pub fn perform(&self, bug: Option<Bug>, task: &Task) -> Option<Answer> {
+        match bug {
+            None => at_once(perform(|| Kv::new(self.clone()), task)),
+            Some(bug) => {
+                let shared = Rc::new(task.clone());
+                at_once(bug.perform(|| Crooked::new(self.clone(), bug, Rc::clone(&shared)), task))
+            }
+        }
+    }
+}
+
+/// What a future that never waits comes to.
+pub fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+impl RawKv for Direct {
+    type Cas = ();
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+        self.reads.set(self.reads.get() + 1);
+        if self.reads.get() > MOST_READS {
+            return Err(Failed::Other);
+        }
+        Ok(self.disk.borrow().get(&key.into()).map(|value| value.bytes().to_vec()))
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed> {
+        self.disk.borrow_mut().set(&key.into(), value.into());
+        Ok(())
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
+        match self.disk.borrow_mut().increment(&key.into(), delta) {
+            Ok((Reply::Number(sum), _)) => Ok(sum),
+            Ok((Reply::Overflow, _)) => Err(Failed::Overflow),
+            Ok(_) | Err(_) => Err(Failed::Other),
+        }
+    }
+
+    async fn begin(&self, key: &str) -> Result<((), Option<Vec<u8>>), Failed> {
+        let mut disk = self.disk.borrow_mut();
+        disk.unwatch(NOBODY.client, NOBODY.request, &[]);
+        Ok(((), disk.begin(NOBODY, &key.into()).map(|value| value.bytes().to_vec())))
+    }
+
+    async fn swap(&self, (): (), value: &[u8]) {
+        self.disk.borrow_mut().swap(NOBODY, Value::from(value));
+    }
+
+    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        Some(call.await)
+    }
+}

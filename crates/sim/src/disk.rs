@@ -1,0 +1,224 @@
+//! What the store holds, and what its calls do to it: Spin's two backends, quirks included.
+//!
+//! Facts are those of design section 5. `sqlite`: a counter is 8 little-endian bytes, an increment of
+//! anything else panics the host (fact 4) and wraps on overflow; a compare-and-swap compares values, and of an
+//! absent key it is an unguarded upsert (fact 3). `redis`: a counter is decimal text and does not
+//! overflow; a compare-and-swap fails after any write to its key, an increment by 0 included (`WATCH`).
+//!
+//! Whether a swap committed is told to nobody: the answer of one backend is always "failed" (fact 1).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::call::{Key, Reply, Value, hash_of};
+
+/// Which of Spin's backends is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Flavour {
+    /// Spin's default.
+    Sqlite,
+    /// `redis.toml`.
+    Redis,
+}
+
+impl Flavour {
+    /// Odd seeds play one backend, even seeds the other.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        if seed.is_multiple_of(2) { Self::Redis } else { Self::Sqlite }
+    }
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Redis => "redis",
+        })
+    }
+}
+
+/// A call of a request, for ever: which client, its how manieth request, that request's how manieth call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The client.
+    pub client: usize,
+    /// Counts the client's requests.
+    pub request: u32,
+    /// Counts the request's calls.
+    pub call: u32,
+}
+
+/// A key's value, and how it came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cell {
+    /// What it holds.
+    pub value: Value,
+    /// An increment has written it.
+    pub incremented: bool,
+    /// A set or a swap has written it.
+    pub set: bool,
+}
+
+/// How a write is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// `set`.
+    Set,
+    /// `increment`.
+    Increment,
+    /// `swap` of a key that was there when it began.
+    Swap,
+    /// `swap` of a key that was absent when it began.
+    SwapOfAbsent,
+}
+
+/// A write that took effect.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Where.
+    pub key: Key,
+    /// What was there.
+    pub before: Option<Cell>,
+    /// What is there now.
+    pub after: Value,
+    /// How.
+    pub means: Means,
+}
+
+/// A compare-and-swap that has begun.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Watch {
+    origin: Origin,
+    key: Key,
+    current: Option<Value>,
+    touched: bool,
+}
+
+/// The host panicked and its lock is poisoned: nothing works any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostPanic;
+
+/// What the store holds.
+#[derive(Debug, Clone)]
+pub struct Disk {
+    flavour: Flavour,
+    cells: Rc<BTreeMap<Key, Cell>>,
+    contents: u64,
+    watches: Vec<Watch>,
+}
+
+impl Disk {
+    /// An empty store.
+    #[must_use]
+    pub fn new(flavour: Flavour) -> Self {
+        Self { flavour, cells: Rc::default(), contents: 0, watches: Vec::new() }
+    }
+
+    /// The backend that is played.
+    #[must_use]
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// Everything there is, in the order of keys.
+    #[must_use]
+    pub fn cells(&self) -> &BTreeMap<Key, Cell> {
+        &self.cells
+    }
+
+    /// The value of `key`.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Value> {
+        self.cells.get(key).map(|cell| cell.value.clone())
+    }
+
+    /// Writes `value` whatever is there.
+    pub fn set(&mut self, key: &Key, value: Value) -> Written {
+        self.write(key, value, Means::Set)
+    }
+
+    /// Adds `delta`; a key that is absent counts as 0.
+    ///
+    /// # Errors
+    /// [`HostPanic`].
+    pub fn increment(&mut self, key: &Key, delta: i64) -> Result<(Reply, Option<Written>), HostPanic> {
+        let before = self.get(key);
+        let sum = match self.flavour {
+            Flavour::Sqlite => {
+                let bytes = before.map_or(Ok([0; 8]), |value| value.bytes().try_into());
+                Some(i64::from_le_bytes(bytes.map_err(|_| HostPanic)?).wrapping_add(delta))
+            }
+            Flavour::Redis => {
+                let text = before.map_or_else(|| b"0".to_vec(), |value| value.bytes().to_vec());
+                let Some(number) = String::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok())
+                else {
+                    return Ok((Reply::Error, None));
+                };
+                number.checked_add(delta)
+            }
+        };
+        let Some(sum) = sum else { return Ok((Reply::Overflow, None)) };
+        let value = match self.flavour {
+            Flavour::Sqlite => Value::from(&sum.to_le_bytes()[..]),
+            Flavour::Redis => Value::from(sum.to_string().as_bytes()),
+        };
+        Ok((Reply::Number(sum), Some(self.write(key, value, Means::Increment))))
+    }
+
+    /// Begins a compare-and-swap.
+    pub fn begin(&mut self, origin: Origin, key: &Key) -> Option<Value> {
+        let current = self.get(key);
+        self.watches.push(Watch { origin, key: key.clone(), current: current.clone(), touched: false });
+        current
+    }
+
+    /// Ends the compare-and-swap that `origin` began; `None` when it wrote nothing.
+    pub fn swap(&mut self, origin: Origin, value: Value) -> Option<Written> {
+        let place = self.watches.iter().position(|watch| watch.origin == origin)?;
+        let Watch { key, current, touched, .. } = self.watches.remove(place);
+        let commits = match self.flavour {
+            Flavour::Sqlite => current.is_none() || self.get(&key) == current,
+            Flavour::Redis => !touched,
+        };
+        let means = if current.is_some() { Means::Swap } else { Means::SwapOfAbsent };
+        commits.then(|| self.write(&key, value, means))
+    }
+
+    /// Forgets the compare-and-swaps of a request, except those that `kept` names.
+    pub fn unwatch(&mut self, client: usize, request: u32, kept: &[Origin]) {
+        self.watches.retain(|watch| {
+            let Origin { client: of, request: which, .. } = watch.origin;
+            (of, which) != (client, request) || kept.contains(&watch.origin)
+        });
+    }
+
+    /// A number that is the same for equal contents.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        hash_of(&(self.contents, &self.watches))
+    }
+
+    fn write(&mut self, key: &Key, value: Value, means: Means) -> Written {
+        for watch in self.watches.iter_mut().filter(|watch| watch.key == *key) {
+            watch.touched = true;
+        }
+        let cells = Rc::make_mut(&mut self.cells);
+        let before = cells.get(key).cloned();
+        let incremented = means == Means::Increment;
+        let cell = cells.entry(key.clone()).or_insert_with(|| Cell {
+            value: value.clone(),
+            incremented: false,
+            set: false,
+        });
+        if let Some(before) = &before {
+            self.contents ^= hash_of(&(key, before));
+        }
+        cell.value = value.clone();
+        cell.incremented |= incremented;
+        cell.set |= !incremented;
+        self.contents ^= hash_of(&(key, &*cell));
+        Written { key: key.clone(), before, after: value, means }
+    }
+}

@@ -1,0 +1,263 @@
+//! Small cases, all of them: every order of every call, with at most so many faults anywhere.
+//!
+//! The explorer goes through the states step by step, all that can be reached in one step before any
+//! that takes two, so the first story that breaks something is a shortest one. States from which
+//! the same can happen are one: clients are equal when they asked the same and were told the same, stores
+//! when they hold the same. Equality is that of a 128-bit hash. How many interleavings led to each
+//! state is counted along, and so is how many came to an end.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use crate::call::hash_of;
+use crate::cases::Case;
+use crate::disk::{Disk, Flavour};
+use crate::invariants::Violation;
+use crate::mind::{Learned, School};
+use crate::planted::Bug;
+use crate::rest::{Thoroughness, rest};
+use crate::story::tell;
+use crate::task::{Answer, Task};
+use crate::truth::Truth;
+use crate::world::{Choice, Step, World};
+
+/// What was explored.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Explored {
+    /// Different states.
+    pub states: u64,
+    /// Steps from one state to another.
+    pub steps: u64,
+    /// Interleavings from the start to an end, each a different order of events.
+    pub interleavings: u128,
+    /// The most steps that one takes.
+    pub longest: u64,
+    /// There was more than was to be explored.
+    pub unfinished: bool,
+}
+
+/// A shortest story that breaks something.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// What it breaks.
+    pub violation: Violation,
+    /// How many choices it takes.
+    pub choices: usize,
+    /// The story.
+    pub story: Vec<String>,
+    /// What was explored before it was found.
+    pub explored: Explored,
+}
+
+#[derive(Clone)]
+struct State {
+    world: World<Learned>,
+    places: Vec<Place>,
+    faults: u8,
+}
+
+/// Where a client is in its script.
+#[derive(Debug, Clone, Copy, Hash)]
+struct Place {
+    next: usize,
+    tries: u8,
+}
+
+struct Reached {
+    state: State,
+    interleavings: u128,
+    path: Option<Rc<Path>>,
+}
+
+struct Path {
+    choice: Choice,
+    before: Option<Rc<Path>>,
+}
+
+struct Explorer<'a> {
+    case: &'a Case,
+    school: Rc<School>,
+    rested: HashSet<u64>,
+    explored: Explored,
+    most_states: u64,
+}
+
+/// Explores `case` on `flavour`, with at most `faults` faults, up to `most_states`.
+///
+/// # Errors
+/// A shortest story that breaks something.
+pub fn explore(
+    case: &Case,
+    flavour: Flavour,
+    faults: u8,
+    bug: Option<Bug>,
+    most_states: u64,
+) -> Result<Explored, Box<Broken>> {
+    let explored = Explored::default();
+    let mut explorer =
+        Explorer { case, school: School::new(bug), rested: HashSet::new(), explored, most_states };
+    let start = explorer.start(flavour, faults, bug);
+    let (violation, choices) = match start.map(|start| explorer.go(start)) {
+        Ok(Ok(())) => return Ok(explorer.explored),
+        Ok(Err((violation, path))) => (violation, choices(path.as_ref())),
+        // Broken before anybody else came.
+        Err(violation) => (violation, Vec::new()),
+    };
+    let mut told = explorer.beginnings();
+    told.extend(choices);
+    let mut story = match explorer.prepared(flavour, bug) {
+        Ok(fresh) => tell(fresh, &explorer.school, &told),
+        Err(_) => Vec::new(),
+    };
+    story.push(violation.to_string());
+    Err(Box::new(Broken { violation, choices: told.len(), story, explored: explorer.explored }))
+}
+
+fn choices(mut path: Option<&Rc<Path>>) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    while let Some(step) = path {
+        choices.push(step.choice.clone());
+        path = step.before.as_ref();
+    }
+    choices.reverse();
+    choices
+}
+
+impl Explorer<'_> {
+    /// The store as the case prepares it, and nobody there.
+    fn prepared(&self, flavour: Flavour, bug: Option<Bug>) -> Result<World<Learned>, Violation> {
+        let clients = self.case.scripts.len();
+        let mut world = World::new(clients + 1, Disk::new(flavour), Truth::new(bug));
+        for task in &self.case.before {
+            // The last client prepares the store, alone.
+            world.alone(&self.school, clients, task)?;
+        }
+        Ok(world)
+    }
+
+    fn beginnings(&self) -> Vec<Choice> {
+        let firsts = self.case.scripts.iter().enumerate();
+        firsts
+            .filter_map(|(client, script)| Some(Choice::Start(client, Rc::clone(script.first()?))))
+            .collect()
+    }
+
+    fn start(&self, flavour: Flavour, faults: u8, bug: Option<Bug>) -> Result<State, Violation> {
+        let mut world = self.prepared(flavour, bug)?;
+        for choice in self.beginnings() {
+            world.step(&self.school, &choice)?;
+        }
+        let places = self.case.scripts.iter().map(|_| Place { next: 1, tries: 0 }).collect();
+        Ok(State { world, places, faults })
+    }
+
+    fn go(&mut self, start: State) -> Result<(), (Violation, Option<Rc<Path>>)> {
+        let mut level = vec![Reached { state: start, interleavings: 1, path: None }];
+        while !level.is_empty() {
+            let mut known: HashMap<u128, usize> = HashMap::new();
+            let mut next: Vec<Reached> = Vec::new();
+            for reached in &level {
+                self.explored.states += 1;
+                let choices = reached.state.choices();
+                if reached.state.world.busy().next().is_none() {
+                    self.ended(reached)?;
+                }
+                for choice in choices {
+                    let mut state = reached.state.clone();
+                    let path =
+                        || Some(Rc::new(Path { choice: choice.clone(), before: reached.path.clone() }));
+                    let path = match self.make(&mut state, &choice) {
+                        Ok(()) => path(),
+                        Err(violation) => return Err((violation, path())),
+                    };
+                    self.explored.steps += 1;
+                    let place = *known.entry(state.fingerprint()).or_insert(next.len());
+                    match next.get_mut(place) {
+                        Some(known) => {
+                            known.interleavings = known.interleavings.saturating_add(reached.interleavings);
+                        }
+                        None => next.push(Reached { state, interleavings: reached.interleavings, path }),
+                    }
+                }
+            }
+            self.explored.longest += 1;
+            level = next;
+            if self.explored.states > self.most_states {
+                self.explored.unfinished = true;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody asks for anything any more; late writes may still come.
+    fn ended(&mut self, reached: &Reached) -> Result<(), (Violation, Option<Rc<Path>>)> {
+        let (disk, truth) = (reached.state.world.disk(), reached.state.world.truth());
+        if reached.state.world.late().next().is_none() {
+            self.explored.interleavings = self.explored.interleavings.saturating_add(reached.interleavings);
+        }
+        if !self.rested.insert(hash_of(&(disk.fingerprint(), truth.fingerprint()))) {
+            return Ok(());
+        }
+        let thorough = Thoroughness { operations: 1, balances: 1, limit: 3 };
+        rest(disk, truth, thorough).map_err(|violation| (violation, reached.path.clone()))
+    }
+
+    /// Makes `choice`, and lets a client whose request ended go on with its script.
+    fn make(&self, state: &mut State, choice: &Choice) -> Result<(), Violation> {
+        if !matches!(choice, Choice::Serve(_) | Choice::Land(_) | Choice::Forget(_)) {
+            state.faults -= 1;
+        }
+        let task = state.world.task(choice.client()).cloned();
+        let step = state.world.step(&self.school, choice)?;
+        let (Step::Ended(client, answer), Some(task)) = (step, task) else { return Ok(()) };
+        match self.next(state, client, &task, answer.as_ref()) {
+            Some(task) => state.world.step(&self.school, &Choice::Start(client, task)).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn next(
+        &self,
+        state: &mut State,
+        client: usize,
+        task: &Rc<Task>,
+        answer: Option<&Answer>,
+    ) -> Option<Rc<Task>> {
+        let place = state.places.get_mut(client)?;
+        let unknown = answer.is_none_or(|answer| answer.unavailable().is_some());
+        if unknown && task.is_keyed() && place.tries < self.case.tries {
+            place.tries += 1;
+            return Some(Rc::clone(task));
+        }
+        let task = self.case.scripts.get(client)?.get(place.next)?;
+        *place = Place { next: place.next + 1, tries: 0 };
+        Some(Rc::clone(task))
+    }
+}
+
+impl State {
+    /// Everything that can happen next.
+    fn choices(&self) -> Vec<Choice> {
+        let mut choices = Vec::new();
+        for client in self.world.busy() {
+            choices.extend(self.world.waiting(client).map(|(origin, _)| Choice::Serve(origin)));
+            if self.faults == 0 {
+                continue;
+            }
+            choices.extend(self.world.waiting(client).map(|(origin, _)| Choice::Lose(origin)));
+            choices.extend(self.world.can_expire(client).then_some(Choice::Expire(client)));
+            choices.push(Choice::Crash(client));
+        }
+        choices.extend(self.world.late().map(Choice::Land));
+        if self.world.busy().next().is_none() {
+            choices.extend(self.world.late().map(Choice::Forget));
+        }
+        choices
+    }
+
+    fn fingerprint(&self) -> u128 {
+        let places = hash_of(&(&self.places, self.faults));
+        self.world.fingerprint() ^ (u128::from(places) << 32)
+    }
+}

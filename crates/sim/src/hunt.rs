@@ -1,0 +1,73 @@
+//! Looks for a planted bug: with random seeds, and in the small cases.
+
+use crate::cases::cases;
+use crate::disk::Flavour;
+use crate::exhaustive::explore;
+use crate::planted::Bug;
+use crate::run::{Setting, run};
+
+/// Seeds that are tried at most.
+const SEEDS: u64 = 400;
+/// Operations in each.
+const OPERATIONS: u64 = 1000;
+/// States of a small case that are looked at.
+const STATES: u64 = 20_000;
+
+/// How a bug was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The invariant that it broke.
+    pub sentence: &'static str,
+    /// The seed, or the small case.
+    pub place: String,
+    /// How many operations were simulated until then, or states of that case explored.
+    pub looked_at: u64,
+    /// The steps of the story that shows it; in a small case a shortest one.
+    pub steps: usize,
+}
+
+/// By random seeds, the first ones first, both backends in turn.
+#[must_use]
+pub fn by_chance(bug: Bug) -> Option<Found> {
+    let mut operations = 0;
+    for seed in 1..=SEEDS {
+        let flavour = Flavour::of_seed(seed);
+        let setting = Setting { seed, operations: OPERATIONS, flavour, bug: Some(bug) };
+        match run(setting) {
+            Ok(figures) => operations += figures.operations,
+            Err(failure) => {
+                return Some(Found {
+                    sentence: failure.violation.sentence,
+                    place: format!("seed {seed}, {flavour}"),
+                    looked_at: operations + failure.figures.operations,
+                    steps: failure.choices.len(),
+                });
+            }
+        }
+    }
+    None
+}
+
+/// In the small cases, without faults first.
+#[must_use]
+pub fn by_exhaustion(bug: Bug) -> Option<Found> {
+    for faults in 0..=2 {
+        for case in &cases() {
+            let flavours = [Flavour::Sqlite, Flavour::Redis];
+            for flavour in flavours.into_iter().filter(|&flavour| faults <= case.faults_on(flavour)) {
+                match explore(case, flavour, faults, Some(bug), STATES) {
+                    Ok(_) => {}
+                    Err(broken) => {
+                        return Some(Found {
+                            sentence: broken.violation.sentence,
+                            place: format!("{}, {flavour}, {faults} faults", case.name),
+                            looked_at: broken.explored.states,
+                            steps: broken.choices,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    None
+}

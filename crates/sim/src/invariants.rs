@@ -1,0 +1,134 @@
+//! What must hold, whatever happens: one type for each sentence.
+//!
+//! They are about money ([`money`]: entries, sums, hashes, and what callers may rely on), about histories and
+//! past balances ([`reading`]), about counters ([`counting`]), and about how the store is used ([`keeping`]).
+
+pub mod counting;
+pub mod keeping;
+pub mod money;
+pub mod reading;
+
+use std::fmt;
+
+use ledger::{Corrupt, Entry, Tally, Wallet};
+
+use crate::disk::Written;
+use crate::truth::{Account, Ended, Meter, Truth};
+
+/// Something that was seen to happen.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// A write has taken effect.
+    Written(&'a Written),
+    /// A reader finds this wallet, where it found another one before.
+    Shown(&'a Account, &'a Wallet),
+    /// An entry came to be.
+    Posted(&'a Account, &'a Entry),
+    /// A reader finds these keyed posts.
+    Tallied(&'a Meter, &'a Tally),
+    /// A request has ended.
+    Ended(&'a Truth, &'a Ended<'a>),
+}
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The invariant's sentence.
+    pub sentence: &'static str,
+    /// What was seen instead.
+    pub seen: String,
+}
+
+/// What an invariant says: nothing, or what it saw instead.
+pub type Verdict = Result<(), String>;
+
+/// A sentence that must hold.
+pub trait Invariant {
+    /// The sentence.
+    fn sentence(&self) -> &'static str;
+
+    /// Looks at something that happened.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    fn check(&self, seen: &Seen<'_>) -> Verdict;
+}
+
+/// All of them.
+const ALL: &[&dyn Invariant] = &[
+    &money::NoOverdraft,
+    &money::TheBalanceIsTheSumOfTheEntries,
+    &money::SequenceNumbersHaveNoGaps,
+    &money::HashesChain,
+    &money::EachOperationHappensAtMostOnce,
+    &money::EachEntryWasAskedFor,
+    &money::NoEntryIsEverLost,
+    &money::EachAcknowledgedOperationHappened,
+    &money::EachRefusedOperationNeverHappens,
+    &money::RefusalsHaveAReason,
+    &money::ReplaysEqualTheFirstAnswer,
+    &money::WithoutAKeyNothingIsReplayed,
+    &money::UntouchedMeansThatNothingHappened,
+    &money::OnlyAKeyOfAnotherRequestIsReuse,
+    &reading::HistoryIsWhole,
+    &reading::PastBalancesAreTheEntries,
+    &counting::EachAcknowledgedPostCountsOnce,
+    &counting::EachRefusedPostCountsNever,
+    &counting::KeyedPostsAddUp,
+    &counting::KeyedPostsReplayTheFirstAnswer,
+    &counting::TotalsShowWhatWasAcknowledged,
+    &keeping::NothingIsCorrupt,
+    &keeping::TheWalletStaysUnder8Kb,
+    &keeping::SealedBytesNeverChange,
+    &keeping::NoKeyIsBothIncrementedAndSet,
+    &keeping::NoAbsentKeyIsSwapped,
+];
+
+/// Shows `seen` to all invariants.
+///
+/// # Errors
+/// The first one that does not hold.
+pub fn check(seen: &Seen<'_>) -> Result<(), Violation> {
+    ALL.iter().try_for_each(|invariant| {
+        invariant.check(seen).map_err(|seen| Violation { sentence: invariant.sentence(), seen })
+    })
+}
+
+impl Violation {
+    /// A stored document that the bank cannot read.
+    #[must_use]
+    pub fn corrupt(error: &Corrupt) -> Self {
+        Self { sentence: keeping::NothingIsCorrupt.sentence(), seen: error.to_string() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "broken: {}\n  seen: {}", self.sentence, self.seen)
+    }
+}
+
+/// `Err(says)` unless `holds`.
+fn must(holds: bool, says: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(says()) }
+}
+
+/// Declares an invariant: its type, its sentence, and what it looks at.
+macro_rules! invariant {
+    ($(#[$doc:meta])* $name:ident: $sentence:literal, $seen:ident => $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl $crate::invariants::Invariant for $name {
+            fn sentence(&self) -> &'static str {
+                $sentence
+            }
+
+            fn check(&self, $seen: &$crate::invariants::Seen<'_>) -> $crate::invariants::Verdict {
+                $check
+            }
+        }
+    };
+}
+use invariant;

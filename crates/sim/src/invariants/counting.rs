@@ -1,0 +1,87 @@
+//! Counters.
+
+use teller::Error;
+use teller::tally::Answer as Counted;
+
+use super::{Seen, invariant, must};
+use crate::task::{Answer, Task};
+use crate::truth::Meter;
+
+/// A post that was answered, with everything that is known about it.
+struct Posted<'a> {
+    meter: &'a Meter,
+    key: Option<&'a str>,
+    by: i64,
+    answer: &'a Result<Counted, Error>,
+    net: i64,
+}
+
+fn posted<'a>(seen: &'a Seen<'_>) -> Option<Posted<'a>> {
+    let Seen::Ended(truth, ended) = seen else { return None };
+    let Answer::Counted(answer) = ended.answer else { return None };
+    let (counter, key, by) = match ended.task {
+        Task::Count { counter, by, .. } => (counter, None, *by),
+        Task::CountOnce { counter, post, .. } => (counter, Some(post.key.as_str()), post.by),
+        _ => return None,
+    };
+    Some(Posted { meter: truth.meter(counter)?, key, by, answer, net: ended.net })
+}
+
+invariant! {
+    /// With a key or without one.
+    EachAcknowledgedPostCountsOnce: "each acknowledged post counts once", seen => {
+        let Some(Posted { meter, key, by, answer: Ok(Counted { total: Some(_), .. }), net }) = posted(seen)
+        else {
+            return Ok(());
+        };
+        match key {
+            None => must(net == by, || format!("{by} was acknowledged, {net} was added")),
+            Some(key) => {
+                let post = meter.posts.get(key);
+                must(post.is_some_and(|post| post.by == by && post.total.is_some()), || {
+                    format!("{by} was acknowledged under {key}; there is {post:?}")
+                })
+            }
+        }
+    }
+}
+
+invariant! {
+    /// What it added on the way it has taken back.
+    EachRefusedPostCountsNever: "each refused post counts never", seen => {
+        let Some(Posted { meter, key, by, answer: Ok(Counted { total: None, .. }), net }) = posted(seen)
+        else {
+            return Ok(());
+        };
+        let kept = key.and_then(|key| meter.posts.get(key)).is_some_and(|post| post.total.is_some());
+        must(net == 0 && !kept, || format!("{by} was refused, {net} was added"))
+    }
+}
+
+invariant! {
+    /// The stored sum is that of the posts which were seen to come.
+    KeyedPostsAddUp: "keyed posts add up", seen => {
+        let Seen::Tallied(meter, tally) = seen else { return Ok(()) };
+        must(tally.sum() == meter.keyed(), || format!("the sum is {}, not {}", tally.sum(), meter.keyed()))
+    }
+}
+
+invariant! {
+    /// Refusals included, for ever.
+    KeyedPostsReplayTheFirstAnswer: "keyed posts replay the first answer", seen => {
+        let Some(Posted { meter, key: Some(key), answer: Ok(answer), .. }) = posted(seen) else { return Ok(()) };
+        let first = meter.firsts.get(key);
+        must(first.is_none_or(|first| *first == answer.total), || {
+            format!("{key} was answered with {first:?}, now with {:?}", answer.total)
+        })
+    }
+}
+
+invariant! {
+    /// A total holds everything that was acknowledged before it was asked for.
+    TotalsShowWhatWasAcknowledged: "totals show what was acknowledged", seen => {
+        let Seen::Ended(_, ended) = seen else { return Ok(()) };
+        let Answer::Totalled(Ok(total)) = ended.answer else { return Ok(()) };
+        must(*total >= ended.began, || format!("{} was acknowledged, the total is {total}", ended.began))
+    }
+}

@@ -1,0 +1,70 @@
+//! How the store is used.
+
+use teller::Error;
+
+use super::{Seen, invariant, must};
+use crate::disk::Means;
+
+/// A wallet's value stays below this many bytes.
+const WALLET_BYTES: usize = 8192;
+
+invariant! {
+    /// The bank reads whatever it wrote.
+    NothingIsCorrupt: "nothing is corrupt", seen => {
+        let Seen::Ended(_, ended) = seen else { return Ok(()) };
+        match ended.answer.error() {
+            Some(error @ Error::Corrupt { .. }) => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+}
+
+invariant! {
+    /// With the longest keys too.
+    TheWalletStaysUnder8Kb: "the wallet value stays under 8 KB", seen => {
+        let Seen::Written(written) = seen else { return Ok(()) };
+        let length = written.after.bytes().len();
+        must(length < WALLET_BYTES, || format!("{} has {length} bytes", written.key))
+    }
+}
+
+invariant! {
+    /// Whoever races to write a page or what a key became writes the same bytes.
+    SealedBytesNeverChange: "sealed bytes never change", seen => {
+        let Seen::Written(written) = seen else { return Ok(()) };
+        let sealed = ["bank:page:", "bank:operation:", "bank:post:"];
+        let immutable = sealed.iter().any(|prefix| written.key.as_str().starts_with(prefix));
+        let before = written.before.as_ref().map(|cell| &cell.value);
+        must(!immutable || before.is_none_or(|before| *before == written.after), || {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let before = before.map(|before| text(before.bytes())).unwrap_or_default();
+            format!("{} was\n    {before}\n  and is\n    {}", written.key, text(written.after.bytes()))
+        })
+    }
+}
+
+invariant! {
+    /// Fact 4; an election is swapped once, in the form that the increment left.
+    NoKeyIsBothIncrementedAndSet: "no key is both incremented and set", seen => {
+        let Seen::Written(written) = seen else { return Ok(()) };
+        let Some(before) = &written.before else { return Ok(()) };
+        let election = written.key.as_str().starts_with("bank:elected:");
+        let mixes = match written.means {
+            Means::Increment => before.set,
+            Means::Set => before.incremented,
+            Means::Swap | Means::SwapOfAbsent => before.incremented,
+        };
+        let length = (before.value.bytes().len() == 8) == (written.after.bytes().len() == 8);
+        must(!mixes || (election && written.means != Means::Set && length), || {
+            format!("{} was written by {:?}", written.key, written.means)
+        })
+    }
+}
+
+invariant! {
+    /// Fact 3.
+    NoAbsentKeyIsSwapped: "no absent key is swapped", seen => {
+        let Seen::Written(written) = seen else { return Ok(()) };
+        must(written.means != Means::SwapOfAbsent, || format!("{} was absent", written.key))
+    }
+}

@@ -1,0 +1,44 @@
+//! A deterministic simulator of the bank on Spin's stores (design section 10).
+//!
+//! The real code of `ledger`, `store` (the `kv` adapter and the first write) and `teller` runs against a
+//! simulated Spin key-value store. Between any two raw calls anything can happen: other clients, lost
+//! replies, writes that land long after, deadlines, deaths. A model watches what really happens and
+//! shows it to the invariants.
+//!
+//! An explorer of its own, because faults and schedules have to be one search: `shuttle` explores
+//! schedules exhaustively but refuses random data there, so that faults could not be enumerated;
+//! `stateright` would prove a model of the code and not the code; `proptest-state-machine` runs
+//! operations one after the other and reaches no interleaving inside one.
+//!
+//! - The seam: [`call`], [`raw`] (the bank's side), [`disk`] (what a store holds, quirks included).
+//! - [`world`]: the world that lies. [`mind`]: a request under way, which can be copied.
+//! - [`task`], [`workload`], [`cases`]: what callers ask for, at random and in small cases.
+//! - [`truth`], [`rest`]: the model that knows the truth. [`invariants`]: what must hold.
+//! - [`run`], [`exhaustive`]: the two explorers. [`shrink`], [`story`]: what they show for a failure.
+//! - [`planted`], [`hunt`]: the proof of the proof.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "it counts steps; an overflow, which the profile checks, may stop a simulation"
+)]
+
+pub mod call;
+pub mod cases;
+pub mod direct;
+pub mod disk;
+pub mod exhaustive;
+pub mod hunt;
+pub mod invariants;
+pub mod mind;
+pub mod planted;
+pub mod random;
+pub mod raw;
+pub mod rest;
+pub mod run;
+pub mod shrink;
+pub mod story;
+pub mod task;
+pub mod truth;
+pub mod words;
+pub mod workload;
+pub mod world;

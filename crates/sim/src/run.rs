@@ -1,0 +1,252 @@
+//! One seed: random requests, a random order, random faults; then rest. And the same choices again.
+
+use std::rc::Rc;
+
+use crate::disk::{Disk, Flavour};
+use crate::invariants::Violation;
+use crate::mind::Live;
+use crate::planted::Bug;
+use crate::random::Random;
+use crate::rest::{Thoroughness, rest};
+use crate::story::tell;
+use crate::task::Task;
+use crate::truth::Truth;
+use crate::workload::{Mixture, Workload};
+use crate::world::{Choice, Step, World};
+
+/// After so many steps clients are favoured in another way.
+const PHASE: u64 = 500;
+/// More writes than this are not under way at once.
+const MOST_LATE: usize = 32;
+/// How often a caller asks again.
+const TRIES: u32 = 5;
+
+/// What is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Decides everything.
+    pub seed: u64,
+    /// How many operations are asked for.
+    pub operations: u64,
+    /// Which backend is played.
+    pub flavour: Flavour,
+    /// Which bug is planted.
+    pub bug: Option<Bug>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Figures {
+    /// Operations asked for, reads and posts to counters among them.
+    pub operations: u64,
+    /// Choices made.
+    pub steps: u64,
+    /// Entries in all wallets.
+    pub entries: u64,
+    /// Errors, deadlines, deaths and late writes.
+    pub faults: u64,
+}
+
+/// A run that broke an invariant.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The invariant.
+    pub violation: Violation,
+    /// Everything that happened.
+    pub choices: Vec<Choice>,
+    /// How far the run had got.
+    pub figures: Figures,
+}
+
+struct Client {
+    weight: u64,
+    again: Option<(Rc<Task>, u32)>,
+    tries: u32,
+}
+
+struct Run {
+    random: Random,
+    mixture: Mixture,
+    workload: Workload,
+    world: World<Live>,
+    bug: Option<Bug>,
+    clients: Vec<Client>,
+    choices: Vec<Choice>,
+    figures: Figures,
+}
+
+/// Runs one seed.
+///
+/// # Errors
+/// The [`Failure`] that it came to.
+pub fn run(setting: Setting) -> Result<Figures, Box<Failure>> {
+    let mut run = Run::new(setting);
+    match run.go(setting.operations) {
+        Ok(()) => Ok(run.figures),
+        Err(violation) => Err(Box::new(Failure { violation, choices: run.choices, figures: run.figures })),
+    }
+}
+
+impl Run {
+    fn new(Setting { seed, flavour, bug, .. }: Setting) -> Self {
+        let mut random = Random::new(seed);
+        let mixture = Mixture::draw(&mut random);
+        let clients = (0..mixture.clients).map(|_| Client { weight: 1, again: None, tries: 0 }).collect();
+        Self {
+            world: World::new(mixture.clients, Disk::new(flavour), Truth::new(bug)),
+            workload: Workload::new(mixture.clone()),
+            random,
+            mixture,
+            bug,
+            clients,
+            choices: Vec::new(),
+            figures: Figures::default(),
+        }
+    }
+
+    fn go(&mut self, operations: u64) -> Result<(), Violation> {
+        loop {
+            if self.figures.steps.is_multiple_of(PHASE) {
+                self.favour();
+            }
+            self.begin(operations)?;
+            let Some(choice) = self.choose() else { break };
+            self.make(choice)?;
+        }
+        self.figures.entries =
+            self.world.truth().accounts().map(|account| account.entries.len() as u64).sum();
+        finish(&mut self.world, self.bug)
+    }
+
+    /// Some clients are slow for a while, so that others come in between.
+    fn favour(&mut self) {
+        for client in &mut self.clients {
+            client.weight = *self.random.pick(&[1, 30, 1000]).unwrap_or(&1);
+        }
+    }
+
+    /// Whoever has nothing to do asks for something.
+    fn begin(&mut self, operations: u64) -> Result<(), Violation> {
+        for client in 0..self.clients.len() {
+            if self.world.task(client).is_some() || self.figures.operations >= operations {
+                continue;
+            }
+            let Some(state) = self.clients.get_mut(client) else { continue };
+            let task = match state.again.take() {
+                Some((task, tries)) => {
+                    state.tries = tries;
+                    self.workload.retry(&mut self.random, &task)
+                }
+                None => {
+                    state.tries = 0;
+                    self.workload.next(&mut self.random)
+                }
+            };
+            self.figures.operations += task.operations();
+            self.make(Choice::Start(client, task))?;
+        }
+        Ok(())
+    }
+
+    /// What happens next; nothing when nobody waits for anything.
+    fn choose(&mut self) -> Option<Choice> {
+        let late: Vec<_> = self.world.late().collect();
+        if let Some(&origin) = self.random.pick(&late) {
+            if late.len() > MOST_LATE || self.random.permille(2) {
+                return Some(Choice::Forget(origin));
+            }
+            if self.random.permille(self.mixture.land) {
+                return Some(Choice::Land(origin));
+            }
+        }
+        let busy: Vec<usize> = self.world.busy().collect();
+        let weight = |client: usize| self.clients.get(client).map_or(1, |client| client.weight);
+        let mut place = self.random.below(busy.iter().map(|&client| weight(client)).sum());
+        let client = busy.into_iter().find(|&client| {
+            let chosen = place < weight(client);
+            place = place.saturating_sub(weight(client));
+            chosen
+        })?;
+        let waiting: Vec<_> = self.world.waiting(client).map(|(origin, _)| origin).collect();
+        let origin = *self.random.pick(&waiting)?;
+        Some(if self.random.permille(self.mixture.lose) {
+            Choice::Lose(origin)
+        } else if self.random.permille(self.mixture.crash) {
+            Choice::Crash(client)
+        } else if self.random.permille(self.mixture.expire) && self.world.can_expire(client) {
+            Choice::Expire(client)
+        } else {
+            Choice::Serve(origin)
+        })
+    }
+
+    fn make(&mut self, choice: Choice) -> Result<(), Violation> {
+        self.figures.steps += 1;
+        let task = match &choice {
+            Choice::Serve(origin) => self.world.task(origin.client).cloned(),
+            Choice::Start(..) => None,
+            _ => {
+                self.figures.faults += 1;
+                match &choice {
+                    Choice::Expire(client) | Choice::Crash(client) => self.world.task(*client).cloned(),
+                    Choice::Lose(origin) => self.world.task(origin.client).cloned(),
+                    _ => None,
+                }
+            }
+        };
+        self.choices.push(choice.clone());
+        let step = self.world.step(&self.bug, &choice)?;
+        if let (Step::Ended(client, answer), Some(task)) = (step, task) {
+            let unknown = answer.is_none_or(|answer| answer.unavailable().is_some());
+            let patient = unknown && task.is_keyed() && self.random.permille(self.mixture.patience);
+            if let Some(state) = self.clients.get_mut(client).filter(|state| patient && state.tries < TRIES) {
+                state.again = Some((task, state.tries + 1));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whoever is still waiting dies; then everything is read, and once more when all late writes have come.
+fn finish(world: &mut World<Live>, bug: Option<Bug>) -> Result<(), Violation> {
+    let busy: Vec<usize> = world.busy().collect();
+    for client in busy {
+        world.step(&bug, &Choice::Crash(client))?;
+    }
+    let thorough = Thoroughness { operations: 41, balances: 37, limit: 200 };
+    rest(world.disk(), world.truth(), thorough)?;
+    let late: Vec<_> = world.late().collect();
+    if late.is_empty() {
+        return Ok(());
+    }
+    for origin in late {
+        world.step(&bug, &Choice::Land(origin))?;
+    }
+    rest(world.disk(), world.truth(), thorough)
+}
+
+/// Makes the same choices again, as far as they can be made. Says which those were, and what they broke.
+#[must_use]
+pub fn again(setting: Setting, choices: &[Choice]) -> (Vec<Choice>, Option<Violation>) {
+    let Setting { flavour, bug, .. } = setting;
+    let clients = Run::new(setting).mixture.clients;
+    let mut world = World::new(clients, Disk::new(flavour), Truth::new(bug));
+    let mut made = Vec::new();
+    for choice in choices {
+        let step = world.step(&bug, choice);
+        if !matches!(step, Ok(Step::Nothing)) {
+            made.push(choice.clone());
+        }
+        if let Err(violation) = step {
+            return (made, Some(violation));
+        }
+    }
+    (made, finish(&mut world, bug).err())
+}
+
+/// What `choices` do, line by line.
+#[must_use]
+pub fn story(setting: Setting, choices: &[Choice]) -> Vec<String> {
+    let Run { world, bug, .. } = Run::new(setting);
+    tell(world, &bug, choices)
+}

@@ -1,0 +1,48 @@
+//! What the simulator has found in the bank's own code, each by the case that shows it.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
+
+use sim::cases::cases;
+use sim::disk::Flavour;
+use sim::exhaustive::explore;
+
+fn holds(name: &str, faults: u8) {
+    let case = cases().into_iter().find(|case| case.name == name).unwrap();
+    for flavour in [Flavour::Sqlite, Flavour::Redis] {
+        if let Err(broken) = explore(&case, flavour, faults, None, u64::MAX) {
+            panic!("{name}, {flavour}:\n{}", broken.story.join("\n"));
+        }
+    }
+}
+
+/// Seven entries and four refusals filled the log: the next deposit, not committed yet, was sealed into
+/// the page, and another one over it.
+#[test]
+fn an_entry_that_is_not_committed_is_not_sealed_into_a_page() {
+    holds("two deposits at the seal, crowded by refusals", 0);
+}
+
+/// The same with refusals: a key was answered from the index with what had never been stored.
+#[test]
+fn a_refusal_that_is_not_committed_is_not_sealed_into_the_index() {
+    holds("two refusals at the seal, crowded by refusals", 0);
+}
+
+/// A batch went into pages before it was committed; a key twice in it was told that nothing had happened.
+#[test]
+fn a_batch_is_not_sealed_and_its_twins_share_one_fate() {
+    holds("two instances, each with a batch at the seal", 1);
+}
+
+/// A swap whose reply was lost landed after the next read, and the swap after it was lost to it.
+#[test]
+fn a_lost_swap_does_not_settle_an_earlier_one() {
+    holds("two withdrawals of what is there once", 2);
+    holds("an entry is sealed before its request looks again", 1);
+}
+
+/// A keyed post said "nothing happened" while its first swap was still under way.
+#[test]
+fn a_keyed_post_says_untouched_only_when_it_is_true() {
+    holds("one key posts twice to a counter that is there", 2);
+}

@@ -1,0 +1,29 @@
+//! Every planted bug is found, by chance and in a small case. A simulator that misses one proves less
+//! than it says.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
+
+use clap::ValueEnum;
+use sim::hunt::{by_chance, by_exhaustion};
+use sim::planted::Bug;
+
+#[test]
+fn chance_finds_every_planted_bug() {
+    for &bug in Bug::value_variants() {
+        let found = by_chance(bug).unwrap_or_else(|| panic!("{bug:?} went unfound"));
+        println!("{bug:?}: {found:?}");
+    }
+}
+
+#[test]
+fn small_cases_find_every_planted_bug() {
+    for &bug in Bug::value_variants() {
+        let found = by_exhaustion(bug).unwrap_or_else(|| panic!("{bug:?} went unfound"));
+        println!("{bug:?}: {found:?}");
+    }
+}
+
+#[test]
+fn there_are_at_least_ten() {
+    assert!(Bug::value_variants().len() >= 10);
+}

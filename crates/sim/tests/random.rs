@@ -1,0 +1,50 @@
+//! More than a million random operations in all: nothing breaks. `make sim` runs as many as one likes.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "in a test a panic is an answer"
+)]
+
+use std::ops::Range;
+
+use sim::disk::Flavour;
+use sim::run::{Setting, run, story};
+use sim::shrink::shrink;
+
+const OPERATIONS: u64 = 2_000;
+
+fn every_seed_holds(flavour: Flavour, seeds: Range<u64>) {
+    let mut operations = 0;
+    for seed in seeds {
+        let setting = Setting { seed, operations: OPERATIONS, flavour, bug: None };
+        match run(setting) {
+            Ok(figures) => operations += figures.operations,
+            Err(failure) => {
+                let (choices, violation) = shrink(setting, &failure);
+                let story = story(setting, &choices).join("\n");
+                panic!("seed {seed}, {flavour}, {OPERATIONS} operations: {violation}\n{story}");
+            }
+        }
+    }
+    println!("{operations} operations on {flavour}");
+    assert!(operations >= 500_000);
+}
+
+#[test]
+fn half_a_million_operations_hold_on_sqlite() {
+    every_seed_holds(Flavour::Sqlite, 1..271);
+}
+
+#[test]
+fn half_a_million_operations_hold_on_redis() {
+    every_seed_holds(Flavour::Redis, 1_000..1_270);
+}
+
+#[test]
+fn a_seed_is_the_same_run_for_ever() {
+    let setting = Setting { seed: 11, operations: 500, flavour: Flavour::Redis, bug: None };
+    let (once, again) = (run(setting).unwrap(), run(setting).unwrap());
+    assert_eq!((once.steps, once.entries, once.faults), (again.steps, again.entries, again.faults));
+}
