@@ -1,4 +1,5 @@
-//! What the simulator has found in the bank's own code, each by the case that shows it.
+//! What the simulator has found in the bank's own code, each by the case that shows it. All of these fail
+//! on the code of commit 6742c1a.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
 
@@ -16,16 +17,10 @@ fn holds(name: &str, faults: u8) {
 }
 
 /// Seven entries and four refusals filled the log: the next deposit, not committed yet, was sealed into
-/// the page, and another one over it.
+/// the page and the index, and another one over it. A key could be answered with an entry that is not there.
 #[test]
 fn an_entry_that_is_not_committed_is_not_sealed_into_a_page() {
     holds("two deposits at the seal, crowded by refusals", 0);
-}
-
-/// The same with refusals: a key was answered from the index with what had never been stored.
-#[test]
-fn a_refusal_that_is_not_committed_is_not_sealed_into_the_index() {
-    holds("two refusals at the seal, crowded by refusals", 0);
 }
 
 /// A batch went into pages before it was committed; a key twice in it was told that nothing had happened.
