@@ -56,7 +56,8 @@ pub fn any(name: &str) -> bool {
 /// Has cargo build them, which is done already when `make test` did; keeps those named, or all.
 pub async fn compiled(named: &[String]) -> anyhow::Result<Suites> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["test", "--locked", "--profile", "native", "-p", "tests", "--lib", "--tests", "--no-run"];
+    let arguments =
+        ["test", "--locked", "--profile", "native", "-p", "tests", "--lib", "--tests", "--no-run"];
     let mut command = Command::new(cargo);
     command.args(arguments).arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let built = command.kill_on_drop(true).output().await?;
