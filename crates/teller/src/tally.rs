@@ -7,6 +7,8 @@
 //! Spin's SQLite store wraps on overflow, Redis refuses (design section 5, fact 4), and neither knows the
 //! contract's limits. The check before keeps a cell away from its limit; of requests that race past it
 //! together, each that finds the sum too large takes its own part back.
+//! One gap is known (the simulator found it): cell and keyed posts are two values that no single write guards,
+//! so a keyed and an unkeyed post that race for the last step to the limit can both take it. Neither is lost.
 
 use futures::future::try_join_all;
 use ledger::{IdempotencyKey, Post, Tally};
