@@ -1,18 +1,13 @@
 //! Bitcoins as satoshis: an amount in, a JSON number with all its digits out.
 
-use api::{Answer, Code, Problem, Request, money};
-use serde::Serialize;
+use api::view::BitcoinsView;
+use api::{Answer, Code, Problem, Request, limits, money};
 use serde_json::value::RawValue;
 
-/// The most bitcoins of one post: as many as there will ever be.
-const MOST: i64 = 21_000_000 * SATOSHIS;
 /// Satoshis in a bitcoin.
 const SATOSHIS: i64 = 100_000_000;
-
-#[derive(Serialize)]
-struct Total {
-    bitcoins: Box<RawValue>,
-}
+/// The most of one post.
+const MOST: i64 = limits::BITCOINS * SATOSHIS;
 
 /// The parameter `bitcoins`, in satoshis.
 pub fn parameter(request: &Request) -> Result<i64, Problem> {
@@ -29,7 +24,7 @@ pub fn parameter(request: &Request) -> Result<i64, Problem> {
 /// The total, as a JSON number without an exponent: `5`, `5.5`, `0.00000001`.
 pub fn answer(satoshis: i64) -> Answer {
     let bitcoins = RawValue::from_string(digits(satoshis)).unwrap_or_else(|_| RawValue::NULL.to_owned());
-    Answer::json(&Total { bitcoins })
+    Answer::json(&BitcoinsView { bitcoins })
 }
 
 fn digits(satoshis: i64) -> String {

@@ -7,7 +7,7 @@
 mod bitcoins;
 mod named;
 
-use api::{Answer, Code, Problem, Request, Verb, clock};
+use api::{Answer, Code, Problem, Request, Verb, clock, limits};
 use spin_sdk::http::IntoResponse;
 use spin_sdk::http_service;
 use store::keys::{self, Tally};
@@ -46,7 +46,7 @@ async fn counter(request: Request) -> Result<Answer, Problem> {
 
 async fn add_to_counter(request: Request) -> Result<Answer, Problem> {
     let (name, by) = (named::name(&request)?, named::by(&request)?);
-    post(request, &keys::counter(&name), by, named::LARGEST, |total| named::answer(&name, total)).await
+    post(request, &keys::counter(&name), by, limits::COUNTER_VALUE, |total| named::answer(&name, total)).await
 }
 
 async fn post(

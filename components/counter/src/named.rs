@@ -1,18 +1,8 @@
 //! Named counters: what a name is, how much a post may add.
 
+use api::limits::{COUNTER_BY, COUNTER_NAME_LENGTH};
+use api::view::CounterView;
 use api::{Answer, Problem, Request};
-use serde::Serialize;
-
-/// The largest value: every JSON reader keeps it exactly (2^53 - 1, RFC 8259 section 6).
-pub const LARGEST: i64 = 9_007_199_254_740_991;
-/// The most that one post adds.
-const MOST: i64 = 1_000_000_000;
-
-#[derive(Serialize)]
-struct Counter<'a> {
-    name: &'a str,
-    value: i64,
-}
 
 /// The name in the path.
 pub fn name(request: &Request) -> Result<String, Problem> {
@@ -21,7 +11,7 @@ pub fn name(request: &Request) -> Result<String, Problem> {
         return Err(Problem::not_found());
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+    if (1..=COUNTER_NAME_LENGTH).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(name.to_owned());
     }
     Err(Problem::malformed("A counter's name is 1 to 64 characters of A-Z, a-z, 0-9 and ._-."))
@@ -33,12 +23,12 @@ pub fn by(request: &Request) -> Result<i64, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let plain = digits && !text.starts_with('0');
     plain
-        .then(|| text.parse().ok().filter(|by| (1..=MOST).contains(by)))
+        .then(|| text.parse().ok().filter(|by| COUNTER_BY.contains(by)))
         .flatten()
         .ok_or_else(|| Problem::malformed("The query parameter by is an integer from 1 to 1000000000."))
 }
 
 /// The counter's value.
 pub fn answer(name: &str, value: i64) -> Answer {
-    Answer::json(&Counter { name, value })
+    Answer::json(&CounterView { name, value })
 }

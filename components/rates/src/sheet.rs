@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::view::CurrencyKind;
 use api::{Code, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -34,21 +35,9 @@ pub struct Currency {
     /// Its sign.
     pub unit: String,
     /// `crypto`, `fiat` or `commodity`.
-    pub kind: Kind,
+    pub kind: CurrencyKind,
     /// What one bitcoin is worth in it.
     pub rate: Number,
-}
-
-/// What sort of thing a currency is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Of a chain.
-    Crypto,
-    /// Of a state.
-    Fiat,
-    /// Of the ground.
-    Commodity,
 }
 
 /// CoinGecko's document. Members that it may add are ignored; those that are used are checked.
@@ -62,7 +51,7 @@ struct UpstreamRate {
     name: String,
     unit: String,
     value: Box<RawValue>,
-    r#type: Kind,
+    r#type: CurrencyKind,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,7 +68,7 @@ struct StoredRate {
     name: String,
     unit: String,
     value: String,
-    r#type: Kind,
+    r#type: CurrencyKind,
 }
 
 impl Sheet {

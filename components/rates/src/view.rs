@@ -1,61 +1,17 @@
 //! What the routes take and show.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
+use api::view::{AgeView, ConvertedView, OneRateView, RateView, RatesView};
 use api::{Answer, Problem, Request, money};
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, ETAG};
-use http::{HeaderValue, header};
 use ledger::Amount;
 use serde::Serialize;
 
 use crate::cache::Kept;
 use crate::convert::Conversion;
-use crate::sheet::{Currency, Kind};
-
-#[derive(Serialize)]
-struct Rate<'a> {
-    name: &'a str,
-    unit: &'a str,
-    value: String,
-    r#type: Kind,
-}
-
-#[derive(Serialize)]
-struct Age {
-    as_of: String,
-    age_seconds: u64,
-    stale: bool,
-}
-
-#[derive(Serialize)]
-struct All<'a> {
-    base: &'static str,
-    #[serde(flatten)]
-    age: Age,
-    rates: BTreeMap<&'a str, Rate<'a>>,
-}
-
-#[derive(Serialize)]
-struct One<'a> {
-    code: &'a str,
-    base: &'static str,
-    #[serde(flatten)]
-    rate: Rate<'a>,
-    #[serde(flatten)]
-    age: Age,
-}
-
-#[derive(Serialize)]
-struct Converted<'a> {
-    amount: String,
-    from: &'a str,
-    to: &'a str,
-    rate: String,
-    result: String,
-    #[serde(flatten)]
-    age: Age,
-}
+use crate::sheet::Currency;
 
 /// The code in `/v1/rates/{code}`.
 pub fn code_in_path(request: &Request) -> Result<String, Problem> {
@@ -76,12 +32,12 @@ pub fn conversion(request: &Request) -> Result<(Amount, String, String), Problem
 /// All rates.
 pub fn all(request: &Request, kept: &Kept) -> Answer {
     let rates = kept.sheet.currencies.iter().map(|(code, currency)| (code.as_str(), rate(currency)));
-    cached(request, kept, &All { base: "btc", age: age(kept), rates: rates.collect() })
+    cached(request, kept, &RatesView { base: "btc", age: age(kept), rates: rates.collect() })
 }
 
 /// One rate.
 pub fn one(request: &Request, kept: &Kept, currency: &Currency) -> Answer {
-    let one = One { code: &currency.code, base: "btc", rate: rate(currency), age: age(kept) };
+    let one = OneRateView { code: &currency.code, base: "btc", rate: rate(currency), age: age(kept) };
     cached(request, kept, &one)
 }
 
@@ -93,7 +49,7 @@ pub fn converted(
     to: &Currency,
     conversion: &Conversion,
 ) -> Answer {
-    Answer::json(&Converted {
+    Answer::json(&ConvertedView {
         amount: amount.to_string(),
         from: &from.code,
         to: &to.code,
@@ -103,14 +59,14 @@ pub fn converted(
     })
 }
 
-fn rate(currency: &Currency) -> Rate<'_> {
+fn rate(currency: &Currency) -> RateView<'_> {
     let Currency { name, unit, kind, rate, .. } = currency;
-    Rate { name, unit, value: rate.plain(), r#type: *kind }
+    RateView { name, unit, value: rate.plain(), r#type: *kind }
 }
 
-fn age(kept: &Kept) -> Age {
+fn age(kept: &Kept) -> AgeView {
     let as_of = UNIX_EPOCH.checked_add(Duration::from_millis(kept.sheet.as_of_ms)).unwrap_or(UNIX_EPOCH);
-    Age {
+    AgeView {
         as_of: humantime::format_rfc3339_seconds(as_of).to_string(),
         age_seconds: kept.age.as_secs(),
         stale: kept.is_stale(),
@@ -121,17 +77,9 @@ fn age(kept: &Kept) -> Age {
 /// while the rates stay the same (RFC 9110, section 8.8.1).
 fn cached(request: &Request, kept: &Kept, document: &impl Serialize) -> Answer {
     let tag = format!("W/\"{:x}-{}\"", kept.sheet.as_of_ms, u8::from(kept.is_stale()));
-    let matches =
-        |sent: &str| sent.split(',').any(|one| matches!(one.trim(), "*") || weak(one) == weak(&tag));
-    let unchanged = request.header(header::IF_NONE_MATCH.as_str()).is_some_and(matches);
-    let answer = if unchanged { Answer::not_modified() } else { Answer::json(document) };
+    let answer = if request.has(&tag) { Answer::not_modified() } else { Answer::json(document) };
     let control = format!("public, max-age={}", kept.fresh_for.as_secs());
     [(ETAG, tag), (CACHE_CONTROL, control)].into_iter().fold(answer, |answer, (name, value)| {
         HeaderValue::from_str(&value).map_or(answer.clone(), |value| answer.with(name, value))
     })
-}
-
-fn weak(tag: &str) -> &str {
-    let tag = tag.trim();
-    tag.strip_prefix("W/").unwrap_or(tag)
 }

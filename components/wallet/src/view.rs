@@ -1,31 +1,13 @@
 //! What the wallet's routes take and show.
 
-use api::money::EntryView;
+use api::limits::{ENTRIES, ENTRIES_USUAL};
+use api::view::{EntriesView, EntryView, WalletView};
 use api::{Answer, Problem, Request};
 use ledger::{Mark, User};
-use serde::Serialize;
 use teller::history::Entries;
 
-/// Entries in an answer, unless `limit` says otherwise.
-const USUAL: usize = 50;
-/// The largest `limit`.
-const MOST: usize = 200;
 /// Begins every cursor, so that its form can change without old ones being misread.
 const CURSOR: &str = "e1-";
-
-#[derive(Serialize)]
-struct WalletView<'a> {
-    user: &'a str,
-    balance: String,
-    seq: u64,
-    hash: String,
-}
-
-#[derive(Serialize)]
-struct EntriesView {
-    entries: Vec<EntryView>,
-    next: Option<String>,
-}
 
 /// The parameter `at`: a sequence number.
 pub fn at(request: &Request) -> Result<Option<u64>, Problem> {
@@ -37,10 +19,10 @@ pub fn at(request: &Request) -> Result<Option<u64>, Problem> {
 
 /// The parameter `limit`.
 pub fn limit(request: &Request) -> Result<usize, Problem> {
-    let Some(text) = request.query("limit")? else { return Ok(USUAL) };
+    let Some(text) = request.query("limit")? else { return Ok(ENTRIES_USUAL) };
     number(&text)
         .and_then(|limit| usize::try_from(limit).ok())
-        .filter(|limit| (1..=MOST).contains(limit))
+        .filter(|limit| ENTRIES.contains(limit))
         .ok_or_else(|| Problem::malformed("The query parameter limit is an integer from 1 to 200."))
 }
 

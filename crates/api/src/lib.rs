@@ -8,6 +8,7 @@
 //! - [`money`]: amounts from raw JSON tokens; operations; their answers.
 //! - [`problem`]: problem+json (RFC 9457), the catalogue of codes, and every failure's way into it.
 //! - [`answer`]: JSON and pages, with the headers that every response carries.
+//! - [`view`]: what answers look like; [`limits`]: what requests run into.
 //! - [`clock`]: the time and fresh identifiers.
 
 #![cfg_attr(
@@ -17,9 +18,13 @@
 
 pub mod answer;
 pub mod clock;
+pub mod limits;
 pub mod money;
 pub mod problem;
 pub mod request;
+#[cfg(feature = "openapi")]
+pub mod schema;
+pub mod view;
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -1,37 +1,21 @@
 //! Money in and out of JSON: amounts judged by their very characters, operations, their answers.
 
-use ledger::{Amount, Entry, Kind, Operation, OperationId, Outcome, User};
-use serde::{Deserialize, Serialize};
+use ledger::{Amount, Kind, Operation, OperationId, Outcome, User};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::view::MovedView;
 use crate::{Answer, Code, Problem, Request, clock};
 
 /// The body of a deposit or withdrawal. The amount keeps its token: no float ever touches it.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Operation))]
 #[serde(deny_unknown_fields)]
-struct OperationBody<'a> {
+pub struct OperationBody<'a> {
+    /// How much.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::SentAmount))]
     #[serde(borrow)]
-    amount: &'a RawValue,
-}
-
-/// A moved amount, as its answer shows it.
-#[derive(Serialize)]
-struct Moved<'a> {
-    user: &'a str,
-    balance: String,
-    entry: EntryView,
-}
-
-/// An entry, as answers show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EntryView {
-    seq: u64,
-    id: String,
-    kind: &'static str,
-    amount: String,
-    balance: String,
-    at: String,
-    hash: String,
+    pub amount: &'a RawValue,
 }
 
 /// Reads an operation of this kind: who, under which key, how much.
@@ -54,7 +38,7 @@ pub async fn operation(request: Request, kind: Kind) -> Result<(User, Operation)
 /// 422, where the operation was refused.
 pub fn answer(user: &User, answer: &teller::operation::Answer) -> Result<Answer, Problem> {
     match &answer.outcome {
-        Outcome::Posted(entry) => Ok(Answer::json(&Moved {
+        Outcome::Posted(entry) => Ok(Answer::json(&MovedView {
             user: user.as_str(),
             balance: entry.balance.to_string(),
             entry: entry.into(),
@@ -91,20 +75,6 @@ fn token_amount(token: &str) -> Result<Amount, Problem> {
     match serde_json::from_str::<String>(token) {
         Ok(text) => amount(&text),
         Err(_) => amount(token),
-    }
-}
-
-impl From<&Entry> for EntryView {
-    fn from(entry: &Entry) -> Self {
-        Self {
-            seq: entry.seq,
-            id: entry.id.as_str().to_owned(),
-            kind: entry.kind.as_str(),
-            amount: entry.amount.to_string(),
-            balance: entry.balance.to_string(),
-            at: entry.at.as_str().to_owned(),
-            hash: entry.hash.to_string(),
-        }
     }
 }
 

@@ -6,14 +6,11 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Limited};
 use ledger::{IdempotencyKey, User};
 
+use crate::limits::{BODY_BYTES, REQUEST_ID_LENGTH};
 use crate::{Code, Problem, clock};
 
-/// The largest body, in bytes.
-pub const BODY_LIMIT: usize = 4096;
 /// The headers that may name the user.
 const USER_HEADERS: [&str; 3] = ["user_id", "user-id", "x-user-id"];
-/// The longest request id that is echoed.
-const REQUEST_ID_LENGTH: usize = 128;
 
 /// What a client wants of a path. `HEAD` is a `Get`: the host leaves the body out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +106,14 @@ impl Request {
         self.parts.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether the client has what goes by this entity tag already. Tags are compared weakly (RFC 9110,
+    /// section 13.1.2).
+    #[must_use]
+    pub fn has(&self, tag: &str) -> bool {
+        let sent = self.header(header::IF_NONE_MATCH.as_str()).unwrap_or_default();
+        sent.split(',').map(str::trim).any(|one| one == "*" || weak(one) == weak(tag))
+    }
+
     /// The user that the request is for. The one place where identity is read.
     ///
     /// # Errors
@@ -154,11 +159,11 @@ impl Request {
         let too_large = || Problem::new(Code::PayloadTooLarge, "A body may have 4096 bytes.");
         let announced = self.header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
         if announced
-            .is_some_and(|length: u64| usize::try_from(length).map_or(true, |length| length > BODY_LIMIT))
+            .is_some_and(|length: u64| usize::try_from(length).map_or(true, |length| length > BODY_BYTES))
         {
             return Err(too_large());
         }
-        match Limited::new(self.body, BODY_LIMIT).collect().await {
+        match Limited::new(self.body, BODY_BYTES).collect().await {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
             Err(_) => Err(Problem::malformed("The body broke off.")),
@@ -180,6 +185,10 @@ impl Request {
         }
         Err(Problem::new(Code::UnsupportedMediaType, "Send the body as application/json."))
     }
+}
+
+fn weak(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
 }
 
 fn sane_id(headers: &HeaderMap) -> Option<&str> {

@@ -10,9 +10,9 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 
 /// Most digits before the point.
-const INTEGER_DIGITS: usize = 15;
+pub const INTEGER_DIGITS: usize = 15;
 /// Most digits after the point.
-const PLACES: usize = 8;
+pub const PLACES: usize = 8;
 /// 10^15: no balance reaches it.
 const LIMIT: Decimal = Decimal::from_parts(2_764_472_320, 232_830, 0, false, 0);
 

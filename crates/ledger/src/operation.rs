@@ -7,9 +7,9 @@ use crate::entry::Timestamp;
 use crate::{Amount, Corrupt};
 
 /// Most characters of an idempotency key.
-const KEY_LENGTH: usize = 255;
+pub const KEY_LENGTH: usize = 255;
 /// Most characters of a user's name.
-const USER_LENGTH: usize = 64;
+pub const USER_LENGTH: usize = 64;
 
 /// A user's name: 1 to 64 of `A-Za-z0-9._@-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

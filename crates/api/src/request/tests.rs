@@ -149,3 +149,20 @@ fn a_length_over_the_limit_is_refused_before_the_body_comes() {
         assert_eq!(problem.code(), Code::PayloadTooLarge, "{length}");
     }
 }
+
+#[test]
+fn a_client_has_what_one_of_its_tags_names() {
+    for (sent, has) in [
+        (r#"W/"a""#, true),
+        (r#""a""#, true),
+        (r#""b", W/"a""#, true),
+        ("*", true),
+        (r#""b""#, false),
+        ("a", false),
+        ("", false),
+    ] {
+        assert_eq!(request(&[("if-none-match", sent)]).has(r#"W/"a""#), has, "{sent}");
+        assert_eq!(request(&[("if-none-match", sent)]).has(r#""a""#), has, "{sent}");
+    }
+    assert!(!request(&[]).has(r#""a""#));
+}

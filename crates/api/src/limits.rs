@@ -1,0 +1,20 @@
+//! Every number of the contract that a request can run into. The published document says the same ones.
+
+use std::ops::RangeInclusive;
+
+/// The largest body, in bytes.
+pub const BODY_BYTES: usize = 4096;
+/// The longest request id that is echoed.
+pub const REQUEST_ID_LENGTH: usize = 128;
+/// The most bitcoins of one post: as many as there will ever be.
+pub const BITCOINS: i64 = 21_000_000;
+/// The longest name of a counter.
+pub const COUNTER_NAME_LENGTH: usize = 64;
+/// The largest value of a counter: every JSON reader keeps it exactly (2^53 - 1, RFC 8259 section 6).
+pub const COUNTER_VALUE: i64 = 9_007_199_254_740_991;
+/// What one post may add to a counter.
+pub const COUNTER_BY: RangeInclusive<i64> = 1..=1_000_000_000;
+/// How many entries one answer may show.
+pub const ENTRIES: RangeInclusive<usize> = 1..=200;
+/// How many it shows unless it is told.
+pub const ENTRIES_USUAL: usize = 50;

@@ -1,0 +1,80 @@
+//! The plain values of the contract as JSON Schemas, with the limits that the code keeps.
+//!
+//! Only for the published document (`crates/openapi`): no component is built with this.
+
+use std::borrow::Cow;
+
+use ledger::{amount, operation};
+use serde_json::json;
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::limits;
+
+macro_rules! schemas {
+    ($($(#[doc = $description:literal])+ $name:ident = $schema:expr;)*) => {$(
+        $(#[doc = $description])+
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let schema: ObjectBuilder = $schema;
+                schema.description(Some(concat!($($description),+).trim())).build().into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )*};
+}
+
+schemas! {
+    /// An amount of money as it is sent: a plain decimal greater than zero.
+    Amount = text(&amount_pattern()).examples([json!("10.50")]);
+    /// An amount in a body: a string, or a number, whose very characters are judged: no exponent, at most
+    /// 8 places. A string says exactly what it means in every language.
+    SentAmount = ObjectBuilder::from(Object::with_type([Type::String, Type::Number].into_iter().collect::<utoipa::openapi::schema::SchemaType>()))
+        .pattern(Some(amount_pattern())).exclusive_minimum(Some(0)).examples([json!("10.50")]);
+    /// An amount of money as it is shown: no exponent, at least two places, no further trailing zeros.
+    Money = text(&format!("^(0|[1-9][0-9]{{0,{}}})\\.[0-9]([0-9]|[0-9]{{1,{}}}[1-9])$", amount::INTEGER_DIGITS - 1, amount::PLACES - 2));
+    /// A decimal greater than zero, of any size.
+    Decimal = text("^(0|[1-9][0-9]*)(\\.[0-9]+)?$");
+    /// A number of bitcoins.
+    Bitcoins = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0));
+    /// A user's name.
+    User = text(&format!("^[A-Za-z0-9._@-]{{1,{}}}$", operation::USER_LENGTH)).examples([json!("alice")]);
+    /// Visible ASCII characters.
+    IdempotencyKey = text(&format!("^[!-~]{{1,{}}}$", operation::KEY_LENGTH)).examples([json!("order-17")]);
+    /// A counter's name.
+    CounterName = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::COUNTER_NAME_LENGTH)).examples([json!("visits")]);
+    /// A counter's value.
+    CounterValue = ObjectBuilder::new().schema_type(Type::Integer)
+        .minimum(Some(-limits::COUNTER_VALUE as isize)).maximum(Some(limits::COUNTER_VALUE as isize));
+    /// 64 lower-case hex digits.
+    Hash = text("^[0-9a-f]{64}$");
+    /// A moment in UTC.
+    Moment = text("Z$").format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    /// Which way money moves.
+    EntryKind = ObjectBuilder::new().schema_type(Type::String)
+        .enum_values(Some([ledger::Kind::Deposit.as_str(), ledger::Kind::Withdrawal.as_str()]));
+    /// Bitcoin.
+    Base = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["btc"]));
+    /// An id of a request.
+    RequestId = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::REQUEST_ID_LENGTH));
+}
+
+/// A string of this form.
+pub fn text(pattern: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
+}
+
+/// The contract's grammar, and greater than zero.
+fn amount_pattern() -> String {
+    let (digits, places) = (amount::INTEGER_DIGITS - 1, amount::PLACES);
+    format!("^(?!0(\\.0+)?$)(0|[1-9][0-9]{{0,{digits}}})(\\.[0-9]{{1,{places}}})?$")
+}
