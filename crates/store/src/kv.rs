@@ -54,9 +54,7 @@ pub trait RawKv {
     async fn swap(&self, cas: Self::Cas, value: &[u8]);
 
     /// Waits a little; see [`Store::step_aside`].
-    async fn step_aside(&self, losses: u32) {
-        let _ = losses;
-    }
+    async fn step_aside(&self, _losses: u32) {}
 
     /// Waits for `call`, but not past the request's deadline: `None` when that came first.
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
@@ -86,9 +84,8 @@ impl<R: RawKv> Kv<R> {
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
         let answer = self.raw.by_deadline(self.raw.get(key)).await;
-        let value = answer.ok_or(Unavailable::Untouched)?.map_err(|_| Unavailable::Untouched);
-        self.answered.set(value.is_ok());
-        value
+        self.answered.set(matches!(answer, Some(Ok(_))));
+        answer.and_then(Result::ok).ok_or(Unavailable::Untouched)
     }
 
     /// Makes sure that the store answers before a call that could not be given up.
@@ -169,3 +166,6 @@ impl<R: RawKv> Store for Kv<R> {
         Err(Unavailable::Unknown)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,9 +85,7 @@ pub trait Store {
 
     /// Lets others go first after `losses` lost swaps in a row: of many that fight for one document, all
     /// but one work in vain.
-    async fn step_aside(&self, losses: u32) {
-        let _ = losses;
-    }
+    async fn step_aside(&self, _losses: u32) {}
 
     /// The value of a counter; 0 for one that was never incremented. Does not create it.
     ///
