@@ -39,12 +39,6 @@ impl Amount {
         scaled.rescale(8);
         scaled.mantissa().unsigned_abs()
     }
-
-    /// The amount's exact value.
-    #[must_use]
-    pub fn value(self) -> Decimal {
-        self.0
-    }
 }
 
 impl Balance {
@@ -105,9 +99,7 @@ fn digits(text: &str, most: usize) -> bool {
 /// Writes `value` without exponent, with at least two places.
 fn plain(value: Decimal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut value = value.normalize();
-    if value.scale() < 2 {
-        value.rescale(2);
-    }
+    value.rescale(value.scale().max(2));
     write!(f, "{value}")
 }
 

@@ -163,7 +163,8 @@ mod tests {
     fn a_user_is_1_to_64_plain_characters() {
         let longest = "u".repeat(64);
         for name in ["a", "alice", "Al.ice_2@example-1.org", &longest] {
-            assert_eq!(name.parse::<User>().unwrap().as_str(), name);
+            let user: User = name.parse().unwrap();
+            assert_eq!((user.as_str(), user.to_string().as_str()), (name, name));
         }
         let too_long = "u".repeat(65);
         for name in ["", " ", "a b", "a/b", "a:b", "ä", "a\n", "{a}", "a*", &too_long] {

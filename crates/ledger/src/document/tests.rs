@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::operation::Kind;
+use crate::wallet::Decision;
+
+mod hostile;
 
 fn operation(key: &str, kind: Kind, amount: &str) -> Operation {
     Operation {
@@ -44,6 +47,69 @@ fn a_page_reads_back_under_its_own_number_only() {
     let page = page();
     assert_eq!(Page::decode(0, &page.encode()).unwrap(), page);
     assert!(Page::decode(1, &page.encode()).is_err());
+}
+
+#[test]
+fn a_wallet_whose_keys_have_left_remembers_how_many() {
+    let mut wallet = Wallet::new();
+    for n in 0..11 {
+        wallet.decide(&operation(&format!("k{n}"), Kind::Deposit, "1"));
+    }
+    wallet.seal().unwrap();
+    let read = Wallet::decode(&wallet.encode()).unwrap();
+    assert_eq!((read.indexed(), &read), (8, &wallet));
+}
+
+#[test]
+fn a_log_that_does_not_begin_where_a_page_ends_is_corrupt() {
+    for (seq, sound) in [(0, true), (1, false), (7, false), (8, true), (9, false), (16, true)] {
+        let base = Mark { seq, ..Mark::START };
+        assert_eq!(Wallet::restore(base, Vec::new(), 0).is_ok(), sound, "{seq}");
+    }
+}
+
+/// The stored form of a stretch of entries from `base` on, as a page or wallet would have it.
+fn stretch(base: u64, log: &[Operation]) -> Vec<u8> {
+    let base = Mark { seq: base, ..Mark::START };
+    let mut wallet = Wallet::new();
+    let mut head = base;
+    let outcomes = log.iter().map(|operation| match head.post(operation) {
+        Ok(entry) => {
+            head = entry.mark();
+            Outcome::Posted(entry)
+        }
+        Err(_) => {
+            let Decision::New(refused) = wallet.decide(operation) else { panic!("it is known") };
+            refused
+        }
+    });
+    let log: Vec<Outcome> = outcomes.collect();
+    let log = log.iter().map(record).collect();
+    write(&ChainDocument { v: VERSION, base: mark(&base), end: mark(&head), indexed: 0, log })
+}
+
+#[test]
+fn a_page_is_eight_entries_from_the_first_of_a_page() {
+    let deposits = |count: usize| -> Vec<Operation> {
+        (0..count).map(|n| operation(&format!("k{n}"), Kind::Deposit, "1")).collect()
+    };
+    let refused = || operation("too-much", Kind::Withdrawal, "99");
+    let after = |mut log: Vec<Operation>| {
+        log.push(refused());
+        log
+    };
+    for (what, number, base, log, sound) in [
+        ("the first page", 0, 0, deposits(8), true),
+        ("the second page", 1, 8, deposits(8), true),
+        ("an entry is missing", 0, 0, deposits(7), false),
+        ("an entry too many", 1, 0, deposits(9), false),
+        ("it begins in the middle", 1, 4, deposits(8), false),
+        ("a refusal too many", 0, 0, after(deposits(8)), false),
+        ("a refusal for an entry", 0, 0, after(deposits(7)), false),
+        ("another number", 1, 0, deposits(8), false),
+    ] {
+        assert_eq!(Page::decode(number, &stretch(base, &log)).is_ok(), sound, "{what}");
+    }
 }
 
 #[test]

@@ -123,15 +123,29 @@ fn a_batch_has_as_much_room_as_leaves_the_value_under_8_kb() {
     {
         let mut wallet = Wallet::new();
         let mut taken = 0;
-        while wallet.has_room_for(&keyed(&name(taken), Kind::Deposit, "1").id) {
+        while taken < 100 && wallet.has_room_for(&keyed(&name(taken), Kind::Deposit, "1").id) {
             wallet.decide(&keyed(&name(taken), Kind::Withdrawal, "999999999999999.99999999"));
             taken += 1;
         }
         assert!((fewest..=most).contains(&taken), "{taken}");
         assert!(wallet.encode().len() < 8192);
-        let left = std::iter::from_fn(|| wallet.seal()).count();
+        let left = std::iter::from_fn(|| wallet.seal()).take(100).count();
         assert!(left > 0 && wallet.has_room_for(&keyed(&name(taken), Kind::Deposit, "1").id));
     }
+}
+
+#[test]
+fn a_log_has_room_for_one_more_byte_and_not_for_two() {
+    let id = |n, length: usize| OperationId::Keyed(format!("{n:0<length$}").parse().unwrap());
+    let mut wallet = Wallet::new();
+    // With what each takes beside its id, twenty ids of 230 characters fill the log.
+    for n in 10..29 {
+        wallet.decide(&Operation { id: id(n, 230), ..keyed("k", Kind::Deposit, "1") });
+    }
+    assert!(wallet.has_room_for(&id(29, 229)));
+    assert!(!wallet.has_room_for(&id(29, 230)));
+    let quotes = OperationId::Keyed("\"".repeat(115).parse().unwrap());
+    assert!(!wallet.has_room_for(&quotes));
 }
 
 #[test]
