@@ -109,6 +109,31 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_answer_says_what_it_is() {
+        let ok = |answer: Answer| answer.into_response("r");
+        for (response, content_type) in [
+            (ok(Answer::json(&1)), "application/json"),
+            (ok(Answer::html("<p>")), "text/html; charset=utf-8"),
+            (ok(Answer::css("p {}")), "text/css; charset=utf-8"),
+        ] {
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()["content-type"], content_type);
+        }
+        let unchanged = ok(Answer::not_modified());
+        assert_eq!(unchanged.status(), 304);
+        assert!(!unchanged.headers().contains_key("content-type"));
+    }
+
+    #[test]
+    fn only_what_is_given_again_says_so() {
+        for (replayed, said) in [(false, None), (true, Some("true"))] {
+            let response = Answer::json(&1).replayed(replayed).into_response("r");
+            let header = response.headers().get("idempotent-replayed");
+            assert_eq!(header.map(|value| value.to_str().unwrap()), said);
+        }
+    }
+
+    #[test]
     fn a_route_may_say_otherwise_about_caching() {
         let answer =
             Answer::json(&1).with(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=5"));

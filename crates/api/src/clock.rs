@@ -31,3 +31,28 @@ fn random() -> u64 {
     // WASI's random source cannot fail; natively a machine without one has greater troubles.
     getrandom::u64().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn now_is_a_time_of_this_century() {
+        let now = now().unwrap();
+        assert!(now.as_str().starts_with("20"), "{}", now.as_str());
+    }
+
+    #[test]
+    fn an_id_is_32_hex_digits_and_unlike_any_other() {
+        let ids: std::collections::BTreeSet<String> = (0..1000).map(|_| fresh_id()).collect();
+        assert_eq!(ids.len(), 1000);
+        let hex = |id: &String| id.len() == 32 && id.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
+        assert!(ids.iter().all(hex));
+    }
+
+    #[test]
+    fn who_is_told_to_come_back_comes_at_one_of_three_times() {
+        let times: std::collections::BTreeSet<u64> = (0..1000).map(|_| jittered(5)).collect();
+        assert_eq!(times, [5, 6, 7].into());
+    }
+}

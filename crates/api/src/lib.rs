@@ -50,3 +50,28 @@ where
     };
     answer.into_response(&id)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+
+    fn served(handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>) -> http::Response<Full<Bytes>> {
+        let request = http::Request::get("/").header("x-request-id", "r-1").body(Full::<Bytes>::default());
+        block_on(serve(request.unwrap(), handler))
+    }
+
+    #[test]
+    fn an_answer_and_a_failure_both_carry_the_requests_id() {
+        for (handler, status) in [(Ok(Answer::json(&1)), 200), (Err(Problem::not_found()), 404)] {
+            let response = served(async |request| {
+                assert_eq!(request.id(), "r-1");
+                handler
+            });
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()["x-request-id"], "r-1");
+            assert!(response.headers().contains_key("content-length"));
+        }
+    }
+}

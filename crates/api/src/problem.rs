@@ -113,3 +113,6 @@ impl Problem {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests;

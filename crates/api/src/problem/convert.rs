@@ -92,6 +92,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_teller_says_no_to_has_its_code() {
+        for (error, code) in [
+            (teller::Error::KeyReuse, Code::IdempotencyKeyReuse),
+            (Unavailable::Untouched.into(), Code::StorageUnavailable),
+        ] {
+            assert_eq!(Problem::from(error).code(), code);
+        }
+    }
+
+    #[test]
     fn a_corrupt_document_tells_the_client_nothing_of_the_inside() {
         let error =
             teller::Error::Corrupt { key: store::keys::rates(), reason: ledger::Corrupt("secret reason") };

@@ -2,9 +2,10 @@
 
 use futures::executor::block_on;
 use http_body_util::Full;
-use proptest::prelude::*;
 
 use super::*;
+
+mod hostile;
 
 fn request(headers: &[(&str, &str)]) -> Request {
     with_body(headers, "")
@@ -119,27 +120,66 @@ fn a_body_must_say_that_it_is_json() {
     }
 }
 
-proptest! {
-    #[test]
-    fn no_key_is_taken_that_is_not_visible_ascii(sent in "[ -~]{0,300}") {
-        if let Ok(Some(key)) = request(&[("idempotency-key", &sent)]).idempotency_key() {
-            prop_assert!((1..=255).contains(&key.as_str().len()));
-            prop_assert!(key.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
-        }
+#[test]
+fn each_path_takes_its_methods_and_names_them() {
+    let sent = |method: &str| {
+        Request::new(
+            http::Request::builder().method(method).uri("/p").body(Full::<Bytes>::default()).unwrap(),
+        )
+    };
+    for (method, verb, get, post) in [
+        ("GET", Some(Verb::Get), true, false),
+        ("HEAD", Some(Verb::Get), true, false),
+        ("POST", Some(Verb::Post), false, true),
+        ("PUT", None, false, false),
+        ("DELETE", None, false, false),
+        ("OPTIONS", None, false, false),
+        ("get", None, false, false),
+        ("PURGE", None, false, false),
+    ] {
+        let request = sent(method);
+        assert_eq!(request.verb().ok(), verb, "{method}");
+        assert_eq!(request.get().is_ok(), get, "{method}");
+        assert_eq!(request.post().is_ok(), post, "{method}");
     }
+    let request = sent("PATCH");
+    for (refused, allow) in [
+        (request.verb().map(drop), "GET, HEAD, POST"),
+        (request.get(), "GET, HEAD"),
+        (request.post(), "POST"),
+    ] {
+        let response = refused.unwrap_err().into_answer("r").into_response("r");
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["allow"]),
+            (405, &http::HeaderValue::from_static(allow))
+        );
+    }
+}
 
-    #[test]
-    fn no_header_panics(value in proptest::collection::vec(any::<u8>(), 0..300)) {
-        if let Ok(value) = http::HeaderValue::from_bytes(&value) {
-            let mut builder = http::Request::post("/");
-            for name in ["user_id", "idempotency-key", "x-request-id", "content-type"] {
-                builder = builder.header(name, value.clone());
-            }
-            let request = Request::new(builder.body(Full::new(Bytes::new())).unwrap());
-            let _ = (request.user(), request.idempotency_key(), request.id().len());
-            let _ = block_on(request.json_body());
-        }
-    }
+#[test]
+fn a_path_is_what_stands_before_the_query() {
+    assert_eq!(request(&[]).path(), "/path");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_malformed() {
+    let frames = futures::stream::iter([
+        Ok(http_body::Frame::data(Bytes::from_static(b"{\"amount\":"))),
+        Err(std::io::Error::other("gone")),
+    ]);
+    let request =
+        Request::new(http::Request::post("/").body(http_body_util::StreamBody::new(frames)).unwrap());
+    assert_eq!(block_on(request.body()).unwrap_err().code(), Code::MalformedRequest);
+}
+
+#[test]
+fn a_body_that_grows_past_the_limit_is_refused_though_it_said_nothing() {
+    let frames = futures::stream::iter(
+        (0..5).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(vec![b'x'; 1024])))),
+    );
+    let request =
+        Request::new(http::Request::post("/").body(http_body_util::StreamBody::new(frames)).unwrap());
+    assert_eq!(block_on(request.body()).unwrap_err().code(), Code::PayloadTooLarge);
 }
 
 #[test]
