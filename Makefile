@@ -46,6 +46,16 @@ test: build redis-server ## Everything: unit tests, then the contract on SQLite 
 sim: ## Simulate SEEDS (1000) runs of OPS (10000) operations on stores that lie
 	cargo run $(NATIVE) --package sim -- --seeds $(SEEDS) --ops $(OPS)
 
+.PHONY: coverage
+coverage: ## Which lines of the crates their own tests reach; fails below 95 %
+	@scripts/need-cargo-tool cargo-llvm-cov 0.9.1
+	@scripts/coverage 95 ledger store api
+
+.PHONY: mutants
+mutants: ## Plant bugs in ledger and store one by one; each must fail a test (docs/mutants.md)
+	@scripts/need-cargo-tool cargo-mutants 27.1.0
+	nice build/tools/bin/cargo-mutants mutants --package ledger --package store --caught
+
 .PHONY: lint
 lint: toolchain ## Formatting and clippy, warnings as errors
 	cargo fmt --all --check
