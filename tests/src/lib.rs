@@ -28,6 +28,7 @@ pub mod money;
 pub mod names;
 pub mod problem;
 pub mod prove;
+pub mod proxy;
 pub mod raw;
 pub mod red;
 pub mod request;

@@ -12,6 +12,8 @@ pub const SECOND_START: Duration = Duration::from_millis(300);
 pub const ANSWER: Duration = Duration::from_secs(20);
 /// How soon `/readyz` says that the store is dead.
 pub const NOT_READY: Duration = Duration::from_millis(600);
+/// How soon everything is answered in an outage of 3 s or more. No figure, but proof that nothing hangs.
+pub const NOT_HANGING: Duration = Duration::from_millis(2_500);
 /// How soon the bank serves again once its store is back.
 pub const BACK_AGAIN: Duration = Duration::from_secs(10);
 /// How long a request may wait for rates: 3 s for the upstream (design 8) and a breath.

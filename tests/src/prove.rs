@@ -5,7 +5,7 @@
 //! is ended by its own process id, however it ends; logs stay in `build/logs`. Nothing is skipped: what
 //! is missing is said in red and is a failure.
 
-use crate::prove::house::{House, Store};
+use crate::prove::house::{House, Plan, Store};
 use crate::prove::summary::Summary;
 use crate::red;
 use anyhow::{Context as _, bail};
@@ -15,9 +15,12 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 mod book;
+mod client;
 mod crash;
+mod crowd;
 mod faults;
 mod house;
+mod judge;
 mod outage;
 mod process;
 mod restart;
@@ -39,6 +42,12 @@ pub struct Arguments {
     /// Run only this suite (and no scenario) on the stores; may be repeated
     #[arg(long)]
     suite: Vec<String>,
+    /// How often a bank is killed under load, on each store
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Behind which of its adapters a Redis is killed and taken away; may be repeated
+    #[arg(long, value_enum, default_values = ["redis"])]
+    adapter: Vec<Store>,
 }
 
 /// What can be proven on its own.
@@ -52,6 +61,16 @@ enum Part {
     Redis,
     /// The money part on both, on stores that misbehave as Spin's do and worse
     Faults,
+    /// Redis away in every way there is, behind each adapter
+    Outages,
+    /// Banks killed under load, and nothing else; a part of `sqlite` and `redis`
+    Torture,
+}
+
+impl Part {
+    fn needs_redis(self) -> bool {
+        !matches!(self, Self::Files | Self::Sqlite)
+    }
 }
 
 /// Proves what the arguments name, prints what was proven, and fails when anything did.
@@ -81,7 +100,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     std::env::set_current_dir(root())?;
     is_there(&arguments.bank)?;
-    if wanted(Part::Redis) || wanted(Part::Faults) {
+    if arguments.only.is_empty() || arguments.only.iter().any(|part| part.needs_redis()) {
         redis_is_there()?;
     }
     process::forget_logs()?;
@@ -102,6 +121,17 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         let name = "redis ×3, unguarded: money that a store loses is missed";
         summary.scenario(name, faults::are_noticed(&arguments.bank, &arguments.manifest)).await;
     }
+    if wanted(Part::Outages) && arguments.suite.is_empty() {
+        for &store in &arguments.adapter {
+            outage::of_every_kind(store, arguments, summary).await?;
+        }
+    }
+    if arguments.only.contains(&Part::Torture) {
+        for store in [Store::Sqlite].into_iter().chain(arguments.adapter.clone()) {
+            let mut house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
+            killed(&mut house, arguments.rounds, summary).await;
+        }
+    }
     Ok(())
 }
 
@@ -112,7 +142,7 @@ async fn on(
     suites: &suites::Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let mut house = House::build(store, &arguments.bank, &arguments.manifest).await?;
+    let mut house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
     if !arguments.suite.is_empty() {
         suites.run(suites::any, Some(&house), summary).await;
         return Ok(());
@@ -124,8 +154,7 @@ async fn on(
     suites.run(suites::after_the_restart, Some(&house), summary).await;
     let name = house.at("SIGTERM lets requests in flight finish, exit code 0");
     summary.scenario(&name, restart::with_a_request_in_flight(&mut house)).await;
-    let name = house.at("a process killed under load loses nothing and repeats nothing");
-    summary.scenario(&name, crash::of_a_bank_under_load(&mut house)).await;
+    killed(&mut house, arguments.rounds, summary).await;
     if store == Store::Redis {
         redis_alone(&mut house, summary).await;
     }
@@ -145,15 +174,18 @@ async fn promises_of(
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     let manifest = Path::new("tests/store-contract/spin.toml");
-    let house = House::build(store, &arguments.bank, manifest).await?;
+    let house = House::build(Plan::new(store, &arguments.bank, manifest)).await?;
     suites.run(suites::of_the_store, Some(&house), summary).await;
     Ok(())
 }
 
+async fn killed(house: &mut House, rounds: u32, summary: &mut Summary) {
+    let name = house.at(&format!("a process killed under load, {rounds} times, loses and repeats nothing"));
+    summary.scenario(&name, crash::of_a_bank_under_load(house, rounds)).await;
+}
+
 /// What only a store that is a process of its own can suffer.
 async fn redis_alone(house: &mut House, summary: &mut Summary) {
-    let name = house.at("a Redis killed under load loses nothing and repeats nothing");
-    summary.scenario(&name, crash::of_the_store_under_load(house)).await;
     let name = house.at("a dead Redis is said at once, and forgotten once it is back");
     summary.scenario(&name, outage::of_a_dead_store(house)).await;
     let name = house.at("a Redis that hangs is said at once, and forgotten once it goes on");

@@ -2,12 +2,10 @@
 //!
 //! Clients as a sensible person would write them: an answer of 503, a 500 of an instance that died, no
 //! answer at all, and the same request goes out again under the same key. Then every wallet is read from
-//! its last entry to its first and held against what the clients were told ([`judge`]).
+//! its last entry to its first and held against what the clients were told ([`super::judge`]).
 
-use crate::bank::Bank;
-use crate::names::fresh;
-use crate::prove::faults::client::{Client, Told};
-use crate::prove::house::{House, Store};
+use crate::prove::crowd::{Crowd, Size};
+use crate::prove::house::{House, Plan, Store};
 use crate::prove::suites::Suites;
 use crate::prove::summary::Summary;
 use anyhow::{bail, ensure};
@@ -15,9 +13,6 @@ use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-mod client;
-mod judge;
 
 /// A profile, and what clients notice of it.
 struct Profile {
@@ -53,10 +48,6 @@ const PROFILES: &[Profile] = &[
 /// What runs unchanged on stores that are only as wrong as Spin's.
 const SUITES: &[&str] = &["first_deposits", "idempotency", "keyed_counters", "keys_for_ever", "wallet"];
 
-const COLD_WALLETS: usize = 8;
-const HOT_WALLETS: usize = 2;
-const CLIENTS_OF_A_HOT_WALLET: usize = 5;
-const CLIENTS_OF_THE_COUNTER: usize = 4;
 /// How long the clients go on.
 const WHILE: Duration = Duration::from_millis(2000);
 /// Nothing that was given up is still under way after this.
@@ -71,7 +62,7 @@ pub async fn on(
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     for profile in PROFILES {
-        let house = House::build_with_fault(store, runner, manifest, Some(profile.file())).await?;
+        let house = House::build(plan(store, runner, manifest, profile)).await?;
         let name = house.at("money under clients that send again");
         summary.scenario(&name, survives(&house, profile)).await;
         if profile.suites == Some(store) {
@@ -81,69 +72,32 @@ pub async fn on(
     Ok(())
 }
 
+fn plan(store: Store, runner: &Path, manifest: &Path, profile: &Profile) -> Plan {
+    Plan { fault: Some(profile.file()), ..Plan::new(store, runner, manifest) }
+}
+
 async fn survives(house: &House, profile: &Profile) -> anyhow::Result<()> {
-    let crowd = Crowd::go(house, profile).await?;
-    let done: usize = crowd.told.iter().map(|told| told.done.len()).sum();
-    let sent_again: usize = crowd.told.iter().map(|told| told.sent_again).sum();
-    println!("{done} operations were answered, {sent_again} times one was sent again");
-    ensure!(done > 50, "only {done} operations were answered");
-    ensure!(!profile.fails || sent_again > 0, "the faults hit nobody");
+    let bank = house.client();
+    let while_they_do = async {
+        tokio::time::sleep(WHILE).await;
+        Ok(())
+    };
+    let (crowd, ()) = Crowd::during(&bank, Size::Large, profile.kills, while_they_do).await?;
+    println!("{crowd}");
+    ensure!(crowd.done() > 50, "only {} operations were answered", crowd.done());
+    ensure!(!profile.fails || crowd.sent_again() > 0, "the faults hit nobody");
     tokio::time::sleep(if profile.fails { SETTLED } else { Duration::ZERO }).await;
-    crowd.judge(house, profile).await
+    crowd.judge(&bank).await
 }
 
 /// The proof of the proof: money that a store loses is missed.
 pub async fn are_noticed(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let profile = profile("unguarded");
-    let house = House::build_with_fault(Store::Redis, runner, manifest, Some(profile.file())).await?;
+    let house = House::build(plan(Store::Redis, runner, manifest, &profile)).await?;
     match AssertUnwindSafe(survives(&house, &profile)).catch_unwind().await {
         Ok(Ok(())) => bail!("a store that guards nothing was found to be sound"),
         Ok(Err(noticed)) => println!("noticed: {noticed:#}"),
         Err(_) => println!("noticed, as above"),
     }
     Ok(())
-}
-
-/// Clients on wallets and on a counter, and what they were told.
-struct Crowd {
-    wallets: Vec<String>,
-    counter: String,
-    told: Vec<Told>,
-}
-
-impl Crowd {
-    async fn go(house: &House, profile: &Profile) -> anyhow::Result<Self> {
-        let wallets: Vec<String> = (0..COLD_WALLETS + HOT_WALLETS).map(|_| fresh("steady")).collect();
-        let counter = fresh("steady");
-        let told = clients(&house.client(), profile, &wallets, &counter).await?;
-        Ok(Self { wallets, counter, told })
-    }
-
-    async fn judge(&self, house: &House, profile: &Profile) -> anyhow::Result<()> {
-        let bank = house.client();
-        let judge = Client::new(&bank, profile.kills);
-        let told = |user: &str| self.told.iter().filter(|told| told.user == user).collect::<Vec<_>>();
-        for wallet in &self.wallets {
-            judge::wallet(&judge, wallet, &told(wallet)).await?;
-        }
-        judge::counter(&judge, &self.counter, &told(&self.counter)).await
-    }
-}
-
-/// All clients at the same time; what each of them was told.
-async fn clients(
-    bank: &Bank,
-    profile: &Profile,
-    wallets: &[String],
-    counter: &str,
-) -> anyhow::Result<Vec<Told>> {
-    let (cold, hot) = wallets.split_at(COLD_WALLETS);
-    let hot = hot.iter().flat_map(|user| std::iter::repeat_n(user, CLIENTS_OF_A_HOT_WALLET));
-    let client = &Client::new(bank, profile.kills);
-    let wallets = cold.iter().chain(hot).enumerate();
-    let wallets = wallets.map(|(index, user)| client.moves_money(user, index, WHILE));
-    let counters = (0..CLIENTS_OF_THE_COUNTER).map(|index| client.counts(counter, index, WHILE));
-    let (wallets, counters) =
-        tokio::join!(futures::future::try_join_all(wallets), futures::future::try_join_all(counters));
-    Ok(wallets?.into_iter().chain(counters?).collect())
 }

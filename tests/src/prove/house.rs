@@ -1,9 +1,11 @@
-//! A bank as it is run: a store, the stand-in for CoinGecko, one `bank` process or three.
+//! A bank as it is run: a store, the stand-in for CoinGecko, one `bank` process or more.
 
 use crate::bank::Bank;
 use crate::feed;
 use crate::prove::process::Process;
+use crate::proxy::Proxy;
 use anyhow::Context as _;
+use clap::ValueEnum;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,54 +14,69 @@ use tokio::process::Command;
 
 mod redis;
 
-pub use redis::Redis;
+pub use redis::{PASSWORD, Redis, Talk};
 
 /// The key that the stand-in must be sent.
 pub const API_KEY: &str = "the-key-of-prove";
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Store {
+    /// SQLite behind Spin's key-value store
     Sqlite,
+    /// Redis behind Spin's key-value store
     Redis,
+    /// Redis, `store=redis`
+    Direct,
+}
+
+/// What a house is built of.
+#[derive(Clone)]
+pub struct Plan {
+    pub store: Store,
+    pub runner: PathBuf,
+    pub manifest: PathBuf,
+    pub processes: usize,
+    /// How its stores misbehave; without it they do not.
+    pub fault: Option<PathBuf>,
+    /// The last of its processes reaches Redis through a proxy.
+    pub proxy: bool,
+}
+
+impl Plan {
+    /// One process on SQLite, three on one Redis.
+    pub fn new(store: Store, runner: &Path, manifest: &Path) -> Self {
+        let processes = if store == Store::Sqlite { 1 } else { 3 };
+        let (runner, manifest) = (runner.to_owned(), manifest.to_owned());
+        Self { store, runner, manifest, processes, fault: None, proxy: false }
+    }
 }
 
 pub struct House {
-    store: Store,
-    runner: PathBuf,
-    manifest: PathBuf,
+    plan: Plan,
     folder: TempDir,
     coingecko: String,
-    /// How its stores misbehave; without it they do not.
-    fault: Option<PathBuf>,
     banks: Vec<(String, Option<Process>)>,
-    pub redis: Option<Redis>,
+    redis: Option<Redis>,
+    proxy: Option<Proxy>,
     _feed: Process,
 }
 
 impl House {
     /// Starts everything; it is ready when this returns.
-    pub async fn build(store: Store, runner: &Path, manifest: &Path) -> anyhow::Result<Self> {
-        Self::build_with_fault(store, runner, manifest, None).await
-    }
-
-    /// The same on stores that misbehave as the file says.
-    pub async fn build_with_fault(
-        store: Store,
-        runner: &Path,
-        manifest: &Path,
-        fault: Option<PathBuf>,
-    ) -> anyhow::Result<Self> {
+    pub async fn build(plan: Plan) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("money-bank-").tempdir()?;
         let (feed, coingecko) = start_feed().await?;
-        let redis = match store {
+        let redis = match plan.store {
             Store::Sqlite => None,
-            Store::Redis => Some(Redis::start(&folder.path().join("redis")).await?),
+            Store::Redis | Store::Direct => Some(Redis::start(&folder.path().join("redis")).await?),
         };
-        let processes = if store == Store::Redis { 3 } else { 1 };
+        let proxy = match &redis {
+            Some(redis) if plan.proxy => Some(Proxy::to(redis.address()).await?),
+            _ => None,
+        };
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
-        let banks = std::iter::repeat_with(any_port).take(processes).collect();
-        let (runner, manifest) = (runner.to_owned(), manifest.to_owned());
-        let mut house = Self { store, runner, manifest, folder, coingecko, fault, banks, redis, _feed: feed };
+        let banks = std::iter::repeat_with(any_port).take(plan.processes).collect();
+        let mut house = Self { plan, folder, coingecko, banks, redis, proxy, _feed: feed };
         house.start_banks().await?;
         Ok(house)
     }
@@ -67,14 +84,15 @@ impl House {
     /// `redis ×3: what is proven`
     pub fn at(&self, what: &str) -> String {
         let fault = self.fault_name().map(|fault| format!(", {fault}")).unwrap_or_default();
-        match self.store {
+        match self.plan.store {
             Store::Sqlite => format!("sqlite{fault}: {what}"),
             Store::Redis => format!("redis ×{}{fault}: {what}", self.banks.len()),
+            Store::Direct => format!("store=redis ×{}{fault}: {what}", self.banks.len()),
         }
     }
 
     fn fault_name(&self) -> Option<&str> {
-        self.fault.as_deref()?.file_stem()?.to_str()
+        self.plan.fault.as_deref()?.file_stem()?.to_str()
     }
 
     pub fn urls(&self) -> Vec<String> {
@@ -93,6 +111,14 @@ impl House {
 
     pub fn process(&mut self, index: usize) -> anyhow::Result<&mut Process> {
         self.banks[index].1.as_mut().context("that bank does not run")
+    }
+
+    pub fn redis(&mut self) -> anyhow::Result<&mut Redis> {
+        self.redis.as_mut().context("there is no Redis here")
+    }
+
+    pub fn proxy(&self) -> anyhow::Result<&Proxy> {
+        self.proxy.as_ref().context("there is no proxy here")
     }
 
     /// What the suites are told about it.
@@ -125,8 +151,13 @@ impl House {
         let begun = Instant::now();
         let listen = self.banks[index].0.trim_start_matches("http://").to_owned();
         let fault = self.fault_name().map(|fault| format!("-{fault}")).unwrap_or_default();
-        let name = format!("{}{fault}-bank-{index}", if self.redis.is_some() { "redis" } else { "sqlite" });
-        let mut process = Process::start(&name, &mut self.command(&listen)?)?;
+        let store = match self.plan.store {
+            Store::Sqlite => "sqlite",
+            Store::Redis => "redis",
+            Store::Direct => "direct",
+        };
+        let name = format!("{store}{fault}-bank-{index}");
+        let mut process = Process::start(&name, &mut self.command(index, &listen)?)?;
         let url = |line: &str| Some(line.strip_prefix("Serving ")?.trim().to_owned());
         let url = process.says(url).await?;
         self.banks[index] = (url, Some(process));
@@ -148,18 +179,24 @@ impl House {
         self.banks[index].1 = None;
     }
 
-    fn command(&self, listen: &str) -> anyhow::Result<Command> {
-        let mut command = Command::new(&self.runner);
+    fn command(&self, index: usize, listen: &str) -> anyhow::Result<Command> {
+        let mut command = Command::new(&self.plan.runner);
         for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
         }
-        command.args(["up", "--listen", listen, "-f"]).arg(&self.manifest);
+        command.args(["up", "--listen", listen, "-f"]).arg(&self.plan.manifest);
         command.arg("--state-dir").arg(self.folder.path());
-        if let Some(fault) = &self.fault {
+        if let Some(fault) = &self.plan.fault {
             command.arg("--fault").arg(fault);
         }
-        if let Some(redis) = &self.redis {
-            command.arg("--runtime-config-file").arg(self.runtime_config(redis)?);
+        match (self.plan.store, self.redis_url(index)) {
+            (Store::Direct, Some(url)) => {
+                command.args(["--variable", "store=redis", "--variable", &format!("redis_url={url}")]);
+            }
+            (_, Some(url)) => {
+                command.arg("--runtime-config-file").arg(self.runtime_config(index, &url)?);
+            }
+            (_, None) => (),
         }
         for (name, value) in [
             ("coingecko_origin", self.coingecko.as_str()),
@@ -172,10 +209,18 @@ impl House {
         Ok(command)
     }
 
-    fn runtime_config(&self, redis: &Redis) -> anyhow::Result<PathBuf> {
-        let path = self.folder.path().join("runtime-config.toml");
+    /// Redis as one of its processes sees it.
+    fn redis_url(&self, index: usize) -> Option<String> {
+        let redis = self.redis.as_ref()?;
+        let last = index + 1 == self.banks.len();
+        let proxy = self.proxy.as_ref().filter(|_| last);
+        Some(redis.url_at(proxy.map_or(redis.address(), Proxy::address)))
+    }
+
+    fn runtime_config(&self, index: usize, url: &str) -> anyhow::Result<PathBuf> {
+        let path = self.folder.path().join(format!("runtime-config-{index}.toml"));
         let mut text = String::from("[key_value_store.default]\ntype = \"redis\"\n");
-        writeln!(text, "url = \"{}\"", redis.url())?;
+        writeln!(text, "url = \"{url}\"")?;
         std::fs::write(&path, text)?;
         Ok(path)
     }

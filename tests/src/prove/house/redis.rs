@@ -1,13 +1,16 @@
-//! A real Redis in a folder of its own, which keeps what it acknowledged.
+//! A real Redis in a folder of its own, which keeps what it acknowledged and asks for a password.
 
 use crate::prove::process::Process;
 use anyhow::{Context as _, bail};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
+/// What it asks for.
+pub const PASSWORD: &str = "the-password-of-prove";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Redis {
@@ -26,18 +29,35 @@ impl Redis {
         Ok(redis)
     }
 
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Its URL for whoever is to reach it at some other address.
+    pub fn url_at(&self, address: SocketAddr) -> String {
+        format!("redis://:{PASSWORD}@{address}")
     }
 
     /// Starts it on the data it had, and waits until it answers.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.begin_again(&[]).await?;
+        self.is_ready().await
+    }
+
+    /// Starts it on the data it had, which it has yet to load.
+    pub async fn begin_again(&mut self, options: &[&str]) -> anyhow::Result<()> {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", ""]);
         command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(&self.folder);
-        let mut process = Process::start("redis-server", &mut command)?;
+        command.args(["--requirepass", PASSWORD]).args(options);
+        self.process = Some(Process::start("redis-server", &mut command)?);
+        Ok(())
+    }
+
+    /// Waits until it has loaded its data and answers.
+    pub async fn is_ready(&mut self) -> anyhow::Result<()> {
+        let process = self.process.as_mut().context("Redis does not run")?;
         process.says(|line| line.contains("Ready to accept connections").then_some(())).await?;
-        self.process = Some(process);
         let begun = Instant::now();
         while !self.answers().await {
             if begun.elapsed() > PATIENCE {
@@ -58,13 +78,46 @@ impl Redis {
     }
 
     async fn answers(&self) -> bool {
-        let asked = async {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-            stream.write_all(b"PING\r\n").await?;
-            let mut answer = [0; 7];
-            stream.read_exact(&mut answer).await?;
-            std::io::Result::Ok(answer == *b"+PONG\r\n")
-        };
-        asked.await.unwrap_or(false)
+        let asked = async { self.talk().await?.say("PING").await };
+        asked.await.is_ok_and(|answer| answer == "+PONG")
+    }
+
+    /// A connection that may do everything, and stays whatever becomes of the others.
+    pub async fn talk(&self) -> anyhow::Result<Talk> {
+        let mut talk = Talk(BufReader::new(TcpStream::connect(self.address()).await?));
+        talk.command(&format!("AUTH {PASSWORD}")).await?;
+        Ok(talk)
+    }
+}
+
+/// Commands in Redis' inline form, and the first lines of its answers.
+pub struct Talk(BufReader<TcpStream>);
+
+impl Talk {
+    pub async fn say(&mut self, command: &str) -> anyhow::Result<String> {
+        self.send(&format!("{command}\r\n")).await?;
+        let mut answer = String::new();
+        self.0.read_line(&mut answer).await?;
+        Ok(answer.trim_end().to_owned())
+    }
+
+    /// A command that Redis must not refuse.
+    pub async fn command(&mut self, command: &str) -> anyhow::Result<()> {
+        let answer = self.say(command).await?;
+        anyhow::ensure!(answer.starts_with(['+', ':']), "{command}: {answer}");
+        Ok(())
+    }
+
+    /// Sends without waiting for an answer.
+    pub async fn send(&mut self, text: &str) -> anyhow::Result<()> {
+        Ok(self.0.get_mut().write_all(text.as_bytes()).await?)
+    }
+
+    /// Reads so many lines of answers and forgets them.
+    pub async fn lines(&mut self, count: usize) -> anyhow::Result<()> {
+        for _ in 0..count {
+            self.0.read_line(&mut String::new()).await?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! What must be true of a wallet and of a counter once every client has been answered.
 
 use crate::bank::{Entry, Receipt, Wallet};
-use crate::prove::faults::client::{Client, Done, Told, same};
+use crate::prove::client::{Client, Done, Told, same};
 use crate::{chain, money};
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;

@@ -5,6 +5,7 @@ use crate::bank::Bank;
 use crate::request::Request;
 use crate::rules;
 use anyhow::{Context as _, ensure};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a client goes on sending one request.
@@ -17,7 +18,7 @@ const EVERY_GIVEN_UP: usize = 3;
 
 pub struct Client<'a> {
     bank: &'a Bank,
-    /// Instances die, so that a 500 without a word is an answer.
+    /// Instances or whole processes die, so that a 500 without a word, or no answer, is to be expected.
     kills: bool,
 }
 
@@ -37,6 +38,27 @@ pub struct Told {
     /// Keys of operations that the bank said had not happened, and that nobody sent again.
     pub given_up: Vec<String>,
     pub sent_again: usize,
+    /// How many operations were unknown before they were answered: by a 503 that says so, or by silence.
+    pub unknown: usize,
+    /// How long the slowest answer took, of any kind.
+    pub slowest: Duration,
+}
+
+impl Told {
+    fn nothing(user: &str) -> Self {
+        let (done, given_up) = (Vec::new(), Vec::new());
+        Self { user: user.to_owned(), done, given_up, sent_again: 0, unknown: 0, slowest: Duration::ZERO }
+    }
+}
+
+/// How it went until an answer came.
+#[derive(Default)]
+struct Sent {
+    /// None when it was given up, since the bank said that nothing had happened.
+    answer: Option<Answer>,
+    again: usize,
+    unknown: bool,
+    slowest: Duration,
 }
 
 impl<'a> Client<'a> {
@@ -45,7 +67,7 @@ impl<'a> Client<'a> {
     }
 
     /// Deposits and withdraws, more of the latter than there is money now and then.
-    pub async fn moves_money(&self, user: &str, client: usize, length: Duration) -> anyhow::Result<Told> {
+    pub async fn moves_money(&self, user: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Told> {
         let operation = |n: usize| {
             let (path, amount) = match n % 3 {
                 0 => ("/v1/deposit", 3 + n % 5),
@@ -54,26 +76,25 @@ impl<'a> Client<'a> {
             };
             (path.to_owned(), Some(format!("{amount}.{client:02}")))
         };
-        self.repeat(user, client, length, operation).await
+        self.repeat(user, client, over, operation).await
     }
 
     /// Posts to a counter.
-    pub async fn counts(&self, counter: &str, client: usize, length: Duration) -> anyhow::Result<Told> {
+    pub async fn counts(&self, counter: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Told> {
         let path = format!("/v1/counters/{counter}");
-        self.repeat(counter, client, length, |_| (path.clone(), None)).await
+        self.repeat(counter, client, over, |_| (path.clone(), None)).await
     }
 
     async fn repeat(
         &self,
         user: &str,
         client: usize,
-        length: Duration,
+        over: &AtomicBool,
         operation: impl Fn(usize) -> (String, Option<String>),
     ) -> anyhow::Result<Told> {
-        let begun = Instant::now();
-        let mut told = Told { user: user.to_owned(), done: Vec::new(), given_up: Vec::new(), sent_again: 0 };
+        let mut told = Told::nothing(user);
         let mut n = 0;
-        while begun.elapsed() < length {
+        while !over.load(Ordering::Relaxed) {
             let (path, amount) = operation(n);
             let key = format!("client-{client}-{n}");
             let request = self.request(user, &path, &key, amount.as_deref());
@@ -82,12 +103,13 @@ impl<'a> Client<'a> {
             if twins {
                 self.twins(&request).await?;
             }
-            match self.send(request, !twins && n.is_multiple_of(EVERY_GIVEN_UP)).await? {
+            let sent = self.send(request, !twins && n.is_multiple_of(EVERY_GIVEN_UP)).await?;
+            told.sent_again += sent.again;
+            told.unknown += usize::from(sent.unknown);
+            told.slowest = told.slowest.max(sent.slowest);
+            match sent.answer {
                 None => told.given_up.push(key),
-                Some((answer, again)) => {
-                    told.sent_again += again;
-                    told.done.push(Done { path, key, amount, answer });
-                }
+                Some(answer) => told.done.push(Done { path, key, amount, answer }),
             }
         }
         Ok(told)
@@ -116,40 +138,40 @@ impl<'a> Client<'a> {
 
     /// Sends until there is an answer.
     pub async fn answered(&self, request: Request<'a>) -> anyhow::Result<Answer> {
-        let answered = self.send(request, false).await?;
-        answered.map(|(answer, _)| answer).context("it was not to be given up")
+        self.send(request, false).await?.answer.context("it was not to be given up")
     }
 
     pub fn get(&self, path: impl Into<String>) -> Request<'a> {
         self.bank.get(path)
     }
 
-    /// The answer, and how often it was sent again; none when it was given up, since the first answer was
-    /// 503 and said that nothing had happened.
-    async fn send(
-        &self,
-        request: Request<'a>,
-        may_be_given_up: bool,
-    ) -> anyhow::Result<Option<(Answer, usize)>> {
+    async fn send(&self, request: Request<'a>, may_be_given_up: bool) -> anyhow::Result<Sent> {
         let begun = Instant::now();
-        let mut again = 0;
+        let mut sent = Sent::default();
         loop {
             match request.clone().send().await {
-                Ok(answer) if answer.status == 500 && self.kills && answer.body.is_empty() => (),
+                Ok(answer) if answer.status == 500 && self.kills && answer.body.is_empty() => {
+                    sent.unknown = true;
+                }
                 Ok(answer) => {
                     rules::check(&answer);
+                    sent.slowest = sent.slowest.max(answer.took);
                     if answer.status != 503 {
-                        return Ok(Some((answer, again)));
+                        return Ok(Sent { answer: Some(answer), ..sent });
                     }
                     let outcome = answer.json::<serde_json::Value>()["outcome"].clone();
-                    if may_be_given_up && again == 0 && outcome == "none" {
-                        return Ok(None);
+                    sent.unknown |= outcome != "none";
+                    if may_be_given_up && !sent.unknown {
+                        return Ok(sent);
                     }
                 }
-                Err(problem) => ensure!(self.kills, "{problem}"),
+                Err(problem) => {
+                    ensure!(self.kills, "{problem}");
+                    sent.unknown = true;
+                }
             }
-            again += 1;
-            ensure!(begun.elapsed() < PATIENCE, "not answered in {PATIENCE:?}, sent {again} times");
+            sent.again += 1;
+            ensure!(begun.elapsed() < PATIENCE, "not answered in {PATIENCE:?}, sent {} times", sent.again);
             tokio::time::sleep(PAUSE).await;
         }
     }

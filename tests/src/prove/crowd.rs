@@ -1,0 +1,130 @@
+//! Clients that move money while something goes wrong, and what they were told.
+//!
+//! Some have a wallet of their own, others share one, some post to a counter; each sends a request again,
+//! under its key, until it is answered ([`Client`]). Then every wallet is held against what they were told.
+
+use crate::bank::Bank;
+use crate::names::fresh;
+use crate::prove::client::{Client, Told};
+use crate::prove::judge;
+use futures::future::try_join_all;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const CLIENTS_OF_A_HOT_WALLET: usize = 5;
+
+/// How many wallets and clients there are.
+#[derive(Clone, Copy)]
+pub enum Size {
+    Large,
+    /// For what happens many times.
+    Small,
+}
+
+impl Size {
+    fn cold_wallets(self) -> usize {
+        match self {
+            Self::Large => 8,
+            Self::Small => 3,
+        }
+    }
+
+    fn hot_wallets(self) -> usize {
+        match self {
+            Self::Large => 2,
+            Self::Small => 1,
+        }
+    }
+
+    fn clients_of_the_counter(self) -> usize {
+        match self {
+            Self::Large => 4,
+            Self::Small => 2,
+        }
+    }
+}
+
+pub struct Crowd {
+    wallets: Vec<String>,
+    counter: String,
+    told: Vec<Told>,
+    kills: bool,
+}
+
+impl Crowd {
+    /// Lets them go on for as long as the accident takes; what they were told, and what the accident gave.
+    pub async fn during<T>(
+        bank: &Bank,
+        size: Size,
+        kills: bool,
+        accident: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<(Self, T)> {
+        let over = AtomicBool::new(false);
+        let wallets: Vec<String> =
+            (0..size.cold_wallets() + size.hot_wallets()).map(|_| fresh("steady")).collect();
+        let counter = fresh("steady");
+        let accident = async {
+            let ended = accident.await;
+            over.store(true, Ordering::Relaxed);
+            ended
+        };
+        let client = Client::new(bank, kills);
+        let (cold, hot) = wallets.split_at(size.cold_wallets());
+        let hot = hot.iter().flat_map(|user| std::iter::repeat_n(user, CLIENTS_OF_A_HOT_WALLET));
+        let money = cold.iter().chain(hot).enumerate();
+        let money = try_join_all(money.map(|(index, user)| client.moves_money(user, index, &over)));
+        let counters = (0..size.clients_of_the_counter()).map(|index| client.counts(&counter, index, &over));
+        let (ended, money, counted) = tokio::join!(accident, money, try_join_all(counters));
+        let told = money?.into_iter().chain(counted?).collect();
+        Ok((Self { wallets, counter, told, kills }, ended?))
+    }
+
+    /// How many operations were answered.
+    pub fn done(&self) -> usize {
+        self.told.iter().map(|told| told.done.len()).sum()
+    }
+
+    pub fn sent_again(&self) -> usize {
+        self.told.iter().map(|told| told.sent_again).sum()
+    }
+
+    /// How many operations were unknown, and then resolved under their key.
+    pub fn unknown(&self) -> usize {
+        self.told.iter().map(|told| told.unknown).sum()
+    }
+
+    /// How many operations the bank said had not happened, and nobody sent again.
+    pub fn given_up(&self) -> usize {
+        self.told.iter().map(|told| told.given_up.len()).sum()
+    }
+
+    pub fn slowest(&self) -> Duration {
+        self.told.iter().map(|told| told.slowest).max().unwrap_or_default()
+    }
+
+    /// Every acknowledged operation is there once and nothing else is.
+    pub async fn judge(&self, bank: &Bank) -> anyhow::Result<()> {
+        let judge = Client::new(bank, self.kills);
+        let told = |user: &str| self.told.iter().filter(|told| told.user == user).collect::<Vec<_>>();
+        for wallet in &self.wallets {
+            judge::wallet(&judge, wallet, &told(wallet)).await?;
+        }
+        judge::counter(&judge, &self.counter, &told(&self.counter)).await
+    }
+}
+
+impl fmt::Display for Crowd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} operations were answered, {} of them unknown at first; {} times one was sent again; \
+             {} were given up; the slowest answer took {} ms",
+            self.done(),
+            self.unknown(),
+            self.sent_again(),
+            self.given_up(),
+            self.slowest().as_millis()
+        )
+    }
+}

@@ -1,0 +1,249 @@
+//! A TCP proxy that stands between a bank and its Redis, and fails on command.
+//!
+//! What it does to connections is what networks do: [`Mode`]. Bytes are never lost in the middle of a
+//! connection that lives on: what was swallowed ends with the connection, what was held goes on.
+//! Two facts of Linux help: a socket closed with a linger of zero resets its connection, and a listener
+//! whose queue is full drops whoever knocks without a word.
+
+use anyhow::Context as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+
+/// How soon a connection on this machine is made, if it is.
+const KNOCK: Duration = Duration::from_millis(200);
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// What happens to connections, open and new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing.
+    Pass,
+    /// Open ones are reset, new ones refused.
+    Refuse,
+    /// Nobody answers any more, not even who knocks: packets are dropped.
+    Vanish,
+    /// What is asked arrives so much later.
+    Late(Duration),
+    /// What goes that way waits until the mode changes.
+    Hold(Way),
+    /// What goes that way is thrown away; at the end the connection is reset.
+    Swallow(Way),
+    /// The bank is told that no answer will come; what it asks still arrives.
+    HalfClose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the bank.
+    Asked,
+    /// To the bank.
+    Answered,
+    Both,
+}
+
+impl Way {
+    fn covers(self, other: Self) -> bool {
+        self == other || self == Self::Both
+    }
+}
+
+/// Ends, with all its connections, when it is dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    orders: watch::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy)]
+struct Order {
+    mode: Mode,
+    /// Connections are reset when it changes.
+    cut: u64,
+}
+
+impl Proxy {
+    /// On a free port.
+    pub async fn to(target: SocketAddr) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (orders, given) = watch::channel(Order { mode: Mode::Pass, cut: 0 });
+        let task = tokio::spawn(serve(Some(listener), address, target, given));
+        Ok(Self { address, orders, task })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn turn(&self, mode: Mode) {
+        self.orders.send_modify(|order| {
+            let ends = mode == Mode::Refuse || matches!(order.mode, Mode::Swallow(_));
+            *order = Order { mode, cut: order.cut + u64::from(ends) };
+        });
+    }
+
+    /// Resets every open connection.
+    pub fn cut(&self) {
+        self.orders.send_modify(|order| order.cut += 1);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Listens as the mode says, and carries what comes.
+async fn serve(
+    mut listener: Option<TcpListener>,
+    address: SocketAddr,
+    target: SocketAddr,
+    mut orders: watch::Receiver<Order>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let mode = orders.borrow_and_update().mode;
+        let mut crowd = None;
+        match mode {
+            Mode::Refuse => listener = None,
+            Mode::Vanish => {
+                listener = None;
+                crowd = full(address).await;
+            }
+            _ if listener.is_none() => listener = listen(address).await,
+            _ => (),
+        }
+        while !orders.has_changed().unwrap_or(true) {
+            tokio::select! {
+                Some(Ok((bank, _))) = accepted(listener.as_ref()) => {
+                    connections.spawn(carry(bank, target, orders.clone()));
+                }
+                Some(_) = connections.join_next() => (),
+                changed = orders.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    orders.mark_changed();
+                }
+            }
+        }
+        drop(crowd);
+    }
+}
+
+async fn accepted(listener: Option<&TcpListener>) -> Option<std::io::Result<(TcpStream, SocketAddr)>> {
+    match listener {
+        Some(listener) => Some(listener.accept().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Where it listened before; that port is its own but for the moment.
+async fn listen(address: SocketAddr) -> Option<TcpListener> {
+    for _ in 0..50 {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Some(listener),
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    }
+    eprintln!("the proxy's port {address} was taken meanwhile");
+    None
+}
+
+/// A listener whose queue is full, and those who fill it.
+async fn full(address: SocketAddr) -> Option<(TcpListener, Vec<TcpStream>)> {
+    let socket = TcpSocket::new_v4().ok()?;
+    socket.set_reuseaddr(true).ok()?;
+    socket.bind(address).ok()?;
+    let listener = socket.listen(1).ok()?;
+    let mut crowd = Vec::new();
+    while let Ok(Ok(stream)) = timeout(KNOCK, TcpStream::connect(address)).await {
+        crowd.push(stream);
+    }
+    Some((listener, crowd))
+}
+
+/// One connection, until either side ends it or it is cut.
+async fn carry(
+    mut bank: TcpStream,
+    target: SocketAddr,
+    orders: watch::Receiver<Order>,
+) -> anyhow::Result<()> {
+    let _ = bank.set_nodelay(true);
+    let begun = orders.borrow().cut;
+    let cut = {
+        let (asked, answers) = bank.split();
+        let mut cut = orders.clone();
+        tokio::select! {
+            ended = both(asked, answers, target, orders) => ended.is_err(),
+            _ = cut.wait_for(|order| order.cut != begun) => true,
+        }
+    };
+    if cut {
+        bank.set_zero_linger()?;
+    }
+    Ok(())
+}
+
+async fn both(
+    asked: ReadHalf<'_>,
+    answers: WriteHalf<'_>,
+    target: SocketAddr,
+    orders: watch::Receiver<Order>,
+) -> anyhow::Result<()> {
+    let mut redis = TcpStream::connect(target).await.context("Redis is not there")?;
+    redis.set_nodelay(true)?;
+    let (from_redis, to_redis) = redis.split();
+    tokio::try_join!(
+        pump(asked, to_redis, Way::Asked, orders.clone()),
+        pump(from_redis, answers, Way::Answered, orders),
+    )?;
+    Ok(())
+}
+
+/// Carries bytes one way, as the mode says.
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    way: Way,
+    mut orders: watch::Receiver<Order>,
+) -> std::io::Result<()> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut closing = orders.clone();
+    loop {
+        let read = tokio::select! {
+            read = from.read(&mut chunk) => read?,
+            _ = closing.wait_for(|order| order.mode == Mode::HalfClose && way == Way::Answered) => 0,
+        };
+        let mode = orders.wait_for(|order| !holds(order.mode, way)).await.map(|order| order.mode);
+        if read == 0 {
+            to.shutdown().await?;
+            tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+            return Ok(());
+        }
+        match mode {
+            Ok(Mode::Late(delay)) if way == Way::Asked => sleep(delay).await,
+            Ok(Mode::Swallow(swallowed)) if swallowed.covers(way) => continue,
+            _ => (),
+        }
+        to.write_all(&chunk[..read]).await?;
+    }
+}
+
+fn holds(mode: Mode, way: Way) -> bool {
+    match mode {
+        Mode::Hold(held) => held.covers(way),
+        Mode::Vanish => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
