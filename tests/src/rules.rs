@@ -43,7 +43,8 @@ pub fn is_sane(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.chars().all(allowed)
 }
 
-/// Rates may be kept for what is left of their life; `/v1/rates` says so, one of them may; nothing else.
+/// Rates may be kept for what is left of their life; `/v1/rates` says so, one of them may. The documentation
+/// may be kept by who asks whether it still holds. Nothing else.
 fn says_what_may_be_cached(answer: &Answer) {
     let said = answer.header("cache-control").unwrap_or_default();
     let path = answer.asked.path.split('?').next().unwrap_or_default();
@@ -51,6 +52,7 @@ fn says_what_may_be_cached(answer: &Answer) {
     let age = said.strip_prefix("public, max-age=").and_then(|age| age.parse::<u64>().ok());
     let right = match (path, given) {
         ("/v1/rates", true) => age.is_some(),
+        (path, true) if path == "/openapi.json" || path.starts_with("/docs") => said == "no-cache",
         (path, true) if path.starts_with("/v1/rates/") => age.is_some() || said == "no-store",
         _ => said == "no-store",
     };

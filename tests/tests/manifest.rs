@@ -28,6 +28,8 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/convert", "rates"),
     ("/healthz", "health"),
     ("/readyz", "health"),
+    ("/docs/...", "docs"),
+    ("/openapi.json", "docs"),
     ("/...", "web"),
 ];
 
@@ -94,9 +96,9 @@ fn only_rates_may_talk_to_the_outside_and_only_to_its_upstream() {
 }
 
 #[test]
-fn only_web_has_no_store_and_nobody_has_another_than_the_default() {
+fn only_what_shows_pages_has_no_store_and_nobody_has_another_than_the_default() {
     for (name, component) in components() {
-        let expected: &[&str] = if name == "web" { &[] } else { &["default"] };
+        let expected: &[&str] = if ["docs", "web"].contains(&name.as_str()) { &[] } else { &["default"] };
         assert_eq!(texts(&component, "key_value_stores"), expected, "{name}");
     }
 }

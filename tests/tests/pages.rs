@@ -25,6 +25,7 @@ async fn every_problem_has_a_page_that_names_it() {
         is_a_page(&answer);
         assert!(answer.text().contains(code), "{code}: {answer}");
         assert!(answer.text().contains(&status.to_string()), "{status}: {answer}");
+        assert!(answer.text().contains(&format!(r#""code": "{code}""#)), "no example of {code}: {answer}");
     }
 }
 

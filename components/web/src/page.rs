@@ -1,7 +1,7 @@
 //! The pages' HTML. Static text and the catalogue's: nothing of a request is shown, so nothing needs
 //! escaping.
 
-use api::{Answer, Code};
+use api::{Answer, Code, Problem};
 use spin_sdk::http::{HeaderName, HeaderValue};
 
 /// No script, no frame, no request elsewhere; the one stylesheet is the bank's own.
@@ -20,7 +20,8 @@ pub fn problem(code: Code) -> Answer {
         .replace("{status}", code.status().as_str())
         .replace("{title}", code.title())
         .replace("{meaning}", code.meaning().trim())
-        .replace("{retry}", code.retry());
+        .replace("{retry}", code.retry())
+        .replace("{example}", &Problem::example(code));
     framed(&format!("{} · Money Bank", code.title()), &main)
 }
 

@@ -35,6 +35,12 @@ impl Answer {
         Self::new(StatusCode::OK, "text/css; charset=utf-8", style.into())
     }
 
+    /// 200 with a file of this media type.
+    #[must_use]
+    pub fn file(media_type: &'static str, bytes: impl Into<Bytes>) -> Self {
+        Self::new(StatusCode::OK, media_type, bytes.into())
+    }
+
     /// 304: what the client has is what there is.
     #[must_use]
     pub fn not_modified() -> Self {

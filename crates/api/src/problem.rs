@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+#[cfg(feature = "openapi")]
+use crate::schema;
 use crate::{Answer, clock};
 
 mod catalogue;
@@ -24,22 +26,41 @@ pub struct Problem {
 
 /// What some codes tell beside the common members.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-struct Members {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProblemMembers))]
+pub struct Members {
+    /// What the wallet holds, where a withdrawal or deposit was refused.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::Money>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<String>,
+    /// What was asked for.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::Money>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<String>,
+    /// Where the store does not answer: whether anything may have happened.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::StorageOutcome>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// A problem as it is sent (RFC 9457).
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Problem))]
+pub struct Document<'a> {
+    /// Where the kind of problem is explained, on this service.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::ProblemType))]
     r#type: String,
+    /// The kind in words: the same for every occurrence.
     title: &'static str,
+    /// The answer's HTTP status.
+    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599))]
     status: u16,
+    /// This occurrence in words, for people.
     detail: &'a str,
+    /// The kind: never changes its meaning.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::ProblemCode))]
     code: &'static str,
+    /// The request's id, to be told when asking for help.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::RequestId))]
     request_id: &'a str,
     #[serde(flatten)]
     members: &'a Members,
@@ -89,20 +110,38 @@ impl Problem {
         self.code
     }
 
+    /// What a client may be told under this code, as JSON for people to read.
+    #[must_use]
+    pub fn example(code: Code) -> String {
+        let members = match code {
+            Code::InsufficientFunds => Members::of_a_refusal("5.00", "7.50"),
+            Code::LimitExceeded => Members::of_a_refusal("999999999999999.00", "7.50"),
+            Code::StorageUnavailable => Members { outcome: Some("unknown"), ..Members::default() },
+            _ => Members::default(),
+        };
+        let problem = Self { members, ..Self::new(code, code.detail()) };
+        // Strings and numbers: serde_json has nothing to fail on.
+        serde_json::to_string_pretty(&problem.document("0757b76db7da26a881ff5df725bdf6d5"))
+            .unwrap_or_default()
+    }
+
+    fn document<'a>(&'a self, request_id: &'a str) -> Document<'a> {
+        Document {
+            r#type: format!("/problems/{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+            request_id,
+            members: &self.members,
+        }
+    }
+
     /// The problem as an answer to the request with this id.
     #[must_use]
     pub fn into_answer(self, request_id: &str) -> Answer {
         let code = self.code;
-        let document = Document {
-            r#type: format!("/problems/{}", code.as_str()),
-            title: code.title(),
-            status: code.status().as_u16(),
-            detail: &self.detail,
-            code: code.as_str(),
-            request_id,
-            members: &self.members,
-        };
-        let answer = Answer::problem(code.status(), &document).replayed(self.replayed);
+        let answer = Answer::problem(code.status(), &self.document(request_id)).replayed(self.replayed);
         let answer = match self.allow {
             Some(allow) => answer.with(header::ALLOW, HeaderValue::from_static(allow)),
             None => answer,
@@ -111,6 +150,12 @@ impl Problem {
             return answer.with(header::RETRY_AFTER, HeaderValue::from(clock::jittered(1)));
         }
         answer
+    }
+}
+
+impl Members {
+    fn of_a_refusal(balance: impl Into<String>, amount: impl Into<String>) -> Self {
+        Self { balance: Some(balance.into()), amount: Some(amount.into()), outcome: None }
     }
 }
 

@@ -6,11 +6,11 @@ use std::borrow::Cow;
 
 use ledger::{amount, operation};
 use serde_json::json;
-use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::limits;
+use crate::{Code, limits};
 
 macro_rules! schemas {
     ($($(#[doc = $description:literal])+ $name:ident = $schema:expr;)*) => {$(
@@ -38,7 +38,7 @@ schemas! {
     Amount = text(&amount_pattern()).examples([json!("10.50")]);
     /// An amount in a body: a string, or a number, whose very characters are judged: no exponent, at most
     /// 8 places. A string says exactly what it means in every language.
-    SentAmount = ObjectBuilder::from(Object::with_type([Type::String, Type::Number].into_iter().collect::<utoipa::openapi::schema::SchemaType>()))
+    SentAmount = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number]))
         .pattern(Some(amount_pattern())).exclusive_minimum(Some(0)).examples([json!("10.50")]);
     /// An amount of money as it is shown: no exponent, at least two places, no further trailing zeros.
     Money = text(&format!("^(0|[1-9][0-9]{{0,{}}})\\.[0-9]([0-9]|[0-9]{{1,{}}}[1-9])$", amount::INTEGER_DIGITS - 1, amount::PLACES - 2));
@@ -60,10 +60,16 @@ schemas! {
     /// A moment in UTC.
     Moment = text("Z$").format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     /// Which way money moves.
-    EntryKind = ObjectBuilder::new().schema_type(Type::String)
-        .enum_values(Some([ledger::Kind::Deposit.as_str(), ledger::Kind::Withdrawal.as_str()]));
+    EntryKind = one_of([ledger::Kind::Deposit.as_str(), ledger::Kind::Withdrawal.as_str()]);
     /// Bitcoin.
-    Base = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["btc"]));
+    Base = one_of(["btc"]);
+    /// Where a kind of problem is explained.
+    ProblemType = text("^/problems/[a-z-]+$");
+    /// A kind of problem. Never changes its meaning.
+    ProblemCode = one_of(Code::ALL.iter().map(|code| code.as_str()));
+    /// Whether anything may have happened: `none`, nothing; `unknown`, sending the request again with the same
+    /// idempotency key tells.
+    StorageOutcome = one_of(["none", "unknown"]);
     /// An id of a request.
     RequestId = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::REQUEST_ID_LENGTH));
 }
@@ -71,6 +77,11 @@ schemas! {
 /// A string of this form.
 pub fn text(pattern: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
+}
+
+/// One of these strings.
+pub fn one_of<'a>(values: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values))
 }
 
 /// The contract's grammar, and greater than zero.

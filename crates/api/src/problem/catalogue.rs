@@ -1,10 +1,10 @@
-//! Every code of the contract: its status, its title, and what a client should make of it. The pages
-//! under `/problems/` show the same table.
+//! Every code of the contract: its status, its title, what a client should make of it, and what one
+//! occurrence may say. The pages under `/problems/` and the published document show the same table.
 
 use http::StatusCode;
 
 macro_rules! catalogue {
-    ($($(#[doc = $meaning:literal])+ $name:ident = $code:literal, $status:ident, $title:literal, $retry:literal;)*) => {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $code:literal, $status:ident, $title:literal, $retry:literal, $detail:literal;)*) => {
         /// The kind of a problem. Never changes its meaning.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
@@ -44,6 +44,11 @@ macro_rules! catalogue {
             pub fn retry(self) -> &'static str {
                 match self { $(Self::$name => $retry),* }
             }
+
+            /// What the detail of one occurrence may say.
+            pub(super) fn detail(self) -> &'static str {
+                match self { $(Self::$name => $detail),* }
+            }
         }
     };
 }
@@ -51,40 +56,57 @@ macro_rules! catalogue {
 catalogue! {
     /// The body is no JSON object, has an unknown, missing or repeated member, or a query parameter or
     /// header is not what the route takes.
-    MalformedRequest = "malformed-request", BAD_REQUEST, "Malformed request", "Mend the request first.";
+    MalformedRequest = "malformed-request", BAD_REQUEST, "Malformed request", "Mend the request first.",
+        "The query parameter limit is an integer from 1 to 200.";
     /// An amount is a plain decimal greater than zero, with at most 15 digits before the point and at
     /// most 8 after it: no sign, no exponent, no leading zeros.
-    InvalidAmount = "invalid-amount", BAD_REQUEST, "Invalid amount", "Mend the amount first.";
+    InvalidAmount = "invalid-amount", BAD_REQUEST, "Invalid amount", "Mend the amount first.",
+        "An amount is a plain decimal greater than zero with at most 15 digits before the point and 8 after it.";
     /// An idempotency key is 1 to 255 visible ASCII characters, raw or as a quoted string.
-    InvalidIdempotencyKey = "invalid-idempotency-key", BAD_REQUEST, "Invalid idempotency key", "Mend the key first.";
+    InvalidIdempotencyKey = "invalid-idempotency-key", BAD_REQUEST, "Invalid idempotency key", "Mend the key first.",
+        "An idempotency key is 1 to 255 visible ASCII characters, raw or as a quoted string.";
     /// The request names no user. Send one in the header user_id, user-id or x-user-id.
-    MissingIdentity = "missing-identity", UNAUTHORIZED, "Missing identity", "Name a user first.";
+    MissingIdentity = "missing-identity", UNAUTHORIZED, "Missing identity", "Name a user first.",
+        "Name a user in the header user_id.";
     /// A user is 1 to 64 of A-Z, a-z, 0-9, dot, underscore, at sign and hyphen; two headers must not differ.
-    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first.";
+    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first.",
+        "Two headers name two users.";
     /// Nothing is at this path.
-    NotFound = "not-found", NOT_FOUND, "Not found", "Not before the path is right.";
+    NotFound = "not-found", NOT_FOUND, "Not found", "Not before the path is right.",
+        "Nothing is at this path.";
     /// The rates know no currency with this code.
-    UnknownCurrency = "unknown-currency", NOT_FOUND, "Unknown currency", "Not before the code is right.";
+    UnknownCurrency = "unknown-currency", NOT_FOUND, "Unknown currency", "Not before the code is right.",
+        "The rates know no currency with this code; /v1/rates lists them.";
     /// The wallet has not come to this entry yet.
-    NoSuchEntry = "no-such-entry", NOT_FOUND, "No such entry", "Once the wallet has moved on.";
+    NoSuchEntry = "no-such-entry", NOT_FOUND, "No such entry", "Once the wallet has moved on.",
+        "The wallet has not come to entry 7 yet.";
     /// The path serves other methods; Allow names them.
-    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed", "With one of the allowed methods.";
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed", "With one of the allowed methods.",
+        "This path serves GET, HEAD.";
     /// A body may have 4 KiB.
-    PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "Payload too large", "With a smaller body.";
+    PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "Payload too large", "With a smaller body.",
+        "A body may have 4096 bytes.";
     /// The body is not application/json.
-    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "As application/json.";
+    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "As application/json.",
+        "Send the body as application/json.";
     /// The withdrawal asks for more than the wallet holds. The wallet is unchanged.
     InsufficientFunds = "insufficient-funds", UNPROCESSABLE_ENTITY, "Insufficient funds",
-        "With a smaller amount or after a deposit, under another idempotency key.";
+        "With a smaller amount or after a deposit, under another idempotency key.",
+        "The balance is 5.00; 7.50 was asked for.";
     /// The result would pass the largest balance or total. Nothing is changed.
-    LimitExceeded = "limit-exceeded", UNPROCESSABLE_ENTITY, "Limit exceeded", "With a smaller amount, under another idempotency key.";
+    LimitExceeded = "limit-exceeded", UNPROCESSABLE_ENTITY, "Limit exceeded", "With a smaller amount, under another idempotency key.",
+        "The balance is 999999999999999.00; with 7.50 it would pass 15 integer digits.";
     /// The idempotency key was used for another request. Nothing is changed.
-    IdempotencyKeyReuse = "idempotency-key-reuse", UNPROCESSABLE_ENTITY, "Idempotency key reused", "Under a key of its own.";
+    IdempotencyKeyReuse = "idempotency-key-reuse", UNPROCESSABLE_ENTITY, "Idempotency key reused", "Under a key of its own.",
+        "The idempotency key was used for another request.";
     /// The store does not answer. The member outcome tells whether anything may have happened: none, or unknown.
     StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "Storage unavailable",
-        "After Retry-After. With the same idempotency key it is safe, and tells what became of the request.";
+        "After Retry-After. With the same idempotency key it is safe, and tells what became of the request.",
+        "The store did not answer in time. Send the request again with the same idempotency key to learn what became of it.";
     /// The source of the rates is down and no rates fresh enough are kept.
-    RatesUnavailable = "rates-unavailable", SERVICE_UNAVAILABLE, "Rates unavailable", "After Retry-After.";
+    RatesUnavailable = "rates-unavailable", SERVICE_UNAVAILABLE, "Rates unavailable", "After Retry-After.",
+        "The source of the rates is down, and none fresh enough are kept.";
     /// Our fault.
-    InternalError = "internal-error", INTERNAL_SERVER_ERROR, "Internal error", "It may help; tell us the request_id.";
+    InternalError = "internal-error", INTERNAL_SERVER_ERROR, "Internal error", "It may help; tell us the request_id.",
+        "This is our fault, not yours. Nothing was changed.";
 }

@@ -43,11 +43,7 @@ impl From<&Refused> for Problem {
                 format!("The balance is {balance}; with {amount} it would pass 15 integer digits."),
             ),
         };
-        let members = Members {
-            balance: Some(balance.to_string()),
-            amount: Some(amount.to_string()),
-            ..Members::default()
-        };
+        let members = Members::of_a_refusal(balance.to_string(), amount.to_string());
         Self { members, ..Self::new(code, detail) }
     }
 }

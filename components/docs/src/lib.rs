@@ -1,0 +1,24 @@
+//! The API explained: `GET /openapi.json`, the document generated from the code, and `GET /docs`, Swagger UI
+//! with it, to read and to try.
+//!
+//! A component of its own, since Swagger UI weighs more than all the others. Files are kept packed, as
+//! `build.rs` made them, and sent so to whoever takes gzip. Imports nothing of Spin: it has no store, no
+//! settings and no hosts.
+
+mod asset;
+
+use api::Problem;
+use spin_sdk::http::IntoResponse;
+use spin_sdk::http_service;
+
+use crate::asset::Asset;
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+    api::serve(request, async |request| {
+        let asset = Asset::at(request.path()).ok_or_else(Problem::not_found)?;
+        request.get()?;
+        Ok(asset.answer(&request))
+    })
+    .await
+}

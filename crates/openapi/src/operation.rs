@@ -1,0 +1,240 @@
+//! One operation of the document, said the way the contract says it: what it takes, what it answers, which
+//! problems it knows.
+//!
+//! Every operation takes `x-request-id`, and every answer carries the common headers. Headers, schemas and
+//! problems are described once, under `components`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{Code, Problem};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::openapi::example::{Example, ExampleBuilder};
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{
+    Components, ComponentsBuilder, Content, ContentBuilder, Paths, Ref, RefOr, Required, Response,
+    ResponseBuilder, Schema,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::{header, parameter};
+
+/// What may go wrong on every path.
+const ALWAYS: [Code; 2] = [Code::MethodNotAllowed, Code::InternalError];
+
+/// What operations share: the document's `components`.
+#[derive(Default)]
+pub struct Shared {
+    schemas: Vec<(String, RefOr<Schema>)>,
+    problems: BTreeSet<Vec<&'static str>>,
+    headers: BTreeSet<&'static str>,
+}
+
+/// One method on one path.
+pub struct Operation {
+    method: HttpMethod,
+    path: &'static str,
+    inner: OperationBuilder,
+    answers: BTreeMap<u16, ResponseBuilder>,
+    headers: BTreeSet<&'static str>,
+    problems: Vec<Code>,
+    schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Operation {
+    /// `GET` on this path; `id` is its name in generated clients.
+    pub fn get(path: &'static str, id: &str) -> Self {
+        Self::new(HttpMethod::Get, path, id)
+    }
+
+    /// `POST` on this path: under an idempotency key it happens once.
+    pub fn post(path: &'static str, id: &str) -> Self {
+        let operation = Self::new(HttpMethod::Post, path, id);
+        operation.may_fail([Code::InvalidIdempotencyKey, Code::IdempotencyKeyReuse, Code::PayloadTooLarge])
+    }
+
+    fn new(method: HttpMethod, path: &'static str, id: &str) -> Self {
+        Self {
+            method,
+            path,
+            inner: OperationBuilder::new().operation_id(Some(id)),
+            answers: BTreeMap::new(),
+            headers: header::COMMON.into(),
+            problems: ALWAYS.into(),
+            schemas: Vec::new(),
+        }
+    }
+
+    /// Its group, its name, and what to know about it.
+    pub fn says(mut self, tag: &str, summary: &str, description: &str) -> Self {
+        self.inner = self.inner.tag(tag).summary(Some(summary)).description(Some(description));
+        self
+    }
+
+    /// Parameters.
+    pub fn takes(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        self.inner = parameters.into_iter().fold(self.inner, OperationBuilder::parameter);
+        self
+    }
+
+    /// A JSON body.
+    pub fn takes_body<T: ToSchema>(mut self, example: Value) -> Self {
+        let content = Content::builder().schema(Some(self.schema::<T>())).example(Some(example)).build();
+        let body =
+            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+        self.inner = self.inner.request_body(Some(body.build()));
+        self.may_fail([Code::UnsupportedMediaType])
+    }
+
+    /// Headers of its answers, beside the common ones.
+    pub fn with_headers(mut self, names: impl IntoIterator<Item = &'static str>) -> Self {
+        self.headers.extend(names);
+        self
+    }
+
+    /// 200 with JSON, and what it looks like.
+    pub fn answers<T: ToSchema + Serialize>(self, says: &str, examples: &[(&str, T)]) -> Self {
+        let example = |(name, shown): &(&str, T)| {
+            (name.replace(' ', "-"), example(name, serde_json::to_value(shown).unwrap_or_default()))
+        };
+        let mut this = self;
+        let content = Content::builder()
+            .schema(Some(this.schema::<T>()))
+            .examples_from_iter(examples.iter().map(example))
+            .build();
+        this.answers
+            .insert(200, ResponseBuilder::new().description(says).content("application/json", content));
+        this
+    }
+
+    /// 200 with something else.
+    pub fn answers_as(mut self, says: &str, media_type: &str, kind: Type) -> Self {
+        let schema: RefOr<Schema> = ObjectBuilder::new().schema_type(kind).into();
+        let content = Content::builder().schema(Some(schema)).build();
+        self.answers.insert(200, ResponseBuilder::new().description(says).content(media_type, content));
+        self
+    }
+
+    /// 304 for who has it already.
+    pub fn can_be_kept(mut self) -> Self {
+        let unchanged = ResponseBuilder::new().description("What the client has still holds. No body.");
+        self.answers.insert(304, unchanged);
+        self.takes([parameter::if_none_match()]).with_headers(["etag"])
+    }
+
+    /// Problems it knows.
+    pub fn may_fail(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
+        self.problems.extend(codes);
+        self
+    }
+
+    fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
+        Ref::from_schema_name(T::name()).into()
+    }
+
+    /// Writes it into the document.
+    pub fn add_to(self, paths: &mut Paths, shared: &mut Shared) {
+        let mut operation = self.inner;
+        if matches!(self.method, HttpMethod::Post) {
+            operation = operation.parameter(parameter::idempotency_key());
+        }
+        operation = operation.parameter(parameter::request_id());
+        for (status, answer) in self.answers {
+            // Whoever has it already is told its tag, not its type.
+            let answer = with_headers(answer, self.headers.iter().copied());
+            operation = operation.response(status.to_string(), answer.build());
+        }
+        for (status, codes) in by_status(&self.problems) {
+            operation =
+                operation.response(status.to_string(), RefOr::Ref(Ref::from_response_name(name(&codes))));
+            shared.problems.insert(codes);
+        }
+        shared.headers.extend(self.headers);
+        shared.schemas.extend(self.schemas);
+        paths.add_path_operation(self.path, vec![self.method], operation);
+    }
+}
+
+impl Shared {
+    /// Everything that operations refer to.
+    pub fn into_components(mut self) -> Components {
+        let mut components = ComponentsBuilder::new().schema("Problem", api::problem::Document::schema());
+        api::problem::Document::schemas(&mut self.schemas);
+        for (name, schema) in self.schemas {
+            components = components.schema(name, schema);
+        }
+        for codes in self.problems {
+            components = components.response(name(&codes), problem(&codes));
+        }
+        self.headers.extend(["retry-after", "allow", "idempotent-replayed"]);
+        for name in self.headers {
+            components = components.header(name, header::described(name));
+        }
+        components.build()
+    }
+}
+
+/// The codes of each status, in the catalogue's order.
+fn by_status(problems: &[Code]) -> BTreeMap<u16, Vec<&'static str>> {
+    let mut statuses: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
+    for code in Code::ALL.iter().filter(|code| problems.contains(code)) {
+        statuses.entry(code.status().as_u16()).or_default().push(code.as_str());
+    }
+    statuses
+}
+
+/// Under `components/responses`, problems go by their codes.
+fn name(codes: &[&str]) -> String {
+    codes.join(".")
+}
+
+/// The answer with one of these codes, which have one status.
+fn problem(names: &[&'static str]) -> Response {
+    let codes = || Code::ALL.iter().filter(|code| names.contains(&code.as_str()));
+    let meanings: Vec<String> = codes()
+        .map(|code| format!("`{}`: {} Again? {}", code.as_str(), code.meaning().trim(), code.retry()))
+        .collect();
+    let examples = codes().map(|&code| {
+        let shown = serde_json::from_str(&Problem::example(code)).unwrap_or_default();
+        (code.as_str(), example(code.title(), shown))
+    });
+    let content = ContentBuilder::new().schema(Some(narrowed(names))).examples_from_iter(examples).build();
+    let mut response = ResponseBuilder::new()
+        .description(meanings.join("\n\n"))
+        .content("application/problem+json", content);
+    response = with_headers(response, header::COMMON);
+    for code in codes() {
+        response = match code {
+            Code::MethodNotAllowed => with_headers(response, ["allow"]),
+            Code::StorageUnavailable | Code::RatesUnavailable => with_headers(response, ["retry-after"]),
+            Code::InsufficientFunds | Code::LimitExceeded => with_headers(response, ["idempotent-replayed"]),
+            _ => response,
+        };
+    }
+    response.build()
+}
+
+/// A problem with one of these codes.
+fn narrowed(names: &[&str]) -> Schema {
+    let code = api::schema::one_of(names.iter().copied());
+    let only = ObjectBuilder::new().property("code", code);
+    AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(only).build().into()
+}
+
+fn with_headers<'a>(response: ResponseBuilder, names: impl IntoIterator<Item = &'a str>) -> ResponseBuilder {
+    let reference = |name| Ref::new(format!("#/components/headers/{name}"));
+    names.into_iter().fold(response, |response, name| response.header_ref(name, reference(name)))
+}
+
+fn example(summary: &str, value: Value) -> Example {
+    ExampleBuilder::new().summary(summary).value(Some(value)).build()
+}
+
+/// An amount to move, as it is sent.
+pub fn amount_body() -> Value {
+    json!({ "amount": "10.50" })
+}

@@ -1,0 +1,121 @@
+//! The parameters of requests: in the path, in the query, in headers.
+
+use api::limits::{BITCOINS, COUNTER_BY, ENTRIES, ENTRIES_USUAL};
+use api::schema::{self, Amount, CounterName, User};
+use ledger::operation::KEY_LENGTH;
+use serde_json::json;
+use utoipa::PartialSchema;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Required, Schema};
+
+/// On every request.
+pub fn request_id() -> Parameter {
+    let says =
+        "An id for the request, echoed in the answer where it is sane: 1 to 128 of A-Z, a-z, 0-9 and ._-.";
+    optional(ParameterIn::Header, "x-request-id", says, string())
+}
+
+/// Whose wallet: one of three headers, since some gateways drop names with underscores.
+pub fn user() -> [Parameter; 3] {
+    let says = "Whose wallet. One of `user_id`, `user-id` and `x-user-id` must be there; two of them must not differ.";
+    let header = |name| parameter(ParameterIn::Header, name, says, User::schema()).required(Required::False);
+    let first = header("user_id").example(Some(json!("alice")));
+    [first.build(), header("user-id").build(), header("x-user-id").build()]
+}
+
+/// On every `POST`.
+pub fn idempotency_key() -> Parameter {
+    let says = "Makes the request safe to send again: under one key it happens once, and its first answer is given \
+                again, for ever. Raw or as a quoted string, which is the same key: `order-17`, `\"order-17\"`.";
+    let plain = KEY_LENGTH.saturating_sub(1);
+    let form = format!(r#"^([!#-~][!-~]{{0,{plain}}}|"([!#-\[\]-~]|\\["\\]){{1,{KEY_LENGTH}}}")$"#);
+    optional(ParameterIn::Header, "idempotency-key", says, schema::text(&form).into())
+}
+
+/// Where an answer has an entity tag.
+pub fn if_none_match() -> Parameter {
+    let says = "Entity tags of what the client has. Where one of them still holds, the answer is 304.";
+    optional(ParameterIn::Header, "if-none-match", says, string())
+}
+
+/// `?bitcoins=`
+pub fn bitcoins() -> Parameter {
+    let says = format!("How many to add: an amount of at most {BITCOINS}.");
+    required(ParameterIn::Query, "bitcoins", &says, Amount::schema(), "0.5")
+}
+
+/// `?by=`
+pub fn by() -> Parameter {
+    let by = integer(*COUNTER_BY.start()).maximum(isize::try_from(*COUNTER_BY.end()).ok());
+    optional(ParameterIn::Query, "by", "How much to add.", by.default(Some(json!(1))).into())
+}
+
+/// `/v1/counters/{name}`
+pub fn counter_name() -> Parameter {
+    required(ParameterIn::Path, "name", "The counter.", CounterName::schema(), "visits")
+}
+
+/// `?at=`
+pub fn at() -> Parameter {
+    let says = "The wallet as of the entry with this number; 0 is the start.";
+    optional(ParameterIn::Query, "at", says, integer(0).into())
+}
+
+/// `?limit=`
+pub fn limit() -> Parameter {
+    let most = isize::try_from(*ENTRIES.end()).ok();
+    let limit = integer(1).maximum(most).default(Some(json!(ENTRIES_USUAL)));
+    optional(ParameterIn::Query, "limit", "How many entries at most.", limit.into())
+}
+
+/// `?cursor=`
+pub fn cursor() -> Parameter {
+    let says = "`next` of the answer before. It keeps its place while new entries arrive.";
+    optional(ParameterIn::Query, "cursor", says, string())
+}
+
+/// `/v1/rates/{code}`
+pub fn currency_code() -> Parameter {
+    required(ParameterIn::Path, "code", "The currency's code, in any letter case.", code(), "usd")
+}
+
+/// `?amount=`
+pub fn amount() -> Parameter {
+    required(ParameterIn::Query, "amount", "How much.", Amount::schema(), "1.5")
+}
+
+/// `?from=`, `?to=`
+pub fn currency(name: &str, example: &str) -> Parameter {
+    required(ParameterIn::Query, name, "A currency's code, in any letter case.", code(), example)
+}
+
+/// `/problems/{code}`
+pub fn problem_code() -> Parameter {
+    let codes = api::schema::ProblemCode::schema();
+    required(ParameterIn::Path, "code", "The problem's code.", codes, "insufficient-funds")
+}
+
+fn code() -> RefOr<Schema> {
+    schema::text("^[A-Za-z0-9]+$").into()
+}
+
+fn string() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).into()
+}
+
+fn integer(minimum: impl TryInto<isize>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(minimum.try_into().ok())
+}
+
+fn required(place: ParameterIn, name: &str, says: &str, schema: RefOr<Schema>, example: &str) -> Parameter {
+    parameter(place, name, says, schema).required(Required::True).example(Some(json!(example))).build()
+}
+
+fn optional(place: ParameterIn, name: &str, says: &str, schema: RefOr<Schema>) -> Parameter {
+    parameter(place, name, says, schema).required(Required::False).build()
+}
+
+fn parameter(place: ParameterIn, name: &str, says: &str, schema: RefOr<Schema>) -> ParameterBuilder {
+    ParameterBuilder::new().name(name).parameter_in(place).description(Some(says)).schema(Some(schema))
+}

@@ -1,0 +1,22 @@
+//! Every route of the contract, a file per component that serves them.
+
+mod counters;
+mod pages;
+mod rates;
+mod wallets;
+
+use crate::operation::Operation;
+
+/// The groups, in the contract's order.
+pub const TAGS: [(&str, &str); 5] = [
+    ("Counters", "One atomic increment each; they lose nothing and never wrap."),
+    ("Wallets", "Deposits, withdrawals, balances and a history that anyone can check."),
+    ("Rates", "CoinGecko's exchange rates, asked for once a minute by all replicas together."),
+    ("Health", "For probes."),
+    ("Pages", "For people."),
+];
+
+/// Every operation.
+pub fn all() -> Vec<Operation> {
+    [counters::all(), wallets::all(), rates::all(), pages::all()].into_iter().flatten().collect()
+}

@@ -1,0 +1,70 @@
+//! `components/health`, `components/web`, `components/docs`
+
+use api::Code::{NotFound, StorageUnavailable};
+use api::view::{AliveView, ChecksView, ReadyView};
+use utoipa::openapi::schema::Type;
+
+use crate::operation::Operation;
+use crate::parameter;
+
+const HEALTH: &str = "Health";
+const PAGES: &str = "Pages";
+const HTML: &str = "text/html; charset=utf-8";
+
+pub fn all() -> Vec<Operation> {
+    vec![alive(), ready(), dashboard(), docs(), document(), problem()]
+}
+
+fn alive() -> Operation {
+    Operation::get("/healthz", "alive")
+        .says(HEALTH, "Is it alive?", "Never touches storage.")
+        .answers("It is", &[("alive", AliveView { status: "ok" })])
+}
+
+fn ready() -> Operation {
+    let ready = ReadyView { status: "ready", checks: ChecksView { store: "ok" } };
+    Operation::get("/readyz", "ready")
+        .says(HEALTH, "Can it serve?", "Asks the store, and says within 600 ms when that is dead.")
+        .answers("It can", &[("ready", ready)])
+        .may_fail([StorageUnavailable])
+}
+
+fn dashboard() -> Operation {
+    Operation::get("/", "dashboard")
+        .says(PAGES, "The dashboard", "Rates, the bitcoin counter and a wallet.")
+        .answers_as("A page", HTML, Type::String)
+        .with_headers(["content-security-policy"])
+}
+
+fn docs() -> Operation {
+    Operation::get("/docs", "docs")
+        .says(
+            PAGES,
+            "This document, to read and to try",
+            "Everything that it loads is served by the bank itself.",
+        )
+        .answers_as("A page", HTML, Type::String)
+        .can_be_kept()
+        .with_headers(["content-security-policy", "vary", "content-encoding"])
+}
+
+fn document() -> Operation {
+    Operation::get("/openapi.json", "document")
+        .says(PAGES, "This document", "OpenAPI 3.1, generated from the code.")
+        .answers_as("An OpenAPI document", "application/json", Type::Object)
+        .can_be_kept()
+        .with_headers(["vary", "content-encoding"])
+}
+
+fn problem() -> Operation {
+    Operation::get("/problems/{code}", "problem")
+        .says(
+            PAGES,
+            "What a problem means",
+            "And whether to send the request again. `type` of every problem leads here.",
+        )
+        .takes([parameter::problem_code()])
+        .answers_as("A page", HTML, Type::String)
+        .with_headers(["content-security-policy"])
+        .may_fail([NotFound])
+}

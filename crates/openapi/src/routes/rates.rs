@@ -1,0 +1,59 @@
+//! `components/rates`
+
+use api::Code::{
+    InvalidAmount, MalformedRequest, NotFound, RatesUnavailable, StorageUnavailable, UnknownCurrency,
+};
+use api::view::{ConvertedView, CurrencyKind, OneRateView, RateView, RatesView};
+
+use crate::example::age;
+use crate::operation::Operation;
+use crate::parameter;
+
+const TAG: &str = "Rates";
+
+pub fn all() -> Vec<Operation> {
+    vec![rates(), rate(), convert()]
+}
+
+fn rates() -> Operation {
+    let says = "What one bitcoin is worth, with every digit that CoinGecko sent. While CoinGecko fails, the last good \
+                rates with `stale: true`, up to a day.";
+    let example = RatesView { base: "btc", age: age(), rates: [("usd", dollar())].into() };
+    Operation::get("/v1/rates", "rates")
+        .says(TAG, "All rates", says)
+        .answers("All rates", &[("rates", example)])
+        .can_be_kept()
+        .may_fail([RatesUnavailable, StorageUnavailable])
+}
+
+fn rate() -> Operation {
+    let example = OneRateView { code: "usd", base: "btc", rate: dollar(), age: age() };
+    Operation::get("/v1/rates/{code}", "rate")
+        .says(TAG, "One rate", "What one bitcoin is worth in one currency.")
+        .takes([parameter::currency_code()])
+        .answers("The rate", &[("usd", example)])
+        .can_be_kept()
+        .may_fail([UnknownCurrency, NotFound, RatesUnavailable, StorageUnavailable])
+}
+
+fn convert() -> Operation {
+    let says = "Exact decimal arithmetic at any size. Rounding happens here and nowhere else: the result, from the \
+                unrounded quotient, half to even at 8 places; the shown rate at 18.";
+    let example = ConvertedView {
+        amount: "1.50".to_owned(),
+        from: "usd",
+        to: "eth",
+        rate: "0.000437255059845361".to_owned(),
+        result: "0.00065588".to_owned(),
+        age: age(),
+    };
+    Operation::get("/v1/convert", "convert")
+        .says(TAG, "From one currency to another", says)
+        .takes([parameter::amount(), parameter::currency("from", "usd"), parameter::currency("to", "eth")])
+        .answers("The amount in the other currency", &[("usd to eth", example)])
+        .may_fail([MalformedRequest, InvalidAmount, UnknownCurrency, RatesUnavailable, StorageUnavailable])
+}
+
+fn dollar() -> RateView<'static> {
+    RateView { name: "US Dollar", unit: "$", value: "67187.33".to_owned(), r#type: CurrencyKind::Fiat }
+}

@@ -1,0 +1,68 @@
+//! `components/deposit`, `components/withdraw`, `components/wallet`
+
+use api::Code::{
+    InsufficientFunds, InvalidAmount, InvalidIdentity, LimitExceeded, MalformedRequest, MissingIdentity,
+    NoSuchEntry, StorageUnavailable,
+};
+use api::money::OperationBody;
+use api::view::EntriesView;
+use ledger::Kind;
+
+use crate::operation::{Operation, amount_body};
+use crate::{example, parameter};
+
+const TAG: &str = "Wallets";
+
+pub fn all() -> Vec<Operation> {
+    vec![
+        deposit("/v1/deposit", "deposit"),
+        deposit("/deposit", "depositToo"),
+        withdraw("/v1/withdraw", "withdraw"),
+        withdraw("/withdraw", "withdrawToo"),
+        wallet(),
+        entries(),
+    ]
+}
+
+fn deposit(path: &'static str, id: &str) -> Operation {
+    let says = "`/deposit` is `/v1/deposit`, under the same idempotency keys.";
+    moves(path, id, Kind::Deposit).says(TAG, "Money in", says).may_fail([LimitExceeded])
+}
+
+fn withdraw(path: &'static str, id: &str) -> Operation {
+    let says = "Never more than there is. `/withdraw` is `/v1/withdraw`, under the same idempotency keys.";
+    moves(path, id, Kind::Withdrawal).says(TAG, "Money out", says).may_fail([InsufficientFunds])
+}
+
+fn moves(path: &'static str, id: &str, kind: Kind) -> Operation {
+    Operation::post(path, id)
+        .takes(parameter::user())
+        .takes_body::<OperationBody>(amount_body())
+        .answers("The balance after it, and the new entry", &example::moved(kind))
+        .with_headers(["idempotent-replayed"])
+        .may_fail([MalformedRequest, InvalidAmount, MissingIdentity, InvalidIdentity, StorageUnavailable])
+}
+
+fn wallet() -> Operation {
+    let says = "Its balance and the hash of its last entry, now or as of an entry. The user who never moved money has \
+                `0.00`, entry 0 and a hash of 64 zeros.";
+    Operation::get("/v1/wallet", "wallet")
+        .says(TAG, "Where a wallet stands", says)
+        .takes(parameter::user())
+        .takes([parameter::at()])
+        .answers("Where it stands", &[("now", example::wallet(3)), ("at the start", example::wallet(0))])
+        .may_fail([MalformedRequest, MissingIdentity, InvalidIdentity, NoSuchEntry, StorageUnavailable])
+}
+
+fn entries() -> Operation {
+    let says = "No entry twice and none missed while new ones arrive. Each `hash` is the lower-case hex SHA-256 of \
+                the previous entry's hash, `seq`, `id`, `kind`, `amount`, `balance` and `at`, joined by line feeds; \
+                the first entry's previous hash is 64 zeros.";
+    let example = EntriesView { entries: example::entries(), next: Some("e1-2".to_owned()) };
+    Operation::get("/v1/wallet/entries", "entries")
+        .says(TAG, "Every movement, newest first", says)
+        .takes(parameter::user())
+        .takes([parameter::limit(), parameter::cursor()])
+        .answers("A stretch of entries", &[("the newest two", example)])
+        .may_fail([MalformedRequest, MissingIdentity, InvalidIdentity, StorageUnavailable])
+}
