@@ -61,6 +61,21 @@ lint: toolchain ## Formatting and clippy, warnings as errors
 	cargo fmt --all --check
 	cargo clippy $(NATIVE) --workspace --all-targets -- --deny warnings
 
+##@ Kubernetes
+
+.PHONY: chart
+chart: k8s-tools ## Render k8s/manifests from the chart, and check the chart
+	k8s/render
+	cd k8s/tests && go test -count=1 ./chart
+
+.PHONY: test-k8s
+test-k8s: build redis-server k8s-tools ## Everything of k8s/: the chart on a real control plane, its Redis and bank, nginx
+	@scripts/need etcd etcd-server
+	@scripts/need nginx nginx-light
+	cargo build $(NATIVE) --package tests --all-targets
+	cd k8s/tests && test -z "$$(gofmt -l .)" && go vet ./...
+	cd k8s/tests && go test -count=1 -p 1 -timeout 15m ./...
+
 ##@ Keep
 
 .PHONY: fmt
@@ -80,8 +95,12 @@ toolchain:
 redis-server:
 	@scripts/need redis-server redis-server
 
+.PHONY: k8s-tools
+k8s-tools:
+	@k8s/tests/build
+
 .PHONY: help
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

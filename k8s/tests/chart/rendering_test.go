@@ -1,0 +1,114 @@
+package chart
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+)
+
+func TestTheManifestsAreTheChartsRenderings(t *testing.T) {
+	folder := t.TempDir()
+	kit.Run(t, kit.At("k8s/render"), folder)
+	for _, environment := range kit.Environments {
+		for _, file := range []string{"bank.yaml", "kustomization.yaml"} {
+			path := filepath.Join(environment, file)
+			if kit.Read(t, filepath.Join(folder, path)) != kit.Read(t, "k8s/manifests/"+path) {
+				t.Errorf("k8s/manifests/%s differs from the chart: run `make chart`", path)
+			}
+		}
+	}
+}
+
+func TestNoSecretIsEverInAManifest(t *testing.T) {
+	for _, environment := range kit.Environments {
+		for _, object := range kit.Objects(t, kit.Read(t, "k8s/manifests/"+environment+"/bank.yaml")) {
+			if object.GetKind() == "Secret" {
+				t.Errorf("%s holds the Secret %s", environment, object.GetName())
+			}
+		}
+	}
+}
+
+// everything switches on what no environment does.
+var everything = []string{"--values", kit.At("k8s/tests/chart/everything.yaml")}
+
+func renderings(t *testing.T) map[string][]string {
+	all := map[string][]string{"defaults": nil, "everything": everything}
+	for _, environment := range kit.Environments {
+		all[environment] = []string{"--values", kit.Values(environment)}
+	}
+	controllers, _ := os.ReadDir(kit.Chart + "/controllers")
+	if len(controllers) == 0 {
+		t.Fatal("no controllers")
+	}
+	for _, file := range controllers {
+		all[file.Name()] = []string{"--values", kit.Values("prod"), "--values", kit.Chart + "/controllers/" + file.Name()}
+	}
+	return all
+}
+
+func TestNothingRenderedIsEmpty(t *testing.T) {
+	for name, arguments := range renderings(t) {
+		for _, object := range kit.Rendered(t, arguments...) {
+			for _, path := range empty("", object.Object) {
+				t.Errorf("%s: %s %s: %s is empty", name, object.GetKind(), object.GetName(), path)
+			}
+		}
+	}
+}
+
+func empty(path string, value any) []string {
+	var found []string
+	switch value := value.(type) {
+	case nil:
+		found = append(found, path)
+	case map[string]any:
+		if len(value) == 0 {
+			found = append(found, path)
+		}
+		for name, inner := range value {
+			found = append(found, empty(path+"."+name, inner)...)
+		}
+	case []any:
+		if len(value) == 0 {
+			found = append(found, path)
+		}
+		for index, inner := range value {
+			found = append(found, empty(fmt.Sprintf("%s[%d]", path, index), inner)...)
+		}
+	case string:
+		// The core API group is written as an empty string, and `save ""` is inside another.
+		if value == "" && !strings.HasSuffix(path, ".apiGroups[0]") {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+func TestEveryObjectIsLabelledAndInTheNamespaceOfTheRelease(t *testing.T) {
+	clusterWide := map[string]bool{"Namespace": true, "RuntimeClass": true, "ClusterIssuer": true,
+		"MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true}
+	for name, arguments := range renderings(t) {
+		for _, object := range kit.Rendered(t, arguments...) {
+			labels := object.GetLabels()
+			if labels["app.kubernetes.io/part-of"] != "money-bank" || labels["app.kubernetes.io/instance"] != "bank" {
+				t.Errorf("%s: %s %s has labels %v", name, object.GetKind(), object.GetName(), labels)
+			}
+			if clusterWide[object.GetKind()] != (object.GetNamespace() == "") {
+				t.Errorf("%s: %s %s is in %q", name, object.GetKind(), object.GetName(), object.GetNamespace())
+			}
+		}
+	}
+}
+
+func TestAnImageIsTakenByItsDigestWhereThereIsOne(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("ab", 32)
+	app := kit.Find(t, kit.Rendered(t, "--set", "image.digest="+digest+",image.tag=1.2"), "SpinApp", "bank")
+	if image := app.Object["spec"].(map[string]any)["image"]; image != "ghcr.io/money-bank/money-bank@"+digest {
+		t.Error(image)
+	}
+}

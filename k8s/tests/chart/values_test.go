@@ -1,0 +1,131 @@
+package chart
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Every row is a mistake that somebody will make, and words of the message that tells them.
+var refused = []struct{ values, message string }{
+	{"replicas=-1", "at '/replicas': minimum: got -1, want 1"},
+	{"replicas=0", "at '/replicas': minimum: got 0, want 1"},
+	{"replicas=two", "at '/replicas': got string, want integer"},
+	{"settings.store=mongo", "at '/settings/store': value must be one of 'kv', 'redis'"},
+	{"settings.logLevel=loud", "at '/settings/logLevel': value must be one of"},
+	{"settings.storageDeadlineMs=0", "at '/settings/storageDeadlineMs': minimum"},
+	{"settings.coingeckoOrigin=api.coingecko.com", "at '/settings/coingeckoOrigin'"},
+	{"environment=production", "at '/environment': value must be one of 'dev', 'staging', 'prod'"},
+	{"tls.mode=secret", "at '/tls/secretName': minLength"},
+	{"tls.mode=certManager", "at '/tls/certManager/issuer': minLength"},
+	{"tls.mode=certManager,tls.certManager.issuer=le,tls.certManager.letsEncrypt=staging", "at '/tls/certManager/email'"},
+	{"tls.mode=on", "at '/tls/mode': value must be one of"},
+	{"environment=prod,redis.password.source=none", "at '/redis/password/source': value must be one of"},
+	{"environment=prod,redis.enabled=false,redis.external.url=redis://cache:6379", "at '/redis/external/url'"},
+	{"environment=prod,ingress.enabled=true", "at '/tls/mode': value must be one of"},
+	{"redis.enabled=false", "at '/redis/external/url': minLength"},
+	{"redis.enabled=false,redis.external.url=http://cache", "at '/redis/external/url'"},
+	{"redis.password.source=existing", "at '/redis/password/secretName': minLength"},
+	{"redis.password.source=externalSecret", "at '/externalSecret/storeName': minLength"},
+	{"redis.password.secretName=mine", "at '/redis/password/secretName': value must be ''"},
+	{"redis.maxMemory=lots", "at '/redis/maxMemory'"},
+	{"redis.storage.size=10", "at '/redis/storage/size'"},
+	{"redis.replicas=3", "additional properties 'replicas' not allowed"},
+	{"image.digest=latest", "at '/image/digest'"},
+	{"host=https://bank.example.com", "at '/host'"},
+	{"ingress.enabled=true,gateway.enabled=true", "at '/gateway/enabled': value must be false"},
+	{"gateway.enabled=true", "at '/gateway/parent/name': minLength"},
+	{"podPolicy.runAsUser=0", "at '/podPolicy/runAsUser': minimum"},
+	{"resources.requests.memory=much", "at '/resources/requests/memory'"},
+	{"networkPolicy.ingressNamespaces=ingress", "at '/networkPolicy/ingressNamespaces': got string, want array"},
+	{"replica=2", "additional properties 'replica' not allowed"},
+}
+
+func TestNonsenseIsRefusedWithAMessageThatSaysWhere(t *testing.T) {
+	for _, row := range refused {
+		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", row.values)
+		if err == nil {
+			t.Errorf("%s is accepted", row.values)
+		} else if err := kit.Missing(output, row.message); err != nil {
+			t.Errorf("%s: %v", row.values, err)
+		}
+	}
+}
+
+func TestTheChartPassesLintForEveryEnvironment(t *testing.T) {
+	for _, environment := range kit.Environments {
+		kit.Run(t, kit.Tool("helm"), "lint", "--strict", kit.Chart, "--values", kit.Values(environment))
+	}
+}
+
+// paths are the dotted names of a tree's leaves; a map that is empty or of free form is a leaf.
+func paths(prefix string, tree map[string]any) []string {
+	var names []string
+	for name, value := range tree {
+		inner, isMap := value.(map[string]any)
+		free := strings.HasPrefix(prefix+name, "quota.hard") || strings.HasPrefix(prefix+name, "limitRange.default") ||
+			strings.HasSuffix(name, "requests") || strings.HasSuffix(name, "limits") || name == "dnsNamespace"
+		if isMap && len(inner) > 0 && !free {
+			names = append(names, paths(prefix+name+".", inner)...)
+		} else {
+			names = append(names, prefix+name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestEveryValueIsDocumentedAndNoOther(t *testing.T) {
+	var values map[string]any
+	if err := yaml.Unmarshal([]byte(kit.Read(t, "k8s/chart/values.yaml")), &values); err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z.]+)` \\|").FindAllStringSubmatch(kit.Read(t, "k8s/chart/README.md"), -1) {
+		documented = append(documented, row[1])
+	}
+	slices.Sort(documented)
+	for _, name := range paths("", values) {
+		if !slices.Contains(documented, name) {
+			t.Errorf("%s is not in k8s/chart/README.md", name)
+		}
+	}
+	for _, name := range documented {
+		if !slices.Contains(paths("", values), name) {
+			t.Errorf("%s is in k8s/chart/README.md, but not in values.yaml", name)
+		}
+	}
+}
+
+func TestEveryValueIsUsed(t *testing.T) {
+	var values map[string]any
+	if err := yaml.Unmarshal([]byte(kit.Read(t, "k8s/chart/values.yaml")), &values); err != nil {
+		t.Fatal(err)
+	}
+	var templates strings.Builder
+	_ = filepath.WalkDir(kit.Chart+"/templates", func(path string, entry os.DirEntry, _ error) error {
+		if !entry.IsDir() {
+			templates.WriteString(kit.Read(t, path))
+		}
+		return nil
+	})
+	for _, path := range paths("", values) {
+		// Probes and resources are written as they are.
+		path = strings.TrimSuffix(strings.TrimSuffix(path, ".requests"), ".limits")
+		if strings.HasPrefix(path, "probes.") {
+			path = "probes"
+		}
+		// Inside `with` only the last part is written.
+		last := path[strings.LastIndex(path, ".")+1:]
+		if !regexp.MustCompile(`\.` + last + `\b`).MatchString(templates.String()) {
+			t.Errorf("no template uses %s", path)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+// Package cluster installs the chart on a real control plane: etcd, kube-apiserver, kube-controller-manager
+// and kube-scheduler. kwok plays the nodes, the package's operator plays SpinKube's. No container runs: what
+// is proven is that every object is accepted, admitted and reconciled.
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+	"moneybank/k8s/tests/kit/crds"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+const token = "of-the-test-only"
+
+// Plane is the control plane, one for all tests; each test has namespaces of its own.
+type Plane struct {
+	testing.TB
+	kubernetes.Interface
+	Dynamic    dynamic.Interface
+	Config     *rest.Config
+	kubeconfig string
+}
+
+// start starts it; all of it ends with t.
+func start(t *testing.T) *Plane {
+	folder := t.TempDir()
+	etcd, peer, port := kit.FreePort(t), kit.FreePort(t), kit.FreePort(t)
+	etcdURL, server := fmt.Sprintf("http://127.0.0.1:%d", etcd), fmt.Sprintf("https://127.0.0.1:%d", port)
+	kubeconfig := kit.Write(t, folder+"/kubeconfig", fmt.Sprintf(`
+apiVersion: v1
+kind: Config
+current-context: test
+clusters: [{name: test, cluster: {server: "%s", insecure-skip-tls-verify: true}}]
+users: [{name: test, user: {token: %s}}]
+contexts: [{name: test, context: {cluster: test, user: test}}]
+`, server, token))
+	tokens := kit.Write(t, folder+"/tokens", token+`,test,test,"system:masters"`+"\n")
+	kit.Run(t, "openssl", "genrsa", "-out", folder+"/accounts.key", "2048")
+
+	kit.Start(t, "etcd", nil, "etcd", "--data-dir", folder+"/etcd", "--listen-client-urls", etcdURL, "--advertise-client-urls", etcdURL,
+		"--listen-peer-urls", fmt.Sprintf("http://127.0.0.1:%d", peer), "--unsafe-no-fsync")
+	apiserver := kit.Start(t, "kube-apiserver", nil, kit.Tool("kube-apiserver"), "--etcd-servers", etcdURL,
+		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir="+folder,
+		"--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=Node,RBAC", "--token-auth-file="+tokens,
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+folder+"/accounts.key",
+		"--service-account-signing-key-file="+folder+"/accounts.key", "--allow-privileged=false")
+
+	plane := &Plane{TB: t, kubeconfig: kubeconfig, Config: &rest.Config{
+		Host: server, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true}, QPS: 200, Burst: 200,
+		WarningHandler: rest.NoWarnings{},
+	}}
+	plane.Interface = kubernetes.NewForConfigOrDie(plane.Config)
+	plane.Dynamic = dynamic.NewForConfigOrDie(plane.Config)
+	kit.Eventually(t, "the API server is ready", func() error {
+		if err := apiserver.Runs(); err != nil {
+			t.Fatal(err)
+		}
+		return plane.Discovery().RESTClient().Get().AbsPath("/readyz").Do(t.Context()).Error()
+	})
+	kit.Start(t, "kube-controller-manager", nil, kit.Tool("kube-controller-manager"), "--kubeconfig="+kubeconfig, "--leader-elect=false",
+		"--secure-port=0", "--service-account-private-key-file="+folder+"/accounts.key", "--horizontal-pod-autoscaler-sync-period=1s")
+	kit.Start(t, "kube-scheduler", nil, kit.Tool("kube-scheduler"), "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0")
+	kwok := []string{"--kubeconfig=" + kubeconfig, "--manage-all-nodes=true", "--node-lease-duration-seconds=40",
+		fmt.Sprintf("--server-address=127.0.0.1:%d", kit.FreePort(t))}
+	for _, stage := range []string{"node/fast/node-initialize", "node/heartbeat-with-lease/node-heartbeat-with-lease",
+		"pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"} {
+		kwok = append(kwok, "--config="+kit.Required(t, "sigs.k8s.io/kwok")+"/kustomize/stage/"+stage+".yaml")
+	}
+	kit.Start(t, "kwok", nil, kit.Tool("kwok"), kwok...)
+	plane.furnish(folder)
+	return plane
+}
+
+// furnish gives the cluster what the chart expects to find there.
+func (p *Plane) furnish(folder string) {
+	for _, file := range crds.Files(p) {
+		p.kubectl("apply", "--server-side", "-f", file)
+	}
+	p.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+	var nodes strings.Builder
+	for index, zone := range []string{"a", "b", "c"} {
+		fmt.Fprintf(&nodes, `
+apiVersion: v1
+kind: Node
+metadata: {name: node-%d, labels: {kubernetes.io/hostname: node-%d, topology.kubernetes.io/zone: %s}}
+status: {allocatable: &size {cpu: "32", memory: 64Gi, pods: "100"}, capacity: *size}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: disk-%d}
+spec: {capacity: {storage: 50Gi}, accessModes: [ReadWriteOnce], storageClassName: disks, hostPath: {path: /nowhere}}
+---
+`, index, index, zone, index)
+	}
+	for index := 3; index < 12; index++ {
+		fmt.Fprintf(&nodes, "{apiVersion: v1, kind: PersistentVolume, metadata: {name: disk-%d}, spec: {capacity: {storage: 50Gi}, "+
+			"accessModes: [ReadWriteOnce], storageClassName: disks, hostPath: {path: /nowhere}}}\n---\n", index)
+	}
+	nodes.WriteString(`
+{apiVersion: storage.k8s.io/v1, kind: StorageClass, provisioner: kubernetes.io/no-provisioner, metadata: {name: disks, annotations: {storageclass.kubernetes.io/is-default-class: "true"}}}
+`)
+	p.kubectl("apply", "-f", kit.Write(p, folder+"/furniture.yaml", nodes.String()))
+	p.kubectl("apply", "-f", kit.At("k8s/tests/cluster/webhook.yaml"))
+	p.kubectl("apply", "-f", kit.At("k8s/tests/cluster/runtimeclass.yaml"))
+	p.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+}
+
+func (p *Plane) kubectl(arguments ...string) string {
+	p.Helper()
+	return kit.Run(p, kit.Tool("kubectl"), append([]string{"--kubeconfig", p.kubeconfig}, arguments...)...)
+}
+
+func (p *Plane) helm(arguments ...string) string {
+	p.Helper()
+	return kit.Run(p, kit.Tool("helm"), append([]string{"--kubeconfig", p.kubeconfig}, arguments...)...)
+}
+
+// of is the plane for one test.
+func (p *Plane) of(t testing.TB) *Plane {
+	mine := *p
+	mine.TB = t
+	return &mine
+}
+
+// namespace makes one that enforces Pod Security `restricted`.
+func (p *Plane) namespace(name string) string {
+	p.Helper()
+	p.kubectl("create", "namespace", name)
+	p.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+	return name
+}
+
+// install installs the chart, or upgrades it.
+func (p *Plane) install(namespace, chart string, arguments ...string) string {
+	p.Helper()
+	return p.helm(append([]string{"upgrade", "--install", "bank", chart, "--namespace", namespace}, arguments...)...)
+}

@@ -1,0 +1,34 @@
+// Package crds finds the definitions of the custom kinds that the chart uses: those of others in their
+// Go modules, that of SpinKube beside this file.
+package crds
+
+import (
+	"path/filepath"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// What is taken from a module; the newest versions that Go 1.26 reads.
+var modules = []struct {
+	module, folder string
+	files          []string
+}{
+	{"sigs.k8s.io/gateway-api@v1.6.3", "config/crd/standard", []string{"gateway.networking.k8s.io_gateways", "gateway.networking.k8s.io_httproutes"}},
+	{"github.com/cert-manager/cert-manager@v1.21.2", "deploy/crds", []string{"cert-manager.io_certificates", "cert-manager.io_clusterissuers"}},
+	{"github.com/prometheus-operator/prometheus-operator@v0.85.0", "example/prometheus-operator-crd", []string{"monitoring.coreos.com_probes"}},
+	{"github.com/external-secrets/external-secrets@v1.3.2", "config/crds/bases", []string{"external-secrets.io_externalsecrets"}},
+}
+
+// Files are the files that define them.
+func Files(t testing.TB) []string {
+	t.Helper()
+	files := []string{kit.At("k8s/tests/kit/crds/spinkube.yaml")}
+	for _, from := range modules {
+		folder := kit.Module(t, from.module)
+		for _, file := range from.files {
+			files = append(files, filepath.Join(folder, from.folder, file+".yaml"))
+		}
+	}
+	return files
+}

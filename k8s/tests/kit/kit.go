@@ -1,0 +1,172 @@
+// Package kit is what the tests of the chart are written with: paths, programs, rendered objects, patience.
+// A step that fails ends its test and shows what the program said.
+package kit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// What a test may take at most for something that others must do first.
+const patience = 90 * time.Second
+
+// Environments of which there is a values file.
+var Environments = []string{"dev", "staging", "prod"}
+
+// Root is the repository.
+var Root = func() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "../../..")
+}()
+
+// At is a path in the repository.
+func At(path ...string) string { return filepath.Join(append([]string{Root}, path...)...) }
+
+// Tool is a program that `make test-k8s` built.
+func Tool(name string) string { return At("build/bin", name) }
+
+// Run runs a program in the repository and returns what it printed.
+func Run(t testing.TB, program string, arguments ...string) string {
+	t.Helper()
+	output, err := Try(program, arguments...)
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(program), strings.Join(arguments, " "), err, output)
+	}
+	return output
+}
+
+// Try does the same where failing is an answer too.
+func Try(program string, arguments ...string) (string, error) {
+	command := exec.Command(program, arguments...)
+	command.Dir = Root
+	output, err := command.CombinedOutput()
+	return string(output), err
+}
+
+// Module is the folder of a Go module, verified by the checksum database.
+func Module(t testing.TB, module string) string {
+	t.Helper()
+	command := exec.Command("go", "mod", "download", "-json", module)
+	command.Dir = os.TempDir()
+	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("go mod download %s: %v\n%s", module, err, output)
+	}
+	var downloaded struct{ Dir string }
+	if err := yaml.Unmarshal(output, &downloaded); err != nil {
+		t.Fatal(err)
+	}
+	return downloaded.Dir
+}
+
+// Required is the folder of a module that these tests require themselves.
+func Required(t testing.TB, module string) string {
+	t.Helper()
+	return strings.TrimSpace(Run(t, "go", "list", "-C", At("k8s/tests"), "-m", "-f", "{{.Dir}}", module))
+}
+
+// Objects are the documents of a YAML text, lists taken apart.
+func Objects(t testing.TB, text string) []unstructured.Unstructured {
+	t.Helper()
+	var objects []unstructured.Unstructured
+	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
+	for {
+		var object unstructured.Unstructured
+		err := decoder.Decode(&object.Object)
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			t.Fatalf("%v in:\n%s", err, text)
+		}
+		switch {
+		case len(object.Object) == 0:
+		case object.IsList():
+			_ = object.EachListItem(func(item k8sObject) error {
+				objects = append(objects, *item.(*unstructured.Unstructured))
+				return nil
+			})
+		default:
+			objects = append(objects, object)
+		}
+	}
+}
+
+// Eventually waits until check has no complaint.
+func Eventually(t testing.TB, what string, check func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// FreePort is one that nobody listens on.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// Write writes a file that only its owner may read.
+func Write(t testing.TB, path, text string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Read reads a file of the repository, or one at an absolute path.
+func Read(t testing.TB, path string) string {
+	t.Helper()
+	if !filepath.IsAbs(path) {
+		path = At(path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(bytes.TrimRight(text, "\n")) + "\n"
+}
+
+// Missing complains unless all parts are in the text.
+func Missing(text string, parts ...string) error {
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			return fmt.Errorf("%q is not in:\n%s", part, text)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package kit
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is a program in the background; its log is in build/logs.
+type Process struct {
+	Log    string
+	cmd    *exec.Cmd
+	exited chan error
+}
+
+// Start starts a program and ends it, by its id, with the test.
+func Start(t testing.TB, name string, environment []string, program string, arguments ...string) *Process {
+	t.Helper()
+	path := At("build/logs", "k8s-"+name+".log")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	command := exec.Command(program, arguments...)
+	command.Dir, command.Stdout, command.Stderr = Root, log, log
+	command.Env = append(os.Environ(), environment...)
+	// Nothing outlives a test that is killed.
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := command.Start(); err != nil {
+		t.Fatalf("%s: %v", program, err)
+	}
+	process := &Process{Log: path, cmd: command, exited: make(chan error, 1)}
+	go func() { process.exited <- command.Wait(); close(process.exited) }()
+	t.Cleanup(process.Stop)
+	return process
+}
+
+// Stop ends it with SIGTERM, and with SIGKILL if that does not help.
+func (p *Process) Stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.exited:
+	case <-time.After(10 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.exited
+	}
+}
+
+// Runs complains when it has ended.
+func (p *Process) Runs() error {
+	select {
+	case err := <-p.exited:
+		log, _ := os.ReadFile(p.Log)
+		return fmt.Errorf("%s ended: %v\n%s", p.cmd.Path, err, log)
+	default:
+		return nil
+	}
+}
