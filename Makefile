@@ -11,6 +11,7 @@ LISTEN ?= 127.0.0.1:3000
 REDIS_URL ?=
 SEEDS ?= 1000
 OPS ?= 10000
+ROUNDS ?= 50
 export LISTEN REDIS_URL
 
 NATIVE := --locked --profile native
@@ -55,6 +56,18 @@ coverage: ## Which lines of the crates their own tests reach; fails below 95 %
 mutants: ## Plant bugs in ledger and store one by one; each must fail a test (docs/mutants.md)
 	@scripts/need-cargo-tool cargo-mutants 27.1.0
 	nice build/tools/bin/cargo-mutants mutants --package ledger --package store --caught
+
+.PHONY: torture
+torture: tools redis-server ## Kill a bank ROUNDS (50) times under load, on SQLite and on Redis; nothing may be lost or doubled
+	target/native/prove --only torture --rounds $(ROUNDS)
+
+.PHONY: outage-figures
+outage-figures: tools redis-server ## Take Redis away for 18 s under 32 clients: figures, and docs/outages.svg
+	target/native/figures outage
+
+.PHONY: tools
+tools: build
+	cargo build $(NATIVE) --package tests --bins
 
 .PHONY: lint
 lint: toolchain ## Formatting and clippy, warnings as errors

@@ -23,6 +23,7 @@ pub mod chain;
 pub mod coingecko;
 pub mod decimal;
 pub mod feed;
+pub mod figures;
 pub mod limits;
 pub mod money;
 pub mod names;

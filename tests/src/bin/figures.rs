@@ -1,0 +1,8 @@
+//! `figures`: what the bank does, measured on this machine (`tests::figures`).
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tests::figures::run(tests::figures::Arguments::parse()).await
+}

@@ -1,0 +1,63 @@
+//! What the bank does, in figures: measured on this machine, written down as JSON and as a picture.
+//!
+//! Nothing here passes or fails: timing is for reading, what must be true is in the suites and in `prove`.
+#![allow(
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    reason = "times and coordinates: nothing here is money"
+)]
+
+use crate::prove::house::Store;
+use crate::prove::process;
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+
+mod outage;
+mod picture;
+mod sample;
+mod svg;
+
+/// Measures the bank on stores that it starts itself.
+#[derive(Parser)]
+pub struct Arguments {
+    /// The runner; `bank`, or another that takes the same flags
+    #[arg(long, default_value = "target/native/bank")]
+    bank: PathBuf,
+    /// The application to serve
+    #[arg(long, default_value = "spin.toml")]
+    manifest: PathBuf,
+    /// Behind which of its adapters Redis is; may be repeated
+    #[arg(long, value_enum, default_values = ["redis"])]
+    adapter: Vec<Store>,
+    /// How many clients there are
+    #[arg(long, default_value_t = 32)]
+    clients: usize,
+    #[command(subcommand)]
+    of: Of,
+}
+
+#[derive(Subcommand)]
+enum Of {
+    /// Answers and how long they took, before, during and after an outage
+    Outage(outage::Arguments),
+}
+
+/// Measures what the arguments name.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
+    process::forget_logs()?;
+    match &arguments.of {
+        Of::Outage(of) => outage::measure(&arguments, of).await,
+    }
+}
+
+impl Arguments {
+    /// What the adapter is called.
+    fn name(store: Store) -> &'static str {
+        match store {
+            Store::Sqlite => "SQLite",
+            Store::Redis => "store=kv",
+            Store::Direct => "store=redis",
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Answers as they came, and what is to be said of many of them.
+
+use crate::answer::Answer;
+use std::time::{Duration, Instant};
+
+/// One answer.
+#[derive(Clone, Copy)]
+pub struct Sample {
+    /// When it came.
+    pub at: Instant,
+    pub took: Duration,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Done,
+    /// 503, and nothing happened.
+    Untouched,
+    /// 503, and a retry tells.
+    Unknown,
+    /// Anything else, which is not to be.
+    Other,
+}
+
+impl Sample {
+    pub fn of(answer: &Answer) -> Self {
+        Self { at: Instant::now(), took: answer.took, kind: Kind::of(answer) }
+    }
+}
+
+impl Kind {
+    fn of(answer: &Answer) -> Self {
+        let outcome = || answer.json::<serde_json::Value>()["outcome"].clone();
+        match answer.status {
+            200 => Self::Done,
+            503 if outcome() == "none" => Self::Untouched,
+            503 => Self::Unknown,
+            _ => Self::Other,
+        }
+    }
+}
+
+pub fn count(samples: &[Sample], kind: Kind) -> usize {
+    samples.iter().filter(|sample| sample.kind == kind).count()
+}
+
+/// How long `share` in a thousand of them took at most, in milliseconds; 1000 is the slowest.
+pub fn quantile_ms(samples: &[Sample], share: usize) -> Option<f64> {
+    let mut took: Vec<Duration> = samples.iter().map(|sample| sample.took).collect();
+    took.sort_unstable();
+    let rank = (took.len() * share).div_ceil(1000).max(1);
+    Some(ms(*took.get(rank - 1)?))
+}
+
+pub fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 100.0
+}
