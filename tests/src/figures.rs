@@ -12,6 +12,7 @@ use crate::prove::process;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 
+mod load;
 mod outage;
 mod picture;
 mod sample;
@@ -40,6 +41,8 @@ pub struct Arguments {
 enum Of {
     /// Answers and how long they took, before, during and after an outage
     Outage(outage::Arguments),
+    /// How many deposits a second it carries
+    Load(load::Arguments),
 }
 
 /// Measures what the arguments name.
@@ -48,6 +51,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::forget_logs()?;
     match &arguments.of {
         Of::Outage(of) => outage::measure(&arguments, of).await,
+        Of::Load(of) => load::measure(&arguments, of).await,
     }
 }
 
