@@ -5,7 +5,7 @@
 //! and the reason goes to stderr with the component's name.
 
 use crate::allowed_hosts::AllowedHosts;
-use crate::imports::{KeyValueView, Variables};
+use crate::imports::{KeyValueView, RedisView, Servers, Variables};
 use crate::kv::Stores;
 use crate::logs::ComponentLog;
 use crate::outbound::Outbound;
@@ -52,6 +52,8 @@ pub struct Component {
     pub service: ServicePre<State>,
     /// The stores that it may open.
     pub stores: Arc<Stores>,
+    /// The Redis servers that the application has connected to.
+    pub servers: Arc<Servers>,
     /// Its variables.
     pub variables: Arc<Variables>,
     /// Its environment variables.
@@ -69,6 +71,7 @@ pub struct State {
     http: WasiHttpCtx,
     outbound: Outbound,
     stores: Arc<Stores>,
+    servers: Arc<Servers>,
     variables: Arc<Variables>,
     log: ComponentLog,
 }
@@ -87,6 +90,7 @@ impl State {
             http: WasiHttpCtx::new(),
             outbound: Outbound { component: component.id.clone(), allowed: component.allowed_hosts.clone() },
             stores: component.stores.clone(),
+            servers: component.servers.clone(),
             variables: component.variables.clone(),
             log,
         }
@@ -95,6 +99,11 @@ impl State {
     /// For the imports of `wit/`.
     pub fn key_value(&mut self) -> KeyValueView<'_> {
         KeyValueView { table: &mut self.table, granted: &self.stores }
+    }
+
+    /// For the imports of `wit/`.
+    pub fn redis(&mut self) -> RedisView<'_> {
+        RedisView { table: &mut self.table, allowed: &self.outbound.allowed, servers: &self.servers }
     }
 
     /// For the imports of `wit/`.

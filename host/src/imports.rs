@@ -2,14 +2,16 @@
 //!
 //! `spin:key-value` is asynchronous: calls of one instance run at the same time, and a call that the
 //! guest drops is dropped here. `wasi:keyvalue` is synchronous: the guest waits, and its instance with
-//! it (design 5, fact 6). Both open only the stores that the manifest grants.
+//! it (design 5, fact 6). Both open only the stores that the manifest grants. `spin:redis` is asynchronous.
 
 mod fails;
 mod key_value;
+mod redis;
 mod variables;
 mod wasi_keyvalue;
 
 pub use key_value::{KeyValue, KeyValueView};
+pub use redis::{Redis, RedisView, Servers};
 pub use variables::Variables;
 
 use crate::component::State;
@@ -24,6 +26,8 @@ pub(crate) mod bindings {
             "spin:key-value/key-value.[static]store.open": trappable,
             "spin:key-value/key-value.[method]store.get": trappable,
             "spin:key-value/key-value.[method]store.set": trappable,
+            "spin:redis/redis.[static]connection.open": trappable,
+            "spin:redis/redis.[method]connection.execute": trappable,
             "wasi:keyvalue/store.open": async | trappable,
             "wasi:keyvalue/store.[method]bucket.get": async | trappable,
             "wasi:keyvalue/atomics.[static]cas.new": async | trappable,
@@ -33,11 +37,13 @@ pub(crate) mod bindings {
         },
         trappable_error_type: {
             "spin:key-value/key-value.error" => super::fails::Fails<spin::key_value::key_value::Error>,
+            "spin:redis/redis.error" => super::fails::Fails<spin::redis::redis::Error>,
             "wasi:keyvalue/store.error" => super::fails::Fails<wasi::keyvalue::store::Error>,
             "wasi:keyvalue/atomics.cas-error" => super::fails::Fails<wasi::keyvalue::atomics::CasError>,
         },
         with: {
             "spin:key-value/key-value.store": super::key_value::Opened,
+            "spin:redis/redis.connection": crate::redis::Server,
             "wasi:keyvalue/store.bucket": super::key_value::Opened,
             "wasi:keyvalue/atomics.cas": super::wasi_keyvalue::Swap,
         },
@@ -46,10 +52,11 @@ pub(crate) mod bindings {
 
 /// Adds all of them to a linker.
 pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    use bindings::spin::{key_value::key_value as spin_key_value, variables::variables};
+    use bindings::spin::{key_value::key_value as spin_key_value, redis::redis, variables::variables};
     use bindings::wasi::keyvalue::{atomics, store};
     spin_key_value::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
     store::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
     atomics::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
+    redis::add_to_linker::<_, Redis>(linker, State::redis)?;
     variables::add_to_linker::<_, HasSelf<Arc<Variables>>>(linker, State::variables)
 }

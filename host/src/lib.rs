@@ -17,6 +17,7 @@ pub mod logs;
 pub mod manifest;
 pub mod names;
 pub mod outbound;
+pub mod redis;
 pub mod router;
 pub mod runtime_config;
 pub mod serve;

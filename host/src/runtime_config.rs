@@ -124,8 +124,7 @@ impl Store {
                 };
                 // The parser's own message could quote the password.
                 let info = url.get_ref().as_str().into_connection_info().map_err(|_| {
-                    let message = "`url` must be redis://[user:password@]host[:port][/database]; \
-                                   `bank` does not do TLS to Redis";
+                    let message = "`url` must be redis[s]://[user:password@]host[:port][/database]";
                     source.error(url.span(), message)
                 })?;
                 Ok(StoreConfig::Redis(info))

@@ -8,6 +8,7 @@ use crate::cli::Up;
 use crate::component::{Component, Running};
 use crate::engine::Compiler;
 use crate::fault;
+use crate::imports::Servers;
 use crate::kv::{self, Stores};
 use crate::manifest::{self, Manifest};
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
@@ -82,12 +83,14 @@ fn stores(options: &Up, manifest: &Manifest) -> anyhow::Result<Stores> {
 
 fn app(options: &Up, manifest: &Manifest, values: &Values, stores: &Stores) -> anyhow::Result<App> {
     let compiler = Compiler::new(!options.disable_cache)?;
+    let servers = Arc::new(Servers::default());
     let start = |component: &&manifest::Component| {
         let running = Running::new(Component {
             id: component.id.as_str().into(),
             engine: compiler.engine().clone(),
             service: compiler.compile(&component.id, &component.source)?,
             stores: Arc::new(granted(component, stores)),
+            servers: servers.clone(),
             variables: Arc::new(variables(component, values)?),
             environment: component.environment.clone(),
             allowed_hosts: Arc::new(allowed_hosts(component, values)?),

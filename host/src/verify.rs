@@ -11,6 +11,8 @@ use anyhow::{Context as _, anyhow, bail};
 use ledger::User;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, Kv, RawKv};
 use teller::audit::{Sound, audit};
 
@@ -27,7 +29,8 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
         .remove(DEFAULT_LABEL)
         .context("the runtime config defines no store `default`")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let checked = runtime.block_on(audit(&Kv::new(ReadOnly(store)), &user, progress));
+    let read_only = ReadOnly { store, breaker: Breaker::new() };
+    let checked = runtime.block_on(audit(&Kv::new(read_only), &user, progress));
     match checked {
         Ok(sound) => {
             println!("{}", report(&user, &sound));
@@ -53,13 +56,16 @@ fn report(user: &User, sound: &Sound) -> String {
 }
 
 /// A store of which nothing but reading is asked.
-struct ReadOnly(Arc<dyn kv::Store>);
+struct ReadOnly {
+    store: Arc<dyn kv::Store>,
+    breaker: Breaker,
+}
 
 impl RawKv for ReadOnly {
     type Cas = ();
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
-        self.0.get(key).await.map_err(|failure| {
+        self.store.get(key).await.map_err(|failure| {
             eprintln!("{failure}");
             Failed::Other
         })
@@ -78,6 +84,17 @@ impl RawKv for ReadOnly {
     }
 
     async fn swap(&self, _cas: (), _value: &[u8]) {}
+}
+
+/// Whoever verifies has time.
+impl Limits for ReadOnly {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
         Some(call.await)

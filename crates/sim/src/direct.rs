@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, Kv, RawKv};
 
 use crate::call::{Reply, Value};
@@ -17,6 +19,7 @@ use crate::task::{Answer, Task, perform};
 pub struct Direct {
     disk: Rc<RefCell<Disk>>,
     reads: Rc<Cell<u32>>,
+    breaker: Rc<Breaker>,
 }
 
 /// Whoever reads so often reads for ever, and is told that the store does not answer.
@@ -28,7 +31,7 @@ impl Direct {
     /// A store that holds what `disk` holds; `disk` itself stays as it is.
     #[must_use]
     pub fn on(disk: &Disk) -> Self {
-        Self { disk: Rc::new(RefCell::new(disk.clone())), reads: Rc::default() }
+        Self { disk: Rc::new(RefCell::new(disk.clone())), reads: Rc::default(), breaker: Rc::default() }
     }
 
     /// What it holds now.
@@ -90,6 +93,16 @@ impl RawKv for Direct {
 
     async fn swap(&self, (): (), value: &[u8]) {
         self.disk.borrow_mut().swap(NOBODY, Value::from(value));
+    }
+}
+
+impl Limits for Direct {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {

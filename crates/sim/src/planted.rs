@@ -8,8 +8,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use ledger::{Operation, OperationId, Outcome, User, Wallet};
+use store::breaker::{Breaker, Limits};
 use store::counter::{self, Form};
 use store::kv::{Failed, Kv, RawKv};
 use store::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, keys};
@@ -299,6 +301,16 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
             Some(number) => self.raw.swap(cas, &other(number)).await,
             None => self.raw.swap(cas, value).await,
         }
+    }
+}
+
+impl<R: Limits> Limits for CrookedRaw<R> {
+    fn now(&self) -> Duration {
+        self.raw.now()
+    }
+
+    fn breaker(&self) -> &Breaker {
+        self.raw.breaker()
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {

@@ -8,7 +8,9 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
 
 use crate::call::{Call, Reply};
@@ -45,6 +47,7 @@ pub struct Mailbox {
 pub struct Raw {
     mailbox: Rc<Mailbox>,
     passed: Rc<Cell<bool>>,
+    breaker: Breaker,
 }
 
 /// A call under way.
@@ -60,7 +63,7 @@ impl Mailbox {
     pub fn open(self: &Rc<Self>) -> Raw {
         let passed = Rc::new(Cell::new(false));
         *self.deadline.borrow_mut() = Rc::clone(&passed);
-        Raw { mailbox: Rc::clone(self), passed }
+        Raw { mailbox: Rc::clone(self), passed, breaker: Breaker::new() }
     }
 
     /// Answers call `number`.
@@ -178,6 +181,16 @@ impl RawKv for Raw {
 
     async fn swap(&self, (begun, key): Self::Cas, value: &[u8]) {
         self.ask(Call::Swap { begun, key: key.as_str().into(), value: value.into() }).await;
+    }
+}
+
+impl Limits for Raw {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {

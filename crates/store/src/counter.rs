@@ -17,14 +17,20 @@ pub enum Form {
 /// The number in `stored`, and its form; `None` when it is no counter or could be read both ways.
 #[must_use]
 pub fn read(stored: &[u8]) -> Option<(i64, Form)> {
-    let text =
-        std::str::from_utf8(stored).ok().filter(|text| canonical(text)).and_then(|text| text.parse().ok());
+    let text = text(stored);
     let bytes = <[u8; 8]>::try_from(stored).ok().map(i64::from_le_bytes);
     match (text, bytes) {
         (Some(number), None) => Some((number, Form::Text)),
         (None, Some(number)) => Some((number, Form::Bytes)),
         _ => None,
     }
+}
+
+/// The number in `stored` where it is decimal text, as on Redis.
+#[must_use]
+pub fn text(stored: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(stored).ok()?;
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 /// `number` in the form that the store uses.
@@ -34,11 +40,6 @@ pub fn write(number: i64, form: Form) -> Vec<u8> {
         Form::Bytes => number.to_le_bytes().to_vec(),
         Form::Text => number.to_string().into_bytes(),
     }
-}
-
-/// What Redis writes: no plus sign, no leading zeros.
-fn canonical(text: &str) -> bool {
-    text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 use std::cell::Cell;
 
+use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
 use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
 
@@ -22,7 +23,7 @@ const ELECTION_TRIES: usize = 8;
 /// The calls of `wasi:keyvalue` are synchronous: in a component they are done when they are polled. They
 /// are `async` here so that the simulator can let others in between.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
-pub trait RawKv {
+pub trait RawKv: Limits {
     /// A compare-and-swap that has begun.
     type Cas;
 
@@ -55,9 +56,6 @@ pub trait RawKv {
 
     /// Waits a little; see [`Store::step_aside`].
     async fn step_aside(&self, _losses: u32) {}
-
-    /// Waits for `call`, but not past the request's deadline: `None` when that came first.
-    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
 }
 
 /// The store answered with an error.
@@ -83,9 +81,9 @@ impl<R: RawKv> Kv<R> {
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
-        let answer = self.raw.by_deadline(self.raw.get(key)).await;
-        self.answered.set(matches!(answer, Some(Ok(_))));
-        answer.and_then(Result::ok).ok_or(Unavailable::Untouched)
+        let answer = ask(&self.raw, self.raw.get(key)).await;
+        self.answered.set(matches!(answer, Ok(Ok(_))));
+        answer.ok().and_then(Result::ok).ok_or(Unavailable::Untouched)
     }
 
     /// Makes sure that the store answers before a call that could not be given up.
@@ -117,9 +115,10 @@ impl<R: RawKv> Store for Kv<R> {
     }
 
     async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
-        match self.raw.by_deadline(self.raw.set(key.as_str(), value)).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(Unavailable::Unknown),
+        match ask(&self.raw, self.raw.set(key.as_str(), value)).await {
+            Ok(Ok(())) => Ok(()),
+            Err(Missed::Unsent) => Err(Unavailable::Untouched),
+            Ok(Err(_)) | Err(Missed::Unanswered) => Err(Unavailable::Unknown),
         }
     }
 
@@ -133,8 +132,9 @@ impl<R: RawKv> Store for Kv<R> {
         Ok(Swap::Unknown)
     }
 
-    async fn step_aside(&self, losses: u32) {
+    async fn step_aside(&self, losses: u32) -> bool {
         self.raw.by_deadline(self.raw.step_aside(losses)).await;
+        true
     }
 
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {

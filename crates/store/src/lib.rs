@@ -15,11 +15,13 @@
 //! What a caller may not conclude: that an `Unknown` did not commit, that a `Done` is still there, that
 //! a write which timed out will not show up a minute later.
 
+pub mod breaker;
 pub mod counter;
 pub mod first_write;
 pub mod keys;
 pub mod kv;
 pub mod memory;
+pub mod redis;
 #[cfg(feature = "spin")]
 pub mod spin;
 
@@ -33,7 +35,7 @@ pub use keys::{Counter, Document, Election};
 pub enum Swap {
     /// It committed.
     Done,
-    /// The key held this other value, or nothing; nothing was written.
+    /// The key holds this other value, or nothing; nothing was written.
     Lost(Option<Vec<u8>>),
     /// The store answered, and the answer proves nothing (fact 1). It has committed, or it may yet while
     /// the document holds the value that it was to be written over, and never after.
@@ -62,7 +64,7 @@ pub enum NotIncremented {
     Unavailable(#[from] Unavailable),
 }
 
-/// What the bank asks of a store. Implementations live in [`kv`] and [`memory`].
+/// What the bank asks of a store. Implementations live in [`kv`], [`redis`] and [`memory`].
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait Store {
     /// The value of a document.
@@ -83,9 +85,11 @@ pub trait Store {
     /// [`Unavailable`].
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable>;
 
-    /// Lets others go first after `losses` lost swaps in a row: of many that fight for one document, all
-    /// but one work in vain.
-    async fn step_aside(&self, _losses: u32) {}
+    /// Lets others go first after `losses` lost swaps in a row: where many fight for one document, all but
+    /// one work in vain. Says whether any time has passed, so that what was read before is old.
+    async fn step_aside(&self, _losses: u32) -> bool {
+        false
+    }
 
     /// The value of a counter; 0 for one that was never incremented. Does not create it.
     ///

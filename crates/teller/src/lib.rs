@@ -15,7 +15,6 @@
 )]
 
 pub mod audit;
-mod bell;
 pub mod history;
 pub mod line;
 pub mod operation;

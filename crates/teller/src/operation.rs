@@ -88,10 +88,9 @@ async fn commit(store: &impl Store, user: &User, items: &mut [Item<'_>]) -> Resu
                 attempted = Some(value);
                 store.get(&key).await?
             }
-            Ok(Swap::Lost(_)) => {
+            Ok(Swap::Lost(holds)) => {
                 losses = losses.saturating_add(1);
-                store.step_aside(losses).await;
-                store.get(&key).await?
+                if store.step_aside(losses).await { store.get(&key).await? } else { holds }
             }
             Err(unavailable) => {
                 if unavailable == Unavailable::Unknown {

@@ -112,16 +112,18 @@ async fn count(
         let KeyedPost { key, by, request } = post.clone();
         let new = tally.count(key, by, request, cell, limit);
         seal(store, counter, &mut tally).await?;
-        match store.swap(&found.key, &found.value, &tally.encode()).await? {
+        let stored = match store.swap(&found.key, &found.value, &tally.encode()).await? {
             Swap::Done => return answer(&new, post),
-            Swap::Unknown => *attempted = Some(found.value),
-            Swap::Lost(_) => {
-                losses = losses.saturating_add(1);
-                store.step_aside(losses).await;
+            Swap::Unknown => {
+                *attempted = Some(found.value);
+                store.get(&found.key).await?
             }
-        }
-        let value = store.get(&found.key).await?.ok_or(Unavailable::Untouched)?;
-        found = Found { key: found.key, value };
+            Swap::Lost(holds) => {
+                losses = losses.saturating_add(1);
+                if store.step_aside(losses).await { store.get(&found.key).await? } else { holds }
+            }
+        };
+        found = Found { key: found.key, value: stored.ok_or(Unavailable::Untouched)? };
     }
 }
 

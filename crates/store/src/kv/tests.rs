@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::executor::block_on;
 
 use super::*;
+use crate::breaker::Breaker;
 use crate::contract;
 use crate::counter::Form;
 use crate::keys::scratch::{counter, document, election};
@@ -17,6 +19,7 @@ struct Raw {
     calls: RefCell<Vec<&'static str>>,
     fails: Cell<&'static str>,
     late: Cell<bool>,
+    breaker: Breaker,
     /// Its compare-and-swap never commits.
     stuck: Cell<bool>,
     /// Is elected between an increment and the compare-and-swap that follows it.
@@ -32,6 +35,7 @@ impl Raw {
             calls: RefCell::default(),
             fails: Cell::new(""),
             late: Cell::new(false),
+            breaker: Breaker::new(),
             stuck: Cell::new(false),
             rival: Cell::new(None),
             losses: Cell::new(0),
@@ -100,6 +104,16 @@ impl RawKv for &Raw {
 
     async fn step_aside(&self, losses: u32) {
         self.losses.set(losses);
+    }
+}
+
+impl Limits for &Raw {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {

@@ -1,8 +1,7 @@
 //! Many requests at one wallet of one instance.
 
 use std::cell::Cell;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use futures::executor::block_on;
 use futures::future::join_all;
@@ -93,33 +92,4 @@ fn money_that_came_in_the_same_batch_can_go_out_and_no_more() {
     let posted = answers.iter().filter(|answer| answer.as_ref().unwrap().outcome.entry().is_some()).count();
     assert_eq!(posted, 8);
     assert_eq!(block_on(history::now(&store, &user)).unwrap().balance.to_string(), "0.00");
-}
-
-#[test]
-fn who_is_given_up_holds_nobody_up() {
-    let (store, line, user) = (Slow::default(), Line::new(), user());
-    let mut context = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(line.carry_out(&store, &user, operation("first", Kind::Deposit, "1")));
-    let mut second = Box::pin(line.carry_out(&store, &user, operation("second", Kind::Deposit, "1")));
-    let third = line.carry_out(&store, &user, operation("third", Kind::Deposit, "1"));
-    let mut third = pin!(third);
-    for future in [&mut first as &mut (dyn Future<Output = _> + Unpin), &mut second] {
-        assert!(Pin::new(future).poll(&mut context).is_pending());
-    }
-    assert!(third.as_mut().poll(&mut context).is_pending());
-    drop(second);
-    drop(first);
-    assert_eq!(block_on(third).unwrap().outcome.entry().unwrap().id.as_str(), "third");
-    assert!(line.waiting.borrow().is_empty());
-}
-
-#[test]
-fn wallets_do_not_wait_for_one_another() {
-    let (store, line) = (Slow::default(), Line::new());
-    let users: Vec<User> = ["ann", "ben"].iter().map(|name| name.parse().unwrap()).collect();
-    let answers =
-        block_on(join_all(users.iter().map(|user| {
-            line.carry_out(&store, user, operation(&format!("for-{user}"), Kind::Deposit, "1"))
-        })));
-    assert!(answers.into_iter().all(|answer| answer.unwrap().outcome.entry().unwrap().seq == 1));
 }

@@ -1,0 +1,121 @@
+//! Requests of one instance that want the same thing stand in line and go together.
+//!
+//! Whoever finds nobody goes first, alone. Whoever comes meanwhile waits; when the first is done, the one
+//! that has waited longest goes with all that have come. No timer and no extra delay: the groups grow
+//! with the load. Nobody waits past a deadline of its own: those before it came before it, and so have
+//! earlier ones.
+//!
+//! [`Line`] is one such line, [`Lines`] one for each key.
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
+
+mod bell;
+mod keyed;
+
+pub use keyed::Lines;
+
+use std::cell::RefCell;
+
+use bell::{Teller, bell};
+
+/// A line of jobs `J`, each of which has an answer `A`.
+pub struct Line<J, A> {
+    /// Those behind whoever is at it; `None` when nobody is.
+    waiting: RefCell<Option<Vec<Waiting<J, A>>>>,
+}
+
+struct Waiting<J, A> {
+    job: J,
+    turn: Teller<Turn<J, A>>,
+}
+
+/// What a waiting request is told.
+enum Turn<J, A> {
+    /// Somebody has done its job.
+    Answered(A),
+    /// It is first, here is its job back, and those behind it go with it.
+    First(J, Vec<Waiting<J, A>>),
+}
+
+impl<J, A> Default for Line<J, A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<J, A> Line<J, A> {
+    /// Nobody is there.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { waiting: RefCell::new(None) }
+    }
+
+    /// Gets `job` done: by `together`, with what else has come, or by whoever is first. `together` gives
+    /// an answer to each of its jobs, in their order; its first job is this one.
+    ///
+    /// `None` when whoever took the job along is gone, or gave no answer to it: it may have been done.
+    pub async fn go(&self, job: J, together: impl AsyncFnOnce(Vec<J>) -> Vec<A>) -> Option<A> {
+        let (job, behind) = match self.stand(job) {
+            Ok(job) => (job, Vec::new()),
+            Err(turn) => match turn.listen().await? {
+                Turn::Answered(answer) => return Some(answer),
+                Turn::First(job, behind) => (job, behind),
+            },
+        };
+        let _leave = Leave(self);
+        let mut jobs = vec![job];
+        let mut turns = Vec::with_capacity(behind.len());
+        for waiting in behind {
+            jobs.push(waiting.job);
+            turns.push(waiting.turn);
+        }
+        let mut answers = together(jobs).await.into_iter();
+        let own = answers.next();
+        for (turn, answer) in turns.into_iter().zip(answers) {
+            // A request that was given up no longer listens.
+            let _ = turn.tell(Turn::Answered(answer));
+        }
+        own
+    }
+
+    /// Waits behind whoever is there; gives the job back when nobody is.
+    fn stand(&self, job: J) -> Result<J, bell::Listener<Turn<J, A>>> {
+        let mut waiting = self.waiting.borrow_mut();
+        let Some(line) = waiting.as_mut() else {
+            *waiting = Some(Vec::new());
+            return Ok(job);
+        };
+        let (turn, told) = bell();
+        line.push(Waiting { job, turn });
+        Err(told)
+    }
+
+    /// Lets the next one go, with all that are behind it.
+    fn next(&self) {
+        let mut line = self.waiting.take().unwrap_or_default();
+        while !line.is_empty() {
+            let first = line.remove(0);
+            match first.turn.tell(Turn::First(first.job, line)) {
+                Ok(()) => {
+                    self.waiting.replace(Some(Vec::new()));
+                    return;
+                }
+                // It was given up; the line comes back.
+                Err(Turn::First(_, rest)) => line = rest,
+                Err(Turn::Answered(_)) => return,
+            }
+        }
+    }
+}
+
+/// Leaves the line, also when the request that is at it is given up.
+struct Leave<'a, J, A>(&'a Line<J, A>);
+
+impl<J, A> Drop for Leave<'_, J, A> {
+    fn drop(&mut self) {
+        self.0.next();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Many requests at one line.
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use futures::executor::block_on;
+use futures::future::join_all;
+
+use super::*;
+
+async fn let_others_run() {
+    let mut waited = false;
+    std::future::poll_fn(move |context| {
+        context.waker().wake_by_ref();
+        if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Doubles each job.
+async fn double(jobs: Vec<u32>) -> Vec<u32> {
+    let_others_run().await;
+    jobs.into_iter().map(|job| job * 2).collect()
+}
+
+#[test]
+fn what_comes_while_the_first_is_away_goes_together_each_with_its_own_answer() {
+    let (line, groups) = (Line::new(), RefCell::new(Vec::new()));
+    let answers = block_on(join_all((0..16).map(|job| {
+        line.go(job, async |jobs| {
+            groups.borrow_mut().push(jobs.len());
+            double(jobs).await
+        })
+    })));
+    assert_eq!(answers, (0..16).map(|job| Some(job * 2)).collect::<Vec<_>>());
+    assert_eq!(groups.into_inner(), [1, 15]);
+}
+
+#[test]
+fn who_is_given_up_holds_nobody_up() {
+    let lines = Lines::new();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(lines.go(&"a", 1, double));
+    let mut second = Box::pin(lines.go(&"a", 2, double));
+    let mut third = pin!(lines.go(&"a", 3, double));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert!(third.as_mut().poll(&mut context).is_pending());
+    drop(second);
+    drop(first);
+    assert_eq!(block_on(third), Some(6));
+    assert!(lines.is_empty());
+}
+
+#[test]
+fn a_job_that_somebody_took_along_and_left_has_no_answer() {
+    let line = Line::new();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(line.go(1, double));
+    let mut second = Box::pin(line.go(2, double));
+    let mut third = pin!(line.go(3, double));
+    for future in [&mut first, &mut second] {
+        assert!(future.as_mut().poll(&mut context).is_pending());
+    }
+    assert!(third.as_mut().poll(&mut context).is_pending());
+    drop(first);
+    assert!(second.as_mut().poll(&mut context).is_pending(), "it has gone with the third");
+    drop(second);
+    assert_eq!(block_on(third), None);
+}
+
+#[test]
+fn a_job_without_an_answer_is_told_so() {
+    let line: Line<u32, u32> = Line::new();
+    assert_eq!(block_on(line.go(1, async |_| Vec::new())), None);
+    assert_eq!(block_on(line.go(1, double)), Some(2));
+}
+
+#[test]
+fn keys_do_not_wait_for_one_another() {
+    let (lines, groups) = (Lines::new(), Cell::new(0));
+    let count = async |jobs: Vec<u32>| {
+        groups.set(groups.get() + 1);
+        double(jobs).await
+    };
+    let answers = block_on(join_all(["a", "b", "c"].iter().map(|key| lines.go(key, 1, count))));
+    assert_eq!(answers, [Some(2); 3]);
+    assert_eq!(groups.get(), 3);
+    assert!(lines.is_empty());
+}

@@ -1,0 +1,241 @@
+//! A request's deadline, and the instance's circuit breaker.
+//!
+//! After [`MISSES`] deadlines missed in a row the breaker is open for [`OPEN_FOR`]: calls end at once, and
+//! nothing is sent. Then it is half-open: one call goes through as a probe, the others still end at once.
+//! When the probe is answered the breaker closes; when it is not, it is open for as long again. An error is an
+//! answer: a store that says no at once holds nobody up.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+/// How many deadlines missed in a row open it.
+pub const MISSES: u32 = 3;
+/// How long it stays open before a probe goes through.
+pub const OPEN_FOR: Duration = Duration::from_millis(500);
+
+/// What the breaker lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Everything.
+    Closed,
+    /// Nothing.
+    Open,
+    /// One call, the probe.
+    HalfOpen,
+}
+
+/// Lives in the instance, and is shared by its concurrent requests. Times are those of [`Limits::now`].
+#[derive(Debug, Default)]
+pub struct Breaker {
+    misses: Cell<u32>,
+    /// When a probe may go, once it has opened.
+    opens_until: Cell<Option<Duration>>,
+    probing: Cell<bool>,
+}
+
+impl Breaker {
+    /// Closed.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { misses: Cell::new(0), opens_until: Cell::new(None), probing: Cell::new(false) }
+    }
+
+    /// What it lets through at `now`.
+    pub fn state(&self, now: Duration) -> State {
+        match self.opens_until.get() {
+            None => State::Closed,
+            Some(until) if now < until => State::Open,
+            Some(_) => State::HalfOpen,
+        }
+    }
+
+    /// Lets a call through, or not.
+    fn admit(&self, now: Duration) -> Option<Pass<'_>> {
+        let probe = match self.state(now) {
+            State::Closed => false,
+            State::Open => return None,
+            State::HalfOpen if self.probing.replace(true) => return None,
+            State::HalfOpen => true,
+        };
+        Some(Pass { breaker: self, probe })
+    }
+
+    fn answered(&self) {
+        self.misses.set(0);
+        self.opens_until.set(None);
+    }
+
+    fn missed(&self, now: Duration) {
+        let misses = self.misses.get().saturating_add(1);
+        self.misses.set(misses);
+        if misses >= MISSES {
+            self.opens_until.set(Some(now.saturating_add(OPEN_FOR)));
+        }
+    }
+}
+
+/// A call on its way. A probe that is given up lets another one go.
+struct Pass<'a> {
+    breaker: &'a Breaker,
+    probe: bool,
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if self.probe {
+            self.breaker.probing.set(false);
+        }
+    }
+}
+
+/// What bounds the calls of one request.
+#[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
+pub trait Limits {
+    /// The time since some moment, the same for all requests of an instance.
+    fn now(&self) -> Duration;
+
+    /// The instance's breaker.
+    fn breaker(&self) -> &Breaker;
+
+    /// Waits for `call`, but not past the request's deadline: `None` when that came first. A call that has
+    /// no time left is not begun.
+    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
+}
+
+/// Why a call was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missed {
+    /// It was never sent.
+    Unsent,
+    /// It was sent, and may be carried out, or may have been.
+    Unanswered,
+}
+
+/// Makes a call that the deadline and the breaker bound.
+///
+/// # Errors
+/// [`Missed`].
+pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Result<T, Missed> {
+    let breaker = limits.breaker();
+    let _pass = breaker.admit(limits.now()).ok_or(Missed::Unsent)?;
+    let sent = Cell::new(false);
+    let sending = async {
+        sent.set(true);
+        call.await
+    };
+    let answer = limits.by_deadline(sending).await;
+    match &answer {
+        Some(_) => breaker.answered(),
+        None => breaker.missed(limits.now()),
+    }
+    answer.ok_or(if sent.get() { Missed::Unanswered } else { Missed::Unsent })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use futures::executor::block_on;
+
+    use super::*;
+
+    /// Time stands still unless it is told to pass; a call that waits has missed its deadline.
+    struct Instance {
+        breaker: Breaker,
+        now: Cell<Duration>,
+    }
+
+    impl Instance {
+        fn new() -> Self {
+            Self { breaker: Breaker::new(), now: Cell::new(Duration::ZERO) }
+        }
+
+        fn pass(&self, ms: u64) {
+            self.now.update(|now| now.saturating_add(Duration::from_millis(ms)));
+        }
+
+        fn miss(&self) -> Result<(), Missed> {
+            block_on(ask(self, pending()))
+        }
+
+        fn answer(&self) -> Result<(), Missed> {
+            block_on(ask(self, ready(())))
+        }
+
+        fn state(&self) -> State {
+            self.breaker.state(self.now.get())
+        }
+    }
+
+    impl Limits for Instance {
+        fn now(&self) -> Duration {
+            self.now.get()
+        }
+
+        fn breaker(&self) -> &Breaker {
+            &self.breaker
+        }
+
+        async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+            match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+                std::task::Poll::Ready(answer) => Some(answer),
+                std::task::Poll::Pending => None,
+            }
+        }
+    }
+
+    #[test]
+    fn three_missed_deadlines_in_a_row_open_it_and_an_answer_between_does_not() {
+        let instance = Instance::new();
+        for _ in 0..2 {
+            assert_eq!(instance.miss(), Err(Missed::Unanswered));
+            assert_eq!(instance.miss(), Err(Missed::Unanswered));
+            assert_eq!(instance.answer(), Ok(()));
+        }
+        for _ in 0..3 {
+            assert_eq!(instance.state(), State::Closed);
+            assert_eq!(instance.miss(), Err(Missed::Unanswered));
+        }
+        assert_eq!(instance.state(), State::Open);
+    }
+
+    #[test]
+    fn while_it_is_open_nothing_is_sent() {
+        let instance = Instance::new();
+        (0..3).for_each(|_| assert!(instance.miss().is_err()));
+        instance.pass(499);
+        assert_eq!(instance.answer(), Err(Missed::Unsent));
+        instance.pass(1);
+        assert_eq!(instance.state(), State::HalfOpen);
+        assert_eq!(instance.answer(), Ok(()));
+        assert_eq!(instance.state(), State::Closed);
+    }
+
+    #[test]
+    fn one_probe_at_a_time_goes_through_and_one_that_is_missed_opens_it_again() {
+        let instance = Instance::new();
+        (0..3).for_each(|_| assert!(instance.miss().is_err()));
+        instance.pass(500);
+        let probe = instance.breaker.admit(instance.now.get());
+        assert!(probe.is_some());
+        assert_eq!(instance.answer(), Err(Missed::Unsent), "only one at a time");
+        drop(probe);
+        assert_eq!(instance.miss(), Err(Missed::Unanswered), "a probe that was given up leaves room");
+        assert_eq!(instance.state(), State::Open);
+        instance.pass(500);
+        assert_eq!(instance.answer(), Ok(()));
+        assert_eq!(instance.state(), State::Closed);
+    }
+
+    #[test]
+    fn an_answer_to_a_call_from_before_it_opened_closes_it() {
+        let instance = Instance::new();
+        (0..3).for_each(|_| assert!(instance.miss().is_err()));
+        instance.breaker.answered();
+        assert_eq!(instance.state(), State::Closed);
+        assert_eq!(instance.miss(), Err(Missed::Unanswered));
+        assert_eq!(instance.state(), State::Closed, "it takes three again");
+    }
+}

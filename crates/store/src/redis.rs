@@ -1,0 +1,166 @@
+//! The `redis` adapter: the same keys and values as [`crate::kv`] on Redis, without the store in between.
+//!
+//! Everything is a [`Step`] of one script, which Redis carries out without letting anybody in between
+//! ([`script`]). While a script is in flight, what arrives in the same instance waits, whatever it wants,
+//! and then goes together in the next: the more there is to do, the less each costs.
+//!
+//! Assumes of Redis: a script's steps happen in order or, when the connection breaks, perhaps not at all;
+//! an error of Redis's own means that nothing was done. A swap whose answer was lost is [`Swap::Unknown`]:
+//! it may still commit while the document holds the value that it was to be written over, never after.
+//! A read whose connection broke is asked again, once, on the next one.
+
+use std::rc::Rc;
+
+use line::Line;
+
+use crate::breaker::{Limits, Missed, ask};
+use crate::counter;
+use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+
+pub mod script;
+
+pub use script::{Said, Step, Verb};
+
+/// A script as one request sends it, with its deadline and its instance's breaker.
+#[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
+pub trait RawRedis: Limits {
+    /// Carries out `steps` in one script; an answer to each.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, Failed>;
+}
+
+/// The script was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failed {
+    /// Redis, or the way to it, said that it does not carry it out.
+    Refused,
+    /// The connection broke: it may have been carried out, or may be still.
+    Broken,
+}
+
+/// What came of a step.
+type Answer = Result<Said, Lost>;
+
+/// Why nothing is known of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// It was not and will not be carried out.
+    NotDone,
+    /// Its deadline passed, or who took it along is gone.
+    Missed,
+    /// The connection broke.
+    Broken,
+}
+
+/// The steps of one instance that wait for the script in flight.
+pub type Waiting = Line<Step, Answer>;
+
+/// The port straight on Redis, for one request.
+pub struct Redis<R> {
+    raw: R,
+    waiting: Rc<Waiting>,
+}
+
+impl<R: RawRedis> Redis<R> {
+    /// The port for one request, whose deadline `raw` keeps, among those of its instance.
+    pub fn new(raw: R, waiting: Rc<Waiting>) -> Self {
+        Self { raw, waiting }
+    }
+
+    async fn step(&self, key: &str, verb: Verb) -> Answer {
+        let step = Step { key: key.to_owned(), verb };
+        let again = step.verb.is_read().then(|| step.clone());
+        let answer = self.go(step).await;
+        match (answer, again) {
+            (Err(Lost::Broken), Some(step)) => self.go(step).await,
+            (answer, _) => answer,
+        }
+    }
+
+    async fn go(&self, step: Step) -> Answer {
+        let together = async |steps: Vec<Step>| {
+            let count = steps.len();
+            let lost = |lost| vec![Err(lost); count];
+            match ask(&self.raw, self.raw.run(&steps)).await {
+                Ok(Ok(said)) => said.into_iter().map(Ok).collect(),
+                Ok(Err(Failed::Refused)) | Err(Missed::Unsent) => lost(Lost::NotDone),
+                Ok(Err(Failed::Broken)) => lost(Lost::Broken),
+                Err(Missed::Unanswered) => lost(Lost::Missed),
+            }
+        };
+        self.waiting.go(step, together).await.unwrap_or(Err(Lost::Missed))
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        match self.step(key, Verb::Get).await {
+            Ok(Said::Held(value)) => Ok(value),
+            _ => Err(Unavailable::Untouched),
+        }
+    }
+
+    async fn number(&self, key: &str) -> Result<Option<i64>, Unavailable> {
+        let stored = self.read(key).await?;
+        stored.map(|stored| counter::text(&stored).ok_or(Unavailable::Untouched)).transpose()
+    }
+}
+
+/// What is known of a write that got this answer.
+fn unwritten(answer: &Answer) -> Unavailable {
+    match answer {
+        Ok(_) | Err(Lost::NotDone) => Unavailable::Untouched,
+        Err(Lost::Missed | Lost::Broken) => Unavailable::Unknown,
+    }
+}
+
+impl<R: RawRedis> Store for Redis<R> {
+    async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.read(key.as_str()).await
+    }
+
+    async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
+        match self.step(key.as_str(), Verb::Set(value.to_vec())).await {
+            Ok(Said::Done(_)) => Ok(()),
+            other => Err(unwritten(&other)),
+        }
+    }
+
+    async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
+        let verb = Verb::Swap { current: current.to_vec(), next: next.to_vec() };
+        match self.step(key.as_str(), verb).await {
+            Ok(Said::Done(_)) => Ok(Swap::Done),
+            Ok(Said::Held(value)) => Ok(Swap::Lost(value)),
+            Err(Lost::Broken) => Ok(Swap::Unknown),
+            other => Err(unwritten(&other)),
+        }
+    }
+
+    async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
+        self.number(key.as_str()).await.map(|number| number.unwrap_or(0))
+    }
+
+    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
+        match self.step(key.as_str(), Verb::Add(delta)).await {
+            Ok(Said::Done(sum)) => sum.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown.into()),
+            Ok(Said::Refused(why)) if why.contains("overflow") => Err(NotIncremented::Overflow),
+            other => Err(unwritten(&other).into()),
+        }
+    }
+
+    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
+        self.number(key.as_str()).await.map(|number| number.filter(|&elected| elected != 0))
+    }
+
+    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
+        match self.step(key.as_str(), Verb::Elect(candidate)).await {
+            Ok(Said::Done(elected) | Said::Held(elected)) => {
+                elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown)
+            }
+            other => Err(unwritten(&other)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! The adapter on a Redis that does as it is told.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::executor::block_on;
+use futures::future::{join, join_all};
+
+use super::*;
+use crate::breaker::Breaker;
+use crate::keys;
+
+/// What becomes of the next scripts, the last one for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    Refused,
+    /// The connection breaks before the script is carried out.
+    BreaksBefore,
+    /// The connection breaks after it.
+    BreaksAfter,
+    Silent,
+}
+
+#[derive(Default)]
+struct Server {
+    held: RefCell<BTreeMap<String, Vec<u8>>>,
+    fates: RefCell<Vec<Fate>>,
+    scripts: RefCell<Vec<usize>>,
+    breaker: Breaker,
+    full: Cell<bool>,
+}
+
+impl Server {
+    fn carry_out(&self, Step { key, verb }: &Step) -> Said {
+        let mut all = self.held.borrow_mut();
+        let held = all.get(key).cloned();
+        let number = held.as_deref().and_then(counter::text);
+        let next = match verb {
+            Verb::Get => return Said::Held(held),
+            Verb::Set(value) => Some((value.clone(), false)),
+            Verb::Swap { current, next } => (held.as_ref() == Some(current)).then(|| (next.clone(), false)),
+            Verb::Add(delta) => match number.unwrap_or(0).checked_add(*delta) {
+                Some(sum) => Some((sum.to_string().into(), true)),
+                None => return Said::Refused("ERR increment or decrement would overflow".into()),
+            },
+            Verb::Elect(candidate) => {
+                number.is_none_or(|number| number == 0).then(|| (candidate.to_string().into(), true))
+            }
+        };
+        match next {
+            None => Said::Held(held),
+            Some(_) if self.full.get() => Said::Refused("OOM command not allowed".into()),
+            Some((value, says)) => {
+                all.insert(key.clone(), value.clone());
+                Said::Done(says.then_some(value))
+            }
+        }
+    }
+}
+
+impl Limits for &Server {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// Whoever waits for a silent server has missed its deadline.
+    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let mut call = std::pin::pin!(call);
+        std::future::poll_fn(|context| match call.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if self.fates.borrow().first() == Some(&Fate::Silent) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+}
+
+impl RawRedis for &Server {
+    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, Failed> {
+        let mut waited = false;
+        std::future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            let silent = self.fates.borrow().first() == Some(&Fate::Silent);
+            if std::mem::replace(&mut waited, true) && !silent { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        self.scripts.borrow_mut().push(steps.len());
+        let fate = {
+            let mut fates = self.fates.borrow_mut();
+            if fates.is_empty() { Fate::Answered } else { fates.remove(0) }
+        };
+        match fate {
+            Fate::Refused => return Err(Failed::Refused),
+            Fate::BreaksBefore => return Err(Failed::Broken),
+            _ => {}
+        }
+        let said = steps.iter().map(|step| self.carry_out(step)).collect();
+        if fate == Fate::BreaksAfter { Err(Failed::Broken) } else { Ok(said) }
+    }
+}
+
+fn with(fates: &[Fate]) -> Server {
+    Server { fates: RefCell::new(fates.to_vec()), ..Server::default() }
+}
+
+fn store(server: &Server) -> Redis<&Server> {
+    Redis::new(server, Rc::default())
+}
+
+#[test]
+fn what_arrives_while_a_script_is_in_flight_goes_together_in_the_next() {
+    let server = Server::default();
+    let store = store(&server);
+    let (bitcoins, visits) = (keys::bitcoins(), keys::counter("visits"));
+    block_on(join_all((0..8).map(async |n| {
+        let counter = if n % 2 == 0 { &bitcoins } else { &visits };
+        store.increment(&counter.cell(), 1).await.unwrap();
+    })));
+    assert_eq!(server.scripts.borrow().as_slice(), [1, 7]);
+    let counts = block_on(join(store.count(&bitcoins.cell()), store.count(&visits.cell())));
+    assert_eq!(counts, (Ok(4), Ok(4)));
+}
+
+#[test]
+fn a_lost_swap_says_what_the_key_holds() {
+    let server = Server::default();
+    let (store, key) = (store(&server), keys::rates());
+    assert_eq!(block_on(store.swap(&key, b"a", b"b")), Ok(Swap::Lost(None)));
+    block_on(store.set(&key, b"c")).unwrap();
+    assert_eq!(block_on(store.swap(&key, b"a", b"b")), Ok(Swap::Lost(Some(b"c".to_vec()))));
+    assert_eq!(block_on(store.swap(&key, b"c", b"d")), Ok(Swap::Done));
+}
+
+#[test]
+fn a_read_whose_connection_broke_is_asked_again_once() {
+    let server = with(&[Fate::BreaksAfter]);
+    assert_eq!(block_on(store(&server).get(&keys::rates())), Ok(None));
+    let server = with(&[Fate::BreaksBefore, Fate::BreaksBefore]);
+    assert_eq!(block_on(store(&server).get(&keys::rates())), Err(Unavailable::Untouched));
+}
+
+#[test]
+fn a_write_whose_connection_broke_is_never_sent_again() {
+    for fate in [Fate::BreaksBefore, Fate::BreaksAfter] {
+        let key = keys::rates();
+        let write = |write: fn(Redis<&Server>, Document) -> Result<Swap, Unavailable>| {
+            let server = with(&[fate]);
+            let answer = write(store(&server), key.clone());
+            assert_eq!(server.scripts.borrow().len(), 1, "{fate:?}");
+            answer
+        };
+        assert_eq!(write(|store, key| block_on(store.swap(&key, b"a", b"b"))), Ok(Swap::Unknown));
+        let unknown = Err(Unavailable::Unknown);
+        assert_eq!(write(|store, key| block_on(store.set(&key, b"a")).map(|()| Swap::Done)), unknown);
+        let increment =
+            |store: Redis<&Server>, _| match block_on(store.increment(&keys::bitcoins().cell(), 1)) {
+                Err(NotIncremented::Unavailable(unavailable)) => Err(unavailable),
+                _ => Ok(Swap::Done),
+            };
+        assert_eq!(write(increment), unknown);
+    }
+}
+
+#[test]
+fn what_redis_refuses_has_not_happened() {
+    let key = keys::rates();
+    let refused = with(&[Fate::Refused]);
+    assert_eq!(block_on(store(&refused).set(&key, b"a")), Err(Unavailable::Untouched));
+    let full = Server::default();
+    full.full.set(true);
+    assert_eq!(block_on(store(&full).set(&key, b"a")), Err(Unavailable::Untouched));
+    assert_eq!(block_on(store(&full).get(&key)), Ok(None));
+}
+
+#[test]
+fn a_deadline_that_passes_leaves_a_write_open_and_a_read_without_effect() {
+    let server = with(&[Fate::Silent]);
+    assert_eq!(block_on(store(&server).set(&keys::rates(), b"a")), Err(Unavailable::Unknown));
+    assert_eq!(block_on(store(&server).get(&keys::rates())), Err(Unavailable::Untouched));
+    assert!(server.scripts.borrow().is_empty());
+}
+
+#[test]
+fn an_open_breaker_sends_nothing_so_nothing_has_happened() {
+    let server = with(&[Fate::Silent]);
+    for _ in 0..crate::breaker::MISSES {
+        assert_eq!(block_on(store(&server).set(&keys::rates(), b"a")), Err(Unavailable::Unknown));
+    }
+    assert_eq!(block_on(store(&server).set(&keys::rates(), b"a")), Err(Unavailable::Untouched));
+}
+
+#[test]
+fn a_counter_at_its_end_is_not_moved() {
+    let server = Server::default();
+    let (store, cell) = (store(&server), keys::bitcoins().cell());
+    assert_eq!(block_on(store.increment(&cell, i64::MAX)), Ok(i64::MAX));
+    assert_eq!(block_on(store.increment(&cell, 1)), Err(NotIncremented::Overflow));
+    assert_eq!(block_on(store.count(&cell)), Ok(i64::MAX));
+}
+
+#[test]
+fn the_first_candidate_is_elected_also_over_the_zero_of_the_other_adapter() {
+    for before in [None, Some(b"0")] {
+        let server = Server::default();
+        let (store, election) = (store(&server), keys::wallet("ann").election());
+        if let Some(zero) = before {
+            server.held.borrow_mut().insert(election.as_str().to_owned(), zero.to_vec());
+        }
+        assert_eq!(block_on(store.elected(&election)), Ok(None));
+        assert_eq!(block_on(store.elect(&election, 7)), Ok(7));
+        assert_eq!(block_on(store.elect(&election, 8)), Ok(7));
+        assert_eq!(block_on(store.elected(&election)), Ok(Some(7)));
+    }
+}
+
+#[test]
+fn an_answer_that_is_none_is_not_believed() {
+    use script::{Value, said};
+    let bytes = |text: &str| Value::Bytes(text.into());
+    assert_eq!(said(vec![]), Some(vec![]));
+    assert_eq!(said(vec![Value::Code(0), Value::Nil]), Some(vec![Said::Held(None)]));
+    for values in [
+        vec![Value::Code(0)],
+        vec![Value::Code(2), Value::Nil],
+        vec![bytes("1"), Value::Nil],
+        vec![Value::Code(0), Value::Code(0)],
+        vec![Value::Code(-1), Value::Nil],
+    ] {
+        assert_eq!(said(values.clone()), None, "{values:?}");
+    }
+}
+
+#[test]
+fn only_an_error_of_redis_itself_says_that_nothing_was_done() {
+    for refusal in [
+        "LOADING: Redis is loading the dataset in memory",
+        "An error was signalled by the server - READONLY: You can't write against a read only replica.",
+        "OOM: command not allowed when used memory > 'maxmemory'.",
+        "NOAUTH: Authentication required.",
+    ] {
+        assert!(script::is_refusal(refusal), "{refusal}");
+    }
+    for open in ["broken pipe", "Connection reset by peer (os error 104)", "unexpected end of file", ""] {
+        assert!(!script::is_refusal(open), "{open}");
+    }
+}
+
+#[test]
+fn the_contract_is_kept() {
+    for name in crate::contract::CASES {
+        let server = Server::default();
+        assert_eq!(block_on(crate::contract::run(name, &store(&server), "redis")), Ok(()), "{name}");
+    }
+}

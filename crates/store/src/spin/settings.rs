@@ -1,0 +1,49 @@
+//! What the manifest gives a component, read once by each instance.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+/// For a component whose manifest gives it no `storage_deadline_ms`.
+const DEFAULT_DEADLINE: Duration = Duration::from_millis(500);
+
+/// Where the bank keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// `store = kv`: Spin's key-value store.
+    Kv,
+    /// `store = redis`: straight on the Redis at `redis_url`.
+    Redis,
+}
+
+/// What bounds and directs every request.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// `store`.
+    pub backend: Backend,
+    /// `storage_deadline_ms`: how long a request may wait for storage, in all.
+    pub deadline: Duration,
+}
+
+thread_local! {
+    static KNOWN: Cell<Option<Settings>> = const { Cell::new(None) };
+}
+
+/// The settings of this component.
+pub async fn settings() -> Settings {
+    if let Some(known) = KNOWN.get() {
+        return known;
+    }
+    let deadline = setting("storage_deadline_ms").await.and_then(|text| text.parse().ok());
+    let backend = match setting("store").await.as_deref() {
+        Some("redis") => Backend::Redis,
+        _ => Backend::Kv,
+    };
+    let settings = Settings { backend, deadline: deadline.map_or(DEFAULT_DEADLINE, Duration::from_millis) };
+    KNOWN.set(Some(settings));
+    settings
+}
+
+/// The value of a variable; `None` where the manifest gives the component none of that name.
+pub async fn setting(name: &str) -> Option<String> {
+    spin_sdk::variables::get(name).await.ok()
+}

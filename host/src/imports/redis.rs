@@ -1,0 +1,157 @@
+//! `spin:redis/redis@3.0.0`, only to the hosts that the component's manifest allows.
+//!
+//! Spin gives every opened connection a TCP connection of its own; here all to one address share one
+//! ([`crate::redis`]), which an instance can only notice by commands that change what a connection is.
+//! Those are refused by name. A server that is away is an error within half a second, where Spin waits.
+
+use super::bindings::spin::redis::redis::{
+    Connection, Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
+};
+use super::fails::Fails;
+use crate::allowed_hosts::AllowedHosts;
+use crate::redis::Server;
+use redis::{IntoConnectionInfo as _, Value};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use url::Url;
+use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
+
+/// Commands that would change the connection for everybody, or hold it.
+const REFUSED: [&str; 24] = [
+    "AUTH",
+    "BLMOVE",
+    "BLMPOP",
+    "BLPOP",
+    "BRPOP",
+    "BRPOPLPUSH",
+    "BZMPOP",
+    "BZPOPMAX",
+    "BZPOPMIN",
+    "CLIENT",
+    "DISCARD",
+    "EXEC",
+    "HELLO",
+    "MONITOR",
+    "MULTI",
+    "PSUBSCRIBE",
+    "QUIT",
+    "RESET",
+    "SELECT",
+    "SSUBSCRIBE",
+    "SUBSCRIBE",
+    "UNWATCH",
+    "WAIT",
+    "WATCH",
+];
+
+/// The servers that components have connected to, by address.
+#[derive(Default)]
+pub struct Servers(Mutex<HashMap<String, Server>>);
+
+impl Servers {
+    fn at(&self, address: &str) -> Result<Server, Error> {
+        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match servers.entry(address.to_owned()) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(new) => {
+                // The parser's own message could quote the password.
+                let info = address.into_connection_info().map_err(|_| Error::InvalidAddress)?;
+                let server = Server::new(info).map_err(|_| Error::InvalidAddress)?;
+                Ok(new.insert(server).clone())
+            }
+        }
+    }
+}
+
+/// What one instance may reach, and has open.
+pub struct RedisView<'a> {
+    /// Holds what is open.
+    pub table: &'a mut ResourceTable,
+    /// Where the component may connect to.
+    pub allowed: &'a Arc<AllowedHosts>,
+    /// The servers of the whole application.
+    pub servers: &'a Arc<Servers>,
+}
+
+/// Stands for `RedisView` in linkers.
+pub struct Redis;
+
+impl HasData for Redis {
+    type Data<'a> = RedisView<'a>;
+}
+
+impl Host for RedisView<'_> {
+    fn convert_error(&mut self, fails: Fails<Error>) -> wasmtime::Result<Error> {
+        fails.convert()
+    }
+}
+
+impl HostConnection for RedisView<'_> {
+    fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        self.table.delete(connection)?;
+        Ok(())
+    }
+}
+
+impl<T: Send> HostConnectionWithStore<T> for Redis {
+    async fn open(
+        accessor: &Accessor<T, Self>,
+        address: String,
+    ) -> Result<Resource<Connection>, Fails<Error>> {
+        let url = Url::parse(&address).map_err(|_| Error::InvalidAddress)?;
+        let server = accessor.with(|mut access| {
+            let view = access.get();
+            if !view.allowed.allow(&url) {
+                return Err(Error::InvalidAddress);
+            }
+            view.servers.at(&address)
+        })?;
+        server.connect().await.map_err(|error| Error::Other(error.to_string()))?;
+        accessor
+            .with(|mut access| access.get().table.push(server).map_err(|_| Error::TooManyConnections.into()))
+    }
+
+    async fn execute(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+        command: String,
+        arguments: Vec<RedisParameter>,
+    ) -> Result<Vec<RedisResult>, Fails<Error>> {
+        if REFUSED.contains(&command.to_ascii_uppercase().as_str()) {
+            let text = format!("`bank` does not do {command}: components share one connection");
+            return Err(Error::Other(text).into());
+        }
+        let server = accessor.with(|mut access| access.get().table.get(&connection).cloned());
+        let server = server.map_err(|_| Error::Other("the connection is closed".to_owned()))?;
+        let mut whole = redis::cmd(&command);
+        for argument in arguments {
+            match argument {
+                RedisParameter::Int64(number) => whole.arg(number),
+                RedisParameter::Binary(bytes) => whole.arg(bytes),
+            };
+        }
+        let run = server.run(move |mut connection| async move { whole.query_async(&mut connection).await });
+        let answer: Value = run.await.map_err(|error| Error::Other(error.to_string()))?;
+        let mut results = Vec::new();
+        flatten(answer, &mut results)?;
+        Ok(results)
+    }
+}
+
+/// An answer with its arrays flattened, as Spin gives it.
+fn flatten(value: Value, results: &mut Vec<RedisResult>) -> Result<(), Error> {
+    results.push(match value {
+        Value::Nil => RedisResult::Nil,
+        Value::Int(number) => RedisResult::Int64(number),
+        Value::BulkString(bytes) => RedisResult::Binary(bytes),
+        Value::SimpleString(text) => RedisResult::Status(text),
+        Value::Okay => RedisResult::Status("OK".to_owned()),
+        Value::Double(number) => RedisResult::Binary(number.to_string().into_bytes()),
+        Value::Array(values) | Value::Set(values) => {
+            return values.into_iter().try_for_each(|value| flatten(value, results));
+        }
+        _ => return Err(Error::TypeError),
+    });
+    Ok(())
+}
