@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 mod book;
 mod client;
+mod corrupt;
 mod crash;
 mod crowd;
 mod faults;
@@ -65,6 +66,8 @@ enum Part {
     Outages,
     /// Banks killed under load, and nothing else; a part of `sqlite` and `redis`
     Torture,
+    /// Stored documents that another hand changed, and nothing else; a part of `sqlite` and `redis`
+    Damage,
 }
 
 impl Part {
@@ -132,6 +135,12 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
             killed(&mut house, arguments.rounds, summary).await;
         }
     }
+    if arguments.only.contains(&Part::Damage) {
+        for store in [Store::Sqlite].into_iter().chain(arguments.adapter.clone()) {
+            let house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
+            damaged(&house, summary).await;
+        }
+    }
     Ok(())
 }
 
@@ -155,6 +164,7 @@ async fn on(
     let name = house.at("SIGTERM lets requests in flight finish, exit code 0");
     summary.scenario(&name, restart::with_a_request_in_flight(&mut house)).await;
     killed(&mut house, arguments.rounds, summary).await;
+    damaged(&house, summary).await;
     if store == Store::Redis {
         redis_alone(&mut house, summary).await;
     }
@@ -182,6 +192,11 @@ async fn promises_of(
 async fn killed(house: &mut House, rounds: u32, summary: &mut Summary) {
     let name = house.at(&format!("a process killed under load, {rounds} times, loses and repeats nothing"));
     summary.scenario(&name, crash::of_a_bank_under_load(house, rounds)).await;
+}
+
+async fn damaged(house: &House, summary: &mut Summary) {
+    let name = house.at("a document that another hand changed is said, named in the log, and left alone");
+    summary.scenario(&name, corrupt::is_said_and_left_alone(house)).await;
 }
 
 /// What only a store that is a process of its own can suffer.

@@ -10,6 +10,11 @@ use http::Method;
 /// Panics, naming the request and showing the answer, when a rule is broken.
 pub fn check(answer: &Answer) {
     assert_ne!(answer.status, 500, "never a 500: {answer}");
+    check_form(answer);
+}
+
+/// The rules that hold for a 500 too.
+pub fn check_form(answer: &Answer) {
     has_its_length(answer);
     has_a_request_id(answer);
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer}");

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+mod inside;
 mod redis;
 
 pub use redis::{PASSWORD, Redis, Talk};
@@ -172,6 +173,11 @@ impl House {
             anyhow::ensure!(status.success(), "bank {index} ended with {status}");
         }
         Ok(())
+    }
+
+    /// What its banks have written to their logs so far.
+    pub fn said(&self) -> anyhow::Result<String> {
+        self.banks.iter().filter_map(|(_, process)| process.as_ref()).map(Process::said).collect()
     }
 
     /// Forgets a process that was seen to end.

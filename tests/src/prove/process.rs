@@ -51,6 +51,11 @@ impl Process {
         found.with_context(|| format!("{}:\n{}", self.log.display(), tail(&self.log)))
     }
 
+    /// What it has printed so far, with what others of its name printed before it.
+    pub fn said(&self) -> anyhow::Result<String> {
+        Ok(String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned())
+    }
+
     /// Sends it a signal by its id.
     pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let id = self.child.id().context("it has ended already")?.to_string();

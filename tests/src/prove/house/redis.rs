@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
@@ -90,7 +90,7 @@ impl Redis {
     }
 }
 
-/// Commands in Redis' inline form, and the first lines of its answers.
+/// Commands, mostly in Redis' inline form, and the first lines of its answers.
 pub struct Talk(BufReader<TcpStream>);
 
 impl Talk {
@@ -111,6 +111,37 @@ impl Talk {
     /// Sends without waiting for an answer.
     pub async fn send(&mut self, text: &str) -> anyhow::Result<()> {
         Ok(self.0.get_mut().write_all(text.as_bytes()).await?)
+    }
+
+    /// Gives a command of any bytes; what it answers, an array value by value. What is not there has none.
+    pub async fn ask(&mut self, command: &[&[u8]]) -> anyhow::Result<Vec<Vec<u8>>> {
+        let mut sent = format!("*{}\r\n", command.len()).into_bytes();
+        for word in command {
+            sent.extend(format!("${}\r\n", word.len()).bytes());
+            sent.extend(word.iter().chain(b"\r\n"));
+        }
+        let stream = &mut self.0;
+        stream.get_mut().write_all(&sent).await?;
+        let (mut values, mut due) = (Vec::new(), 1_usize);
+        while due > 0 {
+            due -= 1;
+            let mut line = String::new();
+            stream.read_line(&mut line).await?;
+            let (kind, rest) = line.trim_end().split_at_checked(1).context("Redis said nothing")?;
+            match kind {
+                "*" => due += rest.parse::<usize>()?,
+                "$" if rest == "-1" => {}
+                "$" => {
+                    let mut value = vec![0; rest.parse::<usize>()? + 2];
+                    stream.read_exact(&mut value).await?;
+                    value.truncate(value.len() - 2);
+                    values.push(value);
+                }
+                "+" => values.push(rest.into()),
+                _ => bail!("Redis: {line}"),
+            }
+        }
+        Ok(values)
     }
 
     /// Reads so many lines of answers and forgets them.

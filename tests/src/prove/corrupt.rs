@@ -1,0 +1,168 @@
+//! Stored documents that another hand has changed: a 500 that names the document in the log and tells the
+//! client nothing of it, and not one byte in the store is different after.
+//!
+//! Each kind of document is met by every request that has to read it, damaged in each of several ways.
+//! Mended, it serves on as if nothing had been.
+
+use crate::answer::Answer;
+use crate::bank::{Bank, Wallet};
+use crate::limits;
+use crate::names::fresh;
+use crate::prove::house::House;
+use crate::request::Request;
+use crate::rules;
+use anyhow::{Context as _, ensure};
+use std::time::{Duration, Instant};
+
+/// So many operations under keys, that some have left for the pages and for the index.
+const OPERATIONS: usize = 30;
+
+/// What one user and one counter have in the store.
+struct Owner {
+    user: String,
+    counter: String,
+}
+
+/// A document, what in it is changed into what, and the requests that have to read it.
+struct Case<'a> {
+    key: String,
+    change: (&'static str, &'static str),
+    requests: Vec<Request<'a>>,
+}
+
+/// Damages each kind of document in turn.
+pub async fn is_said_and_left_alone(house: &House) -> anyhow::Result<()> {
+    let bank = house.client();
+    let owner = Owner::with_a_history(&bank).await;
+    let before = (bank.wallet(&owner.user).await, owner.count(&bank).await);
+    let mut answers = 0;
+    for case in owner.cases(&bank) {
+        answers += case.run(house).await.with_context(|| case.key.clone())?;
+    }
+    let after: (Wallet, String) = (bank.wallet(&owner.user).await, owner.count(&bank).await);
+    ensure!(after == before, "it was {before:?}, it is {after:?}");
+    println!("{answers} requests met a damaged document");
+    Ok(())
+}
+
+impl Owner {
+    async fn with_a_history(bank: &Bank) -> Self {
+        let owner = Self { user: fresh("keeper"), counter: format!("/v1/counters/{}", fresh("keeper")) };
+        for n in 0..OPERATIONS {
+            owner.deposit(bank, n).await.is(200);
+            owner.post(bank, n).await.is(200);
+        }
+        owner
+    }
+
+    fn deposit<'a>(&self, bank: &'a Bank, n: usize) -> Request<'a> {
+        bank.post("/v1/deposit").user(&self.user).idempotency_key(format!("k{n}")).amount("1.25")
+    }
+
+    fn post<'a>(&self, bank: &'a Bank, n: usize) -> Request<'a> {
+        bank.post(&self.counter).idempotency_key(format!("k{n}"))
+    }
+
+    async fn count(&self, bank: &Bank) -> String {
+        bank.get(&self.counter).await.is(200).text().to_owned()
+    }
+
+    fn cases<'a>(&self, bank: &'a Bank) -> Vec<Case<'a>> {
+        let Self { user, counter } = self;
+        let name = counter.trim_start_matches("/v1/counters/");
+        let read = |path: &str| bank.get(path).user(user);
+        let withdraw = bank.post("/v1/withdraw").user(user).amount("1");
+        vec![
+            Case {
+                key: format!("bank:wallet:{user}"),
+                change: (r#""balance":"37.50""#, r#""balance":"38.50""#),
+                requests: vec![
+                    read("/v1/wallet"),
+                    read("/v1/wallet?at=1"),
+                    read("/v1/wallet/entries"),
+                    bank.post("/v1/deposit").user(user).amount("1"),
+                    self.deposit(bank, OPERATIONS - 1),
+                    self.deposit(bank, OPERATIONS),
+                    withdraw,
+                ],
+            },
+            Case {
+                key: format!("bank:page:{user}:0"),
+                change: (r#""amount":"1.25""#, r#""amount":"1.26""#),
+                requests: vec![read("/v1/wallet?at=3"), read("/v1/wallet/entries?limit=200")],
+            },
+            Case {
+                key: format!("bank:operation:{user}:k0"),
+                change: (r#""kind":"deposit""#, r#""kind":"present""#),
+                requests: vec![self.deposit(bank, 0)],
+            },
+            Case {
+                key: format!("bank:posts:counter:{name}"),
+                change: (r#""sum":30"#, r#""sum":31"#),
+                requests: vec![
+                    bank.get(counter),
+                    bank.post(counter),
+                    self.post(bank, OPERATIONS - 1),
+                    self.post(bank, OPERATIONS),
+                ],
+            },
+            Case {
+                key: format!("bank:post:counter:{name}:k0"),
+                change: (r#""by":1"#, r#""by":1.5"#),
+                requests: vec![self.post(bank, 0)],
+            },
+        ]
+    }
+}
+
+impl Case<'_> {
+    /// Damages the document in every way, and mends it; how many requests met it.
+    async fn run(&self, house: &House) -> anyhow::Result<usize> {
+        let stored = house.stored().await?;
+        let sound = stored.get(&self.key).context("it is not in the store")?;
+        let damaged = self.damaged(sound)?;
+        for value in &damaged {
+            house.plant(&self.key, value).await?;
+            let held = house.stored().await?;
+            for request in &self.requests {
+                let logged = house.said()?.matches(&self.key).count();
+                let answer = request.clone().send().await.map_err(anyhow::Error::msg)?;
+                tells_nothing(&answer)?;
+                names_the_key(house, &self.key, logged).await?;
+                ensure!(house.stored().await? == held, "something was written: {answer}");
+            }
+        }
+        house.plant(&self.key, sound).await?;
+        Ok(damaged.len() * self.requests.len())
+    }
+
+    /// One character changed, the end cut off, emptied, and bytes that were never ours.
+    fn damaged(&self, sound: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
+        let (from, to) = self.change;
+        let text = std::str::from_utf8(sound)?;
+        ensure!(text.contains(from), "{from} is not in {text}");
+        let changed = text.replacen(from, to, 1).into_bytes();
+        let cut = sound[..sound.len() / 2].to_vec();
+        Ok(vec![changed, cut, Vec::new(), vec![0xff; 64]])
+    }
+}
+
+/// A whole problem like any other, which names nothing of the inside.
+fn tells_nothing(answer: &Answer) -> anyhow::Result<()> {
+    rules::check_form(answer);
+    answer.problem(500, "internal-error");
+    for inside in ["bank:", "corrupt", "keeper"] {
+        ensure!(!answer.text().contains(inside), "it tells of {inside:?}: {answer}");
+    }
+    Ok(())
+}
+
+/// The log of the bank that answered has one more line with the key.
+async fn names_the_key(house: &House, key: &str, logged: usize) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while house.said()?.matches(key).count() <= logged {
+        ensure!(begun.elapsed() < limits::ANSWER, "no log names {key}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}

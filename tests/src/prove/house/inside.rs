@@ -1,0 +1,50 @@
+//! What a house's store holds, read and written behind the bank's back.
+
+use crate::prove::house::House;
+use anyhow::{Context as _, bail};
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the bank may keep the file locked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const ALL: &str = "SELECT key, value FROM spin_key_value";
+const PLANT: &str = "UPDATE spin_key_value SET value = ?2 WHERE key = ?1";
+
+impl House {
+    /// Every value under its key.
+    pub async fn stored(&self) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+        let Some(redis) = &self.redis else {
+            let file = self.file()?;
+            let mut all = file.prepare(ALL)?;
+            let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            return Ok(rows.collect::<Result<_, _>>()?);
+        };
+        let (mut stored, mut talk) = (BTreeMap::new(), redis.talk().await?);
+        for key in talk.ask(&[b"KEYS", b"bank:*"]).await? {
+            let value = talk.ask(&[b"GET", &key]).await?.pop().context("a key went away")?;
+            stored.insert(String::from_utf8(key)?, value);
+        }
+        Ok(stored)
+    }
+
+    /// Puts a value where another one is.
+    pub async fn plant(&self, key: &str, value: &[u8]) -> anyhow::Result<()> {
+        let Some(redis) = &self.redis else {
+            let changed = self.file()?.execute(PLANT, (key, value))?;
+            anyhow::ensure!(changed == 1, "{key} is not there");
+            return Ok(());
+        };
+        match redis.talk().await?.ask(&[b"SET", key.as_bytes(), value, b"XX"]).await?.as_slice() {
+            [answer] if answer == b"OK" => Ok(()),
+            other => bail!("{key} is not there, or Redis says {other:?}"),
+        }
+    }
+
+    fn file(&self) -> anyhow::Result<Connection> {
+        let file = Connection::open(self.folder.path().join("sqlite_key_value.db"))?;
+        file.busy_timeout(PATIENCE)?;
+        Ok(file)
+    }
+}
