@@ -12,6 +12,7 @@ REDIS_URL ?=
 SEEDS ?= 1000
 OPS ?= 10000
 ROUNDS ?= 50
+SECONDS_PER_RUN ?= 2
 export LISTEN REDIS_URL
 
 NATIVE := --locked --profile native
@@ -73,6 +74,8 @@ tools: build
 lint: toolchain ## Formatting and clippy, warnings as errors
 	cargo fmt --all --check
 	cargo clippy $(NATIVE) --workspace --all-targets -- --deny warnings
+	cargo fmt --manifest-path bench/Cargo.toml --all --check
+	cargo clippy --locked --manifest-path bench/Cargo.toml --target-dir build/bench --workspace --all-targets -- --deny warnings
 
 ##@ Kubernetes
 
@@ -88,6 +91,13 @@ test-k8s: build redis-server k8s-tools ## Everything of k8s/: the chart on a rea
 	cargo build $(NATIVE) --package tests --all-targets
 	cd k8s/tests && test -z "$$(gofmt -l .)" && go vet ./...
 	cd k8s/tests && go test -count=1 -p 1 -timeout 15m ./...
+
+##@ Measure
+
+.PHONY: bench
+bench: build redis-server ## Compare with FastAPI, Flask and axum; growth, scale. About 12 minutes; SECONDS_PER_RUN (2)
+	cargo build $(NATIVE) --package tests --bin coingecko
+	scripts/bench --seconds $(SECONDS_PER_RUN)
 
 ##@ Keep
 

@@ -1,0 +1,44 @@
+"""The comparison with what people would use instead, and how the bank grows. `make bench` runs all of it.
+
+bench.py [compare] [growth] [scale] [report] [--seconds N] [--rounds N] [--only NAME,NAME]
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+from lab import compare, growth, machine, report, scale  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("parts", nargs="*", default=[])
+    arguments.add_argument("--seconds", type=float, default=2, help="of each run")
+    arguments.add_argument("--rounds", type=int, default=3, help="of the comparison")
+    arguments.add_argument("--only", help="contestants, with commas between them")
+    arguments.add_argument("--results", type=Path, default=RESULTS)
+    options = arguments.parse_args()
+    parts = options.parts or ["compare", "growth", "scale"]
+    options.results.mkdir(parents=True, exist_ok=True)
+    path = options.results / "results.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    if parts != ["report"]:
+        found["machine"] = machine.describe()
+    if "compare" in parts:
+        named = options.only.split(",") if options.only else None
+        found["compare"] = compare.compare(options.seconds, options.rounds, named)
+    if "growth" in parts:
+        found["growth"] = growth.growth(options.seconds, 5 * options.rounds)
+    if "scale" in parts:
+        found["scale"] = scale.scale(options.seconds)
+    path.write_text(json.dumps(found, indent=1) + "\n")
+    report.write(found, options.results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""How the bank grows: deposits on wallets with a past, on many wallets, and the bytes that both take.
+
+The pasts are made by `grow` (bench/grow), in the bank's own documents.
+"""
+
+import statistics
+import subprocess
+
+from lab import servers
+from lab.compare import load
+from lab.machine import BUILD
+
+GROW = BUILD / "native" / "grow"
+ENTRIES = [10, 1_000, 100_000, 1_000_000]
+WALLETS = [100, 1_000, 10_000, 100_000, 1_000_000]
+DEPOSITS = 200
+SETTINGS = ["storage_deadline_ms=5000"]
+
+
+def grow(server, *options):
+    subprocess.run([str(word) for word in [GROW, server.redis.url, *options]], check=True)
+
+
+def by_entries(server, rounds):
+    """Median deposit by the number of entries that the wallet has, taken in turn."""
+    before = server.redis.used_bytes()
+    grow(server, "--entries", 100_000, "--prefix", "e100000-")
+    bytes_per_entry = (server.redis.used_bytes() - before) / 100_000
+    for entries in ENTRIES:
+        if entries == 10:
+            # A deposit makes eleven of ten: each is asked once.
+            for number in range(rounds):
+                grow(server, "--entries", 10, "--wallets", DEPOSITS, "--prefix", f"e10-{number}-")
+        elif entries != 100_000:
+            grow(server, "--entries", entries, "--prefix", f"e{entries}-")
+    taken = {entries: [] for entries in ENTRIES}
+    for number in range(rounds):
+        for entries in ENTRIES:
+            prefix, users = (f"e10-{number}-", DEPOSITS) if entries == 10 else (f"e{entries}-", 1)
+            options = ["--requests", DEPOSITS, "--connections", 1, "--warmup", 0, "--seconds", 30]
+            run = load(server, "deposit", *options, "--users", users, "--prefix", prefix)
+            if run["wrong"] or run["failed"] or run["all"] != DEPOSITS:
+                raise SystemExit(f"deposits on a wallet with {entries} entries failed: {run}")
+            taken[entries].append(run["p50_us"])
+    rows = [{"entries": entries, "p50_us": statistics.median(taken[entries])} for entries in ENTRIES]
+    ratio = rows[-1]["p50_us"] / rows[0]["p50_us"]
+    print(f"  {server.name}: {rows}, largest against smallest {ratio:.2f}", flush=True)
+    return {"deposits": rows, "ratio": ratio, "redis_bytes_per_entry": bytes_per_entry}
+
+
+def by_wallets(server, seconds):
+    """Deposits by the number of wallets; what an idle wallet with one entry takes in Redis."""
+    rows, made, seeded = [], 0, 0
+    for wallets in WALLETS:
+        before = server.redis.used_bytes()
+        grow(server, "--wallets", wallets - made, "--from", made, "--prefix", "n")
+        seeded += server.redis.used_bytes() - before
+        made = wallets
+        run = load(server, "deposit", "--connections", 8, "--users", wallets, "--prefix", "n", "--seconds", seconds)
+        rows.append({"wallets": wallets, "p50_us": run["p50_us"], "per_second": run["per_second"]})
+        print(f"  {server.name}: {rows[-1]}", flush=True)
+    return {"deposits": rows, "redis_bytes_per_wallet": seeded / made}
+
+
+def sqlite_bytes_per_entry(seconds):
+    server = servers.Server("bank sqlite", "bank", servers.spin_like([servers.BANK], variables=SETTINGS), redis=False)
+    try:
+        server.start()
+        run = load(server, "deposit", "--users", 100, "--seconds", seconds, "--warmup", 0)
+        server.stop()
+        return sum(file.stat().st_size for file in server.state.glob("*.db*")) / run["all"]
+    finally:
+        server.close()
+
+
+def growth(seconds, rounds):
+    found = {"sqlite_bytes_per_entry": sqlite_bytes_per_entry(seconds + 1)}
+    for store, server in stores():
+        try:
+            server.start()
+            found[store] = {"entries": by_entries(server, rounds), "wallets": by_wallets(server, seconds)}
+        finally:
+            server.close()
+    return found
+
+
+def stores():
+    """The bank on Redis, in each of its ways."""
+    yield "kv", servers.Server(
+        "growth kv", "bank", servers.spin_like([servers.BANK], kv_on_redis=True, variables=SETTINGS)
+    )
+    if "store" in servers.variables_of_the_bank():
+        command = servers.spin_like([servers.BANK], store="redis", variables=SETTINGS)
+        yield "redis", servers.Server("growth redis", "bank", command)

@@ -1,0 +1,116 @@
+"""Two kinds of plot as SVG: dots on a logarithmic line, and curves. Small files, no library."""
+
+import math
+from html import escape
+
+COLOURS = {
+    "bank sqlite": "#7fb3e6",
+    "bank kv": "#2f7ed8",
+    "bank redis": "#0b3d91",
+    "spin sqlite": "#d7b3f0",
+    "spin kv": "#a35bd6",
+    "spin redis": "#6a1b9a",
+    "fastapi": "#e8833a",
+    "flask": "#b0a99f",
+    "axum": "#3f9b58",
+}
+FONT = 'font-family="system-ui, sans-serif"'
+
+
+def dots(title, subtitle, rows, unit, reference=None):
+    """`rows`: what, then each contestant's figure. `reference` is where a line is drawn."""
+    left, width, top, step = 170, 760, 96, 46
+    values = [value for _, figures in rows for value in figures.values() if value]
+    low, high = bounds(values)
+    scale = (width - left - 40) / (math.log10(high) - math.log10(low))
+
+    def at(value):
+        return left + (math.log10(value) - math.log10(low)) * scale
+
+    height = top + step * len(rows) + 40
+    parts = head(width, height, title, subtitle)
+    parts += legend([name for name in COLOURS if any(name in figures for _, figures in rows)], 20, 72)
+    for tick in ticks(low, high):
+        bold = 'stroke="#888"' if tick == reference else 'stroke="#e4e4e4"'
+        parts.append(f'<line x1="{at(tick):.1f}" x2="{at(tick):.1f}" y1="{top}" y2="{height - 34}" {bold}/>')
+        parts.append(text(at(tick), height - 16, f"{tick:g}{unit}", anchor="middle", size=12, colour="#666"))
+    for number, (name, figures) in enumerate(rows):
+        y = top + step * (number + 0.5)
+        parts.append(text(left - 14, y + 5, name, anchor="end", size=14))
+        parts.append(f'<line x1="{left}" x2="{width - 40}" y1="{y}" y2="{y}" stroke="#f0f0f0"/>')
+        for contestant, value in figures.items():
+            if value:
+                label = escape(f"{contestant}, {name}: {value:.3g}{unit}")
+                dot = f'<circle cx="{at(value):.1f}" cy="{y}" r="7" fill="{COLOURS[contestant]}" fill-opacity=".9">'
+                parts.append(f"{dot}<title>{label}</title></circle>")
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def curves(title, subtitle, panels):
+    """`panels`: a caption and, by name, points whose x is logarithmic and whose y begins at zero."""
+    width, height, top = 760, 360, 110
+    parts = head(width, height, title, subtitle)
+    names = sorted({name for _, lines in panels for name in lines})
+    parts += legend(names, 20, 72)
+    each = (width - 20) / len(panels)
+    for number, (caption, lines) in enumerate(panels):
+        left, right, bottom = 64 + number * each, (number + 1) * each - 10, height - 50
+        xs = [x for points in lines.values() for x, _ in points]
+        highest = 1.25 * max(y for points in lines.values() for _, y in points)
+        low, high = math.log10(min(xs)), math.log10(max(xs))
+        for part in range(5):
+            y = bottom - (bottom - top) * part / 4
+            parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e4e4"/>')
+            parts.append(text(left - 6, y + 4, f"{highest * part / 4:.2g}", anchor="end", size=12, colour="#666"))
+        for x in sorted(set(xs)):
+            place = left + (right - left) * (math.log10(x) - low) / (high - low)
+            parts.append(text(place, bottom + 18, power(x), anchor="middle", size=12, colour="#666"))
+        parts.append(text((left + right) / 2, height - 10, caption, anchor="middle", size=13))
+        for name, points in lines.items():
+            places = [
+                (left + (right - left) * (math.log10(x) - low) / (high - low), bottom - (bottom - top) * y / highest)
+                for x, y in points
+            ]
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+            parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[name]}" stroke-width="2.5"/>')
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{COLOURS[name]}"/>' for x, y in places]
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def bounds(values):
+    """A little more than from the smallest to the largest."""
+    return min(values) / 1.25, max(values) * 1.25
+
+
+def ticks(low, high):
+    steps = [base * 10.0**power for power in range(-4, 7) for base in (1, 2, 5)]
+    return [step for step in steps if low <= step <= high]
+
+
+def power(x):
+    exponent = round(math.log10(x))
+    return f"{x:g}" if x < 1000 else "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(exponent))
+
+
+def head(width, height, title, subtitle):
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {FONT} role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{width}" height="{height}" fill="#fff" rx="6"/>',
+        text(20, 30, title, size=18, weight=600),
+        text(20, 50, subtitle, size=13, colour="#555"),
+    ]
+
+
+def legend(names, x, y):
+    parts = []
+    for name in names:
+        parts.append(f'<circle cx="{x + 6}" cy="{y}" r="6" fill="{COLOURS[name]}"/>')
+        parts.append(text(x + 17, y + 4, name, size=13))
+        x += 34 + 7.2 * len(name)
+    return parts
+
+
+def text(x, y, words, *, anchor="start", size=14, colour="#222", weight=400):
+    style = f'font-size="{size}" fill="{colour}" text-anchor="{anchor}" font-weight="{weight}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(words)}</text>'

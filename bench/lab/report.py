@@ -1,0 +1,266 @@
+"""RESULTS.md and the plots, from results.json: ratios first, since machines differ."""
+
+from lab import plot
+from lab.compare import FIXED_RATE_SCENARIOS, SCENARIOS
+
+WORDS = {
+    "healthz": "healthz",
+    "counter": "counter post",
+    "deposit": "deposit, 10,000 wallets",
+    "hot": "deposit, one hot wallet",
+    "wallet": "wallet read",
+    "rates": "warm rates",
+    "day": "mixed day, 70 % reads",
+}
+REFERENCE = "fastapi"
+ORDER = list(plot.COLOURS)
+
+
+class Found:
+    """results.json, by what is looked for."""
+
+    def __init__(self, results):
+        self.results = results
+        self.runs = {(run["server"], run["scenario"], run["mode"]): run for run in results["compare"]["runs"]}
+        names = {run["server"] for run in results["compare"]["runs"]}
+        self.names = [name for name in ORDER if name in names]
+        self.banks = [name for name in self.names if name.split()[0] in ("bank", "spin")]
+        self.peers = [name for name in self.names if name not in self.banks]
+        self.best = next(name for name in ("bank redis", "bank kv", *self.names) if name in self.names)
+
+    def figure(self, server, scenario, figure, mode="closed"):
+        return self.runs.get((server, scenario, mode), {}).get(figure)
+
+    def ratio(self, server, scenario, figure="per_second", mode="closed"):
+        own, other = self.figure(server, scenario, figure, mode), self.figure(REFERENCE, scenario, figure, mode)
+        return own / other if own and other else None
+
+
+def write(results, folder):
+    found = Found(results)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "throughput.svg").write_text(throughput(found))
+    (folder / "latency.svg").write_text(latency(found))
+    parts = [opening(found), ratios(found), fixed_rates(found), worse(found), platform(found), figures(found)]
+    parts.append(outside(found))
+    if "growth" in results:
+        (folder / "growth.svg").write_text(growth_plot(results["growth"]))
+        parts.append(growth(results["growth"]))
+    if "scale" in results:
+        parts.append(scale(results["scale"]))
+    (folder.parent / "RESULTS.md").write_text("\n".join(part.strip() + "\n" for part in parts if part))
+
+
+def throughput(found):
+    rows = [
+        (WORDS[scenario], {name: found.ratio(name, scenario) for name in found.names}) for scenario in SCENARIOS
+    ]
+    cores = found.results["machine"]["cores"]
+    subtitle = f"as many times as FastAPI on uvicorn; 32 connections, {cores} cores shared with Redis and the load"
+    return plot.dots("Requests a second", subtitle, rows, "×", reference=1)
+
+
+def latency(found):
+    rows = []
+    for scenario in FIXED_RATE_SCENARIOS:
+        p99 = {name: (found.figure(name, scenario, "p99_us", "open") or 0) / 1000 for name in found.names}
+        rate = found.figure(found.best, scenario, "rate", "open")
+        rows.append((f"{WORDS[scenario].split(',')[0]} {rate:.0f}/s" if rate else WORDS[scenario], p99))
+    return plot.dots("How long the slowest of a hundred take", "p99 at one and the same rate", rows, " ms")
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def opening(found):
+    machine = found.results["machine"]
+    return f"""
+# How it compares
+
+Written by `make bench` on {machine["when"]}, commit {machine["commit"]}: {machine["cpu"]}, {machine["cores"]} cores,
+{machine["memory_gib"]} GiB, Linux {machine["kernel"]}, Redis {machine["redis"]}, Python {machine["python"]}; load average before
+it {machine["load_before"]:.1f}. What is measured, who the contestants are and what is not measured: [README.md](README.md).
+Raw figures: [results/results.json](results/results.json).
+
+```sh
+make bench
+```
+
+![Requests a second, as many times as FastAPI](results/throughput.svg)
+"""
+
+
+def ratios(found):
+    rows = []
+    for scenario in SCENARIOS:
+        cells = [times(found.ratio(name, scenario)) for name in found.names]
+        rows.append([WORDS[scenario], *cells])
+    return "## Throughput, FastAPI = 1\n\nHigher is better.\n\n" + table(["", *found.names], rows)
+
+
+def fixed_rates(found):
+    rows = []
+    for scenario in FIXED_RATE_SCENARIOS:
+        rate = found.figure(found.best, scenario, "rate", "open")
+        if rate:
+            cells = [open_cell(found.runs.get((name, scenario, "open"))) for name in found.names]
+            rows.append([f"{WORDS[scenario]}, {rate:.0f}/s", *cells])
+    words = (
+        "Half of what FastAPI can do at most, the same for all; each request is due at its moment, and waits from then "
+        "on.\np50 / p99 / p99.9 in ms, lower is better."
+    )
+    return f"## Latency at a fixed rate\n\n{words}\n\n" + table(["", *found.names], rows) + (
+        "\n\n![p99 at a fixed rate](results/latency.svg)"
+    )
+
+
+def open_cell(run):
+    if not run:
+        return "–"
+    shown = " / ".join(milliseconds(run[name]) for name in ("p50_us", "p99_us", "p999_us"))
+    return shown + (" (fell behind)" if run["per_second"] < 0.98 * run["rate"] else "")
+
+
+def worse(found):
+    """Where somebody else is better than the bank at its best, said plainly."""
+    lines = []
+    for peer in found.peers:
+        behind = []
+        for scenario in SCENARIOS:
+            own = found.figure(found.best, scenario, "per_second")
+            theirs = found.figure(peer, scenario, "per_second")
+            if own and theirs and theirs > own:
+                behind.append(f"{WORDS[scenario]} {theirs / own:.1f}×")
+        if behind:
+            lines.append(f"- `{peer}` answers more than `{found.best}`: {'; '.join(behind)}.")
+        later = []
+        for scenario in FIXED_RATE_SCENARIOS:
+            own = found.figure(found.best, scenario, "p99_us", "open")
+            theirs = found.figure(peer, scenario, "p99_us", "open")
+            if own and theirs and theirs < own:
+                times = f"{milliseconds(own)} ms against {milliseconds(theirs)}"
+                later.append(f"{WORDS[scenario]} {times}")
+        if later:
+            lines.append(f"- `{peer}` has the better p99 at a fixed rate: {'; '.join(later)}.")
+    memory, sizes = found.results["compare"]["memory"], found.results["compare"]["sizes"]
+    for peer in found.peers:
+        if memory[peer]["peak"] < memory[found.best]["peak"]:
+            lines.append(f"- `{peer}` needs less memory: {mega(memory[peer]['peak'])} against {mega(memory[found.best]['peak'])} MB.")
+    whole = sizes["bank app"] + sizes["bank runner"]
+    if sizes["axum"] < whole:
+        lines.append(f"- `axum` is {mega(sizes['axum'])} MB packed; components and runner together are {mega(whole)} MB.")
+    if not lines:
+        return "## What is worse\n\nNothing that was measured."
+    return "## What is worse\n\n" + "\n".join(lines)
+
+
+def platform(found):
+    rows = []
+    for store in ("kv", "redis"):
+        for scenario in SCENARIOS:
+            bare, own = (found.figure(f"{who} {store}", scenario, "per_second") for who in ("bare", "bank"))
+            if bare and own:
+                rows.append([f"{store}: {WORDS[scenario]}", f"{bare:,.0f}", f"{own:,.0f}", f"{100 * own / bare:.0f} %"])
+    if not rows:
+        return ""
+    words = (
+        "A component with nothing in it but the same storage calls (`bench/bare`): what this platform can do at most.\n"
+        "Requests a second."
+    )
+    return f"## What the platform costs\n\n{words}\n\n" + table(["", "bare", "bank", "of it"], rows)
+
+
+def figures(found):
+    rows = []
+    for scenario in SCENARIOS:
+        for name in found.names:
+            if run := found.runs.get((name, scenario, "closed")):
+                times = [milliseconds(run[figure]) for figure in ("p50_us", "p99_us", "p999_us")]
+                cpu = [f"{run['cpu_us']:.0f}", f"{run['redis_cpu_us']:.0f}"]
+                rows.append([WORDS[scenario], name, f"{run['per_second']:,.0f}", *times, *cpu])
+    head = ["", "", "a second", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs", "Redis µs"]
+    words = "32 connections, each asks again when it is answered. CPU of the server and of its Redis per request."
+    return f"## As fast as they can\n\n{words}\n\n" + table(head, rows)
+
+
+def outside(found):
+    compared, rows = found.results["compare"], []
+    for name in found.names:
+        start, memory = compared["starts"][name], compared["memory"][name]
+        rows.append(
+            [
+                name,
+                f"{start['first'] * 1000:,.0f}",
+                f"{start['again'] * 1000:,.0f}",
+                mega(memory["peak"]),
+                mega(memory["share"]),
+            ]
+        )
+    head = ["", "first start ms", "start ms", "peak memory MB", "memory after it MB"]
+    sizes = ", ".join(f"{name} {mega(size)} MB" for name, size in compared["sizes"].items())
+    words = (
+        "Start: until the first answer. Memory after it: the proportional share, so that what workers share counts once."
+    )
+    return f"## Around it\n\n{words}\n\n{table(head, rows)}\n\nPacked (`tar | gzip`): {sizes}; Python itself is not counted."
+
+
+def growth(found):
+    lines = []
+    for store in ("kv", "redis"):
+        if store in found:
+            entries, wallets = found[store]["entries"], found[store]["wallets"]
+            lines.append(
+                f"- `{store}`: a wallet with 1,000,000 entries against one with 10: {entries['ratio']:.2f}× "
+                f"(medians, taken in turn). Redis keeps {entries['redis_bytes_per_entry']:.0f} bytes for each keyed entry of a "
+                f"long history and {wallets['redis_bytes_per_wallet']:.0f} for an idle wallet with one entry."
+            )
+    lines.append(f"- SQLite keeps {found['sqlite_bytes_per_entry']:.0f} bytes for each keyed entry.")
+    lines.append("- An idle wallet takes no memory in the bank itself.")
+    tables = "\n\n".join(growth_table(found[store], store) for store in ("kv", "redis") if store in found)
+    return "\n\n".join(["## Growth", "![Deposits as wallets grow](results/growth.svg)", "\n".join(lines), tables])
+
+
+def growth_table(found, store):
+    entries = [[f"{row['entries']:,} entries", milliseconds(row["p50_us"])] for row in found["entries"]["deposits"]]
+    wallets = [[f"{row['wallets']:,} wallets", milliseconds(row["p50_us"])] for row in found["wallets"]["deposits"]]
+    return table([f"`{store}`", "median deposit ms"], entries + wallets)
+
+
+def growth_plot(found):
+    panels = []
+    for caption, part, x in (("entries in the wallet", "entries", "entries"), ("wallets", "wallets", "wallets")):
+        lines = {
+            f"bank {store}": [(row[x], row["p50_us"] / 1000) for row in found[store][part]["deposits"]]
+            for store in ("kv", "redis")
+            if store in found
+        }
+        panels.append((caption, lines))
+    return plot.curves("A deposit stays what it was", "median in ms; one connection left, eight right", panels)
+
+
+def scale(found):
+    cells = {(run["banks"], run["scenario"]): f"{run['per_second']:,.0f}" for run in found["runs"]}
+    counts = sorted({count for count, _ in cells})
+    rows = [[scenario, *(cells[count, scenario] for count in counts)] for scenario in ("healthz", "deposit")]
+    words = f"Banks (`{found['store']}`) on one Redis behind nginx, all on the cores of this one machine. Requests a second."
+    part = f"## Scale\n\n{words}\n\n" + table(["", *(f"{count} banks" for count in counts)], rows)
+    if found.get("shares"):
+        names = list(found["shares"])
+        kinds = list(found["shares"][names[0]])
+        rows = [[kind, *(f"{found['shares'][name][kind]:.0f} %" for name in names)] for kind in kinds]
+        part += "\n\nWhere a bank's own CPU goes (perf):\n\n" + table(["", *names], rows)
+    return part
+
+
+def times(ratio):
+    return "–" if ratio is None else f"{ratio:.2f}"
+
+
+def milliseconds(microseconds):
+    return f"{microseconds / 1000:.2f}" if microseconds < 10_000 else f"{microseconds / 1000:,.0f}"
+
+
+def mega(size):
+    return f"{size / 1e6:,.1f}"
