@@ -71,7 +71,9 @@ class Comparison:
     def seed(self):
         """Every wallet has an entry before anything is measured."""
         for server in self.servers:
-            done = load(server, "deposit", "--requests", WALLETS, "--users", WALLETS, "--warmup", 0, "--seconds", 60)
+            done = load(
+                server, "deposit", "--requests", WALLETS, "--users", WALLETS, "--warmup", 0, "--seconds", 60
+            )
             sound(server, done)
 
     def runs(self, seconds, rounds):
@@ -133,7 +135,17 @@ def medians(rows):
     grouped = {}
     for found in rows:
         grouped.setdefault((found["server"], found["scenario"], found["mode"]), []).append(found)
-    figures = ["per_second", "rate", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "cpu_us", "redis_cpu_us"]
+    figures = [
+        "per_second",
+        "rate",
+        "p50_us",
+        "p90_us",
+        "p99_us",
+        "p999_us",
+        "max_us",
+        "cpu_us",
+        "redis_cpu_us",
+    ]
     merged = []
     for (server, scenario, mode), group in grouped.items():
         entry = {"server": server, "scenario": scenario, "mode": mode, "rounds": len(group)}

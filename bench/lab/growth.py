@@ -3,8 +3,10 @@
 The pasts are made by `grow` (bench/grow), in the bank's own documents.
 """
 
+import sqlite3
 import statistics
 import subprocess
+from contextlib import closing
 
 from lab import servers
 from lab.compare import load
@@ -14,6 +16,7 @@ GROW = BUILD / "native" / "grow"
 ENTRIES = [10, 1_000, 100_000, 1_000_000]
 WALLETS = [100, 1_000, 10_000, 100_000, 1_000_000]
 DEPOSITS = 200
+SQLITE_DEPOSITS = 10_000
 SETTINGS = ["storage_deadline_ms=5000"]
 
 
@@ -56,25 +59,34 @@ def by_wallets(server, seconds):
         grow(server, "--wallets", wallets - made, "--from", made, "--prefix", "n")
         seeded += server.redis.used_bytes() - before
         made = wallets
-        run = load(server, "deposit", "--connections", 8, "--users", wallets, "--prefix", "n", "--seconds", seconds)
+        run = load(
+            server, "deposit", "--connections", 8, "--users", wallets, "--prefix", "n", "--seconds", seconds
+        )
         rows.append({"wallets": wallets, "p50_us": run["p50_us"], "per_second": run["per_second"]})
         print(f"  {server.name}: {rows[-1]}", flush=True)
     return {"deposits": rows, "redis_bytes_per_wallet": seeded / made}
 
 
-def sqlite_bytes_per_entry(seconds):
-    server = servers.Server("bank sqlite", "bank", servers.spin_like([servers.BANK], variables=SETTINGS), redis=False)
+def sqlite_bytes_per_entry():
+    """The database, without its journal, by the deposits that are in it."""
+    command = servers.spin_like([servers.BANK], variables=SETTINGS)
+    server = servers.Server("growth sqlite", "bank", command, redis=False)
     try:
         server.start()
-        run = load(server, "deposit", "--users", 100, "--seconds", seconds, "--warmup", 0)
+        run = load(
+            server, "deposit", "--users", 100, "--requests", SQLITE_DEPOSITS, "--seconds", 60, "--warmup", 0
+        )
         server.stop()
-        return sum(file.stat().st_size for file in server.state.glob("*.db*")) / run["all"]
+        database = next(server.state.glob("*.db"))
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return database.stat().st_size / run["all"]
     finally:
         server.close()
 
 
 def growth(seconds, rounds):
-    found = {"sqlite_bytes_per_entry": sqlite_bytes_per_entry(seconds + 1)}
+    found = {"sqlite_bytes_per_entry": sqlite_bytes_per_entry()}
     for store, server in stores():
         try:
             server.start()
@@ -86,8 +98,11 @@ def growth(seconds, rounds):
 
 def stores():
     """The bank on Redis, in each of its ways."""
-    yield "kv", servers.Server(
-        "growth kv", "bank", servers.spin_like([servers.BANK], kv_on_redis=True, variables=SETTINGS)
+    yield (
+        "kv",
+        servers.Server(
+            "growth kv", "bank", servers.spin_like([servers.BANK], kv_on_redis=True, variables=SETTINGS)
+        ),
     )
     if "store" in servers.variables_of_the_bank():
         command = servers.spin_like([servers.BANK], store="redis", variables=SETTINGS)

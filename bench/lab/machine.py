@@ -118,4 +118,6 @@ def describe():
 
 
 def output(*command):
-    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(
+        [str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout

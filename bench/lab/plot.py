@@ -19,7 +19,7 @@ FONT = 'font-family="system-ui, sans-serif"'
 
 def dots(title, subtitle, rows, unit, reference=None):
     """`rows`: what, then each contestant's figure. `reference` is where a line is drawn."""
-    left, width, top, step = 170, 760, 96, 46
+    left, width, top, step = 210, 780, 96, 46
     values = [value for _, figures in rows for value in figures.values() if value]
     low, high = bounds(values)
     scale = (width - left - 40) / (math.log10(high) - math.log10(low))
@@ -61,18 +61,25 @@ def curves(title, subtitle, panels):
         for part in range(5):
             y = bottom - (bottom - top) * part / 4
             parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e4e4"/>')
-            parts.append(text(left - 6, y + 4, f"{highest * part / 4:.2g}", anchor="end", size=12, colour="#666"))
+            parts.append(
+                text(left - 6, y + 4, f"{highest * part / 4:.2g}", anchor="end", size=12, colour="#666")
+            )
         for x in sorted(set(xs)):
             place = left + (right - left) * (math.log10(x) - low) / (high - low)
             parts.append(text(place, bottom + 18, power(x), anchor="middle", size=12, colour="#666"))
         parts.append(text((left + right) / 2, height - 10, caption, anchor="middle", size=13))
         for name, points in lines.items():
             places = [
-                (left + (right - left) * (math.log10(x) - low) / (high - low), bottom - (bottom - top) * y / highest)
+                (
+                    left + (right - left) * (math.log10(x) - low) / (high - low),
+                    bottom - (bottom - top) * y / highest,
+                )
                 for x, y in points
             ]
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-            parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[name]}" stroke-width="2.5"/>')
+            parts.append(
+                f'<polyline points="{path}" fill="none" stroke="{COLOURS[name]}" stroke-width="2.5"/>'
+            )
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{COLOURS[name]}"/>' for x, y in places]
     return "\n".join([*parts, "</svg>\n"])
 

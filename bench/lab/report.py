@@ -32,7 +32,10 @@ class Found:
         return self.runs.get((server, scenario, mode), {}).get(figure)
 
     def ratio(self, server, scenario, figure="per_second", mode="closed"):
-        own, other = self.figure(server, scenario, figure, mode), self.figure(REFERENCE, scenario, figure, mode)
+        own, other = (
+            self.figure(server, scenario, figure, mode),
+            self.figure(REFERENCE, scenario, figure, mode),
+        )
         return own / other if own and other else None
 
 
@@ -53,10 +56,13 @@ def write(results, folder):
 
 def throughput(found):
     rows = [
-        (WORDS[scenario], {name: found.ratio(name, scenario) for name in found.names}) for scenario in SCENARIOS
+        (WORDS[scenario], {name: found.ratio(name, scenario) for name in found.names})
+        for scenario in SCENARIOS
     ]
     cores = found.results["machine"]["cores"]
-    subtitle = f"as many times as FastAPI on uvicorn; 32 connections, {cores} cores shared with Redis and the load"
+    subtitle = (
+        f"as many times as FastAPI on uvicorn; 32 connections, {cores} cores shared with Redis and the load"
+    )
     return plot.dots("Requests a second", subtitle, rows, "×", reference=1)
 
 
@@ -111,8 +117,10 @@ def fixed_rates(found):
         "Half of what FastAPI can do at most, the same for all; each request is due at its moment, and waits from then "
         "on.\np50 / p99 / p99.9 in ms, lower is better."
     )
-    return f"## Latency at a fixed rate\n\n{words}\n\n" + table(["", *found.names], rows) + (
-        "\n\n![p99 at a fixed rate](results/latency.svg)"
+    return (
+        f"## Latency at a fixed rate\n\n{words}\n\n"
+        + table(["", *found.names], rows)
+        + ("\n\n![p99 at a fixed rate](results/latency.svg)")
     )
 
 
@@ -147,10 +155,14 @@ def worse(found):
     memory, sizes = found.results["compare"]["memory"], found.results["compare"]["sizes"]
     for peer in found.peers:
         if memory[peer]["peak"] < memory[found.best]["peak"]:
-            lines.append(f"- `{peer}` needs less memory: {mega(memory[peer]['peak'])} against {mega(memory[found.best]['peak'])} MB.")
+            lines.append(
+                f"- `{peer}` needs less memory: {mega(memory[peer]['peak'])} against {mega(memory[found.best]['peak'])} MB."
+            )
     whole = sizes["bank app"] + sizes["bank runner"]
     if sizes["axum"] < whole:
-        lines.append(f"- `axum` is {mega(sizes['axum'])} MB packed; components and runner together are {mega(whole)} MB.")
+        lines.append(
+            f"- `axum` is {mega(sizes['axum'])} MB packed; components and runner together are {mega(whole)} MB."
+        )
     if not lines:
         return "## What is worse\n\nNothing that was measured."
     return "## What is worse\n\n" + "\n".join(lines)
@@ -162,7 +174,14 @@ def platform(found):
         for scenario in SCENARIOS:
             bare, own = (found.figure(f"{who} {store}", scenario, "per_second") for who in ("bare", "bank"))
             if bare and own:
-                rows.append([f"{store}: {WORDS[scenario]}", f"{bare:,.0f}", f"{own:,.0f}", f"{100 * own / bare:.0f} %"])
+                rows.append(
+                    [
+                        f"{store}: {WORDS[scenario]}",
+                        f"{bare:,.0f}",
+                        f"{own:,.0f}",
+                        f"{100 * own / bare:.0f} %",
+                    ]
+                )
     if not rows:
         return ""
     words = (
@@ -181,7 +200,9 @@ def figures(found):
                 cpu = [f"{run['cpu_us']:.0f}", f"{run['redis_cpu_us']:.0f}"]
                 rows.append([WORDS[scenario], name, f"{run['per_second']:,.0f}", *times, *cpu])
     head = ["", "", "a second", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs", "Redis µs"]
-    words = "32 connections, each asks again when it is answered. CPU of the server and of its Redis per request."
+    words = (
+        "32 connections, each asks again when it is answered. CPU of the server and of its Redis per request."
+    )
     return f"## As fast as they can\n\n{words}\n\n" + table(head, rows)
 
 
@@ -200,9 +221,7 @@ def outside(found):
         )
     head = ["", "first start ms", "start ms", "peak memory MB", "memory after it MB"]
     sizes = ", ".join(f"{name} {mega(size)} MB" for name, size in compared["sizes"].items())
-    words = (
-        "Start: until the first answer. Memory after it: the proportional share, so that what workers share counts once."
-    )
+    words = "Start: until the first answer. Memory after it: the proportional share, so that what workers share counts once."
     return f"## Around it\n\n{words}\n\n{table(head, rows)}\n\nPacked (`tar | gzip`): {sizes}; Python itself is not counted."
 
 
@@ -219,25 +238,36 @@ def growth(found):
     lines.append(f"- SQLite keeps {found['sqlite_bytes_per_entry']:.0f} bytes for each keyed entry.")
     lines.append("- An idle wallet takes no memory in the bank itself.")
     tables = "\n\n".join(growth_table(found[store], store) for store in ("kv", "redis") if store in found)
-    return "\n\n".join(["## Growth", "![Deposits as wallets grow](results/growth.svg)", "\n".join(lines), tables])
+    return "\n\n".join(
+        ["## Growth", "![Deposits as wallets grow](results/growth.svg)", "\n".join(lines), tables]
+    )
 
 
 def growth_table(found, store):
-    entries = [[f"{row['entries']:,} entries", milliseconds(row["p50_us"])] for row in found["entries"]["deposits"]]
-    wallets = [[f"{row['wallets']:,} wallets", milliseconds(row["p50_us"])] for row in found["wallets"]["deposits"]]
+    entries = [
+        [f"{row['entries']:,} entries", milliseconds(row["p50_us"])] for row in found["entries"]["deposits"]
+    ]
+    wallets = [
+        [f"{row['wallets']:,} wallets", milliseconds(row["p50_us"])] for row in found["wallets"]["deposits"]
+    ]
     return table([f"`{store}`", "median deposit ms"], entries + wallets)
 
 
 def growth_plot(found):
     panels = []
-    for caption, part, x in (("entries in the wallet", "entries", "entries"), ("wallets", "wallets", "wallets")):
+    for caption, part, x in (
+        ("entries in the wallet", "entries", "entries"),
+        ("wallets", "wallets", "wallets"),
+    ):
         lines = {
             f"bank {store}": [(row[x], row["p50_us"] / 1000) for row in found[store][part]["deposits"]]
             for store in ("kv", "redis")
             if store in found
         }
         panels.append((caption, lines))
-    return plot.curves("A deposit stays what it was", "median in ms; one connection left, eight right", panels)
+    return plot.curves(
+        "A deposit as wallets grow", "median in ms; one connection left, eight right", panels
+    )
 
 
 def scale(found):

@@ -31,7 +31,10 @@ http {{
 SHARES = [
     ("kernel: sockets, waking threads", r"\[kernel|\[k\]"),
     ("the components' own code", r"JIT|\.wasm"),
-    ("memory: malloc, free, copies", r"malloc|_int_free|cfree|realloc|calloc|unlink_chunk|mem(move|set|cpy|cmp)"),
+    (
+        "memory: malloc, free, copies",
+        r"malloc|_int_free|cfree|realloc|calloc|unlink_chunk|mem(move|set|cpy|cmp)",
+    ),
     ("hyper, http", r"hyper|http::|httparse|http_body"),
     ("Redis client", r"redis::|combine::"),
     ("tokio", r"tokio::|mio::"),
@@ -48,7 +51,9 @@ class Banks:
         self.folder = Path(tempfile.mkdtemp(prefix="bench-"))
         command = {"kv": {"kv_on_redis": True}, "redis": {"store": "redis"}}[store]
         make = servers.spin_like([servers.BANK], **command, variables=SETTINGS)
-        self.banks = [servers.Server(f"scale {number}", "bank", make, redis=number == 0) for number in range(count)]
+        self.banks = [
+            servers.Server(f"scale {number}", "bank", make, redis=number == 0) for number in range(count)
+        ]
         for bank in self.banks:
             bank.redis = self.banks[0].redis
             bank.start()
@@ -56,7 +61,9 @@ class Banks:
         ports = " ".join(f"server 127.0.0.1:{bank.port};" for bank in self.banks)
         settings = self.folder / "nginx.conf"
         settings.write_text(NGINX.format(folder=self.folder, banks=ports, port=self.port))
-        self.nginx = Process("nginx", ["nginx", "-p", self.folder, "-c", settings, "-e", self.folder / "error.log"])
+        self.nginx = Process(
+            "nginx", ["nginx", "-p", self.folder, "-c", settings, "-e", self.folder / "error.log"]
+        )
         first_answer(self.port, self.nginx)
 
     def cpu_seconds(self):
@@ -118,8 +125,22 @@ def sampled(server, scenario, seconds):
     data = server.state / "perf.data"
     asking = threading.Thread(target=load, args=(server, scenario, "--seconds", str(seconds + 1)))
     asking.start()
-    record = ["perf", "record", "-q", "-F", "999", "-e", "cpu-clock", "-p", server.process.child.pid, "-o", data]
-    subprocess.run([str(word) for word in [*record, "--", "sleep", seconds]], capture_output=True, check=False)
+    record = [
+        "perf",
+        "record",
+        "-q",
+        "-F",
+        "999",
+        "-e",
+        "cpu-clock",
+        "-p",
+        server.process.child.pid,
+        "-o",
+        data,
+    ]
+    subprocess.run(
+        [str(word) for word in [*record, "--", "sleep", seconds]], capture_output=True, check=False
+    )
     asking.join()
     if not data.exists():
         return None
