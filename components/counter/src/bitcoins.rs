@@ -40,6 +40,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_post_is_an_amount_of_at_most_21_million() {
+        let parameter = |query: &str| {
+            let request = http::Request::post(format!("/v1/bitcoins?{query}")).body(String::new()).unwrap();
+            parameter(&Request::new(request)).map_err(|problem| problem.code())
+        };
+        assert_eq!(parameter("bitcoins=0.00000001"), Ok(1));
+        assert_eq!(parameter("bitcoins=21000000"), Ok(2_100_000_000_000_000));
+        for (query, code) in [
+            ("", Code::MalformedRequest),
+            ("bitcoins=1&bitcoins=1", Code::MalformedRequest),
+            ("bitcoins=", Code::InvalidAmount),
+            ("bitcoins=1e2", Code::InvalidAmount),
+            ("bitcoins=21000000.00000001", Code::InvalidAmount),
+            ("bitcoins=999999999999999.99999999", Code::InvalidAmount),
+        ] {
+            assert_eq!(parameter(query), Err(code), "{query}");
+        }
+    }
+
+    #[test]
     fn a_total_shows_all_its_digits_and_no_more() {
         for (satoshis, shown) in [
             (0, "0"),

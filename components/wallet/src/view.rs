@@ -74,7 +74,64 @@ mod tests {
         }
     }
 
+    fn request(query: &str) -> Option<Request> {
+        let request = http::Request::get(format!("/v1/wallet/entries?{query}"));
+        request.body(String::new()).ok().map(Request::new)
+    }
+
+    #[test]
+    fn what_was_given_out_is_taken_back() {
+        for seq in [2, 3, 51, u64::MAX] {
+            assert_eq!(cursor(&request(&format!("cursor={CURSOR}{seq}")).unwrap()).unwrap(), Some(seq));
+        }
+        let plain = request("").unwrap();
+        assert_eq!(
+            (cursor(&plain).unwrap(), limit(&plain).unwrap(), at(&plain).unwrap()),
+            (None, ENTRIES_USUAL, None)
+        );
+    }
+
+    #[test]
+    fn another_cursor_limit_or_entry_is_malformed() {
+        for query in
+            ["cursor=", "cursor=e1-", "cursor=e1-0", "cursor=e1-1", "cursor=e2-5", "cursor=5", "cursor=e1-05"]
+        {
+            assert!(cursor(&request(query).unwrap()).is_err(), "{query}");
+        }
+        for query in
+            ["limit=", "limit=0", "limit=201", "limit=-1", "limit=1&limit=1", "limit=18446744073709551617"]
+        {
+            assert!(limit(&request(query).unwrap()).is_err(), "{query}");
+        }
+        for query in ["at=", "at=-1", "at=1.0", "at=1&at=1", "at=18446744073709551616"] {
+            assert!(at(&request(query).unwrap()).is_err(), "{query}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn no_query_is_taken_that_is_not_its_own_number(text in "(e1-)?[-+0-9e%.]{0,22}") {
+            let spelled = |prefix: &str, number: u64| format!("{prefix}{number}") == text;
+            if let Some(request) = request(&format!("cursor={text}&limit={text}&at={text}")).filter(|_| !text.contains(['%', '+'])) {
+                if let Ok(seq) = cursor(&request) {
+                    prop_assert!(seq.is_some_and(|seq| seq > 1 && spelled(CURSOR, seq)));
+                }
+                if let Ok(limit) = limit(&request) {
+                    prop_assert!((1..=200).contains(&limit) && spelled("", limit as u64));
+                }
+                if let Ok(seq) = at(&request) {
+                    prop_assert!(seq.is_some_and(|seq| spelled("", seq)));
+                }
+            }
+        }
+
+        #[test]
+        fn no_query_panics(query in "[!-~]{0,40}") {
+            if let Some(request) = request(&query) {
+                let _ = (cursor(&request), limit(&request), at(&request));
+            }
+        }
+
         #[test]
         fn a_number_is_read_back_as_it_is_written_or_not_at_all(text in "[-+0-9. ]{0,22}") {
             if let Some(read) = number(&text) {

@@ -33,7 +33,8 @@ pub struct Request {
 }
 
 impl Request {
-    pub(crate) fn new<B>(request: http::Request<B>) -> Self
+    /// A request as a host hands it over.
+    pub fn new<B>(request: http::Request<B>) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

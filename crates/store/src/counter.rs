@@ -44,6 +44,8 @@ pub fn write(number: i64, form: Form) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -66,6 +68,33 @@ mod tests {
     fn anything_else_is_no_counter() {
         for stored in [&b""[..], b"x", b"+1", b"01", b" 1", b"1.0", b"{}", b"9223372036854775808"] {
             assert_eq!(read(stored), None, "{stored:?}");
+        }
+    }
+
+    /// Every way in which the bytes can be read, by the rules of either store.
+    fn readings(stored: &[u8]) -> Vec<(i64, Form)> {
+        let text = || {
+            let text = std::str::from_utf8(stored).ok()?;
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            let plain = (1..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+            let once = text == "0" || !digits.starts_with('0');
+            let number: i128 = (plain && once).then(|| text.parse().ok()).flatten()?;
+            Some((i64::try_from(number).ok()?, Form::Text))
+        };
+        let bytes = || Some((i64::from_le_bytes(stored.try_into().ok()?), Form::Bytes));
+        text().into_iter().chain(bytes()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_a_counter_where_they_can_be_read_in_one_way_only(
+            stored in prop_oneof![proptest::collection::vec(any::<u8>(), 0..12), "[-+0-9]{0,21}".prop_map(String::into_bytes)],
+        ) {
+            let only = match readings(&stored)[..] {
+                [only] => Some(only),
+                _ => None,
+            };
+            prop_assert_eq!(read(&stored), only);
         }
     }
 }

@@ -171,6 +171,8 @@ pub(crate) mod scratch {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -186,6 +188,7 @@ mod tests {
             bitcoins().cell().as_str(),
             counter("visits").posts().plain().as_str(),
             rates().as_str(),
+            rates_claim().plain().as_str(),
             ready().as_str(),
         ] {
             assert!(key.starts_with("bank:"), "{key}");
@@ -206,5 +209,42 @@ mod tests {
         assert_eq!(counter("visits").cell().as_str(), "bank:counter:visits");
         assert_eq!(counter("visits").posts().plain().as_str(), "bank:posts:counter:visits");
         assert_eq!(counter("visits").post("a:b").as_str(), "bank:post:counter:visits:a:b");
+        assert_eq!(rates_claim().plain().to_string(), "bank:rates-claim");
+    }
+
+    /// Every key that has these in its name.
+    fn all(name: &str, number: u8, idempotency_key: &str) -> Vec<String> {
+        let around = |opening: Opening| {
+            let tickets = [1, 2, i64::from(number).saturating_add(2)]
+                .map(|ticket| opening.of_ticket(ticket).to_string());
+            [tickets.to_vec(), vec![opening.tickets().to_string(), opening.election().to_string()]].concat()
+        };
+        let tally = |tally: Tally| {
+            [around(tally.posts()), vec![tally.cell().to_string(), tally.post(idempotency_key).to_string()]]
+                .concat()
+        };
+        let mut keys =
+            [around(wallet(name)), tally(counter(name)), tally(bitcoins()), around(rates_claim())].concat();
+        keys.extend([page(name, number.into()).to_string(), operation(name, idempotency_key).to_string()]);
+        keys.extend([rates().to_string(), ready().to_string()]);
+        keys
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_names_give_one_key(
+            one in ("[a-b1.@-]{1,3}", 1_u8..3, "[!:1a]{1,3}"),
+            other in ("[a-b1.@-]{1,3}", 1_u8..3, "[!:1a]{1,3}"),
+        ) {
+            let keys = all(&one.0, one.1, &one.2);
+            let distinct: std::collections::BTreeSet<&String> = keys.iter().collect();
+            prop_assert_eq!(distinct.len(), keys.len(), "{:?}", keys);
+            // What is under one name is never what is under another, the same thing aside.
+            for (place, key) in keys.iter().enumerate() {
+                for (elsewhere, another) in all(&other.0, other.1, &other.2).iter().enumerate() {
+                    prop_assert!(key != another || place == elsewhere);
+                }
+            }
+        }
     }
 }
