@@ -232,4 +232,27 @@ mod tests {
             assert_eq!(answer, Err(Error::KeyReuse));
         }
     }
+
+    #[test]
+    fn corrupt_posts_are_named_and_nothing_is_counted() {
+        let store = Memory::new();
+        let once = |key: &str| block_on(add_once(&store, &bitcoins(), &post(key, 1, key), 99));
+        (0..30).for_each(|n| assert!(once(&format!("k{n}")).is_ok()));
+        let (newest, old) = (bitcoins().posts().plain(), bitcoins().post("k0"));
+        block_on(store.set(&old, b"{}")).unwrap();
+        let error = once("k0").unwrap_err();
+        assert!(error.to_string().starts_with("bank:post:bitcoins:k0: "), "{error}");
+        assert_eq!(block_on(total(&store, &bitcoins())), Ok(30));
+        block_on(store.set(&newest, b"{}")).unwrap();
+        let all = [
+            block_on(total(&store, &bitcoins())).unwrap_err(),
+            block_on(add(&store, &bitcoins(), 1, 99)).unwrap_err(),
+            once("new").unwrap_err(),
+        ];
+        for error in all {
+            assert!(error.to_string().starts_with("bank:posts:bitcoins: "), "{error}");
+        }
+        assert_eq!(block_on(store.count(&bitcoins().cell())), Ok(0));
+        assert_eq!(block_on(store.get(&newest)), Ok(Some(b"{}".to_vec())));
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::future::{join, join_all};
+use proptest::prelude::*;
 
 use super::*;
 use crate::breaker::Breaker;
@@ -234,6 +235,50 @@ fn an_answer_that_is_none_is_not_believed() {
         vec![Value::Code(-1), Value::Nil],
     ] {
         assert_eq!(said(values.clone()), None, "{values:?}");
+    }
+}
+
+#[test]
+fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
+    let verbs = [
+        Verb::Get,
+        Verb::Set(b"new".into()),
+        Verb::Swap { current: b"old".into(), next: b"\r\n".into() },
+        Verb::Add(-5),
+        Verb::Elect(7),
+    ];
+    let steps: Vec<Step> =
+        verbs.into_iter().enumerate().map(|(n, verb)| Step { key: format!("k{n}"), verb }).collect();
+    let arguments = script::arguments(&steps);
+    assert_eq!(arguments[0], script::SCRIPT.as_bytes());
+    let words: Vec<_> = arguments[1..].iter().map(|word| std::str::from_utf8(word).unwrap()).collect();
+    assert_eq!(
+        words,
+        [
+            "5", "k0", "k1", "k2", "k3", "k4", "get", "set", "new", "swap", "old", "\r\n", "add", "-5",
+            "elect", "7"
+        ]
+    );
+}
+
+fn any_value() -> impl Strategy<Value = script::Value> {
+    prop_oneof![
+        Just(script::Value::Nil),
+        (-2_i64..3).prop_map(script::Value::Code),
+        any::<Vec<u8>>().prop_map(script::Value::Bytes),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_answer_is_believed_only_where_it_is_code_and_value_by_turns(
+        values in proptest::collection::vec(any_value(), 0..7),
+    ) {
+        use script::Value::{Bytes, Code, Nil};
+        let good = values.len() % 2 == 0
+            && values.chunks(2).all(|pair| matches!(pair, [Code(0 | 1), Nil | Bytes(_)] | [Code(-1), Bytes(_)]));
+        let said = script::said(values.clone());
+        prop_assert_eq!(said.as_ref().map(Vec::len), good.then_some(values.len() / 2));
     }
 }
 

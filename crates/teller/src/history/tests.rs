@@ -69,6 +69,26 @@ fn a_cursor_keeps_its_place_while_entries_arrive() {
 }
 
 #[test]
+fn a_page_that_is_corrupt_or_gone_is_named_and_nothing_is_built_on_it() {
+    let key = keys::page("ann", 0);
+    for value in [&b""[..], b"{}", b"\xff", br#"{"v":1}"#] {
+        let store = Memory::new();
+        deposit(&store, 30);
+        block_on(store.set(&key, value)).unwrap();
+        let old = [
+            block_on(at(&store, &user(), 3)).map(drop),
+            block_on(entries(&store, &user(), None, 200)).map(drop),
+        ];
+        for error in old.map(Result::unwrap_err) {
+            assert!(error.to_string().starts_with("bank:page:ann:0: "), "{error}");
+        }
+        assert_eq!(block_on(now(&store, &user())).unwrap().seq, 30);
+        assert_eq!(block_on(at(&store, &user(), 9)).unwrap().unwrap().seq, 9);
+        assert_eq!(block_on(store.get(&key)), Ok(Some(value.to_vec())));
+    }
+}
+
+#[test]
 fn every_past_balance_can_be_asked_for() {
     let store = Memory::new();
     deposit(&store, 30);

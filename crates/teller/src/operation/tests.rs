@@ -142,6 +142,22 @@ fn an_operation_that_was_sealed_before_its_request_looked_again_counts_once() {
 }
 
 #[test]
+fn a_corrupt_index_is_named_and_nothing_is_paid() {
+    let store = Memory::new();
+    for n in 0..30 {
+        carry(&store, &keyed(&format!("k{n}"), Kind::Deposit, "1")).unwrap();
+    }
+    let key = keys::operation("ann", "k0");
+    block_on(store.set(&key, b"{}")).unwrap();
+    for amount in ["1", "2"] {
+        let error = carry(&store, &keyed("k0", Kind::Deposit, amount)).unwrap_err();
+        assert!(error.to_string().starts_with("bank:operation:ann:k0: "), "{error}");
+    }
+    assert_eq!(balance(&store), "30.00");
+    assert_eq!(block_on(store.get(&key)), Ok(Some(b"{}".to_vec())));
+}
+
+#[test]
 fn a_corrupt_wallet_is_named_and_left_alone() {
     let store = Memory::new();
     let key = keys::wallet("ann").plain();
