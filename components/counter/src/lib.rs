@@ -15,7 +15,7 @@ use teller::tally::{self, KeyedPost};
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| match request.path() {
+    api::serve("counter", request, async |request| match request.path() {
         "/v1/bitcoins" => match request.verb()? {
             Verb::Get => bitcoins().await,
             Verb::Post => add_bitcoins(request).await,

@@ -19,7 +19,7 @@ thread_local! {
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| match request.path() {
+    api::serve("deposit", request, async |request| match request.path() {
         "/v1/deposit" | "/deposit" => deposit(request).await,
         _ => Err(Problem::not_found()),
     })

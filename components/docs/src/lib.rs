@@ -2,8 +2,8 @@
 //! with it, to read and to try.
 //!
 //! A component of its own, since Swagger UI weighs more than all the others. Files are kept packed, as
-//! `build.rs` made them, and sent so to whoever takes gzip. Imports nothing of Spin: it has no store, no
-//! settings and no hosts.
+//! `build.rs` made them, and sent so to whoever takes gzip. Imports the setting `log_level`, and
+//! nothing else of Spin: it has no store and no hosts.
 
 mod asset;
 
@@ -15,7 +15,7 @@ use crate::asset::Asset;
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| {
+    api::serve("docs", request, async |request| {
         let asset = Asset::at(request.path()).ok_or_else(Problem::not_found)?;
         request.get()?;
         Ok(asset.answer(&request))

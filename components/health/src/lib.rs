@@ -10,7 +10,7 @@ use spin_sdk::http_service;
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| match request.path() {
+    api::serve("health", request, async |request| match request.path() {
         "/healthz" => alive(&request),
         "/readyz" => ready(&request).await,
         _ => Err(Problem::not_found()),

@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use api::{Code, Problem};
+use eventlog::Level;
 use store::{Store, keys};
 
 use crate::settings::{self, Lifetimes};
@@ -77,9 +78,7 @@ async fn fetch() -> Option<Sheet> {
             Some(sheet)
         }
         Err(failed) => {
-            let line =
-                serde_json::json!({ "level": "warn", "event": "rates-not-fetched", "cause": failed.why });
-            eprintln!("{line}");
+            eventlog::event(Level::Warn, "rates-not-fetched", [("cause", failed.why.into())]);
             if let Some(wait) = failed.retry_after {
                 let _ = claim::postpone(&store, now_ms(), wait).await;
             }

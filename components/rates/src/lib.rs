@@ -20,7 +20,7 @@ use spin_sdk::http_service;
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| match request.path() {
+    api::serve("rates", request, async |request| match request.path() {
         "/v1/rates" => rates(request).await,
         "/v1/convert" => convert(request).await,
         _ => rate(request).await,

@@ -12,7 +12,7 @@ use teller::history;
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| match request.path() {
+    api::serve("wallet", request, async |request| match request.path() {
         "/v1/wallet" => wallet(request).await,
         "/v1/wallet/entries" => entries(request).await,
         _ => Err(Problem::not_found()),

@@ -1,6 +1,6 @@
 //! Pages: `GET /`, what is here; `GET /problems/{code}`, what a problem means; 404 for every other path.
 //!
-//! Imports nothing of Spin: it has no store, no settings and no hosts.
+//! Imports the setting `log_level`, and nothing else of Spin: it has no store and no hosts.
 
 mod page;
 
@@ -10,7 +10,7 @@ use spin_sdk::http_service;
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| match request.path() {
+    api::serve("web", request, async |request| match request.path() {
         "/" => page(&request, page::start),
         "/style.css" => page(&request, page::style),
         path => {

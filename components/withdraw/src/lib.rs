@@ -20,7 +20,7 @@ thread_local! {
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| match request.path() {
+    api::serve("withdraw", request, async |request| match request.path() {
         "/v1/withdraw" | "/withdraw" => withdraw(request).await,
         _ => Err(Problem::not_found()),
     })

@@ -14,6 +14,18 @@ pub struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    told: Told,
+}
+
+/// What an answer tells the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    /// A problem's code.
+    pub code: Option<&'static str>,
+    /// What is known of a write, where the store did not answer.
+    pub outcome: Option<&'static str>,
+    /// It was given before, under the same idempotency key.
+    pub replayed: bool,
 }
 
 impl Answer {
@@ -44,7 +56,12 @@ impl Answer {
     /// 304: what the client has is what there is.
     #[must_use]
     pub fn not_modified() -> Self {
-        Self { status: StatusCode::NOT_MODIFIED, headers: HeaderMap::new(), body: Bytes::new() }
+        Self {
+            status: StatusCode::NOT_MODIFIED,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            told: Told::default(),
+        }
     }
 
     /// A problem document under its status.
@@ -55,7 +72,7 @@ impl Answer {
     fn new(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self { status, headers, body }
+        Self { status, headers, body, told: Told::default() }
     }
 
     /// The same answer with one more header.
@@ -71,13 +88,31 @@ impl Answer {
         if !replayed {
             return self;
         }
-        self.with(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))
+        let told = Told { replayed, ..self.told };
+        Self { told, ..self }
+            .with(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What it tells the log.
+    pub(crate) fn told(&self) -> Told {
+        self.told
+    }
+
+    /// The same answer, telling the log which problem it is.
+    pub(crate) fn telling(self, code: &'static str, outcome: Option<&'static str>) -> Self {
+        let told = Told { code: Some(code), outcome, ..self.told };
+        Self { told, ..self }
     }
 
     /// The response to the request with this id.
     #[must_use]
     pub fn into_response(self, request_id: &str) -> Response<Full<Bytes>> {
-        let Self { status, mut headers, body } = self;
+        let Self { status, mut headers, body, .. } = self;
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

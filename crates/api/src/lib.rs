@@ -19,6 +19,7 @@
 pub mod answer;
 pub mod clock;
 pub mod limits;
+mod log;
 pub mod money;
 pub mod problem;
 pub mod request;
@@ -33,8 +34,10 @@ pub use answer::Answer;
 pub use problem::{Code, Problem};
 pub use request::{Request, Verb};
 
-/// Answers `request` with what `handler` makes of it. Never fails: a failure is an answer too.
+/// Answers `request` with what `handler` of `component` makes of it, and logs it. Never fails: a failure is
+/// an answer too.
 pub async fn serve<B>(
+    component: &'static str,
     request: http::Request<B>,
     handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>,
 ) -> http::Response<Full<Bytes>>
@@ -42,12 +45,15 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    eventlog::begin(component).await;
     let request = Request::new(request);
+    let line = log::Line::begin(&request);
     let id = request.id().to_owned();
     let answer = match handler(request).await {
         Ok(answer) => answer,
         Err(problem) => problem.into_answer(&id),
     };
+    line.end(&answer);
     answer.into_response(&id)
 }
 
@@ -59,7 +65,7 @@ mod tests {
 
     fn served(handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>) -> http::Response<Full<Bytes>> {
         let request = http::Request::get("/").header("x-request-id", "r-1").body(Full::<Bytes>::default());
-        block_on(serve(request.unwrap(), handler))
+        block_on(serve("web", request.unwrap(), handler))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use eventlog::Level;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -93,8 +94,7 @@ impl Problem {
     /// A fault of ours: 500 `internal-error`. The cause goes to the log and to nobody else.
     #[must_use]
     pub fn internal(cause: &str) -> Self {
-        let line = serde_json::json!({ "level": "error", "event": "internal-error", "cause": cause });
-        eprintln!("{line}");
+        eventlog::event(Level::Error, "internal-error", [("cause", cause.into())]);
         Self::new(Code::InternalError, "This is our fault, not yours. Nothing was changed.")
     }
 
@@ -141,7 +141,9 @@ impl Problem {
     #[must_use]
     pub fn into_answer(self, request_id: &str) -> Answer {
         let code = self.code;
-        let answer = Answer::problem(code.status(), &self.document(request_id)).replayed(self.replayed);
+        let answer = Answer::problem(code.status(), &self.document(request_id))
+            .replayed(self.replayed)
+            .telling(code.as_str(), self.members.outcome);
         let answer = match self.allow {
             Some(allow) => answer.with(header::ALLOW, HeaderValue::from_static(allow)),
             None => answer,

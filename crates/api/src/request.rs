@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Limited};
 use ledger::{IdempotencyKey, User};
 
 use crate::limits::{BODY_BYTES, REQUEST_ID_LENGTH};
+use crate::log::{self, Noted};
 use crate::{Code, Problem, clock};
 
 /// The headers that may name the user.
@@ -30,6 +31,7 @@ pub struct Request {
     id: String,
     parts: Parts,
     body: Incoming,
+    noted: Noted,
 }
 
 impl Request {
@@ -41,13 +43,27 @@ impl Request {
     {
         let (parts, body) = request.into_parts();
         let id = sane_id(&parts.headers).map_or_else(clock::fresh_id, str::to_owned);
-        Self { id, parts, body: body.map_err(Into::into).boxed_unsync() }
+        Self { id, parts, body: body.map_err(Into::into).boxed_unsync(), noted: Noted::default() }
     }
 
     /// The request's id: the caller's, where it sent a sane one.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The method, as it was sent.
+    pub(crate) fn method(&self) -> &str {
+        self.parts.method.as_str()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// What the log knows of the user.
+    pub(crate) fn noted(&self) -> Noted {
+        self.noted.clone()
     }
 
     /// The path, as it was sent.
@@ -128,9 +144,11 @@ impl Request {
         if names.any(|other| other != first) {
             return Err(Problem::new(Code::InvalidIdentity, "Two headers name two users."));
         }
-        first.to_str().ok().and_then(|name| name.parse().ok()).ok_or_else(|| {
+        let user = first.to_str().ok().and_then(|name| name.parse().ok()).ok_or_else(|| {
             Problem::new(Code::InvalidIdentity, "A user is 1 to 64 characters of A-Z, a-z, 0-9 and ._@-.")
-        })
+        })?;
+        self.noted.replace(Some(log::user(&user)));
+        Ok(user)
     }
 
     /// The idempotency key: raw, or as a quoted string (RFC 9651, String), which is the same key.

@@ -31,13 +31,42 @@ pub struct Breaker {
     /// When a probe may go, once it has opened.
     opens_until: Cell<Option<Duration>>,
     probing: Cell<bool>,
+    doubts: Cell<u64>,
+}
+
+impl State {
+    /// The state's name in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
 }
 
 impl Breaker {
     /// Closed.
     #[must_use]
     pub const fn new() -> Self {
-        Self { misses: Cell::new(0), opens_until: Cell::new(None), probing: Cell::new(false) }
+        Self {
+            misses: Cell::new(0),
+            opens_until: Cell::new(None),
+            probing: Cell::new(false),
+            doubts: Cell::new(0),
+        }
+    }
+
+    /// How often there has been reason to doubt that the store still answers.
+    #[must_use]
+    pub fn doubts(&self) -> u64 {
+        self.doubts.get()
+    }
+
+    /// Notes that a call failed or was slow: what answered before it may be gone.
+    pub fn doubt(&self) {
+        self.doubts.update(|doubts| doubts.wrapping_add(1));
     }
 
     /// What it lets through at `now`.
@@ -60,17 +89,22 @@ impl Breaker {
         Some(Pass { breaker: self, probe })
     }
 
-    fn answered(&self) {
+    /// Says whether this closed it.
+    fn answered(&self) -> bool {
         self.misses.set(0);
-        self.opens_until.set(None);
+        self.opens_until.take().is_some()
     }
 
-    fn missed(&self, now: Duration) {
+    /// Says whether this opened it.
+    fn missed(&self, now: Duration) -> bool {
+        self.doubt();
+        let before = self.state(now);
         let misses = self.misses.get().saturating_add(1);
         self.misses.set(misses);
         if misses >= MISSES {
             self.opens_until.set(Some(now.saturating_add(OPEN_FOR)));
         }
+        misses >= MISSES && before != State::Open
     }
 }
 
@@ -100,6 +134,9 @@ pub trait Limits {
     /// Waits for `call`, but not past the request's deadline: `None` when that came first. A call that has
     /// no time left is not begun.
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
+
+    /// Is told when the breaker has changed.
+    fn changed(&self, _state: State) {}
 }
 
 /// Why a call was not answered.
@@ -117,17 +154,21 @@ pub enum Missed {
 /// [`Missed`].
 pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Result<T, Missed> {
     let breaker = limits.breaker();
-    let _pass = breaker.admit(limits.now()).ok_or(Missed::Unsent)?;
+    let pass = breaker.admit(limits.now()).ok_or(Missed::Unsent)?;
+    if pass.probe {
+        limits.changed(State::HalfOpen);
+    }
     let sent = Cell::new(false);
     let sending = async {
         sent.set(true);
         call.await
     };
     let answer = limits.by_deadline(sending).await;
-    match &answer {
-        Some(_) => breaker.answered(),
-        None => breaker.missed(limits.now()),
-    }
+    let changed = match &answer {
+        Some(_) => breaker.answered().then_some(State::Closed),
+        None => breaker.missed(limits.now()).then_some(State::Open),
+    };
+    changed.into_iter().for_each(|state| limits.changed(state));
     answer.ok_or(if sent.get() { Missed::Unanswered } else { Missed::Unsent })
 }
 
@@ -145,11 +186,16 @@ mod tests {
     struct Instance {
         breaker: Breaker,
         now: Cell<Duration>,
+        changes: std::cell::RefCell<Vec<State>>,
     }
 
     impl Instance {
         fn new() -> Self {
-            Self { breaker: Breaker::new(), now: Cell::new(Duration::ZERO) }
+            Self {
+                breaker: Breaker::new(),
+                now: Cell::new(Duration::ZERO),
+                changes: std::cell::RefCell::default(),
+            }
         }
 
         fn pass(&self, ms: u64) {
@@ -184,6 +230,24 @@ mod tests {
                 std::task::Poll::Pending => None,
             }
         }
+
+        fn changed(&self, state: State) {
+            self.changes.borrow_mut().push(state);
+        }
+    }
+
+    #[test]
+    fn every_change_is_told_once() {
+        let instance = Instance::new();
+        (0..3).for_each(|_| assert!(instance.miss().is_err()));
+        assert!(instance.answer().is_err());
+        instance.pass(500);
+        assert!(instance.miss().is_err());
+        instance.pass(500);
+        assert!(instance.answer().is_ok());
+        assert!(instance.answer().is_ok());
+        let told = [State::Open, State::HalfOpen, State::Open, State::HalfOpen, State::Closed];
+        assert_eq!(*instance.changes.borrow(), told);
     }
 
     #[test]
@@ -233,7 +297,7 @@ mod tests {
     fn an_answer_to_a_call_from_before_it_opened_closes_it() {
         let instance = Instance::new();
         (0..3).for_each(|_| assert!(instance.miss().is_err()));
-        instance.breaker.answered();
+        assert!(instance.breaker.answered());
         assert_eq!(instance.state(), State::Closed);
         assert_eq!(instance.miss(), Err(Missed::Unanswered));
         assert_eq!(instance.state(), State::Closed, "it takes three again");

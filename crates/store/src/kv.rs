@@ -2,13 +2,15 @@
 //!
 //! Assumes of the store what design section 5 found, and no more:
 //! - Reads and sets are asynchronous and are raced against the deadline. Increment and compare-and-swap
-//!   are synchronous and cannot be, so they are only called right after a read has answered (fact 6).
+//!   are synchronous and cannot be, so they are only called after a read of this request has answered, and
+//!   nothing in the instance has failed or been slow since (fact 6).
 //! - The answer of a swap proves nothing, so a swap that was carried out is [`Swap::Unknown`] (fact 1).
 //! - An absent key is never swapped (fact 3); no key is both incremented and set (fact 4). The one
 //!   exception is an election, which swaps the zero that an increment made for the candidate *in the
 //!   store's own form*, so that a late `increment(key, 0)` still finds a number and changes nothing.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
@@ -17,6 +19,9 @@ use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailabl
 /// How often an election is tried before the store counts as unavailable. One try suffices unless
 /// the compare-and-swap itself fails.
 const ELECTION_TRIES: usize = 8;
+
+/// A call that took longer makes one ask again whether the store still answers.
+const SLOW: Duration = Duration::from_millis(100);
 
 /// Spin's key-value calls, as they are. Implemented by [`crate::spin`] and by the simulator.
 ///
@@ -71,39 +76,54 @@ pub enum Failed {
 #[derive(Debug)]
 pub struct Kv<R> {
     raw: R,
-    answered: Cell<bool>,
+    /// How many doubts there had been when a read last answered.
+    answered: Cell<Option<u64>>,
 }
 
 impl<R: RawKv> Kv<R> {
     /// The port for one request, whose deadline `raw` keeps.
     pub fn new(raw: R) -> Self {
-        Self { raw, answered: Cell::new(false) }
+        Self { raw, answered: Cell::new(None) }
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
         let answer = ask(&self.raw, self.raw.get(key)).await;
-        self.answered.set(matches!(answer, Ok(Ok(_))));
+        self.answered.set(matches!(answer, Ok(Ok(_))).then(|| self.raw.breaker().doubts()));
         answer.ok().and_then(Result::ok).ok_or(Unavailable::Untouched)
     }
 
     /// Makes sure that the store answers before a call that could not be given up.
     async fn probe(&self, key: &str) -> Result<(), Unavailable> {
-        if self.answered.get() { Ok(()) } else { self.read(key).await.map(drop) }
+        let in_time = self.raw.by_deadline(std::future::ready(())).await.is_some();
+        if in_time && self.answered.get() == Some(self.raw.breaker().doubts()) {
+            return Ok(());
+        }
+        self.read(key).await.map(drop)
+    }
+
+    /// Makes a call that cannot be given up.
+    async fn held<T>(&self, call: impl Future<Output = T>) -> T {
+        let began = self.raw.now();
+        let answer = call.await;
+        if self.raw.now().saturating_sub(began) > SLOW {
+            self.raw.breaker().doubt();
+        }
+        answer
     }
 
     async fn number(&self, key: &str) -> Result<Option<i64>, Unavailable> {
         let Some(stored) = self.read(key).await? else { return Ok(None) };
         match counter::read(&stored) {
             Some((number, _)) => Ok(Some(number)),
-            None => self.raw.increment(key, 0).await.map(Some).map_err(|_| Unavailable::Untouched),
+            None => self.held(self.raw.increment(key, 0)).await.map(Some).map_err(|_| Unavailable::Untouched),
         }
     }
 
     /// One attempt to put `candidate` where an increment left a zero.
     async fn propose(&self, key: &str, candidate: i64) -> Result<(), Failed> {
-        let (cas, current) = self.raw.begin(key).await?;
+        let (cas, current) = self.held(self.raw.begin(key)).await?;
         if let Some((0, form)) = current.as_deref().and_then(counter::read) {
-            self.raw.swap(cas, &counter::write(candidate, form)).await;
+            self.held(self.raw.swap(cas, &counter::write(candidate, form))).await;
         }
         Ok(())
     }
@@ -124,11 +144,12 @@ impl<R: RawKv> Store for Kv<R> {
 
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
         self.probe(key.as_str()).await?;
-        let (cas, found) = self.raw.begin(key.as_str()).await.map_err(|_| Unavailable::Untouched)?;
+        let (cas, found) =
+            self.held(self.raw.begin(key.as_str())).await.map_err(|_| Unavailable::Untouched)?;
         if found.as_deref() != Some(current) {
             return Ok(Swap::Lost(found));
         }
-        self.raw.swap(cas, next).await;
+        self.held(self.raw.swap(cas, next)).await;
         Ok(Swap::Unknown)
     }
 
@@ -143,7 +164,7 @@ impl<R: RawKv> Store for Kv<R> {
 
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
         self.probe(key.as_str()).await?;
-        self.raw.increment(key.as_str(), delta).await.map_err(|failed| match failed {
+        self.held(self.raw.increment(key.as_str(), delta)).await.map_err(|failed| match failed {
             Failed::Overflow => NotIncremented::Overflow,
             Failed::Other => Unavailable::Unknown.into(),
         })
@@ -157,7 +178,7 @@ impl<R: RawKv> Store for Kv<R> {
         let key = key.as_str();
         self.probe(key).await?;
         for _ in 0..ELECTION_TRIES {
-            match self.raw.increment(key, 0).await {
+            match self.held(self.raw.increment(key, 0)).await {
                 Ok(0) => self.propose(key, candidate).await.map_err(|_| Unavailable::Unknown)?,
                 Ok(elected) => return Ok(elected),
                 Err(_) => return Err(Unavailable::Unknown),

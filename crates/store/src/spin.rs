@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use eventlog::Level;
 use futures::future::{Either, select};
 
 use crate::breaker::{Breaker, Limits, State};
@@ -26,6 +27,8 @@ pub enum Open {
     Kv(Kv<Request>),
     /// `store = redis`.
     Redis(Redis<Request>),
+    /// The setting `store` names neither: nothing is stored, nothing is read.
+    Neither,
 }
 
 thread_local! {
@@ -41,6 +44,7 @@ pub async fn open() -> Open {
     match settings.backend {
         Backend::Kv => Open::Kv(Kv::new(request)),
         Backend::Redis => Open::Redis(Redis::new(request, redis::waiting())),
+        Backend::Unknown => Open::Neither,
     }
 }
 
@@ -50,12 +54,6 @@ pub async fn open() -> Open {
 /// [`Unavailable::Untouched`] when it does not.
 pub async fn ready() -> Result<(), Unavailable> {
     open().await.get(&crate::keys::ready()).await.map(drop)
-}
-
-/// What this instance's breaker lets through now.
-#[must_use]
-pub fn breaker() -> State {
-    BREAKER.with(|breaker| breaker.state(since_began()))
 }
 
 fn since_began() -> Duration {
@@ -86,62 +84,57 @@ impl Limits for Request {
             Either::Right(_) => None,
         }
     }
+
+    fn changed(&self, state: State) {
+        let level = if state == State::Closed { Level::Info } else { Level::Warn };
+        eventlog::event(level, "breaker", [("state", state.as_str().into())]);
+    }
+}
+
+/// Asks the store that is open.
+macro_rules! ask {
+    ($self:ident, $store:ident => $call:expr) => {
+        match $self {
+            Self::Kv($store) => $call.await,
+            Self::Redis($store) => $call.await,
+            Self::Neither => Err(Unavailable::Untouched.into()),
+        }
+    };
 }
 
 impl Store for Open {
     async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
-        match self {
-            Self::Kv(store) => store.get(key).await,
-            Self::Redis(store) => store.get(key).await,
-        }
+        ask!(self, store => store.get(key))
     }
 
     async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
-        match self {
-            Self::Kv(store) => store.set(key, value).await,
-            Self::Redis(store) => store.set(key, value).await,
-        }
+        ask!(self, store => store.set(key, value))
     }
 
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
-        match self {
-            Self::Kv(store) => store.swap(key, current, next).await,
-            Self::Redis(store) => store.swap(key, current, next).await,
-        }
+        ask!(self, store => store.swap(key, current, next))
     }
 
     async fn step_aside(&self, losses: u32) -> bool {
         match self {
             Self::Kv(store) => store.step_aside(losses).await,
-            Self::Redis(store) => store.step_aside(losses).await,
+            Self::Redis(_) | Self::Neither => false,
         }
     }
 
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
-        match self {
-            Self::Kv(store) => store.count(key).await,
-            Self::Redis(store) => store.count(key).await,
-        }
+        ask!(self, store => store.count(key))
     }
 
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
-        match self {
-            Self::Kv(store) => store.increment(key, delta).await,
-            Self::Redis(store) => store.increment(key, delta).await,
-        }
+        ask!(self, store => store.increment(key, delta))
     }
 
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
-        match self {
-            Self::Kv(store) => store.elected(key).await,
-            Self::Redis(store) => store.elected(key).await,
-        }
+        ask!(self, store => store.elected(key))
     }
 
     async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
-        match self {
-            Self::Kv(store) => store.elect(key, candidate).await,
-            Self::Redis(store) => store.elect(key, candidate).await,
-        }
+        ask!(self, store => store.elect(key, candidate))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Spin gives every opened connection a TCP connection of its own; here all to one address share one
 //! ([`crate::redis`]), which an instance can only notice by commands that change what a connection is.
-//! Those are refused by name. A server that is away is an error within half a second, where Spin waits.
+//! Those are refused by name. A server that is away is an error within 400 ms, where Spin waits.
 
 use super::bindings::spin::redis::redis::{
     Connection, Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,

@@ -1,7 +1,7 @@
 //! Redis behind a label: values as they are, counters as decimal text, like Spin's.
 //!
 //! A swap is one script that compares and sets (design 5, fact 1: Spin's transaction cannot be trusted).
-//! A Redis that is away is an error within half a second ([`crate::redis`]).
+//! A Redis that is away is an error within 400 ms ([`crate::redis`]).
 
 use super::{Answer, Failure, Store};
 use crate::redis::Server;

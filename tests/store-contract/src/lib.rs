@@ -11,7 +11,7 @@ use store::contract;
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve(request, async |request| match request.path() {
+    api::serve("store-contract", request, async |request| match request.path() {
         "/contract" => Ok(Answer::json(&json!({ "cases": contract::CASES }))),
         _ => case(request).await,
     })

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use eventlog::Level;
+
 /// For a component whose manifest gives it no `storage_deadline_ms`.
 const DEFAULT_DEADLINE: Duration = Duration::from_millis(500);
 
@@ -13,6 +15,8 @@ pub enum Backend {
     Kv,
     /// `store = redis`: straight on the Redis at `redis_url`.
     Redis,
+    /// Anything else.
+    Unknown,
 }
 
 /// What bounds and directs every request.
@@ -35,8 +39,12 @@ pub async fn settings() -> Settings {
     }
     let deadline = setting("storage_deadline_ms").await.and_then(|text| text.parse().ok());
     let backend = match setting("store").await.as_deref() {
+        None | Some("kv") => Backend::Kv,
         Some("redis") => Backend::Redis,
-        _ => Backend::Kv,
+        Some(other) => {
+            eventlog::event(Level::Error, "unknown-store", [("store", other.into())]);
+            Backend::Unknown
+        }
     };
     let settings = Settings { backend, deadline: deadline.map_or(DEFAULT_DEADLINE, Duration::from_millis) };
     KNOWN.set(Some(settings));

@@ -1,0 +1,153 @@
+//! What the log says of a request: one line when it is answered, with everything but what it was about.
+//!
+//! Never a body, a token or an idempotency key. A user is told apart by the first 16 hex digits of the
+//! SHA-256 of their name; at `log_level = debug` the name itself is there. The route is the template that
+//! Spin matched, the trace id that of `traceparent` (W3C Trace Context, section 3.2).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use eventlog::Level;
+use http::HeaderMap;
+use ledger::User;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::{Answer, Request};
+
+/// What is known of a request before it is answered.
+pub struct Line {
+    began: Instant,
+    method: String,
+    route: Option<String>,
+    request_id: String,
+    trace_id: Option<String>,
+    user: Noted,
+}
+
+/// The user, as soon as somebody has looked.
+pub(crate) type Noted = Rc<RefCell<Option<String>>>;
+
+impl Line {
+    pub(crate) fn begin(request: &Request) -> Self {
+        let headers = request.headers();
+        Self {
+            began: Instant::now(),
+            method: request.method().to_owned(),
+            route: route(headers),
+            request_id: request.id().to_owned(),
+            trace_id: trace_id(headers),
+            user: request.noted(),
+        }
+    }
+
+    /// Writes it.
+    pub(crate) fn end(self, answer: &Answer) {
+        let status = answer.status().as_u16();
+        let level = match status {
+            503 => Level::Warn,
+            500.. => Level::Error,
+            _ => Level::Info,
+        };
+        if !eventlog::is_shown(level) {
+            return;
+        }
+        let told = answer.told();
+        let duration_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let members = [
+            ("method", Some(self.method.into())),
+            ("route", self.route.map(Value::from)),
+            ("status", Some(status.into())),
+            ("duration_ms", Some(milliseconds(duration_us))),
+            ("request_id", Some(self.request_id.into())),
+            ("trace_id", self.trace_id.map(Value::from)),
+            ("user", self.user.take().map(Value::from)),
+            ("code", told.code.map(Value::from)),
+            ("outcome", told.outcome.map(Value::from)),
+            ("replayed", told.replayed.then_some(true.into())),
+        ];
+        let members = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        eventlog::event(level, "request", members);
+    }
+}
+
+/// Milliseconds with their thousandths, without a float.
+fn milliseconds(us: u64) -> Value {
+    let (whole, rest) = (us.div_euclid(1000), us.rem_euclid(1000));
+    serde_json::from_str(&format!("{whole}.{rest:03}")).unwrap_or(Value::Null)
+}
+
+/// How the log tells this user from others.
+pub(crate) fn user(user: &User) -> String {
+    if eventlog::is_shown(Level::Debug) {
+        return user.to_string();
+    }
+    Sha256::digest(user.as_str()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The template that Spin matched. Spin adds its own header behind whatever the client sent.
+fn route(headers: &HeaderMap) -> Option<String> {
+    headers.get_all("spin-matched-route").iter().next_back()?.to_str().ok().map(str::to_owned)
+}
+
+/// `version-traceid-parentid-flags`, where the trace id is 32 lower-case hex digits and not all zeros.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
+    let (_version, id, _parent, _flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let valid = id.len() == 32 && id.bytes().all(hex) && id.bytes().any(|byte| byte != b'0');
+    valid.then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, http::HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn the_route_is_the_one_that_spin_added_behind_the_clients() {
+        let sent =
+            headers(&[("spin-matched-route", "/forged"), ("spin-matched-route", "/v1/counters/:name")]);
+        assert_eq!(route(&sent).as_deref(), Some("/v1/counters/:name"));
+        assert_eq!(route(&headers(&[])), None);
+    }
+
+    #[test]
+    fn a_trace_id_is_taken_from_a_sane_traceparent_only() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let sane = headers(&[("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]);
+        assert_eq!(trace_id(&sane).as_deref(), Some(id));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(trace_id(&headers(&[("traceparent", bad)])), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_told_apart_and_not_named() {
+        let shown = user(&"alice".parse().unwrap());
+        // printf alice | sha256sum
+        assert_eq!(shown, "2bd806c97f0e00af");
+        assert_ne!(shown, user(&"bob".parse().unwrap()));
+    }
+
+    #[test]
+    fn durations_keep_their_microseconds() {
+        for (us, shown) in [(0, "0.0"), (7, "0.007"), (1_234, "1.234"), (500_100, "500.1")] {
+            assert_eq!(milliseconds(us).to_string(), shown);
+        }
+    }
+}

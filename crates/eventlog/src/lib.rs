@@ -1,0 +1,154 @@
+//! The log: one JSON object a line on stderr for each event; a request answered is an event.
+//!
+//! Every line begins with `time` (RFC 3339, UTC), `level`, `component` and `event`. Values are JSON strings and
+//! numbers, so that no caller can forge a line by a line feed or a control character (CWE-117). The setting
+//! `log_level` (`error`, `warn`, `info`, `debug`) leaves out what matters less.
+//! What never gets here is the business of those who call: no body, no token, no idempotency key.
+
+use std::cell::Cell;
+use std::io::Write as _;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+/// How much an event matters, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// A fault of ours.
+    Error,
+    /// Something is away, and clients notice.
+    Warn,
+    /// What happens.
+    Info,
+    /// What only helps to find a fault; names users.
+    Debug,
+}
+
+impl Level {
+    /// The level's name in the setting and in a line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+
+    /// The level of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Error, Self::Warn, Self::Info, Self::Debug].into_iter().find(|level| level.as_str() == name)
+    }
+}
+
+thread_local! {
+    static COMPONENT: Cell<&'static str> = const { Cell::new("") };
+    static LEAST: Cell<Option<Level>> = const { Cell::new(None) };
+}
+
+/// Begins the log of an instance: whose it is, and what is left out of it.
+pub async fn begin(component: &'static str) {
+    if LEAST.get().is_none() {
+        COMPONENT.set(component);
+        LEAST.set(Some(setting().await));
+    }
+}
+
+/// Whether an event of this level gets into the log.
+#[must_use]
+pub fn is_shown(level: Level) -> bool {
+    level <= LEAST.get().unwrap_or(Level::Info)
+}
+
+/// Writes an event with these members, in their order.
+pub fn event<'a>(level: Level, name: &str, members: impl IntoIterator<Item = (&'a str, Value)>) {
+    if is_shown(level) {
+        let text = line(SystemTime::now(), level, COMPONENT.get(), name, members);
+        // One write for the whole line. Nobody can be told if stderr is gone.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+fn line<'a>(
+    time: SystemTime,
+    level: Level,
+    component: &str,
+    name: &str,
+    members: impl IntoIterator<Item = (&'a str, Value)>,
+) -> String {
+    let head = [
+        ("time", humantime::format_rfc3339_millis(time).to_string().into()),
+        ("level", level.as_str().into()),
+        ("component", component.into()),
+        ("event", name.into()),
+    ];
+    let mut text = String::with_capacity(256);
+    for (name, value) in head.into_iter().chain(members) {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        text.push_str(&Value::from(name).to_string());
+        text.push(':');
+        text.push_str(&value.to_string());
+    }
+    text.push('}');
+    text.push('\n');
+    text
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn setting() -> Level {
+    let name = spin_sdk::variables::get("log_level").await.unwrap_or_default();
+    Level::named(&name).unwrap_or(Level::Info)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn setting() -> Level {
+    Level::Info
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_json_object_that_says_when_how_bad_who_and_what() {
+        let time = UNIX_EPOCH.checked_add(Duration::from_millis(1_793_000_000_123)).unwrap();
+        let text = line(time, Level::Warn, "rates", "rates-stale", [("age_seconds", 61.into())]);
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"time":"2026-10-26T07:33:20.123Z","level":"warn","component":"rates","event":"rates-stale","#,
+                r#""age_seconds":61}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn nobody_forges_a_line() {
+        let text =
+            line(UNIX_EPOCH, Level::Info, "web", "request", [("method", "GET\n{\"a\":\"\u{1b}[2J".into())]);
+        assert_eq!(text.matches('\n').count(), 1);
+        assert!(!text.trim_end().chars().any(char::is_control), "{text:?}");
+        assert!(serde_json::from_str::<Value>(&text).is_ok());
+    }
+
+    #[test]
+    fn a_level_is_known_by_its_name_and_nothing_else() {
+        for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
+            assert_eq!(Level::named(level.as_str()), Some(level));
+        }
+        for name in ["", "INFO", "trace", "info "] {
+            assert_eq!(Level::named(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_matters_less_than_info_is_left_out_unless_it_is_asked_for() {
+        assert!(is_shown(Level::Error) && is_shown(Level::Info));
+        assert!(!is_shown(Level::Debug));
+    }
+}
