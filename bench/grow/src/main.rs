@@ -1,14 +1,14 @@
 //! Makes wallets that have a past, straight in the bank's Redis: a million deposits in seconds.
 //!
-//! The documents are those of the bank, made by its own rules (`ledger`) under its own keys (`store`):
-//! every entry is keyed, decided, chained, sealed into its page and its index, as if it had been asked
-//! for. The bank goes on from there, and `bank verify` finds nothing to say against it.
+//! The documents are those of the bank, made by its own rules (`ledger`): every entry is keyed, decided,
+//! chained, sealed into its page and its index, as if it had been asked for. The names of the keys are
+//! those that `crates/store/src/keys.rs` pins. The bank goes on from there, and `bank verify` finds
+//! nothing to say against it.
 
 use clap::Parser;
 use ledger::{Decision, Kind, Operation, OperationId, Wallet};
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError};
-use store::keys;
 
 /// So many commands go to Redis at once.
 const BATCH: usize = 2_000;
@@ -48,24 +48,25 @@ async fn main() -> Result<(), Failed> {
 }
 
 async fn make(batch: &mut Batch, user: &str, entries: u64) -> Result<(), Failed> {
-    let opening = keys::wallet(user);
-    batch.set(opening.tickets().as_str(), "1").await?;
-    batch.set(opening.election().as_str(), "1").await?;
+    batch.set(&format!("bank:tickets:wallet:{user}"), "1").await?;
+    batch.set(&format!("bank:elected:wallet:{user}"), "1").await?;
     let mut wallet = Wallet::new();
     for number in 1..=entries {
         while let Some(seal) = wallet.seal() {
             if let Some(page) = &seal.page {
-                batch.set(keys::page(user, page.number()).as_str(), page.encode()).await?;
+                batch.set(&format!("bank:page:{user}:{}", page.number()), page.encode()).await?;
             }
             for outcome in &seal.outcomes {
-                batch.set(keys::operation(user, outcome.id().as_str()).as_str(), outcome.encode()).await?;
+                batch
+                    .set(&format!("bank:operation:{user}:{}", outcome.id().as_str()), outcome.encode())
+                    .await?;
             }
         }
         let id = OperationId::Keyed(format!("seed-{number}").parse()?);
         let operation = Operation { id, kind: Kind::Deposit, amount: "0.01".parse()?, at: AT.parse()? };
         let Decision::New(_) = wallet.decide(&operation) else { return Err("it is not new".into()) };
     }
-    Ok(batch.set(opening.plain().as_str(), wallet.encode()).await?)
+    Ok(batch.set(&format!("bank:wallet:{user}"), wallet.encode()).await?)
 }
 
 struct Batch {
