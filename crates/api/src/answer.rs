@@ -155,6 +155,7 @@ mod tests {
         for (response, content_type) in [
             (ok(Answer::json(&1)), "application/json"),
             (ok(Answer::html("<p>")), "text/html; charset=utf-8"),
+            (ok(Answer::file("image/png", "")), "image/png"),
             (ok(Answer::css("p {}")), "text/css; charset=utf-8"),
         ] {
             assert_eq!(response.status(), 200);

@@ -39,6 +39,19 @@ fn every_code_is_explained_and_no_two_have_one_name() {
 }
 
 #[test]
+fn every_example_is_a_whole_problem_of_its_code() {
+    for &code in Code::ALL {
+        let example: serde_json::Value = serde_json::from_str(&Problem::example(code)).unwrap();
+        let (_, common) = shown(Problem::new(code, "Because."));
+        for member in ["type", "title", "status", "code"] {
+            assert_eq!(example[member], common[member], "{code:?}");
+        }
+        assert!(!example["detail"].as_str().unwrap().is_empty(), "{code:?}");
+        assert_eq!(example.get("outcome").is_some(), code == Code::StorageUnavailable);
+    }
+}
+
+#[test]
 fn the_common_problems_have_their_codes() {
     for (problem, code) in [
         (Problem::malformed("Because."), Code::MalformedRequest),

@@ -174,6 +174,10 @@ fn what_redis_refuses_has_not_happened() {
     let key = keys::rates();
     let refused = with(&[Fate::Refused]);
     assert_eq!(block_on(store(&refused).set(&key, b"a")), Err(Unavailable::Untouched));
+    let refused = with(&[Fate::Refused, Fate::Refused]);
+    assert_eq!(block_on(store(&refused).swap(&key, b"a", b"b")), Err(Unavailable::Untouched));
+    let elected = store(&refused);
+    assert_eq!(block_on(elected.elect(&keys::wallet("ann").election(), 7)), Err(Unavailable::Untouched));
     let full = Server::default();
     full.full.set(true);
     assert_eq!(block_on(store(&full).set(&key, b"a")), Err(Unavailable::Untouched));
@@ -303,4 +307,9 @@ fn the_contract_is_kept() {
         let server = Server::default();
         assert_eq!(block_on(crate::contract::run(name, &store(&server), "redis")), Ok(()), "{name}");
     }
+}
+
+#[test]
+fn who_lost_a_swap_goes_on_at_once() {
+    assert!(!block_on(store(&Server::default()).step_aside(3)));
 }
