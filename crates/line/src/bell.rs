@@ -17,14 +17,14 @@ pub struct Teller<T> {
 /// The end that waits.
 pub struct Listener<T> {
     told: Rc<Cell<Option<T>>>,
-    bell: rope::Bell,
+    bell: Option<rope::Bell>,
 }
 
 /// Two ends of one bell.
 pub fn bell<T>() -> (Teller<T>, Listener<T>) {
     let told = Rc::new(Cell::new(None));
     let (rope, bell) = rope::hang();
-    (Teller { told: told.clone(), rope }, Listener { told, bell })
+    (Teller { told: told.clone(), rope }, Listener { told, bell: Some(bell) })
 }
 
 impl<T> Teller<T> {
@@ -41,8 +41,15 @@ impl<T> Teller<T> {
 
 impl<T> Listener<T> {
     /// Waits to be told; `None` when the other end is gone.
-    pub async fn listen(self) -> Option<T> {
-        rope::heard(self.bell).await;
+    pub async fn listen(&mut self) -> Option<T> {
+        if let Some(bell) = self.bell.take() {
+            rope::heard(bell).await;
+        }
+        self.told.take()
+    }
+
+    /// What was told and has not been heard.
+    pub fn unheard(&self) -> Option<T> {
         self.told.take()
     }
 }

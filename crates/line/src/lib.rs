@@ -16,7 +16,7 @@ pub use keyed::Lines;
 
 use std::cell::RefCell;
 
-use bell::{Teller, bell};
+use bell::{Listener, Teller, bell};
 
 /// A line of jobs `J`, each of which has an answer `A`.
 pub struct Line<J, A> {
@@ -57,7 +57,7 @@ impl<J, A> Line<J, A> {
     pub async fn go(&self, job: J, together: impl AsyncFnOnce(Vec<J>) -> Vec<A>) -> Option<A> {
         let (job, behind) = match self.stand(job) {
             Ok(job) => (job, Vec::new()),
-            Err(turn) => match turn.listen().await? {
+            Err(mut place) => match place.turn.listen().await? {
                 Turn::Answered(answer) => return Some(answer),
                 Turn::First(job, behind) => (job, behind),
             },
@@ -79,7 +79,7 @@ impl<J, A> Line<J, A> {
     }
 
     /// Waits behind whoever is there; gives the job back when nobody is.
-    fn stand(&self, job: J) -> Result<J, bell::Listener<Turn<J, A>>> {
+    fn stand(&self, job: J) -> Result<J, Place<'_, J, A>> {
         let mut waiting = self.waiting.borrow_mut();
         let Some(line) = waiting.as_mut() else {
             *waiting = Some(Vec::new());
@@ -87,23 +87,41 @@ impl<J, A> Line<J, A> {
         };
         let (turn, told) = bell();
         line.push(Waiting { job, turn });
-        Err(told)
+        Err(Place { line: self, turn: told })
     }
 
-    /// Lets the next one go, with all that are behind it.
-    fn next(&self) {
-        let mut line = self.waiting.take().unwrap_or_default();
+    /// Lets the first of `line` go, with all that are behind it.
+    fn go_on(&self, mut line: Vec<Waiting<J, A>>) {
         while !line.is_empty() {
             let first = line.remove(0);
             match first.turn.tell(Turn::First(first.job, line)) {
-                Ok(()) => {
-                    self.waiting.replace(Some(Vec::new()));
-                    return;
-                }
+                Ok(()) => return,
                 // It was given up; the line comes back.
                 Err(Turn::First(_, rest)) => line = rest,
                 Err(Turn::Answered(_)) => return,
             }
+        }
+        // Who came meanwhile is behind those that are gone.
+        match self.waiting.take() {
+            Some(came) if !came.is_empty() => {
+                self.waiting.replace(Some(Vec::new()));
+                self.go_on(came);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A place in the line. One that is given up after it was told to go first lets the next one go.
+struct Place<'a, J, A> {
+    line: &'a Line<J, A>,
+    turn: Listener<Turn<J, A>>,
+}
+
+impl<J, A> Drop for Place<'_, J, A> {
+    fn drop(&mut self) {
+        if let Some(Turn::First(_, behind)) = self.turn.unheard() {
+            self.line.go_on(behind);
         }
     }
 }
@@ -113,7 +131,7 @@ struct Leave<'a, J, A>(&'a Line<J, A>);
 
 impl<J, A> Drop for Leave<'_, J, A> {
     fn drop(&mut self) {
-        self.0.next();
+        self.0.go_on(Vec::new());
     }
 }
 

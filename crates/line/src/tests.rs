@@ -89,3 +89,19 @@ fn keys_do_not_wait_for_one_another() {
     assert_eq!(groups.get(), 3);
     assert!(lines.is_empty());
 }
+
+#[test]
+fn who_is_given_up_after_it_was_told_to_go_first_lets_the_next_one_go() {
+    let line = Line::new();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(line.go(1, double));
+    let mut second = Box::pin(line.go(2, double));
+    let mut third = pin!(line.go(3, double));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert!(third.as_mut().poll(&mut context).is_pending());
+    drop(first);
+    drop(second);
+    assert_eq!(block_on(third), Some(6));
+    assert_eq!(block_on(line.go(4, double)), Some(8), "nobody is left at it");
+}
