@@ -9,6 +9,7 @@ SHELL := bash
 
 LISTEN ?= 127.0.0.1:3000
 REDIS_URL ?=
+SEED ?= 1
 SEEDS ?= 1000
 OPS ?= 10000
 ROUNDS ?= 50
@@ -37,12 +38,17 @@ wasm: toolchain ## Build the components alone
 ##@ Prove
 
 .PHONY: test
-test: build redis-server ## Everything: unit tests, then the contract on SQLite and on three banks on one Redis
+test: build redis-server api-tools ## Everything: unit tests, then the contract on SQLite and on three banks on one Redis
 	cargo build $(WASM) --package store-contract --package bank-guest
 	cargo test $(NATIVE) $(addprefix --package ,$(CRATES) $(COMPONENTS))
 	cargo test $(NATIVE) --package bank
 	cargo build $(NATIVE) --package tests --all-targets
 	cargo run $(NATIVE) --package tests --bin prove
+
+.PHONY: test-api
+test-api: build api-tools ## Hold the published document to OpenAPI, and every answer to the document; SEED (1)
+	cargo build $(NATIVE) --package tests --bins
+	target/native/prove --only api --seed $(SEED)
 
 .PHONY: sim
 sim: ## Simulate SEEDS (1000) runs of OPS (10000) operations on stores that lie
@@ -121,6 +127,10 @@ redis-server:
 .PHONY: k8s-tools
 k8s-tools:
 	@k8s/tests/build
+
+.PHONY: api-tools
+api-tools:
+	@scripts/need-api-tools
 
 .PHONY: help
 help:

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
+mod api;
 mod book;
 mod client;
 mod corrupt;
@@ -46,6 +47,12 @@ pub struct Arguments {
     /// How often a bank is killed under load, on each store
     #[arg(long, default_value_t = 5)]
     rounds: u32,
+    /// The seed of the requests that are made of the published document
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many of them for each operation, at most
+    #[arg(long, default_value_t = 100)]
+    cases: u32,
     /// Behind which of its adapters a Redis is killed and taken away; may be repeated
     #[arg(long, value_enum, default_values = ["redis"])]
     adapter: Vec<Store>,
@@ -64,6 +71,8 @@ enum Part {
     Faults,
     /// Redis away in every way there is, behind each adapter
     Outages,
+    /// The published document, and every answer held to it
+    Api,
     /// Banks killed under load, and nothing else; a part of `sqlite` and `redis`
     Torture,
     /// Stored documents that another hand changed, and nothing else; a part of `sqlite` and `redis`
@@ -72,7 +81,7 @@ enum Part {
 
 impl Part {
     fn needs_redis(self) -> bool {
-        !matches!(self, Self::Files | Self::Sqlite)
+        !matches!(self, Self::Files | Self::Sqlite | Self::Api)
     }
 }
 
@@ -128,6 +137,12 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         for &store in &arguments.adapter {
             outage::of_every_kind(store, arguments, summary).await?;
         }
+    }
+    if wanted(Part::Api) && arguments.suite.is_empty() {
+        let house = House::build(Plan::new(Store::Sqlite, &arguments.bank, &arguments.manifest)).await?;
+        summary.scenario("api: the published document is valid", api::is_described_well(&house)).await;
+        let name = format!("api: every answer is as documented (seed {})", arguments.seed);
+        summary.scenario(&name, api::is_as_described(&house, arguments.seed, arguments.cases)).await;
     }
     if arguments.only.contains(&Part::Torture) {
         for store in [Store::Sqlite].into_iter().chain(arguments.adapter.clone()) {

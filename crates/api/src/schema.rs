@@ -36,16 +36,20 @@ macro_rules! schemas {
 schemas! {
     /// An amount of money as it is sent: a plain decimal greater than zero.
     Amount = text(&amount_pattern()).examples([json!("10.50")]);
+    /// A number of bitcoins as it is sent: an amount of at most 21000000.
+    BitcoinsAmount = text(
+        "^(?!0(\\.0+)?$)((0|[1-9][0-9]{0,6}|1[0-9]{7}|20[0-9]{6})(\\.[0-9]{1,8})?|21000000(\\.0{1,8})?)$",
+    );
     /// An amount in a body: a string, or a number, whose very characters are judged: no exponent, at most
     /// 8 places. A string says exactly what it means in every language.
     SentAmount = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number]))
-        .pattern(Some(amount_pattern())).exclusive_minimum(Some(0)).examples([json!("10.50")]);
+        .pattern(Some(amount_pattern())).exclusive_minimum(Some(0)).exclusive_maximum(Some(10_usize.pow(amount::INTEGER_DIGITS as u32))).examples([json!("10.50")]);
     /// An amount of money as it is shown: no exponent, at least two places, no further trailing zeros.
     Money = text(&format!("^(0|[1-9][0-9]{{0,{}}})\\.[0-9]([0-9]|[0-9]{{1,{}}}[1-9])$", amount::INTEGER_DIGITS - 1, amount::PLACES - 2));
     /// A decimal greater than zero, of any size.
     Decimal = text("^(0|[1-9][0-9]*)(\\.[0-9]+)?$");
-    /// A number of bitcoins.
-    Bitcoins = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0));
+    /// Bitcoins, with all their digits.
+    Total = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0));
     /// A user's name.
     User = text(&format!("^[A-Za-z0-9._@-]{{1,{}}}$", operation::USER_LENGTH)).examples([json!("alice")]);
     /// Visible ASCII characters.

@@ -17,7 +17,7 @@ use crate::schema;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Bitcoins))]
 pub struct BitcoinsView {
     /// The total: a number with all its digits and no exponent, in steps of 0.00000001.
-    #[cfg_attr(feature = "openapi", schema(value_type = schema::Bitcoins))]
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Total))]
     pub bitcoins: Box<RawValue>,
 }
 

@@ -45,3 +45,18 @@ fn info() -> Info {
 fn tag(name: &str, says: &str) -> Tag {
     TagBuilder::new().name(name).description(Some(says)).build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_schemas_share_a_name() {
+        let mut shared = Shared::default();
+        let mut paths = Paths::new();
+        for operation in routes::all() {
+            operation.add_to(&mut paths, &mut shared);
+        }
+        assert_eq!(shared.ambiguous(), Vec::<String>::new());
+    }
+}

@@ -160,6 +160,15 @@ impl Operation {
 }
 
 impl Shared {
+    /// Names that stand for two schemas.
+    #[cfg(test)]
+    pub fn ambiguous(&self) -> Vec<String> {
+        let twice = |(name, schema): &&(String, RefOr<Schema>)| {
+            self.schemas.iter().any(|(other, another)| other == name && another != schema)
+        };
+        self.schemas.iter().filter(twice).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Everything that operations refer to.
     pub fn into_components(mut self) -> Components {
         let mut components = ComponentsBuilder::new().schema("Problem", api::problem::Document::schema());

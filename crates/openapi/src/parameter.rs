@@ -1,7 +1,7 @@
 //! The parameters of requests: in the path, in the query, in headers.
 
 use api::limits::{BITCOINS, COUNTER_BY, ENTRIES, ENTRIES_USUAL};
-use api::schema::{self, Amount, CounterName, User};
+use api::schema::{self, Amount, BitcoinsAmount, CounterName, User};
 use ledger::operation::KEY_LENGTH;
 use serde_json::json;
 use utoipa::PartialSchema;
@@ -42,7 +42,7 @@ pub fn if_none_match() -> Parameter {
 /// `?bitcoins=`
 pub fn bitcoins() -> Parameter {
     let says = format!("How many to add: an amount of at most {BITCOINS}.");
-    required(ParameterIn::Query, "bitcoins", &says, Amount::schema(), "0.5")
+    required(ParameterIn::Query, "bitcoins", &says, BitcoinsAmount::schema(), "0.5")
 }
 
 /// `?by=`

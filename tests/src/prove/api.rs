@@ -1,0 +1,56 @@
+//! The published document, judged by tools that have never seen the code.
+//!
+//! `tests/api/document.py` holds it against OpenAPI 3.1 and its examples against its schemas; schemathesis
+//! (`tests/api/schemathesis.toml`) makes requests of it, right and wrong ones, and holds every answer to what
+//! the document says: never a 500, no other status, header, media type or member than is written there.
+//! Both are in `build/venv`, where `scripts/need-api-tools` puts them; without them this fails.
+
+use crate::prove::house::House;
+use anyhow::Context as _;
+use std::path::Path;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// Where the tools are.
+const TOOLS: &str = "build/venv/bin";
+/// How long they may take.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The document is valid, and so are its examples.
+pub async fn is_described_well(house: &House) -> anyhow::Result<()> {
+    run(Command::new(tool("python")?).arg("tests/api/document.py").arg(document(house)?)).await
+}
+
+/// Every answer is as documented, to this many requests of each kind for each operation.
+pub async fn is_as_described(house: &House, seed: u64, cases: u32) -> anyhow::Result<()> {
+    let mut command = Command::new(tool("schemathesis")?);
+    command.args([
+        "--config-file",
+        "tests/api/schemathesis.toml",
+        "run",
+        &document(house)?,
+        "--checks",
+        "all",
+    ]);
+    command.args(["--seed", &seed.to_string(), "--max-examples", &cases.to_string(), "--no-color"]);
+    run(command.env("HYPOTHESIS_STORAGE_DIRECTORY", "build/hypothesis")).await
+}
+
+fn document(house: &House) -> anyhow::Result<String> {
+    Ok(format!("{}/openapi.json", house.urls().first().context("no bank runs")?))
+}
+
+fn tool(name: &str) -> anyhow::Result<std::path::PathBuf> {
+    let path = Path::new(TOOLS).join(name);
+    let missing = || format!("{} is not there. Install it: scripts/need-api-tools", path.display());
+    path.is_file().then_some(()).with_context(missing)?;
+    Ok(path)
+}
+
+async fn run(command: &mut Command) -> anyhow::Result<()> {
+    let mut child = command.kill_on_drop(true).spawn()?;
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+    let status = ended.with_context(|| format!("not done in {PATIENCE:?}"))??;
+    anyhow::ensure!(status.success(), "ended with {status}");
+    Ok(())
+}
