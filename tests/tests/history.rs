@@ -128,7 +128,7 @@ async fn there_is_no_entry_beyond_the_last() {
     let bank = Bank::from_env();
     let user = fresh("ann");
     deposits(&bank, &user, 3).await;
-    for at in ["4", "1000000", "9007199254740993"] {
+    for at in ["4", "1000000", "9007199254740993", "18446744073709551616"] {
         let answer = bank.get(format!("/v1/wallet?at={at}")).user(&user).await;
         answer.problem(404, "no-such-entry");
     }

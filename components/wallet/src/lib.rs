@@ -5,7 +5,7 @@
 
 mod view;
 
-use api::{Answer, Code, Problem, Request};
+use api::{Answer, Problem, Request};
 use spin_sdk::http::IntoResponse;
 use spin_sdk::http_service;
 use teller::history;
@@ -26,7 +26,7 @@ async fn wallet(request: Request) -> Result<Answer, Problem> {
     let store = store::spin::open().await;
     let mark = match at {
         None => history::now(&store, &user).await?,
-        Some(seq) => history::at(&store, &user, seq).await?.ok_or_else(|| no_such_entry(seq))?,
+        Some(seq) => history::at(&store, &user, seq).await?.ok_or_else(|| view::no_such_entry(seq))?,
     };
     Ok(view::wallet(&user, &mark))
 }
@@ -36,8 +36,4 @@ async fn entries(request: Request) -> Result<Answer, Problem> {
     let (user, limit, before) = (request.user()?, view::limit(&request)?, view::cursor(&request)?);
     let store = store::spin::open().await;
     Ok(view::entries(&history::entries(&store, &user, before, limit).await?))
-}
-
-fn no_such_entry(seq: u64) -> Problem {
-    Problem::new(Code::NoSuchEntry, format!("The wallet has not come to entry {seq} yet."))
 }

@@ -1,20 +1,23 @@
 //! What the wallet's routes take and show.
 
+use std::fmt::Display;
+
 use api::limits::{ENTRIES, ENTRIES_USUAL};
 use api::view::{EntriesView, EntryView, WalletView};
-use api::{Answer, Problem, Request};
+use api::{Answer, Code, Problem, Request};
 use ledger::{Mark, User};
 use teller::history::Entries;
 
 /// Begins every cursor, so that its form can change without old ones being misread.
 const CURSOR: &str = "e1-";
 
-/// The parameter `at`: a sequence number.
+/// The parameter `at`: a sequence number. A wallet does not come to one that 64 bits cannot hold.
 pub fn at(request: &Request) -> Result<Option<u64>, Problem> {
     let Some(text) = request.query("at")? else { return Ok(None) };
-    let seq = number(&text)
-        .ok_or_else(|| Problem::malformed("The query parameter at is the number of an entry."))?;
-    Ok(Some(seq))
+    if !is_number(&text) {
+        return Err(Problem::malformed("The query parameter at is the number of an entry."));
+    }
+    text.parse().map(Some).map_err(|_| no_such_entry(&text))
 }
 
 /// The parameter `limit`.
@@ -34,10 +37,19 @@ pub fn cursor(request: &Request) -> Result<Option<u64>, Problem> {
         .ok_or_else(|| Problem::malformed("The query parameter cursor is not one that was given out."))
 }
 
-/// Decimal digits as JSON has them: no sign, no leading zeros.
 fn number(text: &str) -> Option<u64> {
+    is_number(text).then(|| text.parse().ok()).flatten()
+}
+
+/// Decimal digits as JSON has them: no sign, no leading zeros.
+fn is_number(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && (text == "0" || !text.starts_with('0'))).then(|| text.parse().ok()).flatten()
+    digits && (text == "0" || !text.starts_with('0'))
+}
+
+/// The entry with this number is yet to come.
+pub fn no_such_entry(seq: impl Display) -> Problem {
+    Problem::new(Code::NoSuchEntry, format!("The wallet has not come to entry {seq} yet."))
 }
 
 /// Where a wallet stands.
