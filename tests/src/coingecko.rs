@@ -1,9 +1,9 @@
 //! A stand-in for CoinGecko that serves its documented `GET /api/v3/exchange_rates` and misbehaves on
 //! command: `PUT /control {"mode":"slow"}`; `GET /control` says what it was asked.
 //!
-//! Modes: `ok`, any status (`500`, `429`), `slow` (5 s, then right), `drip` (right, a byte at a time),
+//! Modes: `ok`, any status (`500`, `429`), `late` (half a second, then right), `slow` (5 s, then right), `drip` (right, a byte at a time),
 //! `hang`, `reset`, `cut` (ends in the middle), `redirect`, `nonsense`, `empty`, `huge`, and `body` with
-//! whatever document is given. `rates` puts other values in the place of the usual ones.
+//! whatever document is given. `retry_after` goes with a status. `rates` puts other values in the place of the usual ones.
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 
 pub mod document;
 
+pub const LATE: Duration = Duration::from_millis(500);
 pub const SLOW: Duration = Duration::from_secs(5);
 const HUGE_BYTES: usize = 48 << 20;
 
@@ -35,6 +36,9 @@ pub struct Control {
     /// The document of the mode `body`.
     #[serde(default)]
     pub body: String,
+    /// The header `retry-after` of a status.
+    #[serde(default)]
+    pub retry_after: String,
 }
 
 /// What it was asked so far.
@@ -112,6 +116,10 @@ async fn rates(control: &Control) -> std::io::Result<Response<Body>> {
         "empty" => json(200, ""),
         "huge" => json(200, huge()),
         "drip" => streamed(&document, Duration::from_millis(100)),
+        "late" => {
+            tokio::time::sleep(LATE).await;
+            json(200, document)
+        }
         "slow" => {
             tokio::time::sleep(SLOW).await;
             json(200, document)
@@ -125,7 +133,13 @@ async fn rates(control: &Control) -> std::io::Result<Response<Body>> {
             response.headers_mut().insert("location", elsewhere);
             response
         }
-        status => json(status.parse().unwrap_or(501), r#"{"status":{"error_code":1}}"#),
+        status => {
+            let mut response = json(status.parse().unwrap_or(501), r#"{"status":{"error_code":1}}"#);
+            if let Ok(seconds) = control.retry_after.parse::<u64>() {
+                response.headers_mut().insert("retry-after", seconds.into());
+            }
+            response
+        }
     })
 }
 

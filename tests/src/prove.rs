@@ -26,6 +26,7 @@ mod judge;
 mod outage;
 pub(crate) mod process;
 mod restart;
+mod stampede;
 mod suites;
 mod summary;
 
@@ -67,6 +68,8 @@ enum Part {
     Sqlite,
     /// Three processes on one Redis
     Redis,
+    /// A crowd that asks three processes for rates
+    Crowd,
     /// The money part on both, on stores that misbehave as Spin's do and worse
     Faults,
     /// Redis away in every way there is, behind each adapter
@@ -125,6 +128,10 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
             on(store, arguments, &suites, summary).await?;
             promises_of(store, arguments, &suites, summary).await?;
         }
+    }
+    if wanted(Part::Crowd) && arguments.suite.is_empty() {
+        let name = "redis ×3: a crowd asks CoinGecko once in each window, whoever dies";
+        summary.scenario(name, stampede::is_avoided(&arguments.bank, &arguments.manifest)).await;
     }
     if wanted(Part::Faults) && arguments.suite.is_empty() {
         for store in [Store::Sqlite, Store::Redis] {

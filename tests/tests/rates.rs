@@ -110,10 +110,33 @@ async fn new_rates_are_there_once_the_old_ones_have_lived() {
 }
 
 #[tokio::test]
+async fn the_history_has_a_point_for_what_was_fetched() {
+    let feed = Feed::from_env().await;
+    feed.is_fresh_with([("usd", "60000.1")]).await;
+    feed.is_fresh_with([("usd", "70000.2")]).await;
+    let last = |column: &Value| column.as_array().and_then(|column| column.last().cloned());
+    let begun = std::time::Instant::now();
+    loop {
+        let answer = feed.bank().get("/v1/rates/history").await.is(200);
+        assert!(answer.body.len() < 64 << 10, "{} bytes", answer.body.len());
+        let history: Value = answer.json();
+        let points = history["at"].as_array().unwrap().len();
+        assert_eq!(history["base"], "btc");
+        for column in history["values"].as_object().unwrap().values() {
+            assert_eq!(column.as_array().unwrap().len(), points);
+        }
+        if last(&history["values"]["usd"]) == Some("70000.2".into()) {
+            return;
+        }
+        assert!(begun.elapsed().as_secs() < 10, "the point never came: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn head_of_rates_is_answered() {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    for path in ["/v1/rates", "/v1/rates/usd", "/v1/convert?amount=1&from=usd&to=eth"] {
+    for path in ["/v1/rates", "/v1/rates/usd", "/v1/rates/history", "/v1/convert?amount=1&from=usd&to=eth"] {
         feed.bank().head(path).await.is(200);
     }
 }

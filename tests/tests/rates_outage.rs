@@ -11,7 +11,7 @@
 )]
 
 use serde_json::Value;
-use tests::coingecko::document;
+use tests::coingecko::{Control, document};
 use tests::{Answer, Feed, limits};
 
 fn is_stale(answer: &Answer) -> bool {
@@ -103,6 +103,35 @@ stands_in_when_upstream_says! {
     a_document_with_no_rate_at_all_is_no_rates: r#"{"rates":{}}"#;
     a_document_whose_values_are_words_is_no_rates:
         r#"{"rates":{"usd":{"name":"US Dollar","unit":"$","value":"many","type":"fiat"}}}"#;
+}
+
+#[tokio::test]
+async fn an_upstream_that_points_elsewhere_is_not_followed() {
+    let feed = Feed::from_env().await;
+    feed.is_fresh().await;
+    feed.turns("redirect").await;
+    feed.until("stale rates", is_stale).await;
+    assert_eq!(feed.seen().await.path, "/api/v3/exchange_rates");
+}
+
+#[tokio::test]
+async fn an_upstream_that_asks_for_time_is_given_it() {
+    let feed = Feed::from_env().await;
+    feed.is_fresh().await;
+    let (retry_after, before) = ("6".to_owned(), feed.seen().await.hits);
+    feed.behaves(Control { mode: "429".into(), retry_after, ..Control::default() }).await;
+    while feed.seen().await.hits == before {
+        feed.bank().get("/v1/rates").await.is(200);
+    }
+    let refused = feed.seen().await.hits;
+    feed.turns("ok").await;
+    // Without a word from upstream it would be asked again after a second.
+    for _ in 0..30 {
+        feed.bank().get("/v1/rates").await.is(200);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(feed.seen().await.hits, refused);
+    feed.until("rates that are not stale", |answer| !is_stale(answer)).await;
 }
 
 #[tokio::test]

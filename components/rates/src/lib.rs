@@ -1,4 +1,4 @@
-//! Exchange rates: `GET /v1/rates`, `/v1/rates/{code}`, `/v1/convert`.
+//! Exchange rates: `GET /v1/rates`, `/v1/rates/{code}`, `/v1/rates/history`, `/v1/convert`.
 //!
 //! CoinGecko's rates, kept in the store for `rates_ttl_seconds` and shared by all replicas; while CoinGecko
 //! fails, the last good ones with `stale: true` up to `rates_max_stale_seconds`, then 503
@@ -8,6 +8,7 @@
 mod cache;
 mod claim;
 mod convert;
+mod history;
 mod number;
 mod settings;
 mod sheet;
@@ -22,6 +23,7 @@ use spin_sdk::http_service;
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     api::serve("rates", request, async |request| match request.path() {
         "/v1/rates" => rates(request).await,
+        "/v1/rates/history" => history(request).await,
         "/v1/convert" => convert(request).await,
         _ => rate(request).await,
     })
@@ -38,7 +40,13 @@ async fn rate(request: Request) -> Result<Answer, Problem> {
     let code = view::code_in_path(&request)?;
     request.get()?;
     let kept = cache::current().await?;
-    Ok(view::one(&request, &kept, kept.sheet.currency(&code)?))
+    let (code, currency) = kept.sheet.currency(&code)?;
+    Ok(view::one(&request, &kept, &code, &currency))
+}
+
+async fn history(request: Request) -> Result<Answer, Problem> {
+    request.get()?;
+    Ok(Answer::file("application/json", cache::history().await?))
 }
 
 async fn convert(request: Request) -> Result<Answer, Problem> {
@@ -46,5 +54,6 @@ async fn convert(request: Request) -> Result<Answer, Problem> {
     let (amount, from, to) = view::conversion(&request)?;
     let kept = cache::current().await?;
     let (from, to) = (kept.sheet.currency(&from)?, kept.sheet.currency(&to)?);
-    Ok(view::converted(&kept, amount, from, to, &convert::convert(amount, &from.rate, &to.rate)))
+    let conversion = convert::convert(amount, &from.1.rate()?, &to.1.rate()?);
+    Ok(view::converted(&kept, amount, &from.0, &to.0, &conversion))
 }

@@ -1,11 +1,15 @@
 //! A sheet of rates: what CoinGecko's `exchange_rates` says, read strictly, and its stored form.
+//!
+//! The stored form holds the rates as `/v1/rates` shows them, so that a cached answer is one read and
+//! one copy; a currency is taken out of it only where one is asked for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use api::view::CurrencyKind;
 use api::{Code, Problem};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::number::Number;
 
@@ -17,27 +21,28 @@ const NAME_LENGTH: usize = 64;
 const VERSION: u8 = 1;
 
 /// What one bitcoin is worth.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sheet {
+    v: u8,
     /// When it was fetched, in milliseconds since 1970.
     pub as_of_ms: u64,
-    /// By code, in lower case; never empty.
-    pub currencies: BTreeMap<String, Currency>,
+    /// The rates by code, as JSON: never empty, and checked before they were stored.
+    pub rates: Box<RawValue>,
 }
 
-/// One currency of a sheet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One currency of a sheet: as it is stored, and as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Currency {
-    /// Its code, in lower case.
-    pub code: String,
     /// Its name, for people.
     pub name: String,
     /// Its sign.
     pub unit: String,
+    /// What one bitcoin is worth in it: plain notation, every digit.
+    pub value: String,
     /// `crypto`, `fiat` or `commodity`.
-    pub kind: CurrencyKind,
-    /// What one bitcoin is worth in it.
-    pub rate: Number,
+    pub r#type: CurrencyKind,
 }
 
 /// CoinGecko's document. Members that it may add are ignored; those that are used are checked.
@@ -54,62 +59,41 @@ struct UpstreamRate {
     r#type: CurrencyKind,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    v: u8,
-    as_of_ms: u64,
-    rates: BTreeMap<String, StoredRate>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredRate {
-    name: String,
-    unit: String,
-    value: String,
-    r#type: CurrencyKind,
-}
-
 impl Sheet {
     /// Reads what CoinGecko sent; `None` when it is not the documented JSON.
     pub fn from_upstream(body: &[u8], as_of_ms: u64) -> Option<Self> {
         let upstream: Upstream = serde_json::from_slice(body).ok()?;
-        let currencies = upstream.rates.into_iter().map(|(code, rate)| {
-            let number = Number::parse(rate.value.get())?;
-            Currency { code, name: rate.name, unit: rate.unit, kind: rate.r#type, rate: number }.sane()
-        });
-        Self { as_of_ms, currencies: collect(currencies)? }.sane()
+        let sane =
+            |(code, rate): (String, _)| is_code(&code).then_some((code, Currency::from_upstream(rate)?));
+        let currencies = upstream.rates.into_iter().map(sane).collect::<Option<BTreeMap<_, _>>>()?;
+        if !(1..=CURRENCIES).contains(&currencies.len()) {
+            return None;
+        }
+        Some(Self { v: VERSION, as_of_ms, rates: to_raw_value(&currencies).ok()? })
     }
 
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
-        let rates = self.currencies.iter().map(|(code, currency)| {
-            let Currency { name, unit, kind, rate, .. } = currency;
-            let stored =
-                StoredRate { name: name.clone(), unit: unit.clone(), value: rate.plain(), r#type: *kind };
-            (code.clone(), stored)
-        });
-        let stored = Stored { v: VERSION, as_of_ms: self.as_of_ms, rates: rates.collect() };
         // Strings and numbers only: serde_json has nothing to fail on.
-        serde_json::to_vec(&stored).unwrap_or_default()
+        serde_json::to_vec(self).unwrap_or_default()
     }
 
     /// Reads the stored form; `None` when it is not one.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let stored: Stored =
-            serde_json::from_slice(bytes).ok().filter(|stored: &Stored| stored.v == VERSION)?;
-        let currencies = stored.rates.into_iter().map(|(code, rate)| {
-            let number = Number::parse(&rate.value)?;
-            Currency { code, name: rate.name, unit: rate.unit, kind: rate.r#type, rate: number }.sane()
-        });
-        Self { as_of_ms: stored.as_of_ms, currencies: collect(currencies)? }.sane()
+        let sheet: Self = serde_json::from_slice(bytes).ok()?;
+        (sheet.v == VERSION && sheet.rates.get().starts_with('{')).then_some(sheet)
     }
 
-    /// The currency with this code, in any letter case.
-    pub fn currency(&self, code: &str) -> Result<&Currency, Problem> {
-        let lower = code.to_ascii_lowercase();
-        self.currencies.get(&lower).ok_or_else(|| {
+    /// The currency with this code, in any letter case, and its code.
+    ///
+    /// # Errors
+    /// 404 `unknown-currency`.
+    pub fn currency(&self, code: &str) -> Result<(String, Currency), Problem> {
+        let code = code.to_ascii_lowercase();
+        let all: BTreeMap<Cow<'_, str>, &RawValue> =
+            serde_json::from_str(self.rates.get()).unwrap_or_default();
+        let found = all.get(code.as_str()).and_then(|one| serde_json::from_str(one.get()).ok());
+        found.map(|currency| (code, currency)).ok_or_else(|| {
             Problem::new(
                 Code::UnknownCurrency,
                 "The rates know no currency with this code; /v1/rates lists them.",
@@ -117,22 +101,32 @@ impl Sheet {
         })
     }
 
-    fn sane(self) -> Option<Self> {
-        (1..=CURRENCIES).contains(&self.currencies.len()).then_some(self)
+    /// Every currency by its code.
+    pub fn currencies(&self) -> BTreeMap<String, Currency> {
+        serde_json::from_str(self.rates.get()).unwrap_or_default()
     }
 }
 
 impl Currency {
-    fn sane(self) -> Option<Self> {
-        let code = (1..=CODE_LENGTH).contains(&self.code.len())
-            && self.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    fn from_upstream(rate: UpstreamRate) -> Option<Self> {
+        let UpstreamRate { name, unit, value, r#type } = rate;
         let text = |text: &str| text.chars().count() <= NAME_LENGTH && !text.chars().any(char::is_control);
-        (code && text(&self.name) && text(&self.unit)).then_some(self)
+        let value = Number::parse(value.get())?.plain();
+        (text(&name) && text(&unit)).then_some(Self { name, unit, value, r#type })
+    }
+
+    /// What one bitcoin is worth in it, to calculate with.
+    ///
+    /// # Errors
+    /// An internal error, when the store holds what was never put there.
+    pub fn rate(&self) -> Result<Number, Problem> {
+        Number::parse(&self.value).ok_or_else(|| Problem::internal("a stored rate is no number"))
     }
 }
 
-fn collect(currencies: impl Iterator<Item = Option<Currency>>) -> Option<BTreeMap<String, Currency>> {
-    currencies.map(|currency| currency.map(|currency| (currency.code.clone(), currency))).collect()
+fn is_code(code: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=CODE_LENGTH).contains(&code.len()) && code.bytes().all(allowed)
 }
 
 #[cfg(test)]
@@ -149,15 +143,17 @@ mod tests {
     #[test]
     fn the_documented_json_is_read_with_every_digit() {
         let sheet = Sheet::from_upstream(GOOD.as_bytes(), 7).unwrap();
-        let plain: Vec<_> = sheet.currencies.values().map(|currency| currency.rate.plain()).collect();
-        assert_eq!(plain, ["1.0", "67187.3358936566", "25.0000000000000000001"]);
-        assert_eq!(Sheet::decode(&sheet.encode()), Some(sheet));
+        let stored = Sheet::decode(&sheet.encode()).unwrap();
+        assert_eq!((stored.as_of_ms, stored.rates.get()), (7, sheet.rates.get()));
+        let values: Vec<_> = stored.currencies().into_values().map(|currency| currency.value).collect();
+        assert_eq!(values, ["1.0", "67187.3358936566", "25.0000000000000000001"]);
     }
 
     #[test]
     fn a_currency_is_found_in_any_letter_case() {
         let sheet = Sheet::from_upstream(GOOD.as_bytes(), 7).unwrap();
-        assert_eq!(sheet.currency("UsD").unwrap().name, "US Dollar");
+        let (code, currency) = sheet.currency("UsD").unwrap();
+        assert_eq!((code.as_str(), currency.name.as_str()), ("usd", "US Dollar"));
         assert_eq!(sheet.currency("xxx").unwrap_err().code(), Code::UnknownCurrency);
     }
 
@@ -176,22 +172,19 @@ mod tests {
             ("}}}", "}}"),
         ] {
             assert!(GOOD.contains(from));
-            assert_eq!(
-                Sheet::from_upstream(GOOD.replacen(from, to, 1).as_bytes(), 7),
-                None,
-                "{from} -> {to}"
-            );
+            let bad = GOOD.replacen(from, to, 1);
+            assert!(Sheet::from_upstream(bad.as_bytes(), 7).is_none(), "{from} -> {to}");
         }
         for body in ["", "null", "{}", r#"{"rates":{}}"#, "<html>"] {
-            assert_eq!(Sheet::from_upstream(body.as_bytes(), 7), None, "{body}");
+            assert!(Sheet::from_upstream(body.as_bytes(), 7).is_none(), "{body}");
         }
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(Sheet::from_upstream(&body, 0), None);
-            prop_assert_eq!(Sheet::decode(&body), None);
+            prop_assert!(Sheet::from_upstream(&body, 0).is_none());
+            prop_assert!(Sheet::decode(&body).is_none());
         }
     }
 }

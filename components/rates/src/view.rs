@@ -31,28 +31,20 @@ pub fn conversion(request: &Request) -> Result<(Amount, String, String), Problem
 
 /// All rates.
 pub fn all(request: &Request, kept: &Kept) -> Answer {
-    let rates = kept.sheet.currencies.iter().map(|(code, currency)| (code.as_str(), rate(currency)));
-    cached(request, kept, &RatesView { base: "btc", age: age(kept), rates: rates.collect() })
+    cached(request, kept, &RatesView { base: "btc", age: age(kept), rates: &kept.sheet.rates })
 }
 
 /// One rate.
-pub fn one(request: &Request, kept: &Kept, currency: &Currency) -> Answer {
-    let one = OneRateView { code: &currency.code, base: "btc", rate: rate(currency), age: age(kept) };
-    cached(request, kept, &one)
+pub fn one(request: &Request, kept: &Kept, code: &str, currency: &Currency) -> Answer {
+    cached(request, kept, &OneRateView { code, base: "btc", rate: rate(currency), age: age(kept) })
 }
 
 /// A conversion.
-pub fn converted(
-    kept: &Kept,
-    amount: Amount,
-    from: &Currency,
-    to: &Currency,
-    conversion: &Conversion,
-) -> Answer {
+pub fn converted(kept: &Kept, amount: Amount, from: &str, to: &str, conversion: &Conversion) -> Answer {
     Answer::json(&ConvertedView {
         amount: amount.to_string(),
-        from: &from.code,
-        to: &to.code,
+        from,
+        to,
         rate: conversion.rate.as_amount(),
         result: conversion.result.as_amount(),
         age: age(kept),
@@ -60,8 +52,8 @@ pub fn converted(
 }
 
 fn rate(currency: &Currency) -> RateView<'_> {
-    let Currency { name, unit, kind, rate, .. } = currency;
-    RateView { name, unit, value: rate.plain(), r#type: *kind }
+    let Currency { name, unit, value, r#type } = currency;
+    RateView { name, unit, value, r#type: *r#type }
 }
 
 fn age(kept: &Kept) -> AgeView {

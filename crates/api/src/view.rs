@@ -125,7 +125,7 @@ pub struct RateView<'a> {
     pub unit: &'a str,
     /// What one bitcoin is worth in it, with every digit that it came with.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Decimal))]
-    pub value: String,
+    pub value: &'a str,
     /// What sort of thing it is.
     pub r#type: CurrencyKind,
 }
@@ -154,7 +154,23 @@ pub struct RatesView<'a> {
     #[serde(flatten)]
     pub age: AgeView,
     /// By the currency's code, in lower case.
-    pub rates: BTreeMap<&'a str, RateView<'a>>,
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, RateView>))]
+    pub rates: &'a RawValue,
+}
+
+/// How the rates moved in the last day, in columns.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = History))]
+pub struct HistoryView {
+    /// What the rates are for: one of it.
+    #[cfg_attr(feature = "openapi", schema(value_type = schema::Base))]
+    pub base: String,
+    /// When rates were fetched, oldest first; at most 72 times.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<schema::Moment>))]
+    pub at: Vec<String>,
+    /// By the currency's code, a value for each time, cut at seven digits; null where there was none.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, Vec<Option<schema::Decimal>>>))]
+    pub values: BTreeMap<String, Vec<Option<String>>>,
 }
 
 /// One rate.

@@ -135,6 +135,12 @@ pub fn rates() -> Document {
     Document("bank:rates".to_owned())
 }
 
+/// How the exchange rates moved.
+#[must_use]
+pub fn rates_history() -> Document {
+    Document("bank:rates-history".to_owned())
+}
+
 /// Whose turn it is to fetch exchange rates.
 #[must_use]
 pub fn rates_claim() -> Opening {

@@ -19,6 +19,8 @@ pub use redis::{PASSWORD, Redis, Talk};
 
 /// The key that the stand-in must be sent.
 pub const API_KEY: &str = "the-key-of-prove";
+/// So short that the suites need not wait for rates to become stale.
+const RATES_TTL_SECONDS: u64 = 1;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Store {
@@ -41,6 +43,7 @@ pub struct Plan {
     pub fault: Option<PathBuf>,
     /// The last of its processes reaches Redis through a proxy.
     pub proxy: bool,
+    pub rates_ttl_seconds: u64,
 }
 
 impl Plan {
@@ -48,7 +51,15 @@ impl Plan {
     pub fn new(store: Store, runner: &Path, manifest: &Path) -> Self {
         let processes = if store == Store::Sqlite { 1 } else { 3 };
         let (runner, manifest) = (runner.to_owned(), manifest.to_owned());
-        Self { store, runner, manifest, processes, fault: None, proxy: false }
+        Self {
+            store,
+            runner,
+            manifest,
+            processes,
+            fault: None,
+            proxy: false,
+            rates_ttl_seconds: RATES_TTL_SECONDS,
+        }
     }
 }
 
@@ -131,10 +142,14 @@ impl House {
         ]
     }
 
+    /// The stand-in for CoinGecko.
+    pub fn feed(&self) -> Bank {
+        Bank::at(vec![self.coingecko.clone()])
+    }
+
     /// The stand-in answers rightly again, whatever a suite left behind.
     pub async fn reset_feed(&self) -> anyhow::Result<()> {
-        let server = Bank::at(vec![self.coingecko.clone()]);
-        feed::turn(&server, "ok").await.map_err(anyhow::Error::msg)
+        feed::turn(&self.feed(), "ok").await.map_err(anyhow::Error::msg)
     }
 
     /// Starts those that do not run, each where it was.
@@ -207,7 +222,7 @@ impl House {
         for (name, value) in [
             ("coingecko_origin", self.coingecko.as_str()),
             ("coingecko_api_key", API_KEY),
-            ("rates_ttl_seconds", "1"),
+            ("rates_ttl_seconds", &self.plan.rates_ttl_seconds.to_string()),
             ("rates_max_stale_seconds", "8"),
         ] {
             command.arg("--variable").arg(format!("{name}={value}"));
