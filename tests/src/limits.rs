@@ -8,6 +8,8 @@ pub const PACKED_BYTES: u64 = 1_500_000;
 pub const COMPONENT_BYTES: u64 = 600_000;
 /// `docs.wasm`, nearly all of it Swagger UI.
 pub const DOCS_BYTES: u64 = 800_000;
+/// The dashboard with all its files, packed: issue 5.
+pub const DASHBOARD_BYTES: usize = 60_000;
 /// The second start of `bank`, until it says that it is serving.
 pub const SECOND_START: Duration = Duration::from_millis(300);
 /// How soon a request must be answered before a test gives up on it.

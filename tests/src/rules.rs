@@ -48,8 +48,8 @@ pub fn is_sane(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.chars().all(allowed)
 }
 
-/// Rates may be kept for what is left of their life; `/v1/rates` says so, one of them may. The documentation
-/// may be kept by who asks whether it still holds. Nothing else.
+/// Rates may be kept for what is left of their life; `/v1/rates` says so, one of them may. The dashboard and the
+/// documentation may be kept by who asks each time whether they changed. Nothing else may.
 fn says_what_may_be_cached(answer: &Answer) {
     let said = answer.header("cache-control").unwrap_or_default();
     let path = answer.asked.path.split('?').next().unwrap_or_default();
@@ -59,6 +59,7 @@ fn says_what_may_be_cached(answer: &Answer) {
         ("/v1/rates", true) => age.is_some(),
         (path, true) if path == "/openapi.json" || path.starts_with("/docs") => said == "no-cache",
         (path, true) if path.starts_with("/v1/rates/") => age.is_some() || said == "no-store",
+        (path, true) if path == "/" || path.starts_with("/assets/") => said == "no-cache",
         _ => said == "no-store",
     };
     assert!(right, "cache-control: {answer}");

@@ -1,9 +1,12 @@
 //! What a person with a browser sees, and what everybody sees on a path that is none.
 //!
-//! Scenario: the start page, the page of every problem, wrong paths. Mechanism: status, media type and
+//! Scenario: the dashboard and its files, the page of every problem, wrong paths. Mechanism: status, media type and
 //! the words that must be there. Needs: `BANK_URL`.
 
-use tests::{Answer, Bank, problem};
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use tests::{Answer, Bank, limits, problem};
 
 #[track_caller]
 fn is_a_page(answer: &Answer) {
@@ -12,9 +15,68 @@ fn is_a_page(answer: &Answer) {
     assert!(answer.text().to_lowercase().starts_with("<!doctype html>"), "{answer}");
 }
 
+/// The dashboard, and every file of the bank's that it names; those name no others that it does not.
+async fn dashboard(bank: &Bank) -> Vec<Answer> {
+    let page = bank.get("/").await.is(200);
+    let named: BTreeSet<String> =
+        page.text().split('"').filter(|text| text.starts_with("/assets/")).map(str::to_owned).collect();
+    assert!(named.len() > 3, "{page}");
+    let mut files = vec![page];
+    for path in named {
+        files.push(bank.get(path).await.is(200));
+    }
+    files
+}
+
 #[tokio::test]
-async fn the_start_page_is_a_page() {
+async fn the_dashboard_is_a_page() {
     is_a_page(&Bank::from_env().get("/").await.is(200));
+}
+
+#[tokio::test]
+async fn every_file_of_the_dashboard_is_sent_once_and_then_only_when_it_changed() {
+    let bank = Bank::from_env();
+    for file in dashboard(&bank).await {
+        let tag = file.header("etag").unwrap_or_default();
+        assert!(tag.starts_with('"') && tag.len() > 2, "{file}");
+        let path = &file.asked.path;
+        let again = bank.get(path).header("if-none-match", tag).await.is(304);
+        assert_eq!((again.header("etag"), again.body.len()), (Some(tag), 0), "{again}");
+        bank.get(path).header("if-none-match", "\"another\"").await.is(200);
+        bank.head(path).await.is(200);
+        bank.post(path).await.problem(405, "method-not-allowed");
+    }
+}
+
+#[tokio::test]
+async fn no_file_of_the_dashboard_lets_a_browser_run_or_ask_anything_else() {
+    for file in dashboard(&Bank::from_env()).await {
+        let policy = file.header("content-security-policy").unwrap_or_default();
+        let rules: Vec<&str> = policy.split(';').map(str::trim).collect();
+        for rule in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(rules.contains(&rule), "{rule}: {file}");
+        }
+        assert!(!policy.contains("unsafe"), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn the_whole_dashboard_is_small() {
+    let mut gzip =
+        Command::new("gzip").arg("-9").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let files = dashboard(&Bank::from_env()).await;
+    let mut input = gzip.stdin.take().unwrap();
+    files.iter().for_each(|file| input.write_all(&file.body).unwrap());
+    drop(input);
+    let packed = gzip.wait_with_output().unwrap().stdout.len();
+    println!("the dashboard, packed: {packed} bytes of {}", limits::DASHBOARD_BYTES);
+    assert!((1..limits::DASHBOARD_BYTES).contains(&packed), "{packed} bytes");
 }
 
 #[tokio::test]
@@ -58,6 +120,9 @@ async fn any_other_path_is_not_found() {
         "/problems/nothing",
         "/problems/not-found/x",
         "/index.html",
+        "/assets/",
+        "/assets/index.html",
+        "/assets/../style.css",
         "/favicon.icon",
         "/.git/config",
         "/../etc/passwd",

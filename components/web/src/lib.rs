@@ -1,29 +1,27 @@
-//! Pages: `GET /`, what is here; `GET /problems/{code}`, what a problem means; 404 for every other path.
+//! Pages: `GET /`, the dashboard, and its files; `GET /problems/{code}`, what a problem means; 404 for every
+//! other path.
 //!
 //! Imports the setting `log_level`, and nothing else of Spin: it has no store and no hosts.
 
+mod dashboard;
 mod page;
 
-use api::{Answer, Code, Problem, Request};
+use api::{Code, Problem};
 use spin_sdk::http::IntoResponse;
 use spin_sdk::http_service;
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("web", request, async |request| match request.path() {
-        "/" => page(&request, page::start),
-        "/style.css" => page(&request, page::style),
-        path => {
-            let code = named(path)?;
-            page(&request, || page::problem(code))
-        }
+    api::serve("web", request, async |request| {
+        let answer = match request.path() {
+            "/style.css" => page::style(),
+            path if path.starts_with("/problems/") => page::problem(named(path)?),
+            _ => dashboard::file(&request).ok_or_else(Problem::not_found)?,
+        };
+        request.get()?;
+        Ok(answer)
     })
     .await
-}
-
-fn page(request: &Request, page: impl Fn() -> Answer) -> Result<Answer, Problem> {
-    request.get()?;
-    Ok(page())
 }
 
 /// The code in `/problems/{code}`.

@@ -4,14 +4,9 @@
 use api::{Answer, Code, Problem};
 use spin_sdk::http::{HeaderName, HeaderValue};
 
-/// No script, no frame, no request elsewhere; the one stylesheet is the bank's own.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// The start page: what is there.
-pub fn start() -> Answer {
-    framed("Money Bank", include_str!("start.html"))
-}
+/// Only what the bank itself serves, and nothing written into a page: no inline script, no inline style.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What a problem means, and whether to retry.
 pub fn problem(code: Code) -> Answer {
@@ -30,10 +25,15 @@ pub fn style() -> Answer {
     Answer::css(include_str!("style.css"))
 }
 
-/// A page with its security headers.
+/// A page in its frame.
 fn framed(title: &str, main: &str) -> Answer {
     let html = include_str!("frame.html").replace("{title}", title).replace("{main}", main.trim_end());
-    Answer::html(html)
+    guarded(Answer::html(html))
+}
+
+/// An answer with the headers that keep a browser to the bank.
+pub fn guarded(answer: Answer) -> Answer {
+    answer
         .with(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY))
         .with(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"))
 }

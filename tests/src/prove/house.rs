@@ -223,7 +223,7 @@ impl House {
             ("coingecko_origin", self.coingecko.as_str()),
             ("coingecko_api_key", API_KEY),
             ("rates_ttl_seconds", &self.plan.rates_ttl_seconds.to_string()),
-            ("rates_max_stale_seconds", "8"),
+            ("rates_max_stale_seconds", &(8 * self.plan.rates_ttl_seconds).to_string()),
         ] {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
