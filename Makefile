@@ -38,12 +38,21 @@ wasm: toolchain ## Build the components alone
 ##@ Prove
 
 .PHONY: test
-test: build redis-server api-tools ## Everything: unit tests, then the contract on SQLite and on three banks on one Redis
+test: build redis-server api-tools ## Everything: unit tests, the contract on SQLite and on three banks on one Redis, a browser
 	cargo build $(WASM) --package store-contract --package bank-guest
 	cargo test $(NATIVE) $(addprefix --package ,$(CRATES) $(COMPONENTS))
 	cargo test $(NATIVE) --package bank
 	cargo build $(NATIVE) --package tests --all-targets
 	cargo run $(NATIVE) --package tests --bin prove
+	$(MAKE) --no-print-directory test-browser
+
+.PHONY: test-browser
+test-browser: build redis-server ## The dashboard in Debian's Chromium, before two banks on one Redis; pictures in build/screenshots
+	@scripts/need chromium chromium
+	@scripts/need npm npm
+	cargo build $(NATIVE) --package tests --all-targets
+	cd tests/browser && npm ci --no-audit --no-fund
+	node --test --test-concurrency=1 tests/browser/*.test.js
 
 .PHONY: test-api
 test-api: build api-tools ## Hold the published document to OpenAPI, and every answer to the document; SEED (1)

@@ -53,6 +53,9 @@ async function load() {
   const mine = user;
   $("verify").disabled = !mine;
   if (!mine) {
+    write($("balance"), "—");
+    write($("entry-count"), "no user");
+    $("entries").replaceChildren(element("li", "none soft", "The last five appear here."));
     say($("wallet-note"), "Write a user name, such as alice. A new name is a new, empty wallet.", "hint");
     return LOOK_SECONDS;
   }

@@ -33,6 +33,7 @@ fn dashboard() -> Operation {
     Operation::get("/", "dashboard")
         .says(PAGES, "The dashboard", "Rates, the bitcoin counter and a wallet.")
         .answers_as("A page", HTML, Type::String)
+        .can_be_kept()
         .with_headers(["content-security-policy"])
 }
 

@@ -1,9 +1,12 @@
 //! `components/rates`
 
+use std::collections::BTreeMap;
+
 use api::Code::{
     InvalidAmount, MalformedRequest, NotFound, RatesUnavailable, StorageUnavailable, UnknownCurrency,
 };
-use api::view::{ConvertedView, CurrencyKind, OneRateView, RateView, RatesView};
+use api::view::{ConvertedView, CurrencyKind, HistoryView, OneRateView, RateView, RatesView};
+use serde_json::value::to_raw_value;
 
 use crate::example::age;
 use crate::operation::Operation;
@@ -12,13 +15,14 @@ use crate::parameter;
 const TAG: &str = "Rates";
 
 pub fn all() -> Vec<Operation> {
-    vec![rates(), rate(), convert()]
+    vec![rates(), rate(), history(), convert()]
 }
 
 fn rates() -> Operation {
     let says = "What one bitcoin is worth, with every digit that CoinGecko sent. While CoinGecko fails, the last good \
                 rates with `stale: true`, up to a day.";
-    let example = RatesView { base: "btc", age: age(), rates: [("usd", dollar())].into() };
+    let rates = to_raw_value(&BTreeMap::from([("usd", dollar())])).unwrap_or_default();
+    let example = RatesView { base: "btc", age: age(), rates: &rates };
     Operation::get("/v1/rates", "rates")
         .says(TAG, "All rates", says)
         .answers("All rates", &[("rates", example)])
@@ -34,6 +38,21 @@ fn rate() -> Operation {
         .answers("The rate", &[("usd", example)])
         .can_be_kept()
         .may_fail([UnknownCurrency, NotFound, RatesUnavailable, StorageUnavailable])
+}
+
+fn history() -> Operation {
+    let says = "A day of points for a picture: when rates were fetched, and for each currency a value for each of those \
+                times. At most 72 points; values are cut at seven digits.";
+    let example = HistoryView {
+        base: "btc".to_owned(),
+        at: ["2026-11-20T17:59:00Z", "2026-11-20T18:00:00Z"].map(str::to_owned).into(),
+        values: [("usd".to_owned(), ["67180.10", "67187.33"].map(|value| Some(value.to_owned())).into())]
+            .into(),
+    };
+    Operation::get("/v1/rates/history", "history")
+        .says(TAG, "How the rates moved", says)
+        .answers("The last day", &[("two points", example)])
+        .may_fail([StorageUnavailable])
 }
 
 fn convert() -> Operation {
@@ -55,5 +74,5 @@ fn convert() -> Operation {
 }
 
 fn dollar() -> RateView<'static> {
-    RateView { name: "US Dollar", unit: "$", value: "67187.33".to_owned(), r#type: CurrencyKind::Fiat }
+    RateView { name: "US Dollar", unit: "$", value: "67187.33", r#type: CurrencyKind::Fiat }
 }

@@ -1,0 +1,88 @@
+// Debian's Chromium, and pages that are held to what every page promises: no error on the console, no
+// request to anywhere else, no policy broken.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import axe from "axe-core";
+import { chromium } from "playwright-core";
+import { ROOT } from "./house.js";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+// Without these it looks for Google's hosts at every start.
+const QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+export const DESK = { width: 1440, height: 900 };
+export const PHONE = { width: 390, height: 844 };
+export const WALL = { width: 3840, height: 2160 };
+
+export function launch() {
+  return chromium.launch({ executablePath: CHROMIUM, chromiumSandbox: false, args: QUIET });
+}
+
+// A page, and what it did wrong so far. `user` has been here before; `prepare` gets the page before it loads;
+// `allowed` fits the console's lines about failures that a test makes.
+export async function open(browser, url, { viewport = DESK, colorScheme = "light", allowed = /^$/, user, prepare } = {}) {
+  const context = await browser.newContext({ viewport, colorScheme, locale: "en-GB", timezoneId: "UTC" });
+  const page = await context.newPage();
+  if (user) await page.addInitScript((name) => localStorage.setItem("user", name), user);
+  await prepare?.(page);
+  const wrongs = [];
+  page.on("console", (line) => {
+    if (["error", "warning"].includes(line.type()) && !allowed.test(line.text())) wrongs.push(`console: ${line.text()}`);
+  });
+  page.on("pageerror", (error) => wrongs.push(`uncaught: ${error.stack}`));
+  page.on("request", (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (protocol !== "data:" && origin !== new URL(url).origin) wrongs.push(`asked elsewhere: ${request.url()}`);
+  });
+  await page.addInitScript(() => {
+    globalThis.shifts = [];
+    new PerformanceObserver((list) => {
+      for (const shift of list.getEntries()) {
+        const moved = shift.sources.map(({ node, previousRect, currentRect }) =>
+          `${node?.id || node?.className || node?.nodeName}: ${previousRect.x},${previousRect.y} -> ${currentRect.x},${currentRect.y}`);
+        if (!shift.hadRecentInput) globalThis.shifts.push({ value: shift.value, moved });
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await page.goto(url);
+  page.wrongs = wrongs;
+  return page;
+}
+
+// Closes a page that did nothing wrong.
+export async function close(page) {
+  await page.context().close();
+  assert.deepEqual(page.wrongs, []);
+}
+
+export async function hasNoBarriers(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`);
+  assert.deepEqual(found, []);
+}
+
+export async function didNotShift(page) {
+  assert.deepEqual(await page.evaluate(() => globalThis.shifts), []);
+}
+
+export async function screenshot(page, name, more = {}) {
+  const folder = join(ROOT, "build/screenshots");
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), ...more });
+}
+
+// Waits until the text of an element fits.
+export async function says(page, selector, pattern, timeout = 20_000) {
+  const place = page.locator(selector);
+  const begun = Date.now();
+  let text = "";
+  while (Date.now() - begun < timeout) {
+    text = (await place.textContent({ timeout })) ?? "";
+    if (pattern.test(text)) return text;
+    await page.waitForTimeout(50);
+  }
+  assert.match(text, pattern, `${selector} after ${timeout} ms`);
+}

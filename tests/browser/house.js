@@ -1,0 +1,128 @@
+// A bank as it is run: a Redis of its own, the stand-in for CoinGecko, two `bank` processes. Everything is
+// started on free ports and ended by its own process id.
+
+import { spawn } from "node:child_process";
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+export const ROOT = new URL("../..", import.meta.url).pathname;
+const PATIENCE_MS = 60_000;
+
+export class House {
+  #processes = new Map();
+  #folder = mkdtempSync(join(tmpdir(), "money-bank-browser-"));
+
+  // Starts everything. Rates live for `ttl` seconds; a busy machine is given time, where the store is well.
+  static async build({ ttl = 2, storageDeadline = 3000 } = {}) {
+    const house = new House();
+    try {
+      house.redisPort = await freePort();
+      await house.startRedis();
+      house.coingecko = await house.#start("coingecko", "target/native/coingecko", [], /^Serving (\S+)/);
+      const config = join(house.#folder, "redis.toml");
+      writeFileSync(config, `[key_value_store.default]\ntype = "redis"\nurl = "redis://127.0.0.1:${house.redisPort}"\n`);
+      const settings = { coingecko_origin: house.coingecko, rates_ttl_seconds: ttl, storage_deadline_ms: storageDeadline };
+      const variables = Object.entries(settings).flatMap(([name, value]) => ["--variable", `${name}=${value}`]);
+      const up = ["up", "--listen", "127.0.0.1:0", "--state-dir", house.#folder, "--runtime-config-file", config, ...variables];
+      const starts = [0, 1].map((index) => house.#start(`bank-${index}`, "target/native/bank", up, /^Serving (\S+)/));
+      house.urls = await Promise.all(starts);
+      return house;
+    } catch (problem) {
+      await house.end();
+      throw problem;
+    }
+  }
+
+  // On the data it had, if it ran before.
+  async startRedis() {
+    const data = ["--appendonly", "yes", "--save", "", "--dir", this.#folder];
+    await this.#start("redis", "redis-server", ["--bind", "127.0.0.1", "--port", `${this.redisPort}`, ...data], /(Ready to accept)/);
+  }
+
+  async killRedis() {
+    await this.#stop("redis", "SIGKILL");
+  }
+
+  // The stand-in from now on: `ok`, `500`, `hang`, … and other values.
+  async upstream(mode, rates = {}) {
+    const answer = await fetch(`${this.coingecko}/control`, { method: "PUT", body: JSON.stringify({ mode, rates }) });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
+  // A document, written behind the bank's back.
+  async put(key, value) {
+    const words = ["SET", key, value];
+    const command = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("");
+    const said = await new Promise((resolve, reject) => {
+      const socket = connect(this.redisPort, "127.0.0.1", () => socket.write(`*${words.length}\r\n${command}`));
+      socket.once("error", reject);
+      socket.once("data", (data) => { socket.end(); resolve(data.toString()); });
+    });
+    if (said !== "+OK\r\n") throw new Error(`Redis: ${said}`);
+  }
+
+  // Asks a bank behind the page's back; `user` moves money.
+  async ask(path, { method = "GET", user, body, bank = 0 } = {}) {
+    const headers = { ...(user && { user_id: user }), ...(body && { "content-type": "application/json" }) };
+    const answer = await fetch(`${this.urls[bank]}${path}`, { method, headers, body: body && JSON.stringify(body) });
+    const said = await answer.json();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${said.detail}`);
+    return said;
+  }
+
+  deposit(user, amount) {
+    return this.ask("/v1/deposit", { method: "POST", user, body: { amount } });
+  }
+
+  async end() {
+    await Promise.all([...this.#processes.keys()].map((name) => this.#stop(name, "SIGTERM")));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  // Starts a process and waits for a line of its output; answers what the line says.
+  #start(name, program, options, ready) {
+    mkdirSync(join(ROOT, "build/logs"), { recursive: true });
+    const log = createWriteStream(join(ROOT, `build/logs/browser-${name}.log`), { flags: "a" });
+    const child = spawn(program, options, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], env: environment() });
+    this.#processes.set(name, child);
+    child.stderr.pipe(log, { end: false });
+    const lines = createInterface({ input: child.stdout });
+    return new Promise((resolve, reject) => {
+      const give = (problem) => reject(new Error(`${program}: ${problem}; see build/logs`));
+      const timer = setTimeout(give, PATIENCE_MS, "not ready in a minute");
+      child.once("error", give);
+      child.once("exit", (code) => give(`ended with ${code}`));
+      lines.on("line", (line) => {
+        log.write(`${line}\n`);
+        const said = ready.exec(line);
+        if (said) { clearTimeout(timer); resolve(said[1]); }
+      });
+    });
+  }
+
+  async #stop(name, signal) {
+    const child = this.#processes.get(name);
+    this.#processes.delete(name);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  }
+}
+
+// Without what would change how a bank runs behind the back of a test.
+function environment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SPIN_|BANK_|RUNTIME_CONFIG_FILE)/.test(name)));
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
