@@ -1,5 +1,6 @@
-//! The settings of `spin.toml`, read with every request that fetches or judges freshness.
+//! The settings of `spin.toml`. Those that every request needs are read once by an instance.
 
+use std::cell::Cell;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -22,12 +23,20 @@ pub struct Source {
     pub api_key: String,
 }
 
-/// Reads how long rates live.
+thread_local! {
+    static LIFETIMES: Cell<Option<Lifetimes>> = const { Cell::new(None) };
+}
+
+/// How long rates live.
 pub async fn lifetimes() -> Lifetimes {
-    Lifetimes {
-        ttl: Duration::from_secs(number("rates_ttl_seconds", 60).await),
-        max_stale: Duration::from_secs(number("rates_max_stale_seconds", 86_400).await),
+    if let Some(known) = LIFETIMES.get() {
+        return known;
     }
+    let ttl = Duration::from_secs(number("rates_ttl_seconds", 60).await);
+    let max_stale = Duration::from_secs(number("rates_max_stale_seconds", 86_400).await);
+    let lifetimes = Lifetimes { ttl, max_stale };
+    LIFETIMES.set(Some(lifetimes));
+    lifetimes
 }
 
 /// Reads where rates come from.
