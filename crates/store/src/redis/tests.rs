@@ -182,6 +182,8 @@ fn what_redis_refuses_has_not_happened() {
     full.full.set(true);
     assert_eq!(block_on(store(&full).set(&key, b"a")), Err(Unavailable::Untouched));
     assert_eq!(block_on(store(&full).get(&key)), Ok(None));
+    let cell = keys::bitcoins().cell();
+    assert_eq!(block_on(store(&full).increment(&cell, 1)), Err(Unavailable::Untouched.into()));
 }
 
 #[test]
