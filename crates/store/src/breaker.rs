@@ -237,6 +237,14 @@ mod tests {
     }
 
     #[test]
+    fn every_state_has_its_name() {
+        assert_eq!(
+            [State::Closed, State::Open, State::HalfOpen].map(State::as_str),
+            ["closed", "open", "half-open"]
+        );
+    }
+
+    #[test]
     fn every_change_is_told_once() {
         let instance = Instance::new();
         (0..3).for_each(|_| assert!(instance.miss().is_err()));

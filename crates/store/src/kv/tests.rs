@@ -20,6 +20,9 @@ struct Raw {
     fails: Cell<&'static str>,
     late: Cell<bool>,
     breaker: Breaker,
+    now: Cell<Duration>,
+    /// How long each call takes.
+    takes: Cell<Duration>,
     /// Its compare-and-swap never commits.
     stuck: Cell<bool>,
     /// Is elected between an increment and the compare-and-swap that follows it.
@@ -36,6 +39,8 @@ impl Raw {
             fails: Cell::new(""),
             late: Cell::new(false),
             breaker: Breaker::new(),
+            now: Cell::default(),
+            takes: Cell::default(),
             stuck: Cell::new(false),
             rival: Cell::new(None),
             losses: Cell::new(0),
@@ -44,6 +49,7 @@ impl Raw {
 
     fn note(&self, call: &'static str) -> Result<(), Failed> {
         self.calls.borrow_mut().push(call);
+        self.now.update(|now| now.saturating_add(self.takes.get()));
         if self.fails.get() == call { Err(Failed::Other) } else { Ok(()) }
     }
 
@@ -96,7 +102,7 @@ impl RawKv for &Raw {
     }
 
     async fn swap(&self, (key, current): Self::Cas, value: &[u8]) {
-        self.calls.borrow_mut().push("swap");
+        let _ = self.note("swap");
         if self.value(&key) == current && !self.stuck.get() {
             self.put(&key, value);
         }
@@ -109,7 +115,7 @@ impl RawKv for &Raw {
 
 impl Limits for &Raw {
     fn now(&self) -> Duration {
-        Duration::ZERO
+        self.now.get()
     }
 
     fn breaker(&self) -> &Breaker {
@@ -184,6 +190,22 @@ fn after_a_read_that_failed_or_was_late_the_store_is_probed_again() {
         assert_eq!(block_on(store.get(&document("kv", "d"))), Err(UNTOUCHED));
         assert_eq!(block_on(store.increment(&counter("kv", "n"), 1)), Err(UNTOUCHED.into()));
         assert_eq!(raw.calls(), ["get", "get", "get"]);
+    }
+}
+
+#[test]
+fn after_a_call_that_held_the_instance_up_every_request_probes_again() {
+    for (ms, calls) in
+        [(100, &["get", "increment", "increment"][..]), (101, &["get", "increment", "get", "increment"])]
+    {
+        let (raw, cell) = (Raw::new(Form::Bytes), counter("kv", "n"));
+        raw.takes.set(Duration::from_millis(ms));
+        let (store, another) = (Kv::new(&raw), Kv::new(&raw));
+        block_on(another.get(&document("kv", "d"))).unwrap();
+        raw.calls();
+        block_on(store.increment(&cell, 1)).unwrap();
+        block_on(another.increment(&cell, 1)).unwrap();
+        assert_eq!(raw.calls(), calls, "{ms} ms");
     }
 }
 
