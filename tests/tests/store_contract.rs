@@ -46,6 +46,7 @@ promises! {
     concurrent_increments_are_all_counted,
     a_counter_of_eight_digits_is_read_exactly,
     an_increment_past_the_range_is_refused_and_changes_nothing,
+    an_increment_past_its_bound_is_refused_and_changes_nothing,
     nobody_is_elected_before_a_proposal,
     the_first_candidate_is_elected_for_ever,
     racing_candidates_agree,

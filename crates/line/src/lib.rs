@@ -1,8 +1,8 @@
 //! Requests of one instance that want the same thing stand in line and go together.
 //!
-//! Whoever finds nobody goes first, alone. Whoever comes meanwhile waits; when the first is done, the one
-//! that has waited longest goes with all that have come. No timer and no extra delay: the groups grow
-//! with the load. Nobody waits past a deadline of its own: those before it came before it, and so have
+//! Whoever finds nobody goes first, with those who come in the same moment. Whoever comes later waits; when
+//! the first is done, the one that has waited longest goes with all that have come. No timer: the groups
+//! grow with the load. Nobody waits past a deadline of its own: those before it came before it, and so have
 //! earlier ones.
 //!
 //! [`Line`] is one such line, [`Lines`] one for each key.
@@ -15,6 +15,8 @@ mod keyed;
 pub use keyed::Lines;
 
 use std::cell::RefCell;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use bell::{Listener, Teller, bell};
 
@@ -55,7 +57,7 @@ impl<J, A> Line<J, A> {
     ///
     /// `None` when whoever took the job along is gone, or gave no answer to it: it may have been done.
     pub async fn go(&self, job: J, together: impl AsyncFnOnce(Vec<J>) -> Vec<A>) -> Option<A> {
-        let (job, behind) = match self.stand(job) {
+        let (job, mut behind) = match self.stand(job) {
             Ok(job) => (job, Vec::new()),
             Err(mut place) => match place.turn.listen().await? {
                 Turn::Answered(answer) => return Some(answer),
@@ -63,6 +65,10 @@ impl<J, A> Line<J, A> {
             },
         };
         let _leave = Leave(self);
+        if behind.is_empty() {
+            a_moment().await;
+            behind = self.waiting.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default();
+        }
         let mut jobs = vec![job];
         let mut turns = Vec::with_capacity(behind.len());
         for waiting in behind {
@@ -110,6 +116,19 @@ impl<J, A> Line<J, A> {
             _ => {}
         }
     }
+}
+
+/// Lets what runs beside this come too: other requests, and the other parts of the same one.
+async fn a_moment() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A place in the line. One that is given up after it was told to go first lets the next one go.

@@ -25,16 +25,26 @@ async fn double(jobs: Vec<u32>) -> Vec<u32> {
 }
 
 #[test]
-fn what_comes_while_the_first_is_away_goes_together_each_with_its_own_answer() {
+fn what_comes_in_one_moment_goes_together_and_what_comes_later_goes_next() {
     let (line, groups) = (Line::new(), RefCell::new(Vec::new()));
-    let answers = block_on(join_all((0..16).map(|job| {
-        line.go(job, async |jobs| {
+    let answers = block_on(join_all((0..16).map(async |job| {
+        for _ in 0..(job / 4) * 2 {
+            let_others_run().await;
+        }
+        let together = async |jobs: Vec<u32>| {
             groups.borrow_mut().push(jobs.len());
+            let_others_run().await;
+            let_others_run().await;
+            let_others_run().await;
             double(jobs).await
-        })
+        };
+        line.go(job, together).await
     })));
     assert_eq!(answers, (0..16).map(|job| Some(job * 2)).collect::<Vec<_>>());
-    assert_eq!(groups.into_inner(), [1, 15]);
+    let groups = groups.into_inner();
+    assert_eq!(groups.first(), Some(&4), "those of the first moment");
+    assert_eq!(groups.iter().sum::<usize>(), 16);
+    assert!(groups.len() < 5, "{groups:?}");
 }
 
 #[test]

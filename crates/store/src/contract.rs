@@ -52,6 +52,7 @@ cases! {
     concurrent_increments_are_all_counted,
     a_counter_of_eight_digits_is_read_exactly,
     an_increment_past_the_range_is_refused_and_changes_nothing,
+    an_increment_past_its_bound_is_refused_and_changes_nothing,
     nobody_is_elected_before_a_proposal,
     the_first_candidate_is_elected_for_ever,
     racing_candidates_agree,
@@ -168,6 +169,27 @@ async fn an_increment_past_the_range_is_refused_and_changes_nothing(
     said(store.increment(&key, i64::MAX).await)?;
     expect("answer", store.increment(&key, 1).await, Err(NotIncremented::Overflow))?;
     expect("counter", said(store.count(&key).await)?, i64::MAX)
+}
+
+async fn an_increment_past_its_bound_is_refused_and_changes_nothing(
+    store: &impl Store,
+    scope: &str,
+) -> Verdict {
+    let key = counter(scope, "bounded");
+    // The neighbours of 2^53, beyond which a float loses the ones, and the end of the range.
+    for bound in [7, 9_007_199_254_740_993, i64::MAX] {
+        let room = bound.saturating_sub(said(store.count(&key).await)?);
+        let past = room.saturating_add(1);
+        if bound != i64::MAX {
+            expect("past the bound", said(store.increment_within(&key, past, bound).await)?, None)?;
+        }
+        let below = room.saturating_sub(1);
+        expect("below it", said(store.increment_within(&key, below, bound).await)?, bound.checked_sub(1))?;
+        expect("two more", said(store.increment_within(&key, 2, bound).await)?, None)?;
+        expect("one more", said(store.increment_within(&key, 1, bound).await)?, Some(bound))?;
+        expect("counter", said(store.count(&key).await)?, bound)?;
+    }
+    Ok(())
 }
 
 async fn nobody_is_elected_before_a_proposal(store: &impl Store, scope: &str) -> Verdict {

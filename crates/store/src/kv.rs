@@ -170,6 +170,28 @@ impl<R: RawKv> Store for Kv<R> {
         })
     }
 
+    /// SQLite wraps on overflow, Redis refuses (fact 4), and neither knows a bound: of requests that race past
+    /// it together, each that finds the sum too large takes its own part back.
+    async fn increment_within(
+        &self,
+        key: &Counter,
+        delta: i64,
+        bound: i64,
+    ) -> Result<Option<i64>, Unavailable> {
+        if self.count(key).await?.checked_add(delta).is_none_or(|sum| sum > bound) {
+            return Ok(None);
+        }
+        match self.increment(key, delta).await {
+            Ok(sum) if (0..=bound).contains(&sum) => Ok(Some(sum)),
+            Ok(_) => match self.increment(key, delta.saturating_neg()).await {
+                Ok(_) => Ok(None),
+                Err(_) => Err(Unavailable::Unknown),
+            },
+            Err(NotIncremented::Overflow) => Ok(None),
+            Err(NotIncremented::Unavailable(unavailable)) => Err(unavailable),
+        }
+    }
+
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
         self.number(key.as_str()).await.map(|number| number.filter(|&elected| elected != 0))
     }

@@ -103,6 +103,18 @@ pub trait Store {
     /// [`NotIncremented`].
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented>;
 
+    /// Adds `delta` (1 or more) to a counter unless the sum would pass `bound` (0 or more). Says the sum;
+    /// `None` when nothing was added.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn increment_within(
+        &self,
+        key: &Counter,
+        delta: i64,
+        bound: i64,
+    ) -> Result<Option<i64>, Unavailable>;
+
     /// Who was elected; `None` while nobody is.
     ///
     /// # Errors

@@ -53,6 +53,21 @@ impl Store for Memory {
         Ok(*number)
     }
 
+    async fn increment_within(
+        &self,
+        key: &Counter,
+        delta: i64,
+        bound: i64,
+    ) -> Result<Option<i64>, Unavailable> {
+        let mut counters = self.counters.borrow_mut();
+        let held = counters.get(key).copied().unwrap_or(0);
+        let sum = held.checked_add(delta).filter(|sum| *sum <= bound);
+        if let Some(sum) = sum {
+            counters.insert(key.clone(), sum);
+        }
+        Ok(sum)
+    }
+
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
         Ok(self.elections.borrow().get(key).copied())
     }

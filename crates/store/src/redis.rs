@@ -106,6 +106,10 @@ impl<R: RawRedis> Redis<R> {
     }
 }
 
+fn is_overflow(why: &str) -> bool {
+    why.contains("overflow")
+}
+
 /// What is known of a write that got this answer.
 fn unwritten(answer: &Answer) -> Unavailable {
     match answer {
@@ -143,8 +147,25 @@ impl<R: RawRedis> Store for Redis<R> {
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
         match self.step(key.as_str(), Verb::Add(delta)).await {
             Ok(Said::Done(sum)) => sum.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown.into()),
-            Ok(Said::Refused(why)) if why.contains("overflow") => Err(NotIncremented::Overflow),
+            Ok(Said::Refused(why)) if is_overflow(&why) => Err(NotIncremented::Overflow),
             other => Err(unwritten(&other).into()),
+        }
+    }
+
+    async fn increment_within(
+        &self,
+        key: &Counter,
+        delta: i64,
+        bound: i64,
+    ) -> Result<Option<i64>, Unavailable> {
+        match self.step(key.as_str(), Verb::AddWithin { delta, bound }).await {
+            Ok(Said::Done(sum)) => {
+                let sum = sum.as_deref().and_then(counter::text);
+                sum.map(Some).ok_or(Unavailable::Unknown)
+            }
+            Ok(Said::Held(_)) => Ok(None),
+            Ok(Said::Refused(why)) if is_overflow(&why) => Ok(None),
+            other => Err(unwritten(&other)),
         }
     }
 

@@ -130,6 +130,15 @@ impl Store for Open {
         ask!(self, store => store.increment(key, delta))
     }
 
+    async fn increment_within(
+        &self,
+        key: &Counter,
+        delta: i64,
+        bound: i64,
+    ) -> Result<Option<i64>, Unavailable> {
+        ask!(self, store => store.increment_within(key, delta, bound))
+    }
+
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
         ask!(self, store => store.elected(key))
     }

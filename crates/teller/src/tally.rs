@@ -4,16 +4,13 @@
 //! atomic increment of the cell; a post under a key goes into the keyed part by a swap, and is committed
 //! when a read shows it there, as operations are ([`crate::operation`]).
 //!
-//! Spin's SQLite store wraps on overflow, Redis refuses (design section 5, fact 4), and neither knows the
-//! contract's limits. The check before keeps a cell away from its limit; of requests that race past it
-//! together, each that finds the sum too large takes its own part back.
 //! One gap is known (the simulator found it): cell and keyed posts are two values that no single write guards,
 //! so a keyed and an unkeyed post that race for the last step to the limit can both take it. Neither is lost.
 
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 use ledger::{IdempotencyKey, Post, Tally};
 use store::first_write::{self, Found};
-use store::{NotIncremented, Store, Swap, Unavailable, keys};
+use store::{Counter, Store, Swap, Unavailable, keys};
 
 use crate::Error;
 
@@ -42,9 +39,9 @@ pub struct Answer {
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
-    let found = first_write::find(store, &counter.posts(), &Tally::new().encode()).await?;
-    let keyed = read(found.as_ref())?.sum();
-    Ok(store.count(&counter.cell()).await?.saturating_add(keyed))
+    let cell = counter.cell();
+    let (keyed, cell) = join(keyed(store, counter), store.count(&cell)).await;
+    Ok(cell?.saturating_add(keyed?))
 }
 
 /// Adds `by` (1 or more), without a key, unless that takes the total past `limit`.
@@ -52,25 +49,34 @@ pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Err
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64) -> Result<Answer, Error> {
-    let refused = Answer { total: None, replayed: false };
-    let found = first_write::find(store, &counter.posts(), &Tally::new().encode()).await?;
-    let keyed = read(found.as_ref())?.sum();
     let cell = counter.cell();
-    let limit = limit.saturating_sub(keyed);
-    if store.count(&cell).await?.checked_add(by).is_none_or(|sum| sum > limit) {
-        return Ok(refused);
-    }
-    match store.increment(&cell, by).await {
-        Ok(sum) if (0..=limit).contains(&sum) => {
-            Ok(Answer { total: Some(sum.saturating_add(keyed)), replayed: false })
-        }
-        Ok(_) => match store.increment(&cell, by.saturating_neg()).await {
-            Ok(_) => Ok(refused),
-            Err(_) => Err(Unavailable::Unknown.into()),
-        },
-        Err(NotIncremented::Overflow) => Ok(refused),
-        Err(NotIncremented::Unavailable(unavailable)) => Err(unavailable.into()),
-    }
+    // Nearly every total is far from its limit: then the two parts need not wait for one another.
+    let half = limit.div_euclid(2);
+    let (keyed, early) = join(keyed(store, counter), store.increment_within(&cell, by, half)).await;
+    let (keyed, early) = match (keyed, early?) {
+        (Ok(keyed), early) => (keyed, early),
+        (Err(error), None) => return Err(error),
+        // It was added; only what it came to is not known.
+        (Err(Error::Unavailable(_)), Some(_)) => return Err(Unavailable::Unknown.into()),
+        (Err(error), Some(_)) => return take_back(store, &cell, by).await.and(Err(error)),
+    };
+    let room = limit.saturating_sub(keyed);
+    let sum = match early {
+        Some(sum) if sum <= room => Some(sum),
+        Some(_) => take_back(store, &cell, by).await.map(|()| None)?,
+        None => store.increment_within(&cell, by, room).await?,
+    };
+    Ok(Answer { total: sum.map(|sum| sum.saturating_add(keyed)), replayed: false })
+}
+
+/// What was counted under keys.
+async fn keyed(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
+    let found = first_write::find_at_once(store, &counter.posts(), &Tally::new().encode()).await?;
+    read(found.as_ref()).map(|tally| tally.sum())
+}
+
+async fn take_back(store: &impl Store, cell: &Counter, by: i64) -> Result<(), Error> {
+    store.increment(cell, by.saturating_neg()).await.map(drop).map_err(|_| Unavailable::Unknown.into())
 }
 
 /// Adds under a key, once and for ever, unless that takes the total past `limit`.

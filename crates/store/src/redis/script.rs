@@ -15,6 +15,16 @@ for _, key in ipairs(KEYS) do
   local held = redis.pcall('GET', key)
   if verb == 'set' then done = redis.pcall('SET', key, take())
   elseif verb == 'add' then done = redis.pcall('INCRBY', key, take())
+  elseif verb == 'within' then
+    local delta, bound = take(), take()
+    done = redis.pcall('INCRBY', key, delta)
+    if type(done) == 'number' then
+      local sum = redis.call('GET', key)
+      if #sum > #bound or #sum == #bound and sum > bound then
+        redis.call('DECRBY', key, delta)
+        done = nil
+      end
+    end
   elseif verb == 'swap' then
     local current, next = take(), take()
     if held == current then done = redis.pcall('SET', key, next) end
@@ -26,7 +36,7 @@ for _, key in ipairs(KEYS) do
   if failed then
     says[#says + 1], says[#says + 2] = -1, failed
   elseif done then
-    says[#says + 1], says[#says + 2] = 1, (verb == 'add' or verb == 'elect') and redis.call('GET', key)
+    says[#says + 1], says[#says + 2] = 1, verb ~= 'set' and verb ~= 'swap' and redis.call('GET', key)
   else
     says[#says + 1], says[#says + 2] = 0, held
   end
@@ -58,6 +68,13 @@ pub enum Verb {
     },
     /// Add to the number that it holds; 0 when it is absent.
     Add(i64),
+    /// Add to the number that it holds, unless the sum would pass a bound.
+    AddWithin {
+        /// What is added; 1 or more.
+        delta: i64,
+        /// The largest sum; 0 or more.
+        bound: i64,
+    },
     /// Write this if it is absent or 0.
     Elect(i64),
 }
@@ -105,6 +122,10 @@ pub fn arguments(steps: &[Step]) -> Vec<Vec<u8>> {
                 arguments.extend([b"swap".into(), current.clone(), next.clone()]);
             }
             Verb::Add(delta) => arguments.extend([b"add".into(), delta.to_string().into_bytes()]),
+            Verb::AddWithin { delta, bound } => {
+                let numbers = [delta, bound].map(|number| number.to_string().into_bytes());
+                arguments.extend([b"within".into()].into_iter().chain(numbers));
+            }
             Verb::Elect(candidate) => {
                 arguments.extend([b"elect".into(), candidate.to_string().into_bytes()]);
             }

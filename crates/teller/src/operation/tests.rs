@@ -60,6 +60,14 @@ impl Store for Silent<'_> {
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
         self.store.increment(key, delta).await
     }
+    async fn increment_within(
+        &self,
+        key: &Counter,
+        delta: i64,
+        bound: i64,
+    ) -> Result<Option<i64>, Unavailable> {
+        self.store.increment_within(key, delta, bound).await
+    }
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
         self.store.elected(key).await
     }
