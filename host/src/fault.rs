@@ -5,7 +5,7 @@
 //! A call that nobody waits for any more is carried out all the same, as Spin's are (fact 7).
 //!
 //! Facts 5, 8 and 9 need no quirk: `bank` offers no batches and no listing of keys, adds nothing to a key,
-//! and knows `default` without a file. Fact 2 is a price and no fault.
+//! and knows `default` without a file. Fact 2 is a price, which can be asked for to measure it.
 
 mod chance;
 mod profile;
@@ -105,6 +105,8 @@ impl Core {
         let of_absent_key = expected.is_none() && self.profile.swap_of_absent_key_unguarded;
         let done = if of_absent_key || self.profile.swap_unguarded {
             store.set(key, value).await.map(|()| true)?
+        } else if self.profile.swap_connects {
+            store.swap_alone(key, expected, value).await?
         } else {
             store.swap(key, expected, value).await?
         };

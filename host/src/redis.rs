@@ -65,6 +65,11 @@ impl Server {
         self.run(|_| async { Ok(()) }).await
     }
 
+    /// A connection that is nobody else's, made now.
+    pub async fn another(&self) -> Result<MultiplexedConnection, RedisError> {
+        self.0.client.get_multiplexed_async_connection().await
+    }
+
     /// Runs `command` on the connection, in a task that goes on when nobody waits for it any more. The
     /// connection is given up if the command shows that it is broken.
     pub async fn run<T, F>(

@@ -29,7 +29,7 @@ pub enum StoreConfig {
     /// SQLite in memory, gone when `bank` ends.
     Memory,
     /// A Redis server.
-    Redis(redis::ConnectionInfo),
+    Redis(Box<redis::ConnectionInfo>),
 }
 
 impl fmt::Display for StoreConfig {
@@ -127,7 +127,7 @@ impl Store {
                     let message = "`url` must be redis[s]://[user:password@]host[:port][/database]";
                     source.error(url.span(), message)
                 })?;
-                Ok(StoreConfig::Redis(info))
+                Ok(StoreConfig::Redis(Box::new(info)))
             }
             other => {
                 let message =

@@ -113,6 +113,20 @@ async fn a_swap_is_done_only_if_the_value_is_the_expected_one() {
 }
 
 #[tokio::test]
+async fn a_swap_over_a_connection_of_its_own_is_as_truthful() {
+    for (name, opened) in opened() {
+        let store = &opened.store;
+        let swap =
+            |expected: Option<&str>, value: &str| store.swap_alone("a", expected.map(bytes), bytes(value));
+        assert_eq!(swap(Some("x"), "1").await, Ok(false), "{name}");
+        assert_eq!(swap(None, "1").await, Ok(true), "{name}");
+        assert_eq!(swap(None, "2").await, Ok(false), "{name}");
+        assert_eq!(swap(Some("1"), "2").await, Ok(true), "{name}");
+        assert_eq!(store.get("a").await, Ok(Some(bytes("2"))), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn of_many_first_writers_one_wins_and_the_others_know() {
     for (name, opened) in opened() {
         let store = &opened.store;

@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, default_value = "spin.toml")]
     manifest: PathBuf,
     /// Behind which of its adapters Redis is; may be repeated
-    #[arg(long, value_enum, default_values = ["redis"])]
+    #[arg(long, value_enum, default_values = ["redis", "direct"])]
     adapter: Vec<Store>,
     /// How many clients there are
     #[arg(long, default_value_t = 32)]
@@ -62,6 +62,7 @@ impl Arguments {
             Store::Sqlite => "SQLite",
             Store::Redis => "store=kv",
             Store::Direct => "store=redis",
+            Store::Both => "both adapters",
         }
     }
 }

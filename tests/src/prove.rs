@@ -6,6 +6,7 @@
 //! is missing is said in red and is a failure.
 
 use crate::prove::house::{House, Plan, Store};
+use crate::prove::suites::Suites;
 use crate::prove::summary::Summary;
 use crate::red;
 use anyhow::{Context as _, bail};
@@ -55,7 +56,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 100)]
     cases: u32,
     /// Behind which of its adapters a Redis is killed and taken away; may be repeated
-    #[arg(long, value_enum, default_values = ["redis"])]
+    #[arg(long, value_enum, default_values = ["redis", "direct"])]
     adapter: Vec<Store>,
 }
 
@@ -119,7 +120,9 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         redis_is_there()?;
     }
     process::forget_logs()?;
-    let suites = suites::compiled(&arguments.suite).await?;
+    let alone = [Part::Outages, Part::Torture, Part::Damage];
+    let needs_suites = arguments.only.is_empty() || arguments.only.iter().any(|part| !alone.contains(part));
+    let suites = if needs_suites { suites::compiled(&arguments.suite).await? } else { Suites::default() };
     if wanted(Part::Files) {
         suites.run(suites::files, None, summary).await;
     }
@@ -132,6 +135,11 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     if wanted(Part::Crowd) && arguments.suite.is_empty() {
         let name = "redis ×3: a crowd asks CoinGecko once in each window, whoever dies";
         summary.scenario(name, stampede::is_avoided(&arguments.bank, &arguments.manifest)).await;
+    }
+    if wanted(Part::Redis) && arguments.suite.is_empty() {
+        let mut house = House::build(Plan::new(Store::Both, &arguments.bank, &arguments.manifest)).await?;
+        suites.run(suites::after_the_restart, Some(&house), summary).await;
+        killed(&mut house, arguments.rounds, summary).await;
     }
     if wanted(Part::Faults) && arguments.suite.is_empty() {
         for store in [Store::Sqlite, Store::Redis] {
@@ -170,7 +178,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
 async fn on(
     store: Store,
     arguments: &Arguments,
-    suites: &suites::Suites,
+    suites: &Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     let mut house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
@@ -202,7 +210,7 @@ async fn on(
 async fn promises_of(
     store: Store,
     arguments: &Arguments,
-    suites: &suites::Suites,
+    suites: &Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     let manifest = Path::new("tests/store-contract/spin.toml");

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `swap-always-fails` | a swap says that it failed, also when it has committed (Redis) | fact 1 |
 //! | `swap-always-succeeds` | a swap says that it committed, also when it has not (Redis, once fact 1 is fixed) | fact 1 |
+//! | `swap-connects` | a swap opens a connection of its own (Redis) | fact 2 |
 //! | `swap-of-absent-key-unguarded` | a swap of an absent key sets it, whatever has come meanwhile (SQLite) | fact 3 |
 //! | `swap-unguarded` | every swap only sets; no store of Spin's does that, and whoever checks must notice | |
 //! | `wrap-on-overflow` | an increment past the range begins again at its other end (SQLite) | fact 4 |
@@ -29,6 +30,8 @@ pub struct Profile {
     pub swap_always_fails: bool,
     /// A swap says that it was done, always.
     pub swap_always_succeeds: bool,
+    /// A swap opens a connection of its own.
+    pub swap_connects: bool,
     /// A swap of an absent key only sets it.
     pub swap_of_absent_key_unguarded: bool,
     /// Any swap only sets.
@@ -88,6 +91,8 @@ struct File {
     swap_always_fails: bool,
     swap_always_succeeds: Option<Spanned<bool>>,
     #[serde(default)]
+    swap_connects: bool,
+    #[serde(default)]
     swap_of_absent_key_unguarded: bool,
     #[serde(default)]
     swap_unguarded: bool,
@@ -143,6 +148,7 @@ impl Profile {
             seed: file.seed,
             swap_always_fails: file.swap_always_fails,
             swap_always_succeeds: file.swap_always_succeeds.is_some_and(Spanned::into_inner),
+            swap_connects: file.swap_connects,
             swap_of_absent_key_unguarded: file.swap_of_absent_key_unguarded,
             swap_unguarded: file.swap_unguarded,
             wrap_on_overflow: file.wrap_on_overflow,

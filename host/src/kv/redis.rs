@@ -6,7 +6,7 @@
 use super::{Answer, Failure, Store};
 use crate::redis::Server;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands as _, ConnectionInfo, RedisError, Script};
+use redis::{AsyncCommands as _, ConnectionInfo, RedisError, Script, Value};
 use std::sync::Arc;
 
 /// Sets a key if it is as expected. `ARGV`: present or absent, the expected value, the new one.
@@ -38,8 +38,29 @@ impl Redis {
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
         let answer = self.server.run(command);
-        Box::pin(async move { answer.await.map_err(|error| Failure::Told(format!("Redis: {error}"))) })
+        Box::pin(async move { answer.await.map_err(told) })
     }
+}
+
+fn told(error: RedisError) -> Failure {
+    Failure::Told(format!("Redis: {error}"))
+}
+
+/// Sets a key if it is as expected, in as many steps as Spin takes.
+async fn transaction(
+    mut connection: MultiplexedConnection,
+    key: String,
+    expected: Option<Vec<u8>>,
+    value: Vec<u8>,
+) -> Result<bool, RedisError> {
+    let watch = redis::pipe().cmd("WATCH").arg(&key).ignore().get(&key).to_owned();
+    let (found,): (Option<Vec<u8>>,) = watch.query_async(&mut connection).await?;
+    if found != expected {
+        return Ok(false);
+    }
+    let set: Value = redis::pipe().atomic().set(&key, value).query_async(&mut connection).await?;
+    redis::cmd("UNWATCH").exec_async(&mut connection).await?;
+    Ok(set != Value::Nil)
 }
 
 impl Store for Redis {
@@ -67,6 +88,14 @@ impl Store for Redis {
             script.key(key).arg(if expected.is_some() { "present" } else { "absent" });
             script.arg(expected.unwrap_or_default()).arg(value);
             script.invoke_async(&mut connection).await
+        })
+    }
+
+    fn swap_alone<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
+        let (server, key) = (self.server.clone(), key.to_owned());
+        Box::pin(async move {
+            let connection = server.another().await.map_err(told)?;
+            transaction(connection, key, expected, value).await.map_err(told)
         })
     }
 }

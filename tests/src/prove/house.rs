@@ -30,6 +30,28 @@ pub enum Store {
     Redis,
     /// Redis, `store=redis`
     Direct,
+    /// One Redis, behind the one adapter and the other in turn
+    Both,
+}
+
+impl Store {
+    /// What one process of a bank is told.
+    fn of(self, index: usize) -> Self {
+        match self {
+            Self::Both if index.is_multiple_of(2) => Self::Redis,
+            Self::Both => Self::Direct,
+            other => other,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Redis => "redis",
+            Self::Direct => "store=redis",
+            Self::Both => "both adapters",
+        }
+    }
 }
 
 /// What a house is built of.
@@ -80,7 +102,9 @@ impl House {
         let (feed, coingecko) = start_feed().await?;
         let redis = match plan.store {
             Store::Sqlite => None,
-            Store::Redis | Store::Direct => Some(Redis::start(&folder.path().join("redis")).await?),
+            Store::Redis | Store::Direct | Store::Both => {
+                Some(Redis::start(&folder.path().join("redis")).await?)
+            }
         };
         let proxy = match &redis {
             Some(redis) if plan.proxy => Some(Proxy::to(redis.address()).await?),
@@ -96,11 +120,9 @@ impl House {
     /// `redis ×3: what is proven`
     pub fn at(&self, what: &str) -> String {
         let fault = self.fault_name().map(|fault| format!(", {fault}")).unwrap_or_default();
-        match self.plan.store {
-            Store::Sqlite => format!("sqlite{fault}: {what}"),
-            Store::Redis => format!("redis ×{}{fault}: {what}", self.banks.len()),
-            Store::Direct => format!("store=redis ×{}{fault}: {what}", self.banks.len()),
-        }
+        let processes = self.banks.len();
+        let times = if processes > 1 { format!(" ×{processes}") } else { String::new() };
+        format!("{}{times}{fault}: {what}", self.plan.store.name())
     }
 
     fn fault_name(&self) -> Option<&str> {
@@ -167,11 +189,7 @@ impl House {
         let begun = Instant::now();
         let listen = self.banks[index].0.trim_start_matches("http://").to_owned();
         let fault = self.fault_name().map(|fault| format!("-{fault}")).unwrap_or_default();
-        let store = match self.plan.store {
-            Store::Sqlite => "sqlite",
-            Store::Redis => "redis",
-            Store::Direct => "direct",
-        };
+        let store = self.plan.store.of(index).name();
         let name = format!("{store}{fault}-bank-{index}");
         let mut process = Process::start(&name, &mut self.command(index, &listen)?)?;
         let url = |line: &str| Some(line.strip_prefix("Serving ")?.trim().to_owned());
@@ -210,7 +228,7 @@ impl House {
         if let Some(fault) = &self.plan.fault {
             command.arg("--fault").arg(fault);
         }
-        match (self.plan.store, self.redis_url(index)) {
+        match (self.plan.store.of(index), self.redis_url(index)) {
             (Store::Direct, Some(url)) => {
                 command.args(["--variable", "store=redis", "--variable", &format!("redis_url={url}")]);
             }

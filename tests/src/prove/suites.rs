@@ -21,6 +21,7 @@ const OF_THE_STORE: &[&str] = &["store_contract"];
 /// How long a suite may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+#[derive(Default)]
 pub struct Suites(Vec<Suite>);
 
 struct Suite {
