@@ -19,6 +19,7 @@
 
 pub mod answer;
 pub mod bank;
+pub mod budgets;
 pub mod chain;
 pub mod coingecko;
 pub mod decimal;

@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 mod api;
 mod book;
+mod budget;
 mod client;
 mod corrupt;
 mod crash;
@@ -77,6 +78,8 @@ enum Part {
     Outages,
     /// The published document, and every answer held to it
     Api,
+    /// What requests cost, on each of the ways to Redis: storage calls and memory
+    Budget,
     /// Banks killed under load, and nothing else; a part of `sqlite` and `redis`
     Torture,
     /// Stored documents that another hand changed, and nothing else; a part of `sqlite` and `redis`
@@ -147,6 +150,16 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         }
         let name = "redis ×3, unguarded: money that a store loses is missed";
         summary.scenario(name, faults::are_noticed(&arguments.bank, &arguments.manifest)).await;
+    }
+    if wanted(Part::Budget) && arguments.suite.is_empty() {
+        for (store, name) in [(Store::Redis, "kv"), (Store::Direct, "redis")] {
+            let plan = Plan { processes: 1, ..Plan::new(store, &arguments.bank, &arguments.manifest) };
+            let mut house = House::build(plan).await?;
+            let title = house.at("requests make the storage calls of budgets.toml and no others");
+            summary.scenario(&title, budget::of_storage_calls(&mut house, name)).await;
+            let title = house.at("10,000 requests leave nothing in memory");
+            summary.scenario(&title, budget::of_memory(&mut house)).await;
+        }
     }
     if wanted(Part::Outages) && arguments.suite.is_empty() {
         for &store in &arguments.adapter {

@@ -1,60 +1,76 @@
-//! The components stay small: packed together, and each alone. `docs`, which carries Swagger UI packed, is
-//! measured alone: it serves people who read, not money.
+//! The components stay small: packed together, each alone, and in what they are made of. `docs`, which
+//! carries Swagger UI packed, is only measured alone: it serves people who read, not money.
 //!
 //! Scenario: somebody adds a dependency. Mechanism: the files that `spin.toml` names are measured, and
-//! packed with `tar | gzip`; the limits are in `tests::limits`. Needs: the built components, `tar`, `gzip`.
+//! packed with `tar | gzip`; cargo lists the crates in them; the limits are in `budgets.toml`. Needs: the
+//! built components, `tar`, `gzip`, `cargo`.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "helpers of tests: a panic here is a test that fails"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tests::{limits, red};
+use tests::{budgets::Budgets, red};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-const DOCS: &str = "target/wasm32-wasip2/release/docs.wasm";
+const DOCS: &str = "docs";
 
-/// The files of all components but `docs`; without them there is nothing to measure, and that is a failure.
-fn sources() -> Vec<String> {
+/// The components' files by name; without them there is nothing to measure, and that is a failure.
+fn sources() -> BTreeMap<String, String> {
     let manifest = std::fs::read_to_string(root().join("spin.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
-    let components = manifest["component"].as_table().unwrap().values();
-    let mut sources: Vec<String> = components.map(|table| table["source"].as_str().unwrap().into()).collect();
-    assert!(sources.iter().any(|source| source == DOCS), "{DOCS} is not in the manifest");
-    for source in &sources {
+    let components = manifest["component"].as_table().unwrap().iter();
+    let source = |table: &toml::Value| table["source"].as_str().unwrap().to_owned();
+    let sources: BTreeMap<_, _> = components.map(|(name, table)| (name.clone(), source(table))).collect();
+    for source in sources.values() {
         let missing = format!("{source} is not there. Build the components first: make build");
         assert!(root().join(source).is_file(), "{}", red::line(&missing));
     }
-    sources.retain(|source| source != DOCS);
     sources
 }
 
 #[test]
 fn all_components_packed_stay_under_the_limit() {
-    let packed = Command::new("tar").args(["-cz", "-C"]).arg(root()).args(sources()).output().unwrap();
+    let mut sources = sources();
+    assert!(sources.remove(DOCS).is_some(), "{DOCS} is not in the manifest");
+    let packed = Command::new("tar").args(["-cz", "-C"]).arg(root()).args(sources.values()).output().unwrap();
     assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
-    let bytes = packed.stdout.len() as u64;
-    println!("packed: {bytes} bytes of {}", limits::PACKED_BYTES);
-    assert!(bytes < limits::PACKED_BYTES, "{bytes} bytes packed");
+    let (bytes, limit) = (packed.stdout.len() as u64, Budgets::load().bytes.packed);
+    println!("packed: {bytes} bytes of {limit}");
+    assert!(bytes < limit, "{bytes} bytes packed");
 }
 
 #[test]
-fn every_component_alone_stays_under_the_limit() {
-    for source in sources() {
+fn every_component_alone_stays_under_its_line() {
+    let limits = Budgets::load().bytes.components;
+    let sources = sources();
+    assert!(sources.keys().eq(limits.keys()), "budgets.toml has a line for each component and no other");
+    for (name, source) in sources {
         let bytes = std::fs::metadata(root().join(&source)).unwrap().len();
-        println!("{source}: {bytes} bytes of {}", limits::COMPONENT_BYTES);
-        assert!(bytes < limits::COMPONENT_BYTES, "{source}: {bytes} bytes");
+        println!("{name}: {bytes} bytes of {}", limits[&name]);
+        assert!(bytes < limits[&name], "{name}: {bytes} bytes");
     }
 }
 
 #[test]
-fn the_documentation_stays_under_its_own_limit() {
-    let bytes = std::fs::metadata(root().join(DOCS)).unwrap().len();
-    println!("{DOCS}: {bytes} bytes of {}", limits::DOCS_BYTES);
-    assert!(bytes < limits::DOCS_BYTES, "{bytes} bytes");
+fn components_are_made_of_no_more_crates_than_the_limit() {
+    let mut tree = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    tree.current_dir(root()).args(["tree", "--locked", "--offline", "--target", "wasm32-wasip2"]);
+    tree.args(["--edges", "normal,no-proc-macro", "--prefix", "none", "--no-dedupe", "--format", "{p}"]);
+    tree.args(sources().keys().flat_map(|name| ["--package".to_owned(), name.clone()]));
+    let listed = tree.output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    // Ours show the folder that they are in.
+    let crates: BTreeSet<&str> =
+        listed.lines().filter(|line| !line.is_empty() && !line.contains('(')).collect();
+    let limit = Budgets::load().dependencies.components;
+    println!("{} crates of {limit}", crates.len());
+    assert!(crates.len() <= limit, "{} crates: {crates:?}", crates.len());
 }

@@ -63,6 +63,15 @@ impl Process {
         sent.success().then_some(()).with_context(|| format!("kill -s {signal} {id}"))
     }
 
+    /// What it takes of the memory, as the kernel counts.
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let id = self.child.id().context("it has ended already")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
+        Ok(kilobytes.parse::<u64>()? * 1024)
+    }
+
     pub async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         Ok(ended.with_context(|| format!("it did not end in {PATIENCE:?}"))??)

@@ -144,6 +144,13 @@ impl Talk {
         Ok(values)
     }
 
+    /// The next line that Redis says.
+    pub async fn line(&mut self) -> anyhow::Result<String> {
+        let mut line = String::new();
+        anyhow::ensure!(self.0.read_line(&mut line).await? > 0, "Redis hung up");
+        Ok(line.trim_end().to_owned())
+    }
+
     /// Reads so many lines of answers and forgets them.
     pub async fn lines(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {

@@ -1,0 +1,50 @@
+//! `budgets.toml`: what the product may cost at most.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The whole file; what it holds and nobody reads is an error.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budgets {
+    pub bytes: Bytes,
+    pub dependencies: Dependencies,
+    pub memory: Memory,
+    /// By store, then by request: the commands that Redis is given for it, in order.
+    pub storage_calls: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bytes {
+    /// All components but `docs`, `tar | gzip`.
+    pub packed: u64,
+    /// Each `.wasm`.
+    pub components: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dependencies {
+    /// Crates in the components, ours aside.
+    pub components: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// The bank's resident set after 10,000 requests.
+    pub resident_bytes: u64,
+    /// By how much it may grow in the last 8,000 of them.
+    pub growth_bytes: u64,
+}
+
+impl Budgets {
+    /// Reads the file at the root.
+    pub fn load() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../budgets.toml");
+        let text = std::fs::read_to_string(&path).expect("budgets.toml");
+        toml::from_str(&text).expect("budgets.toml")
+    }
+}

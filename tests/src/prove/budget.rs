@@ -1,0 +1,164 @@
+//! What requests cost: the commands that Redis is given for each, exactly as `budgets.toml` has them, and
+//! what 10,000 of them leave in memory.
+//!
+//! Scenario: somebody adds a storage call, or keeps what an instance should forget. Mechanism: Redis tells
+//! every command that it gets (`MONITOR`) while one client asks one bank for one thing at a time; the
+//! kernel says what the process takes. Needs: a house on Redis that nobody else uses.
+
+use crate::bank::Bank;
+use crate::budgets::Budgets;
+use crate::names::fresh;
+use crate::prove::house::{House, Talk};
+use crate::request::{Request, at_once};
+use anyhow::{Context as _, ensure};
+use std::collections::BTreeMap;
+
+/// What belongs to a connection, and to the one who watches.
+const ASIDE: &[&str] = &["AUTH", "CLIENT", "ECHO", "HELLO", "PING", "SELECT"];
+/// Rates are kept for a second: one of so many asks finds them.
+const TRIES: usize = 10;
+/// The twelfth operation finds a log that is full.
+const UNTIL_SEALED: usize = 12;
+const AT_ONCE: usize = 50;
+const BEFORE: usize = 2_000;
+const REQUESTS: usize = 10_000;
+
+/// Each request makes the storage calls that `budgets.toml` says for this store, in that order.
+pub async fn of_storage_calls(house: &mut House, store: &str) -> anyhow::Result<()> {
+    let bank = house.client_of(0);
+    let mut spy = Spy::on(house).await?;
+    let mut seen = BTreeMap::new();
+    spy.reads(&bank, &mut seen).await?;
+    spy.counters(&bank, &mut seen).await?;
+    spy.money(&bank, &mut seen).await?;
+    let mut budgets = Budgets::load();
+    let expected = budgets.storage_calls.remove(store).unwrap_or_default();
+    let lines = seen.iter().map(|(request, calls)| format!("\"{request}\" = \"{calls}\"\n"));
+    ensure!(
+        seen == expected,
+        "budgets.toml has it otherwise:\n[storage_calls.{store}]\n{}",
+        lines.collect::<String>()
+    );
+    Ok(())
+}
+
+/// After 10,000 requests the process is as small as it was after the first of them.
+pub async fn of_memory(house: &mut House) -> anyhow::Result<()> {
+    let bank = house.client_of(0);
+    let user = fresh("small");
+    bank.deposit(&user, "1").await;
+    let ask = async |count: usize| {
+        for _ in 0..count.div_euclid(AT_ONCE) {
+            let requests = (0..AT_ONCE).map(|_| bank.get("/v1/wallet").user(&user));
+            at_once(requests).await.iter().for_each(|answer| drop(answer.clone().is(200)));
+        }
+    };
+    ask(BEFORE).await;
+    let before = house.process(0)?.resident_bytes()?;
+    ask(REQUESTS - BEFORE).await;
+    let after = house.process(0)?.resident_bytes()?;
+    let memory = Budgets::load().memory;
+    println!("{before} bytes after {BEFORE} requests, {after} after {REQUESTS}");
+    ensure!(after < memory.resident_bytes, "{after} bytes of {}", memory.resident_bytes);
+    ensure!(after < before + memory.growth_bytes, "it grew from {before} to {after} bytes");
+    Ok(())
+}
+
+type Seen = BTreeMap<String, String>;
+
+/// Hears all that Redis is told.
+struct Spy {
+    ear: Talk,
+    voice: Talk,
+    asked: usize,
+}
+
+impl Spy {
+    async fn on(house: &mut House) -> anyhow::Result<Self> {
+        let (mut ear, voice) = (house.redis()?.talk().await?, house.redis()?.talk().await?);
+        ear.command("MONITOR").await?;
+        Ok(Self { ear, voice, asked: 0 })
+    }
+
+    async fn reads(&mut self, bank: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+        for path in ["/healthz", "/readyz", "/"] {
+            self.hear(bank.get(path)).await?;
+            seen.insert(format!("GET {path}"), self.hear(bank.get(path)).await?);
+        }
+        let mut shortest: Option<String> = None;
+        for _ in 0..TRIES {
+            let calls = self.hear(bank.get("/v1/rates")).await?;
+            shortest = shortest.filter(|shortest| shortest.len() <= calls.len()).or(Some(calls));
+        }
+        seen.insert("GET /v1/rates, warm".to_owned(), shortest.unwrap_or_default());
+        Ok(())
+    }
+
+    async fn counters(&mut self, bank: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+        let path = "/v1/bitcoins?bitcoins=5";
+        self.hear(bank.post(path)).await?;
+        seen.insert("POST /v1/bitcoins".to_owned(), self.hear(bank.post(path)).await?);
+        seen.insert("GET /v1/bitcoins".to_owned(), self.hear(bank.get("/v1/bitcoins")).await?);
+        let path = format!("/v1/counters/{}", fresh("cost"));
+        self.hear(bank.post(&path).idempotency_key("first")).await?;
+        let keyed = bank.post(&path).idempotency_key("second");
+        seen.insert("POST /v1/counters, under a key".to_owned(), self.hear(keyed).await?);
+        Ok(())
+    }
+
+    async fn money(&mut self, bank: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+        let user = fresh("cost");
+        let deposit = |number: usize| {
+            bank.post("/v1/deposit").user(&user).idempotency_key(format!("key-{number}")).amount("1")
+        };
+        for number in 1..=UNTIL_SEALED + 1 {
+            let calls = self.hear(deposit(number)).await?;
+            let name = match number {
+                1 => "POST /v1/deposit, the first",
+                2 => "POST /v1/deposit",
+                UNTIL_SEALED => "POST /v1/deposit, that seals a page",
+                number if number > UNTIL_SEALED => "POST /v1/deposit, some keys in the index",
+                _ => continue,
+            };
+            seen.insert(name.to_owned(), calls);
+        }
+        seen.insert("POST /v1/deposit, again".to_owned(), self.hear(deposit(UNTIL_SEALED)).await?);
+        seen.insert("POST /v1/deposit, again and sealed".to_owned(), self.hear(deposit(1)).await?);
+        let withdrawal = bank.post("/v1/withdraw").user(&user).amount("1");
+        seen.insert("POST /v1/withdraw, no key".to_owned(), self.hear(withdrawal).await?);
+        seen.insert("GET /v1/wallet".to_owned(), self.hear(bank.get("/v1/wallet").user(&user)).await?);
+        let page = bank.get("/v1/wallet/entries?limit=10").user(&user);
+        seen.insert("GET /v1/wallet/entries, into a page".to_owned(), self.hear(page).await?);
+        Ok(())
+    }
+
+    /// The commands that Redis is given for a request, those in a row that are the same as one.
+    async fn hear(&mut self, request: Request<'_>) -> anyhow::Result<String> {
+        request.await.is(200);
+        self.asked += 1;
+        let mark = format!("request-{}-is-over", self.asked);
+        self.voice.ask(&[b"ECHO", mark.as_bytes()]).await?;
+        let mut commands: Vec<(String, usize)> = Vec::new();
+        loop {
+            let line = self.ear.line().await?;
+            if line.contains(&mark) {
+                break;
+            }
+            // `+1732147200.000000 [0 127.0.0.1:40000] "GET" "bank:wallet:ann"`, or `[0 lua]` for a part of a script.
+            let (from, words) = line.split_once("] ").context("that is not what MONITOR says")?;
+            let command = words.split('"').nth(1).unwrap_or_default().to_uppercase();
+            if from.ends_with(" lua") || ASIDE.contains(&command.as_str()) {
+                continue;
+            }
+            match commands.last_mut() {
+                Some((last, count)) if *last == command => *count += 1,
+                _ => commands.push((command, 1)),
+            }
+        }
+        let shown = |(command, count): &(String, usize)| match count {
+            1 => command.clone(),
+            _ => format!("{count}*{command}"),
+        };
+        Ok(commands.iter().map(shown).collect::<Vec<_>>().join(" "))
+    }
+}
