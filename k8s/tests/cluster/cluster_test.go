@@ -3,8 +3,6 @@ package cluster
 import (
 	"context"
 	"testing"
-
-	"moneybank/k8s/tests/kit"
 )
 
 func TestTheChartOnAControlPlane(t *testing.T) {
@@ -16,14 +14,23 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		name string
 		run  func(*Plane)
 	}{
-		{"the chart runs in a namespace that enforces restricted", runsUnderRestricted},
+		{"every overlay runs in a namespace that enforces restricted", everyOverlayRuns},
+		{"an autoscaled Deployment is brought to its minimum", autoscalerBringsTheMinimum},
+		{"disruption budgets guard the pods", budgetsGuardThePods},
+		{"Redis has its claim", redisHasItsClaim},
+		{"nobody is let through but who must be", nobodyElseIsLetThrough},
+		{"pods get what a SpinApp can not say", podsGetWhatASpinAppCanNotSay},
+		{"without the pod policy restricted refuses the application", withoutThePolicyPodsAreRefused},
+		{"without its RuntimeClass no pod is accepted", withoutItsRuntimeClassNoPodIsAccepted},
+		{"every option is accepted", everyOptionIsAccepted},
+		{"the application's ServiceAccount can do nothing", serviceAccountCanDoNothing},
+		{"helm test is admitted", helmTestIsAdmitted},
+		{"an upgrade keeps the password and the claim", upgradeKeepsThePasswordAndTheClaim},
+		{"uninstalling leaves the claim and nothing else", uninstallingLeavesTheClaim},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(plane.of(t)) })
+		// Later ones stand on earlier ones.
+		if !t.Run(test.name, func(t *testing.T) { test.run(plane.of(t)) }) {
+			break
+		}
 	}
-}
-
-func runsUnderRestricted(p *Plane) {
-	namespace := p.namespace("restricted")
-	p.install(namespace, kit.Chart)
-	p.runs(namespace, 1)
 }

@@ -106,7 +106,7 @@ spec: {capacity: {storage: 50Gi}, accessModes: [ReadWriteOnce], storageClassName
 {apiVersion: storage.k8s.io/v1, kind: StorageClass, provisioner: kubernetes.io/no-provisioner, metadata: {name: disks, annotations: {storageclass.kubernetes.io/is-default-class: "true"}}}
 `)
 	p.kubectl("apply", "-f", kit.Write(p, folder+"/furniture.yaml", nodes.String()))
-	p.kubectl("apply", "-f", kit.At("k8s/tests/cluster/webhook.yaml"))
+	p.webhook()
 	p.kubectl("apply", "-f", kit.At("k8s/tests/cluster/runtimeclass.yaml"))
 	p.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
 }
