@@ -99,8 +99,12 @@ chart: k8s-tools ## Render k8s/manifests from the chart, and check the chart
 	k8s/render
 	cd k8s/tests && go test -count=1 ./chart
 
+.PHONY: images
+images: build ## Build both images as OCI layouts in build/images, without an engine
+	@k8s/images/layouts
+
 .PHONY: test-k8s
-test-k8s: build redis-server k8s-tools ## Everything of k8s/: the chart on a real control plane, its Redis and bank, nginx
+test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart on a real control plane, its Redis and bank, nginx
 	@scripts/need etcd etcd-server
 	@scripts/need nginx nginx-light
 	cargo build $(NATIVE) --package tests --all-targets

@@ -2,10 +2,8 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/adler32"
-	"strings"
 	"time"
 
 	"moneybank/k8s/tests/kit"
@@ -24,32 +22,6 @@ var (
 	spinApps  = schema.GroupVersionResource{Group: "core.spinkube.dev", Version: "v1alpha1", Resource: "spinapps"}
 	executors = schema.GroupVersionResource{Group: "core.spinkube.dev", Version: "v1alpha1", Resource: "spinappexecutors"}
 )
-
-// spinApp is what of a SpinApp the operator passes on.
-type spinApp struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata"`
-	Spec              struct {
-		Executor, Image    string
-		ImagePullSecrets   []corev1.LocalObjectReference
-		Replicas           int32
-		EnableAutoscaling  bool
-		ServiceAccountName string
-		PodLabels          map[string]string
-		PodAnnotations     map[string]string
-		Resources          corev1.ResourceRequirements
-		Checks             struct{ Liveness, Readiness *corev1.Probe }
-		Variables          []corev1.EnvVar
-		RuntimeConfig      struct {
-			KeyValueStores []struct {
-				Name, Type string
-				Options    []corev1.EnvVar
-			}
-		}
-		Volumes      []corev1.Volume
-		VolumeMounts []corev1.VolumeMount
-	}
-}
 
 // operate plays spin-operator 0.6 until the test ends: of each SpinApp a Secret with the runtime
 // configuration, a Deployment and a Service, both named after it.
@@ -71,12 +43,12 @@ func (p *Plane) operate(ctx context.Context) {
 }
 
 func (p *Plane) reconcile(ctx context.Context, item unstructured.Unstructured) error {
-	var app spinApp
 	text, err := item.MarshalJSON()
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, &app); err != nil {
+	app, err := kit.AsSpinApp(text)
+	if err != nil {
 		return err
 	}
 	executor, err := p.Dynamic.Resource(executors).Namespace(app.Namespace).Get(ctx, app.Spec.Executor, metav1.GetOptions{})
@@ -84,7 +56,13 @@ func (p *Plane) reconcile(ctx context.Context, item unstructured.Unstructured) e
 		return err
 	}
 	runtimeClass, _, _ := unstructured.NestedString(executor.Object, "spec", "deploymentConfig", "runtimeClassName")
-	config, err := p.runtimeConfig(ctx, app)
+	config, err := app.RuntimeConfig(func(key *corev1.SecretKeySelector) (string, error) {
+		secret, err := p.CoreV1().Secrets(app.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		return string(secret.Data[key.Key]), nil
+	})
 	if err != nil {
 		return err
 	}
@@ -113,7 +91,7 @@ func ready(app string) map[string]string {
 	return map[string]string{"core.spinkube.dev/app." + app + ".status": "ready"}
 }
 
-func deploymentOf(app spinApp, meta metav1.ObjectMeta, runtimeClass, configSecret string) *appsv1.Deployment {
+func deploymentOf(app kit.SpinApp, meta metav1.ObjectMeta, runtimeClass, configSecret string) *appsv1.Deployment {
 	selector := ready(app.Name)
 	selector["core.spinkube.dev/app-name"] = app.Name
 	labels := map[string]string{}
@@ -122,12 +100,7 @@ func deploymentOf(app spinApp, meta metav1.ObjectMeta, runtimeClass, configSecre
 			labels[name] = value
 		}
 	}
-	var environment []corev1.EnvVar
-	for _, variable := range app.Spec.Variables {
-		variable.Name = "SPIN_VARIABLE_" + strings.ToUpper(variable.Name)
-		environment = append(environment, variable)
-	}
-	environment = append(environment, corev1.EnvVar{Name: "SPIN_HTTP_LISTEN_ADDR", Value: "0.0.0.0:80"})
+	environment := append(app.Environment(), corev1.EnvVar{Name: "SPIN_HTTP_LISTEN_ADDR", Value: "0.0.0.0:80"})
 	for _, probe := range []*corev1.Probe{app.Spec.Checks.Liveness, app.Spec.Checks.Readiness} {
 		probe.HTTPGet.Port = intstr.FromInt32(80)
 	}
@@ -154,23 +127,6 @@ func deploymentOf(app spinApp, meta metav1.ObjectMeta, runtimeClass, configSecre
 		deployment.Spec.Replicas = &app.Spec.Replicas
 	}
 	return deployment
-}
-
-// runtimeConfig is the file that the shim reads.
-func (p *Plane) runtimeConfig(ctx context.Context, app spinApp) (string, error) {
-	text := "[[config_provider]]\ntype = \"env\"\nprefix = \"SPIN_VARIABLE_\"\n"
-	for _, store := range app.Spec.RuntimeConfig.KeyValueStores {
-		text += fmt.Sprintf("\n[key_value_store.%s]\ntype = %q\n", store.Name, store.Type)
-		for _, option := range store.Options {
-			from := option.ValueFrom.SecretKeyRef
-			secret, err := p.CoreV1().Secrets(app.Namespace).Get(ctx, from.Name, metav1.GetOptions{})
-			if err != nil {
-				return "", err
-			}
-			text += fmt.Sprintf("%s = %q\n", option.Name, secret.Data[from.Key])
-		}
-	}
-	return text, nil
 }
 
 // apply applies by server-side apply, as the operator does.

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 
+	"moneybank/k8s/tests/kit"
+
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,12 +17,16 @@ import (
 func (p *Plane) webhook() {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
 		var review admissionv1.AdmissionReview
-		var app spinApp
-		if json.NewDecoder(request.Body).Decode(&review) != nil || json.Unmarshal(review.Request.Object.Raw, &app) != nil {
-			http.Error(answer, "no review", http.StatusBadRequest)
+		if err := json.NewDecoder(request.Body).Decode(&review); err != nil {
+			http.Error(answer, err.Error(), http.StatusBadRequest)
 			return
 		}
-		_, err := p.Dynamic.Resource(executors).Namespace(review.Request.Namespace).Get(request.Context(), app.Spec.Executor, metav1.GetOptions{})
+		app, err := kit.AsSpinApp(review.Request.Object.Raw)
+		if err != nil {
+			http.Error(answer, err.Error(), http.StatusBadRequest)
+			return
+		}
+		_, err = p.Dynamic.Resource(executors).Namespace(review.Request.Namespace).Get(request.Context(), app.Spec.Executor, metav1.GetOptions{})
 		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: err == nil}
 		if err != nil {
 			review.Response.Result = &metav1.Status{Message: "executor does not exist in namespace"}

@@ -22,7 +22,7 @@ import (
 )
 
 // What a test may take at most for something that others must do first.
-const patience = 90 * time.Second
+const patience = 180 * time.Second
 
 // Environments of which there is a values file.
 var Environments = []string{"dev", "staging", "prod"}

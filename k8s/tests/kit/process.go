@@ -64,3 +64,12 @@ func (p *Process) Runs() error {
 		return nil
 	}
 }
+
+// Kill ends it at once, as a power cut does.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+}
+
+// Pid is its id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }

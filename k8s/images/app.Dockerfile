@@ -1,0 +1,9 @@
+# The application as a plain image for containerd-shim-spin:
+#   docker buildx build --platform wasi/wasm --provenance=false --file k8s/images/app.Dockerfile --tag IMAGE --push .
+FROM --platform=${BUILDPLATFORM} rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN make wasm && k8s/images/rootfs app /rootfs
+
+FROM scratch
+COPY --from=build /rootfs /
