@@ -111,6 +111,14 @@ test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart o
 	cd k8s/tests && test -z "$$(gofmt -l .)" && go vet ./...
 	cd k8s/tests && go test -count=1 -p 1 -timeout 15m ./...
 
+.PHONY: deploy
+deploy: ## ENV=dev IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test
+	@k8s/deploy
+
+.PHONY: undeploy
+undeploy: ## ENV=dev: uninstall; the money stays
+	@k8s/undeploy
+
 ##@ Measure
 
 .PHONY: bench

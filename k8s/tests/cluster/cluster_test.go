@@ -27,6 +27,9 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		{"helm test is admitted", helmTestIsAdmitted},
 		{"an upgrade keeps the password and the claim", upgradeKeepsThePasswordAndTheClaim},
 		{"uninstalling leaves the claim and nothing else", uninstallingLeavesTheClaim},
+		{"make deploy says what is missing and changes nothing", deploySaysWhatIsMissing},
+		{"make deploy installs and make undeploy leaves the money", deployInstallsAndUndeployLeavesTheMoney},
+		{"make deploy says when there is no SpinKube", deploySaysWhenThereIsNoSpinKube},
 	} {
 		// Later ones stand on earlier ones.
 		if !t.Run(test.name, func(t *testing.T) { test.run(plane.of(t)) }) {

@@ -10,8 +10,11 @@ import (
 )
 
 func podsGetWhatASpinAppCanNotSay(p *Plane) {
-	p.install(p.namespace(released), p.older(), "--set-json", `podPolicy.affinity={"podAntiAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":`+
+	notes := p.install(p.namespace(released), p.older(), "--set-json", `podPolicy.affinity={"podAntiAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":`+
 		`[{"weight":50,"podAffinityTerm":{"topologyKey":"kubernetes.io/hostname","labelSelector":{"matchLabels":{"noisy":"yes"}}}}]}}`)
+	if strings.Contains(notes, "\n! ") {
+		p.Errorf("the notes miss something:\n%s", notes)
+	}
 	pod := p.runs(released, 1)[0].Spec
 	container := pod.Containers[0]
 	for what, holds := range map[string]bool{

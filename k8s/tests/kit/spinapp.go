@@ -51,11 +51,12 @@ func (a SpinApp) Environment() []corev1.EnvVar {
 	return environment
 }
 
-// RuntimeConfig is the file that the operator mounts for the shim.
+// RuntimeConfig is what the operator writes into the file that it mounts for the shim, but for its first lines,
+// which tell Spin to read variables from the environment; `bank` does that untold, and refuses to be told.
 func (a SpinApp) RuntimeConfig(read func(*corev1.SecretKeySelector) (string, error)) (string, error) {
-	text := "[[config_provider]]\ntype = \"env\"\nprefix = \"SPIN_VARIABLE_\"\n"
+	text := ""
 	for _, store := range a.Spec.RuntimeConfig.KeyValueStores {
-		text += fmt.Sprintf("\n[key_value_store.%s]\ntype = %q\n", store.Name, store.Type)
+		text += fmt.Sprintf("[key_value_store.%s]\ntype = %q\n", store.Name, store.Type)
 		for _, option := range store.Options {
 			value, err := read(option.ValueFrom.SecretKeyRef)
 			if err != nil {
