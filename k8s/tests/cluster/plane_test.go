@@ -64,12 +64,13 @@ contexts: [{name: test, context: {cluster: test, user: test}}]
 		return plane.Discovery().RESTClient().Get().AbsPath("/readyz").Do(t.Context()).Error()
 	})
 	kit.Start(t, "kube-controller-manager", nil, kit.Tool("kube-controller-manager"), "--kubeconfig="+kubeconfig, "--leader-elect=false",
-		"--secure-port=0", "--service-account-private-key-file="+folder+"/accounts.key", "--horizontal-pod-autoscaler-sync-period=1s")
+		"--secure-port=0", "--service-account-private-key-file="+folder+"/accounts.key", "--horizontal-pod-autoscaler-sync-period=1s",
+		// kwok's nodes have no heart.
+		"--node-monitor-grace-period=1h")
 	kit.Start(t, "kube-scheduler", nil, kit.Tool("kube-scheduler"), "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0")
-	kwok := []string{"--kubeconfig=" + kubeconfig, "--manage-all-nodes=true", "--node-lease-duration-seconds=40",
+	kwok := []string{"--kubeconfig=" + kubeconfig, "--manage-all-nodes=true",
 		fmt.Sprintf("--server-address=127.0.0.1:%d", kit.FreePort(t))}
-	for _, stage := range []string{"node/fast/node-initialize", "node/heartbeat-with-lease/node-heartbeat-with-lease",
-		"pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"} {
+	for _, stage := range []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"} {
 		kwok = append(kwok, "--config="+kit.Required(t, "sigs.k8s.io/kwok")+"/kustomize/stage/"+stage+".yaml")
 	}
 	kit.Start(t, "kwok", nil, kit.Tool("kwok"), kwok...)
