@@ -68,6 +68,7 @@ contexts: [{name: test, context: {cluster: test, user: test}}]
 		// kwok's nodes have no heart.
 		"--node-monitor-grace-period=1h")
 	kit.Start(t, "kube-scheduler", nil, kit.Tool("kube-scheduler"), "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0")
+	// It notices a pod within half a minute, no sooner: Debian's etcd is too old for the watch that it asks for.
 	kwok := []string{"--kubeconfig=" + kubeconfig, "--manage-all-nodes=true",
 		fmt.Sprintf("--server-address=127.0.0.1:%d", kit.FreePort(t))}
 	for _, stage := range []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"} {
