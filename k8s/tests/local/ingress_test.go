@@ -76,7 +76,7 @@ func (c *Cluster) nginx(site site, bank string) (http, https string) {
 		hsts = fmt.Sprintf("add_header Strict-Transport-Security %q always;", site.hsts)
 	}
 	config := fmt.Sprintf(`
-daemon off; user root; worker_processes 1; pid nginx.pid; error_log stderr;
+daemon off; master_process off; pid nginx.pid; error_log stderr;
 events {}
 http {
   access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
