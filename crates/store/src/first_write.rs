@@ -105,6 +105,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_at_once_is_found_as_one_after_the_other() {
+        let opening = wallet("ann");
+        let (plain, second) = (opening.plain(), opening.of_ticket(2));
+        for (written, elected, there) in [
+            (None, None, None),
+            (Some((&plain, EMPTY)), None, None),
+            (Some((&plain, EMPTY)), Some(1), Some((&plain, EMPTY))),
+            (Some((&plain, &b"money"[..])), Some(1), Some((&plain, &b"money"[..]))),
+            (Some((&second, EMPTY)), Some(2), Some((&second, EMPTY))),
+            (Some((&second, &b"money"[..])), Some(2), Some((&second, &b"money"[..]))),
+        ] {
+            let store = Memory::new();
+            if let Some((key, value)) = written {
+                block_on(store.set(key, value)).unwrap();
+            }
+            if let Some(ticket) = elected {
+                block_on(store.elect(&opening.election(), ticket)).unwrap();
+            }
+            let there = there.map(|(key, value)| Found { key: key.clone(), value: value.to_vec() });
+            assert_eq!(block_on(find(&store, &opening, EMPTY)), Ok(there.clone()));
+            assert_eq!(block_on(find_at_once(&store, &opening, EMPTY)), Ok(there));
+        }
+    }
+
+    #[test]
+    fn an_elected_document_that_is_gone_is_no_empty_one() {
+        let (store, opening) = (Memory::new(), wallet("ann"));
+        block_on(store.elect(&opening.election(), 1)).unwrap();
+        for found in
+            [block_on(find(&store, &opening, EMPTY)), block_on(find_at_once(&store, &opening, EMPTY))]
+        {
+            assert_eq!(found, Err(Unavailable::Untouched));
+        }
+    }
+
+    #[test]
     fn an_opener_that_died_before_its_election_locks_nobody_out() {
         let store = Memory::new();
         let opening = wallet("ann");

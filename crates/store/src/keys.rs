@@ -215,6 +215,7 @@ mod tests {
         assert_eq!(counter("visits").cell().as_str(), "bank:counter:visits");
         assert_eq!(counter("visits").posts().plain().as_str(), "bank:posts:counter:visits");
         assert_eq!(counter("visits").post("a:b").as_str(), "bank:post:counter:visits:a:b");
+        assert_eq!(rates_history().as_str(), "bank:rates-history");
         assert_eq!(rates_claim().plain().to_string(), "bank:rates-claim");
     }
 

@@ -25,7 +25,7 @@ struct Raw {
     takes: Cell<Duration>,
     /// Its compare-and-swap never commits.
     stuck: Cell<bool>,
-    /// Is elected between an increment and the compare-and-swap that follows it.
+    /// What somebody else makes of the number, right before it is added to or swapped.
     rival: Cell<Option<i64>>,
     losses: Cell<u32>,
 }
@@ -81,7 +81,12 @@ impl RawKv for &Raw {
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
-        self.note("increment")?;
+        self.note(if delta < 0 { "take back" } else { "increment" })?;
+        if delta > 0
+            && let Some(rival) = self.rival.take()
+        {
+            self.put(key, &crate::counter::write(rival, self.form));
+        }
         let number = match (self.value(key), self.form) {
             (None, _) => 0,
             (Some(stored), Form::Bytes) => i64::from_le_bytes(stored.try_into().unwrap()),
@@ -261,6 +266,45 @@ fn a_swap_that_was_carried_out_proves_nothing() {
     raw.put(key.as_str(), b"one");
     assert_eq!(block_on(Kv::new(&raw).swap(&key, b"one", b"two")), Ok(Swap::Unknown));
     assert_eq!(raw.value(key.as_str()).as_deref(), Some(&b"two"[..]));
+}
+
+#[test]
+fn of_posts_that_race_past_a_bound_each_takes_its_own_part_back() {
+    let cell = counter("kv", "n");
+    // From 8, with 2 to add and a bound of 10: what others make of it meanwhile, the answer, what is left.
+    for (rival, answer, left) in [
+        (None, Ok(Some(10)), 10),
+        (Some(9), Ok(None), 9),
+        (Some(i64::MAX - 2), Ok(None), i64::MAX - 2),
+        (Some(i64::MAX), Ok(None), i64::MAX),
+        // SQLite's counters wrap (fact 4).
+        (Some(i64::MIN), Ok(None), i64::MIN),
+    ] {
+        let raw = Raw::new(Form::Bytes);
+        block_on(Kv::new(&raw).increment(&cell, 8)).unwrap();
+        raw.rival.set(rival);
+        assert_eq!(block_on(Kv::new(&raw).increment_within(&cell, 2, 10)), answer, "{rival:?}");
+        assert_eq!(block_on(Kv::new(&raw).count(&cell)), Ok(left), "{rival:?}");
+    }
+}
+
+#[test]
+fn a_post_that_could_not_be_taken_back_or_failed_may_have_happened() {
+    let cell = counter("kv", "n");
+    for (call, answer) in [("get", Err(UNTOUCHED)), ("increment", Err(UNKNOWN)), ("take back", Err(UNKNOWN))]
+    {
+        let raw = Raw::new(Form::Bytes);
+        raw.fails.set(call);
+        raw.rival.set(Some(9));
+        assert_eq!(block_on(Kv::new(&raw).increment_within(&cell, 2, 10)), answer, "{call}");
+    }
+}
+
+#[test]
+fn a_post_past_its_bound_is_not_sent() {
+    let (raw, cell) = (Raw::new(Form::Text), counter("kv", "n"));
+    assert_eq!(block_on(Kv::new(&raw).increment_within(&cell, 11, 10)), Ok(None));
+    assert_eq!(raw.calls(), ["get"]);
 }
 
 #[test]

@@ -31,7 +31,8 @@ struct Server {
     fates: RefCell<Vec<Fate>>,
     scripts: RefCell<Vec<usize>>,
     breaker: Breaker,
-    full: Cell<bool>,
+    /// What it says to every write, unless that is nothing.
+    refuses: Cell<&'static str>,
 }
 
 impl Server {
@@ -57,7 +58,7 @@ impl Server {
         };
         match next {
             None => Said::Held(held),
-            Some(_) if self.full.get() => Said::Refused("OOM command not allowed".into()),
+            Some(_) if !self.refuses.get().is_empty() => Said::Refused(self.refuses.get().into()),
             Some((value, says)) => {
                 all.insert(key.clone(), value.clone());
                 Said::Done(says.then_some(value))
@@ -183,11 +184,12 @@ fn what_redis_refuses_has_not_happened() {
     let elected = store(&refused);
     assert_eq!(block_on(elected.elect(&keys::wallet("ann").election(), 7)), Err(Unavailable::Untouched));
     let full = Server::default();
-    full.full.set(true);
+    full.refuses.set("OOM command not allowed");
     assert_eq!(block_on(store(&full).set(&key, b"a")), Err(Unavailable::Untouched));
     assert_eq!(block_on(store(&full).get(&key)), Ok(None));
     let cell = keys::bitcoins().cell();
     assert_eq!(block_on(store(&full).increment(&cell, 1)), Err(Unavailable::Untouched.into()));
+    assert_eq!(block_on(store(&full).increment_within(&cell, 1, 9)), Err(Unavailable::Untouched));
 }
 
 #[test]
@@ -214,6 +216,8 @@ fn a_counter_at_its_end_is_not_moved() {
     assert_eq!(block_on(store.increment(&cell, i64::MAX)), Ok(i64::MAX));
     assert_eq!(block_on(store.increment(&cell, 1)), Err(NotIncremented::Overflow));
     assert_eq!(block_on(store.count(&cell)), Ok(i64::MAX));
+    server.refuses.set("ERR increment or decrement would overflow");
+    assert_eq!(block_on(store.increment_within(&keys::counter("c").cell(), 1, 9)), Ok(None));
 }
 
 #[test]
@@ -256,6 +260,7 @@ fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
         Verb::Swap { current: b"old".into(), next: b"\r\n".into() },
         Verb::Add(-5),
         Verb::Elect(7),
+        Verb::AddWithin { delta: 1, bound: 9 },
     ];
     let steps: Vec<Step> =
         verbs.into_iter().enumerate().map(|(n, verb)| Step { key: format!("k{n}"), verb }).collect();
@@ -265,8 +270,8 @@ fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
     assert_eq!(
         words,
         [
-            "5", "k0", "k1", "k2", "k3", "k4", "get", "set", "new", "swap", "old", "\r\n", "add", "-5",
-            "elect", "7"
+            "6", "k0", "k1", "k2", "k3", "k4", "k5", "get", "set", "new", "swap", "old", "\r\n", "add", "-5",
+            "elect", "7", "within", "1", "9"
         ]
     );
 }
