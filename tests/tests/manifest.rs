@@ -88,9 +88,12 @@ fn every_component_is_built_where_it_is_looked_for() {
 }
 
 #[test]
-fn only_rates_may_talk_to_the_outside_and_only_to_its_upstream() {
+fn who_has_a_store_may_talk_to_redis_and_only_rates_to_its_upstream() {
     for (name, component) in components() {
-        let expected: &[&str] = if name == "rates" { &["{{ coingecko_origin }}"] } else { &[] };
+        let upstream: &[&str] = if name == "rates" { &["{{ coingecko_origin }}"] } else { &[] };
+        let has_store = !texts(&component, "key_value_stores").is_empty();
+        let redis: &[&str] = if has_store { &["redis://*:*", "rediss://*:*"] } else { &[] };
+        let expected = [upstream, redis].concat();
         assert_eq!(texts(&component, "allowed_outbound_hosts"), expected, "{name}");
     }
 }
