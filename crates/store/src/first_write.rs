@@ -113,6 +113,8 @@ mod tests {
             (Some((&plain, EMPTY)), None, None),
             (Some((&plain, EMPTY)), Some(1), Some((&plain, EMPTY))),
             (Some((&plain, &b"money"[..])), Some(1), Some((&plain, &b"money"[..]))),
+            // The election was read before it took place, the document after.
+            (Some((&plain, &b"money"[..])), None, Some((&plain, &b"money"[..]))),
             (Some((&second, EMPTY)), Some(2), Some((&second, EMPTY))),
             (Some((&second, &b"money"[..])), Some(2), Some((&second, &b"money"[..]))),
         ] {
