@@ -247,6 +247,20 @@ impl<R: RawKv> Store for Crooked<R> {
         }
     }
 
+    async fn increment_within(
+        &self,
+        key: &Counter,
+        delta: i64,
+        bound: i64,
+    ) -> Result<Option<i64>, Unavailable> {
+        match self.kv.increment_within(key, delta, bound).await {
+            Err(Unavailable::Unknown) if self.bug == Bug::RetriesAnIncrement => {
+                self.kv.increment_within(key, delta, bound).await
+            }
+            answer => answer,
+        }
+    }
+
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
         match self.bug {
             Bug::SwapsAnAbsentKey => Ok(Some(1)),

@@ -103,6 +103,11 @@ pub trait Store {
     /// [`NotIncremented`].
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented>;
 
+    /// Whether what is asked at the same time goes in one round trip.
+    fn goes_together(&self) -> bool {
+        false
+    }
+
     /// Adds `delta` (1 or more) to a counter unless the sum would pass `bound` (0 or more). Says the sum;
     /// `None` when nothing was added.
     ///

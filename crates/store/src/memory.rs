@@ -12,6 +12,7 @@ pub struct Memory {
     documents: RefCell<BTreeMap<Document, Vec<u8>>>,
     counters: RefCell<BTreeMap<Counter, i64>>,
     elections: RefCell<BTreeMap<Election, i64>>,
+    together: bool,
 }
 
 impl Memory {
@@ -19,6 +20,12 @@ impl Memory {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store that says of itself that it goes together.
+    #[must_use]
+    pub fn that_goes_together() -> Self {
+        Self { together: true, ..Self::default() }
     }
 }
 
@@ -40,6 +47,10 @@ impl Store for Memory {
             }
             other => Ok(Swap::Lost(other.map(|value| value.clone()))),
         }
+    }
+
+    fn goes_together(&self) -> bool {
+        self.together
     }
 
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {

@@ -140,6 +140,10 @@ impl<R: RawRedis> Store for Redis<R> {
         }
     }
 
+    fn goes_together(&self) -> bool {
+        true
+    }
+
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
         self.number(key.as_str()).await.map(|number| number.unwrap_or(0))
     }

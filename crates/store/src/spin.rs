@@ -122,6 +122,10 @@ impl Store for Open {
         }
     }
 
+    fn goes_together(&self) -> bool {
+        matches!(self, Self::Redis(store) if store.goes_together())
+    }
+
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
         ask!(self, store => store.count(key))
     }

@@ -40,7 +40,11 @@ pub struct Answer {
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
     let cell = counter.cell();
-    let (keyed, cell) = join(keyed(store, counter), store.count(&cell)).await;
+    let (keyed, cell) = if store.goes_together() {
+        join(keyed(store, counter), store.count(&cell)).await
+    } else {
+        (keyed(store, counter).await, store.count(&cell).await)
+    };
     Ok(cell?.saturating_add(keyed?))
 }
 
@@ -50,7 +54,24 @@ pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Err
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64) -> Result<Answer, Error> {
     let cell = counter.cell();
-    // Nearly every total is far from its limit: then the two parts need not wait for one another.
+    let (keyed, sum) = if store.goes_together() {
+        add_early(store, counter, by, limit).await?
+    } else {
+        let keyed = keyed(store, counter).await?;
+        (keyed, store.increment_within(&cell, by, limit.saturating_sub(keyed)).await?)
+    };
+    Ok(Answer { total: sum.map(|sum| sum.saturating_add(keyed)), replayed: false })
+}
+
+/// Adds while it asks what was counted under keys: nearly every total is far from its limit, and then the two
+/// parts need not wait for one another. Says the keyed part and, if it was added, the other.
+async fn add_early(
+    store: &impl Store,
+    counter: &keys::Tally,
+    by: i64,
+    limit: i64,
+) -> Result<(i64, Option<i64>), Error> {
+    let cell = counter.cell();
     let half = limit.div_euclid(2);
     let (keyed, early) = join(keyed(store, counter), store.increment_within(&cell, by, half)).await;
     let (keyed, early) = match (keyed, early?) {
@@ -66,12 +87,17 @@ pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64)
         Some(_) => take_back(store, &cell, by).await.map(|()| None)?,
         None => store.increment_within(&cell, by, room).await?,
     };
-    Ok(Answer { total: sum.map(|sum| sum.saturating_add(keyed)), replayed: false })
+    Ok((keyed, sum))
 }
 
 /// What was counted under keys.
 async fn keyed(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
-    let found = first_write::find_at_once(store, &counter.posts(), &Tally::new().encode()).await?;
+    let (opening, empty) = (counter.posts(), Tally::new().encode());
+    let found = if store.goes_together() {
+        first_write::find_at_once(store, &opening, &empty).await?
+    } else {
+        first_write::find(store, &opening, &empty).await?
+    };
     read(found.as_ref()).map(|tally| tally.sum())
 }
 
@@ -191,26 +217,28 @@ mod tests {
 
     #[test]
     fn a_total_may_reach_its_limit_and_not_pass_it() {
-        let store = Memory::new();
-        let add = |by| block_on(add(&store, &bitcoins(), by, i64::MAX)).unwrap();
-        assert_eq!(add(i64::MAX - 1), counted(i64::MAX - 1));
-        assert_eq!(add(2), REFUSED);
-        assert_eq!(add(1), counted(i64::MAX));
-        assert_eq!(add(1), REFUSED);
-        assert_eq!(block_on(total(&store, &bitcoins())), Ok(i64::MAX));
+        for store in [Memory::new(), Memory::that_goes_together()] {
+            let add = |by| block_on(add(&store, &bitcoins(), by, i64::MAX)).unwrap();
+            assert_eq!(add(i64::MAX - 1), counted(i64::MAX - 1));
+            assert_eq!(add(2), REFUSED);
+            assert_eq!(add(1), counted(i64::MAX));
+            assert_eq!(add(1), REFUSED);
+            assert_eq!(block_on(total(&store, &bitcoins())), Ok(i64::MAX));
+        }
     }
 
     #[test]
     fn keyed_and_unkeyed_posts_share_one_total_and_one_limit() {
-        let store = Memory::new();
-        let once = |key, by| block_on(add_once(&store, &bitcoins(), &post(key, by, key), 10)).unwrap();
-        assert_eq!(block_on(add(&store, &bitcoins(), 3, 10)), Ok(counted(3)));
-        assert_eq!(once("a", 4), counted(7));
-        assert_eq!(block_on(add(&store, &bitcoins(), 2, 10)), Ok(counted(9)));
-        assert_eq!(once("b", 2), REFUSED);
-        assert_eq!(block_on(add(&store, &bitcoins(), 2, 10)), Ok(REFUSED));
-        assert_eq!(once("c", 1), counted(10));
-        assert_eq!(block_on(total(&store, &bitcoins())), Ok(10));
+        for store in [Memory::new(), Memory::that_goes_together()] {
+            let once = |key, by| block_on(add_once(&store, &bitcoins(), &post(key, by, key), 10)).unwrap();
+            assert_eq!(block_on(add(&store, &bitcoins(), 3, 10)), Ok(counted(3)));
+            assert_eq!(once("a", 4), counted(7));
+            assert_eq!(block_on(add(&store, &bitcoins(), 2, 10)), Ok(counted(9)));
+            assert_eq!(once("b", 2), REFUSED);
+            assert_eq!(block_on(add(&store, &bitcoins(), 2, 10)), Ok(REFUSED));
+            assert_eq!(once("c", 1), counted(10));
+            assert_eq!(block_on(total(&store, &bitcoins())), Ok(10));
+        }
     }
 
     #[test]
