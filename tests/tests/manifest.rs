@@ -24,6 +24,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/wallet", "wallet"),
     ("/v1/wallet/entries", "wallet"),
     ("/v1/rates", "rates"),
+    ("/v1/rates/history", "rates"),
     ("/v1/rates/:code", "rates"),
     ("/v1/convert", "rates"),
     ("/healthz", "health"),
