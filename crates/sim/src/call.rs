@@ -1,11 +1,13 @@
 //! What crosses the seam between the bank's code and the simulated store: calls, replies, values.
 //!
-//! The seam is [`store::kv::RawKv`]. A call is only a wish: the world decides when it is carried out, and
-//! whether its reply arrives.
+//! The seams are [`store::kv::RawKv`] and [`store::redis::RawRedis`]. A call is only a wish: the world
+//! decides when it is carried out, and whether its reply arrives.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
+
+use store::redis::{Said, Step, Verb};
 
 /// A key of the store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +40,8 @@ pub enum Call {
         /// What it writes.
         value: Value,
     },
+    /// A script of the `redis` adapter.
+    Script(Rc<[Step]>),
 }
 
 /// What the store says to a call.
@@ -51,17 +55,12 @@ pub enum Reply {
     Ended,
     /// The counter would have left its range.
     Overflow,
-    /// Any other error. Whether the call was carried out is another matter.
+    /// Any other error. Whether the call was carried out is another matter; to `Script`: the connection broke.
     Error,
-}
-
-/// What can happen to a request from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Input {
-    /// The call with this number is answered.
-    Reply(u32, Reply),
-    /// The request's deadline passes.
-    Deadline,
+    /// To `Script`: an answer to each step.
+    Said(Vec<Said>),
+    /// To `Script`: Redis does not carry it out.
+    Refused,
 }
 
 impl Key {
@@ -111,22 +110,36 @@ impl fmt::Debug for Value {
 }
 
 impl Call {
-    /// The key that it is about.
+    /// The keys that it is about.
     #[must_use]
-    pub fn key(&self) -> &Key {
+    pub fn keys(&self) -> Vec<Key> {
         match self {
             Self::Get(key)
             | Self::Set(key, _)
             | Self::Increment(key, _)
             | Self::Begin(key)
-            | Self::Swap { key, .. } => key,
+            | Self::Swap { key, .. } => vec![key.clone()],
+            Self::Script(steps) => steps.iter().map(|step| step.key.as_str().into()).collect(),
+        }
+    }
+
+    /// The steps of a script.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            Self::Script(steps) => steps,
+            _ => &[],
         }
     }
 
     /// Whether it changes the store.
     #[must_use]
     pub fn writes(&self) -> bool {
-        matches!(self, Self::Set(..) | Self::Increment(..) | Self::Swap { .. })
+        match self {
+            Self::Set(..) | Self::Increment(..) | Self::Swap { .. } => true,
+            Self::Get(_) | Self::Begin(_) => false,
+            Self::Script(steps) => steps.iter().any(|step| !step.verb.is_read()),
+        }
     }
 }
 
@@ -138,7 +151,20 @@ impl fmt::Display for Call {
             Self::Increment(key, delta) => write!(f, "increment {key} by {delta}"),
             Self::Begin(key) => write!(f, "begin swap {key}"),
             Self::Swap { key, .. } => write!(f, "swap {key}"),
+            Self::Script(steps) => f.write_str(&steps.iter().map(told).collect::<Vec<_>>().join(" + ")),
         }
+    }
+}
+
+/// A step, for the eye.
+fn told(Step { key, verb }: &Step) -> String {
+    match verb {
+        Verb::Get => format!("get {key}"),
+        Verb::Set(_) => format!("set {key}"),
+        Verb::Swap { .. } => format!("swap {key}"),
+        Verb::Add(delta) => format!("add {delta} to {key}"),
+        Verb::AddWithin { delta, bound } => format!("add {delta} to {key}, up to {bound}"),
+        Verb::Elect(candidate) => format!("elect {candidate} at {key}"),
     }
 }
 

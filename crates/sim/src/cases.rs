@@ -13,8 +13,12 @@ use crate::words::{deposit, keyed, made, together, user, withdrawal};
 pub struct Case {
     /// Its name.
     pub name: &'static str,
+    /// What it is explored on.
+    pub flavours: &'static [Flavour],
     /// What has happened before, alone.
     pub before: Vec<Rc<Task>>,
+    /// All clients are at one instance, instead of each at its own.
+    pub one_instance: bool,
     /// What each client asks for, one thing after the other.
     pub scripts: Vec<Vec<Rc<Task>>>,
     /// How often a client asks again under its key when it does not know the outcome.
@@ -27,14 +31,34 @@ impl Case {
     fn new(name: &'static str, faults: u8, before: Vec<Task>, scripts: Vec<Vec<Task>>) -> Self {
         let shared = |tasks: Vec<Task>| tasks.into_iter().map(Rc::new).collect();
         let scripts = scripts.into_iter().map(shared).collect();
-        Self { name, before: shared(before), scripts, tries: 1, faults }
+        Self {
+            name,
+            flavours: &Flavour::ALL,
+            before: shared(before),
+            one_instance: false,
+            scripts,
+            tries: 1,
+            faults,
+        }
     }
 
-    /// How many faults there are at most on this backend. While an election goes on, redis knows so many
-    /// more orders (every increment spoils a swap) that its first writes are explored without faults.
+    /// The same, with all clients at one instance.
+    fn at_one_instance(self) -> Self {
+        Self { one_instance: true, ..self }
+    }
+
+    /// The same, on scripts only: calls that one instance has under way together are explored in each order,
+    /// also where they lead to the same, and the `kv` adapter makes too many.
+    fn on_scripts(self) -> Self {
+        Self { flavours: &[Flavour::Scripts], ..self }
+    }
+
+    /// How many faults there are at most on this backend. While an election goes on, compare-and-swaps on
+    /// redis know so many more orders (every increment spoils one) that first writes are explored without faults.
     #[must_use]
     pub fn faults_on(&self, flavour: Flavour) -> u8 {
-        if self.before.is_empty() && flavour == Flavour::Redis { 0 } else { self.faults }
+        let spoilt = matches!(flavour, Flavour::Redis | Flavour::Switching);
+        if self.before.is_empty() && spoilt { 0 } else { self.faults }
     }
 }
 
@@ -221,5 +245,38 @@ pub fn cases() -> Vec<Case> {
             vec![],
             vec![one(deposit(keyed("a"), "1")), one(deposit(keyed("a"), "1"))],
         ),
+        Case::new(
+            "three at one wallet of one instance",
+            1,
+            entries(2),
+            vec![
+                one(deposit(keyed("a"), "1")),
+                one(withdrawal(made("b"), "2")),
+                one(withdrawal(keyed("c"), "2")),
+            ],
+        )
+        .at_one_instance(),
+        Case::new(
+            "two deposits at the seal from one instance",
+            1,
+            entries(11),
+            vec![one(deposit(keyed("a"), "1")), one(deposit(made("b"), "2"))],
+        )
+        .at_one_instance(),
+        Case::new(
+            "three posts to a counter from one instance",
+            1,
+            vec![count(5)],
+            vec![one(count(2)), one(count(3)), one(count(4))],
+        )
+        .at_one_instance()
+        .on_scripts(),
+        Case::new(
+            "the store falls silent, and time passes",
+            3,
+            entries(1),
+            vec![vec![Task::Past(user("ann"), 1); 4], vec![Task::Past(user("ann"), 1)]],
+        )
+        .at_one_instance(),
     ]
 }

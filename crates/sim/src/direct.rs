@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use store::breaker::{Breaker, Limits};
@@ -11,8 +13,8 @@ use store::kv::{Failed, Kv, RawKv};
 
 use crate::call::{Reply, Value};
 use crate::disk::{Disk, Origin};
-use crate::planted::{Bug, Crooked};
-use crate::task::{Answer, Task, perform};
+use crate::planted::{Bug, Crooked, CrookedRaw};
+use crate::task::{Answer, Lines, Task, perform};
 
 /// The disk, without anybody else and without faults.
 #[derive(Debug, Clone)]
@@ -44,20 +46,51 @@ impl Direct {
     #[must_use]
     pub fn perform(&self, bug: Option<Bug>, task: &Task) -> Option<Answer> {
         match bug {
-            None => at_once(perform(|| Kv::new(self.clone()), task)),
+            None => at_once(perform(|| Kv::new(self.clone()), &Lines::default(), task)),
             Some(bug) => {
                 let shared = Rc::new(task.clone());
-                at_once(bug.perform(|| Crooked::new(self.clone(), bug, Rc::clone(&shared)), task))
+                let kv = || Kv::new(CrookedRaw::new(self.clone(), bug));
+                let open = || Crooked::new(kv(), bug, Rc::clone(&shared));
+                at_once(bug.perform(open, &Lines::default(), task))
             }
         }
     }
 }
 
-/// What a future that never waits comes to.
+/// What a future that never waits for anybody comes to.
 pub fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
+    let (woken, waker) = Woken::new();
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return Some(value),
+            Poll::Pending if woken.again() => {}
+            Poll::Pending => return None,
+        }
+    }
+}
+
+/// Notes that somebody is to be polled once more.
+#[derive(Debug, Default)]
+pub struct Woken(AtomicBool);
+
+impl Woken {
+    /// Nobody is; and who tells.
+    #[must_use]
+    pub fn new() -> (Arc<Self>, Waker) {
+        let woken = Arc::new(Self::default());
+        (Arc::clone(&woken), Waker::from(woken))
+    }
+
+    /// Whether somebody is, since this was last asked.
+    pub fn again(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

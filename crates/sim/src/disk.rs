@@ -5,28 +5,65 @@
 //! absent key it is an unguarded upsert (fact 3). `redis`: a counter is decimal text and does not
 //! overflow; a compare-and-swap fails after any write to its key, an increment by 0 included (`WATCH`).
 //!
+//! A step of a script of the `redis` adapter does what `store::redis::script::SCRIPT` does, and disturbs
+//! compare-and-swaps as any other write.
+//!
 //! Whether a swap committed is told to nobody: the answer of one backend is always "failed" (fact 1).
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
+use store::counter;
+use store::redis::{Said, Step, Verb};
+
 use crate::call::{Key, Reply, Value, hash_of};
 
-/// Which of Spin's backends is played.
+/// Which of Spin's backends is played, and how the bank's instances reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Flavour {
     /// Spin's default.
     Sqlite,
     /// `redis.toml`.
     Redis,
+    /// Redis, by the `redis` adapter.
+    Scripts,
+    /// Redis, by instances of either adapter, as while an operator switches from one to the other.
+    Switching,
+}
+
+/// How an instance of the bank reaches the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Adapter {
+    /// `store::kv`.
+    Kv,
+    /// `store::redis`.
+    Redis,
 }
 
 impl Flavour {
-    /// Odd seeds play one backend, even seeds the other.
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sqlite, Self::Redis, Self::Scripts, Self::Switching];
+
+    /// Seeds play them in turn.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        if seed.is_multiple_of(2) { Self::Redis } else { Self::Sqlite }
+        match seed % 4 {
+            1 => Self::Sqlite,
+            2 => Self::Redis,
+            3 => Self::Scripts,
+            _ => Self::Switching,
+        }
+    }
+
+    /// How the instance at this place reaches the store.
+    #[must_use]
+    pub fn adapter(self, instance: usize) -> Adapter {
+        match self {
+            Self::Sqlite | Self::Redis => Adapter::Kv,
+            Self::Switching if instance.is_multiple_of(2) => Adapter::Kv,
+            Self::Scripts | Self::Switching => Adapter::Redis,
+        }
     }
 }
 
@@ -35,6 +72,8 @@ impl fmt::Display for Flavour {
         f.write_str(match self {
             Self::Sqlite => "sqlite",
             Self::Redis => "redis",
+            Self::Scripts => "scripts",
+            Self::Switching => "switching",
         })
     }
 }
@@ -72,6 +111,8 @@ pub enum Means {
     Swap,
     /// `swap` of a key that was absent when it began.
     SwapOfAbsent,
+    /// The `elect` step of a script, which looks and writes at once.
+    Elect,
 }
 
 /// A write that took effect.
@@ -150,7 +191,7 @@ impl Disk {
                 let bytes = before.map_or(Ok([0; 8]), |value| value.bytes().try_into());
                 Some(i64::from_le_bytes(bytes.map_err(|_| HostPanic)?).wrapping_add(delta))
             }
-            Flavour::Redis => {
+            _ => {
                 let text = before.map_or_else(|| b"0".to_vec(), |value| value.bytes().to_vec());
                 let Some(number) = String::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok())
                 else {
@@ -162,9 +203,45 @@ impl Disk {
         let Some(sum) = sum else { return Ok((Reply::Overflow, None)) };
         let value = match self.flavour {
             Flavour::Sqlite => Value::from(&sum.to_le_bytes()[..]),
-            Flavour::Redis => Value::from(sum.to_string().as_bytes()),
+            _ => Value::from(sum.to_string().as_bytes()),
         };
         Ok((Reply::Number(sum), Some(self.write(key, value, Means::Increment))))
+    }
+
+    /// Carries out a step of a script.
+    pub fn step(&mut self, step: &Step) -> (Said, Option<Written>) {
+        let key = Key::from(step.key.as_str());
+        let held = self.get(&key);
+        let number = held.as_ref().map(|value| counter::text(value.bytes()));
+        let written = match &step.verb {
+            Verb::Get => None,
+            Verb::Set(value) => Some((Value::from(&value[..]), Means::Set)),
+            Verb::Swap { current, next } => (held.as_ref().map(Value::bytes) == Some(current))
+                .then(|| (Value::from(&next[..]), Means::Swap)),
+            Verb::Add(delta) | Verb::AddWithin { delta, .. } => {
+                let Some(number) = number.unwrap_or(Some(0)) else {
+                    return (Said::Refused("ERR value is not an integer or out of range".into()), None);
+                };
+                let Some(sum) = number.checked_add(*delta) else {
+                    return (Said::Refused("ERR increment or decrement would overflow".into()), None);
+                };
+                let text = |number: i64| Value::from(number.to_string().as_bytes());
+                if matches!(step.verb, Verb::AddWithin { bound, .. } if sum > bound) {
+                    // It was added and taken back.
+                    let written = self.write(&key, text(number), Means::Increment);
+                    return (Said::Held(held.map(|value| value.bytes().to_vec())), Some(written));
+                }
+                Some((text(sum), Means::Increment))
+            }
+            Verb::Elect(candidate) => number
+                .is_none_or(|number| number == Some(0))
+                .then(|| (Value::from(candidate.to_string().as_bytes()), Means::Elect)),
+        };
+        let Some((value, means)) = written else {
+            return (Said::Held(held.map(|value| value.bytes().to_vec())), None);
+        };
+        let says = matches!(means, Means::Increment | Means::Elect).then(|| value.bytes().to_vec());
+        (Said::Done(says), Some(self.write(&key, value, means)))
     }
 
     /// Begins a compare-and-swap.
@@ -180,7 +257,7 @@ impl Disk {
         let Watch { key, current, touched, .. } = self.watches.remove(place);
         let commits = match self.flavour {
             Flavour::Sqlite => current.is_none() || self.get(&key) == current,
-            Flavour::Redis => !touched,
+            _ => !touched,
         };
         let means = if current.is_some() { Means::Swap } else { Means::SwapOfAbsent };
         commits.then(|| self.write(&key, value, means))

@@ -19,7 +19,8 @@ use crate::rest::{Thoroughness, rest};
 use crate::story::tell;
 use crate::task::{Answer, Task};
 use crate::truth::Truth;
-use crate::world::{Choice, Step, World};
+use crate::world::{Choice, Over, Step, World};
+use store::breaker;
 
 /// What was explored.
 #[derive(Debug, Clone, Copy, Default)]
@@ -127,7 +128,9 @@ impl Explorer<'_> {
     /// The store as the case prepares it, and nobody there.
     fn prepared(&self, flavour: Flavour, bug: Option<Bug>) -> Result<World<Learned>, Violation> {
         let clients = self.case.scripts.len();
-        let mut world = World::new(clients + 1, Disk::new(flavour), Truth::new(bug));
+        let seats = if self.case.one_instance { clients } else { 1 };
+        let (disk, truth) = (Disk::new(flavour), Truth::new(bug));
+        let mut world = World::new(&self.school, clients + 1, seats, disk, truth);
         for task in &self.case.before {
             // The last client prepares the store, alone.
             world.alone(&self.school, clients, task)?;
@@ -205,16 +208,21 @@ impl Explorer<'_> {
 
     /// Makes `choice`, and lets a client whose request ended go on with its script.
     fn make(&self, state: &mut State, choice: &Choice) -> Result<(), Violation> {
-        if !matches!(choice, Choice::Serve(_) | Choice::Land(_) | Choice::Forget(_)) {
-            state.faults -= 1;
-        }
-        let task = state.world.task(choice.client()).cloned();
+        state.faults -= u8::from(choice.is_fault());
         let step = state.world.step(&self.school, choice)?;
-        let (Step::Ended(client, answer), Some(task)) = (step, task) else { return Ok(()) };
-        match self.next(state, client, &task, answer.as_ref()) {
-            Some(task) => state.world.step(&self.school, &Choice::Start(client, task)).map(drop),
-            None => Ok(()),
+        self.go_on(state, step)
+    }
+
+    /// Whose request ended asks for the next thing.
+    fn go_on(&self, state: &mut State, step: Step) -> Result<(), Violation> {
+        let Step::Done(over) = step else { return Ok(()) };
+        for Over { client, task, answer } in over {
+            if let Some(task) = self.next(state, client, &task, answer.as_ref()) {
+                let step = state.world.step(&self.school, &Choice::Start(client, task))?;
+                self.go_on(state, step)?;
+            }
         }
+        Ok(())
     }
 
     fn next(
@@ -245,9 +253,21 @@ impl State {
             if self.faults == 0 {
                 continue;
             }
-            choices.extend(self.world.waiting(client).map(|(origin, _)| Choice::Lose(origin)));
+            for (origin, call) in self.world.waiting(client) {
+                choices.push(Choice::Lose(origin));
+                let steps = call.steps().iter().enumerate();
+                let writes = steps.clone().filter(|(_, step)| !step.verb.is_read());
+                choices.extend(writes.map(|(place, _)| Choice::Refuse(origin, Some(place))));
+                choices.extend(steps.take(1).map(|_| Choice::Refuse(origin, None)));
+            }
             choices.extend(self.world.can_expire(client).then_some(Choice::Expire(client)));
             choices.push(Choice::Crash(client));
+            if self.world.seats() > 1 {
+                choices.push(Choice::GiveUp(client));
+            }
+            if self.world.breaker(client) == breaker::State::Open {
+                choices.push(Choice::Wait(client));
+            }
         }
         choices.extend(self.world.late().map(Choice::Land));
         if self.world.busy().next().is_none() {

@@ -10,6 +10,8 @@ use crate::run::{Setting, run};
 const SEEDS: u64 = 400;
 /// Operations in each.
 const OPERATIONS: u64 = 1000;
+/// Faults in a small case.
+const MOST_FAULTS: u8 = 3;
 /// States of a small case that are looked at.
 const STATES: u64 = 20_000;
 
@@ -26,12 +28,11 @@ pub struct Found {
     pub steps: usize,
 }
 
-/// By random seeds, the first ones first, both backends in turn.
+/// By random seeds, the first ones first, all backends in turn.
 #[must_use]
 pub fn by_chance(bug: Bug) -> Option<Found> {
     let mut operations = 0;
-    for seed in 1..=SEEDS {
-        let flavour = Flavour::of_seed(seed);
+    for (seed, &flavour) in (1..=SEEDS).zip(bug.flavours().iter().cycle()) {
         let setting = Setting { seed, operations: OPERATIONS, flavour, bug: Some(bug) };
         match run(setting) {
             Ok(figures) => operations += figures.operations,
@@ -51,10 +52,12 @@ pub fn by_chance(bug: Bug) -> Option<Found> {
 /// In the small cases, without faults first.
 #[must_use]
 pub fn by_exhaustion(bug: Bug) -> Option<Found> {
-    for faults in 0..=2 {
+    let fewest = if bug.needs_silence() { MOST_FAULTS } else { 0 };
+    for faults in fewest..=MOST_FAULTS {
         for case in &cases() {
-            let flavours = [Flavour::Sqlite, Flavour::Redis];
-            for flavour in flavours.into_iter().filter(|&flavour| faults <= case.faults_on(flavour)) {
+            let explored =
+                |flavour: &Flavour| case.flavours.contains(flavour) && faults <= case.faults_on(*flavour);
+            for flavour in bug.flavours().iter().copied().filter(explored) {
                 match explore(case, flavour, faults, Some(bug), STATES) {
                     Ok(_) => {}
                     Err(broken) => {

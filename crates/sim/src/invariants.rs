@@ -1,8 +1,10 @@
 //! What must hold, whatever happens: one type for each sentence.
 //!
 //! They are about money ([`money`]: entries, sums, hashes, and what callers may rely on), about histories and
-//! past balances ([`reading`]), about counters ([`counting`]), and about how the store is used ([`keeping`]).
+//! past balances ([`reading`]), about counters ([`counting`]), about how the store is used ([`keeping`]), and
+//! about the breaker and the line ([`breaking`]).
 
+pub mod breaking;
 pub mod counting;
 pub mod keeping;
 pub mod money;
@@ -10,6 +12,7 @@ pub mod reading;
 
 use std::fmt;
 
+pub use breaking::Sending;
 use ledger::{Corrupt, Entry, Tally, Wallet};
 
 use crate::disk::Written;
@@ -28,6 +31,15 @@ pub enum Seen<'a> {
     Tallied(&'a Meter, &'a Tally),
     /// A request has ended.
     Ended(&'a Truth, &'a Ended<'a>),
+    /// An instance has done what it had to do, and perhaps sent something.
+    Sent(&'a Sending),
+    /// An instance does nothing until the store answers.
+    Settled {
+        /// Requests are under way.
+        busy: bool,
+        /// Calls wait for an answer.
+        waits: bool,
+    },
 }
 
 /// An invariant that does not hold.
@@ -82,6 +94,10 @@ const ALL: &[&dyn Invariant] = &[
     &keeping::SealedBytesNeverChange,
     &keeping::NoKeyIsBothIncrementedAndSet,
     &keeping::NoAbsentKeyIsSwapped,
+    &breaking::AnOpenBreakerSendsNothing,
+    &breaking::AHalfOpenBreakerSendsOneCall,
+    &breaking::ThreeMissedDeadlinesOpenTheBreaker,
+    &breaking::NobodyWaitsForNothing,
 ];
 
 /// Shows `seen` to all invariants.

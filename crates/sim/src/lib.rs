@@ -1,8 +1,8 @@
 //! A deterministic simulator of the bank on Spin's stores (design section 10).
 //!
-//! The real code of `ledger`, `store` (the `kv` adapter and the first write) and `teller` runs against a
-//! simulated Spin key-value store. Between any two raw calls anything can happen: other clients, lost
-//! replies, writes that land long after, deadlines, deaths. A model watches what really happens and
+//! The real code of `ledger`, `store` (both adapters, the breaker and the first write) and `teller` runs
+//! against a simulated Spin key-value store, or a simulated Redis. Between any two raw calls anything can
+//! happen: other clients, lost replies, writes that land long after, deadlines, deaths. A model watches what really happens and
 //! shows it to the invariants.
 //!
 //! An explorer of its own, because faults and schedules have to be one search: `shuttle` explores
@@ -11,7 +11,7 @@
 //! operations one after the other and reaches no interleaving inside one.
 //!
 //! - The seam: [`call`], [`raw`] (the bank's side), [`disk`] (what a store holds, quirks included).
-//! - [`world`]: the world that lies. [`mind`]: a request under way, which can be copied.
+//! - [`world`]: the world that lies. [`mind`]: an instance under way, which can be copied.
 //! - [`task`], [`workload`], [`cases`]: what callers ask for, at random and in small cases.
 //! - [`truth`], [`rest`]: the model that knows the truth. [`invariants`]: what must hold.
 //! - [`run`], [`exhaustive`]: the two explorers. [`shrink`], [`story`]: what they show for a failure.

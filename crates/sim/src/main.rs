@@ -33,7 +33,7 @@ struct Arguments {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Which backend; without it odd seeds play sqlite, even ones redis.
+    /// Which backend; without it seeds play them in turn.
     #[arg(long)]
     flavour: Option<Flavour>,
     /// A bug to plant.
@@ -165,9 +165,9 @@ fn exhaustive(arguments: &Arguments) -> bool {
     println!("| case | backend | faults | states | steps | interleavings | longest |");
     println!("|---|---|---|---|---|---|---|");
     let mut held = true;
-    let flavours = arguments.flavour.map_or(vec![Flavour::Sqlite, Flavour::Redis], |flavour| vec![flavour]);
+    let flavours = arguments.flavour.map_or(Flavour::ALL.to_vec(), |flavour| vec![flavour]);
     for case in cases().iter().filter(|case| arguments.case.as_ref().is_none_or(|name| name == case.name)) {
-        for &flavour in &flavours {
+        for &flavour in flavours.iter().filter(|flavour| case.flavours.contains(flavour)) {
             let faults = arguments.faults.unwrap_or(case.faults_on(flavour));
             match explore(case, flavour, faults, arguments.plant, u64::MAX) {
                 Ok(explored) => println!(

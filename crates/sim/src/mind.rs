@@ -1,42 +1,108 @@
-//! A request under way: the bank's code, seen as something that makes calls and is fed replies.
+//! An instance of the bank under way: its code, seen as something that makes calls and is fed replies.
 //!
-//! Two kinds. [`Live`] polls the real future. [`Learned`] remembers what the real future did: it is
-//! deterministic, so what it does next is a function of the replies so far. The exhaustive explorer
-//! copies its clients at every fork, which futures do not allow; a learned mind is a node in a tree
-//! of replies, and only a node that was never visited runs the real code once, from the start.
+//! Its requests sit in numbered seats. They share what the requests of one instance share: the breaker, the
+//! line at a wallet, the steps that wait for the script in flight. Two kinds. [`Live`] polls the real
+//! futures. [`Learned`] remembers what the real futures did: they are deterministic, so what they do next is
+//! a function of what happened so far. The exhaustive explorer copies its instances at every fork, which
+//! futures do not allow; a learned mind is a node in a tree of inputs, and only a node that was never
+//! visited runs the real code once, from the start.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use store::breaker::State;
 use store::kv::Kv;
+use store::redis::{Redis, Waiting};
 
-use crate::call::Input;
-use crate::planted::{Bug, Crooked};
-use crate::raw::{Mailbox, Pending};
-use crate::task::{Answer, Task, perform};
+use crate::call::Reply;
+use crate::direct::Woken;
+use crate::disk::Adapter;
+use crate::planted::{Bug, Crooked, CrookedRaw};
+use crate::raw::{Mailbox, Pending, Shared};
+use crate::task::{Answer, Lines, Task, perform};
+
+/// How much time passes when it does: half of what the breaker stays open for.
+const A_WHILE: Duration = Duration::from_millis(250);
+
+/// What can happen to an instance from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A request comes to this seat.
+    Start(usize, Question),
+    /// This call of this seat's request is answered.
+    Reply(usize, u32, Reply),
+    /// The deadline of this seat's request passes.
+    Deadline(usize),
+    /// The request in this seat is given up.
+    GiveUp(usize),
+    /// Time passes.
+    Wait,
+}
+
+/// A task; two are equal when they are the same one.
+#[derive(Debug, Clone)]
+pub struct Question(pub Rc<Task>);
+
+impl PartialEq for Question {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Question {}
+
+impl Hash for Question {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).hash(state);
+    }
+}
 
 /// What can be seen of a request from outside.
 #[derive(Debug, Clone, Default)]
-pub struct View {
+pub struct Seat {
     /// The calls that wait for an answer.
     pub pending: Vec<Pending>,
     /// The calls that the last input made nobody wait for any more.
     pub abandoned: Vec<Pending>,
-    /// The request's answer, when it has one.
+    /// The answer that the last input led to.
     pub answer: Option<Answer>,
+    /// A request is under way.
+    pub taken: bool,
 }
 
-/// A request under way.
+/// What can be seen of an instance from outside.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Its seats.
+    pub seats: Vec<Seat>,
+    /// What its breaker lets through.
+    pub breaker: State,
+    /// A deadline has passed since the store last answered.
+    pub missed: bool,
+}
+
+impl View {
+    const NEW: Self = Self { seats: Vec::new(), breaker: State::Closed, missed: false };
+
+    /// Whether it is as good as new.
+    fn rests(&self) -> bool {
+        !self.missed && self.breaker == State::Closed && !self.seats.iter().any(|seat| seat.taken)
+    }
+}
+
+/// An instance under way.
 pub trait Mind: Sized {
-    /// What all requests share.
+    /// What all instances share.
     type School;
 
-    /// Begins a request.
-    fn start(school: &Self::School, task: &Rc<Task>) -> Self;
+    /// An instance that nobody has asked for anything.
+    fn new(school: &Self::School, adapter: Adapter) -> Self;
 
     /// Lets something happen to it.
     fn feed(&mut self, input: Input);
@@ -45,24 +111,78 @@ pub trait Mind: Sized {
     fn view(&self) -> &View;
 }
 
-/// The real future.
+type Request = Pin<Box<dyn Future<Output = Answer>>>;
+
+/// The real futures.
 pub struct Live {
-    mailbox: Rc<Mailbox>,
-    future: Pin<Box<dyn Future<Output = Answer>>>,
+    bug: Option<Bug>,
+    adapter: Adapter,
+    shared: Rc<Shared>,
+    waiting: Rc<Waiting>,
+    lines: Rc<Lines>,
+    seats: Vec<(Rc<Mailbox>, Option<Request>)>,
     view: View,
 }
 
 impl Live {
-    fn run(&mut self) {
-        if self.view.answer.is_none()
-            && let Poll::Ready(answer) = self.future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        {
-            self.view.answer = Some(answer);
-            // Nobody waits any more for what the request left unfinished.
-            self.future = Box::pin(std::future::pending());
+    fn request(&self, mailbox: &Rc<Mailbox>, task: Rc<Task>) -> Request {
+        let (mailbox, shared) = (Rc::clone(mailbox), Rc::clone(&self.shared));
+        let (waiting, lines) = (Rc::clone(&self.waiting), Rc::clone(&self.lines));
+        let open = move || mailbox.open(&shared);
+        match (self.adapter, self.bug) {
+            (Adapter::Kv, None) => Box::pin(async move { perform(|| Kv::new(open()), &lines, &task).await }),
+            (Adapter::Redis, None) => {
+                Box::pin(
+                    async move { perform(|| Redis::new(open(), Rc::clone(&waiting)), &lines, &task).await },
+                )
+            }
+            (Adapter::Kv, Some(bug)) => Box::pin(async move {
+                let open = || Crooked::new(Kv::new(CrookedRaw::new(open(), bug)), bug, Rc::clone(&task));
+                bug.perform(open, &lines, &task).await
+            }),
+            (Adapter::Redis, Some(bug)) => Box::pin(async move {
+                let redis = || Redis::new(CrookedRaw::new(open(), bug), Rc::clone(&waiting));
+                bug.perform(|| Crooked::new(redis(), bug, Rc::clone(&task)), &lines, &task).await
+            }),
         }
-        self.view.abandoned = self.mailbox.abandoned();
-        self.view.pending = self.mailbox.pending();
+    }
+
+    fn start(&mut self, seat: usize, task: Rc<Task>) {
+        let mailbox = Rc::new(Mailbox::default());
+        let request = self.request(&mailbox, task);
+        if self.seats.len() <= seat {
+            self.seats.resize_with(seat + 1, || (Rc::default(), None));
+        }
+        if let Some(place) = self.seats.get_mut(seat) {
+            *place = (mailbox, Some(request));
+        }
+    }
+
+    /// Polls everybody until nobody has anything more to do.
+    fn run(&mut self) {
+        let (woken, waker) = Woken::new();
+        let mut answers: Vec<Option<Answer>> = self.seats.iter().map(|_| None).collect();
+        loop {
+            for ((_, request), answer) in self.seats.iter_mut().zip(&mut answers) {
+                let Some(future) = request else { continue };
+                if let Poll::Ready(ready) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    *answer = Some(ready);
+                    // Nobody waits any more for what the request left unfinished.
+                    *request = None;
+                }
+            }
+            if !woken.again() {
+                break;
+            }
+        }
+        let seat = |((mailbox, request), answer): (&(Rc<Mailbox>, Option<Request>), _)| Seat {
+            pending: mailbox.pending(),
+            abandoned: mailbox.abandoned(),
+            answer,
+            taken: request.is_some(),
+        };
+        self.view.seats = self.seats.iter().zip(answers).map(seat).collect();
+        self.view.breaker = self.shared.breaker.state(self.shared.now.get());
     }
 }
 
@@ -70,25 +190,39 @@ impl Mind for Live {
     /// The bug that is planted, if one is.
     type School = Option<Bug>;
 
-    fn start(bug: &Option<Bug>, task: &Rc<Task>) -> Self {
-        let mailbox = Rc::new(Mailbox::default());
-        let (opening, task, bug) = (Rc::clone(&mailbox), Rc::clone(task), *bug);
-        let future: Pin<Box<dyn Future<Output = Answer>>> = match bug {
-            None => Box::pin(async move { perform(|| Kv::new(opening.open()), &task).await }),
-            Some(bug) => Box::pin(async move {
-                let open = || Crooked::new(opening.open(), bug, Rc::clone(&task));
-                bug.perform(open, &task).await
-            }),
-        };
-        let mut live = Self { mailbox, future, view: View::default() };
-        live.run();
-        live
+    fn new(bug: &Option<Bug>, adapter: Adapter) -> Self {
+        Self {
+            bug: *bug,
+            adapter,
+            shared: Rc::default(),
+            waiting: Rc::default(),
+            lines: Rc::default(),
+            seats: Vec::new(),
+            view: View::NEW,
+        }
     }
 
     fn feed(&mut self, input: Input) {
         match input {
-            Input::Reply(number, reply) => self.mailbox.answer(number, reply),
-            Input::Deadline => self.mailbox.expire(),
+            Input::Start(seat, Question(task)) => self.start(seat, task),
+            Input::Reply(seat, number, reply) => {
+                self.view.missed = false;
+                if let Some((mailbox, _)) = self.seats.get(seat) {
+                    mailbox.answer(number, reply);
+                }
+            }
+            Input::Deadline(seat) => {
+                self.view.missed = true;
+                if let Some((mailbox, _)) = self.seats.get(seat) {
+                    mailbox.expire();
+                }
+            }
+            Input::GiveUp(seat) => {
+                if let Some((_, request)) = self.seats.get_mut(seat) {
+                    *request = None;
+                }
+            }
+            Input::Wait => self.shared.now.set(self.shared.now.get() + A_WHILE),
         }
         self.run();
     }
@@ -104,26 +238,27 @@ impl fmt::Debug for Live {
     }
 }
 
-/// Everything that requests have been seen to do.
+/// Everything that instances have been seen to do.
 #[derive(Debug)]
 pub struct School {
     bug: Option<Bug>,
-    roots: RefCell<Vec<(Rc<Task>, usize)>>,
+    roots: RefCell<HashMap<Adapter, usize>>,
     nodes: RefCell<Vec<Node>>,
 }
 
 #[derive(Debug)]
 struct Node {
-    task: Rc<Task>,
+    adapter: Adapter,
     history: Vec<Input>,
     view: Rc<View>,
     next: HashMap<Input, usize>,
 }
 
-/// A place in what requests have been seen to do.
+/// A place in what instances have been seen to do.
 #[derive(Debug, Clone)]
 pub struct Learned {
     school: Rc<School>,
+    root: usize,
     node: usize,
     view: Rc<View>,
 }
@@ -136,65 +271,63 @@ impl School {
     }
 
     /// Runs the real code through `history`, and remembers where it got.
-    fn learn(&self, task: &Rc<Task>, history: Vec<Input>) -> usize {
-        let mut live = Live::start(&self.bug, task);
+    fn learn(&self, adapter: Adapter, history: Vec<Input>) -> usize {
+        let mut live = Live::new(&self.bug, adapter);
         for input in &history {
             live.feed(input.clone());
         }
         let mut nodes = self.nodes.borrow_mut();
-        nodes.push(Node { task: Rc::clone(task), history, view: Rc::new(live.view), next: HashMap::new() });
+        nodes.push(Node { adapter, history, view: Rc::new(live.view), next: HashMap::new() });
         nodes.len() - 1
     }
 
     fn view(&self, node: usize) -> Rc<View> {
-        self.nodes.borrow().get(node).map(|node| Rc::clone(&node.view)).unwrap_or_default()
+        self.nodes.borrow().get(node).map_or_else(|| Rc::new(View::NEW), |node| Rc::clone(&node.view))
+    }
+
+    /// Where `input` leads to from `node`.
+    fn next(&self, node: usize, input: Input) -> usize {
+        let (adapter, mut history) = {
+            let nodes = self.nodes.borrow();
+            let Some(from) = nodes.get(node) else { return node };
+            if let Some(&next) = from.next.get(&input) {
+                return next;
+            }
+            (from.adapter, from.history.clone())
+        };
+        history.push(input.clone());
+        let next = self.learn(adapter, history);
+        if let Some(node) = self.nodes.borrow_mut().get_mut(node) {
+            node.next.insert(input, next);
+        }
+        next
     }
 }
 
 impl Learned {
-    /// The same number for the same task and replies.
+    /// The same number for the same past; an instance that is as good as new has none.
     #[must_use]
     pub fn place(&self) -> usize {
-        self.node
+        if self.view.rests() { self.root } else { self.node }
     }
 }
 
 impl Mind for Learned {
     type School = Rc<School>;
 
-    fn start(school: &Rc<School>, task: &Rc<Task>) -> Self {
-        let known = school.roots.borrow().iter().find(|(root, _)| Rc::ptr_eq(root, task)).map(|root| root.1);
-        let node = known.unwrap_or_else(|| {
-            let node = school.learn(task, Vec::new());
-            school.roots.borrow_mut().push((Rc::clone(task), node));
-            node
+    fn new(school: &Rc<School>, adapter: Adapter) -> Self {
+        let known = school.roots.borrow().get(&adapter).copied();
+        let root = known.unwrap_or_else(|| {
+            let root = school.learn(adapter, Vec::new());
+            school.roots.borrow_mut().insert(adapter, root);
+            root
         });
-        Self { school: Rc::clone(school), node, view: school.view(node) }
+        Self { school: Rc::clone(school), root, node: root, view: school.view(root) }
     }
 
     fn feed(&mut self, input: Input) {
-        let (known, task, mut history) = {
-            let nodes = self.school.nodes.borrow();
-            let Some(node) = nodes.get(self.node) else { return };
-            match node.next.get(&input) {
-                Some(&next) => (Some(next), None, Vec::new()),
-                None => (None, Some(Rc::clone(&node.task)), node.history.clone()),
-            }
-        };
-        let next = match (known, task) {
-            (Some(next), _) => next,
-            (None, Some(task)) => {
-                history.push(input.clone());
-                let next = self.school.learn(&task, history);
-                if let Some(node) = self.school.nodes.borrow_mut().get_mut(self.node) {
-                    node.next.insert(input, next);
-                }
-                next
-            }
-            (None, None) => return,
-        };
-        self.node = next;
-        self.view = self.school.view(next);
+        self.node = self.school.next(self.place(), input);
+        self.view = self.school.view(self.node);
     }
 
     fn view(&self) -> &View {

@@ -1,22 +1,24 @@
 //! The proof of the proof: mistakes that the simulator must find.
 //!
-//! Each is made between the bank's code and the store, by [`Crooked`], which stands where `store::kv::Kv`
-//! stands and passes the bank's calls on, changed, left out or in another order: what the store sees and
-//! what the bank is told are exactly what they would be if the mistake were in the code. So the code
-//! that is proved is the code that is shipped, without a switch in it.
+//! Each is made between the bank's code and the store, by [`Crooked`], which stands where an adapter
+//! stands, or by [`CrookedRaw`] below the adapter. They pass the calls on, changed, left out or in another
+//! order: what the store sees and what the bank is told are exactly what they would be if the mistake were
+//! in the code. So the code that is proved is the code that is shipped, without a switch in it.
+
+mod raw;
+
+pub use raw::CrookedRaw;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use ledger::{Operation, OperationId, Outcome, User, Wallet};
-use store::breaker::{Breaker, Limits};
-use store::counter::{self, Form};
-use store::kv::{Failed, Kv, RawKv};
 use store::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, keys};
+use teller::operation::carry_out_all;
 
-use crate::task::{Answer, Task, perform};
+use crate::disk::Flavour;
+use crate::task::{Answer, Lines, Task, perform};
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -65,12 +67,61 @@ pub enum Bug {
     SetsACounter,
     /// Increments again when the first answer was lost.
     RetriesAnIncrement,
+    /// A script whose connection broke counts as not carried out.
+    TakesABreakForARefusal,
+    /// A write whose connection broke is sent again.
+    WritesAgainAfterABreak,
+    /// An increment whose connection broke is sent again.
+    AddsAgainAfterABreak,
+    /// A script that missed its deadline counts as never sent.
+    TakesAMissedDeadlineForUnsent,
+    /// Of the steps that went together, each is told what became of the next.
+    HandsAnswersToTheWrongStep,
+    /// Those that were taken along by a request that died are told that nothing happened.
+    TellsThoseTakenAlongUntouched,
+    /// A swap looks in one script and writes in another.
+    LooksAndWritesInTwoScripts,
+    /// A refusal of a whole script counts as one that it was carried out.
+    TakesARefusalForDone,
+    /// Each request counts missed deadlines on its own.
+    HasABreakerForEachRequest,
+    /// A breaker that is open lets calls through.
+    SendsThroughAnOpenBreaker,
 }
 
 impl Bug {
+    /// Where it can be made.
+    #[must_use]
+    pub fn flavours(self) -> &'static [Flavour] {
+        match self {
+            Self::TakesABreakForARefusal
+            | Self::WritesAgainAfterABreak
+            | Self::AddsAgainAfterABreak
+            | Self::TakesAMissedDeadlineForUnsent
+            | Self::HandsAnswersToTheWrongStep
+            | Self::LooksAndWritesInTwoScripts
+            | Self::TakesARefusalForDone => &[Flavour::Scripts, Flavour::Switching],
+            _ => &Flavour::ALL,
+        }
+    }
+
+    /// Whether a store has to fall silent for it to show, which takes more faults than anything else.
+    #[must_use]
+    pub fn needs_silence(self) -> bool {
+        matches!(self, Self::HasABreakerForEachRequest | Self::SendsThroughAnOpenBreaker)
+    }
+
     /// Answers `task` with this mistake, where it is one of the request as a whole.
-    pub async fn perform<S: Store>(self, open: impl Fn() -> S, task: &Task) -> Answer {
-        let answer = perform(&open, task).await;
+    pub async fn perform<S: Store>(self, open: impl Fn() -> S, lines: &Lines, task: &Task) -> Answer {
+        if let (Self::TellsThoseTakenAlongUntouched, Task::Operate(user, operations)) = (self, task)
+            && let [operation] = &operations[..]
+        {
+            let store = open();
+            let together = async |all: Vec<Operation>| carry_out_all(&store, user, &all).await;
+            let answer = lines.careless.go(user, operation.clone(), together).await;
+            return Answer::Operated(vec![answer.unwrap_or(Err(Unavailable::Untouched.into()))]);
+        }
+        let answer = perform(&open, lines, task).await;
         match (task, answer.unavailable()) {
             (Task::Operate(user, operations), Some(Unavailable::Unknown))
                 if self == Self::RetriesUnderANewId && !task.is_keyed() =>
@@ -79,7 +130,7 @@ impl Bug {
                     let id = OperationId::Made(format!("{}-again", operation.id.as_str()));
                     Operation { id, ..operation.clone() }
                 });
-                perform(&open, &Task::Operate(user.clone(), again.collect())).await
+                perform(&open, lines, &Task::Operate(user.clone(), again.collect())).await
             }
             _ => answer,
         }
@@ -88,8 +139,8 @@ impl Bug {
 
 /// The store port, with a mistake in its use.
 #[derive(Debug)]
-pub struct Crooked<R> {
-    kv: Kv<CrookedRaw<R>>,
+pub struct Crooked<S> {
+    store: S,
     bug: Bug,
     task: Rc<Task>,
     early: RefCell<BTreeMap<Document, Option<Vec<u8>>>>,
@@ -98,18 +149,11 @@ pub struct Crooked<R> {
     took_over: Cell<bool>,
 }
 
-/// The store's calls, with a mistake in their use.
-#[derive(Debug)]
-struct CrookedRaw<R> {
-    raw: R,
-    bug: Bug,
-}
-
-impl<R: RawKv> Crooked<R> {
+impl<S: Store> Crooked<S> {
     /// The port for one request that carries out `task`.
-    pub fn new(raw: R, bug: Bug, task: Rc<Task>) -> Self {
+    pub fn new(store: S, bug: Bug, task: Rc<Task>) -> Self {
         Self {
-            kv: Kv::new(CrookedRaw { raw, bug }),
+            store,
             bug,
             task,
             early: RefCell::default(),
@@ -142,10 +186,10 @@ impl<R: RawKv> Crooked<R> {
     }
 
     async fn unguarded(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
-        if self.kv.get(key).await?.as_deref() != Some(current) {
+        if self.store.get(key).await?.as_deref() != Some(current) {
             return Ok(Swap::Lost(None));
         }
-        self.kv.set(key, next).await.map(|()| Swap::Done)
+        self.store.set(key, next).await.map(|()| Swap::Done)
     }
 
     /// Whether `next` refuses everything that this request asks for.
@@ -158,11 +202,11 @@ impl<R: RawKv> Crooked<R> {
     }
 }
 
-impl<R: RawKv> Store for Crooked<R> {
+impl<S: Store> Store for Crooked<S> {
     async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
         if is_wallet(key) {
             for later in self.later() {
-                let value = self.kv.get(&later).await?;
+                let value = self.store.get(&later).await?;
                 self.early.borrow_mut().insert(later, value);
             }
         }
@@ -171,16 +215,16 @@ impl<R: RawKv> Store for Crooked<R> {
         }
         match self.bug {
             Bug::NeverLooksIntoTheIndex if is_index(key) => Ok(None),
-            Bug::CountsPagesFromOne if is_page(key) => self.kv.get(&next_page(key, self.user())).await,
+            Bug::CountsPagesFromOne if is_page(key) => self.store.get(&next_page(key, self.user())).await,
             Bug::SwapsAnAbsentKey if is_wallet(key) => {
-                Ok(self.kv.get(key).await?.or_else(|| Some(Wallet::new().encode())))
+                Ok(self.store.get(key).await?.or_else(|| Some(Wallet::new().encode())))
             }
             Bug::TakesMadeIdsForKeys if is_wallet(key) => {
-                let value = self.kv.get(key).await?;
+                let value = self.store.get(key).await?;
                 self.real.replace(value.clone());
                 Ok(value.map(|value| String::from_utf8_lossy(&value).replace(r#""made":true,"#, "").into()))
             }
-            _ => self.kv.get(key).await,
+            _ => self.store.get(key).await,
         }
     }
 
@@ -191,19 +235,19 @@ impl<R: RawKv> Store for Crooked<R> {
                 self.late.borrow_mut().push((key.clone(), value.to_vec()));
                 Ok(())
             }
-            Bug::DoesNotWaitForTheSeal if sealed => self.kv.set(key, value).await.or(Ok(())),
-            Bug::StandsBeforeItsWriteIsThere if is_wallet(key) => self.kv.set(key, value).await.or(Ok(())),
+            Bug::DoesNotWaitForTheSeal if sealed => self.store.set(key, value).await.or(Ok(())),
+            Bug::StandsBeforeItsWriteIsThere if is_wallet(key) => self.store.set(key, value).await.or(Ok(())),
             Bug::TakesTheFirstTicketOver if is_wallet(key) => {
                 if let Some(user) = self.user() {
                     let plain = keys::wallet(user.as_str()).plain();
-                    if *key != plain && self.kv.get(&plain).await?.is_none() {
+                    if *key != plain && self.store.get(&plain).await?.is_none() {
                         self.took_over.set(true);
-                        return self.kv.set(&plain, value).await;
+                        return self.store.set(&plain, value).await;
                     }
                 }
-                self.kv.set(key, value).await
+                self.store.set(key, value).await
             }
-            _ => self.kv.set(key, value).await,
+            _ => self.store.set(key, value).await,
         }
     }
 
@@ -215,35 +259,45 @@ impl<R: RawKv> Store for Crooked<R> {
             Bug::ForgetsRefusals if self.only_refuses(next) => return Ok(Swap::Done),
             _ => {}
         }
-        let swap = self.kv.swap(key, current, next).await?;
+        let swap = self.store.swap(key, current, next).await?;
         let late = self.late.take();
         for (key, value) in late {
-            self.kv.set(&key, &value).await?;
+            self.store.set(&key, &value).await?;
         }
         match (self.bug, swap) {
             (Bug::TrustsSuccess, Swap::Unknown) => Ok(Swap::Done),
             (Bug::TrustsCasFailed, Swap::Unknown) => Ok(Swap::Lost(None)),
-            (Bug::SaysUntouchedAfterASwap, Swap::Unknown) => self.kv.get(key).await.map(|_| Swap::Unknown),
+            (Bug::SaysUntouchedAfterASwap, Swap::Unknown) => self.store.get(key).await.map(|_| Swap::Unknown),
             (Bug::TakesSilenceForDone, Swap::Unknown) => {
-                Ok(self.kv.get(key).await.map_or(Swap::Done, |_| Swap::Unknown))
+                Ok(self.store.get(key).await.map_or(Swap::Done, |_| Swap::Unknown))
             }
             (_, swap) => Ok(swap),
         }
     }
 
+    fn goes_together(&self) -> bool {
+        self.store.goes_together()
+    }
+
+    async fn step_aside(&self, losses: u32) -> bool {
+        self.store.step_aside(losses).await
+    }
+
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
-        self.kv.count(key).await
+        self.store.count(key).await
     }
 
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
         let tickets = key.as_str().contains(":tickets:");
         match self.bug {
-            Bug::OpensWithoutATicket if tickets => self.kv.increment(key, delta).await.map(|_| 1),
-            Bug::RetriesAnIncrement if !tickets => match self.kv.increment(key, delta).await {
-                Err(NotIncremented::Unavailable(Unavailable::Unknown)) => self.kv.increment(key, delta).await,
+            Bug::OpensWithoutATicket if tickets => self.store.increment(key, delta).await.map(|_| 1),
+            Bug::RetriesAnIncrement if !tickets => match self.store.increment(key, delta).await {
+                Err(NotIncremented::Unavailable(Unavailable::Unknown)) => {
+                    self.store.increment(key, delta).await
+                }
                 answer => answer,
             },
-            _ => self.kv.increment(key, delta).await,
+            _ => self.store.increment(key, delta).await,
         }
     }
 
@@ -253,82 +307,28 @@ impl<R: RawKv> Store for Crooked<R> {
         delta: i64,
         bound: i64,
     ) -> Result<Option<i64>, Unavailable> {
-        match self.kv.increment_within(key, delta, bound).await {
-            Err(Unavailable::Unknown) if self.bug == Bug::RetriesAnIncrement => {
-                self.kv.increment_within(key, delta, bound).await
+        let answer = self.store.increment_within(key, delta, bound).await;
+        match (self.bug, answer) {
+            (Bug::RetriesAnIncrement, Err(Unavailable::Unknown)) => {
+                self.store.increment_within(key, delta, bound).await
             }
-            answer => answer,
+            (_, answer) => answer,
         }
     }
 
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
         match self.bug {
             Bug::SwapsAnAbsentKey => Ok(Some(1)),
-            _ => self.kv.elected(key).await,
+            _ => self.store.elected(key).await,
         }
     }
 
     async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
         match self.bug {
             Bug::OpensWithoutAnElection => Ok(candidate),
-            Bug::TakesTheFirstTicketOver if self.took_over.get() => self.kv.elect(key, 1).await,
-            _ => self.kv.elect(key, candidate).await,
+            Bug::TakesTheFirstTicketOver if self.took_over.get() => self.store.elect(key, 1).await,
+            _ => self.store.elect(key, candidate).await,
         }
-    }
-}
-
-impl<R: RawKv> RawKv for CrookedRaw<R> {
-    type Cas = (R::Cas, bool);
-
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
-        self.raw.get(key).await
-    }
-
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed> {
-        self.raw.set(key, value).await
-    }
-
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
-        let cell = self.bug == Bug::SetsACounter && key.starts_with("bank:counter:");
-        let Some(stored) = (if cell { self.raw.get(key).await? } else { None }) else {
-            return self.raw.increment(key, delta).await;
-        };
-        let (number, form) = counter::read(&stored).ok_or(Failed::Other)?;
-        self.raw.set(key, &counter::write(number.wrapping_add(delta), form)).await?;
-        Ok(number.wrapping_add(delta))
-    }
-
-    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed> {
-        let (cas, mut current) = self.raw.begin(key).await?;
-        if self.bug == Bug::SwapsAnAbsentKey && current.is_none() && key.starts_with("bank:wallet:") {
-            current = Some(Wallet::new().encode());
-        }
-        Ok(((cas, key.starts_with("bank:elected:")), current))
-    }
-
-    async fn swap(&self, (cas, election): Self::Cas, value: &[u8]) {
-        let other = |(number, form)| match form {
-            Form::Bytes => counter::write(number, Form::Text),
-            Form::Text => counter::write(number, Form::Bytes),
-        };
-        match counter::read(value).filter(|_| election && self.bug == Bug::ElectsInTheWrongForm) {
-            Some(number) => self.raw.swap(cas, &other(number)).await,
-            None => self.raw.swap(cas, value).await,
-        }
-    }
-}
-
-impl<R: Limits> Limits for CrookedRaw<R> {
-    fn now(&self) -> Duration {
-        self.raw.now()
-    }
-
-    fn breaker(&self) -> &Breaker {
-        self.raw.breaker()
-    }
-
-    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        self.raw.by_deadline(call).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The bank's side of the seam: [`RawKv`] whose every call waits until the world answers it.
+//! The bank's side of the seam: [`RawKv`] and [`RawRedis`] whose every call waits until the world answers it.
 //!
 //! A [`Mailbox`] belongs to one request. Calls are noted in it when they are first polled; a call whose
 //! future is dropped before its reply was sent, and its write may still land (fact 7).
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
+use store::redis::{self, RawRedis, Said, Step};
 
 use crate::call::{Call, Reply};
 
@@ -42,12 +43,21 @@ pub struct Mailbox {
     deadline: RefCell<Rc<Cell<bool>>>,
 }
 
+/// What the requests of an instance share with every call: its breaker, and the time.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// The instance's breaker.
+    pub breaker: Breaker,
+    /// The time since it began.
+    pub now: Cell<Duration>,
+}
+
 /// The store as one request sees it, until its deadline.
 #[derive(Debug)]
 pub struct Raw {
     mailbox: Rc<Mailbox>,
     passed: Rc<Cell<bool>>,
-    breaker: Breaker,
+    shared: Rc<Shared>,
 }
 
 /// A call under way.
@@ -60,10 +70,10 @@ struct Asking {
 impl Mailbox {
     /// The store for a request whose deadline begins now.
     #[must_use]
-    pub fn open(self: &Rc<Self>) -> Raw {
+    pub fn open(self: &Rc<Self>, shared: &Rc<Shared>) -> Raw {
         let passed = Rc::new(Cell::new(false));
         *self.deadline.borrow_mut() = Rc::clone(&passed);
-        Raw { mailbox: Rc::clone(self), passed, breaker: Breaker::new() }
+        Raw { mailbox: Rc::clone(self), passed, shared: Rc::clone(shared) }
     }
 
     /// Answers call `number`.
@@ -184,13 +194,23 @@ impl RawKv for Raw {
     }
 }
 
+impl RawRedis for Raw {
+    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
+        match self.ask(Call::Script(steps.into())).await {
+            Reply::Said(said) => Ok(said),
+            Reply::Refused => Err(redis::Failed::Refused),
+            _ => Err(redis::Failed::Broken),
+        }
+    }
+}
+
 impl Limits for Raw {
     fn now(&self) -> Duration {
-        Duration::ZERO
+        self.shared.now.get()
     }
 
     fn breaker(&self) -> &Breaker {
-        &self.breaker
+        &self.shared.breaker
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {

@@ -12,7 +12,7 @@ use crate::story::tell;
 use crate::task::Task;
 use crate::truth::Truth;
 use crate::workload::{Mixture, Workload};
-use crate::world::{Choice, Step, World};
+use crate::world::{Choice, Over, Step, World};
 
 /// After so many steps clients are favoured in another way.
 const PHASE: u64 = 500;
@@ -28,7 +28,7 @@ pub struct Setting {
     pub seed: u64,
     /// How many operations are asked for.
     pub operations: u64,
-    /// Which backend is played.
+    /// Which backend is played, by which adapter.
     pub flavour: Flavour,
     /// Which bug is planted.
     pub bug: Option<Bug>,
@@ -93,7 +93,7 @@ impl Run {
         let mixture = Mixture::draw(&mut random);
         let clients = (0..mixture.clients).map(|_| Client { weight: 1, again: None, tries: 0 }).collect();
         Self {
-            world: World::new(mixture.clients, Disk::new(flavour), Truth::new(bug)),
+            world: World::new(&bug, mixture.clients, mixture.seats, Disk::new(flavour), Truth::new(bug)),
             workload: Workload::new(mixture.clone()),
             random,
             mixture,
@@ -139,7 +139,7 @@ impl Run {
                 }
                 None => {
                     state.tries = 0;
-                    self.workload.next(&mut self.random)
+                    self.workload.next(&mut self.random, client)
                 }
             };
             self.figures.operations += task.operations();
@@ -159,7 +159,9 @@ impl Run {
                 return Some(Choice::Land(origin));
             }
         }
-        let busy: Vec<usize> = self.world.busy().collect();
+        // Those that stand in line behind others wait for nothing of their own.
+        let waits = |client: &usize| self.world.waiting(*client).next().is_some();
+        let busy: Vec<usize> = self.world.busy().filter(waits).collect();
         let weight = |client: usize| self.clients.get(client).map_or(1, |client| client.weight);
         let mut place = self.random.below(busy.iter().map(|&client| weight(client)).sum());
         let client = busy.into_iter().find(|&client| {
@@ -171,8 +173,21 @@ impl Run {
         let origin = *self.random.pick(&waiting)?;
         Some(if self.random.permille(self.mixture.lose) {
             Choice::Lose(origin)
+        } else if self.random.permille(self.mixture.refuse) {
+            let steps = self.world.waiting(client).find(|(waiting, _)| *waiting == origin);
+            let steps = steps.map_or(0, |(_, call)| call.steps().len() as u64);
+            let step = self.random.below(2 * steps) as usize;
+            Choice::Refuse(origin, Some(step).filter(|step| *step < steps as usize))
         } else if self.random.permille(self.mixture.crash) {
             Choice::Crash(client)
+        } else if self.random.permille(self.mixture.give_up) {
+            // Anybody at the instance, also who stands in line.
+            Choice::GiveUp(
+                client / self.mixture.seats * self.mixture.seats
+                    + self.random.below(self.mixture.seats as u64) as usize,
+            )
+        } else if self.random.permille(self.mixture.wait) {
+            Choice::Wait(client)
         } else if self.random.permille(self.mixture.expire) && self.world.can_expire(client) {
             Choice::Expire(client)
         } else {
@@ -182,21 +197,11 @@ impl Run {
 
     fn make(&mut self, choice: Choice) -> Result<(), Violation> {
         self.figures.steps += 1;
-        let task = match &choice {
-            Choice::Serve(origin) => self.world.task(origin.client).cloned(),
-            Choice::Start(..) => None,
-            _ => {
-                self.figures.faults += 1;
-                match &choice {
-                    Choice::Expire(client) | Choice::Crash(client) => self.world.task(*client).cloned(),
-                    Choice::Lose(origin) => self.world.task(origin.client).cloned(),
-                    _ => None,
-                }
-            }
-        };
+        let late = matches!(choice, Choice::Land(_) | Choice::Forget(_));
+        self.figures.faults += u64::from(late || choice.is_fault());
         self.choices.push(choice.clone());
-        let step = self.world.step(&self.bug, &choice)?;
-        if let (Step::Ended(client, answer), Some(task)) = (step, task) {
+        let Step::Done(over) = self.world.step(&self.bug, &choice)? else { return Ok(()) };
+        for Over { client, task, answer } in over {
             let unknown = answer.is_none_or(|answer| answer.unavailable().is_some());
             let patient = unknown && task.is_keyed() && self.random.permille(self.mixture.patience);
             if let Some(state) = self.clients.get_mut(client).filter(|state| patient && state.tries < TRIES) {
@@ -229,8 +234,8 @@ fn finish(world: &mut World<Live>, bug: Option<Bug>) -> Result<(), Violation> {
 #[must_use]
 pub fn again(setting: Setting, choices: &[Choice]) -> (Vec<Choice>, Option<Violation>) {
     let Setting { flavour, bug, .. } = setting;
-    let clients = Run::new(setting).mixture.clients;
-    let mut world = World::new(clients, Disk::new(flavour), Truth::new(bug));
+    let Mixture { clients, seats, .. } = Run::new(setting).mixture;
+    let mut world = World::new(&bug, clients, seats, Disk::new(flavour), Truth::new(bug));
     let mut made = Vec::new();
     for choice in choices {
         let step = world.step(&bug, choice);

@@ -10,16 +10,20 @@ pub fn tell<M: Mind>(mut world: World<M>, school: &M::School, choices: &[Choice]
     let mut lines = Vec::new();
     for choice in choices {
         let line = describe(&world, choice);
-        let before = call(&world, choice).and_then(|call| world.disk().get(call.key()));
         let called = call(&world, choice);
+        let keys = called.as_ref().map(Call::keys).unwrap_or_default();
+        let before: Vec<_> = keys.iter().map(|key| world.disk().get(key)).collect();
         let step = world.step(school, choice);
-        let effect = called.map(|call| effect(&call, choice, before.as_ref(), &world)).unwrap_or_default();
+        let effect = called.map(|call| effect(&call, choice, &before, &world)).unwrap_or_default();
         lines.push(format!("{line}{effect}"));
         match step {
-            Ok(Step::Ended(client, Some(answer))) => {
-                lines.push(format!("{} is answered: {answer}", name(client)));
+            Ok(Step::Done(over)) => {
+                let answered = over.iter().filter_map(|over| Some((over.client, over.answer.as_ref()?)));
+                lines.extend(answered.map(|(client, answer)| {
+                    format!("{} is answered: {answer}", name(client, world.seats()))
+                }));
             }
-            Ok(_) => {}
+            Ok(Step::Nothing) => {}
             Err(Violation { sentence, seen }) => {
                 lines.push(format!("BROKEN: {sentence}"));
                 lines.push(format!("  {seen}"));
@@ -30,13 +34,16 @@ pub fn tell<M: Mind>(mut world: World<M>, school: &M::School, choices: &[Choice]
     lines
 }
 
-fn name(client: usize) -> String {
-    format!("client {}", client + 1)
+fn name(client: usize, seats: usize) -> String {
+    if seats == 1 {
+        return format!("client {}", client + 1);
+    }
+    format!("client {} of instance {}", client % seats + 1, client / seats + 1)
 }
 
 fn call<M: Mind>(world: &World<M>, choice: &Choice) -> Option<Call> {
     match choice {
-        Choice::Serve(origin) | Choice::Lose(origin) => {
+        Choice::Serve(origin) | Choice::Lose(origin) | Choice::Refuse(origin, _) => {
             world.waiting(origin.client).find(|(waiting, _)| waiting == origin).map(|(_, call)| call.clone())
         }
         Choice::Land(origin) | Choice::Forget(origin) => world.late_call(*origin).cloned(),
@@ -45,31 +52,41 @@ fn call<M: Mind>(world: &World<M>, choice: &Choice) -> Option<Call> {
 }
 
 fn describe<M: Mind>(world: &World<M>, choice: &Choice) -> String {
-    let who = name(choice.client());
+    let who = name(choice.client(), world.seats());
     let what = call(world, choice).map(|call| call.to_string()).unwrap_or_default();
     match choice {
         Choice::Start(_, task) => format!("{who} asks: {task}"),
         Choice::Serve(_) => format!("{who}: {what}"),
         Choice::Lose(_) => format!("{who}: {what} -> error, reply lost"),
         Choice::Expire(_) => format!("{who}: its deadline passes"),
-        Choice::Crash(_) => format!("{who} dies"),
+        Choice::Refuse(_, None) => format!("{who}: {what} -> refused"),
+        Choice::Refuse(_, Some(step)) => format!("{who}: {what}, but not step {}", step + 1),
+        Choice::GiveUp(_) => format!("{who} is given up"),
+        Choice::Crash(_) if world.seats() == 1 => format!("{who} dies"),
+        Choice::Crash(client) => format!("instance {} dies", client / world.seats() + 1),
+        Choice::Wait(client) => format!("time passes at instance {}", client / world.seats() + 1),
         Choice::Land(_) => format!("late, of {who}: {what}"),
         Choice::Forget(_) => format!("never arrives, of {who}: {what}"),
     }
 }
 
-fn effect<M: Mind>(call: &Call, choice: &Choice, before: Option<&Value>, world: &World<M>) -> String {
-    if matches!(choice, Choice::Lose(_) | Choice::Forget(_)) {
+fn effect<M: Mind>(call: &Call, choice: &Choice, before: &[Option<Value>], world: &World<M>) -> String {
+    if matches!(choice, Choice::Lose(_) | Choice::Forget(_) | Choice::Refuse(_, None)) {
         return String::new();
     }
-    let after = world.disk().get(call.key());
+    let after: Vec<_> = call.keys().iter().map(|key| world.disk().get(key)).collect();
+    if let Call::Script(_) = call {
+        let held = |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), text);
+        return format!(" -> {}", after.iter().map(held).collect::<Vec<_>>().join(" + "));
+    }
+    let (before, after) = (before.first().cloned().flatten(), after.first().cloned().flatten());
     match call {
         Call::Get(_) | Call::Begin(_) => {
-            before.map_or(" -> absent".to_owned(), |value| format!(" -> {}", text(value)))
+            before.map_or(" -> absent".to_owned(), |value| format!(" -> {}", text(&value)))
         }
         Call::Increment(..) => after.map_or(String::new(), |value| format!(" -> {}", text(&value))),
-        Call::Set(..) => String::new(),
-        Call::Swap { .. } if before == after.as_ref() => " -> not committed".to_owned(),
+        Call::Set(..) | Call::Script(_) => String::new(),
+        Call::Swap { .. } if before == after => " -> not committed".to_owned(),
         Call::Swap { .. } => " -> committed".to_owned(),
     }
 }

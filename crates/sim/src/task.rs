@@ -1,18 +1,28 @@
 //! What a caller asks of the bank, and what the bank's own code answers.
 //!
 //! [`perform`] is a component without HTTP: it opens the store once for each request, with a deadline of
-//! its own, and calls `teller`.
+//! its own, and calls `teller`. Requests at one wallet of one instance stand in [`Lines`].
 
 use ledger::{Entry, Mark, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable, keys};
+use teller::line::Line;
 use teller::operation::carry_out_all;
 use teller::tally::{self, KeyedPost};
 use teller::{Error, history};
 
+/// What the requests at one instance stand in.
+#[derive(Default)]
+pub struct Lines {
+    /// The real one.
+    pub line: Line,
+    /// The one of [`crate::planted::Bug::TellsThoseTakenAlongUntouched`].
+    pub careless: line::Lines<User, Operation, Result<teller::operation::Answer, Error>>,
+}
+
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// Deposits and withdrawals that came together ([`teller::line`]); mostly one.
+    /// A deposit or a withdrawal; or several, as whoever is first in line carries them out together.
     Operate(User, Vec<Operation>),
     /// Pages of history, one after the other, each a request of its own.
     Walk {
@@ -65,8 +75,11 @@ pub enum Answer {
 }
 
 /// Answers `task` as the components do. `open` opens the store for one request.
-pub async fn perform<S: Store>(open: impl Fn() -> S, task: &Task) -> Answer {
+pub async fn perform<S: Store>(open: impl Fn() -> S, lines: &Lines, task: &Task) -> Answer {
     match task {
+        Task::Operate(user, operations) if let [operation] = &operations[..] => {
+            Answer::Operated(vec![lines.line.carry_out(&open(), user, operation.clone()).await])
+        }
         Task::Operate(user, operations) => Answer::Operated(carry_out_all(&open(), user, operations).await),
         Task::Walk { user, before, limit, pages } => {
             Answer::Walked(walk(open, user, *before, *limit, *pages).await)
@@ -102,6 +115,15 @@ async fn walk<S: Store>(
 }
 
 impl Task {
+    /// What it would post under a key to this counter.
+    #[must_use]
+    pub fn posted(&self, counter: &str) -> Option<&KeyedPost> {
+        match self {
+            Self::CountOnce { counter: to, post, .. } if to == counter => Some(post),
+            _ => None,
+        }
+    }
+
     /// How many operations that is.
     #[must_use]
     pub fn operations(&self) -> u64 {

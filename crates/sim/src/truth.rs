@@ -18,7 +18,7 @@ use crate::call::{Key, Value, hash_of};
 use crate::direct::{Direct, at_once};
 use crate::disk::{Disk, Written};
 use crate::invariants::{Seen, Violation, check};
-use crate::planted::{Bug, Crooked};
+use crate::planted::{Bug, Crooked, CrookedRaw};
 use crate::task::{Answer, Task, label};
 
 /// What is known of an operation, from the first time that it was asked for.
@@ -146,28 +146,29 @@ impl Truth {
         }
     }
 
-    /// A write of `task` has taken effect. Says which of its operations that carried out.
+    /// A write of an instance that carries out `tasks` has taken effect. Says which operations of each that
+    /// carried out.
     ///
     /// # Errors
     /// The [`Violation`] that it is.
-    pub fn wrote(&mut self, disk: &Disk, written: &Written, task: &Task) -> Result<u64, Violation> {
+    pub fn wrote(&mut self, disk: &Disk, written: &Written, tasks: &[&Task]) -> Result<Vec<u64>, Violation> {
         check(&Seen::Written(written))?;
-        match task {
-            Task::Operate(user, operations) if concerns(&keys::wallet(user.as_str()), &written.key) => {
-                self.look_at_wallet(disk, user, operations)
-            }
-            Task::CountOnce { counter, post, .. }
-                if concerns(&keys::counter(counter).posts(), &written.key) =>
-            {
-                self.look_at_posts(disk, counter, post.key.as_str())
-            }
-            _ => Ok(0),
+        // The write may be on behalf of somebody who is long gone: the key tells what to look at.
+        let key = written.key.as_str();
+        let name = key.strip_prefix("bank:elected:").or_else(|| key.strip_prefix("bank:")).unwrap_or(key);
+        let named = |kind| name.strip_prefix(kind).and_then(|name: &str| name.split(':').next());
+        if let Some(user) = named("wallet:").and_then(|user| user.parse().ok()) {
+            return self.look_at_wallet(disk, &user, tasks);
+        }
+        match named("posts:counter:") {
+            Some(counter) => self.look_at_posts(disk, counter, tasks),
+            None => Ok(vec![0; tasks.len()]),
         }
     }
 
-    /// An increment of a counter's cell has taken effect.
-    pub fn counted(&mut self, task: &Task, delta: i64) {
-        if let Task::Count { counter, .. } | Task::CountOnce { counter, .. } = task {
+    /// A key was incremented, perhaps the cell of a counter.
+    pub fn counted(&mut self, key: &Key, delta: i64) {
+        if let Some(counter) = key.as_str().strip_prefix("bank:counter:").filter(|_| delta != 0) {
             let meter = self.meter_mut(counter);
             meter.cell = meter.cell.wrapping_add(delta);
             meter.facts ^= hash_of(&("cell", meter.cell));
@@ -218,18 +219,13 @@ impl Truth {
         hash_of(&accounts.chain(meters).collect::<Vec<_>>())
     }
 
-    fn look_at_wallet(
-        &mut self,
-        disk: &Disk,
-        user: &User,
-        operations: &[Operation],
-    ) -> Result<u64, Violation> {
+    fn look_at_wallet(&mut self, disk: &Disk, user: &User, tasks: &[&Task]) -> Result<Vec<u64>, Violation> {
         let opening = keys::wallet(user.as_str());
         let found = self.find(disk, &opening, &Wallet::new().encode(), Task::Past(user.clone(), 0));
         let value = found.map(|found| Value::from(&found.value[..]));
         let account = self.account_mut(user);
         if account.value == value {
-            return Ok(0);
+            return Ok(vec![0; tasks.len()]);
         }
         let wallet = match &value {
             Some(value) => Wallet::decode(value.bytes()).map_err(|error| Violation::corrupt(&error))?,
@@ -243,28 +239,42 @@ impl Truth {
             check(&Seen::Posted(account, entry))?;
             account.post(entry);
         }
-        let moved = |id| account.wallet.find(id).is_none() && wallet.find(id).is_some();
-        let moved = operations.iter().map(|operation| u64::from(moved(&operation.id)));
-        let moved = moved.rev().fold(0, |mask, moved| mask << 1 | moved);
+        let moved = tasks.iter().map(|task| match task {
+            Task::Operate(whose, operations) if whose == user => {
+                let others = tasks.iter().filter(|other| !std::ptr::eq(**other, *task));
+                let others: Vec<&Task> = others.copied().collect();
+                let moved =
+                    |one: &Operation| account.wallet.find(&one.id).is_none() && is_of(&wallet, one, &others);
+                let moved = operations.iter().map(|operation| u64::from(moved(operation)));
+                moved.rev().fold(0, |mask, moved| mask << 1 | moved)
+            }
+            _ => 0,
+        });
+        let moved = moved.collect();
         account.wallet = Rc::new(wallet);
         account.value = value;
         Ok(moved)
     }
 
-    fn look_at_posts(&mut self, disk: &Disk, counter: &str, key: &str) -> Result<u64, Violation> {
+    fn look_at_posts(&mut self, disk: &Disk, counter: &str, tasks: &[&Task]) -> Result<Vec<u64>, Violation> {
         let opening = keys::counter(counter).posts();
         let found = self.find(disk, &opening, &Tally::new().encode(), Task::Total(counter.to_owned()));
-        let Some(found) = found else { return Ok(0) };
+        let Some(found) = found else { return Ok(vec![0; tasks.len()]) };
         let tally = Tally::decode(&found.value).map_err(|error| Violation::corrupt(&error))?;
         let meter = self.meter_mut(counter);
-        let parsed = key.parse().ok();
-        let post = parsed.and_then(|key| tally.find(&key)).filter(|_| !meter.posts.contains_key(key));
-        if let Some(post) = post {
-            meter.posts.insert(key.to_owned(), post.clone());
-            meter.facts ^= hash_of(&("post", post.encode()));
-        }
+        let known = meter.posts.clone();
+        let moved = tasks.iter().map(|task| {
+            let Some(asked) = task.posted(counter) else { return 0 };
+            let key = asked.key.as_str();
+            let Some(post) = tally.find(&asked.key).filter(|_| !known.contains_key(key)) else { return 0 };
+            if meter.posts.insert(key.to_owned(), post.clone()).is_none() {
+                meter.facts ^= hash_of(&("post", post.encode()));
+            }
+            u64::from(post.request == asked.request)
+        });
+        let moved = moved.collect();
         check(&Seen::Tallied(meter, &tally))?;
-        Ok(u64::from(post.is_some()))
+        Ok(moved)
     }
 
     /// What a reader who comes now finds; `None` where it finds nothing or cannot tell.
@@ -273,7 +283,7 @@ impl Truth {
         let found: Result<Option<Found>, Unavailable> = match self.bug {
             None => at_once(first_write::find(&Kv::new(direct), opening, empty))?,
             Some(bug) => {
-                let store = Crooked::new(direct, bug, Rc::new(as_for));
+                let store = Crooked::new(Kv::new(CrookedRaw::new(direct, bug)), bug, Rc::new(as_for));
                 at_once(first_write::find(&store, opening, empty))?
             }
         };
@@ -383,12 +393,16 @@ impl Meter {
     }
 }
 
-/// Whether a write of `key` can change what a reader of this document finds.
-fn concerns(opening: &Opening, key: &Key) -> bool {
-    let plain = opening.plain();
-    let key = key.as_str();
-    key.strip_prefix(plain.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-        || key == opening.election().as_str()
+/// Whether `wallet` holds what became of `operation` as this request asked for it: entries tell by their time;
+/// of refusals it is said only where nobody else at the instance asks under the same id.
+fn is_of(wallet: &Wallet, operation: &Operation, others: &[&Task]) -> bool {
+    let asks =
+        |task: &&Task| matches!(task, Task::Operate(_, all) if all.iter().any(|one| one.id == operation.id));
+    match wallet.find(&operation.id) {
+        Some(Outcome::Posted(entry)) => entry.at == operation.at,
+        Some(Outcome::Refused(_)) => !others.iter().any(asks),
+        None => false,
+    }
 }
 
 fn to_index(seq: u64) -> usize {

@@ -23,12 +23,20 @@ const NEW_AFTER: u64 = 25;
 pub struct Mixture {
     /// How many clients there are.
     pub clients: usize,
+    /// How many of them are at one instance.
+    pub seats: usize,
     /// Calls that are answered with an error.
     pub lose: u64,
     /// Deadlines that pass.
     pub expire: u64,
-    /// Clients that die.
+    /// Scripts, or steps of them, that are refused.
+    pub refuse: u64,
+    /// Instances that die.
     pub crash: u64,
+    /// Requests that are given up.
+    pub give_up: u64,
+    /// Times at which some time passes.
+    pub wait: u64,
     /// Writes under way that arrive, at each step.
     pub land: u64,
     /// Callers who ask again when they do not know the outcome.
@@ -52,6 +60,7 @@ pub struct Mixture {
 pub struct Workload {
     mixture: Mixture,
     made: u64,
+    counted: i64,
     clock: u64,
     earlier: Vec<Rc<Task>>,
 }
@@ -63,9 +72,14 @@ impl Mixture {
         let faults = *random.pick(&[0, 1, 5, 20]).unwrap_or(&0);
         Self {
             clients: random.between(2, 8) as usize,
+            seats: random.between(1, 4) as usize,
             lose: random.below(2) * faults,
-            expire: random.below(2) * faults,
+            refuse: random.below(2) * faults,
+            // Now and then the store falls silent for long, and breakers open.
+            expire: random.below(2) * faults * *random.pick(&[1, 1, 1, 20]).unwrap_or(&1),
             crash: random.below(2) * faults,
+            give_up: random.below(2) * faults,
+            wait: *random.pick(&[0, 20, 200]).unwrap_or(&0),
             land: *random.pick(&[5, 50, 500]).unwrap_or(&50),
             patience: *random.pick(&[300, 900]).unwrap_or(&900),
             users: random.between(1, 4) as usize,
@@ -88,14 +102,14 @@ impl Workload {
     /// No request was made yet.
     #[must_use]
     pub fn new(mixture: Mixture) -> Self {
-        Self { mixture, made: 0, clock: 1_800_000, earlier: Vec::new() }
+        Self { mixture, made: 0, counted: 0, clock: 1_800_000, earlier: Vec::new() }
     }
 
-    /// The next request.
-    pub fn next(&mut self, random: &mut Random) -> Rc<Task> {
+    /// The next request of this client.
+    pub fn next(&mut self, random: &mut Random, client: usize) -> Rc<Task> {
         let task = match random.below(1000) {
             part if part < self.mixture.reads => self.read(random),
-            part if part < self.mixture.reads + self.mixture.counts => self.count(random),
+            part if part < self.mixture.reads + self.mixture.counts => self.count(random, client),
             _ => match random.pick(&self.earlier).cloned() {
                 Some(earlier) if random.permille(self.mixture.again) => self.again(random, &earlier),
                 _ => self.operate(random),
@@ -169,10 +183,16 @@ impl Workload {
         }
     }
 
-    fn count(&mut self, random: &mut Random) -> Task {
+    fn count(&mut self, random: &mut Random, client: usize) -> Task {
         let counter = "visits".to_owned();
         let (by, limit) = (random.between(1, 9) as i64, self.mixture.limit);
-        let by = if random.permille(self.mixture.large) { limit - by } else { by };
+        // At one instance each adds another number, and not the same soon again, so that it is seen whose
+        // increment it was: a step of a request that was given up may still stand in line.
+        let seats = self.mixture.seats;
+        self.counted += 1;
+        let own = (1 + self.counted % 97) * seats as i64 + (client % seats) as i64;
+        let by = if seats > 1 { own } else { by };
+        let by = if random.permille(self.mixture.large) && by < limit / 10 { limit - by } else { by };
         match self.key(random).parse() {
             _ if random.permille(200) => Task::Total(counter),
             Ok(key) if random.permille(self.mixture.keyed) => {
@@ -219,7 +239,8 @@ impl Workload {
     fn now(&mut self, random: &mut Random) -> ledger::Timestamp {
         let step =
             if random.permille(self.mixture.clock_steps) { random.below(3_000_000) } else { self.clock };
-        self.clock = (step + random.below(2)) % 3_600_000;
+        // At one instance no two operations come at the same time, so that it is seen whose entry it is.
+        self.clock = (step + if self.mixture.seats > 1 { 1 } else { random.below(2) }) % 3_600_000;
         let (seconds, millis) = (self.clock / 1000, self.clock % 1000);
         let text = format!("2026-11-20T18:{:02}:{:02}.{millis:03}Z", seconds / 60, seconds % 60);
         moment(&text)

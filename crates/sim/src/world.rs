@@ -1,26 +1,36 @@
-//! The world that lies: clients, a store between them, and everything that can go wrong.
+//! The world that lies: instances of the bank, a store between them, and everything that can go wrong.
 //!
-//! One [`Choice`] at a time is made: by a random number, or each in turn by the exhaustive explorer. What
-//! can happen:
+//! A client sits in a seat of an instance and has one request at a time. One [`Choice`] at a time is made: by
+//! a random number, or each in turn by the exhaustive explorer. What can happen:
 //! - *serve*: a waiting call is carried out and answered. Any order: all interleavings of raw calls.
-//! - *lose*: a call is answered with an error. A write among them is under way and may land at once
-//!   (reply lost after commit), at any later time, also after its request has ended (fact 7), or never
-//!   (reply lost before commit).
-//! - *expire*: the request's deadline passes while it waits for a read or a set. The set is under way.
-//! - *crash*: the client dies, before or after its calls take effect: what it sent is under way.
+//! - *lose*: a call is answered with an error, a script by a broken connection. A write among them is under
+//!   way and may land at once (reply lost after commit), at any later time, also after its request has ended
+//!   (fact 7), or never (reply lost before commit). A script lands as a whole.
+//! - *refuse*: Redis says that it does not carry out a script, or a single step of one.
+//! - *expire*: the request's deadline passes while it waits for a read, a set or a script. What writes is
+//!   under way.
+//! - *give up*: a request is dropped; *crash*: an instance dies with all its requests, before or after its
+//!   calls take effect. What was sent is under way.
 //! - *land*: a write that is under way takes effect. A swap is still guarded by what it began with.
 //! - *forget*: a write that is under way never arrives.
+//! - *wait*: time passes for an instance, and for its breaker.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::call::{Call, Input, Key, Reply, hash_of};
-use crate::disk::{Disk, HostPanic, Origin, Written};
-use crate::invariants::Violation;
-use crate::mind::{Learned, Mind};
+use store::breaker::State;
+
+use crate::call::{Call, Reply};
+use crate::disk::{Disk, Origin};
+use crate::invariants::{Seen, Violation, check};
+use crate::mind::{Input, Mind, Question, Seat};
 use crate::task::{Answer, Task};
 use crate::truth::{Ended, Truth};
-use store::Unavailable;
-use teller::Error;
+
+mod flight;
+
+pub(crate) use flight::untouched;
+use flight::{End, Flight, Share, take};
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -31,14 +41,20 @@ pub enum Choice {
     Serve(Origin),
     /// A call is answered with an error; its write is under way.
     Lose(Origin),
+    /// A script is refused, or only the step at this place.
+    Refuse(Origin, Option<usize>),
     /// A client's deadline passes.
     Expire(usize),
-    /// A client dies.
+    /// A client's request is given up.
+    GiveUp(usize),
+    /// A client's instance dies.
     Crash(usize),
     /// A write that was under way takes effect.
     Land(Origin),
     /// A write that was under way never arrives.
     Forget(Origin),
+    /// Time passes for a client's instance.
+    Wait(usize),
 }
 
 impl Choice {
@@ -46,23 +62,24 @@ impl Choice {
     #[must_use]
     pub fn client(&self) -> usize {
         match self {
-            Self::Start(client, _) | Self::Expire(client) | Self::Crash(client) => *client,
-            Self::Serve(origin) | Self::Lose(origin) | Self::Land(origin) | Self::Forget(origin) => {
-                origin.client
-            }
+            Self::Start(client, _)
+            | Self::Expire(client)
+            | Self::GiveUp(client)
+            | Self::Crash(client)
+            | Self::Wait(client) => *client,
+            Self::Serve(origin)
+            | Self::Lose(origin)
+            | Self::Refuse(origin, _)
+            | Self::Land(origin)
+            | Self::Forget(origin) => origin.client,
         }
     }
-}
 
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
-    /// It has not.
-    Running,
-    /// Its caller knows the outcome.
-    Known,
-    /// Its caller does not know.
-    Doubt,
+    /// Whether something goes wrong; a write that lands or is forgotten went wrong before.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        !matches!(self, Self::Start(..) | Self::Serve(_) | Self::Land(_) | Self::Forget(_) | Self::Wait(_))
+    }
 }
 
 /// What a choice led to.
@@ -70,52 +87,79 @@ pub enum End {
 pub enum Step {
     /// There was nothing to choose.
     Nothing,
-    /// It happened.
-    Done,
-    /// It happened, and a client's request ended: with an answer, or with the client's death.
-    Ended(usize, Option<Answer>),
+    /// It happened, and these requests ended.
+    Done(Vec<Over>),
+}
+
+/// A request that has ended.
+#[derive(Debug)]
+pub struct Over {
+    /// Whose.
+    pub client: usize,
+    /// What it asked.
+    pub task: Rc<Task>,
+    /// Its answer, unless it died.
+    pub answer: Option<Answer>,
 }
 
 #[derive(Debug, Clone)]
-struct Busy<M> {
+struct Busy {
     task: Rc<Task>,
-    mind: M,
     began: i64,
     moved: u64,
     net: i64,
 }
 
 #[derive(Debug, Clone)]
-struct Client<M> {
+struct Client {
     request: u32,
-    busy: Option<Busy<M>>,
+    busy: Option<Busy>,
 }
 
-/// A write that is under way.
+/// An instance, and what is to be known of its breaker.
 #[derive(Debug, Clone)]
-struct Late {
-    origin: Origin,
-    call: Call,
-    task: Rc<Task>,
-    end: End,
-    untouched: u64,
+struct Instance<M> {
+    mind: M,
+    /// Deadlines missed in a row.
+    missed: u32,
+    /// Calls that were sent while the breaker was half-open.
+    probes: Vec<Origin>,
+    /// Requests that were given up, the last ones: what they asked for may still stand in line.
+    gone: VecDeque<Share>,
 }
 
-/// Clients, the store between them, and the truth.
+/// So many requests that were given up are remembered.
+const MOST_GONE: usize = 16;
+
+impl<M> Instance<M> {
+    fn new(mind: M) -> Self {
+        Self { mind, missed: 0, probes: Vec::new(), gone: VecDeque::new() }
+    }
+}
+
+/// Instances and their clients, the store between them, and the truth.
 #[derive(Debug, Clone)]
 pub struct World<M> {
     disk: Disk,
     truth: Truth,
-    clients: Vec<Client<M>>,
-    late: Vec<Late>,
+    seats: usize,
+    instances: Vec<Instance<M>>,
+    clients: Vec<Client>,
+    /// Calls that wait for an answer.
+    flying: Vec<Flight>,
+    /// Writes that nobody waits for.
+    late: Vec<Flight>,
 }
 
 impl<M: Mind> World<M> {
-    /// `clients` clients around a store, about which the truth is known.
+    /// `clients` clients, `seats` to an instance, around a store about which the truth is known.
     #[must_use]
-    pub fn new(clients: usize, disk: Disk, truth: Truth) -> Self {
+    pub fn new(school: &M::School, clients: usize, seats: usize, disk: Disk, truth: Truth) -> Self {
+        let flavour = disk.flavour();
+        let instance = |place| Instance::new(M::new(school, flavour.adapter(place)));
+        let instances = (0..clients.div_ceil(seats)).map(instance).collect();
         let clients = (0..clients).map(|_| Client { request: 0, busy: None }).collect();
-        Self { disk, truth, clients, late: Vec::new() }
+        Self { disk, truth, seats, instances, clients, flying: Vec::new(), late: Vec::new() }
     }
 
     /// The store.
@@ -128,6 +172,12 @@ impl<M: Mind> World<M> {
     #[must_use]
     pub fn truth(&self) -> &Truth {
         &self.truth
+    }
+
+    /// How many clients an instance has.
+    #[must_use]
+    pub fn seats(&self) -> usize {
+        self.seats
     }
 
     /// The task of a client that has a request under way.
@@ -143,20 +193,21 @@ impl<M: Mind> World<M> {
 
     /// The calls of a client that wait for an answer.
     pub fn waiting(&self, client: usize) -> impl Iterator<Item = (Origin, &Call)> {
-        let found = self.clients.get(client);
-        found.into_iter().flat_map(move |Client { request, busy }| {
-            let pending = busy.iter().flat_map(|busy| &busy.mind.view().pending);
-            pending.map(move |pending| {
-                (Origin { client, request: *request, call: pending.number }, &pending.call)
-            })
-        })
+        let request = self.clients.get(client).map_or(0, |client| client.request);
+        let pending = self.seat(client).into_iter().flat_map(|seat| &seat.pending);
+        pending.map(move |pending| (Origin { client, request, call: pending.number }, &pending.call))
     }
 
     /// Whether a client waits for something that its deadline ends.
     #[must_use]
     pub fn can_expire(&self, client: usize) -> bool {
-        let busy = self.clients.get(client).and_then(|client| client.busy.as_ref());
-        busy.is_some_and(|busy| busy.mind.view().pending.iter().any(|pending| pending.bound))
+        self.seat(client).is_some_and(|seat| seat.pending.iter().any(|pending| pending.bound))
+    }
+
+    /// What the breaker of a client's instance lets through.
+    #[must_use]
+    pub fn breaker(&self, client: usize) -> State {
+        self.instance(client).map_or(State::Closed, |instance| instance.mind.view().breaker)
     }
 
     /// The writes that are under way.
@@ -176,14 +227,22 @@ impl<M: Mind> World<M> {
     /// The [`Violation`] that it led to.
     pub fn step(&mut self, school: &M::School, choice: &Choice) -> Result<Step, Violation> {
         match choice {
-            Choice::Start(client, task) => Ok(self.start(school, *client, task)),
-            Choice::Serve(origin) => self.serve(*origin),
-            Choice::Lose(origin) => self.lose(*origin),
-            Choice::Expire(client) if self.can_expire(*client) => self.feed(*client, Input::Deadline),
+            Choice::Start(client, task) => self.start(*client, task),
+            Choice::Serve(origin) => self.answer(*origin, |world, flight| world.carry_out(flight, None)),
+            Choice::Lose(origin) => self.answer(*origin, |world, flight| {
+                world.send(flight.clone());
+                Ok(Reply::Error)
+            }),
+            Choice::Refuse(origin, step) => self.refuse(*origin, *step),
+            Choice::Expire(client) if self.can_expire(*client) => {
+                self.feed(*client, Input::Deadline(client % self.seats))
+            }
             Choice::Expire(_) => Ok(Step::Nothing),
-            Choice::Crash(client) => Ok(self.crash(*client)),
+            Choice::GiveUp(client) => self.give_up(*client),
+            Choice::Crash(client) => self.crash(school, *client),
             Choice::Land(origin) => self.land(*origin),
             Choice::Forget(origin) => Ok(self.forget(*origin)),
+            Choice::Wait(client) => self.feed(*client, Input::Wait),
         }
     }
 
@@ -200,208 +259,173 @@ impl<M: Mind> World<M> {
         }
     }
 
-    fn start(&mut self, school: &M::School, place: usize, task: &Rc<Task>) -> Step {
+    fn instance(&self, client: usize) -> Option<&Instance<M>> {
+        self.instances.get(client / self.seats)
+    }
+
+    fn seat(&self, client: usize) -> Option<&Seat> {
+        self.instance(client)?.mind.view().seats.get(client % self.seats)
+    }
+
+    /// The clients of the instance that `client` is at.
+    fn neighbours(&self, client: usize) -> std::ops::Range<usize> {
+        let first = client / self.seats * self.seats;
+        first..self.clients.len().min(first + self.seats)
+    }
+
+    fn start(&mut self, place: usize, task: &Rc<Task>) -> Result<Step, Violation> {
         let Some(client) = self.clients.get_mut(place).filter(|client| client.busy.is_none()) else {
-            return Step::Nothing;
+            return Ok(Step::Nothing);
         };
         let began = self.truth.began(task);
         client.request += 1;
-        client.busy =
-            Some(Busy { task: Rc::clone(task), mind: M::start(school, task), began, moved: 0, net: 0 });
-        Step::Done
+        client.busy = Some(Busy { task: Rc::clone(task), began, moved: 0, net: 0 });
+        self.feed(place, Input::Start(place % self.seats, Question(Rc::clone(task))))
     }
 
-    fn serve(&mut self, origin: Origin) -> Result<Step, Violation> {
-        let Some((call, task)) = self.find(origin) else { return Ok(Step::Nothing) };
-        let (reply, effect) = self.carry_out(origin, &call, &task)?;
-        if let Some(busy) = self.clients.get_mut(origin.client).and_then(|client| client.busy.as_mut()) {
-            busy.moved |= effect.moved;
-            busy.net = busy.net.wrapping_add(effect.net);
+    /// Answers a call with what `reply` says.
+    fn answer(
+        &mut self,
+        origin: Origin,
+        reply: impl FnOnce(&mut Self, &Flight) -> Result<Reply, Violation>,
+    ) -> Result<Step, Violation> {
+        let Some(flight) = take(&mut self.flying, origin) else { return Ok(Step::Nothing) };
+        let reply = reply(self, &flight)?;
+        self.feed(origin.client, Input::Reply(origin.client % self.seats, origin.call, reply))
+    }
+
+    fn refuse(&mut self, origin: Origin, step: Option<usize>) -> Result<Step, Violation> {
+        let found = self.flying.iter().find(|flight| flight.origin == origin);
+        match (found.map(|flight| flight.call.steps()), step) {
+            (None | Some([]), _) => Ok(Step::Nothing),
+            (Some(_), None) => self.answer(origin, |_, _| Ok(Reply::Refused)),
+            (Some(_), step) => self.answer(origin, |world, flight| world.carry_out(flight, step)),
         }
-        self.feed(origin.client, Input::Reply(origin.call, reply))
     }
 
-    fn lose(&mut self, origin: Origin) -> Result<Step, Violation> {
-        let Some((call, task)) = self.find(origin) else { return Ok(Step::Nothing) };
-        self.send(origin, call, &task);
-        self.feed(origin.client, Input::Reply(origin.call, Reply::Error))
+    fn give_up(&mut self, place: usize) -> Result<Step, Violation> {
+        let share = self.share(place).map(|share| Share { end: End::Doubt, ..share });
+        let Some(over) = self.die(place) else { return Ok(Step::Nothing) };
+        if let Some(instance) = self.instances.get_mut(place / self.seats) {
+            instance.gone.extend(share);
+            let many = instance.gone.len().saturating_sub(MOST_GONE);
+            instance.gone.drain(..many);
+        }
+        let mut step = self.feed(place, Input::GiveUp(place % self.seats))?;
+        self.unwatch(place);
+        if let Step::Done(all) = &mut step {
+            all.push(over);
+        }
+        Ok(step)
     }
 
-    fn crash(&mut self, place: usize) -> Step {
-        let Some(client) = self.clients.get_mut(place) else { return Step::Nothing };
-        let Some(busy) = client.busy.take() else { return Step::Nothing };
+    fn crash(&mut self, school: &M::School, client: usize) -> Result<Step, Violation> {
+        let neighbours = self.neighbours(client);
+        let over: Vec<Over> = neighbours.clone().filter_map(|client| self.die(client)).collect();
+        if over.is_empty() {
+            return Ok(Step::Nothing);
+        }
+        let (sent, others) =
+            self.flying.drain(..).partition(|flight| neighbours.contains(&flight.origin.client));
+        self.flying = others;
+        Vec::into_iter(sent).for_each(|flight| self.send(flight));
+        over.iter().for_each(|over| self.unwatch(over.client));
+        let (place, adapter) = (client / self.seats, self.disk.flavour().adapter(client / self.seats));
+        if let Some(instance) = self.instances.get_mut(place) {
+            *instance = Instance::new(M::new(school, adapter));
+        }
+        Ok(Step::Done(over))
+    }
+
+    /// A client's request ends without an answer.
+    fn die(&mut self, place: usize) -> Option<Over> {
+        let client = self.clients.get_mut(place)?;
+        let task = client.busy.take()?.task;
         let request = client.request;
-        for pending in busy.mind.view().pending.clone() {
-            self.send(Origin { client: place, request, call: pending.number }, pending.call, &busy.task);
-        }
         self.end(place, request, End::Doubt, 0);
-        if let Task::Count { counter, .. } | Task::CountOnce { counter, .. } = &*busy.task {
+        if let Task::Count { counter, .. } | Task::CountOnce { counter, .. } = &*task {
             self.truth.doubt(counter);
         }
-        Step::Ended(place, None)
+        Some(Over { client: place, task, answer: None })
     }
 
     fn land(&mut self, origin: Origin) -> Result<Step, Violation> {
-        let Some(place) = self.late.iter().position(|late| late.origin == origin) else {
-            return Ok(Step::Nothing);
-        };
-        let Late { call, task, end, untouched, .. } = self.late.remove(place);
-        let (_, effect) = self.carry_out(origin, &call, &task)?;
-        let running = self.clients.get_mut(origin.client).filter(|_| end == End::Running);
-        if let Some(busy) = running.and_then(|client| client.busy.as_mut()) {
-            busy.moved |= effect.moved;
-            busy.net = busy.net.wrapping_add(effect.net);
-        } else if end == End::Known && effect.net != 0 {
-            return Err(Violation::late("each acknowledged post counts once", &task));
-        } else if effect.moved & untouched != 0 {
-            return Err(Violation::late("untouched means that nothing happened", &task));
-        }
-        Ok(Step::Done)
+        let Some(flight) = take(&mut self.late, origin) else { return Ok(Step::Nothing) };
+        self.carry_out(&flight, None)?;
+        Ok(Step::Done(Vec::new()))
     }
 
     fn forget(&mut self, origin: Origin) -> Step {
-        let Some(place) = self.late.iter().position(|late| late.origin == origin) else {
+        if take(&mut self.late, origin).is_none() {
             return Step::Nothing;
-        };
-        self.late.remove(place);
-        self.unwatch(origin.client, origin.request);
-        Step::Done
-    }
-
-    /// Tells a client something, and looks what it does next.
-    fn feed(&mut self, place: usize, input: Input) -> Result<Step, Violation> {
-        let Some(Client { request, busy: Some(busy) }) = self.clients.get_mut(place) else {
-            return Ok(Step::Nothing);
-        };
-        busy.mind.feed(input);
-        let (request, task) = (*request, Rc::clone(&busy.task));
-        let (abandoned, answer) = (busy.mind.view().abandoned.clone(), busy.mind.view().answer.clone());
-        for pending in abandoned {
-            self.send(Origin { client: place, request, call: pending.number }, pending.call, &task);
         }
-        let Some(answer) = answer else { return Ok(Step::Done) };
-        let busy = self.clients.get_mut(place).and_then(|client| client.busy.take());
-        let (began, moved, net) = busy.map_or((0, 0, 0), |busy| (busy.began, busy.moved, busy.net));
-        self.end(place, request, End::of(&answer), untouched(&answer));
-        self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net })?;
-        Ok(Step::Ended(place, Some(answer)))
+        self.unwatch_request(origin.client, origin.request);
+        Step::Done(Vec::new())
     }
 
-    fn find(&self, origin: Origin) -> Option<(Call, Rc<Task>)> {
-        let (_, call) = self.waiting(origin.client).find(|(waiting, _)| *waiting == origin)?;
-        Some((call.clone(), Rc::clone(self.task(origin.client)?)))
+    /// Lets something happen to a client's instance, and looks what that leads to.
+    fn feed(&mut self, client: usize, input: Input) -> Result<Step, Violation> {
+        let before = self.breaker(client);
+        let Some(instance) = self.instances.get_mut(client / self.seats) else { return Ok(Step::Nothing) };
+        let answered = matches!(input, Input::Reply(..));
+        match input {
+            Input::Reply(..) => instance.missed = 0,
+            Input::Deadline(_) => instance.missed += 1,
+            _ => {}
+        }
+        instance.mind.feed(input);
+        let clients = self.neighbours(client);
+        self.look_at_calls(clients.clone(), (!answered).then_some(before))?;
+        let mut over = Vec::new();
+        for client in clients.clone() {
+            over.extend(self.look_at_answer(client)?);
+        }
+        let busy = clients.clone().any(|client| self.task(client).is_some());
+        let waits = clients.clone().any(|client| self.waiting(client).next().is_some());
+        if let Some(instance) = self.instances.get_mut(client / self.seats).filter(|_| !busy) {
+            instance.gone.clear();
+        }
+        check(&Seen::Settled { busy, waits })?;
+        Ok(Step::Done(over))
+    }
+
+    fn look_at_answer(&mut self, place: usize) -> Result<Option<Over>, Violation> {
+        let Some(answer) = self.seat(place).and_then(|seat| seat.answer.clone()) else { return Ok(None) };
+        let Some(client) = self.clients.get_mut(place) else { return Ok(None) };
+        let (request, Some(busy)) = (client.request, client.busy.take()) else { return Ok(None) };
+        let Busy { task, began, moved, net } = busy;
+        self.end(place, request, End::of(&answer), untouched(&answer));
+        self.unwatch_request(place, request);
+        self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net })?;
+        Ok(Some(Over { client: place, task, answer: Some(answer) }))
     }
 
     /// Puts a write on its way.
-    fn send(&mut self, origin: Origin, call: Call, task: &Rc<Task>) {
-        if call.writes() {
-            self.late.push(Late { origin, call, task: Rc::clone(task), end: End::Running, untouched: 0 });
+    fn send(&mut self, flight: Flight) {
+        if flight.call.writes() {
+            self.late.push(flight);
         }
     }
 
     fn end(&mut self, client: usize, request: u32, end: End, untouched: u64) {
-        for late in &mut self.late {
-            if (late.origin.client, late.origin.request) == (client, request) {
-                late.end = end;
-                late.untouched = untouched;
-            }
+        let shares = self.flying.iter_mut().chain(&mut self.late).flat_map(|flight| &mut flight.shares);
+        for share in shares.filter(|share| (share.client, share.request) == (client, request)) {
+            share.end = end;
+            share.untouched = untouched;
         }
-        self.unwatch(client, request);
     }
 
-    fn unwatch(&mut self, client: usize, request: u32) {
-        let begun = |late: &Late| match late.call {
+    fn unwatch(&mut self, client: usize) {
+        let request = self.clients.get(client).map_or(0, |client| client.request);
+        self.unwatch_request(client, request);
+    }
+
+    fn unwatch_request(&mut self, client: usize, request: u32) {
+        let begun = |late: &Flight| match late.call {
             Call::Swap { begun, .. } => Some(Origin { call: begun, ..late.origin }),
             _ => None,
         };
         let kept: Vec<Origin> = self.late.iter().filter_map(begun).collect();
         self.disk.unwatch(client, request, &kept);
-    }
-
-    fn carry_out(&mut self, origin: Origin, call: &Call, task: &Task) -> Result<(Reply, Effect), Violation> {
-        let (reply, written) = match call {
-            Call::Get(key) => (Reply::Value(self.disk.get(key)), None),
-            Call::Begin(key) => (Reply::Value(self.disk.begin(origin, key)), None),
-            Call::Set(key, value) => (Reply::Ended, Some(self.disk.set(key, value.clone()))),
-            Call::Swap { begun, value, .. } => {
-                (Reply::Ended, self.disk.swap(Origin { call: *begun, ..origin }, value.clone()))
-            }
-            Call::Increment(key, delta) => {
-                self.disk.increment(key, *delta).map_err(|HostPanic| Violation::panic(key))?
-            }
-        };
-        let mut effect = Effect::default();
-        if let Some(written) = &written {
-            effect = self.effect(written, call, task)?;
-        }
-        Ok((reply, effect))
-    }
-
-    fn effect(&mut self, written: &Written, call: &Call, task: &Task) -> Result<Effect, Violation> {
-        let moved = self.truth.wrote(&self.disk, written, task)?;
-        let net = match call {
-            Call::Increment(key, delta) if key.as_str().starts_with("bank:counter:") => *delta,
-            _ => 0,
-        };
-        if net != 0 {
-            self.truth.counted(task, net);
-        }
-        Ok(Effect { moved, net })
-    }
-}
-
-impl World<Learned> {
-    /// A number that is the same for worlds from which the same can happen.
-    #[must_use]
-    pub fn fingerprint(&self) -> u128 {
-        let client = |client: &Client<Learned>| {
-            let busy = client.busy.as_ref();
-            let busy = busy.map(|busy| (busy.mind.place(), busy.began, busy.moved, busy.net));
-            (client.request, busy)
-        };
-        let clients: Vec<_> = self.clients.iter().map(client).collect();
-        let mut late: Vec<_> = self.late.iter().map(|late| (late.origin, late.end, late.untouched)).collect();
-        late.sort_unstable_by_key(|late| late.0);
-        let minds = hash_of(&(clients, late));
-        let (disk, truth) = (self.disk.fingerprint(), self.truth.fingerprint());
-        u128::from(hash_of(&(minds, disk, truth))) << 64 | u128::from(hash_of(&(truth, disk, minds, 1)))
-    }
-}
-
-/// What a write did for the request that sent it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Effect {
-    moved: u64,
-    net: i64,
-}
-
-impl End {
-    fn of(answer: &Answer) -> Self {
-        match answer.unavailable() {
-            None | Some(Unavailable::Untouched) => Self::Known,
-            Some(Unavailable::Unknown) => Self::Doubt,
-        }
-    }
-}
-
-/// Of which operations it was said that nothing happened, one bit for each.
-pub(crate) fn untouched(answer: &Answer) -> u64 {
-    const UNTOUCHED: Error = Error::Unavailable(Unavailable::Untouched);
-    let mask = |mask, untouched| mask << 1 | u64::from(untouched);
-    match answer {
-        Answer::Operated(answers) => {
-            answers.iter().rev().map(|answer| *answer == Err(UNTOUCHED)).fold(0, mask)
-        }
-        other => u64::from(other.error() == Some(&UNTOUCHED)),
-    }
-}
-
-impl Violation {
-    fn late(sentence: &'static str, task: &Task) -> Self {
-        Self { sentence, seen: format!("{task}: a write landed after its answer") }
-    }
-
-    fn panic(key: &Key) -> Self {
-        Self { sentence: "the host never panics", seen: format!("{key} was incremented and is no counter") }
     }
 }

@@ -8,7 +8,7 @@ use sim::disk::Flavour;
 use sim::exhaustive::explore;
 
 fn every_case_holds(flavour: Flavour) {
-    for case in cases() {
+    for case in cases().into_iter().filter(|case| case.flavours.contains(&flavour)) {
         let faults = case.faults_on(flavour);
         match explore(&case, flavour, faults, None, u64::MAX) {
             Ok(explored) => {
@@ -30,4 +30,14 @@ fn every_small_case_holds_on_sqlite() {
 #[test]
 fn every_small_case_holds_on_redis() {
     every_case_holds(Flavour::Redis);
+}
+
+#[test]
+fn every_small_case_holds_on_the_redis_adapter() {
+    every_case_holds(Flavour::Scripts);
+}
+
+#[test]
+fn every_small_case_holds_while_adapters_are_switched() {
+    every_case_holds(Flavour::Switching);
 }

@@ -29,22 +29,32 @@ fn every_seed_holds(flavour: Flavour, seeds: Range<u64>) {
         }
     }
     println!("{operations} operations on {flavour}");
-    assert!(operations >= 500_000);
+    assert!(operations >= 250_000);
 }
 
 #[test]
-fn half_a_million_operations_hold_on_sqlite() {
-    every_seed_holds(Flavour::Sqlite, 1..271);
+fn a_quarter_of_a_million_operations_holds_on_sqlite() {
+    every_seed_holds(Flavour::Sqlite, 1..136);
 }
 
 #[test]
-fn half_a_million_operations_hold_on_redis() {
-    every_seed_holds(Flavour::Redis, 1_000..1_270);
+fn a_quarter_of_a_million_operations_holds_on_redis() {
+    every_seed_holds(Flavour::Redis, 1_000..1_135);
+}
+
+#[test]
+fn a_quarter_of_a_million_operations_holds_on_the_redis_adapter() {
+    every_seed_holds(Flavour::Scripts, 2_000..2_135);
+}
+
+#[test]
+fn a_quarter_of_a_million_operations_holds_while_adapters_are_switched() {
+    every_seed_holds(Flavour::Switching, 3_000..3_135);
 }
 
 #[test]
 fn a_seed_is_the_same_run_for_ever() {
-    let setting = Setting { seed: 11, operations: 500, flavour: Flavour::Redis, bug: None };
+    let setting = Setting { seed: 11, operations: 500, flavour: Flavour::Switching, bug: None };
     let (once, again) = (run(setting).unwrap(), run(setting).unwrap());
     assert_eq!((once.steps, once.entries, once.faults), (again.steps, again.entries, again.faults));
 }

@@ -52,7 +52,7 @@ invariant! {
         let mixes = match written.means {
             Means::Increment => before.set,
             Means::Set => before.incremented,
-            Means::Swap | Means::SwapOfAbsent => before.incremented,
+            Means::Swap | Means::SwapOfAbsent | Means::Elect => before.incremented,
         };
         let length = (before.value.bytes().len() == 8) == (written.after.bytes().len() == 8);
         must(!mixes || (election && written.means != Means::Set && length), || {

@@ -80,7 +80,7 @@ pub enum Verb {
 }
 
 /// What came of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Said {
     /// It was written. A number says what it is now.
     Done(Option<Vec<u8>>),

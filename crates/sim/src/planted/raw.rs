@@ -1,0 +1,147 @@
+//! Mistakes below the adapters: in how the store's calls are used.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use store::breaker::{Breaker, Limits};
+use store::counter::{self, Form};
+use store::kv::{Failed, RawKv};
+use store::redis::{self, RawRedis, Said, Step, Verb};
+
+use super::{Bug, Wallet};
+
+/// The store's calls, with a mistake in their use.
+#[derive(Debug)]
+pub struct CrookedRaw<R> {
+    raw: R,
+    bug: Bug,
+    own: Breaker,
+    missed: Cell<bool>,
+}
+
+impl<R> CrookedRaw<R> {
+    /// The calls of `raw`, made with this mistake.
+    pub fn new(raw: R, bug: Bug) -> Self {
+        Self { raw, bug, own: Breaker::new(), missed: Cell::new(false) }
+    }
+}
+
+impl<R: RawKv> RawKv for CrookedRaw<R> {
+    type Cas = (R::Cas, bool);
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+        self.raw.get(key).await
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed> {
+        self.raw.set(key, value).await
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
+        let cell = self.bug == Bug::SetsACounter && key.starts_with("bank:counter:");
+        let Some(stored) = (if cell { self.raw.get(key).await? } else { None }) else {
+            return self.raw.increment(key, delta).await;
+        };
+        let (number, form) = counter::read(&stored).ok_or(Failed::Other)?;
+        self.raw.set(key, &counter::write(number.wrapping_add(delta), form)).await?;
+        Ok(number.wrapping_add(delta))
+    }
+
+    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed> {
+        let (cas, mut current) = self.raw.begin(key).await?;
+        if self.bug == Bug::SwapsAnAbsentKey && current.is_none() && key.starts_with("bank:wallet:") {
+            current = Some(Wallet::new().encode());
+        }
+        Ok(((cas, key.starts_with("bank:elected:")), current))
+    }
+
+    async fn swap(&self, (cas, election): Self::Cas, value: &[u8]) {
+        let other = |(number, form)| match form {
+            Form::Bytes => counter::write(number, Form::Text),
+            Form::Text => counter::write(number, Form::Bytes),
+        };
+        match counter::read(value).filter(|_| election && self.bug == Bug::ElectsInTheWrongForm) {
+            Some(number) => self.raw.swap(cas, &other(number)).await,
+            None => self.raw.swap(cas, value).await,
+        }
+    }
+}
+
+impl<R: RawRedis> RawRedis for CrookedRaw<R> {
+    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
+        let any = |verb: fn(&Verb) -> bool| steps.iter().any(|step| verb(&step.verb));
+        match self.bug {
+            Bug::TakesAMissedDeadlineForUnsent => {
+                let answer = self.raw.by_deadline(self.raw.run(steps)).await;
+                return answer.unwrap_or(Err(redis::Failed::Refused));
+            }
+            Bug::LooksAndWritesInTwoScripts => return self.look_and_write(steps).await,
+            _ => {}
+        }
+        let answer = self.raw.run(steps).await;
+        match (self.bug, answer) {
+            (Bug::TakesABreakForARefusal, Err(_)) => Err(redis::Failed::Refused),
+            (Bug::TakesARefusalForDone, Err(redis::Failed::Refused)) => {
+                Ok(steps.iter().map(|_| Said::Done(None)).collect())
+            }
+            (Bug::WritesAgainAfterABreak, Err(redis::Failed::Broken))
+                if any(|verb| matches!(verb, Verb::Set(_))) =>
+            {
+                self.raw.run(steps).await
+            }
+            (Bug::AddsAgainAfterABreak, Err(redis::Failed::Broken))
+                if any(|verb| matches!(verb, Verb::Add(_) | Verb::AddWithin { .. })) =>
+            {
+                self.raw.run(steps).await
+            }
+            (Bug::HandsAnswersToTheWrongStep, Ok(mut said)) => {
+                let by = usize::from(said.len() > 1);
+                said.rotate_left(by);
+                Ok(said)
+            }
+            (_, answer) => answer,
+        }
+    }
+}
+
+impl<R: RawRedis> CrookedRaw<R> {
+    /// As if the script did not hold everybody else off between its `GET` and its `SET`.
+    async fn look_and_write(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
+        let look = |step: &Step| Step { key: step.key.clone(), verb: Verb::Get };
+        let looks: Vec<Step> = steps.iter().map(look).collect();
+        let held = self.raw.run(&looks).await?;
+        let write = |(step, held): (&Step, &Said)| match (&step.verb, held) {
+            (Verb::Swap { current, next }, Said::Held(Some(held))) if held == current => {
+                Step { key: step.key.clone(), verb: Verb::Set(next.clone()) }
+            }
+            (Verb::Swap { .. }, _) => look(step),
+            _ => step.clone(),
+        };
+        let writes: Vec<Step> = steps.iter().zip(&held).map(write).collect();
+        if writes == looks { Ok(held) } else { self.raw.run(&writes).await }
+    }
+}
+
+impl<R: Limits> Limits for CrookedRaw<R> {
+    fn now(&self) -> Duration {
+        // Whoever asks whether a call may go finds that it is long time for a probe.
+        let asks = self.bug == Bug::SendsThroughAnOpenBreaker && !self.missed.take();
+        self.raw.now().saturating_add(Duration::from_hours(u64::from(asks)))
+    }
+
+    fn breaker(&self) -> &Breaker {
+        if self.bug == Bug::HasABreakerForEachRequest { &self.own } else { self.raw.breaker() }
+    }
+
+    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        match self.bug {
+            // [`RawRedis::run`] keeps it.
+            Bug::TakesAMissedDeadlineForUnsent => Some(call.await),
+            _ => {
+                let answer = self.raw.by_deadline(call).await;
+                self.missed.set(answer.is_none());
+                answer
+            }
+        }
+    }
+}
