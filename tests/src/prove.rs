@@ -140,7 +140,8 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         summary.scenario(name, stampede::is_avoided(&arguments.bank, &arguments.manifest)).await;
     }
     if wanted(Part::Redis) && arguments.suite.is_empty() {
-        let mut house = House::build(Plan::new(Store::Both, &arguments.bank, &arguments.manifest)).await?;
+        let plan = Plan::new(Store::Both, &arguments.bank, &arguments.manifest).patient();
+        let mut house = House::build(plan).await?;
         suites.run(suites::after_the_restart, Some(&house), summary).await;
         killed(&mut house, arguments.rounds, summary).await;
     }
@@ -164,6 +165,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     if wanted(Part::Outages) && arguments.suite.is_empty() {
         for &store in &arguments.adapter {
             outage::of_every_kind(store, arguments, summary).await?;
+            outage::said_at_once(store, arguments, summary).await?;
         }
     }
     if wanted(Part::Api) && arguments.suite.is_empty() {
@@ -194,7 +196,8 @@ async fn on(
     suites: &Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let mut house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
+    let plan = Plan::new(store, &arguments.bank, &arguments.manifest).patient();
+    let mut house = House::build(plan).await?;
     if !arguments.suite.is_empty() {
         suites.run(suites::any, Some(&house), summary).await;
         return Ok(());
@@ -208,9 +211,6 @@ async fn on(
     summary.scenario(&name, restart::with_a_request_in_flight(&mut house)).await;
     killed(&mut house, arguments.rounds, summary).await;
     damaged(&house, summary).await;
-    if store == Store::Redis {
-        redis_alone(&mut house, summary).await;
-    }
     let name = house.at("the second start is quick");
     summary.scenario(&name, restart::is_quick(&mut house)).await;
     suites.run(suites::at_the_end, Some(&house), summary).await;
@@ -240,14 +240,6 @@ async fn killed(house: &mut House, rounds: u32, summary: &mut Summary) {
 async fn damaged(house: &House, summary: &mut Summary) {
     let name = house.at("a document that another hand changed is said, named in the log, and left alone");
     summary.scenario(&name, corrupt::is_said_and_left_alone(house)).await;
-}
-
-/// What only a store that is a process of its own can suffer.
-async fn redis_alone(house: &mut House, summary: &mut Summary) {
-    let name = house.at("a dead Redis is said at once, and forgotten once it is back");
-    summary.scenario(&name, outage::of_a_dead_store(house)).await;
-    let name = house.at("a Redis that hangs is said at once, and forgotten once it goes on");
-    summary.scenario(&name, outage::of_a_store_that_hangs(house)).await;
 }
 
 fn root() -> PathBuf {

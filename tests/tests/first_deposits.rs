@@ -42,8 +42,8 @@ async fn each_of_them_is_told_of_an_entry_that_is_its_own_and_stays() {
     let ids: BTreeSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
     assert_eq!(ids.len(), 200, "an entry was told to two");
     for told in &entries {
-        let again = bank.post("/v1/deposit").user(&user).idempotency_key(&told.id).amount("1").await;
-        assert_eq!(again.is(200).json::<Receipt>().entry, *told);
+        let again = bank.post("/v1/deposit").user(&user).idempotency_key(&told.id).amount("1");
+        assert_eq!(again.settled().await.is(200).json::<Receipt>().entry, *told);
     }
     let page: serde_json::Value = bank.get("/v1/wallet/entries?limit=200").user(&user).await.is(200).json();
     let mut kept: Vec<Entry> = serde_json::from_value(page["entries"].clone()).unwrap();

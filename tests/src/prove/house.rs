@@ -21,6 +21,10 @@ pub use redis::{PASSWORD, Redis, Talk};
 pub const API_KEY: &str = "the-key-of-prove";
 /// So short that the suites need not wait for rates to become stale.
 const RATES_TTL_SECONDS: u64 = 1;
+/// As `spin.toml` has it.
+const STORAGE_DEADLINE: Duration = Duration::from_millis(500);
+/// So long that a slow disk under a crowd is no outage, where outages are not what is proven.
+const PATIENT_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Store {
@@ -66,6 +70,7 @@ pub struct Plan {
     /// The last of its processes reaches Redis through a proxy.
     pub proxy: bool,
     pub rates_ttl_seconds: u64,
+    pub storage_deadline: Duration,
 }
 
 impl Plan {
@@ -81,7 +86,13 @@ impl Plan {
             fault: None,
             proxy: false,
             rates_ttl_seconds: RATES_TTL_SECONDS,
+            storage_deadline: STORAGE_DEADLINE,
         }
+    }
+
+    /// The same, for what is not about time.
+    pub fn patient(self) -> Self {
+        Self { storage_deadline: PATIENT_DEADLINE, ..self }
     }
 }
 
@@ -242,6 +253,7 @@ impl House {
             ("coingecko_api_key", API_KEY),
             ("rates_ttl_seconds", &self.plan.rates_ttl_seconds.to_string()),
             ("rates_max_stale_seconds", &(8 * self.plan.rates_ttl_seconds).to_string()),
+            ("storage_deadline_ms", &self.plan.storage_deadline.as_millis().to_string()),
         ] {
             command.arg("--variable").arg(format!("{name}={value}"));
         }

@@ -22,8 +22,6 @@ use std::time::{Duration, Instant};
 mod kind;
 mod said;
 
-pub use said::{of_a_dead_store, of_a_store_that_hangs};
-
 /// The bank behind the proxy.
 const CUT_OFF: usize = 1;
 /// How long clients go on before an outage, and after it.
@@ -46,6 +44,16 @@ pub async fn of_every_kind(store: Store, arguments: &Arguments, summary: &mut Su
         let name = house.at(&format!("a bank is started while {}", kind.words()));
         summary.scenario(&name, at_the_start(kind, &mut house)).await;
     }
+    Ok(())
+}
+
+/// How soon three banks say that their store is away, and that it is back.
+pub async fn said_at_once(store: Store, arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    let mut house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
+    let name = house.at("a dead Redis is said at once, and forgotten once it is back");
+    summary.scenario(&name, said::of_a_dead_store(&mut house)).await;
+    let name = house.at("a Redis that hangs is said at once, and forgotten once it goes on");
+    summary.scenario(&name, said::of_a_store_that_hangs(&mut house)).await;
     Ok(())
 }
 
