@@ -6,16 +6,18 @@ use std::rc::Rc;
 
 use crate::Line;
 
-/// Lines by key. Those at different keys do not wait for one another.
-pub struct Lines<K, J, A>(RefCell<BTreeMap<K, Rc<Line<J, A>>>>);
+/// Lines by key. What is left in one goes with it. Those at different keys do not wait for one another.
+pub struct Lines<K, J, A, L = ()>(Map<K, Line<J, A, L>>);
 
-impl<K: Ord + Clone, J, A> Default for Lines<K, J, A> {
+type Map<K, V> = RefCell<BTreeMap<K, Rc<V>>>;
+
+impl<K: Ord + Clone, J, A, L> Default for Lines<K, J, A, L> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<K: Ord + Clone, J, A> Lines<K, J, A> {
+impl<K: Ord + Clone, J, A, L> Lines<K, J, A, L> {
     /// Nobody is anywhere.
     #[must_use]
     pub const fn new() -> Self {
@@ -23,7 +25,10 @@ impl<K: Ord + Clone, J, A> Lines<K, J, A> {
     }
 
     /// Gets `job` done at `key`; see [`Line::go`].
-    pub async fn go(&self, key: &K, job: J, together: impl AsyncFnOnce(Vec<J>) -> Vec<A>) -> Option<A> {
+    pub async fn go(&self, key: &K, job: J, together: impl AsyncFnOnce(Vec<J>, &mut L) -> Vec<A>) -> Option<A>
+    where
+        L: Default,
+    {
         let line = self.0.borrow_mut().entry(key.clone()).or_default().clone();
         let at = At { lines: self, key, line };
         at.line.go(job, together).await
@@ -36,13 +41,13 @@ impl<K: Ord + Clone, J, A> Lines<K, J, A> {
 }
 
 /// One request at one line. The last to go takes the line away.
-struct At<'a, K: Ord + Clone, J, A> {
-    lines: &'a Lines<K, J, A>,
+struct At<'a, K: Ord + Clone, J, A, L> {
+    lines: &'a Lines<K, J, A, L>,
     key: &'a K,
-    line: Rc<Line<J, A>>,
+    line: Rc<Line<J, A, L>>,
 }
 
-impl<K: Ord + Clone, J, A> Drop for At<'_, K, J, A> {
+impl<K: Ord + Clone, J, A, L> Drop for At<'_, K, J, A, L> {
     fn drop(&mut self) {
         // The map has one, this has one.
         if Rc::strong_count(&self.line) <= 2 {

@@ -20,10 +20,11 @@ use std::task::Poll;
 
 use bell::{Listener, Teller, bell};
 
-/// A line of jobs `J`, each of which has an answer `A`.
-pub struct Line<J, A> {
+/// A line of jobs `J`, each of which has an answer `A`. Whoever is at it leaves an `L` for the next.
+pub struct Line<J, A, L = ()> {
     /// Those behind whoever is at it; `None` when nobody is.
     waiting: RefCell<Option<Vec<Waiting<J, A>>>>,
+    left: RefCell<L>,
 }
 
 struct Waiting<J, A> {
@@ -39,24 +40,19 @@ enum Turn<J, A> {
     First(J, Vec<Waiting<J, A>>),
 }
 
-impl<J, A> Default for Line<J, A> {
+impl<J, A, L: Default> Default for Line<J, A, L> {
     fn default() -> Self {
-        Self::new()
+        Self { waiting: RefCell::new(None), left: RefCell::default() }
     }
 }
 
-impl<J, A> Line<J, A> {
-    /// Nobody is there.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { waiting: RefCell::new(None) }
-    }
-
+impl<J, A, L: Default> Line<J, A, L> {
     /// Gets `job` done: by `together`, with what else has come, or by whoever is first. `together` gives
-    /// an answer to each of its jobs, in their order; its first job is this one.
+    /// an answer to each of its jobs, in their order; its first job is this one. It is given what the one
+    /// before left, which is nothing if that one was given up, and leaves something in its place.
     ///
     /// `None` when whoever took the job along is gone, or gave no answer to it: it may have been done.
-    pub async fn go(&self, job: J, together: impl AsyncFnOnce(Vec<J>) -> Vec<A>) -> Option<A> {
+    pub async fn go(&self, job: J, together: impl AsyncFnOnce(Vec<J>, &mut L) -> Vec<A>) -> Option<A> {
         let (job, mut behind) = match self.stand(job) {
             Ok(job) => (job, Vec::new()),
             Err(mut place) => match place.turn.listen().await? {
@@ -75,7 +71,9 @@ impl<J, A> Line<J, A> {
             jobs.push(waiting.job);
             turns.push(waiting.turn);
         }
-        let mut answers = together(jobs).await.into_iter();
+        let mut left = self.left.take();
+        let mut answers = together(jobs, &mut left).await.into_iter();
+        self.left.replace(left);
         let own = answers.next();
         for (turn, answer) in turns.into_iter().zip(answers) {
             // A request that was given up no longer listens.
@@ -83,9 +81,11 @@ impl<J, A> Line<J, A> {
         }
         own
     }
+}
 
+impl<J, A, L> Line<J, A, L> {
     /// Waits behind whoever is there; gives the job back when nobody is.
-    fn stand(&self, job: J) -> Result<J, Place<'_, J, A>> {
+    fn stand(&self, job: J) -> Result<J, Place<'_, J, A, L>> {
         let mut waiting = self.waiting.borrow_mut();
         let Some(line) = waiting.as_mut() else {
             *waiting = Some(Vec::new());
@@ -132,12 +132,12 @@ async fn a_moment() {
 }
 
 /// A place in the line. One that is given up after it was told to go first lets the next one go.
-struct Place<'a, J, A> {
-    line: &'a Line<J, A>,
+struct Place<'a, J, A, L> {
+    line: &'a Line<J, A, L>,
     turn: Listener<Turn<J, A>>,
 }
 
-impl<J, A> Drop for Place<'_, J, A> {
+impl<J, A, L> Drop for Place<'_, J, A, L> {
     fn drop(&mut self) {
         if let Some(Turn::First(_, behind)) = self.turn.unheard() {
             self.line.go_on(behind);
@@ -146,9 +146,9 @@ impl<J, A> Drop for Place<'_, J, A> {
 }
 
 /// Leaves the line, also when the request that is at it is given up.
-struct Leave<'a, J, A>(&'a Line<J, A>);
+struct Leave<'a, J, A, L>(&'a Line<J, A, L>);
 
-impl<J, A> Drop for Leave<'_, J, A> {
+impl<J, A, L> Drop for Leave<'_, J, A, L> {
     fn drop(&mut self) {
         self.0.go_on(Vec::new());
     }

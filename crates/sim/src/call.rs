@@ -119,7 +119,7 @@ impl Call {
             | Self::Increment(key, _)
             | Self::Begin(key)
             | Self::Swap { key, .. } => vec![key.clone()],
-            Self::Script(steps) => steps.iter().map(|step| step.key.as_str().into()).collect(),
+            Self::Script(steps) => steps.iter().flat_map(Step::keys).map(Key::from).collect(),
         }
     }
 
@@ -161,7 +161,11 @@ fn told(Step { key, verb }: &Step) -> String {
     match verb {
         Verb::Get => format!("get {key}"),
         Verb::Set(_) => format!("set {key}"),
-        Verb::Swap { .. } => format!("swap {key}"),
+        Verb::Swap { absent, before, .. } => {
+            let absent = absent.iter().map(|key| format!(", without {key}"));
+            let before = before.iter().map(|(key, _)| format!(", after {key}"));
+            absent.chain(before).fold(format!("swap {key}"), |told, more| told + &more)
+        }
         Verb::Add(delta) => format!("add {delta} to {key}"),
         Verb::AddWithin { delta, bound } => format!("add {delta} to {key}, up to {bound}"),
         Verb::Elect(candidate) => format!("elect {candidate} at {key}"),

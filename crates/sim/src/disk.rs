@@ -209,27 +209,34 @@ impl Disk {
     }
 
     /// Carries out a step of a script.
-    pub fn step(&mut self, step: &Step) -> (Said, Option<Written>) {
+    pub fn step(&mut self, step: &Step) -> (Said, Vec<Written>) {
         let key = Key::from(step.key.as_str());
         let held = self.get(&key);
         let number = held.as_ref().map(|value| counter::text(value.bytes()));
+        let mut all = Vec::new();
         let written = match &step.verb {
             Verb::Get => None,
             Verb::Set(value) => Some((Value::from(&value[..]), Means::Set)),
-            Verb::Swap { current, next } => (held.as_ref().map(Value::bytes) == Some(current))
-                .then(|| (Value::from(&next[..]), Means::Swap)),
+            Verb::Swap { current, next, absent, before } => {
+                let is_there = |key: &String| self.cells.contains_key(&Key::from(key.as_str()));
+                let may = held.as_ref().map(Value::bytes) == Some(current) && !absent.iter().any(is_there);
+                for (key, value) in before.iter().filter(|_| may) {
+                    all.push(self.set(&key.as_str().into(), Value::from(&value[..])));
+                }
+                may.then(|| (Value::from(&next[..]), Means::Swap))
+            }
             Verb::Add(delta) | Verb::AddWithin { delta, .. } => {
                 let Some(number) = number.unwrap_or(Some(0)) else {
-                    return (Said::Refused("ERR value is not an integer or out of range".into()), None);
+                    return (Said::Refused("ERR value is not an integer or out of range".into()), all);
                 };
                 let Some(sum) = number.checked_add(*delta) else {
-                    return (Said::Refused("ERR increment or decrement would overflow".into()), None);
+                    return (Said::Refused("ERR increment or decrement would overflow".into()), all);
                 };
                 let text = |number: i64| Value::from(number.to_string().as_bytes());
                 if matches!(step.verb, Verb::AddWithin { bound, .. } if sum > bound) {
                     // It was added and taken back.
-                    let written = self.write(&key, text(number), Means::Increment);
-                    return (Said::Held(held.map(|value| value.bytes().to_vec())), Some(written));
+                    all.push(self.write(&key, text(number), Means::Increment));
+                    return (Said::Held(held.map(|value| value.bytes().to_vec())), all);
                 }
                 Some((text(sum), Means::Increment))
             }
@@ -238,10 +245,11 @@ impl Disk {
                 .then(|| (Value::from(candidate.to_string().as_bytes()), Means::Elect)),
         };
         let Some((value, means)) = written else {
-            return (Said::Held(held.map(|value| value.bytes().to_vec())), None);
+            return (Said::Held(held.map(|value| value.bytes().to_vec())), all);
         };
         let says = matches!(means, Means::Increment | Means::Elect).then(|| value.bytes().to_vec());
-        (Said::Done(says), Some(self.write(&key, value, means)))
+        all.push(self.write(&key, value, means));
+        (Said::Done(says), all)
     }
 
     /// Begins a compare-and-swap.

@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ledger::{Operation, OperationId, Outcome, User, Wallet};
-use store::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, keys};
-use teller::operation::carry_out_all;
+use store::{
+    Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, keys, one_by_one,
+};
+use teller::operation::{Seen, carry_out_all};
 
 use crate::disk::Flavour;
 use crate::task::{Answer, Lines, Task, perform};
@@ -81,6 +83,10 @@ pub enum Bug {
     TellsThoseTakenAlongUntouched,
     /// A swap looks in one script and writes in another.
     LooksAndWritesInTwoScripts,
+    /// A swap does not look whether the index has an operation already.
+    SwapsWhatTheIndexKnows,
+    /// A swap does not write what leaves the wallet.
+    SwapsWithoutTheSeal,
     /// A refusal of a whole script counts as one that it was carried out.
     TakesARefusalForDone,
     /// Each request counts missed deadlines on its own.
@@ -100,6 +106,8 @@ impl Bug {
             | Self::TakesAMissedDeadlineForUnsent
             | Self::HandsAnswersToTheWrongStep
             | Self::LooksAndWritesInTwoScripts
+            | Self::SwapsWhatTheIndexKnows
+            | Self::SwapsWithoutTheSeal
             | Self::TakesARefusalForDone => &[Flavour::Scripts, Flavour::Switching],
             _ => &Flavour::ALL,
         }
@@ -117,7 +125,8 @@ impl Bug {
             && let [operation] = &operations[..]
         {
             let store = open();
-            let together = async |all: Vec<Operation>| carry_out_all(&store, user, &all).await;
+            let together =
+                async |all: Vec<Operation>, seen: &mut Seen| carry_out_all(&store, user, &all, seen).await;
             let answer = lines.careless.go(user, operation.clone(), together).await;
             return Answer::Operated(vec![answer.unwrap_or(Err(Unavailable::Untouched.into()))]);
         }
@@ -272,6 +281,21 @@ impl<S: Store> Store for Crooked<S> {
                 Ok(self.store.get(key).await.map_or(Swap::Done, |_| Swap::Unknown))
             }
             (_, swap) => Ok(swap),
+        }
+    }
+
+    async fn swap_after(
+        &self,
+        before: Before<'_>,
+        key: &Document,
+        current: &[u8],
+        next: &[u8],
+    ) -> Result<Swap, Unavailable> {
+        match self.bug {
+            Bug::SwapsWhatTheIndexKnows | Bug::SwapsWithoutTheSeal => {
+                self.store.swap_after(before, key, current, next).await
+            }
+            _ => one_by_one(self, before, key, current, next).await,
         }
     }
 

@@ -6,7 +6,7 @@
 use ledger::{Entry, Mark, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable, keys};
 use teller::line::Line;
-use teller::operation::carry_out_all;
+use teller::operation::{Seen, carry_out_all};
 use teller::tally::{self, KeyedPost};
 use teller::{Error, history};
 
@@ -16,7 +16,7 @@ pub struct Lines {
     /// The real one.
     pub line: Line,
     /// The one of [`crate::planted::Bug::TellsThoseTakenAlongUntouched`].
-    pub careless: line::Lines<User, Operation, Result<teller::operation::Answer, Error>>,
+    pub careless: line::Lines<User, Operation, Result<teller::operation::Answer, Error>, Seen>,
 }
 
 /// A request.
@@ -80,7 +80,9 @@ pub async fn perform<S: Store>(open: impl Fn() -> S, lines: &Lines, task: &Task)
         Task::Operate(user, operations) if let [operation] = &operations[..] => {
             Answer::Operated(vec![lines.line.carry_out(&open(), user, operation.clone()).await])
         }
-        Task::Operate(user, operations) => Answer::Operated(carry_out_all(&open(), user, operations).await),
+        Task::Operate(user, operations) => {
+            Answer::Operated(carry_out_all(&open(), user, operations, &mut Seen::default()).await)
+        }
         Task::Walk { user, before, limit, pages } => {
             Answer::Walked(walk(open, user, *before, *limit, *pages).await)
         }

@@ -30,6 +30,8 @@ pub mod contract;
 
 pub use keys::{Counter, Document, Election};
 
+use futures::future::try_join_all;
+
 /// How a swap went, as far as the store says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Swap {
@@ -40,6 +42,15 @@ pub enum Swap {
     /// The store answered, and the answer proves nothing (fact 1). It has committed, or it may yet while
     /// the document holds the value that it was to be written over, and never after.
     Unknown,
+}
+
+/// What comes before a swap.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before<'a> {
+    /// Documents that must not be there, and once they are stay for ever.
+    pub absent: &'a [Document],
+    /// Documents that are written; the same, whoever writes them.
+    pub written: &'a [(Document, Vec<u8>)],
 }
 
 /// The store did not answer in time, or answered with an error.
@@ -85,6 +96,22 @@ pub trait Store {
     /// [`Unavailable`].
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable>;
 
+    /// Swaps as [`Store::swap`] does, once nothing of `before.absent` is there and all of `before.written`
+    /// is stored. Where something is there the swap is [`Swap::Lost`], though the document may hold
+    /// `current`; where something could not be stored nothing happened.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn swap_after(
+        &self,
+        before: Before<'_>,
+        key: &Document,
+        current: &[u8],
+        next: &[u8],
+    ) -> Result<Swap, Unavailable> {
+        one_by_one(self, before, key, current, next).await
+    }
+
     /// Lets others go first after `losses` lost swaps in a row: where many fight for one document, all but
     /// one work in vain. Says whether any time has passed, so that what was read before is old.
     async fn step_aside(&self, _losses: u32) -> bool {
@@ -103,7 +130,8 @@ pub trait Store {
     /// [`NotIncremented`].
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented>;
 
-    /// Whether what is asked at the same time goes in one round trip.
+    /// Whether what is asked at the same time goes in one round trip, a swap with all that comes before it
+    /// too.
     fn goes_together(&self) -> bool {
         false
     }
@@ -131,4 +159,25 @@ pub trait Store {
     /// # Errors
     /// [`Unavailable`].
     async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable>;
+}
+
+/// [`Store::swap_after`] for a store where each call is a round trip.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn one_by_one<S: Store + ?Sized>(
+    store: &S,
+    before: Before<'_>,
+    key: &Document,
+    current: &[u8],
+    next: &[u8],
+) -> Result<Swap, Unavailable> {
+    for absent in before.absent {
+        if store.get(absent).await?.is_some() {
+            return store.get(key).await.map(Swap::Lost);
+        }
+    }
+    let writes = before.written.iter().map(|(key, value)| store.set(key, value));
+    try_join_all(writes).await.map_err(|_| Unavailable::Untouched)?;
+    store.swap(key, current, next).await
 }

@@ -15,7 +15,7 @@ use line::Line;
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
-use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+use crate::{Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
 
 pub mod script;
 
@@ -80,7 +80,7 @@ impl<R: RawRedis> Redis<R> {
     }
 
     async fn go(&self, step: Step) -> Answer {
-        let together = async |steps: Vec<Step>| {
+        let together = async |steps: Vec<Step>, (): &mut ()| {
             let count = steps.len();
             let lost = |lost| vec![Err(lost); count];
             match ask(&self.raw, self.raw.run(&steps)).await {
@@ -131,7 +131,23 @@ impl<R: RawRedis> Store for Redis<R> {
     }
 
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
-        let verb = Verb::Swap { current: current.to_vec(), next: next.to_vec() };
+        self.swap_after(Before::default(), key, current, next).await
+    }
+
+    async fn swap_after(
+        &self,
+        before: Before<'_>,
+        key: &Document,
+        current: &[u8],
+        next: &[u8],
+    ) -> Result<Swap, Unavailable> {
+        let text = |key: &Document| key.as_str().to_owned();
+        let verb = Verb::Swap {
+            current: current.to_vec(),
+            next: next.to_vec(),
+            absent: before.absent.iter().map(text).collect(),
+            before: before.written.iter().map(|(key, value)| (text(key), value.clone())).collect(),
+        };
         match self.step(key.as_str(), verb).await {
             Ok(Said::Done(_)) => Ok(Swap::Done),
             Ok(Said::Held(value)) => Ok(Swap::Lost(value)),

@@ -13,7 +13,7 @@ use futures::future::{Either, select};
 use crate::breaker::{Breaker, Limits, State};
 use crate::kv::Kv;
 use crate::redis::Redis;
-use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+use crate::{Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
 
 mod kv;
 mod redis;
@@ -113,6 +113,16 @@ impl Store for Open {
 
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
         ask!(self, store => store.swap(key, current, next))
+    }
+
+    async fn swap_after(
+        &self,
+        before: Before<'_>,
+        key: &Document,
+        current: &[u8],
+        next: &[u8],
+    ) -> Result<Swap, Unavailable> {
+        ask!(self, store => store.swap_after(before, key, current, next))
     }
 
     async fn step_aside(&self, losses: u32) -> bool {

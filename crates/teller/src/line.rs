@@ -1,16 +1,17 @@
 //! Requests on one wallet in one instance do not fight: they stand in line ([`line`]) and are committed
-//! together, in one swap, in order, each with its own entry and answer.
+//! together, in one swap, in order, each with its own entry and answer. As long as there are any, each group
+//! begins with what the one before left in the wallet.
 
 use ledger::{Operation, User};
 use line::Lines;
 use store::{Store, Unavailable};
 
 use crate::Error;
-use crate::operation::{Answer, carry_out_all};
+use crate::operation::{Answer, Seen, carry_out_all};
 
 /// The requests of one instance, by wallet.
 #[derive(Default)]
-pub struct Line(Lines<User, Operation, Result<Answer, Error>>);
+pub struct Line(Lines<User, Operation, Result<Answer, Error>, Seen>);
 
 impl Line {
     /// Nobody is at any wallet.
@@ -29,7 +30,9 @@ impl Line {
         user: &User,
         operation: Operation,
     ) -> Result<Answer, Error> {
-        let together = async |operations: Vec<Operation>| carry_out_all(store, user, &operations).await;
+        let together = async |operations: Vec<Operation>, seen: &mut Seen| {
+            carry_out_all(store, user, &operations, seen).await
+        };
         // Who went first is gone, and may have taken this operation along.
         self.0.go(user, operation, together).await.unwrap_or(Err(Unavailable::Unknown.into()))
     }

@@ -7,13 +7,14 @@
 //!
 //! Operations on one wallet that come together are committed together, in one swap, in order, each with
 //! its own entry and answer. What leaves the wallet is stored before the wallet that no longer holds it,
-//! and looked for after the wallet was read: an operation is always found in one of the two.
+//! and looked for after the wallet was read: an operation is always found in one of the two. A store that
+//! takes a swap and what comes before it in one round trip looks for it in the swap itself.
 
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 use ledger::{Decision, IdempotencyKey, Operation, OperationId, Outcome, Page, Seal, User, Wallet};
 use store::first_write::{self, Found};
 use store::keys;
-use store::{Store, Swap, Unavailable};
+use store::{Before, Document, Store, Swap, Unavailable};
 
 use crate::Error;
 use crate::history::page;
@@ -27,24 +28,31 @@ pub struct Answer {
     pub replayed: bool,
 }
 
+/// A wallet as it was after the last swap, for whoever goes next on a store where that saves a round trip. It
+/// may be old by then: a swap finds out, and what needs no swap is decided on a wallet that was read.
+pub type Seen = Option<Found>;
+
 /// Carries out `operation` on `user`'s wallet.
 ///
 /// # Errors
 /// [`Error::Unavailable`] with [`Unavailable::Unknown`] once a swap may have committed and the store
 /// does not say; with [`Unavailable::Untouched`] before that.
 pub async fn carry_out(store: &impl Store, user: &User, operation: &Operation) -> Result<Answer, Error> {
-    let mut answers = carry_out_all(store, user, std::slice::from_ref(operation)).await;
+    let operations = std::slice::from_ref(operation);
+    let mut answers = carry_out_all(store, user, operations, &mut Seen::default()).await;
     answers.pop().unwrap_or(Err(Unavailable::Untouched.into()))
 }
 
-/// Carries out `operations` on `user`'s wallet, in order and together, and answers each.
+/// Carries out `operations` on `user`'s wallet, in order and together, and answers each. Begins with what was
+/// `seen`, if anything was, and leaves there what it saw.
 pub async fn carry_out_all(
     store: &impl Store,
     user: &User,
     operations: &[Operation],
+    seen: &mut Seen,
 ) -> Vec<Result<Answer, Error>> {
     let mut items: Vec<Item<'_>> = operations.iter().map(Item::new).collect();
-    let done = commit(store, user, &mut items).await;
+    let done = commit(store, user, &mut items, seen).await;
     items.into_iter().map(|item| item.conclude(&done)).collect()
 }
 
@@ -57,31 +65,56 @@ struct Item<'a> {
 }
 
 /// Reads, decides and swaps until every item has its answer.
-async fn commit(store: &impl Store, user: &User, items: &mut [Item<'_>]) -> Result<(), Error> {
+async fn commit(
+    store: &impl Store,
+    user: &User,
+    items: &mut [Item<'_>],
+    seen: &mut Seen,
+) -> Result<(), Error> {
     let opening = keys::wallet(user.as_str());
     let empty = Wallet::new().encode();
-    let mut found = first_write::find(store, &opening, &empty).await?;
+    let guarded = store.goes_together();
+    let mut found = seen.take().filter(|_| guarded);
+    let mut fresh = found.is_none();
+    if fresh {
+        found = first_write::find(store, &opening, &empty).await?;
+    }
     let mut attempted = None;
+    let mut indexed = false;
     let mut losses = 0_u32;
     loop {
         let mut wallet = read(found.as_ref())?;
-        look_up(store, user, &wallet, items).await?;
+        // Not for what may have happened already: the entry that it became is in no index, or has left it.
+        let looks_in_the_swap = guarded && !indexed && open(items).all(|item| item.attempt.is_none());
+        if looks_in_the_swap {
+            recognize(&wallet, items);
+        } else {
+            look_up(store, user, &wallet, items).await?;
+        }
         if attempted.as_ref() != found.as_ref().map(|found| &found.value) {
             forget(items);
         }
+        let has_index = wallet.indexed() > 0;
         let seals: Vec<Seal> = std::iter::from_fn(|| wallet.seal()).collect();
         let decisions = decide(&mut wallet, items);
         if !decisions.iter().any(is_kept) {
+            if !fresh {
+                found = first_write::find(store, &opening, &empty).await?;
+                fresh = true;
+                continue;
+            }
             settle(items, decisions);
+            *seen = found;
             return Ok(());
         }
         let Some(Found { key, value }) = found else {
             found = Some(first_write::open(store, &opening, &empty).await?);
             continue;
         };
-        seal(store, user, &seals).await?;
+        let absent = if looks_in_the_swap && has_index { index_of(user, &decisions) } else { Vec::new() };
+        let before = Before { absent: &absent, written: &documents(user, &seals) };
         let next = wallet.encode();
-        let stored = match store.swap(&key, &value, &next).await {
+        let stored = match store.swap_after(before, &key, &value, &next).await {
             Ok(Swap::Done) => Some(next.clone()),
             Ok(Swap::Unknown) => {
                 attempt(items, &decisions);
@@ -89,6 +122,7 @@ async fn commit(store: &impl Store, user: &User, items: &mut [Item<'_>]) -> Resu
                 store.get(&key).await?
             }
             Ok(Swap::Lost(holds)) => {
+                indexed = holds.as_ref() == Some(&value);
                 losses = losses.saturating_add(1);
                 if store.step_aside(losses).await { store.get(&key).await? } else { holds }
             }
@@ -99,9 +133,11 @@ async fn commit(store: &impl Store, user: &User, items: &mut [Item<'_>]) -> Resu
                 return Err(unavailable.into());
             }
         };
+        fresh = true;
         if stored.as_ref() == Some(&next) {
             settle(items, decisions);
             if open(items).next().is_none() {
+                *seen = Some(Found { key, value: next });
                 return Ok(());
             }
         }
@@ -161,6 +197,14 @@ fn settle(items: &mut [Item<'_>], decisions: Vec<Decision>) {
             Decision::Known(outcome) => Ok(Answer { outcome, replayed: true }),
             Decision::KeyReuse => Err(Error::KeyReuse),
         });
+    }
+}
+
+/// Answers the items that are in the wallet. Of the others nothing is known.
+fn recognize(wallet: &Wallet, items: &mut [Item<'_>]) {
+    for item in open(items) {
+        let outcome = wallet.find(&item.operation.id).cloned();
+        item.answer = outcome.map(|outcome| answer(outcome, item.operation, item.attempt));
     }
 }
 
@@ -244,19 +288,27 @@ fn answer(outcome: Outcome, operation: &Operation, attempt: Option<u64>) -> Resu
     }
 }
 
-/// Stores what leaves the wallet, all of it committed. Nothing of it is money that moves: while this fails, nothing happened.
-async fn seal(store: &impl Store, user: &User, seals: &[Seal]) -> Result<(), Unavailable> {
-    for Seal { page, outcomes } in seals {
-        let page = page.as_ref().map(|page| (keys::page(user.as_str(), page.number()), page.encode()));
-        let outcomes = outcomes.iter().filter_map(|outcome| {
-            let key = outcome.id().key()?;
-            Some((keys::operation(user.as_str(), key.as_str()), outcome.encode()))
-        });
-        let documents: Vec<_> = page.into_iter().chain(outcomes).collect();
-        let writes = documents.iter().map(|(key, value)| store.set(key, value));
-        try_join_all(writes).await.map_err(|_| Unavailable::Untouched)?;
-    }
-    Ok(())
+/// Where the index would have what is decided here for the first time.
+fn index_of(user: &User, decisions: &[Decision]) -> Vec<Document> {
+    let new = decisions.iter().filter_map(|decision| match decision {
+        Decision::New(outcome) => outcome.id().key(),
+        Decision::Known(_) | Decision::KeyReuse => None,
+    });
+    new.map(|key| keys::operation(user.as_str(), key.as_str())).collect()
+}
+
+/// What leaves the wallet, all of it committed, as it is stored.
+fn documents(user: &User, seals: &[Seal]) -> Vec<(Document, Vec<u8>)> {
+    let page = |page: &Page| (keys::page(user.as_str(), page.number()), page.encode());
+    let operation = |outcome: &Outcome| {
+        let key = outcome.id().key()?;
+        Some((keys::operation(user.as_str(), key.as_str()), outcome.encode()))
+    };
+    let of = |seal: &Seal| {
+        let outcomes = seal.outcomes.iter().filter_map(operation);
+        seal.page.iter().map(page).chain(outcomes).collect::<Vec<_>>()
+    };
+    seals.iter().flat_map(of).collect()
 }
 
 #[cfg(test)]

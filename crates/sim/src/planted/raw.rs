@@ -70,6 +70,8 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
 impl<R: RawRedis> RawRedis for CrookedRaw<R> {
     async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
         let any = |verb: fn(&Verb) -> bool| steps.iter().any(|step| verb(&step.verb));
+        let careless: Vec<Step> = steps.iter().map(|step| careless(self.bug, step)).collect();
+        let steps = &careless[..];
         match self.bug {
             Bug::TakesAMissedDeadlineForUnsent => {
                 let answer = self.raw.by_deadline(self.raw.run(steps)).await;
@@ -104,6 +106,17 @@ impl<R: RawRedis> RawRedis for CrookedRaw<R> {
     }
 }
 
+/// A swap that leaves out what comes before it.
+fn careless(bug: Bug, step: &Step) -> Step {
+    let mut step = step.clone();
+    match (bug, &mut step.verb) {
+        (Bug::SwapsWhatTheIndexKnows, Verb::Swap { absent, .. }) => absent.clear(),
+        (Bug::SwapsWithoutTheSeal, Verb::Swap { before, .. }) => before.clear(),
+        _ => {}
+    }
+    step
+}
+
 impl<R: RawRedis> CrookedRaw<R> {
     /// As if the script did not hold everybody else off between its `GET` and its `SET`.
     async fn look_and_write(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
@@ -111,7 +124,7 @@ impl<R: RawRedis> CrookedRaw<R> {
         let looks: Vec<Step> = steps.iter().map(look).collect();
         let held = self.raw.run(&looks).await?;
         let write = |(step, held): (&Step, &Said)| match (&step.verb, held) {
-            (Verb::Swap { current, next }, Said::Held(Some(held))) if held == current => {
+            (Verb::Swap { current, next, .. }, Said::Held(Some(held))) if held == current => {
                 Step { key: step.key.clone(), verb: Verb::Set(next.clone()) }
             }
             (Verb::Swap { .. }, _) => look(step),

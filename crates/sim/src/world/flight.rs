@@ -138,7 +138,7 @@ impl<M: Mind> World<M> {
                 _ => 0,
             };
             all.push(said);
-            if let Some(written) = &written {
+            for written in &written {
                 self.effect(flight, written, delta)?;
             }
         }

@@ -4,14 +4,16 @@
 //! error in one step, such as `OOM` or `READONLY`, is that step's answer: a script that stopped there
 //! would leave it unknown what came before. Numbers travel as text, since Lua's are floats.
 
-/// The script. `KEYS`: a key for each step. `ARGV`: the verbs, each with its values behind it.
+/// The script. `ARGV`: the verbs, each with its values behind it. `KEYS`: a key for each verb, each with
+/// those behind it that its values name a number of.
 ///
 /// It is sent whole each time, which costs less than a lost `EVALSHA` (`NOSCRIPT`) after each restart.
 pub const SCRIPT: &str = "
-local says, at = {}, 0
+local says, at, place = {}, 0, 0
 local function take() at = at + 1 return ARGV[at] end
-for _, key in ipairs(KEYS) do
-  local verb, done = take(), nil
+local function another() place = place + 1 return KEYS[place] end
+while at < #ARGV do
+  local verb, key, done = take(), another(), nil
   local held = redis.pcall('GET', key)
   if verb == 'set' then done = redis.pcall('SET', key, take())
   elseif verb == 'add' then done = redis.pcall('INCRBY', key, take())
@@ -27,7 +29,16 @@ for _, key in ipairs(KEYS) do
     end
   elseif verb == 'swap' then
     local current, next = take(), take()
-    if held == current then done = redis.pcall('SET', key, next) end
+    local may = held == current
+    for _ = 1, tonumber(take()) do may = redis.call('EXISTS', another()) == 0 and may end
+    for _ = 1, tonumber(take()) do
+      local before, value = another(), take()
+      if may then
+        done = redis.pcall('SET', before, value)
+        may = not done.err
+      end
+    end
+    if may then done = redis.pcall('SET', key, next) end
   elseif verb == 'elect' then
     local candidate = take()
     if not held or held == '0' then done = redis.pcall('SET', key, candidate) end
@@ -59,12 +70,16 @@ pub enum Verb {
     Get,
     /// Write this, whatever it holds.
     Set(Vec<u8>),
-    /// Write `next` if it holds `current`.
+    /// Write `next` if it holds `current`, if none of `absent` is there, and once `before` is written.
     Swap {
         /// What it must hold.
         current: Vec<u8>,
         /// What it holds then.
         next: Vec<u8>,
+        /// Keys that hold nothing.
+        absent: Vec<String>,
+        /// What is written first, where everything else is as it must be.
+        before: Vec<(String, Vec<u8>)>,
     },
     /// Add to the number that it holds; 0 when it is absent.
     Add(i64),
@@ -101,6 +116,18 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+impl Step {
+    /// Every key that it is about, in the script's order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let (absent, before) = match &self.verb {
+            Verb::Swap { absent, before, .. } => (&absent[..], &before[..]),
+            _ => (&[][..], &[][..]),
+        };
+        let behind = absent.iter().chain(before.iter().map(|(key, _)| key));
+        std::iter::once(&self.key).chain(behind).map(String::as_str)
+    }
+}
+
 impl Verb {
     /// Whether it writes nothing.
     #[must_use]
@@ -112,14 +139,17 @@ impl Verb {
 /// The arguments of `EVAL`: the script, the number of keys, the keys, the verbs with their values.
 #[must_use]
 pub fn arguments(steps: &[Step]) -> Vec<Vec<u8>> {
-    let mut arguments = vec![SCRIPT.into(), steps.len().to_string().into_bytes()];
-    arguments.extend(steps.iter().map(|step| step.key.clone().into_bytes()));
+    let keys: Vec<Vec<u8>> = steps.iter().flat_map(Step::keys).map(Into::into).collect();
+    let mut arguments = vec![SCRIPT.into(), count(&keys)];
+    arguments.extend(keys);
     for Step { verb, .. } in steps {
         match verb {
             Verb::Get => arguments.push(b"get".into()),
             Verb::Set(value) => arguments.extend([b"set".into(), value.clone()]),
-            Verb::Swap { current, next } => {
+            Verb::Swap { current, next, absent, before } => {
                 arguments.extend([b"swap".into(), current.clone(), next.clone()]);
+                arguments.extend([count(absent), count(before)]);
+                arguments.extend(before.iter().map(|(_, value)| value.clone()));
             }
             Verb::Add(delta) => arguments.extend([b"add".into(), delta.to_string().into_bytes()]),
             Verb::AddWithin { delta, bound } => {
@@ -132,6 +162,10 @@ pub fn arguments(steps: &[Step]) -> Vec<Vec<u8>> {
         }
     }
     arguments
+}
+
+fn count<T>(list: &[T]) -> Vec<u8> {
+    list.len().to_string().into_bytes()
 }
 
 /// What Redis's answer says of each step; `None` when it is no answer to the script.

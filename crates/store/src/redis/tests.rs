@@ -43,7 +43,14 @@ impl Server {
         let next = match verb {
             Verb::Get => return Said::Held(held),
             Verb::Set(value) => Some((value.clone(), false)),
-            Verb::Swap { current, next } => (held.as_ref() == Some(current)).then(|| (next.clone(), false)),
+            Verb::Swap { current, next, absent, before } => {
+                let is_there = |key: &String| all.contains_key(key);
+                let may = held.as_ref() == Some(current) && !absent.iter().any(is_there);
+                if may && self.refuses.get().is_empty() {
+                    all.extend(before.iter().cloned());
+                }
+                may.then(|| (next.clone(), false))
+            }
             Verb::Add(delta) => match number.unwrap_or(0).checked_add(*delta) {
                 Some(sum) => Some((sum.to_string().into(), true)),
                 None => return Said::Refused("ERR increment or decrement would overflow".into()),
@@ -257,7 +264,12 @@ fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
     let verbs = [
         Verb::Get,
         Verb::Set(b"new".into()),
-        Verb::Swap { current: b"old".into(), next: b"\r\n".into() },
+        Verb::Swap {
+            current: b"old".into(),
+            next: b"\r\n".into(),
+            absent: vec!["a".into(), "b".into()],
+            before: vec![("c".into(), b"first".into())],
+        },
         Verb::Add(-5),
         Verb::Elect(7),
         Verb::AddWithin { delta: 1, bound: 9 },
@@ -270,8 +282,8 @@ fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
     assert_eq!(
         words,
         [
-            "6", "k0", "k1", "k2", "k3", "k4", "k5", "get", "set", "new", "swap", "old", "\r\n", "add", "-5",
-            "elect", "7", "within", "1", "9"
+            "9", "k0", "k1", "k2", "a", "b", "c", "k3", "k4", "k5", "get", "set", "new", "swap", "old",
+            "\r\n", "2", "1", "first", "add", "-5", "elect", "7", "within", "1", "9"
         ]
     );
 }

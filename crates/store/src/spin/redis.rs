@@ -15,7 +15,7 @@ use crate::redis::{Failed, RawRedis, Said, Step, Waiting};
 
 thread_local! {
     static CONNECTION: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
-    static WAITING: Rc<Waiting> = Rc::new(Waiting::new());
+    static WAITING: Rc<Waiting> = Rc::default();
 }
 
 /// The steps of this instance that wait for the script in flight.
