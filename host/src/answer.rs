@@ -4,7 +4,8 @@
 //! is 500 without a body, as in Spin, and the reason goes to stderr; so is a header that is not UTF-8.
 //! Without a host, with two that differ, or with one of Spin's own it is 400, where Spin hangs up.
 
-use crate::component::{InFlight, Running, Turn};
+use crate::component::{InFlight, Turn};
+use crate::instances::{Gone, Running};
 use crate::manifest::Route;
 use crate::router::{Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
@@ -17,7 +18,6 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use wasmtime_wasi_http::handler::TrapOrPanicError;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 /// More requests than this wait for their turn: each could need an instance of its own.
@@ -100,7 +100,7 @@ impl App {
             Ok(response) => response,
             Err(error) => {
                 // A trap has already been told, once for all the requests that it ended.
-                if !error.is::<TrapOrPanicError>() {
+                if !error.is::<Gone>() {
                     eprintln!("[{}] failed: {error:#}", endpoint.component);
                 }
                 empty(StatusCode::INTERNAL_SERVER_ERROR)

@@ -12,6 +12,7 @@ pub mod component;
 pub mod engine;
 pub mod fault;
 pub mod imports;
+pub mod instances;
 pub mod kv;
 pub mod logs;
 pub mod manifest;

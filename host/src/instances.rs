@@ -1,0 +1,339 @@
+//! The instances of a component: which of them a request goes to, and when they come and go.
+//!
+//! An instance serves up to 128 requests, 16 of them at a time, and goes when it was idle for a second:
+//! Spin's defaults. When one traps, all the requests in flight in it fail, and the reason goes to stderr with
+//! the component's name.
+//!
+//! A request goes to the instance that has least to do. There are as few as keep every core busy: requests
+//! that share an instance share its connections and go to the store together. Only an instance that waits in
+//! a synchronous call, and can do nothing else, is left out, and one more made in its place.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::channel::oneshot;
+use futures::stream::FuturesUnordered;
+use tokio::time::{Instant, Sleep};
+use wasmtime::component::Accessor;
+use wasmtime::{AsContextMut as _, Store};
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::handler::{Prepared, Proxy, Request, Response};
+
+use crate::component::{Component, State, Turn};
+
+const REQUESTS: usize = 128;
+const REQUESTS_AT_ONCE: usize = 16;
+const IDLE: Duration = Duration::from_secs(1);
+
+/// The instance that had the request is gone, and has said why.
+#[derive(Debug)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the instance failed")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// A component that requests can be given to.
+#[derive(Clone)]
+pub struct Running(Arc<Instances>);
+
+struct Instances {
+    component: Component,
+    cores: usize,
+    known: Mutex<Known>,
+}
+
+/// The instances, the oldest first.
+#[derive(Default)]
+struct Known {
+    all: Vec<Instance>,
+    made: u64,
+}
+
+/// An instance, seen by what gives it requests.
+struct Instance {
+    number: u64,
+    /// Requests that it has not looked at yet.
+    mail: VecDeque<Job>,
+    in_flight: usize,
+    /// How many more it may be given.
+    left: usize,
+    /// It waits in a synchronous call.
+    blocked: bool,
+    /// What has it look at its mail.
+    waker: Option<Waker>,
+}
+
+struct Job {
+    turn: Turn,
+    request: Request,
+    answer: oneshot::Sender<wasmtime::Result<Response>>,
+}
+
+impl Instance {
+    fn load(&self) -> usize {
+        self.in_flight.saturating_add(self.mail.len())
+    }
+
+    fn has_room(&self) -> bool {
+        !self.blocked && self.left > 0 && self.load() < REQUESTS_AT_ONCE
+    }
+}
+
+impl Running {
+    /// A component without instances yet.
+    pub fn new(component: Component) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Instances { component, cores, known: Mutex::default() }))
+    }
+
+    /// Has an instance answer `request`, whose `turn` it is.
+    ///
+    /// # Errors
+    /// [`Gone`]; or what the component answered instead of a response.
+    pub async fn handle(&self, turn: Turn, request: Request) -> wasmtime::Result<Response> {
+        let (answer, answered) = oneshot::channel();
+        self.0.clone().give(Job { turn, request, answer });
+        answered.await.map_err(|_| Gone)?
+    }
+}
+
+impl Instances {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Nothing panics while it is held, and what it guards is whole at every step.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives `job` to the instance that has least to do, or to a new one.
+    fn give(self: Arc<Self>, job: Job) {
+        let mut known = self.known();
+        let open = known.all.iter().filter(|instance| !instance.blocked && instance.left > 0).count();
+        let with_room = known.all.iter_mut().filter(|instance| instance.has_room());
+        let best = with_room.min_by_key(|instance| instance.load());
+        if let Some(instance) = best.filter(|instance| instance.load() == 0 || open >= self.cores) {
+            instance.mail.push_back(job);
+            instance.left = instance.left.saturating_sub(1);
+            if let Some(waker) = instance.waker.take() {
+                waker.wake();
+            }
+            return;
+        }
+        let number = known.made;
+        known.made = number.wrapping_add(1);
+        known.all.push(Instance {
+            number,
+            mail: VecDeque::from([job]),
+            in_flight: 0,
+            left: REQUESTS.saturating_sub(1),
+            blocked: false,
+            waker: None,
+        });
+        drop(known);
+        tokio::spawn(Place { instances: self, number }.live());
+    }
+}
+
+/// An instance's place among the others. However it ends, what it has not looked at goes to others.
+struct Place {
+    instances: Arc<Instances>,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut known = self.instances.known();
+        let place = known.all.iter().position(|instance| instance.number == self.number);
+        let mail = place.map(|place| known.all.remove(place).mail).unwrap_or_default();
+        drop(known);
+        self.pass_on(mail);
+    }
+}
+
+impl Place {
+    fn pass_on(&self, mail: VecDeque<Job>) {
+        for job in mail {
+            self.instances.clone().give(job);
+        }
+    }
+
+    /// What `look` sees of this instance.
+    fn with<T: Default>(&self, look: impl FnOnce(&mut Instance) -> T) -> T {
+        let mut known = self.instances.known();
+        known.all.iter_mut().find(|instance| instance.number == self.number).map(look).unwrap_or_default()
+    }
+
+    /// The next request, if there is one and the guest is `ready` for it; else what comes wakes `context`.
+    fn next(&self, context: &Context<'_>, ready: bool) -> Option<Job> {
+        self.with(|instance| {
+            let job = instance.mail.pop_front_if(|_| ready);
+            match job {
+                Some(_) => instance.in_flight = instance.in_flight.saturating_add(1),
+                None => instance.waker = Some(context.waker().clone()),
+            }
+            job
+        })
+    }
+
+    fn answered(&self) {
+        self.with(|instance| instance.in_flight = instance.in_flight.saturating_sub(1));
+    }
+
+    /// Notes whether it waits in a synchronous call. What it has not looked at does not wait with it.
+    fn is_blocked(&self, blocked: bool) {
+        let mail = self.with(|instance| {
+            instance.blocked = blocked;
+            if blocked { std::mem::take(&mut instance.mail) } else { VecDeque::new() }
+        });
+        self.pass_on(mail);
+    }
+
+    /// Takes no more requests; not if there are some already.
+    fn closes(&self) -> bool {
+        self.with(|instance| {
+            let closes = instance.mail.is_empty();
+            if closes {
+                instance.left = 0;
+            }
+            closes
+        })
+    }
+
+    /// Whether it has had all its requests.
+    fn is_done(&self) -> bool {
+        self.with(|instance| instance.left == 0 && instance.mail.is_empty())
+    }
+
+    async fn live(self) {
+        let component = &self.instances.component;
+        let mut store = Store::new(&component.engine, State::new(component));
+        let proxy = match component.service.instantiate_async(&mut store).await {
+            Ok(service) => Proxy::P3(service),
+            Err(error) => {
+                if let Some(job) = self.with(|instance| instance.mail.pop_front()) {
+                    let _ = job.answer.send(Err(error));
+                }
+                return;
+            }
+        };
+        let ended = self.serve(&mut store, &proxy).await;
+        store.data().finish_log();
+        if let Err(error) = ended {
+            eprintln!("[{}] failed: {error:?}", component.id);
+        }
+    }
+
+    async fn serve(&self, store: &mut Store<State>, proxy: &Proxy) -> wasmtime::Result<()> {
+        let looked = AtomicBool::new(false);
+        let requests = store.run_concurrent(async |accessor| self.requests(accessor, proxy, &looked).await);
+        let mut requests = pin!(requests);
+        let mut blocked = false;
+        let ended = poll_fn(|context| {
+            looked.store(false, Ordering::Relaxed);
+            let poll = requests.as_mut().poll(context);
+            // A guest in a synchronous call has the store for itself: nothing else in it is polled.
+            let is_blocked = poll.is_pending() && !looked.load(Ordering::Relaxed);
+            if blocked != is_blocked {
+                blocked = is_blocked;
+                self.is_blocked(blocked);
+            }
+            poll
+        });
+        ended.await.flatten()
+    }
+
+    /// Takes requests and answers them, until there are no more to come.
+    async fn requests(
+        &self,
+        accessor: &Accessor<State>,
+        proxy: &Proxy,
+        looked: &AtomicBool,
+    ) -> wasmtime::Result<()> {
+        let Proxy::P3(service) = proxy;
+        let handle = *service.wasi_http_handler().func_handle().func();
+        let mut in_flight = FuturesUnordered::new();
+        let mut idle = Idle::new();
+        poll_fn(|context| {
+            looked.store(true, Ordering::Relaxed);
+            loop {
+                match in_flight.poll_next_unpin(context) {
+                    Poll::Ready(Some(Ok(()))) => {
+                        self.answered();
+                        idle.not_yet();
+                        continue;
+                    }
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                    Poll::Ready(None) | Poll::Pending => {}
+                }
+                let is_ready = accessor.poll_ready_for_concurrent_call(handle, context).is_ready();
+                if let Some(Job { turn, request, answer }) = self.next(context, is_ready) {
+                    let prepared = accessor.with(|mut store| {
+                        Prepared::new(store.as_context_mut(), proxy, request, State::http, answer)
+                    })?;
+                    in_flight.push(Box::pin(async move {
+                        let _turn = turn;
+                        // A request may take as long as it takes, as in Spin.
+                        prepared.run(accessor, pending()).await.map(drop)
+                    }));
+                    continue;
+                }
+                if !in_flight.is_empty() {
+                    return Poll::Pending;
+                }
+                // What guests do after they have answered keeps the instance, too.
+                ready!(accessor.poll_no_interesting_tasks(context));
+                if !is_ready || self.is_done() {
+                    return Poll::Ready(Ok(()));
+                }
+                ready!(idle.poll(context));
+                if self.closes() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// How long an instance has had nothing to do.
+struct Idle {
+    end: Instant,
+    timer: std::pin::Pin<Box<Sleep>>,
+}
+
+impl Idle {
+    fn new() -> Self {
+        Self { end: after_idle(), timer: Box::pin(tokio::time::sleep(IDLE)) }
+    }
+
+    fn not_yet(&mut self) {
+        self.end = after_idle();
+    }
+
+    /// Ready once it has been long. The timer is not set anew with every request: one that goes off too early
+    /// is set to the rest.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            if self.end <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(self.end);
+        }
+    }
+}
+
+fn after_idle() -> Instant {
+    let now = Instant::now();
+    now.checked_add(IDLE).unwrap_or(now)
+}
