@@ -6,6 +6,7 @@
 
 use crate::component::{InFlight, Turn};
 use crate::instances::{Gone, Running};
+use crate::lingering::Lingering;
 use crate::manifest::Route;
 use crate::router::{Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
@@ -85,7 +86,7 @@ impl App {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         spin_headers::add(&mut parts.headers, path, &found, &endpoint.headers, client);
         parts.uri = uri;
-        let request = Request::from_parts(parts, body.map_err(Error::from).boxed_unsync());
+        let request = Request::from_parts(parts, Lingering::new(body).map_err(Error::from).boxed_unsync());
         self.call(endpoint, request, in_flight.clone()).await
     }
 

@@ -14,6 +14,7 @@ pub mod fault;
 pub mod imports;
 pub mod instances;
 pub mod kv;
+pub mod lingering;
 pub mod logs;
 pub mod manifest;
 pub mod names;

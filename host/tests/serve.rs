@@ -232,6 +232,27 @@ fn asynchronous_and_synchronous_calls_of_an_instance_do_not_wait_for_one_another
 }
 
 #[test]
+fn who_is_answered_before_all_was_sent_can_send_the_rest_and_go_on() {
+    let bank = bank(&manifest(""), &[]);
+    let mut connection = Connection::open(&bank.address);
+    connection.send(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 300000\r\n\r\nsome of it ");
+    assert_eq!(connection.response(true).unwrap().status, 200);
+    connection.send(&[b' '; 300_000 - 11]);
+    connection.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    assert_eq!(connection.response(true).unwrap().status, 200);
+}
+
+#[test]
+fn who_goes_on_and_on_after_the_answer_is_cut_off() {
+    let bank = bank(&manifest(""), &[]);
+    let mut connection = Connection::open(&bank.address);
+    connection.send(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\nsome of it ");
+    assert_eq!(connection.response(true).unwrap().status, 200);
+    // Nothing more comes, and so the connection ends before another request can be told from the body.
+    assert!(connection.response(true).is_none());
+}
+
+#[test]
 fn it_starts_while_redis_is_down_and_finds_it_later() {
     let port = common::free_port();
     let folder = tempfile::tempdir().unwrap();

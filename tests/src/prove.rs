@@ -135,6 +135,9 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
             promises_of(store, arguments, &suites, summary).await?;
         }
     }
+    if wanted(Part::Redis) {
+        promises_of(Store::Direct, arguments, &suites, summary).await?;
+    }
     if wanted(Part::Crowd) && arguments.suite.is_empty() {
         let name = "redis ×3: a crowd asks CoinGecko once in each window, whoever dies";
         summary.scenario(name, stampede::is_avoided(&arguments.bank, &arguments.manifest)).await;

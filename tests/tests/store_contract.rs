@@ -40,6 +40,8 @@ promises! {
     a_swap_over_another_value_is_lost_and_writes_nothing,
     a_swap_never_creates_a_key,
     of_racing_swaps_over_one_value_one_commits,
+    what_comes_before_a_swap_is_there_after_it,
+    a_swap_is_lost_where_something_is_that_must_be_absent,
     a_counter_that_was_never_touched_is_zero,
     reading_a_counter_does_not_create_it,
     a_counter_is_the_sum_of_its_increments,

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 /// The largest body, in bytes.
-pub const BODY_BYTES: u64 = 4096;
+pub const BODY_BYTES: usize = 4096;
 /// The longest request id that is echoed.
 pub const REQUEST_ID_LENGTH: usize = 128;
 /// The most bitcoins of one post: as many as there will ever be.

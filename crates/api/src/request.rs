@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header, request::Parts};
-use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Limited};
 use ledger::{IdempotencyKey, User};
 
 use crate::limits::{BODY_BYTES, REQUEST_ID_LENGTH};
@@ -12,11 +12,6 @@ use crate::{Code, Problem, clock};
 
 /// The headers that may name the user.
 const USER_HEADERS: [&str; 3] = ["user_id", "user-id", "x-user-id"];
-
-/// How much of a body that is too large is read nevertheless. A connection that is closed over bytes nobody
-/// read is reset, and the answer may be lost with it (RFC 9112, section 9.6): who sends a little too much is
-/// to learn so.
-const DRAINED_BYTES: u64 = 256 * 1024;
 
 /// What a client wants of a path. `HEAD` is a `Get`: the host leaves the body out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,23 +177,16 @@ impl Request {
     pub async fn body(self) -> Result<Bytes, Problem> {
         let too_large = || Problem::new(Code::PayloadTooLarge, "A body may have 4096 bytes.");
         let announced = self.header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
-        let announced: u64 = announced.unwrap_or_default();
-        if announced > DRAINED_BYTES {
+        if announced
+            .is_some_and(|length: u64| usize::try_from(length).map_or(true, |length| length > BODY_BYTES))
+        {
             return Err(too_large());
         }
-        let (mut body, mut kept, mut length) = (self.body, Vec::new(), 0);
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Problem::malformed("The body broke off."))?;
-            let Ok(data) = frame.into_data() else { continue };
-            length = u64::saturating_add(length, data.len() as u64);
-            if length > DRAINED_BYTES {
-                break;
-            }
-            if length <= BODY_BYTES {
-                kept.extend_from_slice(&data);
-            }
+        match Limited::new(self.body, BODY_BYTES).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+            Err(_) => Err(Problem::malformed("The body broke off.")),
         }
-        if announced.max(length) > BODY_BYTES { Err(too_large()) } else { Ok(kept.into()) }
     }
 
     /// The whole body, which must say that it is JSON.

@@ -1,13 +1,13 @@
 //! What every adapter promises, as named cases.
 //!
 //! A case gets a store and a scope that no other run uses, and says what went wrong. The memory
-//! adapter runs them here; the `kv` adapter runs them inside a component, in `bank` or in Spin, on SQLite
-//! and on Redis (`tests/store-contract`).
+//! adapter runs them here; the `kv` adapter on SQLite and on Redis and the `redis` adapter run them inside a
+//! component, in `bank` or in Spin (`tests/store-contract`).
 
 use futures::future::join_all;
 
 use crate::keys::scratch::{counter, document, election, opening};
-use crate::{NotIncremented, Store, Swap, first_write};
+use crate::{Before, NotIncremented, Store, Swap, first_write};
 
 /// What a case found: nothing, or a sentence.
 type Verdict = Result<(), String>;
@@ -46,6 +46,8 @@ cases! {
     a_swap_over_another_value_is_lost_and_writes_nothing,
     a_swap_never_creates_a_key,
     of_racing_swaps_over_one_value_one_commits,
+    what_comes_before_a_swap_is_there_after_it,
+    a_swap_is_lost_where_something_is_that_must_be_absent,
     a_counter_that_was_never_touched_is_zero,
     reading_a_counter_does_not_create_it,
     a_counter_is_the_sum_of_its_increments,
@@ -104,6 +106,36 @@ async fn a_swap_never_creates_a_key(store: &impl Store, scope: &str) -> Verdict 
     let key = document(scope, "uncreated");
     expect("swap", said(store.swap(&key, b"one", b"two").await)?, Swap::Lost(None))?;
     expect("value", said(store.get(&key).await)?, None)
+}
+
+async fn what_comes_before_a_swap_is_there_after_it(store: &impl Store, scope: &str) -> Verdict {
+    let (key, never) = (document(scope, "after"), document(scope, "never"));
+    let written =
+        [(document(scope, "first"), b"1".to_vec()), (document(scope, "second"), b"\r\n\0".to_vec())];
+    said(store.set(&key, b"one").await)?;
+    let before = Before { absent: &[never], written: &written };
+    if let Swap::Lost(_) = said(store.swap_after(before, &key, b"one", b"two").await)? {
+        return Err("a swap that nobody raced was lost".to_owned());
+    }
+    expect("value", said(store.get(&key).await)?, Some(b"two".to_vec()))?;
+    for (key, value) in written {
+        expect("written", said(store.get(&key).await)?, Some(value))?;
+    }
+    Ok(())
+}
+
+async fn a_swap_is_lost_where_something_is_that_must_be_absent(store: &impl Store, scope: &str) -> Verdict {
+    let (key, there) = (document(scope, "guarded"), document(scope, "there"));
+    let written = [(document(scope, "unwritten"), b"1".to_vec())];
+    said(store.set(&key, b"one").await)?;
+    said(store.set(&there, b"known").await)?;
+    let absent = [document(scope, "absent"), there.clone(), document(scope, "absent too")];
+    let before = Before { absent: &absent, written: &written };
+    let swap = said(store.swap_after(before, &key, b"one", b"two").await)?;
+    expect("swap", swap, Swap::Lost(Some(b"one".to_vec())))?;
+    expect("value", said(store.get(&key).await)?, Some(b"one".to_vec()))?;
+    expect("there", said(store.get(&there).await)?, Some(b"known".to_vec()))?;
+    expect("unwritten", said(store.get(&document(scope, "unwritten")).await)?, None)
 }
 
 async fn of_racing_swaps_over_one_value_one_commits(store: &impl Store, scope: &str) -> Verdict {
