@@ -3,6 +3,10 @@
 use bank::cli;
 use std::process::ExitCode;
 
+/// A request makes hundreds of small allocations in two threads: with glibc's they were a seventh of its cost.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match cli::run() {
         Ok(()) => ExitCode::SUCCESS,
