@@ -174,3 +174,40 @@ fn a_corrupt_wallet_is_named_and_left_alone() {
     assert!(error.to_string().starts_with("bank:wallet:ann: "), "{error}");
     assert_eq!(block_on(store.get(&key)), Ok(Some(b"{}".to_vec())));
 }
+
+/// Carries out `operation` on a store that goes together, beginning with what was `seen`.
+fn carry_from(store: &Memory, seen: &mut Seen, operation: &Operation) -> Answer {
+    let mut answers =
+        block_on(carry_out_all(store, &user(), std::slice::from_ref(operation), seen)).into_iter();
+    answers.next().unwrap().unwrap()
+}
+
+#[test]
+fn nothing_is_refused_on_a_wallet_that_is_old_by_now() {
+    for withdrawal in [made("m", Kind::Withdrawal, "5"), keyed("k", Kind::Withdrawal, "5")] {
+        let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+        carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
+        assert!(seen.is_some());
+        carry(&store, &made("b", Kind::Deposit, "10")).unwrap();
+        let answer = carry_from(&store, &mut seen, &withdrawal);
+        assert!(matches!(answer.outcome, Outcome::Posted(_)), "{answer:?}");
+        assert_eq!(balance(&store), "6.00");
+        assert_eq!(seen.map(|seen| seen.value), block_on(first(&store)));
+    }
+}
+
+async fn first(store: &Memory) -> Option<Vec<u8>> {
+    store.get(&keys::wallet("ann").plain()).await.unwrap()
+}
+
+#[test]
+fn a_key_that_left_the_wallet_is_a_replay_also_for_who_has_not_looked_into_the_index() {
+    let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+    let deposit = |n: u32| keyed(&format!("k{n}"), Kind::Deposit, "1");
+    let answers: Vec<Answer> = (0..30).map(|n| carry_from(&store, &mut seen, &deposit(n))).collect();
+    for (n, first) in (0..30).zip(answers) {
+        let again = carry_from(&store, &mut seen, &deposit(n));
+        assert_eq!(again, Answer { replayed: true, ..first });
+    }
+    assert_eq!(balance(&store), "30.00");
+}
