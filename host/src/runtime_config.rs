@@ -1,8 +1,10 @@
-//! The runtime config file: which store is behind which label, and where state is kept.
+//! The runtime config file: which store is behind which label, where state is kept, and where variables
+//! get their values beside flags and environment.
 //!
 //! Without a file there is one store, `default`, in SQLite at `.spin/sqlite_key_value.db` beside the
 //! manifest, as in Spin. A relative `path` in a file starts at the file's own folder, also as in Spin.
-//! Of Spin's store types `bank` has `spin` (SQLite) and `redis`; all else in a file is an error.
+//! Of Spin's store types `bank` has `spin` (SQLite) and `redis`, of its providers of variables `env` and
+//! `static`; all else in a file is an error.
 
 use crate::names;
 use crate::source::{Source, Table};
@@ -13,6 +15,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
+mod provider;
+
+pub use provider::Provider;
+
 /// The label that exists without being configured.
 pub const DEFAULT_LABEL: &str = "default";
 
@@ -20,6 +26,8 @@ pub const DEFAULT_LABEL: &str = "default";
 pub struct RuntimeConfig {
     /// The stores by label, in the order of the file.
     pub stores: Vec<(String, StoreConfig)>,
+    /// Who is asked for the value of a variable, the first first.
+    pub providers: Vec<Provider>,
 }
 
 /// What is behind a label. Shown, it says so without passwords.
@@ -47,6 +55,9 @@ impl fmt::Display for StoreConfig {
 struct File {
     #[serde(default)]
     key_value_store: Table<Store>,
+    /// As spin-operator calls it, and Spin once did.
+    #[serde(default, alias = "config_provider")]
+    variables_provider: Vec<Spanned<toml::Table>>,
     state_dir: Option<PathBuf>,
 }
 
@@ -70,7 +81,7 @@ impl RuntimeConfig {
 
     fn without_file(app_folder: &Path, state_dir: Option<&Path>) -> anyhow::Result<Self> {
         let store = default_store(app_folder, state_dir)?;
-        Ok(Self { stores: vec![(DEFAULT_LABEL.to_owned(), store)] })
+        Ok(Self { stores: vec![(DEFAULT_LABEL.to_owned(), store)], providers: Vec::new() })
     }
 
     /// Reads a file that is at `path`.
@@ -92,7 +103,9 @@ impl RuntimeConfig {
             let store = default_store(app_folder, state_dir.or(file.state_dir.as_deref()))?;
             stores.push((DEFAULT_LABEL.to_owned(), store));
         }
-        Ok(Self { stores })
+        let providers = file.variables_provider.into_iter();
+        let providers = providers.map(|table| Provider::read(table, source)).collect::<Result<_, _>>()?;
+        Ok(Self { stores, providers })
     }
 }
 

@@ -1,5 +1,5 @@
 //! `bank up`: everything that can be wrong is found before the first connection is accepted, in this
-//! order: manifest, variables, runtime config, stores, components. Then it serves.
+//! order: manifest, runtime config, variables, stores, components. Then it serves.
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::answer::App;
@@ -32,8 +32,9 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     }
     refuse_dotenv(Path::new(""))?;
     let environment = |name: &str| std::env::var(name).ok();
-    let values = Values::resolve(&manifest.variables, &options.variable, environment)?;
-    let stores = stores(options, &manifest)?;
+    let config = runtime_config(options, &manifest)?;
+    let values = Values::resolve(&manifest.variables, &options.variable, &config.providers, environment)?;
+    let stores = stores(options, &manifest, &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let app = Arc::new(app(options, &manifest, &values, &stores)?);
@@ -49,10 +50,14 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     ended
 }
 
+fn runtime_config(options: &Up, manifest: &Manifest) -> anyhow::Result<RuntimeConfig> {
+    let state_dir = options.state_dir.as_deref().map(Path::new);
+    RuntimeConfig::load(options.runtime_config_file.as_deref(), &manifest.folder, state_dir)
+}
+
 /// Opens the stores that components may use, and no others.
-fn stores(options: &Up, manifest: &Manifest) -> anyhow::Result<Stores> {
+fn stores(options: &Up, manifest: &Manifest, config: &RuntimeConfig) -> anyhow::Result<Stores> {
     let file = options.runtime_config_file.as_deref();
-    let config = RuntimeConfig::load(file, &manifest.folder, options.state_dir.as_deref().map(Path::new))?;
     let used: HashSet<&str> = manifest
         .components
         .iter()
@@ -71,7 +76,7 @@ fn stores(options: &Up, manifest: &Manifest) -> anyhow::Result<Stores> {
             );
         }
     }
-    let stores = kv::open(&config, |label| used.contains(label))?;
+    let stores = kv::open(config, |label| used.contains(label))?;
     let default = config.stores.iter().find(|(label, _)| label == DEFAULT_LABEL);
     if let Some((_, config)) = default.filter(|(label, _)| used.contains(label.as_str())) {
         eprintln!("Storing default key-value data to {config}.");

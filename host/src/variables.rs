@@ -1,10 +1,12 @@
-//! The values of the application's variables. `--variable` wins over `SPIN_VARIABLE_NAME` in the
-//! environment, which wins over the default in the manifest, as in Spin.
+//! The values of the application's variables. `--variable` wins over the providers of the runtime config
+//! file, the first first, these over `SPIN_VARIABLE_NAME` in the environment, and that over the default in
+//! the manifest, as in Spin.
 //!
-//! A variable that has none of the three stops `bank`, and so does setting one that does not exist. No
+//! A variable that has none of them stops `bank`, and so does setting one that does not exist. No
 //! value is ever printed, secret or not. Values do not change while `bank` runs.
 
 use crate::manifest::Variable;
+use crate::runtime_config::Provider;
 use crate::template::Template;
 use anyhow::{Context as _, bail, ensure};
 use std::collections::{BTreeMap, HashMap};
@@ -82,6 +84,7 @@ impl Values {
     pub fn resolve(
         variables: &[Variable],
         given: &[Given],
+        providers: &[Provider],
         environment: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {
         let mut from_flags = HashMap::new();
@@ -94,6 +97,7 @@ impl Values {
             let name = format!("{PREFIX}{}", variable.name.to_ascii_uppercase());
             let value = from_flags
                 .remove(&variable.name)
+                .or_else(|| providers.iter().find_map(|provider| provider.get(&variable.name, &environment)))
                 .or_else(|| environment(&name))
                 .or_else(|| variable.default.clone());
             match value {
@@ -136,6 +140,8 @@ pub fn refuse_dotenv(folder: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime_config::RuntimeConfig;
+    use crate::source::Source;
 
     fn variable(name: &str, default: Option<&str>) -> Variable {
         Variable { name: name.into(), default: default.map(Into::into), secret: true }
@@ -153,10 +159,38 @@ mod tests {
             "SPIN_VARIABLE_A" | "SPIN_VARIABLE_B" => Some("environment".to_owned()),
             _ => None,
         };
-        let values = Values::resolve(&variables, &given, environment).unwrap();
+        let values = Values::resolve(&variables, &given, &[], environment).unwrap();
         assert_eq!(value(&values, "a"), "flag");
         assert_eq!(value(&values, "b"), "environment");
         assert_eq!(value(&values, "c"), "default");
+    }
+
+    #[test]
+    fn providers_stand_between_flags_and_the_environment_in_their_order() {
+        let provider = |text: &str| {
+            let source = Source::new(Path::new("c.toml"), text.to_owned());
+            RuntimeConfig::read(&source, Path::new("c.toml"), Path::new(""), None).unwrap().providers
+        };
+        let providers = provider(
+            "[[config_provider]]\ntype = \"env\"\nprefix = \"MINE\"\n\
+             [[config_provider]]\ntype = \"static\"\nvalues = { a = \"static\", b = \"static\", c = \"static\" }",
+        );
+        let variables = ["a", "b", "c", "d"].map(|name| variable(name, Some("default")));
+        let given = ["a=flag".parse().unwrap()];
+        let environment = |name: &str| match name {
+            "MINE_A" | "MINE_B" => Some("mine".to_owned()),
+            "SPIN_VARIABLE_C" | "SPIN_VARIABLE_D" => Some("environment".to_owned()),
+            _ => None,
+        };
+        let values = Values::resolve(&variables, &given, &providers, environment).unwrap();
+        let all = ["a", "b", "c", "d"].map(|name| value(&values, name));
+        assert_eq!(all, ["flag", "mine", "static", "environment"]);
+
+        // As spin-operator writes it: the prefix is joined with an underscore and matches nothing, and what
+        // is in the environment counts all the same.
+        let operators = provider("[[config_provider]]\ntype = 'env'\nprefix = 'SPIN_VARIABLE_'");
+        let values = Values::resolve(&variables, &[], &operators, environment).unwrap();
+        assert_eq!(value(&values, "c"), "environment");
     }
 
     #[test]
@@ -174,7 +208,7 @@ mod tests {
         ];
         let given: Vec<Given> = given.iter().map(|text| text.parse().unwrap()).collect();
         let variables = ["a", "b", "c"].map(|name| variable(name, None));
-        let values = Values::resolve(&variables, &given, |_| None).unwrap();
+        let values = Values::resolve(&variables, &given, &[], |_| None).unwrap();
         assert_eq!(value(&values, "a"), "from a=file\n");
         assert_eq!(value(&values, "b"), "toml");
         assert_eq!(value(&values, "c"), "json");
@@ -187,7 +221,7 @@ mod tests {
             let path = folder.path().join(name);
             std::fs::write(&path, "\"key\" hunter2").unwrap();
             let given = [Given::AllFrom(path)];
-            let error = format!("{:?}", Values::resolve(&[], &given, |_| None).unwrap_err());
+            let error = format!("{:?}", Values::resolve(&[], &given, &[], |_| None).unwrap_err());
             assert!(error.contains(name) && !error.contains("hunter2"), "{error}");
         }
     }
@@ -195,10 +229,10 @@ mod tests {
     #[test]
     fn what_is_missing_or_unknown_is_named() {
         let variables = [variable("api_key", None), variable("other", None)];
-        let error = Values::resolve(&variables, &[], |_| None).unwrap_err().to_string();
+        let error = Values::resolve(&variables, &[], &[], |_| None).unwrap_err().to_string();
         assert!(error.contains("`api_key`") && error.contains("SPIN_VARIABLE_OTHER"), "{error}");
         let given = ["typo=1".parse().unwrap()];
-        let error = Values::resolve(&[], &given, |_| None).unwrap_err().to_string();
+        let error = Values::resolve(&[], &given, &[], |_| None).unwrap_err().to_string();
         assert!(error.contains("typo"), "{error}");
         for bad in ["novalue", "@file.yaml", "@file"] {
             assert!(bad.parse::<Given>().is_err(), "{bad}");

@@ -23,7 +23,8 @@ fn manifests_are_read_or_refused_as_written_down() {
 fn runtime_configs_are_read_or_refused_as_written_down() {
     compare("runtime_config", |path, source| {
         let config = RuntimeConfig::read(&source, &Path::new("/config").join(path), Path::new("/app"), None)?;
-        Ok(config.stores.iter().map(|(label, store)| format!("{label}: {store}\n")).collect())
+        let stores = config.stores.iter().map(|(label, store)| format!("{label}: {store}\n"));
+        Ok(stores.chain(config.providers.iter().map(|provider| format!("{provider}\n"))).collect())
     });
 }
 

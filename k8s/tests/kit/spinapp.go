@@ -51,10 +51,9 @@ func (a SpinApp) Environment() []corev1.EnvVar {
 	return environment
 }
 
-// RuntimeConfig is what the operator writes into the file that it mounts for the shim, but for its first lines,
-// which tell Spin to read variables from the environment; `bank` does that untold, and refuses to be told.
+// RuntimeConfig is what the operator writes into the file that it mounts for the shim.
 func (a SpinApp) RuntimeConfig(read func(*corev1.SecretKeySelector) (string, error)) (string, error) {
-	text := ""
+	text := "[[config_provider]]\ntype = 'env'\nprefix = 'SPIN_VARIABLE_'\n\n[key_value_store]\n"
 	for _, store := range a.Spec.RuntimeConfig.KeyValueStores {
 		text += fmt.Sprintf("[key_value_store.%s]\ntype = %q\n", store.Name, store.Type)
 		for _, option := range store.Options {
