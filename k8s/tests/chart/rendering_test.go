@@ -2,8 +2,11 @@ package chart
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,5 +113,48 @@ func TestAnImageIsTakenByItsDigestWhereThereIsOne(t *testing.T) {
 	app := kit.Find(t, kit.Rendered(t, "--set", "image.digest="+digest+",image.tag=1.2"), "SpinApp", "bank")
 	if image := app.Object["spec"].(map[string]any)["image"]; image != "ghcr.io/money-bank/money-bank@"+digest {
 		t.Error(image)
+	}
+}
+
+// variables are those of the SpinApp.
+func variables(t *testing.T, arguments ...string) map[string]string {
+	object := kit.Find(t, kit.Rendered(t, arguments...), "SpinApp", "bank")
+	text, err := object.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := kit.AsSpinApp(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := map[string]string{}
+	for _, variable := range app.Spec.Variables {
+		set[variable.Name] = variable.Value
+	}
+	return set
+}
+
+// From a file: what --set gives is an integer anyway.
+func TestALargeNumberReachesTheApplicationInDigits(t *testing.T) {
+	values := kit.Write(t, t.TempDir()+"/values.yaml", "settings: {storageDeadlineMs: 60000, ratesTtlSeconds: 86400, ratesMaxStaleSeconds: 31536000}")
+	set := variables(t, "--values", values)
+	for name, value := range map[string]string{"storage_deadline_ms": "60000", "rates_ttl_seconds": "86400", "rates_max_stale_seconds": "31536000"} {
+		if set[name] != value {
+			t.Errorf("%s is %q", name, set[name])
+		}
+	}
+}
+
+func TestEveryVariableOfTheApplicationIsGivenAndNoOther(t *testing.T) {
+	_, section, _ := strings.Cut(kit.Read(t, "spin.toml"), "\n[variables]\n")
+	section, _, _ = strings.Cut(section, "\n[")
+	var declared []string
+	for _, row := range regexp.MustCompile("(?m)^([a-z_]+) *=").FindAllStringSubmatch(section, -1) {
+		declared = append(declared, row[1])
+	}
+	given := slices.Sorted(maps.Keys(variables(t, "--set", "coingeckoApiKey.secretName=coingecko")))
+	slices.Sort(declared)
+	if len(declared) == 0 || !slices.Equal(declared, given) {
+		t.Errorf("spin.toml declares %v, the chart gives %v", declared, given)
 	}
 }
