@@ -107,6 +107,8 @@ images: build ## Build both images as OCI layouts in build/images, without an en
 test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart on a real control plane, its Redis and bank, nginx
 	@scripts/need etcd etcd-server
 	@scripts/need nginx nginx-light
+	@scripts/need openssl openssl
+	@scripts/need curl curl
 	cargo build $(NATIVE) --package tests --all-targets
 	cd k8s/tests && test -z "$$(gofmt -l .)" && go vet ./...
 	cd k8s/tests && go test -count=1 -p 1 -timeout 15m ./...
