@@ -36,7 +36,7 @@ func rendered(t *testing.T, arguments ...string) *Cluster {
 	kit.Start(t, "coingecko", nil, kit.At("target/native/coingecko"), "--listen", coingecko)
 	arguments = append([]string{"--values", kit.Values("prod"), "--set", "settings.coingeckoOrigin=http://" + coingecko,
 		// A machine that is busy building must not look like a store that is dead.
-		"--set", "settings.storageDeadlineMs=2000", "--set", "settings.ratesTtlSeconds=1,settings.ratesMaxStaleSeconds=8,coingeckoApiKey.secretName=coingecko"}, arguments...)
+		"--set", "settings.storageDeadlineMs=5000", "--set", "settings.ratesTtlSeconds=1,settings.ratesMaxStaleSeconds=8,coingeckoApiKey.secretName=coingecko"}, arguments...)
 	return &Cluster{T: t, objects: kit.Rendered(t, arguments...), folder: t.TempDir(), redisPort: kit.FreePort(t), coingecko: "http://" + coingecko}
 }
 
