@@ -234,37 +234,37 @@ impl Place {
     }
 
     async fn serve(&self, store: &mut Store<State>, proxy: &Proxy) -> wasmtime::Result<()> {
-        let looked = AtomicBool::new(false);
-        let requests = store.run_concurrent(async |accessor| self.requests(accessor, proxy, &looked).await);
+        let look = Look::default();
+        let requests = store.run_concurrent(async |accessor| self.requests(accessor, proxy, &look).await);
         let mut requests = pin!(requests);
         let mut blocked = false;
         let ended = poll_fn(|context| {
-            looked.store(false, Ordering::Relaxed);
-            let poll = requests.as_mut().poll(context);
-            // A guest in a synchronous call has the store for itself: nothing else in it is polled.
-            let is_blocked = poll.is_pending() && !looked.load(Ordering::Relaxed);
-            if blocked != is_blocked {
-                blocked = is_blocked;
-                self.is_blocked(blocked);
+            loop {
+                look.begins();
+                let poll = requests.as_mut().poll(context);
+                if poll.is_pending() && look.took() {
+                    continue;
+                }
+                // A guest in a synchronous call has the store for itself: nothing else in it is polled.
+                let is_blocked = poll.is_pending() && !look.looked();
+                if blocked != is_blocked {
+                    blocked = is_blocked;
+                    self.is_blocked(blocked);
+                }
+                return poll;
             }
-            poll
         });
         ended.await.flatten()
     }
 
     /// Takes requests and answers them, until there are no more to come.
-    async fn requests(
-        &self,
-        accessor: &Accessor<State>,
-        proxy: &Proxy,
-        looked: &AtomicBool,
-    ) -> wasmtime::Result<()> {
+    async fn requests(&self, accessor: &Accessor<State>, proxy: &Proxy, look: &Look) -> wasmtime::Result<()> {
         let Proxy::P3(service) = proxy;
         let handle = *service.wasi_http_handler().func_handle().func();
         let mut in_flight = FuturesUnordered::new();
         let mut idle = Idle::new();
         poll_fn(|context| {
-            looked.store(true, Ordering::Relaxed);
+            look.looks();
             loop {
                 match in_flight.poll_next_unpin(context) {
                     Poll::Ready(Some(Ok(()))) => {
@@ -276,7 +276,8 @@ impl Place {
                     Poll::Ready(None) | Poll::Pending => {}
                 }
                 let is_ready = accessor.poll_ready_for_concurrent_call(handle, context).is_ready();
-                if let Some(Job { turn, request, answer }) = self.next(context, is_ready) {
+                if let Some(Job { turn, request, answer }) = self.next(context, is_ready && !look.took()) {
+                    look.takes();
                     let prepared = accessor.with(|mut store| {
                         Prepared::new(store.as_context_mut(), proxy, request, State::http, answer)
                     })?;
@@ -302,6 +303,39 @@ impl Place {
             }
         })
         .await
+    }
+}
+
+/// What an instance did since it was last polled: whether it looked at its mail, and whether it took something.
+///
+/// It takes one request at a time, and the next once that one waits: one that goes into a synchronous call
+/// at once holds up none that has not begun.
+#[derive(Default)]
+struct Look {
+    looked: AtomicBool,
+    took: AtomicBool,
+}
+
+impl Look {
+    fn begins(&self) {
+        self.looked.store(false, Ordering::Relaxed);
+        self.took.store(false, Ordering::Relaxed);
+    }
+
+    fn looks(&self) {
+        self.looked.store(true, Ordering::Relaxed);
+    }
+
+    fn takes(&self) {
+        self.took.store(true, Ordering::Relaxed);
+    }
+
+    fn looked(&self) -> bool {
+        self.looked.load(Ordering::Relaxed)
+    }
+
+    fn took(&self) -> bool {
+        self.took.load(Ordering::Relaxed)
     }
 }
 

@@ -76,7 +76,7 @@ pub enum Failed {
 #[derive(Debug)]
 pub struct Kv<R> {
     raw: R,
-    /// How many doubts there had been when a read last answered.
+    /// How many doubts there had been when the last read that answered was asked.
     answered: Cell<Option<u64>>,
 }
 
@@ -87,8 +87,10 @@ impl<R: RawKv> Kv<R> {
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        // An answer may have come long before it is heard: somebody else's call held the instance up meanwhile.
+        let doubts = self.raw.breaker().doubts();
         let answer = ask(&self.raw, self.raw.get(key)).await;
-        self.answered.set(matches!(answer, Ok(Ok(_))).then(|| self.raw.breaker().doubts()));
+        self.answered.set(matches!(answer, Ok(Ok(_))).then_some(doubts));
         answer.ok().and_then(Result::ok).ok_or(Unavailable::Untouched)
     }
 

@@ -28,6 +28,8 @@ struct Raw {
     /// What somebody else makes of the number, right before it is added to or swapped.
     rival: Cell<Option<i64>>,
     losses: Cell<u32>,
+    /// Somebody else's call is slow while a read is on its way.
+    held_up: Cell<bool>,
 }
 
 impl Raw {
@@ -44,6 +46,7 @@ impl Raw {
             stuck: Cell::new(false),
             rival: Cell::new(None),
             losses: Cell::new(0),
+            held_up: Cell::new(false),
         }
     }
 
@@ -71,6 +74,9 @@ impl RawKv for &Raw {
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
         self.note("get")?;
+        if self.held_up.take() {
+            self.breaker.doubt();
+        }
         Ok(self.value(key))
     }
 
@@ -266,6 +272,20 @@ fn a_swap_that_was_carried_out_proves_nothing() {
     raw.put(key.as_str(), b"one");
     assert_eq!(block_on(Kv::new(&raw).swap(&key, b"one", b"two")), Ok(Swap::Unknown));
     assert_eq!(raw.value(key.as_str()).as_deref(), Some(&b"two"[..]));
+}
+
+#[test]
+fn a_read_that_was_asked_before_a_doubt_is_asked_again_before_a_call_that_cannot_be_given_up() {
+    for (held_up, calls) in [(false, &["begin", "swap"][..]), (true, &["get", "begin", "swap"])] {
+        let raw = Raw::new(Form::Text);
+        let (store, key) = (Kv::new(&raw), document("kv", "d"));
+        raw.put(key.as_str(), b"one");
+        raw.held_up.set(held_up);
+        block_on(store.get(&key)).unwrap();
+        raw.calls();
+        assert_eq!(block_on(store.swap(&key, b"one", b"two")), Ok(Swap::Unknown));
+        assert_eq!(raw.calls(), calls);
+    }
 }
 
 #[test]
