@@ -81,6 +81,10 @@ impl Batch {
     }
 
     async fn send(&mut self) -> Result<(), RedisError> {
+        // The last batch may have been full.
+        if self.pipeline.is_empty() {
+            return Ok(());
+        }
         let () = self.pipeline.query_async(&mut self.connection).await?;
         self.pipeline.clear();
         Ok(())
