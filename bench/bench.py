@@ -5,6 +5,7 @@ bench.py [compare] [growth] [scale] [report] [--seconds N] [--rounds N] [--only 
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def main():
     found = json.loads(path.read_text()) if path.exists() else {}
     if parts != ["report"]:
         found["machine"] = machine.describe()
+        found["command"] = shlex.join(["scripts/bench", *sys.argv[1:]])
     named = options.only.split(",") if options.only else None
     measures = {
         "compare": lambda: compare.compare(options.seconds, options.rounds, named),

@@ -85,13 +85,13 @@ def opening(found):
     return f"""
 # How it compares
 
-Written by `make bench` on {machine["when"]}, commit {machine["commit"]}: {machine["cpu"]}, {machine["cores"]} cores,
+Written by `{found.results["command"]}` on {machine["when"]}, commit {machine["commit"]}: {machine["cpu"]}, {machine["cores"]} cores,
 {machine["memory_gib"]} GiB, Linux {machine["kernel"]}, Redis {machine["redis"]}, Python {machine["python"]}; load average before
 it {machine["load_before"]:.1f}. What is measured, who the contestants are and what is not measured: [README.md](README.md).
 Raw figures: [results/results.json](results/results.json).
 
 ```sh
-make bench
+{found.results["command"]}
 ```
 
 ![Requests a second, as many times as FastAPI](results/throughput.svg)
@@ -152,6 +152,11 @@ def worse(found):
                 later.append(f"{WORDS[scenario]} {times}")
         if later:
             lines.append(f"- `{peer}` has the better p99 at a fixed rate: {'; '.join(later)}.")
+    for bank in found.banks:
+        ratios = {WORDS[scenario]: found.ratio(bank, scenario) for scenario in SCENARIOS}
+        behind = [f"{word} {ratio:.2f}×" for word, ratio in ratios.items() if ratio and ratio < 1]
+        if behind:
+            lines.append(f"- `{bank}` answers less than `{REFERENCE}`: {'; '.join(behind)}.")
     memory, sizes = found.results["compare"]["memory"], found.results["compare"]["sizes"]
     for peer in found.peers:
         if memory[peer]["peak"] < memory[found.best]["peak"]:
