@@ -2,7 +2,9 @@
 //! of it, one path per thing that a host can get right or wrong.
 #![cfg(target_arch = "wasm32")]
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,6 +41,7 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
             sleep(&arg("ms")).await;
             "slept".to_owned()
         }
+        "/instance" => instance(&arg("ms")).await,
         "/fetch" => fetch(&arg("url")).await,
         "/variable" => format!("{:?}", variables::get(&arg("name")).await),
         "/environment" => format!("{:?}", std::env::var(arg("name")).ok()),
@@ -69,6 +72,18 @@ fn echo(request: &Request) -> String {
 async fn sleep(ms: &str) {
     let duration = Duration::from_millis(ms.parse().unwrap_or(0));
     spin_sdk::time::sleep(duration).await;
+}
+
+/// A name of this instance's own, and how many of these requests it has had.
+async fn instance(ms: &str) -> String {
+    thread_local! {
+        static NAME: u64 = RandomState::new().hash_one(0);
+        static REQUESTS: Cell<u32> = const { Cell::new(0) };
+    }
+    let request = REQUESTS.get().wrapping_add(1);
+    REQUESTS.set(request);
+    sleep(ms).await;
+    format!("{:016x} {request}", NAME.with(|name| *name))
 }
 
 async fn fetch(url: &str) -> String {

@@ -1,0 +1,70 @@
+//! Which instance of a component a request goes to, and when instances come and go.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects, reason = "tests")]
+
+mod common;
+
+use common::{Bank, bank, manifest};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// The instance that answers, by name, and which of its requests this was.
+fn asked(bank: &Bank, ms: u32) -> (String, u32) {
+    let answer = bank.get(&format!("/instance?ms={ms}"));
+    let (name, request) = answer.split_once(' ').unwrap();
+    (name.to_owned(), request.parse().unwrap())
+}
+
+#[test]
+fn requests_one_after_the_other_go_to_one_instance_until_it_has_had_128() {
+    let bank = bank(&manifest(""), &[]);
+    let answers: Vec<_> = (0..130).map(|_| asked(&bank, 0)).collect();
+    for (place, (name, request)) in answers.iter().enumerate() {
+        assert_eq!(*name == answers[0].0, place < 128, "{place}");
+        assert_eq!(*request as usize, place % 128 + 1);
+    }
+}
+
+#[test]
+fn requests_at_the_same_time_share_as_few_instances_as_there_are_cores() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let bank = bank(&manifest(""), &[]);
+    let names: BTreeSet<String> = std::thread::scope(|scope| {
+        let requests: Vec<_> = (0..4 * cores).map(|_| scope.spawn(|| asked(&bank, 500).0)).collect();
+        requests.into_iter().map(|request| request.join().unwrap()).collect()
+    });
+    assert!(names.len() <= cores, "{cores} cores, {} instances", names.len());
+}
+
+#[test]
+fn an_instance_that_was_idle_for_a_second_goes() {
+    let bank = bank(&manifest(""), &[]);
+    let (first, _) = asked(&bank, 0);
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_ne!(asked(&bank, 0).0, first);
+}
+
+#[test]
+fn nobody_waits_behind_a_synchronous_call_of_somebody_else() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let redis = common::redis::Redis::start();
+    let config = redis.runtime_config();
+    let bank = bank(&manifest(""), &["--runtime-config-file", &config.path().display().to_string()]);
+    bank.get("/atomics/increment?key=n");
+    redis.freeze();
+    let ended = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 * cores {
+            scope.spawn(|| {
+                bank.get("/atomics/increment?key=n");
+                ended.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        // Now they wait, each holding up an instance.
+        std::thread::sleep(Duration::from_millis(100));
+        asked(&bank, 0);
+        assert_eq!(ended.load(Ordering::Relaxed), 0, "it waited for one of them");
+    });
+    redis.thaw();
+}
