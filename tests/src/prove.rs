@@ -25,6 +25,7 @@ mod crowd;
 mod faults;
 pub(crate) mod house;
 mod judge;
+mod log;
 mod outage;
 pub(crate) mod process;
 mod restart;
@@ -214,6 +215,8 @@ async fn on(
     summary.scenario(&name, restart::with_a_request_in_flight(&mut house)).await;
     killed(&mut house, arguments.rounds, summary).await;
     damaged(&house, summary).await;
+    let name = house.at("the log tells each request, and nothing that it was about");
+    summary.scenario(&name, log::tells_requests_and_no_secrets(&house)).await;
     let name = house.at("the second start is quick");
     summary.scenario(&name, restart::is_quick(&mut house)).await;
     suites.run(suites::at_the_end, Some(&house), summary).await;
