@@ -4,6 +4,7 @@ use bank::cli;
 use std::process::ExitCode;
 
 /// A request makes hundreds of small allocations in two threads: with glibc's they were a seventh of its cost.
+/// Without huge pages: with them 10,000 requests took 119 MB of memory, and take 67.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
