@@ -9,11 +9,16 @@ use crate::imports;
 use anyhow::{Context as _, anyhow};
 use std::path::{Path, PathBuf};
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ProfilingStrategy,
+};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// The variable that says where compiled code is kept.
 pub const CACHE_DIR: &str = "BANK_CACHE_DIR";
+/// When it is set, the names of the components' functions are written where `perf` looks for them
+/// (`/tmp/perf-PID.map`).
+const PERF_MAP: &str = "BANK_PERF_MAP";
 
 const MOST_INSTANCES: u32 = 1000;
 /// An instance serves several requests at a time, each on a stack of its own, also while it still works on
@@ -34,6 +39,9 @@ impl Compiler {
         config.wasm_component_model_async(true);
         if cache {
             config.cache(open_cache());
+        }
+        if std::env::var_os(PERF_MAP).is_some() {
+            config.profiler(ProfilingStrategy::PerfMap);
         }
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
         let engine = Engine::new(&config).or_else(|_| {

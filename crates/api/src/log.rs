@@ -10,8 +10,7 @@ use std::time::Instant;
 
 use eventlog::{Level, Value};
 use http::HeaderMap;
-use ledger::User;
-use sha2::{Digest as _, Sha256};
+use ledger::{Hash, User};
 
 use crate::{Answer, Request};
 
@@ -76,7 +75,9 @@ pub(crate) fn user(user: &User) -> String {
     if eventlog::is_shown(Level::Debug) {
         return user.to_string();
     }
-    Sha256::digest(user.as_str()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = Hash::of(user.as_str()).to_string();
+    digits.truncate(16);
+    digits
 }
 
 /// The template that Spin matched. Spin adds its own header behind whatever the client sent.
