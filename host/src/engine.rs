@@ -10,7 +10,8 @@ use anyhow::{Context as _, anyhow};
 use std::path::{Path, PathBuf};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ProfilingStrategy,
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    ProfilingStrategy,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, header, request::Parts};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use ledger::{IdempotencyKey, User};
 
 use crate::limits::{BODY_BYTES, REQUEST_ID_LENGTH};
@@ -176,17 +176,26 @@ impl Request {
     /// 413 `payload-too-large` past 4 KiB; 400 `malformed-request` when it breaks off.
     pub async fn body(self) -> Result<Bytes, Problem> {
         let too_large = || Problem::new(Code::PayloadTooLarge, "A body may have 4096 bytes.");
-        let announced = self.header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
-        if announced
-            .is_some_and(|length: u64| usize::try_from(length).map_or(true, |length| length > BODY_BYTES))
-        {
+        let broke_off = || Problem::malformed("The body broke off.");
+        let length =
+            self.header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<u64>().ok());
+        let length = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        if length.is_some_and(|length| length > BODY_BYTES) {
             return Err(too_large());
         }
-        match Limited::new(self.body, BODY_BYTES).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-            Err(_) => Err(Problem::malformed("The body broke off.")),
+        let mut frames = Limited::new(self.body, BODY_BYTES);
+        let mut body = Vec::new();
+        // To wait for the end, and for trailers, costs as much as all the rest of reading.
+        while length.is_none_or(|length| body.len() < length) {
+            match frames.frame().await {
+                Some(Ok(frame)) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Some(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
+                Some(Err(_)) => return Err(broke_off()),
+                None if length.is_none() => break,
+                None => return Err(broke_off()),
+            }
         }
+        Ok(body.into())
     }
 
     /// The whole body, which must say that it is JSON.

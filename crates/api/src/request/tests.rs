@@ -1,7 +1,11 @@
 //! Requests as tables: identity, keys, queries, bodies.
 
+use std::io::Error;
+
 use futures::executor::block_on;
-use http_body_util::Full;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 
 use super::*;
 
@@ -163,22 +167,16 @@ fn a_path_is_what_stands_before_the_query() {
 
 #[test]
 fn a_body_that_breaks_off_is_malformed() {
-    let frames = futures::stream::iter([
-        Ok(http_body::Frame::data(Bytes::from_static(b"{\"amount\":"))),
-        Err(std::io::Error::other("gone")),
-    ]);
-    let request =
-        Request::new(http::Request::post("/").body(http_body_util::StreamBody::new(frames)).unwrap());
+    let frames =
+        stream::iter([Ok(Frame::data(Bytes::from_static(b"{\"amount\":"))), Err(Error::other("gone"))]);
+    let request = Request::new(http::Request::post("/").body(StreamBody::new(frames)).unwrap());
     assert_eq!(block_on(request.body()).unwrap_err().code(), Code::MalformedRequest);
 }
 
 #[test]
 fn a_body_that_grows_past_the_limit_is_refused_though_it_said_nothing() {
-    let frames = futures::stream::iter(
-        (0..5).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(vec![b'x'; 1024])))),
-    );
-    let request =
-        Request::new(http::Request::post("/").body(http_body_util::StreamBody::new(frames)).unwrap());
+    let frames = stream::iter((0..5).map(|_| Ok::<_, Error>(Frame::data(Bytes::from(vec![b'x'; 1024])))));
+    let request = Request::new(http::Request::post("/").body(StreamBody::new(frames)).unwrap());
     assert_eq!(block_on(request.body()).unwrap_err().code(), Code::PayloadTooLarge);
 }
 
@@ -205,4 +203,19 @@ fn a_client_has_what_one_of_its_tags_names() {
         assert_eq!(request(&[("if-none-match", sent)]).has(r#""a""#), has, "{sent}");
     }
     assert!(!request(&[]).has(r#""a""#));
+}
+
+#[test]
+fn a_body_is_as_long_as_it_was_announced() {
+    let announced = |parts: &'static [&'static str],
+                     rest: BoxStream<'static, Result<Frame<Bytes>, Error>>| {
+        let parts = parts.iter().map(|part| Ok(Frame::data(Bytes::from(*part))));
+        let body = StreamBody::new(stream::iter(parts).chain(rest));
+        Request::new(http::Request::post("/").header("content-length", "4").body(body).unwrap())
+    };
+    // What comes after the last byte is not waited for.
+    let whole = announced(&["ab", "cd"], stream::pending().boxed());
+    assert_eq!(block_on(whole.body()).unwrap(), "abcd");
+    let broken = announced(&["ab"], stream::empty().boxed());
+    assert_eq!(block_on(broken.body()).unwrap_err().code(), Code::MalformedRequest);
 }
