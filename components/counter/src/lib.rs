@@ -8,14 +8,13 @@ mod bitcoins;
 mod named;
 
 use api::{Answer, Code, Problem, Request, Verb, clock, limits};
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 use store::keys::{self, Tally};
 use teller::tally::{self, KeyedPost};
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("counter", request, async |request| match request.path() {
+api::component!("counter", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    match request.path() {
         "/v1/bitcoins" => match request.verb()? {
             Verb::Get => bitcoins().await,
             Verb::Post => add_bitcoins(request).await,
@@ -24,8 +23,7 @@ async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
             Verb::Get => counter(request).await,
             Verb::Post => add_to_counter(request).await,
         },
-    })
-    .await
+    }
 }
 
 async fn bitcoins() -> Result<Answer, Problem> {

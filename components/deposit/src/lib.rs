@@ -8,8 +8,6 @@ use std::rc::Rc;
 
 use api::{Answer, Problem, Request, money};
 use ledger::Kind;
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 use teller::line::Line;
 
 thread_local! {
@@ -17,13 +15,13 @@ thread_local! {
     static LINE: Rc<Line> = Rc::new(Line::new());
 }
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("deposit", request, async |request| match request.path() {
+api::component!("deposit", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    match request.path() {
         "/v1/deposit" | "/deposit" => deposit(request).await,
         _ => Err(Problem::not_found()),
-    })
-    .await
+    }
 }
 
 async fn deposit(request: Request) -> Result<Answer, Problem> {

@@ -2,8 +2,6 @@
 
 use api::{Answer, Request};
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, VARY};
-use http::{HeaderName, HeaderValue};
 use miniz_oxide::inflate::decompress_to_vec;
 
 /// Only what the bank itself serves. Swagger UI's stylesheet has its pictures in `data:` addresses.
@@ -33,19 +31,16 @@ impl Asset {
         let answer = match () {
             () if request.has(self.tag) => Answer::not_modified(),
             () if takes_gzip(request) => {
-                with(Answer::file(self.media_type, self.packed), CONTENT_ENCODING, "gzip")
+                Answer::file(self.media_type, self.packed).with("content-encoding", "gzip")
             }
             () => Answer::file(self.media_type, self.unpacked()),
         };
-        [
-            (ETAG, self.tag),
-            (CACHE_CONTROL, "no-cache"),
-            (VARY, "accept-encoding"),
-            (CONTENT_SECURITY_POLICY, POLICY),
-            (HeaderName::from_static("referrer-policy"), "no-referrer"),
-        ]
-        .into_iter()
-        .fold(answer, |answer, (name, value)| with(answer, name, value))
+        answer
+            .with("etag", self.tag)
+            .with("cache-control", "no-cache")
+            .with("vary", "accept-encoding")
+            .with("content-security-policy", POLICY)
+            .with("referrer-policy", "no-referrer")
     }
 
     fn unpacked(&self) -> Bytes {
@@ -57,14 +52,10 @@ impl Asset {
 
 /// Whether the client says that it takes gzip, and not with a weight of zero.
 fn takes_gzip(request: &Request) -> bool {
-    let accepted = request.header(ACCEPT_ENCODING.as_str()).unwrap_or_default();
+    let accepted = request.header("accept-encoding").unwrap_or_default();
     accepted.split(',').any(|one| {
         let (coding, weight) = one.split_once(';').unwrap_or((one, ""));
         let refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0_f32));
         coding.trim().eq_ignore_ascii_case("gzip") && !refused
     })
-}
-
-fn with(answer: Answer, name: HeaderName, value: &'static str) -> Answer {
-    answer.with(name, HeaderValue::from_static(value))
 }

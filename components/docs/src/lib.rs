@@ -7,18 +7,14 @@
 
 mod asset;
 
-use api::Problem;
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
+use api::{Answer, Problem, Request};
 
 use crate::asset::Asset;
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("docs", request, async |request| {
-        let asset = Asset::at(request.path()).ok_or_else(Problem::not_found)?;
-        request.get()?;
-        Ok(asset.answer(&request))
-    })
-    .await
+api::component!("docs", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    let asset = Asset::at(request.path()).ok_or_else(Problem::not_found)?;
+    request.get()?;
+    Ok(asset.answer(&request))
 }

@@ -5,17 +5,15 @@
 
 use api::view::{AliveView, ChecksView, ReadyView};
 use api::{Answer, Problem, Request};
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("health", request, async |request| match request.path() {
+api::component!("health", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    match request.path() {
         "/healthz" => alive(&request),
         "/readyz" => ready(&request).await,
         _ => Err(Problem::not_found()),
-    })
-    .await
+    }
 }
 
 fn alive(request: &Request) -> Result<Answer, Problem> {

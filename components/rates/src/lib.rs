@@ -18,18 +18,16 @@ mod upstream;
 mod view;
 
 use api::{Answer, Problem, Request};
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("rates", request, async |request| match request.path() {
+api::component!("rates", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    match request.path() {
         "/v1/rates" => rates(request).await,
         "/v1/rates/history" => history(request).await,
         "/v1/convert" => convert(request).await,
         _ => rate(request).await,
-    })
-    .await
+    }
 }
 
 async fn rates(request: Request) -> Result<Answer, Problem> {

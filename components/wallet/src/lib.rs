@@ -6,18 +6,16 @@
 mod view;
 
 use api::{Answer, Problem, Request};
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 use teller::history;
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("wallet", request, async |request| match request.path() {
+api::component!("wallet", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    match request.path() {
         "/v1/wallet" => wallet(request).await,
         "/v1/wallet/entries" => entries(request).await,
         _ => Err(Problem::not_found()),
-    })
-    .await
+    }
 }
 
 async fn wallet(request: Request) -> Result<Answer, Problem> {

@@ -6,22 +6,18 @@
 mod dashboard;
 mod page;
 
-use api::{Code, Problem};
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
+use api::{Answer, Code, Problem, Request};
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("web", request, async |request| {
-        let answer = match request.path() {
-            "/style.css" => page::style(),
-            path if path.starts_with("/problems/") => page::problem(named(path)?),
-            _ => dashboard::file(&request).ok_or_else(Problem::not_found)?,
-        };
-        request.get()?;
-        Ok(answer)
-    })
-    .await
+api::component!("web", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    let answer = match request.path() {
+        "/style.css" => page::style(),
+        path if path.starts_with("/problems/") => page::problem(named(path)?),
+        _ => dashboard::file(&request).ok_or_else(Problem::not_found)?,
+    };
+    request.get()?;
+    Ok(answer)
 }
 
 /// The code in `/problems/{code}`.

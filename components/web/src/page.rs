@@ -2,7 +2,6 @@
 //! escaping.
 
 use api::{Answer, Code, Problem};
-use spin_sdk::http::{HeaderName, HeaderValue};
 
 /// Only what the bank itself serves, and nothing written into a page: no inline script, no inline style.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -33,7 +32,5 @@ fn framed(title: &str, main: &str) -> Answer {
 
 /// An answer with the headers that keep a browser to the bank.
 pub fn guarded(answer: Answer) -> Answer {
-    answer
-        .with(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY))
-        .with(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"))
+    answer.with("content-security-policy", POLICY).with("referrer-policy", "no-referrer")
 }

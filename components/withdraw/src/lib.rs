@@ -9,8 +9,6 @@ use std::rc::Rc;
 
 use api::{Answer, Problem, Request, money};
 use ledger::Kind;
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 use teller::line::Line;
 
 thread_local! {
@@ -18,13 +16,13 @@ thread_local! {
     static LINE: Rc<Line> = Rc::new(Line::new());
 }
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("withdraw", request, async |request| match request.path() {
+api::component!("withdraw", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    match request.path() {
         "/v1/withdraw" | "/withdraw" => withdraw(request).await,
         _ => Err(Problem::not_found()),
-    })
-    .await
+    }
 }
 
 async fn withdraw(request: Request) -> Result<Answer, Problem> {

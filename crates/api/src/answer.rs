@@ -3,16 +3,20 @@
 //! `content-length` is always set: without it Spin ends the body with a chunk of its own and each
 //! request on a kept connection waits for the client's delayed ACK (design section 3).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
+use http::StatusCode;
 use serde::Serialize;
+
+/// Header fields of an answer: names in lower case, values of visible ASCII characters and spaces.
+type Fields = Vec<(&'static str, Cow<'static, str>)>;
 
 /// What goes back to the client.
 #[derive(Debug, Clone)]
 pub struct Answer {
     status: StatusCode,
-    headers: HeaderMap,
+    fields: Fields,
     body: Bytes,
     told: Told,
 }
@@ -58,7 +62,7 @@ impl Answer {
     pub fn not_modified() -> Self {
         Self {
             status: StatusCode::NOT_MODIFIED,
-            headers: HeaderMap::new(),
+            fields: Fields::new(),
             body: Bytes::new(),
             told: Told::default(),
         }
@@ -70,15 +74,14 @@ impl Answer {
     }
 
     fn new(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self { status, headers, body, told: Told::default() }
+        let fields = vec![("content-type", content_type.into())];
+        Self { status, fields, body, told: Told::default() }
     }
 
-    /// The same answer with one more header.
+    /// The same answer with one more header: a name in lower case, and a value of visible ASCII characters.
     #[must_use]
-    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.fields.push((name, value.into()));
         self
     }
 
@@ -89,8 +92,7 @@ impl Answer {
             return self;
         }
         let told = Told { replayed, ..self.told };
-        Self { told, ..self }
-            .with(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))
+        Self { told, ..self }.with("idempotent-replayed", "true")
     }
 
     /// Its status.
@@ -109,20 +111,28 @@ impl Answer {
         Self { told, ..self }
     }
 
-    /// The response to the request with this id.
-    #[must_use]
-    pub fn into_response(self, request_id: &str) -> Response<Full<Bytes>> {
-        let Self { status, mut headers, body, .. } = self;
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        if let Ok(id) = HeaderValue::from_str(request_id) {
-            headers.insert(HeaderName::from_static("x-request-id"), id);
+    /// Status, header fields and body of the response to the request with this id.
+    pub(crate) fn into_parts(self, request_id: &str) -> (StatusCode, Fields, Bytes) {
+        let Self { status, mut fields, body, .. } = self;
+        fields.push(("content-length", body.len().to_string().into()));
+        fields.push(("x-content-type-options", "nosniff".into()));
+        if !fields.iter().any(|(name, _)| *name == "cache-control") {
+            fields.push(("cache-control", "no-store".into()));
         }
-        let mut response = Response::new(Full::new(body));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response
+        fields.push(("x-request-id", request_id.to_owned().into()));
+        (status, fields, body)
+    }
+
+    /// The response as a test looks at it.
+    #[cfg(test)]
+    pub(crate) fn into_response(self, request_id: &str) -> http::Response<Bytes> {
+        let (status, fields, body) = self.into_parts(request_id);
+        let response = http::Response::builder().status(status);
+        fields
+            .iter()
+            .fold(response, |response, (name, value)| response.header(*name, &**value))
+            .body(body)
+            .unwrap()
     }
 }
 
@@ -177,8 +187,7 @@ mod tests {
 
     #[test]
     fn a_route_may_say_otherwise_about_caching() {
-        let answer =
-            Answer::json(&1).with(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=5"));
+        let answer = Answer::json(&1).with("cache-control", "public, max-age=5");
         assert_eq!(answer.into_response("r").headers()["cache-control"], "public, max-age=5");
     }
 }

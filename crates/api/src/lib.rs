@@ -10,6 +10,7 @@
 //! - [`answer`]: JSON and pages, with the headers that every response carries.
 //! - [`view`]: what answers look like; [`limits`]: what requests run into.
 //! - [`clock`]: the time and fresh identifiers.
+//! - [`wasi`]: requests and responses as hosts have them.
 
 #![cfg_attr(
     test,
@@ -17,7 +18,9 @@
 )]
 
 pub mod answer;
+mod body;
 pub mod clock;
+mod headers;
 pub mod limits;
 mod log;
 pub mod money;
@@ -26,27 +29,47 @@ pub mod request;
 #[cfg(feature = "openapi")]
 pub mod schema;
 pub mod view;
-
-use bytes::Bytes;
-use http_body_util::Full;
+pub mod wasi;
 
 pub use answer::Answer;
 pub use problem::{Code, Problem};
 pub use request::{Request, Verb};
 
+/// Makes a crate the component of this name, which answers each request with what `$handler` makes of it: an
+/// `async fn(Request) -> Result<Answer, Problem>` beside it. Stands where `#[http_service]` does elsewhere.
+#[macro_export]
+macro_rules! component {
+    ($name:literal, $handler:ident) => {
+        #[doc(hidden)]
+        mod component {
+            use $crate::wasi::{ErrorCode, Guest, Request, Response, export};
+
+            struct Component;
+            export!(Component);
+
+            impl Guest for Component {
+                async fn handle(request: Request) -> Result<Response, ErrorCode> {
+                    Ok($crate::serve($name, request, super::$handler).await)
+                }
+            }
+        }
+    };
+}
+
 /// Answers `request` with what `handler` of `component` makes of it, and logs it. Never fails: a failure is
 /// an answer too.
-pub async fn serve<B>(
+pub async fn serve(
     component: &'static str,
-    request: http::Request<B>,
+    request: wasi::Request,
     handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>,
-) -> http::Response<Full<Bytes>>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+) -> wasi::Response {
     eventlog::begin(component).await;
-    let request = Request::new(request);
+    let request = Request::received(request);
+    let id = request.id().to_owned();
+    wasi::response(answer(request, handler).await, &id)
+}
+
+async fn answer(request: Request, handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>) -> Answer {
     let line = log::Line::begin(&request);
     let id = request.id().to_owned();
     let answer = match handler(request).await {
@@ -54,7 +77,7 @@ where
         Err(problem) => problem.into_answer(&id),
     };
     line.end(&answer);
-    answer.into_response(&id)
+    answer
 }
 
 #[cfg(test)]
@@ -63,18 +86,15 @@ mod tests {
 
     use super::*;
 
-    fn served(handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>) -> http::Response<Full<Bytes>> {
-        let request = http::Request::get("/").header("x-request-id", "r-1").body(Full::<Bytes>::default());
-        block_on(serve("web", request.unwrap(), handler))
-    }
-
     #[test]
     fn an_answer_and_a_failure_both_carry_the_requests_id() {
-        for (handler, status) in [(Ok(Answer::json(&1)), 200), (Err(Problem::not_found()), 404)] {
-            let response = served(async |request| {
+        for (handled, status) in [(Ok(Answer::json(&1)), 200), (Err(Problem::not_found()), 404)] {
+            let request = http::Request::get("/").header("x-request-id", "r-1").body(String::new());
+            let handler = async |request: Request| {
                 assert_eq!(request.id(), "r-1");
-                handler
-            });
+                handled
+            };
+            let response = block_on(answer(Request::new(request.unwrap()), handler)).into_response("r-1");
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()["x-request-id"], "r-1");
             assert!(response.headers().contains_key("content-length"));

@@ -9,9 +9,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use eventlog::{Level, Value};
-use http::HeaderMap;
 use ledger::{Hash, User};
 
+use crate::headers::{Headers, text};
 use crate::{Answer, Request};
 
 /// What is known of a request before it is answered.
@@ -81,13 +81,13 @@ pub(crate) fn user(user: &User) -> String {
 }
 
 /// The template that Spin matched. Spin adds its own header behind whatever the client sent.
-fn route(headers: &HeaderMap) -> Option<String> {
-    headers.get_all("spin-matched-route").iter().next_back()?.to_str().ok().map(str::to_owned)
+fn route(headers: &Headers) -> Option<String> {
+    headers.all("spin-matched-route").next_back().and_then(text).map(str::to_owned)
 }
 
 /// `version-traceid-parentid-flags`, where the trace id is 32 lower-case hex digits and not all zeros.
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
+fn trace_id(headers: &Headers) -> Option<String> {
+    let mut parts = headers.first("traceparent")?.split('-');
     let (_version, id, _parent, _flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let valid = id.len() == 32 && id.bytes().all(hex) && id.bytes().any(|byte| byte != b'0');
@@ -98,12 +98,8 @@ fn trace_id(headers: &HeaderMap) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, http::HeaderValue::from_static(value));
-        }
-        headers
+    fn headers(pairs: &[(&str, &str)]) -> Headers {
+        Headers::new(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect())
     }
 
     #[test]

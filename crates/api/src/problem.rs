@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use eventlog::Level;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 
 #[cfg(feature = "openapi")]
@@ -145,11 +145,11 @@ impl Problem {
             .replayed(self.replayed)
             .telling(code.as_str(), self.members.outcome);
         let answer = match self.allow {
-            Some(allow) => answer.with(header::ALLOW, HeaderValue::from_static(allow)),
+            Some(allow) => answer.with("allow", allow),
             None => answer,
         };
         if code.status() == StatusCode::SERVICE_UNAVAILABLE {
-            return answer.with(header::RETRY_AFTER, HeaderValue::from(clock::jittered(1)));
+            return answer.with("retry-after", clock::jittered(1).to_string());
         }
         answer
     }

@@ -1,14 +1,13 @@
 //! A request as the routes see it.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, header, request::Parts};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use ledger::{IdempotencyKey, User};
 
+use crate::body::Body;
+use crate::headers::{Headers, text};
 use crate::limits::{BODY_BYTES, REQUEST_ID_LENGTH};
 use crate::log::{self, Noted};
-use crate::{Code, Problem, clock};
+use crate::{Code, Problem, clock, wasi};
 
 /// The headers that may name the user.
 const USER_HEADERS: [&str; 3] = ["user_id", "user-id", "x-user-id"];
@@ -22,28 +21,48 @@ pub enum Verb {
     Post,
 }
 
-/// A body that arrives, whatever host it comes from.
-type Incoming = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
-
 /// A request whose head has been read and whose body has not.
-#[derive(Debug)]
 pub struct Request {
     id: String,
-    parts: Parts,
-    body: Incoming,
+    method: String,
+    path: String,
+    query: String,
+    headers: Headers,
+    body: Body,
     noted: Noted,
 }
 
 impl Request {
     /// A request as a host hands it over.
+    #[must_use]
+    pub fn received(request: wasi::Request) -> Self {
+        let (method, target, headers) = wasi::head(&request);
+        Self::of(method, &target, headers, Body::Wasi(wasi::Body::of(request)))
+    }
+
+    /// A request that was made natively.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn new<B>(request: http::Request<B>) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (parts, body) = request.into_parts();
-        let id = sane_id(&parts.headers).map_or_else(clock::fresh_id, str::to_owned);
-        Self { id, parts, body: body.map_err(Into::into).boxed_unsync(), noted: Noted::default() }
+        let (head, body) = request.into_parts();
+        let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            (name.as_str().to_owned(), value.as_bytes().to_vec())
+        };
+        let headers = Headers::new(head.headers.iter().map(field).collect());
+        let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+        let body = http_body_util::BodyExt::map_err(body, |_| crate::body::BrokenOff);
+        let body = Body::Native(http_body_util::BodyExt::boxed_unsync(body));
+        Self::of(head.method.as_str().to_owned(), &target, headers, body)
+    }
+
+    fn of(method: String, target: &str, headers: Headers, body: Body) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = if path.is_empty() { "/" } else { path };
+        let id = sane_id(&headers).map_or_else(clock::fresh_id, str::to_owned);
+        let noted = Noted::default();
+        Self { id, method, path: path.to_owned(), query: query.to_owned(), headers, body, noted }
     }
 
     /// The request's id: the caller's, where it sent a sane one.
@@ -54,11 +73,11 @@ impl Request {
 
     /// The method, as it was sent.
     pub(crate) fn method(&self) -> &str {
-        self.parts.method.as_str()
+        &self.method
     }
 
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.parts.headers
+    pub(crate) fn headers(&self) -> &Headers {
+        &self.headers
     }
 
     /// What the log knows of the user.
@@ -69,7 +88,7 @@ impl Request {
     /// The path, as it was sent.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.parts.uri.path()
+        &self.path
     }
 
     /// What a path that serves both is asked for.
@@ -77,9 +96,9 @@ impl Request {
     /// # Errors
     /// 405 `method-not-allowed`.
     pub fn verb(&self) -> Result<Verb, Problem> {
-        match self.parts.method {
-            Method::GET | Method::HEAD => Ok(Verb::Get),
-            Method::POST => Ok(Verb::Post),
+        match self.method() {
+            "GET" | "HEAD" => Ok(Verb::Get),
+            "POST" => Ok(Verb::Post),
             _ => Err(Problem::method_not_allowed("GET, HEAD, POST")),
         }
     }
@@ -89,8 +108,8 @@ impl Request {
     /// # Errors
     /// 405 `method-not-allowed`.
     pub fn get(&self) -> Result<(), Problem> {
-        match self.parts.method {
-            Method::GET | Method::HEAD => Ok(()),
+        match self.method() {
+            "GET" | "HEAD" => Ok(()),
             _ => Err(Problem::method_not_allowed("GET, HEAD")),
         }
     }
@@ -100,7 +119,7 @@ impl Request {
     /// # Errors
     /// 405 `method-not-allowed`.
     pub fn post(&self) -> Result<(), Problem> {
-        if self.parts.method == Method::POST { Ok(()) } else { Err(Problem::method_not_allowed("POST")) }
+        if self.method == "POST" { Ok(()) } else { Err(Problem::method_not_allowed("POST")) }
     }
 
     /// A query parameter; `None` when it was not sent.
@@ -108,8 +127,7 @@ impl Request {
     /// # Errors
     /// 400 `malformed-request` when it was sent twice.
     pub fn query(&self, name: &str) -> Result<Option<String>, Problem> {
-        let query = self.parts.uri.query().unwrap_or_default();
-        let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(sent, _)| sent == name);
+        let mut values = form_urlencoded::parse(self.query.as_bytes()).filter(|(sent, _)| sent == name);
         let value = values.next().map(|(_, value)| value.into_owned());
         if values.next().is_some() {
             return Err(Problem::malformed(format!("The query parameter {name} was sent twice.")));
@@ -120,14 +138,14 @@ impl Request {
     /// The value of a header that was sent once.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.parts.headers.get(name)?.to_str().ok()
+        self.headers.first(name)
     }
 
     /// Whether the client has what goes by this entity tag already. Tags are compared weakly (RFC 9110,
     /// section 13.1.2).
     #[must_use]
     pub fn has(&self, tag: &str) -> bool {
-        let sent = self.header(header::IF_NONE_MATCH.as_str()).unwrap_or_default();
+        let sent = self.header("if-none-match").unwrap_or_default();
         sent.split(',').map(str::trim).any(|one| one == "*" || weak(one) == weak(tag))
     }
 
@@ -136,15 +154,14 @@ impl Request {
     /// # Errors
     /// 401 `missing-identity` or `invalid-identity`.
     pub fn user(&self) -> Result<User, Problem> {
-        let headers = &self.parts.headers;
-        let mut names = USER_HEADERS.iter().flat_map(|name| headers.get_all(*name));
+        let mut names = USER_HEADERS.iter().flat_map(|name| self.headers.all(name));
         let Some(first) = names.next() else {
             return Err(Problem::new(Code::MissingIdentity, "Name a user in the header user_id."));
         };
         if names.any(|other| other != first) {
             return Err(Problem::new(Code::InvalidIdentity, "Two headers name two users."));
         }
-        let user = first.to_str().ok().and_then(|name| name.parse().ok()).ok_or_else(|| {
+        let user = text(first).and_then(|name| name.parse().ok()).ok_or_else(|| {
             Problem::new(Code::InvalidIdentity, "A user is 1 to 64 characters of A-Z, a-z, 0-9 and ._@-.")
         })?;
         self.noted.replace(Some(log::user(&user)));
@@ -156,12 +173,12 @@ impl Request {
     /// # Errors
     /// 400 `invalid-idempotency-key`; `malformed-request` when the header was sent twice.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
-        let mut values = self.parts.headers.get_all("idempotency-key").iter();
+        let mut values = self.headers.all("idempotency-key");
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
             return Err(Problem::malformed("The header Idempotency-Key was sent twice."));
         }
-        let key = value.to_str().ok().and_then(unquote).and_then(|key| key.parse().ok());
+        let key = text(value).and_then(unquote).and_then(|key| key.parse().ok());
         key.map(Some).ok_or_else(|| {
             Problem::new(
                 Code::InvalidIdempotencyKey,
@@ -174,25 +191,25 @@ impl Request {
     ///
     /// # Errors
     /// 413 `payload-too-large` past 4 KiB; 400 `malformed-request` when it breaks off.
-    pub async fn body(self) -> Result<Bytes, Problem> {
+    pub async fn body(mut self) -> Result<Bytes, Problem> {
         let too_large = || Problem::new(Code::PayloadTooLarge, "A body may have 4096 bytes.");
         let broke_off = || Problem::malformed("The body broke off.");
-        let length =
-            self.header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<u64>().ok());
+        let length = self.header("content-length").and_then(|length| length.parse::<u64>().ok());
         let length = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if length.is_some_and(|length| length > BODY_BYTES) {
             return Err(too_large());
         }
-        let mut frames = Limited::new(self.body, BODY_BYTES);
         let mut body = Vec::new();
         // To wait for the end, and for trailers, costs as much as all the rest of reading.
         while length.is_none_or(|length| body.len() < length) {
-            match frames.frame().await {
-                Some(Ok(frame)) => body.extend_from_slice(&frame.into_data().unwrap_or_default()),
-                Some(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-                Some(Err(_)) => return Err(broke_off()),
+            let most = length.unwrap_or(BODY_BYTES).saturating_sub(body.len()).max(1);
+            match self.body.next(most).await.map_err(|_| broke_off())? {
+                Some(part) => body.extend_from_slice(&part),
                 None if length.is_none() => break,
                 None => return Err(broke_off()),
+            }
+            if body.len() > BODY_BYTES {
+                return Err(too_large());
             }
         }
         Ok(body.into())
@@ -203,7 +220,7 @@ impl Request {
     /// # Errors
     /// As [`Request::body`]; 415 `unsupported-media-type`.
     pub async fn json_body(self) -> Result<Bytes, Problem> {
-        let content_type = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let content_type = self.header("content-type").unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         let is_json = essence.eq_ignore_ascii_case("application/json");
         let nothing_said = content_type.is_empty();
@@ -219,8 +236,8 @@ fn weak(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
 
-fn sane_id(headers: &HeaderMap) -> Option<&str> {
-    let id = headers.get("x-request-id")?.to_str().ok()?;
+fn sane_id(headers: &Headers) -> Option<&str> {
+    let id = headers.first("x-request-id")?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     ((1..=REQUEST_ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed)).then_some(id)
 }

@@ -1,0 +1,96 @@
+//! `wasi:http` in and out: requests as a host gives them, responses as it takes them.
+//!
+//! Not by `#[http_service]`: it makes an `http::Request` of each request, which costs every `.wasm` 15 KB, and
+//! every request more than it takes to look at the few things that are asked of it. Only the black-box suites see
+//! this module; everything else of the crate runs natively too.
+
+use spin_sdk::wasip3::http::types::{Fields, Method, Trailers};
+use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult};
+use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
+
+pub use spin_sdk::wasip3::exports::http::handler::Guest;
+pub use spin_sdk::wasip3::http::service::export;
+pub use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
+
+use crate::Answer;
+use crate::body::BrokenOff;
+use crate::headers::Headers;
+
+/// What stands before a request's body: its method, its path with the query, its header fields.
+pub fn head(request: &Request) -> (String, String, Headers) {
+    let method = match request.get_method() {
+        Method::Get => "GET".to_owned(),
+        Method::Head => "HEAD".to_owned(),
+        Method::Post => "POST".to_owned(),
+        Method::Put => "PUT".to_owned(),
+        Method::Delete => "DELETE".to_owned(),
+        Method::Connect => "CONNECT".to_owned(),
+        Method::Options => "OPTIONS".to_owned(),
+        Method::Trace => "TRACE".to_owned(),
+        Method::Patch => "PATCH".to_owned(),
+        Method::Other(method) => method,
+    };
+    let target = request.get_path_with_query().unwrap_or_default();
+    (method, target, Headers::new(request.get_headers().copy_all()))
+}
+
+/// A request's body. It is not asked for before somebody reads.
+pub struct Body {
+    unread: Option<Request>,
+    read: Option<Reading>,
+}
+
+struct Reading {
+    parts: StreamReader<u8>,
+    trailers: Option<FutureReader<Result<Option<Trailers>, ErrorCode>>>,
+    /// Tells the host, when it is dropped, that nothing was wrong with the request.
+    _result: FutureWriter<Result<(), ErrorCode>>,
+}
+
+impl Body {
+    /// The body of `request`.
+    pub fn of(request: Request) -> Self {
+        Self { unread: Some(request), read: None }
+    }
+
+    /// What comes next, at most `most` bytes; nothing at the end.
+    pub async fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, BrokenOff> {
+        if let Some(request) = self.unread.take() {
+            let (result, told) = wit_future::new(|| Ok(()));
+            let (parts, trailers) = Request::consume_body(request, told);
+            self.read = Some(Reading { parts, trailers: Some(trailers), _result: result });
+        }
+        let reading = self.read.as_mut().ok_or(BrokenOff)?;
+        let (result, part) = reading.parts.read(Vec::with_capacity(most)).await;
+        if !part.is_empty() {
+            return Ok(Some(part));
+        }
+        match (result, reading.trailers.take()) {
+            // Only what comes behind a body tells whether it was whole.
+            (StreamResult::Dropped, Some(trailers)) => trailers.await.map(|_| None).map_err(|_| BrokenOff),
+            (StreamResult::Dropped, None) => Ok(None),
+            _ => Err(BrokenOff),
+        }
+    }
+}
+
+/// The response to the request with this id.
+pub fn response(answer: Answer, request_id: &str) -> Response {
+    let (status, fields, body) = answer.into_parts(request_id);
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned().into_bytes()));
+    // Names and values are the bank's own and well formed, and a request's id is a sane one.
+    let fields = Fields::from_list(&fields.collect::<Vec<_>>()).unwrap_or_else(|_| Fields::new());
+    let (trailers, no_trailers) = wit_future::new(|| Ok(None));
+    let (parts, reader) = (!body.is_empty()).then(wit_stream::new).unzip();
+    let (response, _) = Response::new(fields, reader, no_trailers);
+    // Only a number that is no status is refused.
+    let _ = response.set_status_code(status.as_u16());
+    spawn(async move {
+        // The host no longer reads when the client has gone.
+        if let Some(mut parts) = parts {
+            parts.write_all(body.into()).await;
+        }
+        let _ = trailers.write(Ok(None)).await;
+    });
+    response
+}
