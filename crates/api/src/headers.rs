@@ -1,7 +1,7 @@
 //! Header fields as they were sent: a list of names and values.
 //!
-//! Not `http::HeaderMap`: its table of well-known names and its hashing cost every `.wasm` 15 KB and every
-//! request more than looking through the few fields that there are.
+//! Not `http::HeaderMap`: its table of well-known names and its hashing are large in a `.wasm`, and cost a
+//! request more than to look through the few fields that there are.
 
 /// The fields of a request.
 #[derive(Debug, Default)]

@@ -5,17 +5,15 @@
 
 use api::{Answer, Code, Problem, Request};
 use serde_json::json;
-use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 use store::contract;
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
-    api::serve("store-contract", request, async |request| match request.path() {
+api::component!("store-contract", handle);
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    match request.path() {
         "/contract" => Ok(Answer::json(&json!({ "cases": contract::CASES }))),
         _ => case(request).await,
-    })
-    .await
+    }
 }
 
 async fn case(request: Request) -> Result<Answer, Problem> {
