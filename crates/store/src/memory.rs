@@ -87,3 +87,14 @@ impl Store for Memory {
         Ok(*self.elections.borrow_mut().entry(key.clone()).or_insert(candidate))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_together_where_it_was_told_to() {
+        assert!(Memory::that_goes_together().goes_together());
+        assert!(!Memory::new().goes_together());
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::executor::block_on;
 
 use super::*;
+use crate::Before;
 use crate::breaker::Breaker;
 use crate::contract;
 use crate::counter::Form;
@@ -361,4 +362,33 @@ fn stepping_aside_is_the_raw_stores_matter() {
     let raw = Raw::new(Form::Text);
     block_on(Kv::new(&raw).step_aside(3));
     assert_eq!(raw.losses.get(), 3);
+}
+
+#[test]
+fn what_was_read_before_stepping_aside_is_old() {
+    let raw = Raw::new(Form::Text);
+    for late in [false, true] {
+        raw.late.set(late);
+        assert!(block_on(Kv::new(&raw).step_aside(3)), "late: {late}");
+    }
+}
+
+#[test]
+fn what_comes_before_a_swap_is_asked_one_after_the_other() {
+    let (raw, key) = (Raw::new(Form::Text), document("kv", "d"));
+    raw.put(key.as_str(), b"one");
+    let (absent, written) = ([document("kv", "a")], [(document("kv", "w"), b"1".to_vec())]);
+    let before = Before { absent: &absent, written: &written };
+    let store = Kv::new(&raw);
+    assert_eq!(block_on(store.swap_after(before, &key, b"one", b"two")), Ok(Swap::Unknown));
+    assert_eq!(raw.calls(), ["get", "set", "begin", "swap"]);
+    assert!(!store.goes_together());
+}
+
+#[test]
+fn a_swap_before_which_something_could_not_be_stored_touches_nothing() {
+    let (key, written) = (document("kv", "d"), [(document("kv", "w"), b"1".to_vec())]);
+    let before = Before { absent: &[], written: &written };
+    let swap = failing("set", async |store| store.swap_after(before, &key, b"one", b"two").await);
+    assert_eq!(swap, Err(UNTOUCHED));
 }
