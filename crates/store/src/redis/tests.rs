@@ -272,6 +272,20 @@ fn an_answer_that_is_none_is_not_believed() {
 }
 
 #[test]
+fn an_answer_says_of_each_step_whether_it_was_written_or_held_or_refused() {
+    use script::Value::{Bytes, Code, Nil};
+    for (code, value, said) in [
+        (1, Nil, Said::Done(None)),
+        (1, Bytes(b"7".into()), Said::Done(Some(b"7".into()))),
+        (0, Nil, Said::Held(None)),
+        (0, Bytes(b"7".into()), Said::Held(Some(b"7".into()))),
+        (-1, Bytes(b"OOM".into()), Said::Refused("OOM".into())),
+    ] {
+        assert_eq!(script::said(vec![Code(code), value]), Some(vec![said]));
+    }
+}
+
+#[test]
 fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
     let verbs = [
         Verb::Get,
