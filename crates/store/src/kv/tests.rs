@@ -392,3 +392,14 @@ fn a_swap_before_which_something_could_not_be_stored_touches_nothing() {
     let swap = failing("set", async |store| store.swap_after(before, &key, b"one", b"two").await);
     assert_eq!(swap, Err(UNTOUCHED));
 }
+
+#[test]
+fn where_it_is_unknown_whether_something_is_absent_nothing_is_written() {
+    let raw = Raw::new(Form::Text);
+    raw.fails.set("get");
+    let (absent, written) = ([document("kv", "a")], [(document("kv", "w"), b"1".to_vec())]);
+    let before = Before { absent: &absent, written: &written };
+    let swap = block_on(Kv::new(&raw).swap_after(before, &document("kv", "d"), b"one", b"two"));
+    assert_eq!(swap, Err(UNTOUCHED));
+    assert_eq!(raw.calls(), ["get"]);
+}

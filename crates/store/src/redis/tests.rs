@@ -215,6 +215,7 @@ fn what_redis_refuses_has_not_happened() {
 fn a_deadline_that_passes_leaves_a_write_open_and_a_read_without_effect() {
     let server = with(&[Fate::Silent]);
     assert_eq!(block_on(store(&server).set(&keys::rates(), b"a")), Err(Unavailable::Unknown));
+    assert_eq!(block_on(store(&server).swap(&keys::rates(), b"a", b"b")), Err(Unavailable::Unknown));
     assert_eq!(block_on(store(&server).get(&keys::rates())), Err(Unavailable::Untouched));
     assert!(server.scripts.borrow().is_empty());
 }
