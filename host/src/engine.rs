@@ -18,7 +18,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 /// The variable that says where compiled code is kept.
 pub const CACHE_DIR: &str = "BANK_CACHE_DIR";
 /// When it is set, the names of the components' functions are written where `perf` looks for them
-/// (`/tmp/perf-PID.map`).
+/// (`/tmp/perf-PID.map`, which stays when `bank` ends). `make bench` draws its flame graph by them.
 const PERF_MAP: &str = "BANK_PERF_MAP";
 
 const MOST_INSTANCES: u32 = 1000;

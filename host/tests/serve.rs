@@ -6,7 +6,7 @@
 mod common;
 
 use common::http::{self, Connection};
-use common::{bank, bank_in, manifest, refused, within};
+use common::{bank, bank_in, bank_with, manifest, refused, within};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -20,6 +20,18 @@ fn it_says_where_it_serves_and_what() {
     assert_eq!(info.header("content-type"), Some("application/json"));
     assert_eq!(http::get(&bank.address, "/.well-known/spin/else").status, 404);
     assert!(bank.stderr().contains("Storing default key-value data to \""), "{}", bank.stderr());
+}
+
+#[test]
+fn the_functions_of_components_are_named_for_perf_when_that_is_asked_for_only() {
+    let map = |id: u32| format!("/tmp/perf-{id}.map");
+    let asked = bank_with(&manifest(""), "BANK_PERF_MAP", "1");
+    let names = std::fs::read_to_string(map(asked.id())).unwrap();
+    std::fs::remove_file(map(asked.id())).unwrap();
+    // The guest is stripped, so that its functions have numbers for names.
+    assert!(names.contains(" wasm[0]::function["), "{names:.2000}");
+    let unasked = bank(&manifest(""), &[]);
+    assert!(!std::path::Path::new(&map(unasked.id())).exists());
 }
 
 #[test]

@@ -83,7 +83,21 @@ pub fn bank(manifest: &str, arguments: &[&str]) -> Bank {
 
 /// A `bank` in a folder that has a manifest.
 pub fn bank_in(folder: Arc<TempDir>, arguments: &[&str]) -> Bank {
-    let mut child = command(folder.path(), arguments).spawn().unwrap();
+    let command = command(folder.path(), arguments);
+    serving(folder, command)
+}
+
+/// A `bank` with this manifest and a variable of its environment.
+pub fn bank_with(manifest: &str, variable: &str, value: &str) -> Bank {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("spin.toml"), manifest).unwrap();
+    let mut command = command(folder.path(), &[]);
+    command.env(variable, value);
+    serving(folder, command)
+}
+
+fn serving(folder: Arc<TempDir>, mut command: Command) -> Bank {
+    let mut child = command.spawn().unwrap();
     let stderr = Arc::new(Mutex::new(String::new()));
     collect(child.stderr.take().unwrap(), stderr.clone());
     let mut lines = BufReader::new(child.stdout.take().unwrap());
@@ -131,6 +145,11 @@ fn collect(mut from: impl std::io::Read + Send + 'static, into: Arc<Mutex<String
 }
 
 impl Bank {
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The body of a GET that is answered with 200.
     pub fn get(&self, path: &str) -> String {
         let response = http::get(&self.address, path);
