@@ -1,6 +1,6 @@
 """The comparison with what people would use instead, and how the bank grows. `make bench` runs all of it.
 
-bench.py [compare] [growth] [scale] [report] [--seconds N] [--rounds N] [--only NAME,NAME]
+bench.py [compare] [growth] [scale] [flame] [report] [--seconds N] [--rounds N] [--only NAME,NAME]
 """
 
 import argparse
@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from lab import compare, growth, machine, report, scale  # noqa: E402
+from lab import compare, flame, growth, machine, report, scale  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -24,11 +24,12 @@ def main():
     arguments.add_argument("--only", help="contestants, with commas between them")
     arguments.add_argument("--results", type=Path, default=RESULTS)
     options = arguments.parse_args()
-    parts = options.parts or ["compare", "growth", "scale"]
+    parts = options.parts or ["compare", "growth", "scale", "flame"]
     options.results.mkdir(parents=True, exist_ok=True)
     path = options.results / "results.json"
     found = json.loads(path.read_text()) if path.exists() else {}
-    if parts != ["report"]:
+    # The head of the report; a part that is taken alone does not change when the others were.
+    if "compare" in parts:
         found["machine"] = machine.describe()
         found["command"] = shlex.join(["scripts/bench", *sys.argv[1:]])
     named = options.only.split(",") if options.only else None
@@ -36,6 +37,7 @@ def main():
         "compare": lambda: compare.compare(options.seconds, options.rounds, named),
         "growth": lambda: growth.growth(options.seconds, 5 * options.rounds),
         "scale": lambda: scale.scale(options.seconds),
+        "flame": lambda: flame.flame(options.results / "flame.svg"),
     }
     for part, measure in measures.items():
         if part in parts:

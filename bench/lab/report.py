@@ -51,6 +51,8 @@ def write(results, folder):
         parts.append(growth(results["growth"]))
     if "scale" in results:
         parts.append(scale(results["scale"]))
+    if "flame" in results:
+        parts.append(flame(results["flame"]))
     (folder.parent / "RESULTS.md").write_text("\n".join(part.strip() + "\n" for part in parts if part))
 
 
@@ -287,6 +289,22 @@ def scale(found):
         rows = [[kind, *(f"{found['shares'][name][kind]:.0f} %" for name in names)] for kind in kinds]
         part += "\n\nWhere a bank's own CPU goes (perf):\n\n" + table(["", *names], rows)
     return part
+
+
+def flame(found):
+    """Where the time of deposits goes, call by call; it stands below what the scale says of it."""
+    if not found:
+        return "There is no flame graph: perf could not take samples on this machine."
+    words = (
+        f"Under deposits (`{found['store']}`), call by call: the wider a bar, the more of the CPU time went into that function "
+        "and\nwhat stands on it, which it called. The bank's threads run what stands on the left, and components on stacks "
+        "of their\nown, on the right. Opened as a [file](results/flame.svg), it can be clicked into and searched."
+    )
+    picture = "[![Flame graph of bank under deposits](results/flame.svg)](results/flame.svg)"
+    rows = [[part, f"{share:.0f} %"] for part, share in found["parts"].items()]
+    taken = f"{found['samples']:,} samples on {found['when']}, commit {found['commit']}"
+    note = f"Parts of it, each with all that it calls, so that they overlap ({taken}):"
+    return f"{words}\n\n{picture}\n\n{note}\n\n" + table(["", "deposit"], rows)
 
 
 def times(ratio):

@@ -2,12 +2,10 @@
 
 import re
 import shutil
-import subprocess
 import tempfile
-import threading
 from pathlib import Path
 
-from lab import servers
+from lab import perf, servers
 from lab.compare import WALLETS, load
 from lab.machine import Process, first_answer, free_port, output
 
@@ -106,8 +104,6 @@ def scale(seconds):
 
 def shares(seconds):
     """Where a bank's own CPU goes under each scenario, by perf's samples; none where perf cannot."""
-    if not shutil.which("perf"):
-        return None
     store = {"store": "redis"} if best_store() == "redis" else {"kv_on_redis": True}
     server = servers.Server("profile", "bank", servers.spin_like([servers.BANK], **store, variables=SETTINGS))
     found = {}
@@ -116,33 +112,17 @@ def shares(seconds):
         load(server, "deposit", "--requests", WALLETS, "--warmup", 0, "--seconds", 60)
         for scenario in ("healthz", "counter", "deposit"):
             found[scenario] = sampled(server, scenario, seconds)
+            if not found[scenario]:
+                return None
     finally:
         server.close()
     return found
 
 
 def sampled(server, scenario, seconds):
-    data = server.state / "perf.data"
-    asking = threading.Thread(target=load, args=(server, scenario, "--seconds", str(seconds + 1)))
-    asking.start()
-    record = [
-        "perf",
-        "record",
-        "-q",
-        "-F",
-        "999",
-        "-e",
-        "cpu-clock",
-        "-p",
-        server.process.child.pid,
-        "-o",
-        data,
-    ]
-    subprocess.run(
-        [str(word) for word in [*record, "--", "sleep", seconds]], capture_output=True, check=False
-    )
-    asking.join()
-    if not data.exists():
+    """The shares of one scenario."""
+    data = perf.record(server, scenario, seconds)
+    if not data:
         return None
     shares = dict.fromkeys([name for name, _ in SHARES] + ["the rest"], 0.0)
     for line in output("perf", "report", "-i", data, "--stdio", "-g", "none", "--no-children").splitlines():
