@@ -1,21 +1,20 @@
 //! The bank's routes with nothing in them but storage calls: what `bank` or Spin can do at most.
 //!
 //! A variable of the component names the calls of each route, with spaces between them: `get`, `set`,
-//! `increment`, `swap` on the key-value store; `GET`, `INCRBY`, `EVAL` straight to Redis. Values are as
-//! large as a wallet of the bank is on average. What the calls answer is not looked at.
+//! `increment`, `swap` on the key-value store; `read`, `write` and `count` are the bank's own script, sent
+//! straight to Redis with the steps that reading a wallet, moving money and counting take. Values are as large
+//! as the bank's are on average. What the calls answer is not looked at, but that something is there.
 
 use spin_sdk::experimental::wasi::keyvalue::{atomics, store as bucket};
 use spin_sdk::http::{IntoResponse, Request, Response};
-use spin_sdk::redis::{Connection, RedisParameter};
+use spin_sdk::redis::{Connection, RedisParameter, RedisResult};
 use spin_sdk::{http_service, key_value, variables};
 use std::cell::OnceCell;
 use std::rc::Rc;
+use store::redis::script::{Step, Verb, arguments};
 
+/// As a wallet with some entries, and not much less than the rates.
 const VALUE: [u8; 1200] = [b'.'; 1200];
-const SWAP: &str = "
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1])
-return 1";
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -70,7 +69,7 @@ async fn kept() -> Result<Rc<Kept>, Failed> {
     for (route, calls) in &mut calls {
         calls.extend(variables::get(*route).await?.split_whitespace().map(str::to_owned));
     }
-    let straight = |call: &String| call.starts_with(|letter: char| letter.is_ascii_uppercase());
+    let straight = |call: &String| ["read", "write", "count"].contains(&call.as_str());
     let redis = if calls.iter().any(|(_, calls)| calls.iter().any(straight)) {
         Some(Connection::open(variables::get("redis_url").await?).await?)
     } else {
@@ -86,7 +85,8 @@ impl Kept {
     async fn call(&self, call: &str, key: &str) -> Result<(), Failed> {
         let failed = |error: bucket::Error| format!("{error:?}");
         match call {
-            "get" => drop(self.store.get(key).await?),
+            "get" if self.store.get(key).await?.is_none() => self.store.set(key, VALUE).await?,
+            "get" => {}
             "set" => self.store.set(key, VALUE).await?,
             "increment" => drop(atomics::increment(&self.bucket, key, 1).map_err(failed)?),
             "swap" => {
@@ -95,18 +95,32 @@ impl Kept {
                 // Whether it was lost does not matter, only that it was asked.
                 let _ = atomics::swap(cas, &VALUE);
             }
-            "GET" => self.redis("GET", &[key.as_bytes()]).await?,
-            "INCRBY" => self.redis("INCRBY", &[key.as_bytes(), b"1"]).await?,
-            "EVAL" => self.redis("EVAL", &[SWAP.as_bytes(), b"1", key.as_bytes(), &VALUE]).await?,
+            "read" if self.carry_out(key, vec![Verb::Get]).await? == RedisResult::Nil => {
+                drop(self.carry_out(key, vec![Verb::Set(VALUE.into())]).await?);
+            }
+            "read" => {}
+            "write" => {
+                let (current, next) = (VALUE.into(), VALUE.into());
+                let absent = vec![format!("{key}:absent")];
+                drop(self.carry_out(key, vec![Verb::Swap { current, next, absent, before: vec![] }]).await?);
+            }
+            "count" => {
+                let within = Verb::AddWithin { delta: 1, bound: i64::MAX };
+                drop(self.carry_out(key, vec![Verb::Get, Verb::Get, Verb::Get, within]).await?);
+            }
             _ => return Err(format!("no storage call: {call}").into()),
         }
         Ok(())
     }
 
-    async fn redis(&self, command: &str, arguments: &[&[u8]]) -> Result<(), Failed> {
+    /// Runs the bank's script; says what it found at the first step.
+    async fn carry_out(&self, key: &str, verbs: Vec<Verb>) -> Result<RedisResult, Failed> {
         let redis = self.redis.as_ref().ok_or("no connection")?;
-        let arguments = arguments.iter().map(|bytes| RedisParameter::Binary(bytes.to_vec()));
-        redis.execute(command, arguments).await?;
-        Ok(())
+        let last = verbs.len() - 1;
+        let key = |n| if n == last { key.to_owned() } else { format!("{key}:{n}") };
+        let steps: Vec<Step> =
+            verbs.into_iter().enumerate().map(|(n, verb)| Step { key: key(n), verb }).collect();
+        let answer = redis.execute("EVAL", arguments(&steps).into_iter().map(RedisParameter::Binary)).await?;
+        Ok(answer.into_iter().nth(1).unwrap_or(RedisResult::Nil))
     }
 }
