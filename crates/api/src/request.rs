@@ -6,7 +6,7 @@ use ledger::{IdempotencyKey, User};
 use crate::body::Body;
 use crate::headers::{Headers, text};
 use crate::limits::{BODY_BYTES, REQUEST_ID_LENGTH};
-use crate::log::Noted;
+use crate::log::{self, Noted};
 use crate::{Code, Problem, clock, wasi};
 
 /// The headers that may name the user.
@@ -161,10 +161,10 @@ impl Request {
         if names.any(|other| other != first) {
             return Err(Problem::new(Code::InvalidIdentity, "Two headers name two users."));
         }
-        let user: User = text(first).and_then(|name| name.parse().ok()).ok_or_else(|| {
+        let user = text(first).and_then(|name| name.parse().ok()).ok_or_else(|| {
             Problem::new(Code::InvalidIdentity, "A user is 1 to 64 characters of A-Z, a-z, 0-9 and ._@-.")
         })?;
-        self.noted.replace(Some(user.clone()));
+        self.noted.replace(Some(log::user(&user)));
         Ok(user)
     }
 
