@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 /// Header fields of an answer: names in lower case, values of visible ASCII characters and spaces.
-type Fields = Vec<(&'static str, Cow<'static, str>)>;
+pub type Fields = Vec<(&'static str, Cow<'static, str>)>;
 
 /// What goes back to the client.
 #[derive(Debug, Clone)]
@@ -112,7 +112,8 @@ impl Answer {
     }
 
     /// Status, header fields and body of the response to the request with this id.
-    pub(crate) fn into_parts(self, request_id: &str) -> (StatusCode, Fields, Bytes) {
+    #[must_use]
+    pub fn into_parts(self, request_id: &str) -> (StatusCode, Fields, Bytes) {
         let Self { status, mut fields, body, .. } = self;
         fields.push(("content-length", body.len().to_string().into()));
         fields.push(("x-content-type-options", "nosniff".into()));

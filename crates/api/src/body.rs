@@ -1,33 +1,36 @@
 //! A body on its way: a host's, or natively a test's.
 
-use crate::wasi;
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::Body;
+
+#[cfg(target_arch = "wasm32")]
+pub use crate::wasi::Body;
 
 /// It ended before it was whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BrokenOff;
 
-/// A body that comes in parts.
-pub enum Body {
-    /// Through `wasi:http`.
-    Wasi(wasi::Body),
-    /// Of a request that was made natively.
-    #[cfg(not(target_arch = "wasm32"))]
-    Native(http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, BrokenOff>),
-}
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use bytes::Bytes;
+    use http_body_util::BodyExt as _;
+    use http_body_util::combinators::UnsyncBoxBody;
 
-impl Body {
-    /// What comes next, as a rule at most `most` bytes of it; nothing at the end.
-    ///
-    /// # Errors
-    /// [`BrokenOff`].
-    pub async fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, BrokenOff> {
-        match self {
-            Self::Wasi(body) => body.next(most).await,
-            #[cfg(not(target_arch = "wasm32"))]
-            Self::Native(body) => {
-                let frame = http_body_util::BodyExt::frame(body).await.transpose()?;
-                Ok(frame.map(|frame| frame.into_data().unwrap_or_default().into()))
-            }
+    use super::BrokenOff;
+
+    /// The body of a request that was made natively.
+    pub struct Body(UnsyncBoxBody<Bytes, BrokenOff>);
+
+    impl Body {
+        /// Whatever fails in it, it has broken off.
+        pub fn new(body: impl http_body::Body<Data = Bytes> + Send + 'static) -> Self {
+            Self(body.map_err(|_| BrokenOff).boxed_unsync())
+        }
+
+        /// What comes next, in parts of its own; nothing at the end.
+        pub async fn next(&mut self, _most: usize) -> Result<Option<Vec<u8>>, BrokenOff> {
+            let frame = self.0.frame().await.transpose()?;
+            Ok(frame.map(|frame| frame.into_data().unwrap_or_default().into()))
         }
     }
 }

@@ -29,6 +29,7 @@ pub mod request;
 #[cfg(feature = "openapi")]
 pub mod schema;
 pub mod view;
+#[cfg(target_arch = "wasm32")]
 pub mod wasi;
 
 pub use answer::Answer;
@@ -37,39 +38,36 @@ pub use request::{Request, Verb};
 
 /// Makes a crate the component of this name, which answers each request with what `$handler` makes of it: an
 /// `async fn(Request) -> Result<Answer, Problem>` beside it. Stands where `#[http_service]` does elsewhere.
+/// Natively, where only tests run, it makes nothing.
 #[macro_export]
 macro_rules! component {
     ($name:literal, $handler:ident) => {
+        #[cfg(target_arch = "wasm32")]
         #[doc(hidden)]
         mod component {
-            use $crate::wasi::{ErrorCode, Guest, Request, Response, export};
+            use $crate::wasi::{ErrorCode, Guest, Request, Response, export, serve};
 
             struct Component;
             export!(Component);
 
             impl Guest for Component {
                 async fn handle(request: Request) -> Result<Response, ErrorCode> {
-                    Ok($crate::serve($name, request, super::$handler).await)
+                    Ok(serve($name, request, super::$handler).await)
                 }
             }
         }
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            let _ = $handler;
+        };
     };
 }
 
-/// Answers `request` with what `handler` of `component` makes of it, and logs it. Never fails: a failure is
-/// an answer too.
-pub async fn serve(
-    component: &'static str,
-    request: wasi::Request,
+/// Answers `request` with what `handler` makes of it, and logs it. Never fails: a failure is an answer too.
+pub async fn answer(
+    request: Request,
     handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>,
-) -> wasi::Response {
-    eventlog::begin(component).await;
-    let request = Request::received(request);
-    let id = request.id().to_owned();
-    wasi::response(answer(request, handler).await, &id)
-}
-
-async fn answer(request: Request, handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>) -> Answer {
+) -> Answer {
     let line = log::Line::begin(&request);
     let id = request.id().to_owned();
     let answer = match handler(request).await {

@@ -7,7 +7,7 @@ use crate::body::Body;
 use crate::headers::{Headers, text};
 use crate::limits::{BODY_BYTES, REQUEST_ID_LENGTH};
 use crate::log::{self, Noted};
-use crate::{Code, Problem, clock, wasi};
+use crate::{Code, Problem, clock};
 
 /// The headers that may name the user.
 const USER_HEADERS: [&str; 3] = ["user_id", "user-id", "x-user-id"];
@@ -33,31 +33,20 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request as a host hands it over.
-    #[must_use]
-    pub fn received(request: wasi::Request) -> Self {
-        let (method, target, headers) = wasi::head(&request);
-        Self::of(method, &target, headers, Body::Wasi(wasi::Body::of(request)))
-    }
-
     /// A request that was made natively.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn new<B>(request: http::Request<B>) -> Self
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-    {
+    pub fn new(request: http::Request<impl http_body::Body<Data = Bytes> + Send + 'static>) -> Self {
         let (head, body) = request.into_parts();
         let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.as_str().to_owned(), value.as_bytes().to_vec())
         };
         let headers = Headers::new(head.headers.iter().map(field).collect());
         let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-        let body = http_body_util::BodyExt::map_err(body, |_| crate::body::BrokenOff);
-        let body = Body::Native(http_body_util::BodyExt::boxed_unsync(body));
-        Self::of(head.method.as_str().to_owned(), &target, headers, body)
+        Self::of(head.method.as_str().to_owned(), &target, headers, Body::new(body))
     }
 
-    fn of(method: String, target: &str, headers: Headers, body: Body) -> Self {
+    /// A request with this head, and a body to come.
+    pub(crate) fn of(method: String, target: &str, headers: Headers, body: Body) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = if path.is_empty() { "/" } else { path };
         let id = sane_id(&headers).map_or_else(clock::fresh_id, str::to_owned);

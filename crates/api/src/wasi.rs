@@ -12,12 +12,23 @@ pub use spin_sdk::wasip3::exports::http::handler::Guest;
 pub use spin_sdk::wasip3::http::service::export;
 pub use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
 
-use crate::Answer;
 use crate::body::BrokenOff;
 use crate::headers::Headers;
+use crate::{Answer, Problem, answer};
 
-/// What stands before a request's body: its method, its path with the query, its header fields.
-pub fn head(request: &Request) -> (String, String, Headers) {
+/// Answers `request` to `component` with what `handler` makes of it.
+pub async fn serve(
+    component: &'static str,
+    request: Request,
+    handler: impl AsyncFnOnce(crate::Request) -> Result<Answer, Problem>,
+) -> Response {
+    eventlog::begin(component).await;
+    let request = received(request);
+    let id = request.id().to_owned();
+    response(answer(request, handler).await, &id)
+}
+
+fn received(request: Request) -> crate::Request {
     let method = match request.get_method() {
         Method::Get => "GET".to_owned(),
         Method::Head => "HEAD".to_owned(),
@@ -31,7 +42,9 @@ pub fn head(request: &Request) -> (String, String, Headers) {
         Method::Other(method) => method,
     };
     let target = request.get_path_with_query().unwrap_or_default();
-    (method, target, Headers::new(request.get_headers().copy_all()))
+    let headers = Headers::new(request.get_headers().copy_all());
+    let body = Body { unread: Some(request), read: None };
+    crate::Request::of(method, &target, headers, body)
 }
 
 /// A request's body. It is not asked for before somebody reads.
@@ -48,11 +61,6 @@ struct Reading {
 }
 
 impl Body {
-    /// The body of `request`.
-    pub fn of(request: Request) -> Self {
-        Self { unread: Some(request), read: None }
-    }
-
     /// What comes next, at most `most` bytes; nothing at the end.
     pub async fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, BrokenOff> {
         if let Some(request) = self.unread.take() {
@@ -74,8 +82,7 @@ impl Body {
     }
 }
 
-/// The response to the request with this id.
-pub fn response(answer: Answer, request_id: &str) -> Response {
+fn response(answer: Answer, request_id: &str) -> Response {
     let (status, fields, body) = answer.into_parts(request_id);
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned().into_bytes()));
     // Names and values are the bank's own and well formed, and a request's id is a sane one.
