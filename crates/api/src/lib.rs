@@ -10,7 +10,7 @@
 //! - [`answer`]: JSON and pages, with the headers that every response carries.
 //! - [`view`]: what answers look like; [`limits`]: what requests run into.
 //! - [`clock`]: the time and fresh identifiers.
-//! - [`wasi`]: requests and responses as hosts have them.
+//! - `wasi`: requests and responses as hosts have them; in components alone.
 
 #![cfg_attr(
     test,
