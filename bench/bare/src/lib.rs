@@ -88,7 +88,9 @@ impl Kept {
             "get" if self.store.get(key).await?.is_none() => self.store.set(key, VALUE).await?,
             "get" => {}
             "set" => self.store.set(key, VALUE).await?,
-            "increment" => drop(atomics::increment(&self.bucket, key, 1).map_err(failed)?),
+            "increment" => {
+                drop(atomics::increment(&self.bucket, &format!("{key}:count"), 1).map_err(failed)?);
+            }
             "swap" => {
                 let cas = atomics::Cas::new(&self.bucket, key).map_err(failed)?;
                 cas.current().map_err(failed)?;
