@@ -89,7 +89,7 @@ impl Kept {
             "get" => {}
             "set" => self.store.set(key, VALUE).await?,
             "increment" => {
-                drop(atomics::increment(&self.bucket, &format!("{key}:count"), 1).map_err(failed)?);
+                atomics::increment(&self.bucket, &format!("{key}:count"), 1).map_err(failed)?;
             }
             "swap" => {
                 let cas = atomics::Cas::new(&self.bucket, key).map_err(failed)?;

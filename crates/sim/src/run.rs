@@ -110,8 +110,15 @@ impl Run {
                 self.favour();
             }
             self.begin(operations)?;
-            let Some(choice) = self.choose() else { break };
-            self.make(choice)?;
+            match self.choose() {
+                Some(choice) => self.make(choice)?,
+                // An open breaker has answered them all at once.
+                None if self.figures.operations < operations => {
+                    let client = self.random.below(self.clients.len() as u64) as usize;
+                    self.make(Choice::Wait(client))?;
+                }
+                None => break,
+            }
         }
         self.figures.entries =
             self.world.truth().accounts().map(|account| account.entries.len() as u64).sum();
