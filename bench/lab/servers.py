@@ -125,6 +125,8 @@ ROUTES = {
 }
 # Redis's commands, as components call for them. A swap reads what is there first.
 KV_CALLS = [("GET EVALSHA", "swap"), ("GET", "get"), ("SET", "set"), ("INCRBY", "increment")]
+# Which of them find nothing: what was counted under keys, where nothing was; a key that is new, in the index.
+KV_MISSES = {"counter": ("get", "miss"), "deposit": ("get get", "get miss")}
 # What the scripts of each route are for.
 REDIS_CALLS = {"counter": "count", "deposit": "read write", "wallet": "read", "rates": "read"}
 
@@ -142,7 +144,7 @@ def bare_calls(store):
             words = scripts
         for command, call in KV_CALLS if store == "kv" else []:
             words = words.replace(command, call)
-        calls[route] = words
+        calls[route] = words.replace(*KV_MISSES.get(route, ("", "")))
     return [f"{route}={words}" for route, words in calls.items()]
 
 

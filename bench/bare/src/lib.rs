@@ -1,7 +1,7 @@
 //! The bank's routes with nothing in them but storage calls: what `bank` or Spin can do at most.
 //!
-//! A variable of the component names the calls of each route, with spaces between them: `get`, `set`,
-//! `increment`, `swap` on the key-value store; `read`, `write` and `count` are the bank's own script, sent
+//! A variable of the component names the calls of each route, with spaces between them: `get`, `miss`
+//! (a `get` that finds nothing), `set`, `increment`, `swap` on the key-value store; `read`, `write` and `count` are the bank's own script, sent
 //! straight to Redis with the steps that reading a wallet, moving money and counting take. Values are as large
 //! as the bank's are on average. What the calls answer is not looked at, but that something is there.
 
@@ -87,6 +87,7 @@ impl Kept {
         match call {
             "get" if self.store.get(key).await?.is_none() => self.store.set(key, VALUE).await?,
             "get" => {}
+            "miss" => drop(self.store.get(format!("{key}:none")).await?),
             "set" => self.store.set(key, VALUE).await?,
             "increment" => {
                 atomics::increment(&self.bucket, &format!("{key}:count"), 1).map_err(failed)?;

@@ -1,8 +1,8 @@
 //! `wasi:http` in and out: requests as a host gives them, responses as it takes them.
 //!
-//! Not by `#[http_service]`: it makes an `http::Request` of each request, which costs every `.wasm` a fifth of its
-//! size, and every request more than it takes to look at the few things that are asked of it. Only the black-box suites see
-//! this module; everything else of the crate runs natively too.
+//! Not by `#[http_service]`: it makes an `http::Request` of each request, which costs every `.wasm` a fifth of
+//! its size, and every request more than it takes to look at the few things that are asked of it. Only the
+//! black-box suites see this module; everything else of the crate runs natively too.
 
 use spin_sdk::wasip3::http::types::{Fields, Method, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult};
