@@ -73,6 +73,31 @@ app.kubernetes.io/component: redis
 {{- end }}
 {{- end }}
 
+{{/*
+A check of the SpinApp. `httpHeaders` is there although it is empty: without it the operator's webhook adds
+`httpHeaders: null`, which its own CRD refuses (spin-operator 0.5.0 to 0.6.1).
+*/}}
+{{- define "bank.check" -}}
+httpGet:
+  path: {{ .path }}
+  httpHeaders: []
+{{ omit . "path" | toYaml }}
+{{- end }}
+
+{{/*
+Liveness. A SpinApp knows no startup probe; where no pod policy adds one, liveness itself has to wait until the
+components are compiled, or it ends every pod that still compiles.
+*/}}
+{{- define "bank.liveness" -}}
+{{- $liveness := deepCopy .Values.probes.liveness }}
+{{- if not (include "bank.podPolicyVersion" .) }}
+  {{- with .Values.probes.startup }}
+    {{- $_ := set $liveness "initialDelaySeconds" (max $liveness.initialDelaySeconds (mul .periodSeconds .failureThreshold)) }}
+  {{- end }}
+{{- end }}
+{{- toYaml $liveness }}
+{{- end }}
+
 {{/* A container that Pod Security `restricted` accepts and that can write only to its volumes. */}}
 {{- define "bank.containerSecurity" -}}
 allowPrivilegeEscalation: false

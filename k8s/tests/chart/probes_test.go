@@ -1,0 +1,76 @@
+package chart
+
+import (
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func spinApp(t *testing.T, arguments ...string) unstructured.Unstructured {
+	t.Helper()
+	return kit.Find(t, kit.Rendered(t, arguments...), "SpinApp", "bank")
+}
+
+// The operator's webhook makes `null` of a list that is not there, and its own CRD refuses that.
+func TestEveryCheckNamesItsHeadersAlthoughThereAreNone(t *testing.T) {
+	for _, check := range []string{"readiness", "liveness"} {
+		headers, found, err := unstructured.NestedSlice(spinApp(t).Object, "spec", "checks", check, "httpGet", "httpHeaders")
+		if !found || err != nil || headers == nil {
+			t.Errorf("%s: %v %v %v", check, headers, found, err)
+		}
+	}
+}
+
+func checks(t *testing.T, app unstructured.Unstructured) (readiness, liveness *corev1.Probe) {
+	t.Helper()
+	text, err := app.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := kit.AsSpinApp(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read.Spec.Checks.Readiness, read.Spec.Checks.Liveness
+}
+
+// A Redis that is away must take no pod out of the Service: its 503 says what became of a request.
+func TestOnlyTheStartAsksTheStore(t *testing.T) {
+	readiness, liveness := checks(t, spinApp(t))
+	if readiness.HTTPGet.Path != "/healthz" || liveness.HTTPGet.Path != "/healthz" {
+		t.Errorf("readiness asks %s, liveness %s", readiness.HTTPGet.Path, liveness.HTTPGet.Path)
+	}
+	policy := podPolicy(t)
+	if err := kit.Missing(policy, `path: "/spec/containers/0/startupProbe"`, `"path": dyn("/readyz")`); err != nil {
+		t.Error(err)
+	}
+}
+
+// podPolicy is the expression of the MutatingAdmissionPolicy.
+func podPolicy(t *testing.T, arguments ...string) string {
+	t.Helper()
+	policy := kit.Find(t, kit.Rendered(t, arguments...), "MutatingAdmissionPolicy", "money-bank-bank")
+	mutations, _, _ := unstructured.NestedSlice(policy.Object, "spec", "mutations")
+	expression, _, _ := unstructured.NestedString(mutations[0].(map[string]any), "jsonPatch", "expression")
+	return expression
+}
+
+func TestWithoutAStartupProbeLivenessWaitsAsLongAsOneWould(t *testing.T) {
+	_, liveness := checks(t, spinApp(t, "--set", "podPolicy.enabled=false"))
+	if liveness.InitialDelaySeconds != 300 {
+		t.Errorf("liveness asks after %d seconds", liveness.InitialDelaySeconds)
+	}
+	if _, liveness := checks(t, spinApp(t)); liveness.InitialDelaySeconds != 60 {
+		t.Errorf("with the policy liveness asks after %d seconds", liveness.InitialDelaySeconds)
+	}
+}
+
+// Without a capability that is added, containerd hands the shim an empty set, and all of them stay.
+func TestDroppingAllCapabilitiesLeavesTheShimJustOne(t *testing.T) {
+	if err := kit.Missing(podPolicy(t), `"capabilities": dyn({"add": dyn([dyn("NET_BIND_SERVICE")]), "drop": dyn([dyn("ALL")])})`); err != nil {
+		t.Error(err)
+	}
+}
