@@ -50,6 +50,9 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 test-browser: build redis-server ## The dashboard in Debian's Chromium, before two banks on one Redis; pictures in build/screenshots
 	@scripts/need chromium chromium
 	@scripts/need npm npm
+	@scripts/need jq jq
+	@scripts/need curl curl
+	@scripts/need python3 python3
 	cargo build $(NATIVE) --package tests --all-targets
 	cd tests/browser && npm ci --no-audit --no-fund
 	node --test --test-concurrency=1 tests/browser/*.test.js

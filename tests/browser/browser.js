@@ -20,10 +20,10 @@ export function launch() {
   return chromium.launch({ executablePath: CHROMIUM, chromiumSandbox: false, args: QUIET });
 }
 
-// A page, and what it did wrong so far. `user` has been here before; `prepare` gets the page before it loads;
+// A page, and what it did wrong so far; in a browser of its own, or a tab of `context`. `user` has been here before; `prepare` gets the page before it loads;
 // `allowed` fits the console's lines about failures that a test makes.
-export async function open(browser, url, { viewport = DESK, colorScheme = "light", allowed = /^$/, user, prepare } = {}) {
-  const context = await browser.newContext({ viewport, colorScheme, locale: "en-GB", timezoneId: "UTC" });
+export async function open(browser, url, { viewport = DESK, colorScheme = "light", allowed = /^$/, user, prepare, context } = {}) {
+  context ??= await browser.newContext({ viewport, colorScheme, locale: "en-GB", timezoneId: "UTC" });
   const page = await context.newPage();
   if (user) await page.addInitScript((name) => localStorage.setItem("user", name), user);
   await prepare?.(page);

@@ -44,7 +44,7 @@ test("a call that never ends holds up nothing but its own panel", async () => {
   await says(page, "#bitcoins", /^[\d.]+$/);
   await says(page, "#converted", /USD$/);
   await says(page, "#freshness-text", /^Loading$/);
-  await says(page, "#rates-note", /No answer within 8 seconds/);
+  await says(page, "#rates-note", /No whole answer came within 8 seconds/);
   await page.unroute("**/v1/rates");
   await says(page, "#freshness-text", /^Live/);
   await close(page);
@@ -90,10 +90,10 @@ test("a deposit that was never answered can be sent again under its key", async 
   });
   await page.locator("#move").getByLabel("Amount").fill("10");
   await page.getByRole("button", { name: "Deposit" }).click();
-  await says(page, "#wallet-note", /Whether it happened is not known yet\. Try again under the same key/);
+  await says(page, "#wallet-note", /Whether the deposit of 10 happened is not known yet\. Try again: under the same key/);
   isAway = false;
   await page.getByRole("button", { name: "Try again, same key" }).click();
-  await says(page, "#wallet-note", /^Deposited 10\.00: entry 2\. It had been done the first time\.$/);
+  await says(page, "#wallet-note", /^Deposited 10\.00: entry 2\. It had been done by an earlier try\.$/);
   await says(page, "#balance", /^15\.00$/);
   assert.equal(keys.size, 1);
   await close(page);

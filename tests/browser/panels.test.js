@@ -141,7 +141,7 @@ test("an answer that is lost is asked for again under the same key, and the next
   });
   await move(page, "Deposit", "10");
   await says(page, "#wallet-note", /Trying again in 1 s under the same key/);
-  await says(page, "#wallet-note", /^Deposited 10\.00: entry 1\. It had been done the first time\.$/);
+  await says(page, "#wallet-note", /^Deposited 10\.00: entry 1\. It had been done by an earlier try\.$/);
   await says(page, "#balance", /^10\.00$/);
   assert.equal(keys[0], keys[1]);
   await move(page, "Deposit", "10");

@@ -8,12 +8,11 @@ const START = { seq: 0, balance: "0.00", hash: "0".repeat(64) };
 // Answers how many entries were checked and the first that is broken, if any.
 export async function verify(user, signal, onProgress) {
   if (!globalThis.crypto?.subtle) throw new Error("This browser computes hashes only over HTTPS or on localhost. Open the page there.");
-  const headers = { user_id: user };
-  const { json: wallet } = await ask("/v1/wallet", { headers, signal });
+  const { json: wallet } = await ask("/v1/wallet", { user, signal });
   let [checked, broken, newer, cursor, head] = [0, null, null, "", wallet.seq === 0 ? START : null];
   do {
     const query = new URLSearchParams({ limit: 200, ...(cursor && { cursor }) });
-    const { json } = await ask(`/v1/wallet/entries?${query}`, { headers, signal });
+    const { json } = await ask(`/v1/wallet/entries?${query}`, { user, signal });
     const pairs = [];
     for (const entry of json.entries) {
       if (entry.seq === wallet.seq) head = entry;

@@ -57,6 +57,6 @@ async function convert() {
     if (failure.code === "aborted") return;
     write($("converted"), "—");
     say($("convert-note"), failure.words, "bad");
-    if (failure.passes) soon((failure.retryAfter ?? 4) * 1000);
+    if (!failure.isFinal) soon((failure.retryAfter ?? 4) * 1000);
   }
 }

@@ -1,4 +1,5 @@
-// Asking the bank: with a deadline, and every failure in words with what to do next.
+// Asking the bank: with a deadline, as somebody, and every failure in words with what to do next. Every request of
+// the dashboard leaves from `ask`, and only `identity` knows how the bank is told who asks.
 
 const DEADLINE_MS = 8000;
 
@@ -11,11 +12,10 @@ const ADVICE = {
   "invalid-identity": "Correct the user name.",
   "insufficient-funds": "Withdraw less, or deposit first.",
   "limit-exceeded": "Use a smaller amount.",
+  "malformed-request": "Correct it and try again.",
   "idempotency-key-reuse": "Click once more: every click has a key of its own.",
   "unknown-currency": "Choose another currency.",
-  "storage-unavailable": "It is tried again by itself.",
   "rates-unavailable": "They come back by themselves as soon as CoinGecko answers.",
-  "internal-error": "Try again, and tell us the request id if it stays.",
 };
 
 export class Failure extends Error {
@@ -24,69 +24,64 @@ export class Failure extends Error {
     Object.assign(this, { code, status: 0, outcome: null, retryAfter: null, requestId: null }, more);
   }
 
-  // No answer, or one that says to come back: sent again under the same key it is safe.
-  get passes() {
-    return this.status === 503 || this.status === 0;
+  // Asking again changes nothing: a 4xx other than 408 and 429 (the contract, "How to retry").
+  get isFinal() {
+    return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429;
+  }
+
+  // What happened, with the id to ask for help with where it is the bank's fault.
+  get what() {
+    return this.status === 500 && this.requestId ? `${this.message} Request id: ${this.requestId}.` : this.message;
   }
 
   get words() {
-    const id = this.code === "internal-error" && this.requestId ? ` Request id: ${this.requestId}.` : "";
-    return `${this.message} ${ADVICE[this.code] ?? "Correct it and try again."}${id}`;
+    return `${this.what} ${ADVICE[this.code] ?? (this.isFinal ? "Tell whoever runs this bank." : "It is tried again by itself.")}`;
   }
+}
+
+// The headers that say who asks. No name with other letters can be sent in one.
+function identity(user) {
+  if (!user) return {};
+  if (/[^ -~]/.test(user)) throw new Failure("invalid-identity", "A user name has only plain letters, digits and signs.", { status: 401 });
+  return { "user-id": user };
 }
 
 // One request. Answers `{ text, json, headers }` or throws a `Failure`; never waits past the deadline.
-export async function ask(path, { method = "GET", headers = {}, body, signal } = {}) {
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort("timeout"), DEADLINE_MS);
-  const abort = () => stop.abort("aborted");
-  signal?.addEventListener("abort", abort, { once: true });
-  if (signal?.aborted) abort();
+export async function ask(path, { method = "GET", user, headers = {}, body, signal } = {}) {
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const request = { method, body, headers: { ...identity(user), ...headers }, signal: signal ? AbortSignal.any([signal, deadline]) : deadline };
+  let response;
   try {
-    const response = await fetch(path, { method, headers, body, signal: stop.signal });
-    const text = await response.text();
-    if (!response.ok) throw problem(response, text);
-    return { text, json: JSON.parse(text), headers: response.headers };
+    response = await fetch(path, request);
+    return read(response, await response.text());
   } catch (error) {
     if (error instanceof Failure) throw error;
     if (signal?.aborted) throw new Failure("aborted", "Stopped.");
-    if (stop.signal.aborted) throw new Failure("timeout", "No answer within 8 seconds.");
-    if (error instanceof SyntaxError) throw new Failure("nonsense", "The answer cannot be read.", { status: 502 });
-    throw new Failure("network", "The bank cannot be reached.");
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
+    if (deadline.aborted) throw new Failure("timeout", "No whole answer came within 8 seconds.");
+    if (response) throw new Failure("cut", "The answer broke off.");
+    throw new Failure("network", "No answer came.");
   }
 }
 
-function problem(response, text) {
-  let said = {};
-  try { said = JSON.parse(text); } catch { /* a gateway's page: the status has to do */ }
-  const after = Number(response.headers.get("retry-after"));
-  return new Failure(said.code ?? "unknown", said.detail ?? `The bank answered ${response.status}.`, {
-    status: response.status,
+function read(response, text) {
+  let json = null;
+  try { json = JSON.parse(text); } catch { /* a gateway's page, or half an answer */ }
+  if (!response.ok) throw problem(response, json ?? {});
+  if (json === null || typeof json !== "object") throw new Failure("nonsense", "The answer cannot be read.");
+  return { text, json, headers: response.headers };
+}
+
+function problem({ status, headers }, said) {
+  return new Failure(said.code ?? "unknown", said.detail ?? `Status ${status} came back, and no explanation.`, {
+    status,
     outcome: said.outcome ?? null,
-    retryAfter: after > 0 ? after : null,
+    retryAfter: seconds(headers.get("retry-after")),
     requestId: said.request_id ?? null,
   });
 }
 
-// A key that nobody else has. `crypto.randomUUID` would need HTTPS.
-export function freshKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-// A POST that is sent until it is answered, always under the same key, so that it counts once.
-export async function post(path, { key, tries = 6, onWait, headers = {}, ...rest }) {
-  for (let tried = 1; ; tried++) {
-    try {
-      return await ask(path, { method: "POST", headers: { ...headers, "idempotency-key": key }, ...rest });
-    } catch (failure) {
-      if (!failure.passes || failure.code === "aborted" || tried === tries) throw failure;
-      const seconds = failure.retryAfter ?? Math.min(2 ** (tried - 1), 8);
-      onWait?.(failure, seconds, tries - tried);
-      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-    }
-  }
+// `Retry-After` is a number of seconds or a date; nothing where it is neither or is over.
+function seconds(after) {
+  const wait = /^\d+$/.test(after ?? "") ? Number(after) : Math.ceil((Date.parse(after) - Date.now()) / 1000);
+  return wait > 0 ? wait : null;
 }

@@ -1,34 +1,43 @@
-// The wallet: deposit and withdraw, each click under a key of its own that survives retries; the balance,
-// the last entries, and whether the whole chain checks.
+// The wallet: deposit and withdraw, each under a key of its own that survives whatever fails; the balance, the last
+// entries, and whether the whole chain checks.
 
 import { verify } from "./chain.js";
-import { ask, freshKey, post } from "./http.js";
+import { MoneyForm } from "./form.js";
+import { ask } from "./http.js";
 import { $, again, element, grouped, memory, say, write } from "./page.js";
 
 const LOOK_SECONDS = 5;
 const FAILED_SECONDS = 3;
 const SHOWN = 5;
-const HINT = "Each click has a key of its own, so that money moves once whatever fails.";
 
 let user = "";
 let seen = "";
-let moving = 0;
 let verifying = null;
-let look;
+let form;
+let look = () => {};
 
 export function start() {
   $("who").user.value = user = memory.get("user");
+  form = new MoneyForm($("move"), "wallet", {
+    note: $("wallet-note"),
+    again: $("move-again"),
+    hint: "Each click has a key of its own, so that money moves once whatever fails.",
+    doubt: "look at the last entries before you move money again.",
+    user: () => user,
+    onDone: moved,
+    onEnd: () => look(),
+  });
   $("who").addEventListener("submit", (event) => {
     event.preventDefault();
     open($("who").user.value.trim());
   });
   $("move").addEventListener("submit", (event) => {
     event.preventDefault();
-    const path = `/v1/${event.submitter?.value ?? "deposit"}`;
-    move({ path, user: $("who").user.value.trim(), amount: $("move").amount.value.trim(), key: freshKey() });
+    const name = $("who").user.value.trim();
+    if (name !== user) open(name);
+    move(event.submitter?.value ?? "deposit", $("move").amount.value.trim());
   });
   $("verify").addEventListener("click", check);
-  say($("wallet-note"), HINT, "hint");
   look = again(load);
 }
 
@@ -41,13 +50,10 @@ function open(name) {
     write($("entry-count"), "");
     $("entries").replaceChildren();
     say($("verified"), "");
-    say($("wallet-note"), HINT, "hint");
-    $("again").hidden = true;
+    form.reset();
   }
   return look();
 }
-
-const as = (name) => ({ user_id: name });
 
 async function load() {
   const mine = user;
@@ -56,28 +62,28 @@ async function load() {
     write($("balance"), "—");
     write($("entry-count"), "no user");
     $("entries").replaceChildren(element("li", "none soft", "The last five appear here."));
-    say($("wallet-note"), "Write a user name, such as alice. A new name is a new, empty wallet.", "hint");
+    form.tell("Write a user name, such as alice. A new name is a new, empty wallet.", "hint");
     return LOOK_SECONDS;
   }
   try {
-    const { json: wallet } = await ask("/v1/wallet", { headers: as(mine) });
+    const { json: wallet } = await ask("/v1/wallet", { user: mine });
     if (mine !== user) return LOOK_SECONDS;
     write($("balance"), grouped(wallet.balance));
     write($("entry-count"), wallet.seq === 1 ? "1 entry" : `${grouped(String(wallet.seq))} entries`);
     $("balance").classList.remove("old");
     if (wallet.hash !== seen) await loadEntries(mine, wallet.hash);
-    if (moving === 0 && ["away", "hint"].includes($("wallet-note").dataset.kind)) say($("wallet-note"), HINT, "hint");
+    form.tell("");
     return LOOK_SECONDS;
   } catch (failure) {
     if (mine !== user) return LOOK_SECONDS;
     $("balance").classList.add("old");
-    if (moving === 0 && $("again").hidden) say($("wallet-note"), failure.words, "away");
-    return failure.passes ? failure.retryAfter ?? FAILED_SECONDS : LOOK_SECONDS;
+    form.tell(failure.words);
+    return failure.isFinal ? LOOK_SECONDS : failure.retryAfter ?? FAILED_SECONDS;
   }
 }
 
 async function loadEntries(name, hash) {
-  const { json } = await ask(`/v1/wallet/entries?limit=${SHOWN}`, { headers: as(name) });
+  const { json } = await ask(`/v1/wallet/entries?limit=${SHOWN}`, { user: name });
   if (name !== user) return;
   $("entries").replaceChildren(...json.entries.map(row));
   if (json.entries.length === 0) $("entries").append(element("li", "none soft", "Nothing yet: deposit something."));
@@ -99,34 +105,17 @@ function row(entry) {
   return item;
 }
 
-// `operation` holds its key: sent again, by itself or by the button, it is the same operation.
-async function move(operation) {
-  const { path, amount, key } = operation;
-  const [note, retry] = [$("wallet-note"), $("again")];
-  const words = path === "/v1/deposit" ? "Deposited" : "Withdrew";
-  if (operation.user !== user) open(operation.user);
-  retry.hidden = true;
-  moving++;
-  say(note, "Sending…", "wait");
-  try {
-    const onWait = (failure, seconds) => say(note, `${failure.message} Trying again in ${seconds} s under the same key: it happens once.`, "wait");
-    const headers = { ...as(operation.user), "content-type": "application/json" };
-    const { json, headers: said } = await post(path, { key, headers, body: JSON.stringify({ amount }), onWait });
-    if (json.user !== user) return;
-    write($("balance"), grouped(json.balance));
-    const once = said.get("idempotent-replayed") ? " It had been done the first time." : "";
-    say(note, `${words} ${grouped(json.entry.amount)}: entry ${json.entry.seq}.${once}`, "good");
-    $("move").amount.value = "";
-  } catch (failure) {
-    if (!failure.passes) return say(note, failure.words, "bad");
-    const happened = failure.outcome === "none" ? "The last try changed nothing." : "Whether it happened is not known yet.";
-    say(note, `${failure.message} ${happened} Try again under the same key to be sure: it cannot happen twice.`, "bad");
-    retry.hidden = false;
-    retry.onclick = () => move(operation);
-  } finally {
-    moving--;
-    look();
-  }
+function move(kind, amount) {
+  const words = `${kind === "deposit" ? "deposit" : "withdrawal"} of ${amount}`;
+  form.submit({ path: `/v1/${kind}`, body: JSON.stringify({ amount }), amount, words, member: "entry" });
+}
+
+// Shows what an answer says, and answers it in words.
+function moved({ json: { user: whose, balance, entry }, headers }) {
+  if (whose === user) write($("balance"), grouped(balance));
+  if (whose === user) $("move").amount.value = "";
+  const did = entry.kind === "deposit" ? "Deposited" : "Withdrew";
+  return `${did} ${grouped(entry.amount)}: entry ${entry.seq}.${headers.get("idempotent-replayed") ? " It had been done by an earlier try." : ""}`;
 }
 
 async function check() {

@@ -5,6 +5,7 @@
 
 mod dashboard;
 mod page;
+mod retry;
 
 use api::{Answer, Code, Problem, Request};
 

@@ -3,19 +3,23 @@
 
 use api::{Answer, Code, Problem};
 
+use crate::retry;
+
 /// Only what the bank itself serves, and nothing written into a page: no inline script, no inline style.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What a problem means, and whether to retry.
+/// What a problem means, and whether to retry; how, where the answer may never have come.
 pub fn problem(code: Code) -> Answer {
+    let examples = if code == Code::StorageUnavailable { retry::examples() } else { String::new() };
     let main = include_str!("problem.html")
         .replace("{name}", code.as_str())
         .replace("{status}", code.status().as_str())
         .replace("{title}", code.title())
         .replace("{meaning}", code.meaning().trim())
         .replace("{retry}", code.retry())
-        .replace("{example}", &Problem::example(code));
+        .replace("{example}", &Problem::example(code))
+        .replace("{examples}", &examples);
     framed(&format!("{} · Money Bank", code.title()), &main)
 }
 

@@ -31,13 +31,26 @@ pub fn document() -> OpenApi {
     document
 }
 
+/// What stands before all routes: the common rules, and how to retry in three languages. The README and
+/// `/problems/storage-unavailable` show the same lines; `tests/browser/retry.test.js` runs them.
+const DESCRIPTION: &str = concat!(
+    include_str!("introduction.md"),
+    "\n## How to retry\n\n```sh\n",
+    include_str!("../../../docs/retry/curl.sh"),
+    "```\n\n```js\n",
+    include_str!("../../../docs/retry/javascript.mjs"),
+    "```\n\n```python\n",
+    include_str!("../../../docs/retry/python.py"),
+    "```\n",
+);
+
 fn info() -> Info {
     let mut license = License::new("Apache-2.0");
     license.identifier = Some("Apache-2.0".to_owned());
     InfoBuilder::new()
         .title("Money Bank")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(include_str!("introduction.md")))
+        .description(Some(DESCRIPTION))
         .license(Some(license))
         .build()
 }

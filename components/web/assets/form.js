@@ -1,0 +1,116 @@
+// A form that moves money, one operation at a time for each user. While an operation has not ended the form says what
+// becomes of it and takes no other; once nothing is tried by itself any more there is one button, which sends the same
+// operation again. A form is locked with `aria-disabled`, so that the focus stays where it is.
+
+import { begin, isKept, mayHaveHappened, send, unsettled, watch } from "./operation.js";
+import { ago, say } from "./page.js";
+
+const FIELD = "input";
+// Most operations of other tabs end before anybody would have read about them.
+const OTHER_TABS_MS = 1000;
+
+export class MoneyForm {
+  #shown = null;
+  // By key: what this page is doing with an operation, and how the last try of one failed.
+  #doing = new Map();
+  #failed = new Map();
+
+  // `place` names it; `user` answers whose operations are shown; `onDone` gets an answer and says it in words;
+  // `onEnd` is called when an operation is over, and `doubt` says where to look when a refusal leaves a doubt.
+  constructor(form, place, { note, again, hint, doubt, user, onDone, onEnd }) {
+    Object.assign(this, { form, place, note, again, hint, doubt, user, onDone, onEnd });
+    again.addEventListener("click", () => { if (this.current && !this.#doing.has(this.current.key)) this.#send(this.current); });
+    watch(() => setTimeout(() => this.show(), OTHER_TABS_MS));
+    say(note, hint, "hint");
+    this.show();
+  }
+
+  // The operation of this user that has not ended.
+  get current() {
+    return unsettled(this.place, this.user());
+  }
+
+  // Begins an operation, unless there is one.
+  submit(what) {
+    if (this.current) return this.again.focus();
+    return this.#send(begin({ place: this.place, user: this.user(), ...what }));
+  }
+
+  // Puts the form and its words right for the user of now.
+  show() {
+    const { current } = this;
+    const doing = current && this.#doing.get(current.key);
+    for (const button of this.form.querySelectorAll("button")) button.setAttribute("aria-disabled", `${current !== null}`);
+    const field = this.form.querySelector(FIELD);
+    field.readOnly = current !== null;
+    if (current) field.value = current.amount;
+    this.#offer(current !== null && doing === undefined);
+    if (current) say(this.note, doing ?? this.#unsure(current), doing ? "wait" : "bad");
+    else if (this.#shown && this.#shown.user === this.user()) this.#endedElsewhere();
+    this.#shown = current;
+  }
+
+  // Forgets what it said last; for another user.
+  reset() {
+    this.#shown = null;
+    say(this.note, this.hint, "hint");
+    this.show();
+  }
+
+  // What is the matter, or nothing any more, unless there is an operation to tell of.
+  tell(words, kind = "away") {
+    if (this.current) return;
+    if (words) say(this.note, words, kind);
+    else if (this.note.dataset.kind === "away") say(this.note, this.hint, "hint");
+  }
+
+  async #send(operation) {
+    const does = (words) => { this.#doing.set(operation.key, words); this.show(); };
+    does(`Sending: ${operation.words}…`);
+    try {
+      const answer = await send(operation, (why, seconds) => does(`${why} Trying again in ${ago(seconds)} under the same key: it happens once.`));
+      this.#end(operation, this.onDone(answer, operation), "good");
+    } catch (failure) {
+      if (failure.isFinal) return this.#end(operation, this.#refused(failure, operation), "bad");
+      this.#failed.set(operation.key, failure.what);
+    } finally {
+      this.#doing.delete(operation.key);
+      this.show();
+      this.onEnd();
+    }
+  }
+
+  #end(operation, words, kind) {
+    this.#failed.delete(operation.key);
+    if (operation.user !== this.user()) return;
+    this.#shown = null;
+    say(this.note, words, kind);
+  }
+
+  // A refusal that knows the key (422) says what became of all tries; another one only of the last.
+  #refused(failure, { sent, idle }) {
+    const isSure = failure.status === 422 || sent - 1 <= idle;
+    return isSure ? failure.words : `${failure.words} An earlier try may have happened: ${this.doubt}`;
+  }
+
+  #unsure(operation) {
+    const why = this.#failed.get(operation.key) ?? "No answer has been seen yet.";
+    const state = mayHaveHappened(operation) ? `Whether the ${operation.words} happened is not known yet.` : `The ${operation.words} has not happened so far.`;
+    const kept = isKept(operation) ? "" : " Leave this page open until then: this browser keeps nothing.";
+    return `${why} ${state} Try again: under the same key it cannot happen twice.${kept}`;
+  }
+
+  #endedElsewhere() {
+    const field = this.form.querySelector(FIELD);
+    field.value = field.defaultValue;
+    say(this.note, `The ${this.#shown.words} was answered in another tab.`, "good");
+    this.onEnd();
+  }
+
+  // Shows the button that sends it again, or takes it away and gives the focus back to the form.
+  #offer(isOffered) {
+    const hadFocus = document.activeElement === this.again;
+    this.again.hidden = !isOffered;
+    if (!isOffered && hadFocus) this.form.querySelector(FIELD).focus();
+  }
+}

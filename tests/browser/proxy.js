@@ -1,0 +1,82 @@
+// What stands between a client and the bank: it lets every request through, and loses answers as it is told. It has
+// nothing in common with the bank but HTTP, as a gateway, a balancer or a phone in a tunnel.
+
+import { Agent, createServer, request } from "node:http";
+
+const PAGE = "<html><body><h1>An error of the gateway</h1></body></html>";
+
+// By name: what becomes of an answer that the bank has given.
+export const LOSSES = {
+  "a bare 500": (out) => out.writeHead(500).end(),
+  "a 502 with a page": (out) => page(out, 502),
+  "a 504 with a page": (out) => page(out, 504),
+  "a 503 without a word": (out) => out.writeHead(503, { "retry-after": "1" }).end(),
+  "a 408": (out) => page(out, 408),
+  "a 429": (out) => out.writeHead(429, { "retry-after": "1" }).end("slow down"),
+  "half a body": (out, answer) => cut(out, answer),
+  "half a body that ends well": (out, { status, headers, body }) => out.writeHead(status, { "content-type": headers["content-type"] }).end(half(body)),
+  "a page under 200": (out) => page(out, 200),
+  "nothing": (out) => out.socket.destroy(),
+};
+
+export class Proxy {
+  // Every request that moves money: its path, its key, and when it came.
+  posts = [];
+  #loss = null;
+  #left = 0;
+  #server;
+  #agent = new Agent({ keepAlive: true });
+
+  static async before(target) {
+    const proxy = new Proxy();
+    proxy.#server = createServer((asked, out) => proxy.#carry(new URL(target), asked, out));
+    await new Promise((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
+    proxy.url = `http://127.0.0.1:${proxy.#server.address().port}`;
+    return proxy;
+  }
+
+  // The next so many answers to a POST are lost in this way.
+  lose(name, times = Infinity) {
+    [this.#loss, this.#left] = [LOSSES[name], times];
+  }
+
+  // From now on none is.
+  pass() {
+    this.#left = 0;
+  }
+
+  async end() {
+    this.#agent.destroy();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #carry(target, asked, out) {
+    const { method, url: path, headers } = asked;
+    const isPost = method === "POST";
+    if (isPost) this.posts.push({ path, key: headers["idempotency-key"], at: Date.now() });
+    const options = { host: target.hostname, port: target.port, path, method, agent: this.#agent };
+    const on = request({ ...options, headers: { ...headers, host: target.host } }, async (answer) => {
+      const [chunks, { statusCode: status, headers }] = [[], answer];
+      for await (const chunk of answer) chunks.push(chunk);
+      const body = Buffer.concat(chunks);
+      if (!isPost || this.#left <= 0) return out.writeHead(status, headers).end(body);
+      this.#left--;
+      return this.#loss(out, { status, headers, body });
+    });
+    on.on("error", () => out.destroy());
+    asked.pipe(on);
+  }
+}
+
+function page(out, status) {
+  out.writeHead(status, { "content-type": "text/html", "retry-after": "1" }).end(PAGE);
+}
+
+// Half of what the length promises, and then the end of the connection.
+function cut(out, { status, headers, body }) {
+  out.writeHead(status, headers);
+  out.write(half(body), () => out.socket.destroy());
+}
+
+const half = (body) => body.subarray(0, body.length / 2);

@@ -1,0 +1,85 @@
+// How to retry, as the README, /docs and the page of a 503 show it: `docs/retry`, in three languages. The three show
+// the same lines, and the lines run: against a bank whose answers are lost the money moves once.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { House, ROOT } from "./house.js";
+import { LOSSES, Proxy } from "./proxy.js";
+
+const PROGRAMS = { "curl.sh": "bash", "javascript.mjs": process.execPath, "python.py": "python3" };
+// A program that never ends is a client that hangs.
+const PATIENCE_MS = 120_000;
+
+const source = (name) => readFileSync(join(ROOT, "docs/retry", name), "utf8");
+
+let house;
+let proxy;
+let folder;
+
+before(async () => {
+  house = await House.build();
+  proxy = await Proxy.before(house.urls[0]);
+  folder = mkdtempSync(join(tmpdir(), "money-bank-retry-"));
+});
+
+after(async () => {
+  await proxy?.end();
+  await house?.end();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+// Runs an example as it is shown, but for where the bank is and who asks. Answers how it ended and what it printed.
+function run(name, user) {
+  const [where, who] = ["http://127.0.0.1:3000", "alice"];
+  assert.ok(source(name).includes(where) && source(name).includes(who), `${name} asks somebody else`);
+  writeFileSync(join(folder, name), source(name).replace(where, proxy.url).replace(who, user));
+  return new Promise((resolve) => {
+    execFile(PROGRAMS[name], [name], { cwd: folder, timeout: PATIENCE_MS }, (error, out, complaints) => resolve({ code: error ? error.code : 0, out, complaints }));
+  });
+}
+
+for (const name of Object.keys(PROGRAMS)) {
+  test(`${name} sends a deposit again after every answer that is lost, under one key, and the money moves once`, async () => {
+    for (const [index, loss] of Object.keys(LOSSES).entries()) {
+      const user = `retry-${index}-${name}`;
+      proxy.posts = [];
+      proxy.lose(loss, 1);
+      const { code, out, complaints } = await run(name, user);
+      assert.equal(code, 0, `${loss}: ${complaints}`);
+      assert.match(out, /order-17/, loss);
+      assert.deepEqual(proxy.posts.map(({ key }) => key), ["order-17", "order-17"], loss);
+      const { balance, seq } = await house.ask("/v1/wallet", { user });
+      assert.deepEqual([balance, seq], ["10.50", 1], loss);
+    }
+  });
+
+  test(`${name} waits as long as the bank asks, through any number of losses`, async () => {
+    const user = `often-${name}`;
+    proxy.posts = [];
+    proxy.lose("a 504 with a page", 4);
+    assert.equal((await run(name, user)).code, 0);
+    assert.equal(proxy.posts.length, 5);
+    assert.ok(proxy.posts.every(({ at }, index) => index === 0 || at - proxy.posts[index - 1].at >= 1000), "sooner than Retry-After said");
+    assert.equal((await house.ask("/v1/wallet", { user })).seq, 1);
+  });
+
+  test(`${name} takes a refusal for an answer`, async () => {
+    proxy.posts = [];
+    proxy.pass();
+    const { code, out, complaints } = await run(name, "no body");
+    assert.equal(code, 1);
+    assert.equal(proxy.posts.length, 1);
+    assert.match(out + complaints, /user/i);
+  });
+
+  test(`the README, /docs and the page of a 503 show ${name}`, async () => {
+    const page = await (await fetch(`${house.urls[0]}/problems/storage-unavailable`)).text();
+    const { info } = await house.ask("/openapi.json");
+    const places = { README: readFileSync(join(ROOT, "README.md"), "utf8"), "/docs": info.description, page: page.replaceAll("&lt;", "<").replaceAll("&amp;", "&") };
+    for (const [place, text] of Object.entries(places)) assert.ok(text.includes(source(name)), `${place} does not show docs/retry/${name}`);
+  });
+}
