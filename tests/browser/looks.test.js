@@ -78,3 +78,15 @@ test("a slow bank shows the page at once, and its data moves nothing", async () 
   await didNotShift(page);
   await close(page);
 });
+
+for (const [place, viewport] of Object.entries({ desk: DESK, phone: PHONE })) {
+  test(`the page of a 503, with its examples, has no barrier on a ${place} and is not wider`, async () => {
+    const page = await open(browser, `${house.urls[0]}/problems/storage-unavailable`, { viewport, colorScheme: "dark" });
+    await says(page, "main", /one for each operation, chosen before the first try/);
+    await hasNoBarriers(page);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= viewport.width, `${wide} wide`);
+    await screenshot(page, `problem-${place}`, { fullPage: true });
+    await close(page);
+  });
+}

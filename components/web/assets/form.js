@@ -59,6 +59,7 @@ export class MoneyForm {
 
   // What is the matter, or nothing any more, unless there is an operation to tell of.
   tell(words, kind = "away") {
+    this.show();
     if (this.current) return;
     if (words) say(this.note, words, kind);
     else if (this.note.dataset.kind === "away") say(this.note, this.hint, "hint");

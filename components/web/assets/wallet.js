@@ -128,6 +128,7 @@ async function check() {
     if (broken) say(note, `Broken at entry ${broken.seq}: ${broken.why} Trust nothing after it, and tell whoever runs this bank.`, "bad");
     else say(note, checked === 0 ? "No entries yet, and that checks." : `✓ All ${grouped(String(checked))} ${checked === 1 ? "entry checks" : "entries check"}: every hash, number and balance.`, "good");
   } catch (failure) {
-    if (failure.code !== "aborted") say(note, failure.words ?? failure.message, "bad");
+    if (failure.code === "aborted") return;
+    say(note, failure.isFinal ? failure.words : `${failure.what ?? failure.message} Verify again.`, "bad");
   }
 }
