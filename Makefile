@@ -98,9 +98,13 @@ lint: toolchain ## Formatting and clippy, warnings as errors
 ##@ Kubernetes
 
 .PHONY: chart
-chart: k8s-tools ## Render k8s/manifests from the chart, and check the chart
+chart: k8s-tools redis-server ## Render k8s/manifests from the chart, and check the chart
 	k8s/render
 	cd k8s/tests && go test -count=1 ./chart
+
+.PHONY: checkov
+checkov: k8s-tools ## Ask checkov about the manifests; what it may say is in k8s/chart/README.md
+	k8s/checkov
 
 .PHONY: images
 images: build ## Build both images as OCI layouts in build/images, without an engine

@@ -1,4 +1,5 @@
-# `helm test`: a deposit, its replay, an overdraft refused, readiness; over the Service at BANK_URL.
+# `helm test`: a deposit, its replay, an overdraft refused, readiness; over the Service at BANK_URL, and where CONTROLLER
+# is given, a deposit and the redirect at PUBLIC_URL by way of that ingress controller.
 set -eu
 
 user="helm-test-$(date +%s)-$$"
@@ -9,19 +10,34 @@ expect() {
   shift 3
   answer=$(curl --silent --show-error --include --max-time 10 "$@" | tr -d '\r')
   case $answer in
-    "HTTP/1.1 $status"*"$text"*) echo "ok: $what" ;;
+    "HTTP/1.1 $status"*"$text"* | "HTTP/2 $status"*"$text"*) echo "ok: $what" ;;
     *) echo "not ok: $what: expected $status with $text, got:"; echo "$answer"; exit 1 ;;
   esac
 }
 
 money() {
-  what=$1 status=$2 text=$3 path=$4 key=$5 amount=$6
-  expect "$what" "$status" "$text" "$BANK_URL$path" -H "user-id: $user" -H "idempotency-key: $key" \
+  what=$1 status=$2 text=$3 url=$4 key=$5 amount=$6
+  shift 6
+  expect "$what" "$status" "$text" "$url" "$@" -H "user-id: $user" -H "idempotency-key: $key" \
     -H 'content-type: application/json' -d "{\"amount\":\"$amount\"}"
 }
 
 expect 'it is ready' 200 '"status":"ready"' "$BANK_URL/readyz"
-money 'a deposit' 200 '"balance":"10.50"' /v1/deposit deposit 10.50
-money 'its replay' 200 'idempotent-replayed: true' /v1/deposit deposit 10.50
-money 'an overdraft is refused' 422 '"code":"insufficient-funds"' /v1/withdraw overdraw 10.51
+money 'a deposit' 200 '"balance":"10.50"' "$BANK_URL/v1/deposit" deposit 10.50
+money 'its replay' 200 'idempotent-replayed: true' "$BANK_URL/v1/deposit" deposit 10.50
+money 'an overdraft is refused' 422 '"code":"insufficient-funds"' "$BANK_URL/v1/withdraw" overdraw 10.51
 expect 'the balance is as it was' 200 '"balance":"10.50"' "$BANK_URL/v1/wallet" -H "user-id: $user"
+
+if [ -n "${CONTROLLER:-}" ]; then
+  host=${PUBLIC_URL#*://}
+  through() { what=$1; shift; "$what" "$@" --connect-to "$host::$CONTROLLER:"; }
+  # Certificates and routes take their time.
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    ! curl --silent --fail --max-time 5 "$PUBLIC_URL/readyz" --connect-to "$host::$CONTROLLER:" >/dev/null || break
+    sleep 5
+  done
+  through money "a deposit by way of $CONTROLLER" 200 '"balance":"11.50"' "$PUBLIC_URL/v1/deposit" outside 1
+  case $PUBLIC_URL in
+    https:*) through expect "$CONTROLLER redirects http" 30 "https://$host/readyz" "http://$host/readyz" ;;
+  esac
+fi

@@ -2,18 +2,28 @@
 {{ .Values.nameOverride | default .Release.Name | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
-{{- define "bank.redisName" -}}
-{{ include "bank.name" . }}-redis
-{{- end }}
-
 {{- define "bank.tlsSecret" -}}
 {{ .Values.tls.secretName | default (printf "%s-tls" (include "bank.name" .)) }}
 {{- end }}
 
 {{- define "bank.image" -}}
 {{- with .Values.image }}
-{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ include "bank.tag" $ }}{{ end }}
 {{- end }}
+{{- end }}
+
+{{/* `--set image.tag=2` is a number, and one from a file a float: 20261126 would be 2.0261126e+07. */}}
+{{- define "bank.tag" -}}
+{{- with .Values.image.tag -}}
+{{ kindIs "string" . | ternary . (int64 . | toString) }}
+{{- else -}}
+{{ .Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{/* What a label may hold, of any text: 63 characters, the first and the last a letter or a digit. */}}
+{{- define "bank.label" -}}
+{{ regexReplaceAll "[^A-Za-z0-9._-]" . "_" | trimAll "._-" | trunc 63 | trimAll "._-" | quote }}
 {{- end }}
 
 {{/* What the release's objects are found by; pods carry it, so it never changes. */}}
@@ -26,9 +36,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "bank.labels" -}}
 {{- $root := index . 0 -}}
 {{ include "bank.podLabels" . }}
-app.kubernetes.io/version: {{ $root.Values.image.tag | default $root.Chart.AppVersion | trunc 63 | quote }}
+app.kubernetes.io/version: {{ include "bank.label" (include "bank.tag" $root) }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
+helm.sh/chart: {{ include "bank.label" (printf "%s-%s" $root.Chart.Name $root.Chart.Version) }}
 environment: {{ $root.Values.environment }}
 {{- end }}
 
@@ -48,19 +58,6 @@ core.spinkube.dev/app-name: {{ include "bank.name" . }}
 {{- define "bank.redisSelector" -}}
 app.kubernetes.io/component: redis
 {{ include "bank.instance" . }}
-{{- end }}
-
-{{/* The Secret with the keys `password` and `url`, whoever makes it. */}}
-{{- define "bank.redisSecret" -}}
-{{- if .Values.redis.enabled -}}
-{{ .Values.redis.password.secretName | default (include "bank.redisName" .) }}
-{{- else -}}
-{{ .Values.redis.external.secretName | default (include "bank.redisName" .) }}
-{{- end }}
-{{- end }}
-
-{{- define "bank.hasPassword" -}}
-{{- if and .Values.redis.enabled (ne .Values.redis.password.source "none") }}true{{ end }}
 {{- end }}
 
 {{/* v1, v1beta1 or nothing: which MutatingAdmissionPolicy the API server has. */}}
@@ -106,21 +103,44 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
+{{/* Called with the root and the user: (list $ 999). OpenShift gives a namespace its own users, and refuses others. */}}
 {{- define "bank.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ . }}
-runAsGroup: {{ . }}
-fsGroup: {{ . }}
+{{- if not (index . 0).Values.openshift }}
+runAsUser: {{ index . 1 }}
+runAsGroup: {{ index . 1 }}
+fsGroup: {{ index . 1 }}
+{{- end }}
 seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{- define "bank.dns" -}}
-- to:
-    - namespaceSelector:
-        matchLabels:
-          {{- toYaml .Values.networkPolicy.dnsNamespace | nindent 10 }}
-  ports:
-    - {protocol: UDP, port: 53}
-    - {protocol: TCP, port: 53}
+{{/* What the pods that the chart makes itself have in common; the application's get it from the SpinApp and the pod policy. */}}
+{{- define "bank.everyPod" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Labels of objects that others are asked to bring: {{ include "bank.labels" ... }} and the namespace are added. */}}
+{{- define "bank.extraObject" -}}
+{{- $root := index . 0 }}
+{{- $text := index . 1 }}
+{{- if not (kindIs "string" $text) }}{{ $text = toYaml $text }}{{ end }}
+{{- with tpl $text $root | fromYaml }}
+{{- $metadata := merge (dict) .metadata (dict "namespace" $root.Release.Namespace "labels" (include "bank.labels" (list $root "extra") | fromYaml)) }}
+{{- merge (dict "metadata" $metadata) . | toYaml }}
+{{- end }}
+{{- end }}
+
+{{/* A timeout in front of the bank, in seconds: longer than the bank takes for any answer. It waits 10 s for a body. */}}
+{{- define "bank.timeoutSeconds" -}}
+{{ add (div (add (int64 .Values.settings.storageDeadlineMs) 999) 1000) 14 }}
 {{- end }}

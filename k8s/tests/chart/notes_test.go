@@ -15,7 +15,7 @@ func TestTheNotesSayWhatIsMissing(t *testing.T) {
 		"redis.enabled=false,redis.external.url=redis://c:63": "! networkPolicy.redisCidrs is empty",
 		"ingress.enabled=true,tls.mode=selfSigned":            "curl https://bank.localhost/readyz",
 	} {
-		notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--set", values)
+		notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--values", kit.InFront, "--set", values)
 		if err := kit.Missing(notes, said); err != nil {
 			t.Errorf("%s: %v", values, err)
 		}

@@ -70,7 +70,7 @@ func TestWithoutAStartupProbeLivenessWaitsAsLongAsOneWould(t *testing.T) {
 
 // Without a capability that is added, containerd hands the shim an empty set, and all of them stay.
 func TestDroppingAllCapabilitiesLeavesTheShimJustOne(t *testing.T) {
-	if err := kit.Missing(podPolicy(t), `"capabilities": dyn({"add": dyn([dyn("NET_BIND_SERVICE")]), "drop": dyn([dyn("ALL")])})`); err != nil {
+	if err := kit.Missing(podPolicy(t), `securityContext/capabilities", value: dyn({"add": dyn([dyn("NET_BIND_SERVICE")]), "drop": dyn([dyn("ALL")])})`); err != nil {
 		t.Error(err)
 	}
 }

@@ -85,8 +85,8 @@ func empty(path string, value any) []string {
 			found = append(found, empty(fmt.Sprintf("%s[%d]", path, index), inner)...)
 		}
 	case string:
-		// The core API group is written as an empty string, and `save ""` is inside another.
-		if value == "" && !strings.HasSuffix(path, ".apiGroups[0]") {
+		// The core API group is written as an empty string, and so is a label that only has to be there.
+		if value == "" && !strings.HasSuffix(path, ".apiGroups[0]") && !strings.Contains(path, ".matchLabels.") {
 			found = append(found, path)
 		}
 	}

@@ -45,6 +45,13 @@ var refused = []struct{ values, message string }{
 	{"podPolicy.runAsUser=0", "at '/podPolicy/runAsUser': minimum"},
 	{"resources.requests.memory=much", "at '/resources/requests/memory'"},
 	{"networkPolicy.ingressNamespaces=ingress", "at '/networkPolicy/ingressNamespaces': got string, want array"},
+	{"image.tag=-1", "at '/image/tag'"}, {"image.kind=oci", "at '/image/kind': value must be one of 'plain', 'artifact'"},
+	{"image.kind=artifact", "the shim writes /spin.json into the pod's root, which is read-only"},
+	{"redis.maxMemory=1gb", "redis.maxMemory (1gb) leaves too little of redis.resources.limits.memory (768Mi)"},
+	{"redis.tls.caSecret=mine,executor.create=false", "name the Secret there, as caCertSecret"},
+	{"route.enabled=true,ingress.enabled=true", "at '/ingress/enabled': value must be false"},
+	{"networkPolicy.dns.ports={dns}", "at '/networkPolicy/dns/ports/0': got string, want integer"},
+	{"networkPolicy.ingressNamespaces={Traefik}", "at '/networkPolicy/ingressNamespaces/0'"},
 	{"replica=2", "additional properties 'replica' not allowed"},
 }
 
@@ -71,7 +78,7 @@ func paths(prefix string, tree map[string]any) []string {
 	for name, value := range tree {
 		inner, isMap := value.(map[string]any)
 		free := strings.HasPrefix(prefix+name, "quota.hard") || strings.HasPrefix(prefix+name, "limitRange.default") ||
-			strings.HasSuffix(name, "requests") || strings.HasSuffix(name, "limits") || name == "dnsNamespace"
+			strings.HasSuffix(name, "requests") || strings.HasSuffix(name, "limits")
 		if isMap && len(inner) > 0 && !free {
 			names = append(names, paths(prefix+name+".", inner)...)
 		} else {

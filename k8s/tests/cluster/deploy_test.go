@@ -18,6 +18,7 @@ func (p *Plane) script(name string, settings ...string) (string, error) {
 
 func deploySaysWhatIsMissing(p *Plane) {
 	image, url := "IMAGE=registry/bank", "URL=https://bank.example.com"
+	helm := "HELM=--set networkPolicy.ingressNamespaces={ingress} "
 	for _, row := range []struct {
 		settings []string
 		missing  string
@@ -27,9 +28,13 @@ func deploySaysWhatIsMissing(p *Plane) {
 		{[]string{image, "URL=bank.example.com"}, "URL is https://HOST"},
 		{[]string{image, "KUBECONFIG=/none"}, "a cluster that answers"},
 		{[]string{image, "HELM=--set executor.runtimeClassName=none-such"}, "the RuntimeClass none-such"},
-		{[]string{image, url}, "an ingress class that is the default"},
-		{[]string{image, url, "HELM=--set ingress.className=none-such"}, "the ingress class none-such"},
-		{[]string{image, url, "ENV=prod"}, "the issuer letsencrypt-production"},
+		{[]string{image, url, helm}, "an ingress class that is the default"},
+		{[]string{image, url, helm + "--set ingress.className=none-such"}, "the ingress class none-such"},
+		{[]string{image, url, helm, "ENV=prod"}, "the issuer letsencrypt-production"},
+		{[]string{image, url, "CONTROLLER=apache"}, `CONTROLLER is one of gateway-envoy`},
+		{[]string{image, url, "CONTROLLER=traefik"}, "the ingress class traefik"},
+		{[]string{image, "HELM=--set redis.password.source=existing --set redis.password.secretName=none-such"},
+			"the Secret none-such with the key password"},
 	} {
 		output, err := p.script("deploy", row.settings...)
 		if err == nil {
@@ -59,7 +64,8 @@ func deployInstallsAndUndeployLeavesTheMoney(p *Plane) {
 func deploySaysWhenThereIsNoSpinKube(p *Plane) {
 	p.kubectl("delete", "crd", "spinapps.core.spinkube.dev", "spinappexecutors.core.spinkube.dev", "certificates.cert-manager.io", "clusterissuers.cert-manager.io")
 	kit.Eventually(p, "the kinds are gone", func() error {
-		output, err := p.script("deploy", "IMAGE=registry/bank", "ENV=prod", "URL=https://bank.example.com")
+		output, err := p.script("deploy", "IMAGE=registry/bank", "ENV=prod", "URL=https://bank.example.com",
+			"HELM=--set networkPolicy.ingressNamespaces={ingress}")
 		if err == nil {
 			p.Fatal("it deploys")
 		}

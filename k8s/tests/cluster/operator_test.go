@@ -78,6 +78,7 @@ func (p *Plane) reconcile(ctx context.Context, item unstructured.Unstructured) e
 		return err
 	}
 	deployment := deploymentOf(app, meta(app.Name), runtimeClass, secret.Name)
+	deployment.Annotations = app.Spec.DeploymentAnnotations
 	service := &corev1.Service{ObjectMeta: meta(app.Name), Spec: corev1.ServiceSpec{
 		Selector: ready(app.Name), Ports: []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromString("http-app")}},
 	}}

@@ -142,5 +142,5 @@ func (p *Plane) namespace(name string) string {
 // install installs the chart, or upgrades it.
 func (p *Plane) install(namespace, chart string, arguments ...string) string {
 	p.Helper()
-	return p.helm(append([]string{"upgrade", "--install", "bank", chart, "--namespace", namespace}, arguments...)...)
+	return p.helm(append([]string{"upgrade", "--install", "bank", chart, "--namespace", namespace, "--values", kit.InFront}, arguments...)...)
 }

@@ -18,6 +18,9 @@ var today = []string{
 	"--api-versions", "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
 }
 
+// InFront says in which namespace the ingress controller is, which the chart insists on; other values win over it.
+var InFront = At("k8s/tests/kit/in-front.yaml")
+
 // Values is the values file of an environment.
 func Values(environment string) string { return Chart + "/values-" + environment + ".yaml" }
 
@@ -30,7 +33,7 @@ func Rendered(t testing.TB, arguments ...string) []unstructured.Unstructured {
 // Template is the same as text.
 func Template(t testing.TB, arguments ...string) string {
 	t.Helper()
-	arguments = append([]string{"template", "bank", Chart, "--namespace", "money-bank"}, arguments...)
+	arguments = append([]string{"template", "bank", Chart, "--namespace", "money-bank", "--values", InFront}, arguments...)
 	return Run(t, Tool("helm"), append(arguments, today...)...)
 }
 

@@ -21,10 +21,12 @@ type SpinApp struct {
 		ServiceAccountName string
 		PodLabels          map[string]string
 		PodAnnotations     map[string]string
-		Resources          corev1.ResourceRequirements
-		Checks             struct{ Liveness, Readiness *corev1.Probe }
-		Variables          []corev1.EnvVar
-		RuntimeConfig      struct {
+
+		DeploymentAnnotations map[string]string
+		Resources             corev1.ResourceRequirements
+		Checks                struct{ Liveness, Readiness *corev1.Probe }
+		Variables             []corev1.EnvVar
+		RuntimeConfig         struct {
 			KeyValueStores []struct {
 				Name, Type string
 				Options    []corev1.EnvVar

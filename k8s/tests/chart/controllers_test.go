@@ -1,0 +1,102 @@
+package chart
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// in renders prod behind a controller, without what the tests say of a cluster otherwise.
+func in(t *testing.T, controller string, arguments ...string) []unstructured.Unstructured {
+	t.Helper()
+	return kit.Objects(t, kit.Run(t, kit.Tool("helm"), append([]string{"template", "bank", kit.Chart, "--namespace", "money-bank", "--kube-version", "1.37",
+		"--values", kit.Values("prod"), "--values", kit.Chart + "/controllers/" + controller}, arguments...)...))
+}
+
+func controllers(t *testing.T) []string {
+	t.Helper()
+	files, err := os.ReadDir(kit.Chart + "/controllers")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range files {
+		names = append(names, file.Name())
+	}
+	return names
+}
+
+func TestEveryControllerIsLetInAndDescribed(t *testing.T) {
+	for _, name := range controllers(t) {
+		policy := kit.Into[networkingv1.NetworkPolicy](t, kit.Find(t, in(t, name), "NetworkPolicy", "bank"))
+		if peers := len(policy.Spec.Ingress[0].From); peers < 3 {
+			t.Errorf("%s: only %d may call the application", name, peers)
+		}
+		if !strings.Contains(kit.Read(t, "k8s/chart/README.md"), "`"+name+"`") {
+			t.Errorf("%s is not in the chart's README", name)
+		}
+	}
+}
+
+// The bank waits storage_deadline_ms for its store and 10 s for a body: who gives up before cuts an answer off.
+func TestNoProxyGivesUpBeforeTheBankDoes(t *testing.T) {
+	seconds := regexp.MustCompile(`(?i)"([^"]*(?:timeout|request))":"(\d+)s?"`)
+	for _, name := range controllers(t) {
+		for _, object := range in(t, name, "--set", "settings.storageDeadlineMs=60000") {
+			if !strings.Contains("Ingress HTTPRoute Route ClientTrafficPolicy ClientSettingsPolicy", object.GetKind()) {
+				continue
+			}
+			text, _ := object.MarshalJSON()
+			for _, found := range seconds.FindAllStringSubmatch(string(text), -1) {
+				if value, _ := strconv.Atoi(found[2]); value < 71 && !strings.Contains(found[1], "connect") {
+					t.Errorf("%s: %s %s: %s", name, object.GetKind(), object.GetName(), found[0])
+				}
+			}
+		}
+	}
+}
+
+func TestTraefikRedirectsAndSetsHSTSByMiddlewaresOfTheRelease(t *testing.T) {
+	objects := in(t, "traefik.yaml")
+	ingress := kit.Find(t, objects, "Ingress", "bank")
+	named := ingress.GetAnnotations()["traefik.ingress.kubernetes.io/router.middlewares"]
+	for _, which := range []string{"redirect", "hsts"} {
+		kit.Find(t, objects, "Middleware", "bank-"+which)
+		if err := kit.Missing(named, fmt.Sprintf("money-bank-bank-%s@kubernetescrd", which)); err != nil {
+			t.Error(err)
+		}
+	}
+	// Without TLS there is nothing to be led to.
+	for _, object := range in(t, "traefik.yaml", "--set", "environment=dev,tls.mode=none") {
+		if object.GetKind() == "Middleware" || strings.Contains(fmt.Sprint(object.GetAnnotations()), "middlewares") {
+			t.Errorf("without TLS: %s %s", object.GetKind(), object.GetName())
+		}
+	}
+}
+
+func TestAnIngressWithoutItsControllersNamespaceIsRefused(t *testing.T) {
+	for _, way := range []string{"ingress.enabled=true", "gateway.enabled=true,gateway.className=any"} {
+		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", way)
+		if err == nil || kit.Missing(output, "in which namespace does your ingress controller run?", "--values k8s/chart/controllers/") != nil {
+			t.Errorf("%s: %v\n%s", way, err, output)
+		}
+	}
+	kit.Run(t, kit.Tool("helm"), "template", "bank", kit.Chart, "--set", "ingress.enabled=true,networkPolicy.enabled=false")
+}
+
+// helm test calls the controller by its own name, as the host, and trusts the certificate that was made.
+func TestHelmTestGoesTheWayThatUsersGo(t *testing.T) {
+	output := kit.Template(t, "--values", kit.Values("dev"), "--values", kit.Chart+"/controllers/traefik.yaml")
+	if err := kit.Missing(output, `{name: PUBLIC_URL, value: "https://bank.localhost"}`, `{name: CONTROLLER, value: "traefik.traefik.svc"}`,
+		"{name: CURL_CA_BUNDLE, value: /tls/tls.crt}"); err != nil {
+		t.Error(err)
+	}
+}

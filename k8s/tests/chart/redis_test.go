@@ -1,0 +1,120 @@
+package chart
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func redisContainer(t *testing.T, arguments ...string) corev1.Container {
+	t.Helper()
+	return kit.Into[appsv1.StatefulSet](t, kit.Find(t, kit.Rendered(t, arguments...), "StatefulSet", "bank-redis")).Spec.Template.Spec.Containers[0]
+}
+
+// redis is a Redis that the container's own script starts; say sends it a command and returns its answer.
+type redis struct {
+	*testing.T
+	script, folder string
+	port           int
+}
+
+func newRedis(t *testing.T) *redis {
+	t.Helper()
+	config, _, _ := unstructured.NestedString(kit.Find(t, kit.Rendered(t), "ConfigMap", "bank-redis").Object, "data", "redis.conf")
+	r := &redis{T: t, folder: t.TempDir(), port: kit.FreePort(t)}
+	config = strings.NewReplacer("dir /data", "dir "+r.folder, "port 6379", fmt.Sprintf("port %d", r.port),
+		"bind * -::*", "bind 127.0.0.1", "appendonly yes", "appendonly no").Replace(config)
+	kit.Write(t, r.folder+"/etc/redis.conf", config)
+	r.script = strings.NewReplacer("/etc/redis/", r.folder+"/etc/", "/run/redis/", r.folder+"/").Replace(redisContainer(t).Args[0])
+	return r
+}
+
+func (r *redis) start(environment ...string) *kit.Process {
+	r.Helper()
+	process := kit.Start(r, "redis", environment, "sh", "-euc", r.script)
+	kit.Eventually(r, "Redis listens", func() error {
+		if err := process.Runs(); err != nil {
+			r.Fatal(err)
+		}
+		connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.port))
+		if err == nil {
+			connection.Close()
+		}
+		return err
+	})
+	return process
+}
+
+func (r *redis) say(words ...string) string {
+	r.Helper()
+	connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.port))
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprintf(connection, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(connection, "$%d\r\n%s\r\n", len(word), word)
+	}
+	answer, err := bufio.NewReader(connection).ReadString('\n')
+	if err != nil {
+		r.Fatal(err)
+	}
+	return strings.TrimSpace(answer)
+}
+
+func TestRedisTakesAPasswordOfAnyCharacters(t *testing.T) {
+	for index, password := range []string{"simple", `q"uote`, `back\slash`, "newline\n", "two words", "$HOME `id` 'x'", "#>~&@:/?%", "päss\twört"} {
+		// Not by its name, which would become a folder's.
+		t.Run(fmt.Sprint(index), func(t *testing.T) {
+			r := newRedis(t)
+			process := r.start("REDISCLI_AUTH=" + password)
+			defer process.Kill()
+			// The line feed that a file ends in: both who sends it and who does not is let in.
+			for _, sent := range []string{password, strings.TrimRight(password, "\n")} {
+				if said := r.say("AUTH", sent); said != "+OK" {
+					t.Errorf("AUTH %q: %s", sent, said)
+				}
+			}
+			if said := r.say("PING"); !strings.HasPrefix(said, "-NOAUTH") {
+				t.Errorf("without a password: %s", said)
+			}
+			if said := r.say("AUTH", password+"x"); !strings.HasPrefix(said, "-WRONGPASS") {
+				t.Errorf("with another one: %s", said)
+			}
+		})
+	}
+}
+
+func TestRedisDoesNotStartWithAnEmptyPassword(t *testing.T) {
+	for _, password := range []string{"", "\n"} {
+		r := newRedis(t)
+		t.Setenv("REDISCLI_AUTH", password)
+		output, err := kit.Try("sh", "-euc", r.script)
+		if err == nil || kit.Missing(output, "an empty password") != nil {
+			t.Errorf("%q: %v %s", password, err, output)
+		}
+	}
+}
+
+func TestWhileThePasswordIsChangedRedisTakesBoth(t *testing.T) {
+	r := newRedis(t)
+	defer r.start("REDISCLI_AUTH=new", "REDIS_PREVIOUS_PASSWORD=o\"ld").Kill()
+	for password, answer := range map[string]string{"new": "+OK", `o"ld`: "+OK", "older": "-WRONGPASS"} {
+		if said := r.say("AUTH", password); !strings.HasPrefix(said, answer) {
+			t.Errorf("AUTH %q: %s", password, said)
+		}
+	}
+	if _, err := os.Stat(r.folder + "/redis.conf"); err != nil {
+		t.Error(err)
+	}
+}
