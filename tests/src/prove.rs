@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
+mod acl;
 mod api;
 mod book;
 mod budget;
@@ -22,6 +23,7 @@ mod client;
 mod corrupt;
 mod crash;
 mod crowd;
+mod failover;
 mod faults;
 pub(crate) mod house;
 mod judge;
@@ -32,6 +34,7 @@ mod restart;
 mod stampede;
 mod suites;
 mod summary;
+mod why;
 
 /// Proves the contract against banks that it starts itself.
 #[derive(Parser)]
@@ -77,6 +80,8 @@ enum Part {
     Faults,
     /// Redis away in every way there is, behind each adapter
     Outages,
+    /// What an operator of Redis does, behind each adapter: few rights, a failover, wrong addresses
+    Operator,
     /// The published document, and every answer held to it
     Api,
     /// What requests cost, on each of the ways to Redis: storage calls and memory
@@ -172,6 +177,11 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
             outage::said_at_once(store, arguments, summary).await?;
         }
     }
+    if wanted(Part::Operator) && arguments.suite.is_empty() {
+        for &store in &arguments.adapter {
+            operated(store, arguments, &suites, summary).await?;
+        }
+    }
     if wanted(Part::Api) && arguments.suite.is_empty() {
         let house = House::build(Plan::new(Store::Sqlite, &arguments.bank, &arguments.manifest)).await?;
         summary.scenario("api: the published document is valid", api::is_described_well(&house)).await;
@@ -235,6 +245,36 @@ async fn promises_of(
     let manifest = Path::new("tests/store-contract/spin.toml");
     let house = House::build(Plan::new(store, &arguments.bank, manifest)).await?;
     suites.run(suites::of_the_store, Some(&house), summary).await;
+    Ok(())
+}
+
+/// What an operator of Redis does.
+async fn operated(
+    store: Store,
+    arguments: &Arguments,
+    suites: &Suites,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    let plan = Plan { processes: 1, ..Plan::new(store, &arguments.bank, &arguments.manifest) };
+    let mut house = House::build(Plan { proxy: true, ..plan.clone() }).await?;
+    let name = house.at("a failover behind one address is followed at once");
+    summary.scenario(&name, failover::is_followed(&mut house)).await;
+    let mut house = House::build(plan.clone()).await?;
+    let name = house.at("why the store fails is in the log, and no password");
+    summary.scenario(&name, why::is_said(&mut house)).await;
+    let mut house = House::build(plan.clone()).await?;
+    let name = house.at("what goes on failing is said every 10 s");
+    summary.scenario(&name, why::is_not_repeated(&mut house)).await;
+    let spins = Plan { fault: Some("tests/faults/spin-redis.toml".into()), ..plan.clone() };
+    let plans = if store == Store::Direct { vec![plan] } else { vec![plan, spins] };
+    for plan in plans {
+        let mut house = House::build(plan.patient()).await?;
+        let name = house.at("a user of Redis with the rights of docs/redis.md is made");
+        summary.scenario(&name, acl::is_given(&mut house, store)).await;
+        suites.run(|suite| acl::SUITES.contains(&suite), Some(&house), summary).await;
+        let name = house.at("that user needed no other right");
+        summary.scenario(&name, acl::is_enough(&house)).await;
+    }
     Ok(())
 }
 

@@ -63,6 +63,8 @@ pub struct Proxy {
 #[derive(Clone, Copy)]
 struct Order {
     mode: Mode,
+    /// Where new connections lead.
+    target: SocketAddr,
     /// Connections are reset when it changes.
     cut: u64,
 }
@@ -72,8 +74,8 @@ impl Proxy {
     pub async fn to(target: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (orders, given) = watch::channel(Order { mode: Mode::Pass, cut: 0 });
-        let task = tokio::spawn(serve(Some(listener), address, target, given));
+        let (orders, given) = watch::channel(Order { mode: Mode::Pass, target, cut: 0 });
+        let task = tokio::spawn(serve(Some(listener), address, given));
         Ok(Self { address, orders, task })
     }
 
@@ -84,8 +86,13 @@ impl Proxy {
     pub fn turn(&self, mode: Mode) {
         self.orders.send_modify(|order| {
             let ends = mode == Mode::Refuse || matches!(order.mode, Mode::Swallow(_));
-            *order = Order { mode, cut: order.cut + u64::from(ends) };
+            *order = Order { mode, cut: order.cut + u64::from(ends), ..*order };
         });
+    }
+
+    /// Leads new connections elsewhere; those that are open stay as they are.
+    pub fn lead_to(&self, target: SocketAddr) {
+        self.orders.send_modify(|order| order.target = target);
     }
 
     /// Resets every open connection.
@@ -101,12 +108,7 @@ impl Drop for Proxy {
 }
 
 /// Listens as the mode says, and carries what comes.
-async fn serve(
-    mut listener: Option<TcpListener>,
-    address: SocketAddr,
-    target: SocketAddr,
-    mut orders: watch::Receiver<Order>,
-) {
+async fn serve(mut listener: Option<TcpListener>, address: SocketAddr, mut orders: watch::Receiver<Order>) {
     let mut connections = JoinSet::new();
     loop {
         let mode = orders.borrow_and_update().mode;
@@ -123,7 +125,7 @@ async fn serve(
         while !orders.has_changed().unwrap_or(true) {
             tokio::select! {
                 Some(Ok((bank, _))) = accepted(listener.as_ref()) => {
-                    connections.spawn(carry(bank, target, orders.clone()));
+                    connections.spawn(carry(bank, orders.clone()));
                 }
                 Some(_) = connections.join_next() => (),
                 changed = orders.changed() => {
@@ -171,13 +173,9 @@ async fn full(address: SocketAddr) -> Option<(TcpListener, Vec<TcpStream>)> {
 }
 
 /// One connection, until either side ends it or it is cut.
-async fn carry(
-    mut bank: TcpStream,
-    target: SocketAddr,
-    orders: watch::Receiver<Order>,
-) -> anyhow::Result<()> {
+async fn carry(mut bank: TcpStream, orders: watch::Receiver<Order>) -> anyhow::Result<()> {
     let _ = bank.set_nodelay(true);
-    let begun = orders.borrow().cut;
+    let Order { cut: begun, target, .. } = *orders.borrow();
     let cut = {
         let (asked, answers) = bank.split();
         let mut cut = orders.clone();

@@ -55,4 +55,7 @@ promises! {
     a_late_proposal_changes_nothing,
     racing_openers_find_one_document,
     what_was_written_into_an_opened_document_is_found,
+    a_first_write_leaves_what_opening_and_swapping_leaves,
+    a_first_write_is_lost_where_somebody_has_begun_to_open,
+    of_racing_first_writes_and_openers_one_counts,
 }

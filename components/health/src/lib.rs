@@ -1,10 +1,11 @@
 //! Health: `GET /healthz`, which never touches storage, and `GET /readyz`, which asks the store.
 //!
-//! A store that does not answer within `storage_deadline_ms` is 503 `storage-unavailable`. Imports the
-//! key-value store and that setting.
+//! A store that does not answer within `storage_deadline_ms`, or that takes no writes since its master is another,
+//! is 503 `storage-unavailable`. Imports the key-value store, Redis and their settings.
 
 use api::view::{AliveView, ChecksView, ReadyView};
 use api::{Answer, Problem, Request};
+use store::spin::Ready;
 
 api::component!("health", handle);
 
@@ -23,6 +24,11 @@ fn alive(request: &Request) -> Result<Answer, Problem> {
 
 async fn ready(request: &Request) -> Result<Answer, Problem> {
     request.get()?;
-    store::spin::ready().await?;
-    Ok(Answer::json(&ReadyView { status: "ready", checks: ChecksView { store: "ok" } }))
+    match store::spin::ready().await {
+        Ok(Ready::All) => {
+            Ok(Answer::json(&ReadyView { status: "ready", checks: ChecksView { store: "ok" } }))
+        }
+        Ok(Ready::ReadOnly) => Err(Problem::not_ready("read-only")),
+        Err(_) => Err(Problem::not_ready("unavailable")),
+    }
 }

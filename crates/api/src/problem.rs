@@ -8,6 +8,7 @@ use serde::Serialize;
 
 #[cfg(feature = "openapi")]
 use crate::schema;
+use crate::view::ChecksView;
 use crate::{Answer, clock};
 
 mod catalogue;
@@ -41,6 +42,10 @@ pub struct Members {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::StorageOutcome>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
+    /// Where the bank is not ready: what was asked, and what it said.
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<ChecksView>,
 }
 
 /// A problem as it is sent (RFC 9457).
@@ -96,6 +101,18 @@ impl Problem {
     pub fn internal(cause: &str) -> Self {
         eventlog::event(Level::Error, "internal-error", [("cause", cause.into())]);
         Self::new(Code::InternalError, "This is our fault, not yours. Nothing was changed.")
+    }
+
+    /// The bank cannot serve, since its store is not `ok` but this: 503 `storage-unavailable`.
+    #[must_use]
+    pub fn not_ready(store: &'static str) -> Self {
+        let detail = match store {
+            "read-only" => "The store answers reads and takes no writes.",
+            _ => "The store does not answer.",
+        };
+        let members =
+            Members { outcome: Some("none"), checks: Some(ChecksView { store }), ..Members::default() };
+        Self { members, ..Self::new(Code::StorageUnavailable, detail) }
     }
 
     /// The same problem, saying so when it is given again under an idempotency key.
@@ -157,7 +174,7 @@ impl Problem {
 
 impl Members {
     fn of_a_refusal(balance: impl Into<String>, amount: impl Into<String>) -> Self {
-        Self { balance: Some(balance.into()), amount: Some(amount.into()), outcome: None }
+        Self { balance: Some(balance.into()), amount: Some(amount.into()), ..Self::default() }
     }
 }
 

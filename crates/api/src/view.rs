@@ -231,10 +231,10 @@ pub struct ReadyView {
 }
 
 /// What the bank needs to be ready.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Checks))]
 pub struct ChecksView {
-    /// `ok`
+    /// `ok`; in a problem `unavailable`, or `read-only` where it answers reads and takes no writes
     pub store: &'static str,
 }
 

@@ -113,18 +113,19 @@ pub fn is_shown(level: Level) -> bool {
 /// Writes an event with these members, in their order.
 pub fn event<'a>(level: Level, name: &str, members: impl IntoIterator<Item = (&'a str, Value)>) {
     if is_shown(level) {
-        let text = line(SystemTime::now(), level, COMPONENT.get(), name, members);
+        let text = line(SystemTime::now(), level, COMPONENT.get(), name, &mut members.into_iter());
         // One write for the whole line. Nobody can be told if stderr is gone.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 
+/// Not generic, so that it is in a component once.
 fn line<'a>(
     time: SystemTime,
     level: Level,
     component: &str,
     name: &str,
-    members: impl IntoIterator<Item = (&'a str, Value)>,
+    members: &mut dyn Iterator<Item = (&'a str, Value)>,
 ) -> String {
     let head = [
         ("time", humantime::format_rfc3339_millis(time).to_string().into()),
@@ -169,11 +170,12 @@ mod tests {
             Level::Warn,
             "rates",
             "rates-stale",
-            [
+            &mut [
                 ("age_seconds", 61.into()),
                 ("duration_ms", Value::Thousandths(500_007)),
                 ("replayed", Value::Flag(true)),
-            ],
+            ]
+            .into_iter(),
         );
         assert_eq!(
             text,
@@ -187,8 +189,8 @@ mod tests {
 
     #[test]
     fn nobody_forges_a_line() {
-        let text =
-            line(UNIX_EPOCH, Level::Info, "web", "request", [("method", "GET\n{\"a\":\"\u{1b}[2J".into())]);
+        let mut members = [("method", "GET\n{\"a\":\"\u{1b}[2J".into())].into_iter();
+        let text = line(UNIX_EPOCH, Level::Info, "web", "request", &mut members);
         assert_eq!(text.matches('\n').count(), 1);
         assert!(!text.trim_end().chars().any(char::is_control), "{text:?}");
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());

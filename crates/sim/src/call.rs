@@ -169,6 +169,7 @@ fn told(Step { key, verb }: &Step) -> String {
         Verb::Add(delta) => format!("add {delta} to {key}"),
         Verb::AddWithin { delta, bound } => format!("add {delta} to {key}, up to {bound}"),
         Verb::Elect(candidate) => format!("elect {candidate} at {key}"),
+        Verb::First { .. } => format!("open {key} with a first value"),
     }
 }
 

@@ -5,7 +5,7 @@
 //! absent key it is an unguarded upsert (fact 3). `redis`: a counter is decimal text and does not
 //! overflow; a compare-and-swap fails after any write to its key, an increment by 0 included (`WATCH`).
 //!
-//! A step of a script of the `redis` adapter does what `store::redis::script::SCRIPT` does, and disturbs
+//! A step of a script of the `redis` adapter does what [`store::redis::model`] says, and disturbs
 //! compare-and-swaps as any other write.
 //!
 //! Whether a swap committed is told to nobody: the answer of one backend is always "failed" (fact 1).
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use store::counter;
-use store::redis::{Said, Step, Verb};
+use store::redis::model::{self, Held, Write};
+use store::redis::{Said, Step};
 
 use crate::call::{Key, Reply, Value, hash_of};
 
@@ -210,46 +210,22 @@ impl Disk {
 
     /// Carries out a step of a script.
     pub fn step(&mut self, step: &Step) -> (Said, Vec<Written>) {
-        let key = Key::from(step.key.as_str());
-        let held = self.get(&key);
-        let number = held.as_ref().map(|value| counter::text(value.bytes()));
-        let mut all = Vec::new();
-        let written = match &step.verb {
-            Verb::Get => None,
-            Verb::Set(value) => Some((Value::from(&value[..]), Means::Set)),
-            Verb::Swap { current, next, absent, before } => {
-                let is_there = |key: &String| self.cells.contains_key(&Key::from(key.as_str()));
-                let may = held.as_ref().map(Value::bytes) == Some(current) && !absent.iter().any(is_there);
-                for (key, value) in before.iter().filter(|_| may) {
-                    all.push(self.set(&key.as_str().into(), Value::from(&value[..])));
-                }
-                may.then(|| (Value::from(&next[..]), Means::Swap))
-            }
-            Verb::Add(delta) | Verb::AddWithin { delta, .. } => {
-                let Some(number) = number.unwrap_or(Some(0)) else {
-                    return (Said::Refused("ERR value is not an integer or out of range".into()), all);
-                };
-                let Some(sum) = number.checked_add(*delta) else {
-                    return (Said::Refused("ERR increment or decrement would overflow".into()), all);
-                };
-                let text = |number: i64| Value::from(number.to_string().as_bytes());
-                if matches!(step.verb, Verb::AddWithin { bound, .. } if sum > bound) {
-                    // It was added and taken back.
-                    all.push(self.write(&key, text(number), Means::Increment));
-                    return (Said::Held(held.map(|value| value.bytes().to_vec())), all);
-                }
-                Some((text(sum), Means::Increment))
-            }
-            Verb::Elect(candidate) => number
-                .is_none_or(|number| number == Some(0))
-                .then(|| (Value::from(candidate.to_string().as_bytes()), Means::Elect)),
+        let holds = |key: &str| match self.get(&key.into()) {
+            Some(value) => Held::Bytes(value.bytes().to_vec()),
+            None => Held::Nothing,
         };
-        let Some((value, means)) = written else {
-            return (Said::Held(held.map(|value| value.bytes().to_vec())), all);
-        };
-        let says = matches!(means, Means::Increment | Means::Elect).then(|| value.bytes().to_vec());
-        all.push(self.write(&key, value, means));
-        (Said::Done(says), all)
+        let (said, writes) = model::carry_out(step, holds);
+        let written = writes.into_iter().map(|Write { key, value, means }| {
+            let means = match means {
+                model::Means::Set => Means::Set,
+                model::Means::Increment => Means::Increment,
+                model::Means::Swap => Means::Swap,
+                model::Means::Elect => Means::Elect,
+            };
+            self.write(&key.as_str().into(), Value::from(&value[..]), means)
+        });
+        let written = written.collect();
+        (said, written)
     }
 
     /// Begins a compare-and-swap.

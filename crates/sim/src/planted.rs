@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ledger::{Operation, OperationId, Outcome, User, Wallet};
+use store::keys::Opening;
 use store::{
     Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, keys, one_by_one,
 };
@@ -99,18 +100,23 @@ impl Bug {
     /// Where it can be made.
     #[must_use]
     pub fn flavours(self) -> &'static [Flavour] {
-        match self {
+        if self.is_below_the_adapter() { &[Flavour::Scripts, Flavour::Switching] } else { &Flavour::ALL }
+    }
+
+    /// Whether it is made in a script, or in what becomes of one.
+    fn is_below_the_adapter(self) -> bool {
+        matches!(
+            self,
             Self::TakesABreakForARefusal
-            | Self::WritesAgainAfterABreak
-            | Self::AddsAgainAfterABreak
-            | Self::TakesAMissedDeadlineForUnsent
-            | Self::HandsAnswersToTheWrongStep
-            | Self::LooksAndWritesInTwoScripts
-            | Self::SwapsWhatTheIndexKnows
-            | Self::SwapsWithoutTheSeal
-            | Self::TakesARefusalForDone => &[Flavour::Scripts, Flavour::Switching],
-            _ => &Flavour::ALL,
-        }
+                | Self::WritesAgainAfterABreak
+                | Self::AddsAgainAfterABreak
+                | Self::TakesAMissedDeadlineForUnsent
+                | Self::HandsAnswersToTheWrongStep
+                | Self::LooksAndWritesInTwoScripts
+                | Self::SwapsWhatTheIndexKnows
+                | Self::SwapsWithoutTheSeal
+                | Self::TakesARefusalForDone
+        )
     }
 
     /// Whether a store has to fall silent for it to show, which takes more faults than anything else.
@@ -296,6 +302,15 @@ impl<S: Store> Store for Crooked<S> {
                 self.store.swap_after(before, key, current, next).await
             }
             _ => one_by_one(self, before, key, current, next).await,
+        }
+    }
+
+    async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
+        // Most mistakes are made in the steps that this goes without.
+        if self.bug.is_below_the_adapter() {
+            self.store.write_first(opening, empty, first).await
+        } else {
+            Ok(Swap::Lost(None))
         }
     }
 

@@ -4,7 +4,7 @@
 //! adapter runs them here; the `kv` adapter on SQLite and on Redis and the `redis` adapter run them inside a
 //! component, in `bank` or in Spin (`tests/store-contract`).
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use crate::keys::scratch::{counter, document, election, opening};
 use crate::{Before, NotIncremented, Store, Swap, first_write};
@@ -61,6 +61,9 @@ cases! {
     a_late_proposal_changes_nothing,
     racing_openers_find_one_document,
     what_was_written_into_an_opened_document_is_found,
+    a_first_write_leaves_what_opening_and_swapping_leaves,
+    a_first_write_is_lost_where_somebody_has_begun_to_open,
+    of_racing_first_writes_and_openers_one_counts,
 }
 
 fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Verdict {
@@ -269,4 +272,56 @@ async fn what_was_written_into_an_opened_document_is_found(store: &impl Store, s
     said(store.swap(&found.key, b"empty", b"money").await)?;
     let again = said(first_write::find(store, &opening, b"empty").await)?.ok_or("it is gone")?;
     expect("document", (again.key, again.value), (found.key, b"money".to_vec()))
+}
+
+async fn a_first_write_leaves_what_opening_and_swapping_leaves(store: &impl Store, scope: &str) -> Verdict {
+    let opening = opening(scope, "first");
+    match said(store.write_first(&opening, b"empty", b"money").await)? {
+        // The store does not do that in one go.
+        Swap::Lost(holds) => {
+            expect("held", holds, None)?;
+            expect("document", said(first_write::find(store, &opening, b"empty").await)?, None)?;
+            let found = said(first_write::open(store, &opening, b"empty").await)?;
+            said(store.swap(&found.key, b"empty", b"money").await)?;
+        }
+        other => expect("first write", other, Swap::Done)?,
+    }
+    let found = first_write::Found { key: opening.plain(), value: b"money".to_vec() };
+    expect("document", said(first_write::open(store, &opening, b"empty").await)?, found)?;
+    expect("tickets", said(store.count(&opening.tickets()).await)?, 1)?;
+    expect("elected", said(store.elected(&opening.election()).await)?, Some(1))?;
+    expect("late", said(store.elect(&opening.election(), 2).await)?, 1)
+}
+
+async fn a_first_write_is_lost_where_somebody_has_begun_to_open(store: &impl Store, scope: &str) -> Verdict {
+    let begun = opening(scope, "begun");
+    said(store.increment(&begun.tickets(), 1).await)?;
+    expect("first", said(store.write_first(&begun, b"empty", b"money").await)?, Swap::Lost(None))?;
+    expect("document", said(store.get(&begun.plain()).await)?, None)?;
+    let opened = opening(scope, "opened before");
+    let found = said(first_write::open(store, &opened, b"empty").await)?;
+    match said(store.write_first(&opened, b"empty", b"money").await)? {
+        Swap::Lost(_) => expect("value", said(store.get(&found.key).await)?, Some(b"empty".to_vec())),
+        other => Err(format!("a first write of what was opened: {other:?}")),
+    }
+}
+
+async fn of_racing_first_writes_and_openers_one_counts(store: &impl Store, scope: &str) -> Verdict {
+    let opening = opening(scope, "race to be first");
+    let values: Vec<_> = (0..8).map(|n| format!("racer {n}").into_bytes()).collect();
+    let writes = join_all(values.iter().map(|value| store.write_first(&opening, b"empty", value)));
+    let opens = join_all((0..8).map(|_| first_write::open(store, &opening, b"empty")));
+    let (writes, opens) = join(writes, opens).await;
+    let found = said(first_write::open(store, &opening, b"empty").await)?;
+    for one in opens {
+        expect("key", said(one)?.key, found.key.clone())?;
+    }
+    let mut done = Vec::new();
+    for (value, swap) in values.into_iter().zip(writes) {
+        if said(swap)? == Swap::Done {
+            done.push(value);
+        }
+    }
+    let there = if found.value == b"empty" { Vec::new() } else { vec![found.value] };
+    expect("first writes that count", done, there)
 }

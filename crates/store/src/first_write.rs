@@ -9,6 +9,9 @@
 //!
 //! The key of ticket 1 is the plain one, so that nearly every document is found with one read: what is
 //! there and no longer empty has been elected, since only elected documents are ever swapped.
+//!
+//! A store that can do all of that in one go, where nobody has begun, does ([`Store::write_first`]): what it
+//! leaves is the same.
 
 use futures::future::try_join;
 
@@ -29,16 +32,27 @@ pub struct Found {
 /// # Errors
 /// [`Unavailable::Untouched`].
 pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result<Option<Found>, Unavailable> {
-    let key = opening.plain();
-    if let Some(value) = store.get(&key).await?
-        && value != empty
-    {
-        return Ok(Some(Found { key, value }));
+    if let Some(found) = glance(store, opening, empty).await? {
+        return Ok(Some(found));
     }
     match store.elected(&opening.election()).await? {
         Some(ticket) => elected(store, opening, ticket).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Looks only where nearly every document is. `None` says little: it may be elsewhere, or empty.
+///
+/// # Errors
+/// [`Unavailable::Untouched`].
+pub async fn glance(
+    store: &impl Store,
+    opening: &Opening,
+    empty: &[u8],
+) -> Result<Option<Found>, Unavailable> {
+    let key = opening.plain();
+    let value = store.get(&key).await?.filter(|value| value != empty);
+    Ok(value.map(|value| Found { key, value }))
 }
 
 /// As [`find`], but asks both at once: for a document that mostly nobody has opened.

@@ -147,7 +147,7 @@ pub fn rates_claim() -> Opening {
     Opening { name: "rates-claim".to_owned() }
 }
 
-/// A key that is read to learn whether the store answers.
+/// A key that is written to learn whether the store answers, and takes writes.
 #[must_use]
 pub fn ready() -> Document {
     Document("bank:ready".to_owned())

@@ -21,9 +21,11 @@ pub mod first_write;
 pub mod keys;
 pub mod kv;
 pub mod memory;
+pub mod reason;
 pub mod redis;
 #[cfg(feature = "spin")]
 pub mod spin;
+pub mod trouble;
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -110,6 +112,22 @@ pub trait Store {
         next: &[u8],
     ) -> Result<Swap, Unavailable> {
         one_by_one(self, before, key, current, next).await
+    }
+
+    /// Writes `first` into the document that nobody has opened, and leaves everything as
+    /// [`first_write::open`] with `empty` and a swap would. [`Swap::Lost`] where somebody has begun to open it,
+    /// and on a store that does not do all that in one go: then nothing was written, and it is to be opened.
+    /// After an `Unknown` it may still happen as long as nobody begins.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn write_first(
+        &self,
+        _opening: &keys::Opening,
+        _empty: &[u8],
+        _first: &[u8],
+    ) -> Result<Swap, Unavailable> {
+        Ok(Swap::Lost(None))
     }
 
     /// Lets others go first after `losses` lost swaps in a row: where many fight for one document, all but

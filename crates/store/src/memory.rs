@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::keys::Opening;
 use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
 
 /// A store that lives as long as this value.
@@ -47,6 +48,18 @@ impl Store for Memory {
             }
             other => Ok(Swap::Lost(other.map(|value| value.clone()))),
         }
+    }
+
+    async fn write_first(&self, opening: &Opening, _empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
+        let begun = self.get(&opening.plain()).await?.is_some()
+            || self.count(&opening.tickets()).await? != 0
+            || self.elected(&opening.election()).await?.is_some();
+        if begun || !self.together {
+            return Ok(Swap::Lost(None));
+        }
+        self.counters.borrow_mut().insert(opening.tickets(), 1);
+        self.elections.borrow_mut().insert(opening.election(), 1);
+        self.set(&opening.plain(), first).await.map(|()| Swap::Done)
     }
 
     fn goes_together(&self) -> bool {

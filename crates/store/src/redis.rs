@@ -15,8 +15,10 @@ use line::Line;
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
+use crate::keys::Opening;
 use crate::{Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
 
+pub mod model;
 pub mod script;
 
 pub use script::{Said, Step, Verb};
@@ -106,7 +108,8 @@ impl<R: RawRedis> Redis<R> {
     }
 }
 
-fn is_overflow(why: &str) -> bool {
+/// Whether a step was refused since the sum would be too large.
+pub(crate) fn is_overflow(why: &str) -> bool {
     why.contains("overflow")
 }
 
@@ -115,6 +118,16 @@ fn unwritten(answer: &Answer) -> Unavailable {
     match answer {
         Ok(_) | Err(Lost::NotDone) => Unavailable::Untouched,
         Err(Lost::Missed | Lost::Broken) => Unavailable::Unknown,
+    }
+}
+
+/// What became of a swap that got this answer.
+fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
+    match answer {
+        Ok(Said::Done(_)) => Ok(Swap::Done),
+        Ok(Said::Held(value)) => Ok(Swap::Lost(value)),
+        Err(Lost::Broken) => Ok(Swap::Unknown),
+        other => Err(unwritten(&other)),
     }
 }
 
@@ -148,12 +161,17 @@ impl<R: RawRedis> Store for Redis<R> {
             absent: before.absent.iter().map(text).collect(),
             before: before.written.iter().map(|(key, value)| (text(key), value.clone())).collect(),
         };
-        match self.step(key.as_str(), verb).await {
-            Ok(Said::Done(_)) => Ok(Swap::Done),
-            Ok(Said::Held(value)) => Ok(Swap::Lost(value)),
-            Err(Lost::Broken) => Ok(Swap::Unknown),
-            other => Err(unwritten(&other)),
-        }
+        swapped(self.step(key.as_str(), verb).await)
+    }
+
+    async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
+        let verb = Verb::First {
+            tickets: opening.tickets().as_str().to_owned(),
+            elected: opening.election().as_str().to_owned(),
+            empty: empty.to_vec(),
+            first: first.to_vec(),
+        };
+        swapped(self.step(opening.plain().as_str(), verb).await)
     }
 
     fn goes_together(&self) -> bool {

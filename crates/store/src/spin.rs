@@ -11,8 +11,11 @@ use eventlog::Level;
 use futures::future::{Either, select};
 
 use crate::breaker::{Breaker, Limits, State};
+use crate::keys::Opening;
 use crate::kv::Kv;
+use crate::reason::Reason;
 use crate::redis::Redis;
+use crate::trouble::{Line, Trouble};
 use crate::{Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
 
 mod kv;
@@ -34,13 +37,14 @@ pub enum Open {
 thread_local! {
     static BREAKER: Rc<Breaker> = Rc::new(Breaker::new());
     static BEGAN: Instant = Instant::now();
+    static TROUBLE: Trouble = const { Trouble::new() };
 }
 
 /// The store for one request, whose deadline begins now.
 pub async fn open() -> Open {
     let settings = settings::settings().await;
-    let request =
-        Request { began: Instant::now(), deadline: settings.deadline, breaker: BREAKER.with(Rc::clone) };
+    let deadline = since_began().saturating_add(settings.deadline);
+    let request = Request { deadline, breaker: BREAKER.with(Rc::clone) };
     match settings.backend {
         Backend::Kv => Open::Kv(Kv::new(request)),
         Backend::Redis => Open::Redis(Redis::new(request, redis::waiting())),
@@ -48,12 +52,27 @@ pub async fn open() -> Open {
     }
 }
 
-/// Whether the store answers a read within the deadline.
+/// What of the store is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// It answers.
+    All,
+    /// It answers reads and takes no writes, since its master is another.
+    ReadOnly,
+}
+
+/// Whether the store answers within the deadline, and takes a write. What else it may say to the write, such as
+/// that it is full, leaves it ready: reads go on.
 ///
 /// # Errors
-/// [`Unavailable::Untouched`] when it does not.
-pub async fn ready() -> Result<(), Unavailable> {
-    open().await.get(&crate::keys::ready()).await.map(drop)
+/// [`Unavailable::Untouched`] when it does not answer.
+pub async fn ready() -> Result<Ready, Unavailable> {
+    let (store, key) = (open().await, crate::keys::ready());
+    match store.set(&key, b"ready").await {
+        Ok(()) => Ok(Ready::All),
+        Err(_) if TROUBLE.with(Trouble::is_read_only) => Ok(Ready::ReadOnly),
+        Err(_) => store.get(&key).await.map(|_| Ready::All),
+    }
 }
 
 fn since_began() -> Duration {
@@ -63,9 +82,53 @@ fn since_began() -> Duration {
 /// The calls of one request, under its deadline and its instance's breaker.
 #[derive(Debug)]
 pub struct Request {
-    began: Instant,
+    /// On the clock of [`since_began`].
     deadline: Duration,
     breaker: Rc<Breaker>,
+}
+
+impl Request {
+    /// Makes a call. One that is given up once the deadline has passed was not answered in time.
+    async fn call<T>(&self, call: impl Future<Output = T>) -> T {
+        let mut waits = Waits { request: self, answered: false };
+        let answer = call.await;
+        waits.answered = true;
+        answer
+    }
+
+    /// A call has failed, one that `wrote` or one that did not.
+    fn failed(&self, reason: Reason, wrote: bool) {
+        self.tell(TROUBLE.with(|trouble| trouble.failed(since_began(), reason, wrote)));
+    }
+
+    /// A call was answered; it has written, or it has not.
+    fn answered(&self, wrote: bool) {
+        self.tell(TROUBLE.with(|trouble| trouble.answered(since_began(), wrote)));
+    }
+
+    fn tell(&self, line: Option<Line>) {
+        let Some(Line { reason, failures }) = line else { return };
+        let (level, state) = if reason.is_some() { (Level::Warn, "failing") } else { (Level::Info, "well") };
+        let mut members = vec![("state", state.into()), ("store", settings::backend().as_str().into())];
+        members.extend(reason.map(|reason| ("reason", reason.as_str().into())));
+        members.push(("failures", failures.into()));
+        eventlog::event(level, "store", members);
+    }
+}
+
+/// A call under way.
+struct Waits<'a> {
+    request: &'a Request,
+    answered: bool,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        // A client that goes away is no failure.
+        if !self.answered && since_began() >= self.request.deadline {
+            self.request.failed(Reason::TIMED_OUT, false);
+        }
+    }
 }
 
 impl Limits for Request {
@@ -78,7 +141,7 @@ impl Limits for Request {
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        let left = self.deadline.checked_sub(self.began.elapsed())?;
+        let left = self.deadline.checked_sub(since_began())?;
         match select(pin!(call), pin!(spin_sdk::time::sleep(left))).await {
             Either::Left((answer, _)) => Some(answer),
             Either::Right(_) => None,
@@ -123,6 +186,10 @@ impl Store for Open {
         next: &[u8],
     ) -> Result<Swap, Unavailable> {
         ask!(self, store => store.swap_after(before, key, current, next))
+    }
+
+    async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
+        ask!(self, store => store.write_first(opening, empty, first))
     }
 
     async fn step_aside(&self, losses: u32) -> bool {

@@ -3,6 +3,7 @@
 //! The newest entries are in the wallet, the older ones in pages that never change. A reader takes the
 //! wallet first, so that what was sealed meanwhile is in both places rather than in neither.
 
+use futures::future::join_all;
 use ledger::{Entry, Mark, Page, User, Wallet};
 use store::{Store, first_write, keys};
 
@@ -55,15 +56,22 @@ pub async fn entries(
     let wallet = wallet(store, user).await?;
     let wanted = |entry: &&Entry| before.is_none_or(|before| entry.seq < before);
     let mut entries: Vec<Entry> = wallet.entries().rev().filter(wanted).take(limit).cloned().collect();
-    let mut oldest = wallet.base().seq.min(before.map_or(u64::MAX, |before| before.saturating_sub(1)));
-    while entries.len() < limit && oldest > 0 {
-        let page = page(store, user, Page::number_of(oldest)).await?;
+    let oldest = wallet.base().seq.min(before.map_or(u64::MAX, |before| before.saturating_sub(1)));
+    let pages = pages(oldest, limit.saturating_sub(entries.len())).map(|number| page(store, user, number));
+    for page in join_all(pages).await {
         let missing = limit.saturating_sub(entries.len());
-        entries.extend(page.entries().rev().filter(wanted).take(missing).cloned());
-        oldest = page.base().seq;
+        entries.extend(page?.entries().rev().filter(wanted).take(missing).cloned());
     }
     let next = entries.last().map(|entry| entry.seq).filter(|&seq| seq > 1);
     Ok(Entries { entries, next })
+}
+
+/// The pages that hold so many entries, the newest of them `oldest`: newest first.
+fn pages(oldest: u64, missing: usize) -> impl Iterator<Item = u64> {
+    let missing = u64::try_from(missing).unwrap_or(u64::MAX).min(oldest);
+    let last = oldest.saturating_sub(missing.saturating_sub(1));
+    let numbers = Page::number_of(last)..=Page::number_of(oldest);
+    numbers.rev().filter(move |_| missing > 0)
 }
 
 async fn wallet(store: &impl Store, user: &User) -> Result<Wallet, Error> {

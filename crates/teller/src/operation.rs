@@ -76,10 +76,15 @@ async fn commit(
     let guarded = store.goes_together();
     let mut found = seen.take().filter(|_| guarded);
     let mut fresh = found.is_none();
-    if fresh {
+    if fresh && guarded {
+        // Where this finds nothing, the first write finds out.
+        found = first_write::glance(store, &opening, &empty).await?;
+        fresh = found.is_some();
+    } else if fresh {
         found = first_write::find(store, &opening, &empty).await?;
     }
-    let mut attempted = None;
+    // What a swap was to be written over whose outcome is not known: nothing at all, if it was the first write.
+    let mut attempted: Option<Option<Vec<u8>>> = None;
     let mut indexed = false;
     let mut losses = 0_u32;
     loop {
@@ -91,7 +96,8 @@ async fn commit(
         } else {
             look_up(store, user, &wallet, items).await?;
         }
-        if attempted.as_ref() != found.as_ref().map(|found| &found.value) {
+        let held = found.as_ref().map(|found| &found.value);
+        if attempted.as_ref().is_none_or(|over| over.as_ref() != held) {
             forget(items);
         }
         let has_index = wallet.indexed() > 0;
@@ -108,7 +114,25 @@ async fn commit(
             return Ok(());
         }
         let Some(Found { key, value }) = found else {
-            found = Some(first_write::open(store, &opening, &empty).await?);
+            let first = wallet.encode();
+            found = match store.write_first(&opening, &empty, &first).await {
+                Ok(Swap::Done) => {
+                    settle(items, decisions);
+                    Some(Found { key: opening.plain(), value: first })
+                }
+                Ok(Swap::Unknown) => {
+                    attempt(items, &decisions);
+                    attempted = Some(None);
+                    first_write::find(store, &opening, &empty).await?
+                }
+                Ok(Swap::Lost(_)) => Some(first_write::open(store, &opening, &empty).await?),
+                Err(unavailable) => return failed(items, &decisions, unavailable),
+            };
+            fresh = true;
+            if open(items).next().is_none() {
+                *seen = found;
+                return Ok(());
+            }
             continue;
         };
         let absent = if looks_in_the_swap && has_index { index_of(user, &decisions) } else { Vec::new() };
@@ -118,7 +142,7 @@ async fn commit(
             Ok(Swap::Done) => Some(next.clone()),
             Ok(Swap::Unknown) => {
                 attempt(items, &decisions);
-                attempted = Some(value);
+                attempted = Some(Some(value));
                 store.get(&key).await?
             }
             Ok(Swap::Lost(holds)) => {
@@ -126,12 +150,7 @@ async fn commit(
                 losses = losses.saturating_add(1);
                 if store.step_aside(losses).await { store.get(&key).await? } else { holds }
             }
-            Err(unavailable) => {
-                if unavailable == Unavailable::Unknown {
-                    attempt(items, &decisions);
-                }
-                return Err(unavailable.into());
-            }
+            Err(unavailable) => return failed(items, &decisions, unavailable),
         };
         fresh = true;
         if stored.as_ref() == Some(&next) {
@@ -173,6 +192,14 @@ fn attempt(items: &mut [Item<'_>], decisions: &[Decision]) {
             _ => None,
         };
     }
+}
+
+/// A swap was not answered.
+fn failed(items: &mut [Item<'_>], decisions: &[Decision], unavailable: Unavailable) -> Result<(), Error> {
+    if unavailable == Unavailable::Unknown {
+        attempt(items, decisions);
+    }
+    Err(unavailable.into())
 }
 
 /// What the items become that find room in the wallet, in order; the others come next time.

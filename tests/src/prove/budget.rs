@@ -19,6 +19,8 @@ const ASIDE: &[&str] = &["AUTH", "CLIENT", "ECHO", "HELLO", "PING", "SELECT"];
 const TRIES: usize = 10;
 /// The twelfth operation finds a log that is full.
 const UNTIL_SEALED: usize = 12;
+/// So many entries that 200 of them are in the wallet and in 24 pages.
+const LONG: usize = 208;
 const AT_ONCE: usize = 50;
 const BEFORE: usize = 2_000;
 const REQUESTS: usize = 10_000;
@@ -31,6 +33,7 @@ pub async fn of_storage_calls(house: &mut House, store: &str) -> anyhow::Result<
     spy.reads(&bank, &mut seen).await?;
     spy.counters(&bank, &mut seen).await?;
     spy.money(&bank, &mut seen).await?;
+    spy.long_history(&bank, &mut seen).await?;
     let mut budgets = Budgets::load();
     let expected = budgets.storage_calls.remove(store).unwrap_or_default();
     let lines = seen.iter().map(|(request, calls)| format!("\"{request}\" = \"{calls}\"\n"));
@@ -129,6 +132,16 @@ impl Spy {
         seen.insert("GET /v1/wallet".to_owned(), self.hear(bank.get("/v1/wallet").user(&user)).await?);
         let page = bank.get("/v1/wallet/entries?limit=10").user(&user);
         seen.insert("GET /v1/wallet/entries, into a page".to_owned(), self.hear(page).await?);
+        Ok(())
+    }
+
+    async fn long_history(&mut self, bank: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+        let user = fresh("long");
+        for _ in 0..LONG {
+            self.hear(bank.post("/v1/deposit").user(&user).amount("1")).await?;
+        }
+        let calls = self.hear(bank.get("/v1/wallet/entries?limit=200").user(&user)).await?;
+        seen.insert("GET /v1/wallet/entries, 200 of them".to_owned(), calls);
         Ok(())
     }
 

@@ -103,6 +103,8 @@ pub struct House {
     banks: Vec<(String, Option<Process>)>,
     redis: Option<Redis>,
     proxy: Option<Proxy>,
+    /// What its processes are told of Redis, where that is not the truth.
+    told: Option<String>,
     _feed: Process,
 }
 
@@ -123,7 +125,7 @@ impl House {
         };
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
         let banks = std::iter::repeat_with(any_port).take(plan.processes).collect();
-        let mut house = Self { plan, folder, coingecko, banks, redis, proxy, _feed: feed };
+        let mut house = Self { plan, folder, coingecko, banks, redis, proxy, told: None, _feed: feed };
         house.start_banks().await?;
         Ok(house)
     }
@@ -209,6 +211,18 @@ impl House {
         Ok(begun.elapsed())
     }
 
+    /// Starts all of them again, told that Redis is at this URL.
+    pub async fn tell(&mut self, redis_url: String) -> anyhow::Result<()> {
+        self.stop_banks().await?;
+        self.told = Some(redis_url);
+        self.start_banks().await
+    }
+
+    /// Another Redis in the same folder.
+    pub async fn another_redis(&self) -> anyhow::Result<Redis> {
+        Redis::start(&self.folder.path().join("another-redis")).await
+    }
+
     /// Ends all of them with SIGTERM; each must exit with 0.
     pub async fn stop_banks(&mut self) -> anyhow::Result<()> {
         for index in 0..self.banks.len() {
@@ -263,6 +277,9 @@ impl House {
     /// Redis as one of its processes sees it.
     fn redis_url(&self, index: usize) -> Option<String> {
         let redis = self.redis.as_ref()?;
+        if self.told.is_some() {
+            return self.told.clone();
+        }
         let last = index + 1 == self.banks.len();
         let proxy = self.proxy.as_ref().filter(|_| last);
         Some(redis.url_at(proxy.map_or(redis.address(), Proxy::address)))

@@ -119,7 +119,7 @@ async fn watch(bank: &Bank, over: &AtomicBool) -> anyhow::Result<Option<Duration
 }
 
 /// Waits until it is ready again.
-async fn is_ready(bank: &Bank) -> anyhow::Result<Duration> {
+pub async fn is_ready(bank: &Bank) -> anyhow::Result<Duration> {
     let begun = Instant::now();
     while bank.get("/readyz").await.status != 200 {
         ensure!(begun.elapsed() < limits::BACK_AGAIN, "not back after {:?}", begun.elapsed());

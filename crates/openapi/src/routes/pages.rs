@@ -24,7 +24,13 @@ fn alive() -> Operation {
 fn ready() -> Operation {
     let ready = ReadyView { status: "ready", checks: ChecksView { store: "ok" } };
     Operation::get("/readyz", "ready")
-        .says(HEALTH, "Can it serve?", "Asks the store, and says within 600 ms when that is dead.")
+        .says(
+            HEALTH,
+            "Can it serve?",
+            "Asks the store, and says within 600 ms when that is dead: then the problem has \
+             `\"checks\": {\"store\": \"unavailable\"}`, or `\"read-only\"` where it answers reads and takes no writes, as \
+             a Redis does that is no master any more.",
+        )
         .answers("It can", &[("ready", ready)])
         .may_fail([StorageUnavailable])
 }

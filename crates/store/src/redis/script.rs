@@ -1,56 +1,81 @@
 //! The one script that everything is a step of, what it is given and what it says.
 //!
-//! Each step names a key and a verb, and is answered by two values: a code and what the key holds. An
-//! error in one step, such as `OOM` or `READONLY`, is that step's answer: a script that stopped there
-//! would leave it unknown what came before. Numbers travel as text, since Lua's are floats.
+//! Each step names a key and a verb, and is answered by two values: a code and what the key holds. Every
+//! command is a `pcall`, so that an error such as `OOM`, `READONLY` or `WRONGTYPE` is the answer of its step
+//! and of no other. After an error a step asks for nothing more. Numbers travel as text, since Lua's are floats.
+//!
+//! [`super::model`] says the same in Rust; a test holds the two against one another on a real Redis. The
+//! commands are those that a user of Redis needs (`docs/redis.md`).
 
 /// The script. `ARGV`: the verbs, each with its values behind it. `KEYS`: a key for each verb, each with
-/// those behind it that its values name a number of.
+/// those behind it that the verb or its values name.
 ///
 /// It is sent whole each time, which costs less than a lost `EVALSHA` (`NOSCRIPT`) after each restart.
 pub const SCRIPT: &str = "
-local says, at, place = {}, 0, 0
+local says, at, place, why = {}, 0, 0, nil
 local function take() at = at + 1 return ARGV[at] end
 local function another() place = place + 1 return KEYS[place] end
+local function ask(...)
+  if why then return nil end
+  local said = redis.pcall(...)
+  if type(said) ~= 'table' or not said.err then return said end
+  why = said.err
+end
+local function past(sum, bound)
+  local minus, below = sum:byte() == 45, bound:byte() == 45
+  if minus ~= below then return below end
+  if #sum ~= #bound then return #sum > #bound ~= minus end
+  return sum ~= bound and sum > bound ~= minus
+end
 while at < #ARGV do
+  why = nil
   local verb, key, done = take(), another(), nil
-  local held = redis.pcall('GET', key)
-  if verb == 'set' then done = redis.pcall('SET', key, take())
-  elseif verb == 'add' then done = redis.pcall('INCRBY', key, take())
+  local held = ask('GET', key)
+  if verb == 'set' then done = ask('SET', key, take())
+  elseif verb == 'add' then done = ask('INCRBY', key, take())
   elseif verb == 'within' then
     local delta, bound = take(), take()
-    done = redis.pcall('INCRBY', key, delta)
-    if type(done) == 'number' then
-      local sum = redis.call('GET', key)
-      if #sum > #bound or #sum == #bound and sum > bound then
-        redis.call('DECRBY', key, delta)
-        done = nil
-      end
+    done = ask('INCRBY', key, delta)
+    local sum = done and ask('GET', key)
+    if sum and past(sum, bound) then
+      ask('INCRBY', key, '-' .. delta)
+      done = nil
     end
   elseif verb == 'swap' then
-    local current, next = take(), take()
+    local current, next, keys, values = take(), take(), {}, {}
     local may = held == current
-    for _ = 1, tonumber(take()) do may = redis.call('EXISTS', another()) == 0 and may end
     for _ = 1, tonumber(take()) do
-      local before, value = another(), take()
-      if may then
-        done = redis.pcall('SET', before, value)
-        may = not done.err
-      end
+      local absent = another()
+      may = may and ask('GET', absent) == false
     end
-    if may then done = redis.pcall('SET', key, next) end
+    for n = 1, tonumber(take()) do
+      keys[n], values[n] = another(), take()
+      if may then ask('GET', keys[n]) end
+    end
+    if may then
+      for n = 1, #keys do ask('SET', keys[n], values[n]) end
+      done = ask('SET', key, next)
+    end
   elseif verb == 'elect' then
     local candidate = take()
-    if not held or held == '0' then done = redis.pcall('SET', key, candidate) end
+    if held == false or held == '0' then done = ask('SET', key, candidate) end
+  elseif verb == 'first' then
+    local tickets, elected, empty, first = another(), another(), take(), take()
+    if held == false and ask('GET', tickets) == false and ask('GET', elected) == false then
+      ask('INCRBY', tickets, 1)
+      ask('SET', key, empty)
+      ask('SET', elected, 1)
+      done = ask('SET', key, first)
+    end
   end
-  local failed = type(done) == 'table' and done.err or type(held) == 'table' and held.err
-  if failed then
-    says[#says + 1], says[#says + 2] = -1, failed
+  local code, value = 0, held
+  if why then code, value = -1, why
   elseif done then
-    says[#says + 1], says[#says + 2] = 1, verb ~= 'set' and verb ~= 'swap' and redis.call('GET', key)
-  else
-    says[#says + 1], says[#says + 2] = 0, held
+    local number = verb == 'add' or verb == 'within' or verb == 'elect'
+    code, value = 1, number and ask('GET', key) or false
   end
+  says[#says + 1] = code
+  says[#says + 1] = value
 end
 return says";
 
@@ -92,6 +117,17 @@ pub enum Verb {
     },
     /// Write this if it is absent or 0.
     Elect(i64),
+    /// Open the document that nobody has opened, as [`crate::first_write`] does, and write `first` into it.
+    First {
+        /// Where openers take their tickets.
+        tickets: String,
+        /// Where one of them is elected.
+        elected: String,
+        /// What it is opened with.
+        empty: Vec<u8>,
+        /// What it holds then.
+        first: Vec<u8>,
+    },
 }
 
 /// What came of a step.
@@ -119,11 +155,13 @@ pub enum Value {
 impl Step {
     /// Every key that it is about, in the script's order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let (absent, before) = match &self.verb {
-            Verb::Swap { absent, before, .. } => (&absent[..], &before[..]),
-            _ => (&[][..], &[][..]),
+        let behind: Vec<&String> = match &self.verb {
+            Verb::Swap { absent, before, .. } => {
+                absent.iter().chain(before.iter().map(|(key, _)| key)).collect()
+            }
+            Verb::First { tickets, elected, .. } => vec![tickets, elected],
+            _ => Vec::new(),
         };
-        let behind = absent.iter().chain(before.iter().map(|(key, _)| key));
         std::iter::once(&self.key).chain(behind).map(String::as_str)
     }
 }
@@ -159,6 +197,9 @@ pub fn arguments(steps: &[Step]) -> Vec<Vec<u8>> {
             Verb::Elect(candidate) => {
                 arguments.extend([b"elect".into(), candidate.to_string().into_bytes()]);
             }
+            Verb::First { empty, first, .. } => {
+                arguments.extend([b"first".into(), empty.clone(), first.clone()]);
+            }
         }
     }
     arguments
@@ -187,25 +228,4 @@ pub fn said(values: Vec<Value>) -> Option<Vec<Said>> {
         });
     }
     Some(said)
-}
-
-/// Whether an error of Redis, in the words of the host, says that the script was not carried out at all.
-/// Any other words leave it open.
-#[must_use]
-pub fn is_refusal(error: &str) -> bool {
-    const CODES: [&str; 11] = [
-        "BUSY",
-        "CLUSTERDOWN",
-        "LOADING",
-        "MASTERDOWN",
-        "MISCONF",
-        "NOAUTH",
-        "NOPERM",
-        "NOREPLICAS",
-        "OOM",
-        "READONLY",
-        "WRONGPASS",
-    ];
-    let word = |text: &str| CODES.contains(&text);
-    error.split(|letter: char| !letter.is_ascii_uppercase()).any(word)
 }

@@ -19,6 +19,17 @@ pub enum Backend {
     Unknown,
 }
 
+impl Backend {
+    /// The setting's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kv => "kv",
+            Self::Redis => "redis",
+            Self::Unknown => "",
+        }
+    }
+}
+
 /// What bounds and directs every request.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -49,6 +60,11 @@ pub async fn settings() -> Settings {
     let settings = Settings { backend, deadline: deadline.map_or(DEFAULT_DEADLINE, Duration::from_millis) };
     KNOWN.set(Some(settings));
     settings
+}
+
+/// Where the bank keeps its state, once that is known.
+pub fn backend() -> Backend {
+    KNOWN.get().map_or(Backend::Unknown, |settings| settings.backend)
 }
 
 /// The value of a variable; `None` where the manifest gives the component none of that name.

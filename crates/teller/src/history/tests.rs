@@ -1,8 +1,13 @@
 //! Histories short and long, and read while they grow.
 
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::Poll;
+
 use futures::executor::block_on;
 use ledger::{Kind, Operation, OperationId};
 use store::memory::Memory;
+use store::{Counter, Document, Election, NotIncremented, Swap, Unavailable};
 
 use super::*;
 use crate::operation::carry_out;
@@ -57,6 +62,66 @@ fn pages_of_any_size_show_every_entry_once_newest_first() {
         for limit in [1, 2, 7, 8, 9, 200] {
             assert_eq!(walk(&store, limit, || ()), all, "{count} entries, {limit} a page");
         }
+    }
+}
+
+/// Counts the reads, and those that have begun before one of them was answered.
+#[derive(Default)]
+struct Counting {
+    store: Memory,
+    begun: Cell<usize>,
+    at_once: Cell<usize>,
+}
+
+impl Store for Counting {
+    async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.begun.update(|begun| begun + 1);
+        let mut waited = false;
+        poll_fn(|context| {
+            context.waker().wake_by_ref();
+            if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        self.at_once.update(|most| most.max(self.begun.get()));
+        self.begun.update(|begun| begun - 1);
+        self.store.get(key).await
+    }
+    async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
+        self.store.set(key, value).await
+    }
+    async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
+        self.store.swap(key, current, next).await
+    }
+    async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
+        self.store.count(key).await
+    }
+    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
+        self.store.increment(key, delta).await
+    }
+    async fn increment_within(
+        &self,
+        key: &Counter,
+        delta: i64,
+        bound: i64,
+    ) -> Result<Option<i64>, Unavailable> {
+        self.store.increment_within(key, delta, bound).await
+    }
+    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
+        self.store.elected(key).await
+    }
+    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
+        self.store.elect(key, candidate).await
+    }
+}
+
+#[test]
+fn the_parts_of_a_long_page_are_read_at_the_same_time_and_no_more_of_them_than_it_takes() {
+    for (limit, before, parts) in [(200, None, 24), (200, Some(205), 25), (9, Some(25), 2), (1, Some(9), 1)] {
+        let store = Counting::default();
+        deposit(&store.store, 210);
+        let stretch = block_on(entries(&store, &user(), before, limit)).unwrap();
+        assert_eq!(stretch.entries.len(), limit);
+        assert_eq!(store.at_once.get(), parts, "{limit} before {before:?}");
     }
 }
 

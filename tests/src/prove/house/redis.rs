@@ -68,6 +68,27 @@ impl Redis {
         Ok(())
     }
 
+    /// Becomes the replica of another.
+    pub async fn follow(&self, master: SocketAddr) -> anyhow::Result<()> {
+        let mut talk = self.talk().await?;
+        talk.command(&format!("CONFIG SET masterauth {PASSWORD}")).await?;
+        talk.command("CONFIG SET repl-diskless-sync-delay 0").await?;
+        talk.command(&format!("REPLICAOF {} {}", master.ip(), master.port())).await
+    }
+
+    /// Waits until it has what its master has.
+    pub async fn has_caught_up(&self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        loop {
+            let told = self.talk().await?.ask(&[b"INFO", b"replication"]).await?.concat();
+            if String::from_utf8_lossy(&told).contains("master_link_status:up") {
+                return Ok(());
+            }
+            anyhow::ensure!(begun.elapsed() < PATIENCE, "it does not follow its master");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.process.take().context("Redis does not run")?.kill().await
     }

@@ -1,0 +1,120 @@
+//! What the script does, in Rust: for whoever plays Redis, such as the simulator.
+//!
+//! A step reads what keys hold, says something, and writes. A test runs random scripts on a real Redis and
+//! here (`tests/script.rs`), so that the two cannot drift apart.
+
+use super::script::{Said, Step, Verb};
+use crate::counter;
+
+/// What a key holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing.
+    Nothing,
+    /// A string of bytes: all that the bank ever writes.
+    Bytes(Vec<u8>),
+    /// A list, a set, or whatever else is none of ours.
+    Foreign,
+}
+
+/// How something is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// Whatever was there.
+    Set,
+    /// A number was added to.
+    Increment,
+    /// Over what was looked at in the same step.
+    Swap,
+    /// A choice was made.
+    Elect,
+}
+
+/// Something that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Where.
+    pub key: String,
+    /// What is there then.
+    pub value: Vec<u8>,
+    /// How.
+    pub means: Means,
+}
+
+/// What Redis says of the wrong kind of value.
+pub const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+/// What Redis says of a sum that is too large.
+pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
+const NO_INTEGER: &str = "ERR value is not an integer or out of range";
+
+/// Carries out `step` where keys hold what `holds` tells; says what comes of it, and what it writes, in order.
+pub fn carry_out(step: &Step, holds: impl Fn(&str) -> Held) -> (Said, Vec<Write>) {
+    let look = |key: &str| match holds(key) {
+        Held::Nothing => Ok(None),
+        Held::Bytes(bytes) => Ok(Some(bytes)),
+        Held::Foreign => Err(WRONG_TYPE),
+    };
+    tried(step, look).unwrap_or_else(|why| (Said::Refused(why.to_owned()), Vec::new()))
+}
+
+type Bytes = Vec<u8>;
+
+/// As [`carry_out`], or why Redis refuses.
+fn tried(
+    Step { key, verb }: &Step,
+    look: impl Fn(&str) -> Result<Option<Bytes>, &'static str>,
+) -> Result<(Said, Vec<Write>), &'static str> {
+    let held = look(key)?;
+    let (said, writes) = match verb {
+        Verb::Set(value) => (Said::Done(None), vec![write(key, value, Means::Set)]),
+        Verb::Add(delta) => number(key, sum(held, *delta)?, Means::Increment),
+        Verb::AddWithin { delta, bound } => match sum(held.clone(), *delta)? {
+            sum if sum <= *bound => number(key, sum, Means::Increment),
+            sum => {
+                let before = sum.saturating_sub(*delta).to_string();
+                (Said::Held(held), vec![write(key, before.as_bytes(), Means::Increment)])
+            }
+        },
+        Verb::Elect(candidate) if held.as_deref().is_none_or(|held| held == b"0") => {
+            number(key, *candidate, Means::Elect)
+        }
+        Verb::Swap { current, next, absent, before } if held.as_ref() == Some(current) => {
+            for key in absent {
+                if look(key)?.is_some() {
+                    return Ok((Said::Held(held), Vec::new()));
+                }
+            }
+            before.iter().try_for_each(|(key, _)| look(key).map(drop))?;
+            let before = before.iter().map(|(key, value)| write(key, value, Means::Set));
+            (Said::Done(None), before.chain([write(key, next, Means::Swap)]).collect())
+        }
+        Verb::First { tickets, elected, empty, first }
+            if held.is_none() && look(tickets)?.is_none() && look(elected)?.is_none() =>
+        {
+            let opened = [
+                write(tickets, b"1", Means::Increment),
+                write(key, empty, Means::Set),
+                write(elected, b"1", Means::Elect),
+            ];
+            (Said::Done(None), opened.into_iter().chain([write(key, first, Means::Swap)]).collect())
+        }
+        Verb::Get | Verb::Elect(_) | Verb::Swap { .. } | Verb::First { .. } => (Said::Held(held), Vec::new()),
+    };
+    Ok((said, writes))
+}
+
+fn write(key: &str, value: &[u8], means: Means) -> Write {
+    Write { key: key.to_owned(), value: value.to_vec(), means }
+}
+
+/// A number is written, and said.
+fn number(key: &str, number: i64, means: Means) -> (Said, Vec<Write>) {
+    let text = number.to_string().into_bytes();
+    let written = write(key, &text, means);
+    (Said::Done(Some(text)), vec![written])
+}
+
+fn sum(held: Option<Bytes>, delta: i64) -> Result<i64, &'static str> {
+    let number = held.map_or(Some(0), |held| counter::text(&held)).ok_or(NO_INTEGER)?;
+    number.checked_add(delta).ok_or(OVERFLOW)
+}

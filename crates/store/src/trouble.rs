@@ -1,0 +1,150 @@
+//! What the log says of a store that fails, and when: on a change, and then every [`AGAIN`] with a count.
+//!
+//! A store that does not take writes may still answer reads: only a write that was taken ends that trouble. Of each
+//! thing that can be said, one line in [`AGAIN`], however often it comes and goes.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use crate::reason::Reason;
+
+/// How long nothing is said twice.
+pub const AGAIN: Duration = Duration::from_secs(10);
+
+/// What is to be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Why it fails; `None` when it is well again.
+    pub reason: Option<Reason>,
+    /// How many calls have failed since the line before.
+    pub failures: u64,
+}
+
+/// An instance's trouble with its store.
+#[derive(Debug, Default)]
+pub struct Trouble(RefCell<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Why it fails now, and whether that is only so for writes.
+    failing: Option<(Reason, bool)>,
+    /// What the last line said.
+    said: Option<Reason>,
+    failures: u64,
+    /// What was said in the last [`AGAIN`], and when.
+    lately: Vec<(Option<Reason>, Duration)>,
+}
+
+impl Trouble {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        let state = State { failing: None, said: None, failures: 0, lately: Vec::new() };
+        Self(RefCell::new(state))
+    }
+
+    /// A call has failed, one that `wrote` or one that did not.
+    pub fn failed(&self, now: Duration, reason: Reason, wrote: bool) -> Option<Line> {
+        let mut state = self.0.borrow_mut();
+        state.failures = state.failures.saturating_add(1);
+        let only_writes = wrote && reason.is_an_answer();
+        state.failing = Some((reason, only_writes));
+        state.say(now, Some(reason))
+    }
+
+    /// A call was answered; it has written, or it has not.
+    pub fn answered(&self, now: Duration, wrote: bool) -> Option<Line> {
+        let mut state = self.0.borrow_mut();
+        state.failing.take_if(|(_, only_writes)| wrote || !*only_writes);
+        if state.failing.is_some() || state.said.is_none() {
+            return None;
+        }
+        state.say(now, None)
+    }
+
+    /// Whether it reads and does not write, since its master is another.
+    pub fn is_read_only(&self) -> bool {
+        self.0.borrow().failing.is_some_and(|(reason, _)| reason.is_read_only())
+    }
+}
+
+impl State {
+    fn say(&mut self, now: Duration, reason: Option<Reason>) -> Option<Line> {
+        self.lately.retain(|(_, when)| now.saturating_sub(*when) < AGAIN);
+        if self.lately.iter().any(|(said, _)| *said == reason) {
+            return None;
+        }
+        self.lately.push((reason, now));
+        self.said = reason;
+        Some(Line { reason, failures: std::mem::take(&mut self.failures) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn line(reason: &str, failures: u64) -> Option<Line> {
+        Some(Line { reason: Some(Reason::of(reason)), failures })
+    }
+
+    const WELL: Option<Line> = Some(Line { reason: None, failures: 0 });
+
+    fn fails(trouble: &Trouble, seconds: u64, reason: &str) -> Option<Line> {
+        trouble.failed(at(seconds), Reason::of(reason), false)
+    }
+
+    #[test]
+    fn a_store_that_is_well_is_not_spoken_of() {
+        let trouble = Trouble::new();
+        assert_eq!(trouble.answered(at(0), true), None);
+    }
+
+    #[test]
+    fn trouble_is_said_at_once_then_every_ten_seconds_with_a_count_and_so_is_its_end() {
+        let trouble = Trouble::new();
+        assert_eq!(fails(&trouble, 1, "WRONGPASS"), line("WRONGPASS", 1));
+        for second in 2..11 {
+            assert_eq!(fails(&trouble, second, "WRONGPASS"), None);
+        }
+        assert_eq!(fails(&trouble, 11, "WRONGPASS"), line("WRONGPASS", 10));
+        assert_eq!(fails(&trouble, 12, "connection refused"), line("connection refused", 1));
+        assert_eq!(trouble.answered(at(13), false), WELL);
+        assert_eq!(trouble.answered(at(14), false), None);
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_said_once_in_ten_seconds_and_the_end_is_not_forgotten() {
+        let trouble = Trouble::new();
+        assert_eq!(fails(&trouble, 0, "OOM"), line("OOM", 1));
+        assert_eq!(trouble.answered(at(0), true), WELL);
+        for second in 1..10 {
+            assert_eq!(fails(&trouble, second, "OOM"), None);
+            assert_eq!(trouble.answered(at(second), true), None);
+        }
+        assert_eq!(fails(&trouble, 10, "OOM"), line("OOM", 10));
+        assert_eq!(trouble.answered(at(11), true), WELL);
+    }
+
+    #[test]
+    fn reads_do_not_end_the_trouble_with_writes() {
+        let trouble = Trouble::new();
+        assert_eq!(trouble.failed(at(0), Reason::of("READONLY"), true), line("READONLY", 1));
+        assert!(trouble.is_read_only());
+        assert_eq!(trouble.answered(at(1), false), None);
+        assert!(trouble.is_read_only());
+        assert_eq!(trouble.answered(at(2), true), WELL);
+        assert!(!trouble.is_read_only());
+    }
+
+    #[test]
+    fn an_answer_of_any_kind_ends_the_trouble_of_getting_there() {
+        let trouble = Trouble::new();
+        assert_eq!(trouble.failed(at(0), Reason::TIMED_OUT, true), line("timed out", 1));
+        assert_eq!(trouble.answered(at(1), false), WELL);
+    }
+}

@@ -1,0 +1,40 @@
+//! A user of Redis who may do what `docs/redis.md` says and nothing else is enough.
+//!
+//! Scenario: Redis is shared, and its operator gives rights one by one. Mechanism: the very lines of that page are given
+//! to a Redis, and the suites run with that user. Needs: a house on Redis, behind one of its adapters.
+
+use crate::prove::house::{House, Store};
+use anyhow::{Context as _, ensure};
+
+const PAGE: &str = include_str!("../../../docs/redis.md");
+const USER: &str = "bank";
+const ITS_PASSWORD: &str = "the-password-of-the-user-bank";
+/// What a bank does, in the suites that do all of it.
+pub const SUITES: &[&str] = &[
+    "bitcoins",
+    "first_deposits",
+    "health",
+    "history",
+    "idempotency",
+    "keyed_counters",
+    "keys_for_ever",
+    "wallet",
+];
+
+/// Makes that user, and starts the banks again as it.
+pub async fn is_given(house: &mut House, store: Store) -> anyhow::Result<()> {
+    let marker = if store == Store::Direct { "store = redis" } else { "store = kv" };
+    let line = PAGE.lines().skip_while(|line| !line.contains(&format!("`{marker}`")));
+    let line = line.clone().find(|line| line.starts_with("ACL SETUSER bank ")).context("docs/redis.md")?;
+    let mut talk = house.redis()?.talk().await?;
+    talk.command(&line.replace("PASSWORD", ITS_PASSWORD)).await?;
+    let address = house.redis()?.address();
+    house.tell(format!("redis://{USER}:{ITS_PASSWORD}@{address}")).await
+}
+
+/// Nothing was tried that it may not do: the log would say so.
+pub async fn is_enough(house: &House) -> anyhow::Result<()> {
+    let said = house.said()?;
+    ensure!(!said.contains("NOPERM"), "the log says NOPERM");
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! A failover behind one address: the old master is demoted and keeps its connections (design 5, fact 10).
+//!
+//! Scenario: a Service or a DNS name that leads to another Redis from one moment to the next, without Sentinel to end
+//! the connections to the old one. Mechanism: a master and its replica behind a proxy whose connections stay; the two
+//! change places; then new connections lead to the new master. Needs: a house of one process on Redis.
+
+use crate::answer::Answer;
+use crate::bank::Bank;
+use crate::names::fresh;
+use crate::prove::house::House;
+use anyhow::ensure;
+use serde_json::Value;
+
+/// A connection may have been given up for a new one to the old master a moment before.
+const TRIES: usize = 2;
+
+/// While no master is there the bank reads and says `read-only`; the request after the first refusal goes to the new one.
+pub async fn is_followed(house: &mut House) -> anyhow::Result<()> {
+    let (bank, user) = (house.client(), fresh("fail-over"));
+    let heir = house.another_redis().await?;
+    heir.follow(house.redis()?.address()).await?;
+    bank.deposit(&user, "1").await;
+    heir.has_caught_up().await?;
+    heir.talk().await?.command("REPLICAOF NO ONE").await?;
+    house.redis()?.follow(heir.address()).await?;
+    says_that_it_is_read_only(&bank, &user).await?;
+    house.proxy()?.lead_to(heir.address());
+    let mut answers = Vec::new();
+    while answers.last().is_none_or(|answer: &Answer| answer.status != 200) {
+        ensure!(answers.len() < TRIES, "{answers:?}");
+        answers.push(deposit(&bank, &user).await);
+    }
+    bank.get("/readyz").await.is(200);
+    let wallet = bank.wallet(&user).await;
+    ensure!((wallet.balance.as_str(), wallet.seq) == ("2.00", 2), "{wallet:?}");
+    ensure!(house.said()?.contains("\"reason\":\"READONLY\""), "the log does not say READONLY");
+    Ok(())
+}
+
+async fn deposit(bank: &Bank, user: &str) -> Answer {
+    bank.post("/v1/deposit").user(user).idempotency_key("the second").amount("1").await
+}
+
+async fn says_that_it_is_read_only(bank: &Bank, user: &str) -> anyhow::Result<()> {
+    let refused = deposit(bank, user).await;
+    refused.problem(503, "storage-unavailable");
+    for _ in 0..2 {
+        let ready = bank.get("/readyz").await;
+        let problem = ready.problem(503, "storage-unavailable");
+        let store = problem.more.get("checks").map(|checks| &checks["store"]);
+        ensure!(store == Some(&Value::from("read-only")), "{ready}");
+    }
+    let wallet = bank.wallet(user).await;
+    ensure!(wallet.balance == "1.00", "{wallet:?}");
+    Ok(())
+}
