@@ -37,7 +37,7 @@ redis.call('SET', KEYS[2], made)
 return {0, made}"""
 
 _amount = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,8}))?").fullmatch
-_user = re.compile(r"[A-Za-z0-9._@-]{1,64}").fullmatch
+_user = re.compile(r"[A-Za-z0-9._~@+|:/=-]{1,128}").fullmatch
 _key = re.compile(r"[!-~]{1,255}").fullmatch
 _request_id = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
 # Numbers stay as they are spelled: an amount never is a float.

@@ -34,6 +34,7 @@ pub mod proxy;
 pub mod raw;
 pub mod red;
 pub mod request;
+pub mod retry;
 pub mod rules;
 
 pub use answer::Answer;

@@ -15,6 +15,7 @@ pub const TABLE: &[(u16, &str)] = &[
     (404, "unknown-currency"),
     (404, "no-such-entry"),
     (405, "method-not-allowed"),
+    (408, "request-timeout"),
     (413, "payload-too-large"),
     (415, "unsupported-media-type"),
     (422, "insufficient-funds"),

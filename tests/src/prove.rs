@@ -21,6 +21,7 @@ mod book;
 mod budget;
 mod client;
 mod corrupt;
+mod cors;
 mod crash;
 mod crowd;
 mod failover;
@@ -183,7 +184,10 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         }
     }
     if wanted(Part::Api) && arguments.suite.is_empty() {
-        let house = House::build(Plan::new(Store::Sqlite, &arguments.bank, &arguments.manifest)).await?;
+        let plan = Plan::new(Store::Sqlite, &arguments.bank, &arguments.manifest);
+        let house = House::build(Plan { cors_origins: "", ..plan }).await?;
+        let name = "api: where no origin is named, no answer says anything of origins";
+        summary.scenario(name, cors::is_silent(&house)).await;
         summary.scenario("api: the published document is valid", api::is_described_well(&house)).await;
         let name = format!("api: every answer is as documented (seed {})", arguments.seed);
         summary.scenario(&name, api::is_as_described(&house, arguments.seed, arguments.cases)).await;

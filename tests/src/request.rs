@@ -2,7 +2,7 @@
 
 use crate::answer::{Answer, Asked};
 use crate::bank::Bank;
-use crate::{limits, rules};
+use crate::{limits, retry, rules};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderValue, Method};
@@ -80,21 +80,21 @@ impl<'a> Request<'a> {
         Ok(Answer { asked, status, headers, body, took: begun.elapsed() })
     }
 
-    /// Sends it under its idempotency key until it is carried out or refused, as the contract tells clients
-    /// to do with a 503.
+    /// Sends it under its idempotency key until what it asks for has ended, as the contract tells clients to.
     pub async fn settled(self) -> Answer {
         assert!(
             self.headers.iter().any(|(name, _)| *name == "idempotency-key"),
             "without a key it might count twice"
         );
-        for _ in 0..TRIES {
-            let answer = self.clone().await;
-            if answer.status != 503 {
-                return answer;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let tried = Ok(self.clone().await);
+            match (retry::wait(&tried), tried) {
+                (None, Ok(answer)) => return answer,
+                (wait, _) => tokio::time::sleep(wait.unwrap_or_default()).await,
             }
-            tokio::time::sleep(PAUSE).await;
         }
-        panic!("{TRIES} times 503: {:?}", self.asked());
+        panic!("not settled in {PATIENCE:?}: {:?}", self.asked());
     }
 
     fn asked(&self) -> Asked {
@@ -139,9 +139,8 @@ impl<'a> IntoFuture for Request<'a> {
     }
 }
 
-/// How often, and after what pause, a request is sent again that was not carried out or may have been.
-const TRIES: usize = 60;
-const PAUSE: Duration = Duration::from_millis(250);
+/// How long a request is sent again that was not carried out or may have been.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One crowd at a time, so that five hundred at once are not a thousand.
 static CROWD: Mutex<()> = Mutex::const_new(());

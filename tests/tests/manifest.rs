@@ -127,6 +127,16 @@ fn only_rates_sees_the_settings_of_rates() {
 }
 
 #[test]
+fn every_component_knows_whose_pages_may_call_and_what_the_log_is_to_show() {
+    for (name, component) in components() {
+        for setting in ["cors_origins", "log_level"] {
+            let template = component["variables"][setting].as_str().unwrap();
+            assert_eq!(template, format!("{{{{ {setting} }}}}"), "{name}");
+        }
+    }
+}
+
+#[test]
 fn every_setting_is_used_and_every_setting_used_is_there() {
     let manifest = manifest();
     let settings: BTreeSet<&str> =

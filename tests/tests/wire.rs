@@ -85,6 +85,37 @@ async fn a_client_that_hangs_up_in_the_middle_moved_nothing() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_within_10_s_is_408_and_moved_nothing() {
+    let bank = Bank::from_env();
+    let (user, key) = (fresh("ann"), fresh("key"));
+    let lines = format!("idempotency-key: {key}\r\ncontent-length: 14\r\n");
+    for framing in [lines.as_str(), "transfer-encoding: chunked\r\n"] {
+        let begun = if framing == lines { r#"{"amo"# } else { "5\r\n{\"amo\r\n" };
+        let mut wire = Wire::to(&bank).await;
+        wire.say(&deposit(&user, framing, begun)).await;
+        let answer = wire.hear().await.expect("an answer");
+        rules::check(&answer);
+        answer.problem(408, "request-timeout");
+        assert!(wire.hear().await.is_none(), "the connection goes on");
+    }
+    assert_eq!(bank.wallet(&user).await.seq, 0);
+    // A 408 is not remembered under its key, and the rule for clients is to send the same again.
+    let again = bank.post("/v1/deposit").user(&user).idempotency_key(&key).amount("1").await.is(200);
+    assert!(!again.replayed());
+}
+
+#[tokio::test]
+async fn a_post_whose_body_is_not_needed_waits_no_longer_for_it() {
+    let bank = Bank::from_env();
+    let counter = fresh("counter");
+    let path = format!("/v1/counters/{counter}");
+    let mut wire = Wire::to(&bank).await;
+    wire.say(&format!("POST {path} HTTP/1.1\r\nhost: {{host}}\r\ncontent-length: 14\r\n\r\n{{")).await;
+    wire.hear().await.expect("an answer").problem(408, "request-timeout");
+    assert_eq!(bank.get(path).await.json::<serde_json::Value>()["value"], 0);
+}
+
+#[tokio::test]
 async fn broken_framing_moves_nothing_and_ends_nobody_else() {
     let bank = Bank::from_env();
     let user = fresh("ann");

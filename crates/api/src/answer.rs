@@ -60,12 +60,12 @@ impl Answer {
     /// 304: what the client has is what there is.
     #[must_use]
     pub fn not_modified() -> Self {
-        Self {
-            status: StatusCode::NOT_MODIFIED,
-            fields: Fields::new(),
-            body: Bytes::new(),
-            told: Told::default(),
-        }
+        Self::empty(StatusCode::NOT_MODIFIED)
+    }
+
+    /// A status and nothing else.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self { status, fields: Fields::new(), body: Bytes::new(), told: Told::default() }
     }
 
     /// A problem document under its status.
@@ -82,6 +82,16 @@ impl Answer {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.fields.push((name, value.into()));
+        self
+    }
+
+    /// The same answer, saying that a request that says something else in this header may get another.
+    #[must_use]
+    pub fn varying(mut self, on: &'static str) -> Self {
+        match self.fields.iter_mut().find(|(name, _)| *name == "vary") {
+            Some((_, value)) => *value = format!("{value}, {on}").into(),
+            None => self.fields.push(("vary", on.into())),
+        }
         self
     }
 

@@ -8,6 +8,7 @@
 //! - [`money`]: amounts from raw JSON tokens; operations; their answers.
 //! - [`problem`]: problem+json (RFC 9457), the catalogue of codes, and every failure's way into it.
 //! - [`answer`]: JSON and pages, with the headers that every response carries.
+//! - [`cors`]: which pages may call from a browser.
 //! - [`view`]: what answers look like; [`limits`]: what requests run into.
 //! - [`clock`]: the time and fresh identifiers.
 //! - `wasi`: requests and responses as hosts have them; in components alone.
@@ -20,6 +21,7 @@
 pub mod answer;
 mod body;
 pub mod clock;
+pub mod cors;
 mod headers;
 pub mod limits;
 mod log;
@@ -63,19 +65,22 @@ macro_rules! component {
     };
 }
 
-/// Answers `request` with what `handler` makes of it, and logs it. Never fails: a failure is an answer too.
+/// Answers `request` with what `handler` makes of it, and logs it; pages of `origins` are told that they may read it.
+/// Never fails: a failure is an answer too.
 pub async fn answer(
     request: Request,
+    origins: &cors::Origins,
     handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>,
 ) -> Answer {
     let line = log::Line::begin(&request);
     let id = request.id().to_owned();
-    let answer = match handler(request).await {
-        Ok(answer) => answer,
-        Err(problem) => problem.into_answer(&id),
+    let grant = origins.grant(&request);
+    let answer = match grant.preflight(&request) {
+        Some(answer) => answer,
+        None => handler(request).await.unwrap_or_else(|problem| problem.into_answer(&id)),
     };
     line.end(&answer);
-    answer
+    grant.tell(answer)
 }
 
 #[cfg(test)]
@@ -92,7 +97,9 @@ mod tests {
                 assert_eq!(request.id(), "r-1");
                 handled
             };
-            let response = block_on(answer(Request::new(request.unwrap()), handler)).into_response("r-1");
+            let origins = cors::Origins::default();
+            let answer = block_on(answer(Request::new(request.unwrap()), &origins, handler));
+            let response = answer.into_response("r-1");
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()["x-request-id"], "r-1");
             assert!(response.headers().contains_key("content-length"));

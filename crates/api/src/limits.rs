@@ -1,9 +1,12 @@
 //! Every number of the contract that a request can run into. The published document says the same ones.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// The largest body, in bytes.
 pub const BODY_BYTES: usize = 4096;
+/// How long a body may take to come.
+pub const BODY_TIME: Duration = Duration::from_secs(10);
 /// The longest request id that is echoed.
 pub const REQUEST_ID_LENGTH: usize = 128;
 /// The most bitcoins of one post: as many as there will ever be.

@@ -38,7 +38,7 @@ pub struct Members {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::Money>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<String>,
-    /// Where the store does not answer: whether anything may have happened.
+    /// Where the store does not answer: what became of this request, and of no other.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::StorageOutcome>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
@@ -100,7 +100,8 @@ impl Problem {
     #[must_use]
     pub fn internal(cause: &str) -> Self {
         eventlog::event(Level::Error, "internal-error", [("cause", cause.into())]);
-        Self::new(Code::InternalError, "This is our fault, not yours. Nothing was changed.")
+        // Not that nothing was changed: an attempt may have been made before the fault.
+        Self::new(Code::InternalError, Code::InternalError.detail())
     }
 
     /// The bank cannot serve, since its store is not `ok` but this: 503 `storage-unavailable`.

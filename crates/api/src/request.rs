@@ -1,11 +1,14 @@
 //! A request as the routes see it.
 
+use std::pin::pin;
+
 use bytes::Bytes;
+use futures::future::{Either, select};
 use ledger::{IdempotencyKey, User};
 
-use crate::body::Body;
+use crate::body::{Body, Cut, sleep};
 use crate::headers::{Headers, text};
-use crate::limits::{BODY_BYTES, REQUEST_ID_LENGTH};
+use crate::limits::{BODY_BYTES, BODY_TIME, REQUEST_ID_LENGTH};
 use crate::log::{self, Noted};
 use crate::{Code, Problem, clock};
 
@@ -151,7 +154,10 @@ impl Request {
             return Err(Problem::new(Code::InvalidIdentity, "Two headers name two users."));
         }
         let user = text(first).and_then(|name| name.parse().ok()).ok_or_else(|| {
-            Problem::new(Code::InvalidIdentity, "A user is 1 to 64 characters of A-Z, a-z, 0-9 and ._@-.")
+            Problem::new(
+                Code::InvalidIdentity,
+                "A user is 1 to 128 characters of A-Z, a-z, 0-9 and ._~@+|:/=-.",
+            )
         })?;
         self.noted.replace(Some(log::user(&user)));
         Ok(user)
@@ -179,10 +185,23 @@ impl Request {
     /// The whole body.
     ///
     /// # Errors
-    /// 413 `payload-too-large` past 4 KiB; 400 `malformed-request` when it breaks off.
-    pub async fn body(mut self) -> Result<Bytes, Problem> {
+    /// 413 `payload-too-large` past 4 KiB; 408 `request-timeout` when it does not come within 10 s; 400
+    /// `malformed-request` when it breaks off.
+    pub async fn body(self) -> Result<Bytes, Problem> {
+        self.body_before(sleep(BODY_TIME)).await
+    }
+
+    /// The whole body, if it comes before `late` does.
+    async fn body_before(self, late: impl Future<Output = ()>) -> Result<Bytes, Problem> {
+        // A timer is asked for only when there is something to wait for: the body is looked at first.
+        match select(pin!(self.whole_body()), pin!(late)).await {
+            Either::Left((body, _)) => body,
+            Either::Right(_) => Err(cut(Cut::Late)),
+        }
+    }
+
+    async fn whole_body(mut self) -> Result<Bytes, Problem> {
         let too_large = || Problem::new(Code::PayloadTooLarge, "A body may have 4096 bytes.");
-        let broke_off = || Problem::malformed("The body broke off.");
         let length = self.header("content-length").and_then(|length| length.parse::<u64>().ok());
         let length = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if length.is_some_and(|length| length > BODY_BYTES) {
@@ -192,10 +211,10 @@ impl Request {
         // To wait for the end, and for trailers, costs as much as all the rest of reading.
         while length.is_none_or(|length| body.len() < length) {
             let most = length.unwrap_or(BODY_BYTES).saturating_sub(body.len()).max(1);
-            match self.body.next(most).await.map_err(|_| broke_off())? {
+            match self.body.next(most).await.map_err(cut)? {
                 Some(part) => body.extend_from_slice(&part),
                 None if length.is_none() => break,
-                None => return Err(broke_off()),
+                None => return Err(cut(Cut::BrokenOff)),
             }
             if body.len() > BODY_BYTES {
                 return Err(too_large());
@@ -209,8 +228,9 @@ impl Request {
     /// # Errors
     /// As [`Request::body`]; 415 `unsupported-media-type`.
     pub async fn json_body(self) -> Result<Bytes, Problem> {
-        let content_type = self.header("content-type").unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let content_type = self.headers.all("content-type").next().unwrap_or_default();
+        // What is no text is no media type either, but something was said.
+        let essence = text(content_type).unwrap_or_default().split(';').next().unwrap_or_default().trim();
         let is_json = essence.eq_ignore_ascii_case("application/json");
         let nothing_said = content_type.is_empty();
         let body = self.body().await?;
@@ -218,6 +238,13 @@ impl Request {
             return Ok(body);
         }
         Err(Problem::new(Code::UnsupportedMediaType, "Send the body as application/json."))
+    }
+}
+
+fn cut(cut: Cut) -> Problem {
+    match cut {
+        Cut::BrokenOff => Problem::malformed("The body broke off."),
+        Cut::Late => Problem::new(Code::RequestTimeout, Code::RequestTimeout.detail()),
     }
 }
 

@@ -51,7 +51,7 @@ schemas! {
     /// Bitcoins, with all their digits.
     Total = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0));
     /// A user's name.
-    User = text(&format!("^[A-Za-z0-9._@-]{{1,{}}}$", operation::USER_LENGTH)).examples([json!("alice")]);
+    User = text(&format!("^[A-Za-z0-9{}]{{1,{}}}$", operation::USER_MARKS, operation::USER_LENGTH)).examples([json!("alice")]);
     /// Visible ASCII characters.
     IdempotencyKey = text(&format!("^[!-~]{{1,{}}}$", operation::KEY_LENGTH)).examples([json!("order-17")]);
     /// A counter's name.
@@ -71,8 +71,8 @@ schemas! {
     ProblemType = text("^/problems/[a-z-]+$");
     /// A kind of problem. Never changes its meaning.
     ProblemCode = one_of(Code::ALL.iter().map(|code| code.as_str()));
-    /// Whether anything may have happened: `none`, nothing; `unknown`, sending the request again with the same
-    /// idempotency key tells.
+    /// What became of this request, and of no other: `none`, it did nothing and will do nothing; `unknown`, it
+    /// may have, or may still. `none` to a second try says nothing of the first.
     StorageOutcome = one_of(["none", "unknown"]);
     /// An id of a request.
     RequestId = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::REQUEST_ID_LENGTH));

@@ -4,6 +4,10 @@
 //! its size, and every request more than it takes to look at the few things that are asked of it. Only the
 //! black-box suites see this module; everything else of the crate runs natively too.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use eventlog::Level;
 use spin_sdk::wasip3::http::types::{Fields, Method, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
@@ -12,7 +16,8 @@ pub use spin_sdk::wasip3::exports::http::handler::Guest;
 pub use spin_sdk::wasip3::http::service::export;
 pub use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
 
-use crate::body::BrokenOff;
+use crate::body::Cut;
+use crate::cors::{self, Origins};
 use crate::headers::Headers;
 use crate::{Answer, Problem, answer};
 
@@ -23,9 +28,36 @@ pub async fn serve(
     handler: impl AsyncFnOnce(crate::Request) -> Result<Answer, Problem>,
 ) -> Response {
     eventlog::begin(component).await;
+    let origins = origins().await;
     let request = received(request);
     let id = request.id().to_owned();
-    response(answer(request, handler).await, &id)
+    response(answer(request, &origins, handler).await, &id)
+}
+
+thread_local! {
+    static ORIGINS: OnceCell<Rc<Origins>> = const { OnceCell::new() };
+}
+
+/// `cors_origins`, read once by an instance. What is no origin in it is named in the log.
+async fn origins() -> Rc<Origins> {
+    if let Some(known) = ORIGINS.with(|known| known.get().cloned()) {
+        return known;
+    }
+    let setting = spin_sdk::variables::get("cors_origins").await.unwrap_or_default();
+    let (origins, bad) = Origins::parse(&setting);
+    let origins = Rc::new(origins);
+    // Requests that came meanwhile have read it too; one of them names what is bad.
+    if ORIGINS.with(|known| known.set(origins.clone())).is_ok() {
+        for word in bad {
+            let members = [
+                ("setting", "cors_origins".into()),
+                ("value", word.into()),
+                ("allowed", cors::ALLOWED.into()),
+            ];
+            eventlog::event(Level::Error, "bad-setting", members);
+        }
+    }
+    origins
 }
 
 fn received(request: Request) -> crate::Request {
@@ -62,22 +94,27 @@ struct Reading {
 
 impl Body {
     /// What comes next, at most `most` bytes; nothing at the end.
-    pub async fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, BrokenOff> {
+    pub async fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, Cut> {
         if let Some(request) = self.unread.take() {
             let (result, told) = wit_future::new(|| Ok(()));
             let (parts, trailers) = Request::consume_body(request, told);
             self.read = Some(Reading { parts, trailers: Some(trailers), _result: result });
         }
-        let reading = self.read.as_mut().ok_or(BrokenOff)?;
+        let reading = self.read.as_mut().ok_or(Cut::BrokenOff)?;
         let (result, part) = reading.parts.read(Vec::with_capacity(most)).await;
         if !part.is_empty() {
             return Ok(Some(part));
         }
         match (result, reading.trailers.take()) {
             // Only what comes behind a body tells whether it was whole.
-            (StreamResult::Dropped, Some(trailers)) => trailers.await.map(|_| None).map_err(|_| BrokenOff),
+            (StreamResult::Dropped, Some(trailers)) => {
+                trailers.await.map(|_| None).map_err(|error| match error {
+                    ErrorCode::ConnectionReadTimeout => Cut::Late,
+                    _ => Cut::BrokenOff,
+                })
+            }
             (StreamResult::Dropped, None) => Ok(None),
-            _ => Err(BrokenOff),
+            _ => Err(Cut::BrokenOff),
         }
     }
 }

@@ -30,7 +30,10 @@ pub fn described(name: &str) -> Header {
         "etag" => {
             header("Names what was sent; for `if-none-match`.", schema::text("^(W/)?\"[!#-~]*\"$").into())
         }
-        "vary" => header("What the answer depends on.", schema::one_of(["accept-encoding"]).into()),
+        "vary" => {
+            let says = "What the answer depends on; `origin` where `cors_origins` names any.";
+            header(says, schema::text("^(accept-encoding|origin|accept-encoding, origin)$").into())
+        }
         "content-encoding" => {
             header("How the body is packed, for who accepts it.", schema::one_of(["gzip"]).into())
         }

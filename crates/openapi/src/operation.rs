@@ -52,7 +52,12 @@ impl Operation {
     /// `POST` on this path: under an idempotency key it happens once.
     pub fn post(path: &'static str, id: &str) -> Self {
         let operation = Self::new(HttpMethod::Post, path, id);
-        operation.may_fail([Code::InvalidIdempotencyKey, Code::IdempotencyKeyReuse, Code::PayloadTooLarge])
+        operation.may_fail([
+            Code::InvalidIdempotencyKey,
+            Code::IdempotencyKeyReuse,
+            Code::RequestTimeout,
+            Code::PayloadTooLarge,
+        ])
     }
 
     fn new(method: HttpMethod, path: &'static str, id: &str) -> Self {

@@ -1,8 +1,8 @@
 //! Every key that the bank uses, by name. All start with `bank:`, since a store label is not a
 //! namespace (design section 5, fact 8).
 //!
-//! Users, counter names and numbers hold no colon, and an idempotency key, which may, comes last: no
-//! two names give one key.
+//! Names and numbers stand in keys without colons and braces (`%3A` in their place), and an idempotency key,
+//! which may have them, comes last: no two names give one key, and none has a hash tag of its own.
 
 use std::fmt;
 
@@ -73,22 +73,38 @@ impl Opening {
     }
 }
 
+/// A name as a part of keys: percent-encoded where it could end the part (`:`), begin or end a Redis hash tag
+/// (`{`, `}`) or pass for something encoded (`%`). Any other name stands there as it is.
+fn part(name: &str) -> String {
+    let mut part = String::with_capacity(name.len());
+    for character in name.chars() {
+        match character {
+            ':' => part.push_str("%3A"),
+            '{' => part.push_str("%7B"),
+            '}' => part.push_str("%7D"),
+            '%' => part.push_str("%25"),
+            other => part.push(other),
+        }
+    }
+    part
+}
+
 /// A user's wallet.
 #[must_use]
 pub fn wallet(user: &str) -> Opening {
-    Opening { name: format!("wallet:{user}") }
+    Opening { name: format!("wallet:{}", part(user)) }
 }
 
 /// A page of a wallet's sealed entries, counted from 0.
 #[must_use]
 pub fn page(user: &str, number: u64) -> Document {
-    Document(format!("bank:page:{user}:{number}"))
+    Document(format!("bank:page:{}:{number}", part(user)))
 }
 
 /// What an idempotency key of a user became, once it has left the wallet.
 #[must_use]
 pub fn operation(user: &str, idempotency_key: &str) -> Document {
-    Document(format!("bank:operation:{user}:{idempotency_key}"))
+    Document(format!("bank:operation:{}:{idempotency_key}", part(user)))
 }
 
 /// The keys of a counter: a cell that anyone increments, and the posts that came under idempotency keys.
@@ -126,7 +142,7 @@ pub fn bitcoins() -> Tally {
 /// A named counter.
 #[must_use]
 pub fn counter(name: &str) -> Tally {
-    Tally { name: format!("counter:{name}") }
+    Tally { name: format!("counter:{}", part(name)) }
 }
 
 /// The last good exchange rates.
@@ -219,6 +235,35 @@ mod tests {
         assert_eq!(rates_claim().plain().to_string(), "bank:rates-claim");
     }
 
+    #[test]
+    fn a_name_that_was_always_allowed_stands_in_its_keys_as_it_is() {
+        let old = "Al.ice_2@example-1.org";
+        assert_eq!(wallet(old).plain().as_str(), "bank:wallet:Al.ice_2@example-1.org");
+        assert_eq!(page(old, 0).as_str(), "bank:page:Al.ice_2@example-1.org:0");
+        assert_eq!(operation(old, "k").as_str(), "bank:operation:Al.ice_2@example-1.org:k");
+    }
+
+    #[test]
+    fn a_name_with_colons_is_one_part_of_its_keys() {
+        for (user, key) in [
+            ("urn:isbn:1", "bank:wallet:urn%3Aisbn%3A1"),
+            ("auth0|5f7c+tag/x=~", "bank:wallet:auth0|5f7c+tag/x=~"),
+            // No user has these: they are left to nobody all the same.
+            ("a%3Ab", "bank:wallet:a%253Ab"),
+            ("{a}", "bank:wallet:%7Ba%7D"),
+        ] {
+            assert_eq!(wallet(user).plain().as_str(), key);
+        }
+        assert_ne!(wallet("a:2").plain(), wallet("a").of_ticket(2));
+        assert_ne!(page("a:1", 2), page("a", 12));
+        assert_ne!(operation("a:b", "c"), operation("a", "b:c"));
+    }
+
+    /// Read back by hand: nothing of a name is lost in its keys.
+    fn decoded(part: &str) -> String {
+        part.replace("%3A", ":").replace("%7B", "{").replace("%7D", "}").replace("%25", "%")
+    }
+
     /// Every key that has these in its name.
     fn all(name: &str, number: u8, idempotency_key: &str) -> Vec<String> {
         let around = |opening: Opening| {
@@ -239,9 +284,20 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_part_of_a_key_holds_nothing_that_parts_are_told_by_and_names_one_name(
+            one in "[ -~]{0,12}", other in "[a1:%3A{}]{0,6}", another in "[a1:%3A{}]{0,6}",
+        ) {
+            for name in [&one, &other] {
+                prop_assert!(!part(name).contains([':', '{', '}']), "{}", part(name));
+            }
+            prop_assert_eq!(part(&other) == part(&another), other == another);
+            prop_assert_eq!(decoded(&part(&one)), one);
+        }
+
+        #[test]
         fn no_two_names_give_one_key(
-            one in ("[a-b1.@-]{1,3}", 1_u8..3, "[!:1a]{1,3}"),
-            other in ("[a-b1.@-]{1,3}", 1_u8..3, "[!:1a]{1,3}"),
+            one in ("[a1.~@+|:/=%{}-]{1,4}", 1_u8..3, "[!:1a%3A{}]{1,3}"),
+            other in ("[a1.~@+|:/=%{}-]{1,4}", 1_u8..3, "[!:1a%3A{}]{1,3}"),
         ) {
             let keys = all(&one.0, one.1, &one.2);
             let distinct: std::collections::BTreeSet<&String> = keys.iter().collect();

@@ -1,19 +1,20 @@
-//! A client that does not give up: it sends a request again, under the same key, until it is answered.
+//! A client that follows the published rule ([`retry`]): it sends a request again, under the same key, until what it
+//! asked for has ended. Beside that it holds the bank to what it owes whoever asks: an answer, unless something is
+//! killed, and `none` only where nothing happened.
 
 use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::request::Request;
-use crate::rules;
+use crate::{retry, rules};
 use anyhow::{Context as _, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a client goes on sending one request.
 const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(20);
 /// One operation in so many is first sent twice at the same time.
 const EVERY_TWIN: usize = 7;
-/// One in so many is not sent again when the bank says that nothing happened.
+/// One in so many is given up when the bank has said `none` to every try: then it must never have happened.
 const EVERY_GIVEN_UP: usize = 3;
 
 pub struct Client<'a> {
@@ -35,7 +36,7 @@ pub struct Told {
     /// Whose wallet, or which counter.
     pub user: String,
     pub done: Vec<Done>,
-    /// Keys of operations that the bank said had not happened, and that nobody sent again.
+    /// Keys of operations to whose every try the bank said `none`, and that nobody sent again.
     pub given_up: Vec<String>,
     pub sent_again: usize,
     /// How many operations were unknown before they were answered: by a 503 that says so, or by silence.
@@ -54,9 +55,10 @@ impl Told {
 /// How it went until an answer came.
 #[derive(Default)]
 struct Sent {
-    /// None when it was given up, since the bank said that nothing had happened.
+    /// None when it was given up, since the bank had said `none` to every try.
     answer: Option<Answer>,
     again: usize,
+    /// Some try may have happened: the answer did not say `none`.
     unknown: bool,
     slowest: Duration,
 }
@@ -149,31 +151,38 @@ impl<'a> Client<'a> {
         let begun = Instant::now();
         let mut sent = Sent::default();
         loop {
-            match request.clone().send().await {
-                Ok(answer) if answer.status == 500 && self.kills && answer.body.is_empty() => {
-                    sent.unknown = true;
+            let tried = request.clone().send().await;
+            let outcome = self.outcome(&tried)?;
+            let wait = retry::wait(&tried);
+            if let Ok(answer) = tried {
+                sent.slowest = sent.slowest.max(answer.took);
+                if wait.is_none() {
+                    return Ok(Sent { answer: Some(answer), ..sent });
                 }
-                Ok(answer) => {
-                    rules::check(&answer);
-                    sent.slowest = sent.slowest.max(answer.took);
-                    if answer.status != 503 {
-                        return Ok(Sent { answer: Some(answer), ..sent });
-                    }
-                    let outcome = answer.json::<serde_json::Value>()["outcome"].clone();
-                    sent.unknown |= outcome != "none";
-                    if may_be_given_up && !sent.unknown {
-                        return Ok(sent);
-                    }
-                }
-                Err(problem) => {
-                    ensure!(self.kills, "{problem}");
-                    sent.unknown = true;
-                }
+            }
+            sent.unknown |= outcome != "none";
+            if may_be_given_up && !sent.unknown {
+                return Ok(sent);
             }
             sent.again += 1;
             ensure!(begun.elapsed() < PATIENCE, "not answered in {PATIENCE:?}, sent {} times", sent.again);
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(wait.unwrap_or_default()).await;
         }
+    }
+
+    /// What an answer says of the request that it answers, and of no other; silence says nothing.
+    fn outcome(&self, tried: &Result<Answer, String>) -> anyhow::Result<String> {
+        match tried {
+            Ok(answer) if answer.status == 500 && self.kills && answer.body.is_empty() => {}
+            Ok(answer) => {
+                rules::check(answer);
+                let said = (answer.status == 503).then(|| answer.json::<serde_json::Value>());
+                let outcome = said.as_ref().and_then(|said| said["outcome"].as_str());
+                return Ok(outcome.unwrap_or("unknown").to_owned());
+            }
+            Err(problem) => ensure!(self.kills, "{problem}"),
+        }
+        Ok("unknown".to_owned())
     }
 }
 

@@ -26,7 +26,7 @@ impl Size {
     fn cold_wallets(self) -> usize {
         match self {
             Self::Large => 8,
-            Self::Small => 3,
+            Self::Small => 10,
         }
     }
 
@@ -40,7 +40,7 @@ impl Size {
     fn clients_of_the_counter(self) -> usize {
         match self {
             Self::Large => 4,
-            Self::Small => 2,
+            Self::Small => 6,
         }
     }
 }

@@ -19,6 +19,9 @@ pub use redis::{PASSWORD, Redis, Talk};
 
 /// The key that the stand-in must be sent.
 pub const API_KEY: &str = "the-key-of-prove";
+/// An origin whose pages may call, with others beside it.
+const CORS_ORIGIN: &str = "https://app.example";
+const CORS_ORIGINS: &str = "http://localhost:5173 https://app.example\n";
 /// So short that the suites need not wait for rates to become stale.
 const RATES_TTL_SECONDS: u64 = 1;
 /// As `spin.toml` has it.
@@ -71,6 +74,7 @@ pub struct Plan {
     pub proxy: bool,
     pub rates_ttl_seconds: u64,
     pub storage_deadline: Duration,
+    pub cors_origins: &'static str,
 }
 
 impl Plan {
@@ -87,6 +91,7 @@ impl Plan {
             proxy: false,
             rates_ttl_seconds: RATES_TTL_SECONDS,
             storage_deadline: STORAGE_DEADLINE,
+            cors_origins: CORS_ORIGINS,
         }
     }
 
@@ -169,11 +174,12 @@ impl House {
     }
 
     /// What the suites are told about it.
-    pub fn environment(&self) -> [(&'static str, String); 3] {
+    pub fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("BANK_URL", self.urls().join(",")),
             ("COINGECKO_URL", self.coingecko.clone()),
             ("COINGECKO_API_KEY", API_KEY.to_owned()),
+            ("CORS_ORIGIN", CORS_ORIGIN.to_owned()),
         ]
     }
 
@@ -268,6 +274,7 @@ impl House {
             ("rates_ttl_seconds", &self.plan.rates_ttl_seconds.to_string()),
             ("rates_max_stale_seconds", &(8 * self.plan.rates_ttl_seconds).to_string()),
             ("storage_deadline_ms", &self.plan.storage_deadline.as_millis().to_string()),
+            ("cors_origins", self.plan.cors_origins),
         ] {
             command.arg("--variable").arg(format!("{name}={value}"));
         }

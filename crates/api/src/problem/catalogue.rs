@@ -39,14 +39,14 @@ macro_rules! catalogue {
                 match self { $(Self::$name => concat!($($meaning),+)),* }
             }
 
-            /// Whether to send the request again.
+            /// Whether to send the request again, and how.
             #[must_use]
             pub fn retry(self) -> &'static str {
                 match self { $(Self::$name => $retry),* }
             }
 
             /// What the detail of one occurrence may say.
-            pub(super) fn detail(self) -> &'static str {
+            pub(crate) fn detail(self) -> &'static str {
                 match self { $(Self::$name => $detail),* }
             }
         }
@@ -68,7 +68,8 @@ catalogue! {
     /// The request names no user. Send one in the header user_id, user-id or x-user-id.
     MissingIdentity = "missing-identity", UNAUTHORIZED, "Missing identity", "Name a user first.",
         "Name a user in the header user_id.";
-    /// A user is 1 to 64 of A-Z, a-z, 0-9, dot, underscore, at sign and hyphen; two headers must not differ.
+    /// A user is 1 to 128 of A-Z, a-z, 0-9 and ._~@+|:/=-; two headers must not differ. A comma, which a proxy puts
+    /// between two headers that it joins, is never part of a user.
     InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first.",
         "Two headers name two users.";
     /// Nothing is at this path.
@@ -83,6 +84,10 @@ catalogue! {
     /// The path serves other methods; Allow names them.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed", "With one of the allowed methods.",
         "This path serves GET, HEAD.";
+    /// The body did not come within 10 seconds. Nothing happened, and the connection is closed.
+    RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "Request timeout",
+        "Yes, the very same request under the same idempotency key.",
+        "The body did not come within 10 seconds. Nothing happened.";
     /// A body may have 4 KiB.
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "Payload too large", "With a smaller body.",
         "A body may have 4096 bytes.";
@@ -99,14 +104,16 @@ catalogue! {
     /// The idempotency key was used for another request. Nothing is changed.
     IdempotencyKeyReuse = "idempotency-key-reuse", UNPROCESSABLE_ENTITY, "Idempotency key reused", "Under a key of its own.",
         "The idempotency key was used for another request.";
-    /// The store does not answer. The member outcome tells whether anything may have happened: none, or unknown.
+    /// The store does not answer. The member outcome speaks of this request and of no other: none, it did nothing and
+    /// will do nothing; unknown, it may have, or may still. So none to a second try says nothing of the first.
     StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "Storage unavailable",
-        "After Retry-After. With the same idempotency key it is safe, and tells what became of the request.",
-        "The store did not answer in time. Send the request again with the same idempotency key to learn what became of it.";
+        "Yes, the very same request under the same idempotency key, at most as often as Retry-After says, until the answer is a 2xx, or a 4xx other than 408 and 429. Only then may a new key be used for it.",
+        "The store did not answer in time. This request may have been carried out, or may still be. Send it again under the same idempotency key to learn what became of it.";
     /// The source of the rates is down and no rates fresh enough are kept.
     RatesUnavailable = "rates-unavailable", SERVICE_UNAVAILABLE, "Rates unavailable", "After Retry-After.",
         "The source of the rates is down, and none fresh enough are kept.";
-    /// Our fault.
-    InternalError = "internal-error", INTERNAL_SERVER_ERROR, "Internal error", "It may help; tell us the request_id.",
-        "This is our fault, not yours. Nothing was changed.";
+    /// Our fault. Whether anything happened is not known.
+    InternalError = "internal-error", INTERNAL_SERVER_ERROR, "Internal error",
+        "Yes, the very same request under the same idempotency key. If that does not help, tell us the request_id.",
+        "This is our fault, not yours.";
 }

@@ -8,11 +8,11 @@ use super::{Code, Members, Problem};
 impl From<Unavailable> for Problem {
     fn from(unavailable: Unavailable) -> Self {
         let (outcome, detail) = match unavailable {
-            Unavailable::Untouched => ("none", "The store does not answer. Nothing happened."),
-            Unavailable::Unknown => (
-                "unknown",
-                "The store did not answer in time. Send the request again with the same idempotency key to learn what became of it.",
+            Unavailable::Untouched => (
+                "none",
+                "The store does not answer. This request did nothing and will do nothing; of an earlier try under its idempotency key that says nothing.",
             ),
+            Unavailable::Unknown => ("unknown", Code::StorageUnavailable.detail()),
         };
         let members = Members { outcome: Some(outcome), ..Members::default() };
         Self { members, ..Self::new(Code::StorageUnavailable, detail) }

@@ -71,6 +71,34 @@ fn only_a_503_says_when_to_come_back_and_only_a_405_what_is_allowed() {
 }
 
 #[test]
+fn an_outcome_speaks_of_the_request_that_it_answers_and_of_no_other() {
+    let shown = |unavailable: store::Unavailable| shown(unavailable.into()).1["detail"].to_string();
+    let none = shown(store::Unavailable::Untouched);
+    assert!(none.contains("This request did nothing and will do nothing"), "{none}");
+    assert!(none.contains("of an earlier try") && !none.contains("Nothing happened"), "{none}");
+    let unknown = shown(store::Unavailable::Unknown);
+    assert!(unknown.contains("may have been carried out, or may still be"), "{unknown}");
+    assert!(Code::StorageUnavailable.meaning().contains("of this request and of no other"));
+}
+
+#[test]
+fn what_may_have_changed_something_never_says_that_nothing_was_changed() {
+    let (_, told) = shown(Problem::internal("because"));
+    let example = Problem::example(Code::InternalError);
+    let texts = [told.to_string(), example, Code::InternalError.meaning().to_owned()];
+    for text in texts {
+        assert!(!text.to_lowercase().contains("nothing"), "{text}");
+    }
+}
+
+#[test]
+fn what_a_client_may_send_again_says_under_which_key() {
+    for code in [Code::RequestTimeout, Code::StorageUnavailable, Code::InternalError] {
+        assert!(code.retry().contains("the very same request under the same idempotency key"), "{code:?}");
+    }
+}
+
+#[test]
 fn a_cause_of_ours_is_not_told() {
     let (_, body) = shown(Problem::internal("bank:wallet:ann: secret"));
     assert!(!body.to_string().contains("secret"), "{body}");

@@ -43,6 +43,8 @@ fn no_user_or_no_single_user_is_401() {
         (&[("user_id", "")], Code::InvalidIdentity),
         (&[("user_id", "a b")], Code::InvalidIdentity),
         (&[("user_id", "ä")], Code::InvalidIdentity),
+        (&[("user_id", "alice,alice")], Code::InvalidIdentity),
+        (&[("user_id", "alice, bob")], Code::InvalidIdentity),
         (&[("user_id", "alice"), ("user-id", "bob")], Code::InvalidIdentity),
         (&[("user_id", "alice"), ("user_id", "bob")], Code::InvalidIdentity),
         (&[("user_id", "alice"), ("x-user-id", "")], Code::InvalidIdentity),
@@ -111,6 +113,45 @@ fn a_body_may_have_4096_bytes() {
     assert_eq!(block_on(with_body(&[], &most).body()).unwrap().len(), 4096);
     let too_much = "x".repeat(4097);
     assert_eq!(block_on(with_body(&[], &too_much).body()).unwrap_err().code(), Code::PayloadTooLarge);
+}
+
+#[test]
+fn a_body_that_does_not_come_in_time_is_408_and_one_that_is_there_is_read_however_late_it_is() {
+    let stalls =
+        stream::iter([Ok::<_, Error>(Frame::data(Bytes::from_static(b"{")))]).chain(stream::pending());
+    let stalled = Request::new(http::Request::post("/").body(StreamBody::new(stalls)).unwrap());
+    let problem = block_on(stalled.body_before(std::future::ready(()))).unwrap_err();
+    assert_eq!(problem.code(), Code::RequestTimeout);
+    assert_eq!(problem.into_answer("r").into_response("r").status(), 408);
+    let there = with_body(&[], "{}").body_before(std::future::ready(()));
+    assert_eq!(block_on(there).unwrap(), "{}");
+}
+
+/// A request with this header, whose value is bytes that are no UTF-8.
+fn with_bytes(name: &str, body: &str) -> Request {
+    let value = http::HeaderValue::from_bytes(b"a\xe4\xff").unwrap();
+    let request = http::Request::post("/path").header(name, value).header("x-request-id", "r-1");
+    Request::new(request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap())
+}
+
+#[test]
+fn bytes_that_are_no_text_are_a_bad_value_of_a_header_that_is_read_and_nothing_elsewhere() {
+    for name in USER_HEADERS {
+        assert_eq!(with_bytes(name, "").user().unwrap_err().code(), Code::InvalidIdentity);
+    }
+    let key = with_bytes("idempotency-key", "").idempotency_key();
+    assert_eq!(key.unwrap_err().code(), Code::InvalidIdempotencyKey);
+    for body in ["{}", ""] {
+        let problem = block_on(with_bytes("content-type", body).json_body()).unwrap_err();
+        assert_eq!(problem.code(), Code::UnsupportedMediaType, "{body:?}");
+    }
+    assert!(!with_bytes("if-none-match", "").has("a"));
+    let ignored = with_bytes("x-latin-1", "");
+    assert_eq!((ignored.id(), ignored.user().unwrap_err().code()), ("r-1", Code::MissingIdentity));
+    let replaced = Request::new(
+        http::Request::get("/").header("x-request-id", &b"r\xe4"[..]).body(Full::<Bytes>::default()).unwrap(),
+    );
+    assert_eq!(replaced.id().len(), 32);
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! Which pages may call the API from a browser (CORS; Fetch standard, section 3.3): those of the origins that
+//! the setting `cors_origins` names, with spaces between.
+//!
+//! With none named, no answer says anything of it. Otherwise a page of a named origin is told so on every answer,
+//! problems too, and its preflight is answered before any route is asked. A page of any other origin is told
+//! nothing, so its browser keeps the answer from it. No cookies are ever asked for, so none are allowed.
+
+use http::StatusCode;
+
+use crate::{Answer, Request};
+
+/// What the setting takes, for the log.
+#[cfg(target_arch = "wasm32")]
+pub(crate) const ALLOWED: &str =
+    "origins http://host or https://host, with a port or without, and spaces between them";
+/// What a page may send.
+const METHODS: &str = "GET, HEAD, POST";
+/// What it may say with it: everything that the bank reads, and the other half of a trace context.
+const HEADERS: &str = "authorization, content-type, idempotency-key, if-none-match, traceparent, tracestate, user-id, \
+    user_id, x-request-id, x-user-id";
+/// What it may read, beside what every page may.
+const EXPOSED: &str = "allow, etag, idempotent-replayed, retry-after, www-authenticate, x-request-id";
+/// How long a browser may keep the answer to a preflight.
+const MAX_AGE_SECONDS: &str = "600";
+
+/// The origins whose pages may call the API, as browsers name them.
+#[derive(Debug, Default)]
+pub struct Origins(Vec<String>);
+
+impl Origins {
+    /// The origins of a setting, and the words in it that are none.
+    pub fn parse(setting: &str) -> (Self, Vec<&str>) {
+        let (mut origins, mut bad) = (Vec::new(), Vec::new());
+        for word in setting.split_ascii_whitespace() {
+            match origin(word) {
+                Some(origin) => origins.push(origin),
+                None => bad.push(word),
+            }
+        }
+        (Self(origins), bad)
+    }
+
+    /// What `request` is to be told. It sends `Origin` when a page of another origin makes it.
+    pub(crate) fn grant(&self, request: &Request) -> Grant {
+        match request.header("origin") {
+            _ if self.0.is_empty() => Grant::Unspoken,
+            Some(origin) if self.0.iter().any(|named| named == origin) => Grant::To(origin.to_owned()),
+            _ => Grant::Refused,
+        }
+    }
+}
+
+/// What an answer says of who may read it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// Nothing: nobody is named.
+    Unspoken,
+    /// That another origin might be told more.
+    Refused,
+    /// That pages of this origin may.
+    To(String),
+}
+
+impl Grant {
+    /// The answer to a preflight, which asks what a page may send. 200, since a 204 may not carry its length.
+    pub(crate) fn preflight(&self, request: &Request) -> Option<Answer> {
+        let asks = request.method() == "OPTIONS" && request.header("access-control-request-method").is_some();
+        (asks && matches!(self, Self::To(_))).then(|| {
+            Answer::empty(StatusCode::OK)
+                .with("access-control-allow-methods", METHODS)
+                .with("access-control-allow-headers", HEADERS)
+                .with("access-control-max-age", MAX_AGE_SECONDS)
+        })
+    }
+
+    /// The same answer, saying so.
+    pub(crate) fn tell(self, answer: Answer) -> Answer {
+        match self {
+            Self::Unspoken => answer,
+            Self::Refused => answer.varying("origin"),
+            Self::To(origin) => answer
+                .varying("origin")
+                .with("access-control-allow-origin", origin)
+                .with("access-control-expose-headers", EXPOSED),
+        }
+    }
+}
+
+/// `http://host` or `https://host`, with a port or without, as browsers send it: in lower case, without the port
+/// that goes without saying, without a slash at its end.
+fn origin(word: &str) -> Option<String> {
+    let mut origin = word.to_ascii_lowercase();
+    if origin.ends_with('/') {
+        origin.pop();
+    }
+    let usual = if origin.starts_with("https") { ":443" } else { ":80" };
+    if origin.ends_with(usual) {
+        origin.truncate(origin.len().saturating_sub(usual.len()));
+    }
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    host.and_then(is_host)?.then_some(origin)
+}
+
+/// A name or an address, an IPv6 address in brackets; a port may follow.
+fn is_host(text: &str) -> Option<bool> {
+    let (host, port, marks) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']')?;
+            let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
+            (host, port, &b":."[..])
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port), &b".-_"[..]),
+            None => (text, None, &b".-_"[..]),
+        },
+    };
+    let is_port = port.is_none_or(|port| !port.starts_with(['0', '+']) && port.parse::<u16>().is_ok());
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || marks.contains(&byte);
+    Some(is_port && !host.is_empty() && host.bytes().all(allowed))
+}
+
+#[cfg(test)]
+mod tests;

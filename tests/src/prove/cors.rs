@@ -1,0 +1,24 @@
+//! A bank that is told of no origins says nothing of them, whoever asks.
+//!
+//! What it says when it is told of some is `tests/cors.rs`.
+
+use crate::prove::house::House;
+use anyhow::ensure;
+
+/// Neither to a page nor to a preflight, on any kind of answer.
+pub async fn is_silent(house: &House) -> anyhow::Result<()> {
+    let bank = house.client();
+    for path in
+        ["/healthz", "/v1/bitcoins", "/v1/wallet", "/v1/deposit", "/v1/nowhere", "/problems/not-found"]
+    {
+        for method in ["GET", "POST", "OPTIONS"] {
+            let asked = bank.request(method, path).header("origin", "https://app.example");
+            let answer = asked.header("access-control-request-method", "POST").await;
+            let of_origins = |name: &str| name == "vary" || name.starts_with("access-control-");
+            let said = answer.headers.keys().find(|name| of_origins(name.as_str()));
+            ensure!(said.is_none(), "it says {said:?}: {answer}");
+            ensure!(method != "OPTIONS" || [404, 405].contains(&answer.status), "{answer}");
+        }
+    }
+    Ok(())
+}
