@@ -11,6 +11,7 @@ pub struct Budgets {
     pub bytes: Bytes,
     pub dependencies: Dependencies,
     pub memory: Memory,
+    pub start: Start,
     /// By store, then by request: the commands that Redis is given for it, in order.
     pub storage_calls: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -38,6 +39,13 @@ pub struct Memory {
     pub resident_bytes: u64,
     /// By how much it may grow in the last 8,000 of them.
     pub growth_bytes: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// What a start takes of the processor when nothing is compiled yet.
+    pub cpu_seconds: u64,
 }
 
 impl Budgets {

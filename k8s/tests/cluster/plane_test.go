@@ -92,7 +92,7 @@ func (p *Plane) furnish(folder string) {
 apiVersion: v1
 kind: Node
 metadata: {name: node-%d, labels: {kubernetes.io/hostname: node-%d, topology.kubernetes.io/zone: %s}}
-status: {allocatable: &size {cpu: "32", memory: 64Gi, pods: "100"}, capacity: *size}
+status: {allocatable: &size {cpu: "32", memory: 64Gi, ephemeral-storage: 100Gi, pods: "100"}, capacity: *size}
 ---
 apiVersion: v1
 kind: PersistentVolume

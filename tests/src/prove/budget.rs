@@ -1,5 +1,5 @@
 //! What requests cost: the commands that Redis is given for each, exactly as `budgets.toml` has them, and
-//! what 10,000 of them leave in memory.
+//! what 10,000 of them leave in memory. What a start costs that has everything to compile.
 //!
 //! Scenario: somebody adds a storage call, or keeps what an instance should forget. Mechanism: Redis tells
 //! every command that it gets (`MONITOR`) while one client asks one bank for one thing at a time; the
@@ -9,9 +9,12 @@ use crate::bank::Bank;
 use crate::budgets::Budgets;
 use crate::names::fresh;
 use crate::prove::house::{House, Talk};
+use crate::prove::process::Process;
 use crate::request::{Request, at_once};
 use anyhow::{Context as _, ensure};
 use std::collections::BTreeMap;
+use std::path::Path;
+use tokio::process::Command;
 
 /// What belongs to a connection, and to the one who watches.
 const ASIDE: &[&str] = &["AUTH", "CLIENT", "ECHO", "HELLO", "PING", "SELECT"];
@@ -64,6 +67,22 @@ pub async fn of_memory(house: &mut House) -> anyhow::Result<()> {
     println!("{before} bytes after {BEFORE} requests, {after} after {REQUESTS}");
     ensure!(after < memory.resident_bytes, "{after} bytes of {}", memory.resident_bytes);
     ensure!(after < before + memory.growth_bytes, "it grew from {before} to {after} bytes");
+    Ok(())
+}
+
+/// A start that finds nothing compiled takes no more of the processor than it may.
+pub async fn of_a_start(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(runner);
+    command.args(["up", "--listen", "127.0.0.1:0", "--disable-cache", "-f"]).arg(manifest);
+    command.arg("--state-dir").arg(folder.path());
+    let mut process = Process::start("uncached-bank", &mut command)?;
+    process.says(|line| line.starts_with("Serving ").then_some(())).await?;
+    let spent = process.cpu_seconds()?;
+    process.stop().await?;
+    let allowed = Budgets::load().start.cpu_seconds;
+    println!("{spent} CPU-seconds for a start");
+    ensure!(spent <= allowed, "a start takes {spent} CPU-seconds of {allowed}");
     Ok(())
 }
 

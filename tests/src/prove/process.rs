@@ -12,6 +12,8 @@ use tokio::process::{Child, ChildStdout, Command};
 pub const LOGS: &str = "build/logs";
 /// How long a process may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The kernel's unit of time towards programs, on every architecture.
+const TICKS_PER_SECOND: u64 = 100;
 /// How much of a log is shown when something failed.
 const TAIL_LINES: usize = 30;
 
@@ -70,6 +72,16 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
         Ok(kilobytes.parse::<u64>()? * 1024)
+    }
+
+    /// What it has taken of the processor, as the kernel counts: user and system time, in full seconds.
+    pub fn cpu_seconds(&self) -> anyhow::Result<u64> {
+        let id = self.child.id().context("it has ended already")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // The name, which may hold anything, is in brackets; the times are the 14th and 15th field of all.
+        let (_, fields) = status.rsplit_once(") ").context("no name")?;
+        let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        Ok(times.sum::<Result<u64, _>>()?.div_euclid(TICKS_PER_SECOND))
     }
 
     pub async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
