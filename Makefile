@@ -9,12 +9,15 @@ SHELL := bash
 
 LISTEN ?= 127.0.0.1:3000
 REDIS_URL ?=
+STORE ?=
 SEED ?= 1
 SEEDS ?= 1000
 OPS ?= 10000
 ROUNDS ?= 50
 SECONDS_PER_RUN ?= 2
-export LISTEN REDIS_URL
+# As it was given: make would take the dollar signs of a password for its own.
+override REDIS_URL := $(value REDIS_URL)
+export LISTEN REDIS_URL STORE
 
 NATIVE := --locked --profile native
 WASM := --locked --release --target wasm32-wasip2
@@ -24,7 +27,7 @@ CRATES := $(notdir $(wildcard crates/*))
 ##@ Run
 
 .PHONY: up
-up: build ## Build the bank and run it on LISTEN (127.0.0.1:3000); REDIS_URL=redis://… keeps its state there
+up: build ## Build the bank and run it on LISTEN (127.0.0.1:3000); REDIS_URL=redis://… keeps its state there (STORE=kv: by Spin's own store)
 	@scripts/up
 
 .PHONY: build
@@ -134,6 +137,10 @@ undeploy: ## ENV=dev: uninstall; the money stays
 bench: build redis-server ## Compare with FastAPI, Flask and axum; growth, scale. About 12 minutes; SECONDS_PER_RUN (2)
 	cargo build $(NATIVE) --package tests --bin coingecko
 	scripts/bench --seconds $(SECONDS_PER_RUN)
+
+.PHONY: stalled-figures
+stalled-figures: build ## Let 600 clients stall in every way: how long /healthz takes meanwhile
+	@scripts/stalled-figures
 
 ##@ Keep
 

@@ -1,58 +1,85 @@
 //! From a request to a response: Spin's own paths, the route, the component behind it.
 //!
 //! What no route matches is 404. A component that traps, or answers with an error instead of a response,
-//! is 500 without a body, as in Spin, and the reason goes to stderr; so is a header that is not UTF-8.
-//! Without a host, with two that differ, or with one of Spin's own it is 400, where Spin hangs up.
+//! is 500 without a body, as in Spin, and the reason goes to stderr. Header fields are handed on as the bytes
+//! that they are, where Spin answers 500 to what is not UTF-8. What is no request is 400 ([`target`]).
 
+use crate::body::{Arrived, arrived};
 use crate::component::{InFlight, Turn};
 use crate::instances::{Gone, Running};
-use crate::lingering::Lingering;
+use crate::limits::Limits;
 use crate::manifest::Route;
+use crate::places::{OwnPlaces, Places};
+use crate::progress::Progress;
 use crate::router::{Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
+use crate::target;
 use crate::well_known::WellKnown;
 use bytes::Bytes;
-use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
-use http::uri::{Authority, Scheme};
-use http::{Request, Response, StatusCode, Uri};
+use http::header::{CONNECTION, HeaderValue};
+use http::uri::Authority;
+use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::task::{Context, Poll};
 use wasmtime_wasi_http::{Error, WasiBody};
-
-/// More requests than this wait for their turn: each could need an instance of its own.
-const MOST_AT_ONCE: usize = 512;
 
 /// An application that is ready to answer.
 pub struct App {
     router: Router<Endpoint>,
     well_known: WellKnown,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 struct Endpoint {
     component: Arc<str>,
     running: Running,
     headers: RouteHeaders,
+    places: OwnPlaces,
+}
+
+/// Who is at the other end of a connection.
+pub struct Client {
+    address: HeaderValue,
+    /// Where it connected to: the host of a request that names none.
+    here: Option<Authority>,
+    progress: Arc<Progress>,
+}
+
+impl Client {
+    /// The client of a connection between these two addresses.
+    pub fn new(here: io::Result<SocketAddr>, there: io::Result<SocketAddr>, progress: Arc<Progress>) -> Self {
+        let here = here.ok().and_then(|address| address.to_string().parse().ok());
+        let address = there.map_or(HeaderValue::from_static(""), spin_headers::client_addr);
+        Self { address, here, progress }
+    }
 }
 
 impl App {
-    /// An application with these routes.
+    /// An application with these routes, of which components work on at most `most` requests at once.
     pub fn new(
         well_known: WellKnown,
+        most: u32,
         routes: impl IntoIterator<Item = (Route, Running)>,
     ) -> anyhow::Result<Self> {
+        let routes: Vec<(Route, Running)> = routes.into_iter().collect();
+        let ids = routes.iter().map(|(route, _)| route.component.clone());
+        let places = Places::new(most, ids.clone().collect::<std::collections::HashSet<_>>().len());
+        let own: HashMap<String, OwnPlaces> = ids.map(|id| (id, places.own())).collect();
         let endpoint = |(route, running): (Route, Running)| {
             let headers = RouteHeaders::new(&route.path);
             let component = route.component.as_str().into();
-            (route, Endpoint { component, running, headers })
+            let places = own.get(&route.component).cloned().unwrap_or_else(|| places.own());
+            (route, Endpoint { component, running, headers, places })
         };
-        Ok(Self {
-            router: Router::new(routes.into_iter().map(endpoint))?,
-            well_known,
-            places: Arc::new(Semaphore::new(MOST_AT_ONCE)),
-        })
+        let router = Router::new(routes.into_iter().map(endpoint))?;
+        Ok(Self { router, well_known, places })
     }
 
     /// The routes as Spin lists them, each with its component's id.
@@ -64,7 +91,20 @@ impl App {
     pub async fn answer(
         &self,
         request: Request<Incoming>,
-        client: &HeaderValue,
+        client: &Client,
+        limits: &Limits,
+        in_flight: &InFlight,
+    ) -> Response<Answer> {
+        client.progress.request_began();
+        let answer = self.of(request, client, limits, in_flight).await;
+        answer.map(|body| Answer { body, progress: client.progress.clone() })
+    }
+
+    async fn of(
+        &self,
+        request: Request<Incoming>,
+        client: &Client,
+        limits: &Limits,
         in_flight: &InFlight,
     ) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
@@ -75,65 +115,73 @@ impl App {
             return empty(StatusCode::NOT_FOUND);
         };
         parts.headers.remove(CONNECTION);
-        let Some(uri) = absolute(&parts.uri, &parts.headers) else {
+        let Some(uri) = target::absolute(&parts.uri, parts.version, &mut parts.headers, client.here.as_ref())
+        else {
             return empty(StatusCode::BAD_REQUEST);
         };
         let endpoint = &found.target.to;
-        if let Some((name, _)) = parts.headers.iter().find(|(_, value)| !is_utf8(value)) {
-            eprintln!("[{}] not called: the header {name} is not UTF-8", endpoint.component);
-            return empty(StatusCode::INTERNAL_SERVER_ERROR);
-        }
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        spin_headers::add(&mut parts.headers, path, &found, &endpoint.headers, client);
+        spin_headers::add(&mut parts.headers, path, &found, &endpoint.headers, &client.address);
         parts.uri = uri;
-        let request = Request::from_parts(parts, Lingering::new(body).map_err(Error::from).boxed_unsync());
-        self.call(endpoint, request, in_flight.clone()).await
+        let body = arrived(&parts.headers, body, limits.body_timeout).await;
+        client.progress.request_is_whole();
+        let (place, body, late) = match body {
+            Arrived::Whole(body) => (self.places.whole(&endpoint.places).await, body, false),
+            Arrived::Late(body) => (self.places.whole(&endpoint.places).await, body, true),
+            Arrived::Coming(body) => (self.places.coming().await, body, false),
+        };
+        let turn = Turn { in_flight: in_flight.clone(), place };
+        let mut response = call(endpoint, Request::from_parts(parts, body), turn).await;
+        if late {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
+}
 
-    async fn call(
-        &self,
-        endpoint: &Endpoint,
-        request: Request<WasiBody>,
-        in_flight: InFlight,
-    ) -> Response<WasiBody> {
-        let place = self.places.clone().acquire_owned().await.ok();
-        match endpoint.running.handle(Turn { in_flight, place }, request).await {
-            Ok(response) => response,
-            Err(error) => {
-                // A trap has already been told, once for all the requests that it ended.
-                if !error.is::<Gone>() {
-                    eprintln!("[{}] failed: {error:#}", endpoint.component);
-                }
-                empty(StatusCode::INTERNAL_SERVER_ERROR)
+async fn call(endpoint: &Endpoint, request: Request<WasiBody>, turn: Turn) -> Response<WasiBody> {
+    match endpoint.running.handle(turn, request).await {
+        Ok(response) => response,
+        Err(error) => {
+            // A trap has already been told, once for all the requests that it ended.
+            if !error.is::<Gone>() {
+                eprintln!("[{}] failed: {error:#}", endpoint.component);
             }
+            empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
 }
 
-/// The URI with scheme and host, which in HTTP/1.1 comes from the `Host` header. Names that Spin keeps
-/// for calls between components are none.
-fn absolute(uri: &Uri, headers: &HeaderMap) -> Option<Uri> {
-    let host = match headers.get(HOST) {
-        Some(host) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
-        None => None,
-    };
-    let authority = match (host, uri.authority()) {
-        (Some(host), Some(authority)) if host != *authority => return None,
-        (Some(host), _) => host,
-        (None, authority) => authority?.clone(),
-    };
-    if authority.host().ends_with(".spin.internal") {
-        return None;
-    }
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(authority);
-    parts.path_and_query = Some(uri.path_and_query()?.clone());
-    Uri::from_parts(parts).ok()
+/// An answer's body. When it is gone, the connection waits for the next request.
+pub struct Answer {
+    body: WasiBody,
+    progress: Arc<Progress>,
 }
 
-fn is_utf8(value: &HeaderValue) -> bool {
-    std::str::from_utf8(value.as_bytes()).is_ok()
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.progress.answered();
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 fn full(body: Bytes) -> WasiBody {

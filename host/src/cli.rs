@@ -1,6 +1,7 @@
 //! The command line: Spin's flags and environment variables, as far as `bank` has what they are for.
 
 use crate::build_command;
+use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::up;
 use crate::variables::Given;
@@ -66,6 +67,10 @@ pub struct Up {
     /// For tests only: make the stores misbehave as this file says; see tests/faults/
     #[arg(long, value_name = "FILE")]
     pub fault: Option<PathBuf>,
+
+    /// What a client may take
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
 #[derive(Args)]

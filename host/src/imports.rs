@@ -43,7 +43,7 @@ pub(crate) mod bindings {
         },
         with: {
             "spin:key-value/key-value.store": super::key_value::Opened,
-            "spin:redis/redis.connection": crate::redis::Server,
+            "spin:redis/redis.connection": crate::redis::Opened,
             "wasi:keyvalue/store.bucket": super::key_value::Opened,
             "wasi:keyvalue/atomics.cas": super::wasi_keyvalue::Swap,
         },

@@ -7,6 +7,7 @@
 pub mod redis;
 pub mod sqlite;
 
+use crate::redis::Patience;
 use crate::runtime_config::{RuntimeConfig, StoreConfig};
 use anyhow::Context as _;
 use futures::future::BoxFuture;
@@ -63,11 +64,15 @@ pub trait Store: Send + Sync {
 pub type Stores = HashMap<String, Arc<dyn Store>>;
 
 /// Opens each of the configured stores that is among `used`, and none of the others.
-pub fn open(config: &RuntimeConfig, used: impl Fn(&str) -> bool) -> anyhow::Result<Stores> {
+pub fn open(
+    config: &RuntimeConfig,
+    patience: Patience,
+    used: impl Fn(&str) -> bool,
+) -> anyhow::Result<Stores> {
     let mut stores = Stores::new();
     for (label, config) in &config.stores {
         if used(label) {
-            let store = open_one(label, config)
+            let store = open_one(label, config, patience)
                 .with_context(|| format!("cannot open the key-value store `{label}`, {config}"))?;
             stores.insert(label.clone(), store);
         }
@@ -75,10 +80,10 @@ pub fn open(config: &RuntimeConfig, used: impl Fn(&str) -> bool) -> anyhow::Resu
     Ok(stores)
 }
 
-fn open_one(label: &str, config: &StoreConfig) -> anyhow::Result<Arc<dyn Store>> {
+fn open_one(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match config {
         StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label)?),
         StoreConfig::Memory => Arc::new(sqlite::Sqlite::in_memory(label)?),
-        StoreConfig::Redis(info) => Arc::new(redis::Redis::new(info.as_ref().clone())?),
+        StoreConfig::Redis(info) => Arc::new(redis::Redis::new(info.as_ref().clone(), patience)?),
     })
 }

@@ -1,12 +1,14 @@
 //! `spin.toml`, version 2, read as Spin reads it and checked: routes lead to components, templates name
 //! variables, stores have labels. Whatever `bank` would have to ignore, it refuses, with file and line.
 //!
-//! What Spin itself does not look at (`tool`, `targets`, `watch`, descriptions of variables) is accepted.
+//! What Spin itself does not look at (`tool`, `targets`, `watch`, descriptions of variables) is accepted;
+//! `[application.tool.bank]` is for `bank`, and says what Spin does not need to know.
 //! Whether the `.wasm` files, the values of variables and the stores exist is asked at `up`, not here.
 
 mod reader;
 mod schema;
 
+use crate::rules::Rule;
 use crate::source::Source;
 use crate::template::Template;
 use anyhow::Context as _;
@@ -23,6 +25,8 @@ pub struct Manifest {
     pub version: String,
     /// `[variables]`
     pub variables: Vec<Variable>,
+    /// How long components wait for a store, in milliseconds; a template over the variables.
+    pub store_timeout_ms: Option<Template>,
     /// `[[trigger.http]]`: which component answers which route, in the order of the file.
     pub routes: Vec<Route>,
     /// `[component.NAME]`, in the order of the file.
@@ -35,8 +39,10 @@ pub struct Variable {
     pub name: String,
     /// Its value when nobody sets it; without one it must be set.
     pub default: Option<String>,
-    /// Whether its value may be shown.
+    /// Whether its value may not be shown.
     pub secret: bool,
+    /// What values it may have, if not any.
+    pub rule: Option<Rule>,
 }
 
 /// A route and the component that answers it.

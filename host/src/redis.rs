@@ -1,7 +1,10 @@
 //! Redis: one connection to each server, shared by all that the components ask of it.
 //!
-//! It is made when it is first needed, so `bank` starts while Redis is down. When it breaks or does not
-//! answer it is given up, and a new one is made. Every command ends within 400 ms: while no
+//! It is made when it is first needed, so `bank` starts while Redis is down. It is given up when it breaks, when
+//! it does not answer, when the server says that it is the wrong one to ask now (`READONLY`, `LOADING`,
+//! `MASTERDOWN`), and when a component closes it: the next command goes where the address leads then.
+//!
+//! No command and no connection has less time than a component has for its store ([`Patience`]). While no
 //! connection can be made, commands fail at once, and it is tried again ten times a second for as long as
 //! anybody asks. So the first command after Redis is back succeeds, or one a moment later.
 //!
@@ -11,19 +14,47 @@
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-/// Shorter than the half second that a request has for storage: a synchronous call that Redis leaves
-/// hanging holds up its whole instance (design 5, fact 6), and that instance must still answer in time.
-const ANSWER: Duration = Duration::from_millis(400);
-const CONNECT: Duration = ANSWER;
 /// Whoever asks so soon after a connection could not be made is told the same at once.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A failure older than this is no longer believed: whoever asks waits for a new connection.
 const FORGOTTEN: Duration = Duration::from_secs(1);
+/// To connect takes several round trips, with TLS and a password five: it goes on for so long after those who
+/// asked for it have been told that there is none.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long `bank` waits for a Redis: as long as components do (`store_timeout_ms` in the manifest).
+#[derive(Clone, Copy, Debug)]
+pub struct Patience(Duration);
+
+impl Patience {
+    /// Where the manifest does not say: what a Money Bank has for storage.
+    pub const DEFAULT: Self = Self(Duration::from_millis(500));
+    const LEAST: Duration = Duration::from_millis(400);
+
+    /// That of components which wait for so long.
+    pub const fn new(of_components: Duration) -> Self {
+        Self(of_components)
+    }
+
+    /// For an answer.
+    fn answer(self) -> Duration {
+        self.0.max(Self::LEAST)
+    }
+
+    /// For a synchronous call, which holds up its whole instance while it waits (design 5, fact 6): a little
+    /// less than the component has, so that it still answers in time.
+    pub fn held_up(self) -> Duration {
+        self.0.saturating_sub(self.0.checked_div(5).unwrap_or_default())
+    }
+}
 
 /// A Redis server, and the way to it.
 #[derive(Clone)]
@@ -31,6 +62,7 @@ pub struct Server(Arc<Line>);
 
 struct Line {
     client: Client,
+    patience: Patience,
     state: Mutex<State>,
 }
 
@@ -40,6 +72,8 @@ struct State {
     /// How many connections there have been, to know one from the next.
     number: u64,
     failed: Option<(Instant, RedisError)>,
+    /// When a server last said that it was the wrong one.
+    refused: Option<Instant>,
     /// Tells when the attempt that is being made has ended.
     attempt: Option<watch::Receiver<()>>,
 }
@@ -53,16 +87,18 @@ enum Way {
 
 impl Server {
     /// The server at an address, to which nothing connects yet.
-    pub fn new(info: ConnectionInfo) -> anyhow::Result<Self> {
+    pub fn new(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
         // A peer that vanished without a word is noticed by the kernel.
-        let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(ANSWER);
+        let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(patience.answer().max(CONNECT));
         let client = Client::open(info.set_tcp_settings(tcp))?;
-        Ok(Self(Arc::new(Line { client, state: Mutex::default() })))
+        Ok(Self(Arc::new(Line { client, patience, state: Mutex::default() })))
     }
 
-    /// Makes sure that there is a connection.
-    pub async fn connect(&self) -> Result<(), RedisError> {
-        self.run(|_| async { Ok(()) }).await
+    /// Makes sure that there is a connection, and counts as one that has it.
+    pub async fn open(&self) -> Result<Opened, RedisError> {
+        let opened = Opened { server: self.clone(), number: Arc::default() };
+        opened.run(|_| async { Ok(()) }).await?;
+        Ok(opened)
     }
 
     /// A connection that is nobody else's, made now.
@@ -71,7 +107,7 @@ impl Server {
     }
 
     /// Runs `command` on the connection, in a task that goes on when nobody waits for it any more. The
-    /// connection is given up if the command shows that it is broken.
+    /// connection is given up if the command shows that it is good for nothing.
     pub async fn run<T, F>(
         &self,
         command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
@@ -80,16 +116,58 @@ impl Server {
         T: Send + 'static,
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
+        self.run_noting(Arc::default(), command).await
+    }
+
+    /// The same, noting in `number` which connection it was.
+    async fn run_noting<T, F>(
+        &self,
+        number: Arc<AtomicU64>,
+        command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
+    ) -> Result<T, RedisError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, RedisError>> + Send + 'static,
+    {
         let line = self.0.clone();
         let task = tokio::spawn(async move {
-            let (connection, number) = line.connection().await?;
+            let (connection, its_number) = line.connection().await?;
+            number.store(its_number, Ordering::Relaxed);
             let result = command(connection).await;
-            if result.as_ref().is_err_and(is_broken) {
-                line.give_up(number);
+            if let Err(error) = &result {
+                line.heard(its_number, error);
             }
             result
         });
         task.await.unwrap_or_else(|_| Err((ErrorKind::Io, "the command was given up").into()))
+    }
+}
+
+/// A connection as a component sees it: its own.
+#[derive(Clone)]
+pub struct Opened {
+    server: Server,
+    /// Of the connection behind it that it used last.
+    number: Arc<AtomicU64>,
+}
+
+impl Opened {
+    /// As [`Server::run`].
+    pub async fn run<T, F>(
+        &self,
+        command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
+    ) -> Result<T, RedisError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, RedisError>> + Send + 'static,
+    {
+        self.server.run_noting(self.number.clone(), command).await
+    }
+
+    /// The component has closed it. What it opens next must be another one, as it would be in Spin: it may
+    /// have had a reason. Commands in flight are still answered.
+    pub fn close(self) {
+        self.server.0.give_up(self.number.load(Ordering::Relaxed), None);
     }
 }
 
@@ -129,33 +207,56 @@ impl Line {
     fn attempt(self: Arc<Self>) -> watch::Receiver<()> {
         let (ended, attempt) = watch::channel(());
         tokio::spawn(async move {
+            let limit = self.patience.answer();
+            let longest = limit.max(CONNECT);
             let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(CONNECT))
-                .set_response_timeout(Some(ANSWER));
-            let connect = self.client.get_multiplexed_async_connection_with_config(&config);
-            let connected = tokio::time::timeout(CONNECT, connect).await;
-            let connected = connected
-                .unwrap_or_else(|_| Err((ErrorKind::Io, "the server did not answer in time").into()));
-            let mut state = self.state();
-            state.attempt = None;
-            match connected {
-                Ok(connection) => {
-                    state.connection = Some(connection);
-                    state.number = state.number.wrapping_add(1);
-                    state.failed = None;
-                }
-                Err(error) => state.failed = Some((Instant::now(), error)),
-            }
-            drop(state);
+                .set_connection_timeout(Some(longest))
+                .set_response_timeout(Some(limit));
+            let mut connect = pin!(self.client.get_multiplexed_async_connection_with_config(&config));
+            let connected = timeout(limit, connect.as_mut()).await;
+            let late = connected.is_err();
+            self.attempted(
+                connected
+                    .unwrap_or_else(|_| Err((ErrorKind::Io, "the server did not answer in time").into())),
+            );
             let _ = ended.send(());
+            // Others are tried meanwhile; the first that is made counts.
+            if late && let Ok(Ok(connection)) = timeout(longest, connect).await {
+                self.state().connected(connection);
+            }
         });
         attempt
     }
 
-    fn give_up(&self, number: u64) {
+    fn attempted(&self, connected: Result<MultiplexedConnection, RedisError>) {
         let mut state = self.state();
-        if state.number == number {
-            state.connection = None;
+        state.attempt = None;
+        match connected {
+            Ok(connection) => state.connected(connection),
+            Err(error) => state.failed = Some((Instant::now(), error)),
+        }
+    }
+
+    fn heard(&self, number: u64, error: &RedisError) {
+        if is_broken(error) {
+            self.give_up(number, None);
+        } else if is_the_wrong_server(error) {
+            self.give_up(number, Some(error));
+        }
+    }
+
+    /// Lets go of the connection with this number. Where the next one told `why` too, others are told so for a
+    /// moment: the address still leads to the wrong server.
+    fn give_up(&self, number: u64, why: Option<&RedisError>) {
+        let mut state = self.state();
+        if state.number != number || state.connection.take().is_none() {
+            return;
+        }
+        let Some(why) = why else { return };
+        let now = Instant::now();
+        let before = state.refused.replace(now);
+        if before.is_some_and(|before| now.duration_since(before) < PAUSE) {
+            state.failed = Some((now, why.clone()));
         }
     }
 
@@ -165,6 +266,31 @@ impl Line {
     }
 }
 
+impl State {
+    fn connected(&mut self, connection: MultiplexedConnection) {
+        if self.connection.is_none() {
+            self.connection = Some(connection);
+            self.number = self.number.wrapping_add(1);
+            self.failed = None;
+        }
+    }
+}
+
 fn is_broken(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse) || error.is_unrecoverable_error()
+}
+
+/// Whether the server says that another one is to be asked, or itself later. A script that was refused says so
+/// in its own words in front of Redis 7.
+fn is_the_wrong_server(error: &RedisError) -> bool {
+    let of_script = |detail: &str| {
+        ["READONLY ", "LOADING ", "MASTERDOWN "].iter().any(|code| detail.contains(&format!("-{code}")))
+    };
+    match error.kind() {
+        ErrorKind::Server(
+            ServerErrorKind::ReadOnly | ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown,
+        ) => true,
+        ErrorKind::Server(ServerErrorKind::ResponseError) => error.detail().is_some_and(of_script),
+        _ => false,
+    }
 }

@@ -1,16 +1,19 @@
 //! The HTTP server: connections, and their end.
 //!
-//! HTTP/1.1 with keep-alive and without Nagle's delay. SIGINT and SIGTERM stop it: no new connections,
-//! idle ones are closed, requests in flight get 30 seconds; a second signal ends the process at once.
+//! HTTP/1.1 with keep-alive and without Nagle's delay, and with a limit to all that a client can take
+//! ([`Limits`]). SIGINT and SIGTERM stop it: no new connections, idle ones are closed, requests in flight get 30
+//! seconds; a second signal ends the process at once.
 
-use crate::answer::App;
+use crate::answer::{App, Client};
 use crate::component::InFlight;
-use crate::spin_headers;
+use crate::connections::{Connections, Open};
+use crate::limits::Limits;
+use crate::progress::Watched;
 use anyhow::Context as _;
-use http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,33 +24,32 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 const DRAIN: Duration = Duration::from_secs(30);
-/// For the headers of a request, and so for how long a connection may be idle before it.
-const READ_HEADERS: Duration = Duration::from_secs(75);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+/// For a head, and for what is on its way of a body or an answer.
+const BUFFER: usize = 64 * 1024;
+/// How often a client's host is asked whether it is still there before it is given up.
+const KEEPALIVE_PROBES: u32 = 3;
 
 /// Serves until a signal comes, and then until nothing is in flight any more.
-pub async fn serve(listener: TcpListener, app: Arc<App>) -> anyhow::Result<()> {
+pub async fn serve(listener: TcpListener, app: Arc<App>, limits: &Limits) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    let limits = Arc::new(limits.clone());
+    let connections = Connections::new(limits.connections());
     let (stop, stopping) = watch::channel(());
     let (in_flight, mut drained) = mpsc::channel::<Infallible>(1);
     loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => {
-                    let connection = Connection {
-                        app: app.clone(),
-                        client: spin_headers::client_addr(client),
-                        in_flight: in_flight.clone(),
-                    };
-                    tokio::spawn(connection.serve(stream, stopping.clone()));
-                }
-                Err(error) => {
-                    eprintln!("Warning: cannot accept a connection: {error}");
-                    tokio::time::sleep(ACCEPT_AGAIN).await;
-                }
-            },
+        let (accepted, open) = tokio::select! {
+            new = next(&listener, &connections) => new,
             () = signals.next() => break,
-        }
+        };
+        let connection = Connection {
+            app: app.clone(),
+            client: Client::new(accepted.local_addr(), accepted.peer_addr(), open.progress.clone()),
+            in_flight: in_flight.clone(),
+            limits: limits.clone(),
+            open,
+        };
+        tokio::spawn(connection.serve(accepted, stopping.clone()));
     }
     drop((listener, in_flight, stopping));
     let _ = stop.send(());
@@ -62,34 +64,66 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) -> anyhow::Result<()> {
     }
 }
 
+/// The next connection, once there may be one more.
+async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, Open) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, connections.admit().await),
+            Err(error) => {
+                eprintln!("Warning: cannot accept a connection: {error}");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
 /// A connection, with what each of its requests needs.
 struct Connection {
     app: Arc<App>,
-    client: HeaderValue,
+    client: Client,
     in_flight: InFlight,
+    limits: Arc<Limits>,
+    open: Open,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream, mut stopping: watch::Receiver<()>) {
-        // Without it an answer could wait for the client's delayed acknowledgement (design 3).
-        let _ = stream.set_nodelay(true);
-        let this = &self;
+        self.tune(&stream);
+        let (this, progress) = (&self, &self.open.progress);
         let service = service_fn(move |request| async move {
-            Ok::<_, Infallible>(this.app.answer(request, &this.client, &this.in_flight).await)
+            let answer = this.app.answer(request, &this.client, &this.limits, &this.in_flight);
+            Ok::<_, Infallible>(answer.await)
         });
+        let stream = TokioIo::new(Watched::new(stream, progress.clone()));
+        // hyper's own limit for heads would be one for idle connections too.
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(READ_HEADERS)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
-        // Errors here are the client's: it went away, or does not speak HTTP and was told so.
-        tokio::select! {
-            _ = connection.as_mut() => {}
-            _ = stopping.changed() => {
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
+            .header_read_timeout(None)
+            .max_buf_size(BUFFER)
+            .serve_connection(stream, service);
+        let (mut connection, mut ended) = (pin!(connection), pin!(progress.ended(&self.limits)));
+        let mut stops = false;
+        loop {
+            tokio::select! {
+                biased;
+                // Errors here are the client's: it went away, or does not speak HTTP and was told so.
+                _ = connection.as_mut() => break,
+                () = ended.as_mut() => break,
+                _ = stopping.changed(), if !stops => {
+                    connection.as_mut().graceful_shutdown();
+                    stops = true;
+                }
             }
         }
+    }
+
+    /// Without the first an answer could wait for the client's delayed acknowledgement (design 3); the second
+    /// finds out when a client's host is gone without a word.
+    fn tune(&self, stream: &TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let each = self.limits.tcp_keepalive;
+        let keepalive =
+            TcpKeepalive::new().with_time(each).with_interval(each).with_retries(KEEPALIVE_PROBES);
+        let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
     }
 }
 

@@ -1,5 +1,5 @@
 //! `bank up`: everything that can be wrong is found before the first connection is accepted, in this
-//! order: manifest, runtime config, variables, stores, components. Then it serves.
+//! order: manifest, runtime config, variables and their rules, stores, components. Then it serves.
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::answer::App;
@@ -12,6 +12,8 @@ use crate::imports::Servers;
 use crate::instances::Running;
 use crate::kv::{self, Stores};
 use crate::manifest::{self, Manifest};
+use crate::redis::Patience;
+use crate::rules;
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
 use crate::serve;
 use crate::variables::{Values, refuse_dotenv};
@@ -34,15 +36,17 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     let environment = |name: &str| std::env::var(name).ok();
     let config = runtime_config(options, &manifest)?;
     let values = Values::resolve(&manifest.variables, &options.variable, &config.providers, environment)?;
-    let stores = stores(options, &manifest, &config)?;
+    rules::check(&manifest, &values)?;
+    let patience = patience(&manifest, &values)?;
+    let stores = stores(options, &manifest, &config, patience)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        let app = Arc::new(app(options, &manifest, &values, &stores)?);
+        let app = Arc::new(app(options, &manifest, &values, &stores, patience)?);
         let listener = TcpListener::bind(options.listen)
             .await
             .with_context(|| format!("cannot listen on {}", options.listen))?;
         announce(listener.local_addr()?, &manifest, &app);
-        serve::serve(listener, app).await
+        serve::serve(listener, app, &options.limits).await
     });
     // Nothing is in flight. To drop the runtime would break off every idle instance, each with a word
     // about it on stderr; the process ends anyway.
@@ -55,8 +59,20 @@ fn runtime_config(options: &Up, manifest: &Manifest) -> anyhow::Result<RuntimeCo
     RuntimeConfig::load(options.runtime_config_file.as_deref(), &manifest.folder, state_dir)
 }
 
+/// How long components wait for a store, as far as the manifest says.
+fn patience(manifest: &Manifest, values: &Values) -> anyhow::Result<Patience> {
+    let Some(template) = &manifest.store_timeout_ms else { return Ok(Patience::DEFAULT) };
+    let time = rules::milliseconds(&values.fill(template)?);
+    Ok(Patience::new(time.context("`store_timeout_ms` of [application.tool.bank]")?))
+}
+
 /// Opens the stores that components may use, and no others.
-fn stores(options: &Up, manifest: &Manifest, config: &RuntimeConfig) -> anyhow::Result<Stores> {
+fn stores(
+    options: &Up,
+    manifest: &Manifest,
+    config: &RuntimeConfig,
+    patience: Patience,
+) -> anyhow::Result<Stores> {
     let file = options.runtime_config_file.as_deref();
     let used: HashSet<&str> = manifest
         .components
@@ -76,7 +92,7 @@ fn stores(options: &Up, manifest: &Manifest, config: &RuntimeConfig) -> anyhow::
             );
         }
     }
-    let stores = kv::open(config, |label| used.contains(label))?;
+    let stores = kv::open(config, patience, |label| used.contains(label))?;
     let default = config.stores.iter().find(|(label, _)| label == DEFAULT_LABEL);
     if let Some((_, config)) = default.filter(|(label, _)| used.contains(label.as_str())) {
         eprintln!("Storing default key-value data to {config}.");
@@ -87,9 +103,15 @@ fn stores(options: &Up, manifest: &Manifest, config: &RuntimeConfig) -> anyhow::
     }
 }
 
-fn app(options: &Up, manifest: &Manifest, values: &Values, stores: &Stores) -> anyhow::Result<App> {
+fn app(
+    options: &Up,
+    manifest: &Manifest,
+    values: &Values,
+    stores: &Stores,
+    patience: Patience,
+) -> anyhow::Result<App> {
     let compiler = Compiler::new(!options.disable_cache)?;
-    let servers = Arc::new(Servers::default());
+    let servers = Arc::new(Servers::new(patience));
     let start = |component: &&manifest::Component| {
         let running = Running::new(Component {
             id: component.id.as_str().into(),
@@ -109,7 +131,7 @@ fn app(options: &Up, manifest: &Manifest, values: &Values, stores: &Stores) -> a
         .routes
         .iter()
         .filter_map(|route| Some((route.clone(), running.get(&route.component)?.clone())));
-    App::new(WellKnown::new(&manifest.name, &manifest.version)?, routes)
+    App::new(WellKnown::new(&manifest.name, &manifest.version)?, options.limits.max_requests, routes)
 }
 
 /// The components that have a route; the others are never called.

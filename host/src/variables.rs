@@ -117,9 +117,14 @@ impl Values {
         Ok(Self(values))
     }
 
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// The text of a template.
     pub fn fill(&self, template: &Template) -> anyhow::Result<String> {
-        template.fill(|name| self.0.get(name).map(String::as_str))
+        template.fill(|name| self.get(name))
     }
 }
 
@@ -144,7 +149,7 @@ mod tests {
     use crate::source::Source;
 
     fn variable(name: &str, default: Option<&str>) -> Variable {
-        Variable { name: name.into(), default: default.map(Into::into), secret: true }
+        Variable { name: name.into(), default: default.map(Into::into), secret: true, rule: None }
     }
 
     fn value(values: &Values, name: &str) -> String {

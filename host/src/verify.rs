@@ -6,6 +6,7 @@
 use crate::cli::Verify;
 use crate::kv;
 use crate::manifest::Manifest;
+use crate::redis::Patience;
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
 use anyhow::{Context as _, anyhow, bail};
 use ledger::User;
@@ -16,6 +17,8 @@ use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, Kv, RawKv};
 use teller::audit::{Sound, audit};
 
+/// Nobody waits behind it.
+const PATIENCE: Patience = Patience::new(Duration::from_secs(10));
 /// Entries between two words of progress.
 const STEP: u64 = 100_000;
 
@@ -25,7 +28,7 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
     let manifest = Manifest::load(&options.from)?;
     let file = options.runtime_config_file.as_deref();
     let config = RuntimeConfig::load(file, &manifest.folder, options.state_dir.as_deref().map(Path::new))?;
-    let store = kv::open(&config, |label| label == DEFAULT_LABEL)?
+    let store = kv::open(&config, PATIENCE, |label| label == DEFAULT_LABEL)?
         .remove(DEFAULT_LABEL)
         .context("the runtime config defines no store `default`")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

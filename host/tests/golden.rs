@@ -66,7 +66,8 @@ fn show_manifest(manifest: &Manifest, path: &Path) -> String {
     let mut text = format!("{}: {} {:?}\n", path.display(), manifest.name, manifest.version);
     for variable in &manifest.variables {
         let secret = if variable.secret { ", secret" } else { "" };
-        writeln!(text, "variable {}: {:?}{secret}", variable.name, variable.default).unwrap();
+        let rule = variable.rule.as_ref().map(|rule| format!("; {rule}")).unwrap_or_default();
+        writeln!(text, "variable {}: {:?}{secret}{rule}", variable.name, variable.default).unwrap();
     }
     for route in &manifest.routes {
         writeln!(text, "route {} -> {}", route.path, route.component).unwrap();

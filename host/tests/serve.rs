@@ -92,7 +92,8 @@ fn requests_that_are_none_are_refused_and_the_next_is_served() {
     for (request, status) in [
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nhost: a b\r\n\r\n", 400),
-        ("GET http://a/ HTTP/1.1\r\nhost: b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n", 400),
+        ("GET http://a/ HTTP/1.1\r\n\r\n", 400),
         ("GET /\r\n\r\n", 400),
         ("nonsense\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nhost: x.spin.internal:80\r\n\r\n", 400),
@@ -102,6 +103,33 @@ fn requests_that_are_none_are_refused_and_the_next_is_served() {
     let long = format!("GET / HTTP/1.1\r\nhost: a\r\nx-long: {}\r\n\r\n", "x".repeat(1_000_000));
     assert_eq!(http::request(&bank.address, &long).unwrap().status, 431);
     bank.get("/");
+}
+
+#[test]
+fn header_fields_are_handed_on_as_the_bytes_that_they_are() {
+    let bank = bank(&manifest(""), &[]);
+    let mut connection = Connection::open(&bank.address);
+    connection.send(b"GET /bytes?name=x-latin HTTP/1.1\r\nhost: a\r\nx-latin: versi\xf3n \xff\r\n\r\n");
+    let response = connection.response(true).unwrap();
+    assert_eq!((response.status, response.body.as_str()), (200, "b\"versi\\xf3n \\xff\""));
+}
+
+#[test]
+fn a_request_of_http_1_0_needs_no_host() {
+    let bank = bank(&manifest(""), &[]);
+    let response = http::request(&bank.address, "GET /a HTTP/1.0\r\n\r\n").unwrap();
+    assert_eq!(response.body.lines().next(), Some(format!("GET http://{}/a", bank.address).as_str()));
+}
+
+#[test]
+fn the_host_in_the_target_counts_and_not_the_field() {
+    let bank = bank(&manifest(""), &[]);
+    let response =
+        http::request(&bank.address, "GET http://target:81/a HTTP/1.1\r\nhost: field\r\n\r\n").unwrap();
+    let lines: Vec<&str> = response.body.lines().collect();
+    assert_eq!(lines.first(), Some(&"GET http://target:81/a"));
+    assert!(lines.contains(&"host: target:81"), "{lines:?}");
+    assert!(lines.contains(&"spin-full-url: http://target:81/a"), "{lines:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod common;
 use bank::kv::redis::Redis;
 use bank::kv::sqlite::Sqlite;
 use bank::kv::{Failure, Store};
+use bank::redis::Patience;
 use redis::IntoConnectionInfo as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ fn opened() -> Vec<(&'static str, Opened)> {
 }
 
 fn connect(url: &str) -> Redis {
-    Redis::new(url.into_connection_info().unwrap()).unwrap()
+    Redis::new(url.into_connection_info().unwrap(), Patience::DEFAULT).unwrap()
 }
 
 fn bytes(text: &str) -> Vec<u8> {

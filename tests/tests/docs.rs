@@ -234,9 +234,7 @@ async fn head_tells_what_get_would_send() {
 #[tokio::test]
 async fn nothing_else_is_there() {
     let bank = Bank::from_env();
-    for path in
-        ["/docs/", "/docs/nothing", "/docs/start.js/x", "/docs/../docs", "/openapi.json/", "/openapi.yaml"]
-    {
+    for path in ["/docs/nothing", "/docs/start.js/x", "/docs/../docs", "/openapi.json/", "/openapi.yaml"] {
         bank.get(path).await.problem(404, "not-found");
     }
 }

@@ -14,6 +14,10 @@ use crate::asset::Asset;
 api::component!("docs", handle);
 
 async fn handle(request: Request) -> Result<Answer, Problem> {
+    if request.path() == "/docs/" {
+        request.get()?;
+        return Ok(Answer::moved("/docs"));
+    }
     let asset = Asset::at(request.path()).ok_or_else(Problem::not_found)?;
     request.get()?;
     Ok(asset.answer(&request))

@@ -68,6 +68,13 @@ impl Answer {
         Self { status, fields: Fields::new(), body: Bytes::new(), told: Told::default() }
     }
 
+    /// 308: what is looked for is at this path.
+    #[must_use]
+    pub fn moved(path: &'static str) -> Self {
+        let fields = vec![("location", path.into())];
+        Self { status: StatusCode::PERMANENT_REDIRECT, fields, body: Bytes::new(), told: Told::default() }
+    }
+
     /// A problem document under its status.
     pub(crate) fn problem(status: StatusCode, document: &impl Serialize) -> Self {
         Self::new(status, "application/problem+json", encode(document))

@@ -2,14 +2,15 @@
 //!
 //! Spin gives every opened connection a TCP connection of its own; here all to one address share one
 //! ([`crate::redis`]), which an instance can only notice by commands that change what a connection is.
-//! Those are refused by name. A server that is away is an error within 400 ms, where Spin waits.
+//! Those are refused by name. Who closes one and opens another gets another. A server that is away is an error
+//! as soon as components would wait no longer, where Spin waits.
 
 use super::bindings::spin::redis::redis::{
     Connection, Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
 };
 use super::fails::Fails;
 use crate::allowed_hosts::AllowedHosts;
-use crate::redis::Server;
+use crate::redis::{Patience, Server};
 use redis::{IntoConnectionInfo as _, Value};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -46,18 +47,25 @@ const REFUSED: [&str; 24] = [
 ];
 
 /// The servers that components have connected to, by address.
-#[derive(Default)]
-pub struct Servers(Mutex<HashMap<String, Server>>);
+pub struct Servers {
+    known: Mutex<HashMap<String, Server>>,
+    patience: Patience,
+}
 
 impl Servers {
+    /// None yet.
+    pub fn new(patience: Patience) -> Self {
+        Self { known: Mutex::default(), patience }
+    }
+
     fn at(&self, address: &str) -> Result<Server, Error> {
-        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut servers = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match servers.entry(address.to_owned()) {
             Entry::Occupied(known) => Ok(known.get().clone()),
             Entry::Vacant(new) => {
                 // The parser's own message could quote the password.
                 let info = address.into_connection_info().map_err(|_| Error::InvalidAddress)?;
-                let server = Server::new(info).map_err(|_| Error::InvalidAddress)?;
+                let server = Server::new(info, self.patience).map_err(|_| Error::InvalidAddress)?;
                 Ok(new.insert(server).clone())
             }
         }
@@ -89,7 +97,7 @@ impl Host for RedisView<'_> {
 
 impl HostConnection for RedisView<'_> {
     fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
-        self.table.delete(connection)?;
+        self.table.delete(connection)?.close();
         Ok(())
     }
 }
@@ -107,9 +115,9 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
             }
             view.servers.at(&address)
         })?;
-        server.connect().await.map_err(|error| Error::Other(error.to_string()))?;
+        let opened = server.open().await.map_err(|error| Error::Other(error.to_string()))?;
         accessor
-            .with(|mut access| access.get().table.push(server).map_err(|_| Error::TooManyConnections.into()))
+            .with(|mut access| access.get().table.push(opened).map_err(|_| Error::TooManyConnections.into()))
     }
 
     async fn execute(
@@ -122,8 +130,8 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
             let text = format!("`bank` does not do {command}: components share one connection");
             return Err(Error::Other(text).into());
         }
-        let server = accessor.with(|mut access| access.get().table.get(&connection).cloned());
-        let server = server.map_err(|_| Error::Other("the connection is closed".to_owned()))?;
+        let opened = accessor.with(|mut access| access.get().table.get(&connection).cloned());
+        let opened = opened.map_err(|_| Error::Other("the connection is closed".to_owned()))?;
         let mut whole = redis::cmd(&command);
         for argument in arguments {
             match argument {
@@ -131,7 +139,7 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
                 RedisParameter::Binary(bytes) => whole.arg(bytes),
             };
         }
-        let run = server.run(move |mut connection| async move { whole.query_async(&mut connection).await });
+        let run = opened.run(move |mut connection| async move { whole.query_async(&mut connection).await });
         let answer: Value = run.await.map_err(|error| Error::Other(error.to_string()))?;
         let mut results = Vec::new();
         flatten(answer, &mut results)?;

@@ -1,10 +1,10 @@
 //! Redis behind a label: values as they are, counters as decimal text, like Spin's.
 //!
 //! A swap is one script that compares and sets (design 5, fact 1: Spin's transaction cannot be trusted).
-//! A Redis that is away is an error within 400 ms ([`crate::redis`]).
+//! A Redis that is away is an error in bounded time ([`crate::redis`]).
 
 use super::{Answer, Failure, Store};
-use crate::redis::Server;
+use crate::redis::{Patience, Server};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands as _, ConnectionInfo, RedisError, Script, Value};
 use std::sync::Arc;
@@ -24,12 +24,13 @@ return 1";
 pub struct Redis {
     server: Server,
     swap: Arc<Script>,
+    patience: Patience,
 }
 
 impl Redis {
     /// The store at an address, to which nothing connects yet.
-    pub fn new(info: ConnectionInfo) -> anyhow::Result<Self> {
-        Ok(Self { server: Server::new(info)?, swap: Arc::new(Script::new(SWAP)) })
+    pub fn new(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
+        Ok(Self { server: Server::new(info, patience)?, swap: Arc::new(Script::new(SWAP)), patience })
     }
 
     fn run<T, F>(&self, command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static) -> Answer<'_, T>
@@ -39,6 +40,21 @@ impl Redis {
     {
         let answer = self.server.run(command);
         Box::pin(async move { answer.await.map_err(told) })
+    }
+
+    /// The same for what components only call synchronously.
+    fn run_held_up<T, F>(
+        &self,
+        command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
+    ) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, RedisError>> + Send + 'static,
+    {
+        let answer = tokio::time::timeout(self.patience.held_up(), self.run(command));
+        Box::pin(async move {
+            answer.await.unwrap_or_else(|_| Err(Failure::Told("Redis did not answer in time".to_owned())))
+        })
     }
 }
 
@@ -76,14 +92,14 @@ impl Store for Redis {
 
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64> {
         let key = key.to_owned();
-        self.run(move |mut connection| async move {
+        self.run_held_up(move |mut connection| async move {
             redis::cmd("INCRBY").arg(key).arg(delta).query_async(&mut connection).await
         })
     }
 
     fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
         let (script, key) = (self.swap.clone(), key.to_owned());
-        self.run(move |mut connection| async move {
+        self.run_held_up(move |mut connection| async move {
             let mut script = script.prepare_invoke();
             script.key(key).arg(if expected.is_some() { "present" } else { "absent" });
             script.arg(expected.unwrap_or_default()).arg(value);

@@ -6,6 +6,7 @@ use super::schema::{self, Commands, Unsupported};
 use super::{Build, Component, Manifest, Route, Variable};
 use crate::allowed_hosts::AllowedHost;
 use crate::names;
+use crate::rules::Written;
 use crate::source::{Source, Table};
 use crate::template::Template;
 use std::collections::HashSet;
@@ -27,7 +28,12 @@ impl Reader<'_> {
         let file: schema::File = self.source.parse()?;
         self.version(&file.spin_manifest_version)?;
         self.unsupported(&file.application.trigger, "settings for all triggers are not done by `bank`")?;
-        let variables = self.variables(file.variables)?;
+        let bank = file.application.tool.bank;
+        let mut variables = self.variables(file.variables)?;
+        self.rules(bank.variables, &mut variables)?;
+        let declared = variables.iter().map(|variable| variable.name.as_str()).collect();
+        let store_timeout_ms =
+            bank.store_timeout_ms.map(|text| self.template(&text, &declared)).transpose()?;
         let components = self.components(file.component, &variables)?;
         let routes = self.routes(&file.trigger, &components)?;
         Ok(Manifest {
@@ -35,6 +41,7 @@ impl Reader<'_> {
             name: file.application.name,
             version: file.application.version,
             variables,
+            store_timeout_ms,
             routes,
             components,
         })
@@ -74,9 +81,25 @@ impl Reader<'_> {
                 name: name.into_inner(),
                 default: variable.default,
                 secret: variable.secret,
+                rule: None,
             });
         }
         Ok(variables)
+    }
+
+    fn rules(&self, table: Table<Spanned<Written>>, variables: &mut [Variable]) -> anyhow::Result<()> {
+        for (name, written) in table.0 {
+            let Some(variable) = variables.iter_mut().find(|variable| variable.name == *name.get_ref())
+            else {
+                let message =
+                    format!("no variable is named `{}`: declare it under [variables]", name.get_ref());
+                return Err(self.source.error(name.span(), message));
+            };
+            let span = written.span();
+            let rule = written.into_inner().try_into();
+            variable.rule = Some(rule.map_err(|message: &str| self.source.error(span, message))?);
+        }
+        Ok(())
     }
 
     fn components(

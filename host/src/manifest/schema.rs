@@ -4,6 +4,7 @@
 //! A key that Spin does not know is refused here. A key that Spin knows and `bank` does not do is taken
 //! as an `Unsupported`, so that it can be refused with better words.
 
+use crate::rules;
 use crate::source::Table;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -40,9 +41,25 @@ pub struct Application {
     _authors: Vec<String>,
     #[serde(default, rename = "targets")]
     _targets: Option<IgnoredAny>,
-    #[serde(default, rename = "tool")]
-    _tool: Option<IgnoredAny>,
+    #[serde(default)]
+    pub tool: Tools,
     pub trigger: Unsupported,
+}
+
+/// `[application.tool]`, of which one is ours.
+#[derive(Default, Deserialize)]
+pub struct Tools {
+    #[serde(default)]
+    pub bank: Bank,
+}
+
+/// `[application.tool.bank]`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bank {
+    pub store_timeout_ms: Option<Spanned<String>>,
+    #[serde(default)]
+    pub variables: Table<Spanned<rules::Written>>,
 }
 
 /// `[variables]`

@@ -13,6 +13,7 @@
 )]
 
 pub mod http;
+pub mod proxy;
 pub mod redis;
 
 use std::io::{BufRead as _, BufReader};
@@ -96,7 +97,8 @@ pub fn bank_with(manifest: &str, variable: &str, value: &str) -> Bank {
     serving(folder, command)
 }
 
-fn serving(folder: Arc<TempDir>, mut command: Command) -> Bank {
+/// A `bank` that some command starts.
+pub fn serving(folder: Arc<TempDir>, mut command: Command) -> Bank {
     let mut child = command.spawn().unwrap();
     let stderr = Arc::new(Mutex::new(String::new()));
     collect(child.stderr.take().unwrap(), stderr.clone());

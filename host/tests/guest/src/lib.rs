@@ -30,6 +30,12 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
                 .map_err(|error| http::Error::other(format!("{error:?}")))?;
             return Ok(Response::new(FullBody::new(body.to_bytes())));
         }
+        // What comes of reading the body.
+        "/read" => match request.into_body().collect().await {
+            Ok(body) => format!("{} bytes", body.to_bytes().len()),
+            Err(error) => format!("{error:?}"),
+        },
+        "/big" => "x".repeat(arg("bytes").parse().unwrap_or(0)),
         "/trap" => std::process::abort(),
         "/error" => return Err(http::Error::other("the component says no")),
         "/say" => {
@@ -43,6 +49,10 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
         }
         "/instance" => instance(&arg("ms")).await,
         "/fetch" => fetch(&arg("url")).await,
+        "/bytes" => {
+            let values = request.headers().get_all(arg("name"));
+            values.iter().map(|value| format!("b\"{}\"", value.as_bytes().escape_ascii())).collect()
+        }
         "/variable" => format!("{:?}", variables::get(&arg("name")).await),
         "/environment" => format!("{:?}", std::env::var(arg("name")).ok()),
         // As a request of the bank does: an asynchronous read, then a synchronous change.

@@ -1,0 +1,157 @@
+//! A request's body, before a component is asked: read to its end first, if it is small.
+//!
+//! So a client that stalls in the middle of one holds neither an instance nor a place. A larger body, or one
+//! whose client waits to be told to go on, is handed on while it comes. Either must end in time; where it does
+//! not, the component is told so (`connection-read-timeout`) and answers, and the connection is closed.
+
+use crate::lingering::Lingering;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, timeout_at};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// Bodies that are larger are handed on while they come. One byte more than the bank takes, so that it can
+/// refuse what is too large without having waited for it.
+const SMALL: usize = 4097;
+
+/// What there is of a body.
+pub enum Arrived {
+    /// Its end came.
+    Whole(WasiBody),
+    /// It is handed on while it comes.
+    Coming(WasiBody),
+    /// It did not come in time.
+    Late(WasiBody),
+}
+
+/// Waits for the end of a small body, and not at all for another.
+pub async fn arrived(headers: &HeaderMap, body: Incoming, limit: Duration) -> Arrived {
+    if body.is_end_stream() {
+        return Arrived::Whole(parts(VecDeque::new(), None));
+    }
+    let deadline = Instant::now().checked_add(limit).unwrap_or_else(Instant::now);
+    if headers.contains_key(EXPECT) || announced(headers).is_some_and(|length| length >= SMALL) {
+        return Arrived::Coming(coming(VecDeque::new(), body, deadline));
+    }
+    read(body, deadline).await
+}
+
+async fn read(mut body: Incoming, deadline: Instant) -> Arrived {
+    let (mut came, mut bytes) = (VecDeque::new(), 0_usize);
+    loop {
+        match timeout_at(deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                bytes = bytes.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+                came.push_back(frame);
+            }
+            Ok(Some(Err(error))) => return Arrived::Whole(parts(came, Some(error.into()))),
+            Ok(None) => return Arrived::Whole(parts(came, None)),
+            Err(_) => {
+                drop(Lingering::new(body));
+                return Arrived::Late(parts(came, Some(Error::ConnectionReadTimeout)));
+            }
+        }
+        if body.is_end_stream() {
+            return Arrived::Whole(parts(came, None));
+        }
+        if bytes >= SMALL {
+            return Arrived::Coming(coming(came, body, deadline));
+        }
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn parts(came: VecDeque<Frame<Bytes>>, error: Option<Error>) -> WasiBody {
+    Parts { came, error }.boxed_unsync()
+}
+
+fn coming(came: VecDeque<Frame<Bytes>>, body: Incoming, deadline: Instant) -> WasiBody {
+    let timer = Box::pin(tokio::time::sleep_until(deadline));
+    Coming { came, rest: Lingering::new(body), timer }.boxed_unsync()
+}
+
+/// A body of which nothing more will come.
+struct Parts {
+    came: VecDeque<Frame<Bytes>>,
+    error: Option<Error>,
+}
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Poll::Ready(match self.came.pop_front() {
+            Some(frame) => Some(Ok(frame)),
+            None => self.error.take().map(Err),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.came.is_empty() && self.error.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.error {
+            Some(_) => SizeHint::default(),
+            None => SizeHint::with_exact(length(&self.came)),
+        }
+    }
+}
+
+fn length(came: &VecDeque<Frame<Bytes>>) -> u64 {
+    let lengths = came.iter().filter_map(Frame::data_ref).map(|data| u64::try_from(data.len()));
+    lengths.fold(0, |sum, length| sum.saturating_add(length.unwrap_or(u64::MAX)))
+}
+
+/// A body that is handed on while it comes.
+struct Coming {
+    came: VecDeque<Frame<Bytes>>,
+    rest: Lingering<Incoming>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Body for Coming {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(frame) = self.came.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(context) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
+        }
+        self.timer.as_mut().poll(context).map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.came.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (rest, came) = (self.rest.size_hint(), length(&self.came));
+        let mut hint = SizeHint::new();
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(came));
+        }
+        hint.set_lower(rest.lower().saturating_add(came));
+        hint
+    }
+}

@@ -1,0 +1,89 @@
+//! The connections that are open, of which there may only be so many.
+//!
+//! One more closes the one that has kept `bank` waiting longest: for a request, for the rest of a head or of a
+//! body. Those whose requests are being answered stay; if all are such, the new one waits.
+
+use crate::progress::Progress;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// All connections.
+pub struct Connections(Arc<Inner>);
+
+struct Inner {
+    places: Arc<Semaphore>,
+    open: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    all: HashMap<u64, Arc<Progress>>,
+    made: u64,
+}
+
+/// A connection that may be open as long as this is there.
+pub struct Open {
+    /// What it is doing.
+    pub progress: Arc<Progress>,
+    number: u64,
+    among: Arc<Inner>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Connections {
+    /// No connection yet, and at most `most` of them.
+    pub fn new(most: u32) -> Self {
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Inner { places: Arc::new(Semaphore::new(most)), open: Mutex::default() }))
+    }
+
+    /// Waits until there may be one more, and makes room for it if there is none.
+    pub async fn admit(&self) -> Open {
+        let place = self.place().await;
+        let progress = Arc::new(Progress::new());
+        let mut open = self.0.open();
+        let number = open.made;
+        open.made = number.wrapping_add(1);
+        open.all.insert(number, progress.clone());
+        Open { progress, number, among: self.0.clone(), _place: place }
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = self.0.places.clone().try_acquire_owned() {
+            return Some(place);
+        }
+        loop {
+            self.close_one();
+            // Where there was none to close there may be one by now.
+            if let Ok(place) = timeout(AGAIN, self.0.places.clone().acquire_owned()).await {
+                return place.ok();
+            }
+        }
+    }
+
+    fn close_one(&self) {
+        let open = self.0.open();
+        let waiting = open.all.values().filter_map(|progress| Some((progress.waiting_since()?, progress)));
+        if let Some((_, longest)) = waiting.min_by_key(|(since, _)| *since) {
+            longest.close();
+        }
+    }
+}
+
+impl Inner {
+    /// Never held across an await, and nothing panics while it is.
+    fn open(&self) -> MutexGuard<'_, Known> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.among.open().all.remove(&self.number);
+    }
+}

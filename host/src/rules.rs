@@ -1,0 +1,214 @@
+//! What values a variable may have: `[application.tool.bank.variables]` in the manifest, which Spin leaves to tools.
+//!
+//! White space around a value does not count. A value that is not allowed stops `bank` before it serves, with
+//! what is allowed; without a rule any value is. A secret is never shown.
+
+use crate::manifest::Manifest;
+use crate::variables::Values;
+use anyhow::{bail, ensure};
+use http::HeaderName;
+use redis::IntoConnectionInfo as _;
+use serde::Deserialize;
+use std::fmt;
+use url::Url;
+
+/// A rule as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    one_of: Option<Vec<String>>,
+    integer: Option<Bounds>,
+    url: Option<Vec<String>>,
+    origin: Option<Vec<String>>,
+    origins: Option<Vec<String>>,
+    header_name: Option<bool>,
+    #[serde(default)]
+    or_empty: bool,
+}
+
+/// Both ends are allowed.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    from: i64,
+    to: i64,
+}
+
+/// What values a variable may have.
+#[derive(Debug)]
+pub struct Rule {
+    kind: Kind,
+    or_empty: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    OneOf(Vec<String>),
+    Integer(Bounds),
+    /// An address with one of these schemes.
+    Url(Vec<String>),
+    /// Such an address with nothing behind host and port.
+    Origin(Vec<String>),
+    /// Any number of those, with white space between.
+    Origins(Vec<String>),
+    HeaderName,
+}
+
+impl TryFrom<Written> for Rule {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        let kinds = [
+            written.one_of.map(Kind::OneOf),
+            written.integer.map(Kind::Integer),
+            written.url.map(Kind::Url),
+            written.origin.map(Kind::Origin),
+            written.origins.map(Kind::Origins),
+            written.header_name.filter(|is| *is).map(|_| Kind::HeaderName),
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        match (kinds.next(), kinds.next()) {
+            (Some(kind), None) => Ok(Self { kind, or_empty: written.or_empty }),
+            _ => Err("a rule is one of `one_of`, `integer`, `url`, `origin`, `origins`, `header_name`, \
+                      and may add `or_empty = true`"),
+        }
+    }
+}
+
+impl Rule {
+    /// Whether it allows `value`.
+    pub fn allows(&self, value: &str) -> bool {
+        let value = value.trim();
+        if value.is_empty() && self.or_empty {
+            return true;
+        }
+        match &self.kind {
+            Kind::OneOf(values) => values.iter().any(|allowed| allowed == value),
+            Kind::Integer(Bounds { from, to }) => {
+                value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+                    && value.parse().is_ok_and(|number| (*from..=*to).contains(&number))
+            }
+            Kind::Url(schemes) => is_url(value, schemes),
+            Kind::Origin(schemes) => is_origin(value, schemes),
+            Kind::Origins(schemes) => value.split_whitespace().all(|origin| is_origin(origin, schemes)),
+            Kind::HeaderName => value.parse::<HeaderName>().is_ok(),
+        }
+    }
+}
+
+fn is_url(value: &str, schemes: &[String]) -> bool {
+    let known = |url: Url| schemes.iter().any(|scheme| scheme == url.scheme()) && url.has_host();
+    let is_redis = value.starts_with("redis");
+    Url::parse(value).is_ok_and(known) && (!is_redis || value.into_connection_info().is_ok())
+}
+
+fn is_origin(value: &str, schemes: &[String]) -> bool {
+    let bare = |url: Url| {
+        let nothing_else = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        nothing_else && url.username().is_empty() && url.password().is_none()
+    };
+    is_url(value, schemes) && Url::parse(value).is_ok_and(bare)
+}
+
+/// What is allowed.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let each = |schemes: &[String], rest: &str| {
+            schemes.iter().map(|scheme| format!("{scheme}://{rest}")).collect::<Vec<_>>().join(" or ")
+        };
+        match &self.kind {
+            Kind::OneOf(values) => write!(f, "allowed are {}", values.join(", "))?,
+            Kind::Integer(Bounds { from, to }) => write!(f, "allowed is an integer from {from} to {to}")?,
+            Kind::Url(schemes) => write!(f, "allowed is an address {}", each(schemes, "…"))?,
+            Kind::Origin(schemes) => write!(f, "allowed is {}", each(schemes, "host[:port]"))?,
+            Kind::Origins(schemes) => {
+                write!(f, "allowed are any number of {}, with spaces between", each(schemes, "host[:port]"))?;
+            }
+            Kind::HeaderName => f.write_str("allowed is the name of a header field")?,
+        }
+        f.write_str(if self.or_empty { ", or nothing" } else { "" })
+    }
+}
+
+/// Refuses values that are not allowed, all at once.
+pub fn check(manifest: &Manifest, values: &Values) -> anyhow::Result<()> {
+    let mut wrong = Vec::new();
+    for variable in &manifest.variables {
+        let (Some(rule), Some(value)) = (&variable.rule, values.get(&variable.name)) else { continue };
+        if !rule.allows(value) {
+            let value = if variable.secret { "none".to_owned() } else { format!("`{}`", value.trim()) };
+            wrong.push(format!("the setting `{}` is {value}: {rule}", variable.name));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n       ")) }
+}
+
+/// The milliseconds in `text`.
+pub fn milliseconds(text: &str) -> anyhow::Result<std::time::Duration> {
+    let number = text.trim().parse::<u64>().unwrap_or(0);
+    ensure!(number > 0, "`{}` is no number of milliseconds", text.trim());
+    Ok(std::time::Duration::from_millis(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> Rule {
+        toml::from_str::<Written>(text).unwrap().try_into().unwrap()
+    }
+
+    #[test]
+    fn a_rule_allows_what_it_says_and_nothing_else() {
+        for (text, allowed, refused) in [
+            ("one_of = [\"kv\", \"redis\"]", &["kv", " redis\n"][..], &["mongo", "", "KV", "kv redis"][..]),
+            (
+                "integer = { from = 1, to = 60 }",
+                &["1", "60", " 5\n"],
+                &["0", "61", "-1", "+5", "1.5", "", "1e1"],
+            ),
+            (
+                "url = [\"redis\", \"rediss\"]",
+                &[
+                    "redis://localhost:6379",
+                    "rediss://u:p%40%23@h/3",
+                    "redis://:p@h\n",
+                    "redis://:a!$&'()*+,;=:b@h",
+                ],
+                &["http://h", "redis://", "h:6379", "redis://:p#x@h", "redis://h/x", ""],
+            ),
+            (
+                "origin = [\"http\", \"https\"]",
+                &["https://api.example.com", "http://127.0.0.1:80/", " https://h\n"],
+                &["https://h/path", "https://u@h", "https://h?q", "ftp://h", "h", ""],
+            ),
+            (
+                "origins = [\"https\"]",
+                &["", "https://a", "https://a https://b:8443\n"],
+                &["https://a,https://b", "*", "https://a http://b"],
+            ),
+            ("header_name = true", &["x-cg-demo-api-key"], &["", "a b", "a:"]),
+            ("header_name = true\nor_empty = true", &["", " \n", "a"], &["a b"]),
+        ] {
+            let rule = rule(text);
+            for value in allowed {
+                assert!(rule.allows(value), "{text}: {value:?}");
+            }
+            for value in refused {
+                assert!(!rule.allows(value), "{text}: {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_says_what_is_allowed() {
+        for (text, expected) in [
+            ("one_of = [\"kv\", \"redis\"]", "allowed are kv, redis"),
+            ("integer = { from = 1, to = 60 }", "allowed is an integer from 1 to 60"),
+            ("url = [\"redis\", \"rediss\"]", "allowed is an address redis://… or rediss://…"),
+            ("origin = [\"https\"]\nor_empty = true", "allowed is https://host[:port], or nothing"),
+        ] {
+            assert_eq!(rule(text).to_string(), expected);
+        }
+    }
+}
