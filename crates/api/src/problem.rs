@@ -33,11 +33,11 @@ pub struct Members {
     /// What the wallet holds, where a withdrawal or deposit was refused.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::Money>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    balance: Option<String>,
+    balance: Option<Box<str>>,
     /// What was asked for.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::Money>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    amount: Option<String>,
+    amount: Option<Box<str>>,
     /// Where the store does not answer: what became of this request, and of no other.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<schema::StorageOutcome>, nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,7 +174,7 @@ impl Problem {
 }
 
 impl Members {
-    fn of_a_refusal(balance: impl Into<String>, amount: impl Into<String>) -> Self {
+    fn of_a_refusal(balance: impl Into<Box<str>>, amount: impl Into<Box<str>>) -> Self {
         Self { balance: Some(balance.into()), amount: Some(amount.into()), ..Self::default() }
     }
 }
