@@ -3,7 +3,7 @@
 //!
 //! Modes: `ok`, any status (`500`, `429`), `late` (half a second, then right), `slow` (5 s, then right), `drip` (right, a byte at a time),
 //! `hang`, `reset`, `cut` (ends in the middle), `redirect`, `nonsense`, `empty`, `huge`, and `body` with
-//! whatever document is given. `retry_after` goes with a status. `rates` puts other values in the place of the usual ones.
+//! whatever document is given. `retry_after` and `date` go with a status. `rates` puts other values in the place of the usual ones.
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -39,6 +39,9 @@ pub struct Control {
     /// The header `retry-after` of a status.
     #[serde(default)]
     pub retry_after: String,
+    /// Its header `date`, for a clock that is off.
+    #[serde(default)]
+    pub date: String,
 }
 
 /// What it was asked so far.
@@ -135,8 +138,11 @@ async fn rates(control: &Control) -> std::io::Result<Response<Body>> {
         }
         status => {
             let mut response = json(status.parse().unwrap_or(501), r#"{"status":{"error_code":1}}"#);
-            if let Ok(seconds) = control.retry_after.parse::<u64>() {
-                response.headers_mut().insert("retry-after", seconds.into());
+            for (name, value) in [("retry-after", &control.retry_after), ("date", &control.date)] {
+                if let Some(value) = http::HeaderValue::from_str(value).ok().filter(|value| !value.is_empty())
+                {
+                    response.headers_mut().insert(name, value);
+                }
             }
             response
         }

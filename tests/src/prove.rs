@@ -35,6 +35,7 @@ mod restart;
 mod stampede;
 mod suites;
 mod summary;
+mod upstream;
 mod why;
 
 /// Proves the contract against banks that it starts itself.
@@ -77,6 +78,8 @@ enum Part {
     Redis,
     /// A crowd that asks three processes for rates
     Crowd,
+    /// A CoinGecko that refuses, fails or is away; clocks and settings that are off
+    Upstream,
     /// The money part on both, on stores that misbehave as Spin's do and worse
     Faults,
     /// Redis away in every way there is, behind each adapter
@@ -95,7 +98,7 @@ enum Part {
 
 impl Part {
     fn needs_redis(self) -> bool {
-        !matches!(self, Self::Files | Self::Sqlite | Self::Api)
+        !matches!(self, Self::Files | Self::Sqlite | Self::Upstream | Self::Api)
     }
 }
 
@@ -130,7 +133,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         redis_is_there()?;
     }
     process::forget_logs()?;
-    let alone = [Part::Outages, Part::Torture, Part::Damage];
+    let alone = [Part::Outages, Part::Torture, Part::Damage, Part::Upstream];
     let needs_suites = arguments.only.is_empty() || arguments.only.iter().any(|part| !alone.contains(part));
     let suites = if needs_suites { suites::compiled(&arguments.suite).await? } else { Suites::default() };
     if wanted(Part::Files) {
@@ -148,6 +151,9 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     if wanted(Part::Crowd) && arguments.suite.is_empty() {
         let name = "redis ×3: a crowd asks CoinGecko once in each window, whoever dies";
         summary.scenario(name, stampede::is_avoided(&arguments.bank, &arguments.manifest)).await;
+    }
+    if wanted(Part::Upstream) && arguments.suite.is_empty() {
+        of_upstream(&arguments.bank, &arguments.manifest, summary).await;
     }
     if wanted(Part::Redis) && arguments.suite.is_empty() {
         let plan = Plan::new(Store::Both, &arguments.bank, &arguments.manifest).patient();
@@ -239,6 +245,22 @@ async fn on(
     let name = house.at("after all that, every balance is there");
     summary.scenario(&name, book::still_holds(&house, book.as_ref())).await;
     Ok(())
+}
+
+/// What the bank makes of its source of rates.
+async fn of_upstream(bank: &Path, manifest: &Path, summary: &mut Summary) {
+    let name = "sqlite: the log says why CoinGecko gives no rates, once, and never the key";
+    summary.scenario(name, upstream::is_told_apart(bank, manifest)).await;
+    let name = "sqlite: the log says why CoinGecko is not reached";
+    summary.scenario(name, upstream::is_not_reached(bank, manifest)).await;
+    let name = "sqlite: white space around settings does not count; a paid key goes in its header";
+    summary.scenario(name, upstream::gets_the_key_of_a_paid_plan(bank, manifest)).await;
+    let name = "sqlite: with rates that live two days a failing CoinGecko is left alone";
+    summary.scenario(name, upstream::is_left_alone_however_long_rates_live(bank, manifest)).await;
+    let name = "sqlite: rates and a claim from a clock that was ahead hold nobody up";
+    summary.scenario(name, upstream::is_asked_after_a_clock_was_ahead(bank, manifest)).await;
+    let name = "sqlite: components name a bad setting with what is allowed, and guess no store";
+    summary.scenario(name, upstream::hears_of_bad_settings(bank, manifest)).await;
 }
 
 /// What the storage port promises, asked of the adapter where it runs: inside a component.

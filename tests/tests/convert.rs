@@ -13,8 +13,8 @@ use tests::decimal::Decimal;
 use tests::{Answer, Feed};
 
 /// Rates that stay while a test converts.
-const USD: &str = "67187.33589365660000000000000000000000000000001";
-const ETH: &str = "29.378123456789012345678901234567890123456789";
+const USD: &str = "67187.3358936566000000000000000000000000000001";
+const ETH: &str = "29.3781234567890123456789012345678901234567";
 const QUARTER: &str = "0.25";
 
 async fn feed() -> Feed {
@@ -55,6 +55,19 @@ async fn results_are_exact_at_any_size() {
     let (usd, eth, btc) = (("usd", USD), ("eth", ETH), ("btc", "1.0"));
     for amount in ["1.5", "0.00000001", "1", "3", "999999999999999.99999999", "123456789.12345678"] {
         for (from, to) in [(usd, eth), (eth, usd), (btc, usd), (usd, btc), (usd, usd)] {
+            is_exact(&feed, amount, from, to).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_longest_rates_convert_exactly() {
+    let (long, small) = (format!("{0}.{0}", "9".repeat(40)), format!("0.{}1", "0".repeat(39)));
+    let feed = Feed::from_env().await;
+    feed.is_fresh_with([("usd", &long), ("eth", &small)]).await;
+    let (usd, eth, btc) = (("usd", long.as_str()), ("eth", small.as_str()), ("btc", "1.0"));
+    for amount in ["0.00000001", "1", "999999999999999.99999999"] {
+        for (from, to) in [(usd, eth), (eth, usd), (btc, usd), (usd, btc), (eth, eth)] {
             is_exact(&feed, amount, from, to).await;
         }
     }

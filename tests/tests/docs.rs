@@ -210,6 +210,7 @@ async fn who_takes_gzip_is_sent_gzip_and_nobody_else() {
             // Where pages of other origins may call, on `origin` too.
             let vary = packed.header("vary").unwrap_or_default();
             assert!(vary.split(", ").any(|word| word == "accept-encoding"), "{path}: {vary}");
+            assert_ne!(packed.header("etag"), plain.header("etag"), "{path}");
         }
     }
 }

@@ -49,6 +49,59 @@ async fn every_file_of_the_dashboard_is_sent_once_and_then_only_when_it_changed(
 }
 
 #[tokio::test]
+async fn who_takes_gzip_is_sent_the_dashboard_packed_and_nobody_else() {
+    let bank = Bank::from_env();
+    for plain in dashboard(&bank).await {
+        let path = &plain.asked.path;
+        assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+        for refused in ["", "br", "gzip;q=0", "identity", "*;q=0", "identity, gzip;q=0.5"] {
+            let answer = bank.get(path).header("accept-encoding", refused).await.is(200);
+            assert_eq!(
+                (answer.header("content-encoding"), &answer.body),
+                (None, &plain.body),
+                "{refused}: {path}"
+            );
+        }
+        for accepted in ["gzip", "br, gzip;q=0.5", "deflate, GZIP", "*"] {
+            let packed = bank.get(path).header("accept-encoding", accepted).await.is(200);
+            assert_eq!(packed.header("content-encoding"), Some("gzip"), "{accepted}: {path}");
+            assert_eq!(packed.header("vary"), Some("accept-encoding"), "{path}");
+            assert_eq!(unpacked(&packed), plain.body, "{path}");
+            assert!(packed.body.len() < plain.body.len() || plain.body.len() < 200, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn packed_and_plain_files_are_told_apart_by_their_tags() {
+    let bank = Bank::from_env();
+    for plain in dashboard(&bank).await {
+        let path = &plain.asked.path;
+        let gzip = || bank.get(path).header("accept-encoding", "gzip");
+        let packed = gzip().await.is(200);
+        let [plain_tag, packed_tag] = [&plain, &packed].map(|answer| answer.header("etag").unwrap());
+        assert_ne!(plain_tag, packed_tag, "{path}");
+        let unchanged = gzip().header("if-none-match", packed_tag).await.is(304);
+        assert_eq!(unchanged.header("etag"), Some(packed_tag), "{path}");
+        assert_eq!(unchanged.header("vary"), Some("accept-encoding"), "{path}");
+        gzip().header("if-none-match", plain_tag).await.is(200);
+        bank.get(path).header("if-none-match", packed_tag).await.is(200);
+        let head = bank.head(path).header("accept-encoding", "gzip").await.is(200);
+        for name in ["content-length", "content-encoding", "etag", "vary"] {
+            assert_eq!(head.header(name), packed.header(name), "{path}: {name}");
+        }
+    }
+}
+
+/// What `gzip` makes of a body.
+fn unpacked(answer: &Answer) -> Vec<u8> {
+    let mut gzip =
+        Command::new("gzip").arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    gzip.stdin.take().unwrap().write_all(&answer.body).unwrap();
+    gzip.wait_with_output().unwrap().stdout
+}
+
+#[tokio::test]
 async fn no_file_of_the_dashboard_lets_a_browser_run_or_ask_anything_else() {
     for file in dashboard(&Bank::from_env()).await {
         let policy = file.header("content-security-policy").unwrap_or_default();

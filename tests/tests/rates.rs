@@ -12,7 +12,7 @@ use tests::{Feed, fresh};
 #[tokio::test]
 async fn rates_are_those_of_the_upstream_with_every_digit() {
     let feed = Feed::from_env().await;
-    let digits = "67187.33589365660000000000000000000000000000001";
+    let digits = "67187.3358936566000000000000000000000000000001";
     feed.is_fresh_with([("usd", digits), ("jpy", "10557343"), ("xdr", "50601.700000")]).await;
     let answer = feed.bank().get("/v1/rates").await.is(200);
     let rates: Value = answer.json();

@@ -116,10 +116,20 @@ async fn an_upstream_that_points_elsewhere_is_not_followed() {
 
 #[tokio::test]
 async fn an_upstream_that_asks_for_time_is_given_it() {
-    let feed = Feed::from_env().await;
+    let seconds = Control { retry_after: "6".into(), ..Control::default() };
+    is_given_time(&Feed::from_env().await, seconds).await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_asks_for_time_by_a_date_is_given_it_by_its_own_clock() {
+    let [date, retry_after] = ["09:00:00", "09:00:06"].map(|time| format!("Tue, 06 Nov 2001 {time} GMT"));
+    is_given_time(&Feed::from_env().await, Control { date, retry_after, ..Control::default() }).await;
+}
+
+async fn is_given_time(feed: &Feed, control: Control) {
     feed.is_fresh().await;
-    let (retry_after, before) = ("6".to_owned(), feed.seen().await.hits);
-    feed.behaves(Control { mode: "429".into(), retry_after, ..Control::default() }).await;
+    let before = feed.seen().await.hits;
+    feed.behaves(Control { mode: "429".into(), ..control }).await;
     while feed.seen().await.hits == before {
         feed.bank().get("/v1/rates").await.is(200);
     }

@@ -1,7 +1,7 @@
 //! The rates that are shown: fresh ones from the store, or fetched by the one request whose turn it is,
 //! or the last good ones while upstream fails. A fresh answer costs one read of the store.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use api::{Code, Problem};
 use eventlog::Level;
@@ -9,29 +9,42 @@ use store::{Store, keys};
 
 use crate::claim::{self, Mine};
 use crate::history::History;
+use crate::moment::{self, now_ms};
+use crate::report::News;
 use crate::settings::{self, Lifetimes};
-use crate::sheet::Sheet;
+use crate::sheet::{Read, Sheet};
 use crate::upstream;
 
 /// How often a request looks whether the one that fetches has come back.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How soon upstream is asked again after a failure, however long rates are fresh.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// A sheet, and how old it is now.
 #[derive(Debug)]
 pub struct Kept {
     /// The rates.
     pub sheet: Sheet,
+    /// When they were fetched, since 1970; never later than now.
+    pub as_of: Duration,
     /// Since they were fetched.
     pub age: Duration,
     /// How much longer they are fresh; zero for stale ones.
     pub fresh_for: Duration,
+    /// They bear a time that is still to come.
+    ahead: bool,
 }
 
 impl Kept {
+    /// Nobody knows how old rates are that bear a time to come: a clock was wrong when they were stored, or is now.
+    /// They are stale at once, and taken for as old as they are ahead, so that they too end some day.
     fn new(sheet: Sheet, now_ms: u64, lifetimes: Lifetimes) -> Self {
-        // Clocks of replicas differ. Rates from the future age as well, so that none are fresh for ever.
-        let age = Duration::from_millis(now_ms.abs_diff(sheet.as_of_ms));
-        Self { sheet, age, fresh_for: lifetimes.ttl.saturating_sub(age) }
+        let (age, fresh_for, ahead) = match moment::since(sheet.as_of_ms, now_ms) {
+            Ok(age) => (age, lifetimes.ttl.saturating_sub(age), false),
+            Err(ahead) => (ahead, Duration::ZERO, true),
+        };
+        let as_of = Duration::from_millis(now_ms).saturating_sub(age);
+        Self { sheet, as_of, age, fresh_for, ahead }
     }
 
     /// Whether the rates have outlived their time.
@@ -53,10 +66,13 @@ pub async fn current() -> Result<Kept, Problem> {
     }
     let mine = claim::claim(&store::spin::open().await, now_ms()).await.ok().flatten();
     let is_mine = mine.is_some();
-    if let Some(mine) = mine
-        && let Some(sheet) = fetch(mine, lifetimes).await
-    {
-        return Ok(Kept::new(sheet, now_ms(), lifetimes));
+    if let Some(mine) = mine {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.ahead) {
+            warn_of_a_clock(kept);
+        }
+        if let Some(sheet) = fetch(mine, lifetimes).await {
+            return Ok(Kept::new(sheet, now_ms(), lifetimes));
+        }
     }
     // The fetch took its time, and the rates have aged meanwhile.
     match kept.map(|kept| Kept::new(kept.sheet, now_ms(), lifetimes)) {
@@ -72,26 +88,34 @@ async fn read(lifetimes: Lifetimes) -> Result<Option<Kept>, Problem> {
     Ok(stored.as_deref().and_then(Sheet::decode).map(|sheet| Kept::new(sheet, now_ms(), lifetimes)))
 }
 
+fn warn_of_a_clock(kept: &Kept) {
+    let ahead = [("ahead_seconds", kept.age.as_secs().into())];
+    eventlog::event(Level::Warn, "rates-from-the-future", ahead);
+}
+
 /// Fetches new rates and keeps them, whose turn it is.
-async fn fetch(mine: Mine, lifetimes: Lifetimes) -> Option<Sheet> {
+async fn fetch(mut mine: Mine, lifetimes: Lifetimes) -> Option<Sheet> {
     let begun_ms = now_ms();
     let fetched = upstream::fetch(begun_ms).await;
     let store = store::spin::open().await;
-    // What could not be kept can still be shown, and a claim that was not settled ends by itself.
-    match fetched {
-        Ok(sheet) => {
-            let _ = store.set(&keys::rates(), &sheet.encode()).await;
-            let _ = claim::settle(&store, mine, claim::later(begun_ms, lifetimes.ttl)).await;
-            remember(&store, &sheet).await;
-            Some(sheet)
-        }
+    let (sheet, news, pause) = match fetched {
+        Ok(Read { sheet, left_out }) if left_out.is_empty() => (Some(sheet), News::Whole, lifetimes.ttl),
+        Ok(Read { sheet, left_out }) => (Some(sheet), News::LeftOut(left_out), lifetimes.ttl),
         Err(failed) => {
-            eventlog::event(Level::Warn, "rates-not-fetched", [("cause", failed.why.into())]);
-            let wait = failed.retry_after.unwrap_or_default().max(lifetimes.ttl);
-            let _ = claim::settle(&store, mine, claim::later(begun_ms, wait)).await;
-            None
+            let pause = failed.retry_after.unwrap_or_default().max(lifetimes.ttl.min(RETRY));
+            (None, News::Failed(failed), pause)
         }
+    };
+    mine.said = news.tell(&mine.said, now_ms());
+    // What could not be kept can still be shown, and a claim that was not settled ends by itself.
+    if let Some(sheet) = &sheet {
+        let _ = store.set(&keys::rates(), &sheet.encode()).await;
     }
+    let _ = claim::settle(&store, mine, begun_ms, pause).await;
+    if let Some(sheet) = &sheet {
+        remember(&store, sheet).await;
+    }
+    sheet
 }
 
 /// Adds the rates to their history; one that does not answer or cannot be read begins anew.
@@ -131,7 +155,48 @@ fn unavailable() -> Problem {
     Problem::new(Code::RatesUnavailable, "The source of the rates is down, and none fresh enough are kept.")
 }
 
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const NOW_MS: u64 = 1_793_000_000_000;
+
+    fn kept(as_of_ms: u64, ttl: Duration) -> Kept {
+        let body = br#"{"rates":{"usd":{"name":"n","unit":"u","value":1,"type":"fiat"}}}"#;
+        let sheet = Sheet::from_upstream(body, as_of_ms).unwrap().sheet;
+        Kept::new(sheet, NOW_MS, Lifetimes { ttl, max_stale: DAY })
+    }
+
+    #[test]
+    fn rates_are_fresh_for_their_life_however_long_it_is() {
+        let day_ms = 86_400_000;
+        for (age_ms, ttl, is_stale) in [
+            (0, Duration::from_secs(60), false),
+            (59_999, Duration::from_secs(60), false),
+            (60_000, Duration::from_secs(60), true),
+            (2 * day_ms - 1, DAY * 2, false),
+            (2 * day_ms, DAY * 2, true),
+        ] {
+            let kept = kept(NOW_MS - age_ms, ttl);
+            assert_eq!((kept.age, kept.is_stale()), (Duration::from_millis(age_ms), is_stale), "{age_ms}");
+        }
+    }
+
+    #[test]
+    fn rates_that_bear_a_time_to_come_are_stale_and_never_shown_as_of_then() {
+        for ahead_ms in [5_001, 30_000, 86_400_000, u64::MAX - NOW_MS] {
+            let kept = kept(NOW_MS + ahead_ms, DAY);
+            assert!(kept.is_stale() && kept.ahead, "{ahead_ms}");
+            assert_eq!(kept.age, Duration::from_millis(ahead_ms));
+            assert!(kept.as_of <= Duration::from_millis(NOW_MS), "{ahead_ms}");
+        }
+    }
+
+    #[test]
+    fn rates_by_a_clock_that_is_a_little_ahead_are_of_now() {
+        let kept = kept(NOW_MS + 5_000, DAY);
+        assert_eq!((kept.age, kept.as_of), (Duration::ZERO, Duration::from_millis(NOW_MS)));
+        assert!(!kept.is_stale() && !kept.ahead);
+    }
 }

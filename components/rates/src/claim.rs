@@ -1,8 +1,9 @@
 //! Whose turn it is to fetch: one request across all replicas in each window of `rates_ttl_seconds`.
 //!
 //! The claim is a small document that is swapped for one with a fresh name in it. Whoever reads its own
-//! name back may fetch, and settles the claim afterwards: nobody until the rates are stale again, or until
-//! upstream wants to be asked again. A fetcher that dies settles nothing, and its claim ends by itself.
+//! name back may fetch, and settles the claim afterwards: it is nobody's turn until the rates are stale again, or
+//! until upstream wants to be asked again. A fetcher that dies settles nothing, and its claim ends by itself.
+//! The claim also keeps what the log was last told of upstream, since each fetch may be another instance's.
 
 use std::time::Duration;
 
@@ -11,37 +12,55 @@ use serde::{Deserialize, Serialize};
 use store::first_write::{self, Found};
 use store::{Store, Swap, Unavailable, keys};
 
+use crate::moment::{SKEW, later, since};
+use crate::report::Said;
 use crate::upstream;
 
 /// Before anybody has claimed anything.
 const NOBODY: &[u8] = br#"{"holder":"","until_ms":0}"#;
 /// What a fetcher needs beside its fetch: a few calls of the store, each under its deadline.
 const BREATH: Duration = Duration::from_secs(2);
-/// A claim for longer than this was made under a clock that was wrong.
-const LONGEST: Duration = Duration::from_secs(86_400);
+/// The longest claim. One for longer was made under a clock that was wrong.
+pub const LONGEST: Duration = Duration::from_secs(3600);
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct Claim {
     /// Empty while nobody fetches.
     holder: String,
+    /// When it was made; older claims do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since_ms: Option<u64>,
     until_ms: u64,
+    #[serde(default)]
+    said: Said,
 }
 
 impl Claim {
-    /// Whether it stands. A claim that cannot be read holds nobody up.
-    fn standing(found: &Found, now_ms: u64) -> Option<Self> {
-        let claim: Self = serde_json::from_slice(&found.value).ok()?;
-        (now_ms < claim.until_ms && claim.until_ms <= later(now_ms, LONGEST)).then_some(claim)
+    /// A claim that cannot be read is none.
+    fn read(found: &Found) -> Self {
+        serde_json::from_slice(&found.value).unwrap_or_default()
+    }
+
+    /// Whether it holds others up. One from the future does not: it would for as long as that clock was ahead.
+    fn stands(&self, now_ms: u64) -> bool {
+        let since_ms = self.since_ms.unwrap_or(now_ms);
+        now_ms < self.until_ms
+            && since(since_ms, now_ms).is_ok()
+            && self.until_ms <= later(later(since_ms, LONGEST), SKEW)
     }
 
     fn encode(&self) -> Vec<u8> {
-        // A string and a number: serde_json has nothing to fail on.
+        // Strings and numbers: serde_json has nothing to fail on.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
 /// The right to fetch, for as long as a fetch may take.
-pub struct Mine(Found);
+pub struct Mine {
+    found: Found,
+    /// What the log was last told.
+    pub said: Said,
+}
 
 /// Claims the right to fetch; `None` when it is somebody else's turn, or nobody's yet.
 ///
@@ -49,39 +68,37 @@ pub struct Mine(Found);
 /// [`Unavailable`]: as good as not having it.
 pub async fn claim(store: &impl Store, now_ms: u64) -> Result<Option<Mine>, Unavailable> {
     let found = first_write::open(store, &keys::rates_claim(), NOBODY).await?;
-    if Claim::standing(&found, now_ms).is_some() {
+    let before = Claim::read(&found);
+    if before.stands(now_ms) {
         return Ok(None);
     }
-    let lease = upstream::DEADLINE.saturating_add(BREATH);
-    let value = Claim { holder: clock::fresh_id(), until_ms: later(now_ms, lease) }.encode();
+    let until_ms = later(now_ms, upstream::DEADLINE.saturating_add(BREATH));
+    let (holder, since_ms, said) = (clock::fresh_id(), Some(now_ms), before.said);
+    let value = Claim { holder, since_ms, until_ms, said: said.clone() }.encode();
     let is_mine = match store.swap(&found.key, &found.value, &value).await? {
         Swap::Done => true,
         Swap::Lost(_) => false,
         Swap::Unknown => store.get(&found.key).await?.as_ref() == Some(&value),
     };
-    Ok(is_mine.then_some(Mine(Found { key: found.key, value })))
+    Ok(is_mine.then_some(Mine { found: Found { key: found.key, value }, said }))
 }
 
-/// Gives the right back: it is nobody's turn before `until_ms`.
+/// Gives the right back at `now_ms`: it is nobody's turn for as long as `pause`.
 ///
 /// # Errors
 /// [`Unavailable`]: then the claim ends by itself.
-pub async fn settle(store: &impl Store, mine: Mine, until_ms: u64) -> Result<(), Unavailable> {
-    let Mine(Found { key, value }) = mine;
-    let nobody = Claim { holder: String::new(), until_ms }.encode();
+pub async fn settle(store: &impl Store, mine: Mine, now_ms: u64, pause: Duration) -> Result<(), Unavailable> {
+    let Mine { found: Found { key, value }, said } = mine;
+    let until_ms = later(now_ms, pause.min(LONGEST));
+    let nobody = Claim { holder: String::new(), since_ms: Some(now_ms), until_ms, said }.encode();
     store.swap(&key, &value, &nobody).await.map(drop)
 }
 
 /// Whether somebody is fetching. A store that does not answer knows of nobody.
 pub async fn is_fetching(store: &impl Store, now_ms: u64) -> bool {
     let found = first_write::find(store, &keys::rates_claim(), NOBODY).await;
-    let claim = found.ok().flatten().and_then(|found| Claim::standing(&found, now_ms));
-    claim.is_some_and(|claim| !claim.holder.is_empty())
-}
-
-/// A time so much later.
-pub fn later(now_ms: u64, duration: Duration) -> u64 {
-    now_ms.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    let claim = found.ok().flatten().map(|found| Claim::read(&found));
+    claim.is_some_and(|claim| claim.stands(now_ms) && !claim.holder.is_empty())
 }
 
 #[cfg(test)]
@@ -91,47 +108,83 @@ mod tests {
 
     use super::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+    const DAY_MS: u64 = 86_400_000;
+
+    fn claimed(store: &Memory, now_ms: u64) -> Option<Mine> {
+        block_on(claim(store, now_ms)).unwrap()
+    }
+
     #[test]
     fn one_of_many_has_it_and_the_others_see_that_it_fetches() {
         let store = Memory::new();
-        let mine = block_on(claim(&store, 1_000)).unwrap();
-        assert!(mine.is_some());
-        assert!(block_on(claim(&store, 1_000)).unwrap().is_none());
+        assert!(claimed(&store, 1_000).is_some());
+        assert!(claimed(&store, 1_000).is_none());
         assert!(block_on(is_fetching(&store, 1_000)));
     }
 
     #[test]
     fn once_settled_it_is_nobodys_turn_until_then() {
         let store = Memory::new();
-        let mine = block_on(claim(&store, 1_000)).unwrap().unwrap();
-        block_on(settle(&store, mine, 61_000)).unwrap();
+        let mine = claimed(&store, 1_000).unwrap();
+        block_on(settle(&store, mine, 1_000, MINUTE)).unwrap();
         assert!(!block_on(is_fetching(&store, 2_000)));
-        assert!(block_on(claim(&store, 60_999)).unwrap().is_none());
-        assert!(block_on(claim(&store, 61_000)).unwrap().is_some());
+        assert!(claimed(&store, 60_999).is_none());
+        assert!(claimed(&store, 61_000).is_some());
     }
 
     #[test]
     fn a_fetcher_that_dies_holds_nobody_up_for_longer_than_a_fetch_may_take() {
         let store = Memory::new();
-        assert!(block_on(claim(&store, 1_000)).unwrap().is_some());
-        assert!(block_on(claim(&store, 5_999)).unwrap().is_none());
-        assert!(block_on(claim(&store, 6_000)).unwrap().is_some());
+        assert!(claimed(&store, 1_000).is_some());
+        assert!(claimed(&store, 5_999).is_none());
+        assert!(claimed(&store, 6_000).is_some());
     }
 
     #[test]
     fn a_dead_fetcher_that_comes_back_takes_nothing_from_the_next() {
         let store = Memory::new();
-        let dead = block_on(claim(&store, 1_000)).unwrap().unwrap();
-        assert!(block_on(claim(&store, 6_000)).unwrap().is_some());
-        block_on(settle(&store, dead, 0)).unwrap();
+        let dead = claimed(&store, 1_000).unwrap();
+        assert!(claimed(&store, 6_000).is_some());
+        block_on(settle(&store, dead, 6_000, Duration::ZERO)).unwrap();
         assert!(block_on(is_fetching(&store, 6_001)));
     }
 
     #[test]
-    fn a_claim_from_a_clock_that_was_wrong_holds_nobody_up() {
+    fn a_claim_from_a_clock_that_was_ahead_holds_nobody_up() {
+        for ahead in [6_000, 1_800_000, DAY_MS, 400 * DAY_MS] {
+            let store = Memory::new();
+            let mine = claimed(&store, DAY_MS + ahead).unwrap();
+            assert!(claimed(&store, DAY_MS).is_some(), "a fetcher {ahead} ms ahead");
+            let store = Memory::new();
+            block_on(settle(&store, mine, DAY_MS + ahead, MINUTE)).unwrap();
+            assert!(claimed(&store, DAY_MS).is_some(), "settled {ahead} ms ahead");
+        }
+    }
+
+    #[test]
+    fn clocks_that_are_a_little_apart_still_take_turns() {
         let store = Memory::new();
-        let mine = block_on(claim(&store, 1_000)).unwrap().unwrap();
-        block_on(settle(&store, mine, u64::MAX)).unwrap();
-        assert!(block_on(claim(&store, 1_001)).unwrap().is_some());
+        let mine = claimed(&store, DAY_MS + 4_000).unwrap();
+        assert!(claimed(&store, DAY_MS).is_none());
+        block_on(settle(&store, mine, DAY_MS + 4_000, MINUTE)).unwrap();
+        assert!(claimed(&store, DAY_MS).is_none());
+    }
+
+    #[test]
+    fn no_claim_is_for_longer_than_the_longest() {
+        let store = Memory::new();
+        let mine = claimed(&store, 1_000).unwrap();
+        block_on(settle(&store, mine, 1_000, Duration::MAX)).unwrap();
+        assert!(claimed(&store, 3_600_999).is_none());
+        assert!(claimed(&store, 3_601_000).is_some());
+    }
+
+    #[test]
+    fn a_claim_that_says_nothing_of_its_beginning_stands_as_it_did() {
+        let old = |until_ms: u64| Claim { holder: "old".into(), until_ms, ..Claim::default() };
+        assert!(old(6_000).stands(1_000));
+        assert!(!old(6_000).stands(6_000));
+        assert!(!old(u64::MAX).stands(1_000));
     }
 }

@@ -10,12 +10,16 @@
 mod cache;
 mod claim;
 mod convert;
+mod failure;
 mod history;
+mod moment;
 mod number;
+mod report;
 mod settings;
 mod sheet;
 mod upstream;
 mod view;
+mod wire;
 
 use api::{Answer, Problem, Request};
 
@@ -40,7 +44,7 @@ async fn rate(request: Request) -> Result<Answer, Problem> {
     let code = view::code_in_path(&request)?;
     request.get()?;
     let kept = cache::current().await?;
-    let (code, currency) = kept.sheet.currency(&code)?;
+    let (code, currency, _) = kept.sheet.currency(&code)?;
     Ok(view::one(&request, &kept, &code, &currency))
 }
 
@@ -54,6 +58,6 @@ async fn convert(request: Request) -> Result<Answer, Problem> {
     let (amount, from, to) = view::conversion(&request)?;
     let kept = cache::current().await?;
     let (from, to) = (kept.sheet.currency(&from)?, kept.sheet.currency(&to)?);
-    let conversion = convert::convert(amount, &from.1.rate()?, &to.1.rate()?);
+    let conversion = convert::convert(amount, &from.2, &to.2);
     Ok(view::converted(&kept, amount, &from.0, &to.0, &conversion))
 }

@@ -1,10 +1,13 @@
-//! The settings of `spin.toml`. Those that every request needs are read once by an instance.
+//! The settings of rates. Those that every request needs are read once by an instance.
 
 use std::cell::Cell;
-use std::str::FromStr;
 use std::time::Duration;
 
-use spin_sdk::variables;
+use settings::{
+    COINGECKO_API_KEY, COINGECKO_API_KEY_HEADER, COINGECKO_ORIGIN, RATES_MAX_STALE_SECONDS, RATES_TTL_SECONDS,
+};
+
+use crate::failure::Failed;
 
 /// How long rates are fresh, and how long old ones may stand in.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +24,8 @@ pub struct Source {
     pub origin: String,
     /// `coingecko_api_key`; empty where there is none.
     pub api_key: String,
+    /// `coingecko_api_key_header`
+    pub api_key_header: String,
 }
 
 thread_local! {
@@ -32,23 +37,27 @@ pub async fn lifetimes() -> Lifetimes {
     if let Some(known) = LIFETIMES.get() {
         return known;
     }
-    let ttl = Duration::from_secs(number("rates_ttl_seconds", 60).await);
-    let max_stale = Duration::from_secs(number("rates_max_stale_seconds", 86_400).await);
+    let ttl = Duration::from_secs(RATES_TTL_SECONDS.number().await);
+    let max_stale = Duration::from_secs(RATES_MAX_STALE_SECONDS.number().await);
     let lifetimes = Lifetimes { ttl, max_stale };
     LIFETIMES.set(Some(lifetimes));
     lifetimes
 }
 
 /// Reads where rates come from.
-pub async fn source() -> Source {
-    let origin = text("coingecko_origin").await;
-    Source { origin: origin.trim_end_matches('/').to_owned(), api_key: text("coingecko_api_key").await }
-}
-
-async fn text(name: &str) -> String {
-    variables::get(name).await.unwrap_or_default()
-}
-
-async fn number<T: FromStr>(name: &str, usual: T) -> T {
-    text(name).await.trim().parse().unwrap_or(usual)
+///
+/// # Errors
+/// A setting is bad: CoinGecko is not asked with half of what was meant.
+pub async fn source() -> Result<Source, Failed> {
+    let bad = |cause, name| {
+        move |_| Failed::new(cause, format!("the setting {name} is bad: see bad-setting in the log"))
+    };
+    Ok(Source {
+        origin: COINGECKO_ORIGIN.text().await.map_err(bad("bad-origin", "coingecko_origin"))?,
+        api_key: COINGECKO_API_KEY.text().await.map_err(bad("bad-key", "coingecko_api_key"))?,
+        api_key_header: COINGECKO_API_KEY_HEADER
+            .text()
+            .await
+            .map_err(bad("bad-key", "coingecko_api_key_header"))?,
+    })
 }

@@ -1,6 +1,6 @@
 //! What the routes take and show.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use api::view::{AgeView, ConvertedView, OneRateView, RateView, RatesView};
 use api::{Answer, Problem, Request, money};
@@ -51,11 +51,11 @@ pub fn converted(kept: &Kept, amount: Amount, from: &str, to: &str, conversion: 
 
 fn rate(currency: &Currency) -> RateView<'_> {
     let Currency { name, unit, value, r#type } = currency;
-    RateView { name, unit, value, r#type: *r#type }
+    RateView { name, unit, value, r#type }
 }
 
 fn age(kept: &Kept) -> AgeView {
-    let as_of = UNIX_EPOCH.checked_add(Duration::from_millis(kept.sheet.as_of_ms)).unwrap_or(UNIX_EPOCH);
+    let as_of = UNIX_EPOCH.checked_add(kept.as_of).unwrap_or(UNIX_EPOCH);
     AgeView {
         as_of: humantime::format_rfc3339_seconds(as_of).to_string(),
         age_seconds: kept.age.as_secs(),

@@ -1,5 +1,5 @@
 //! Pages: `GET /`, the dashboard, and its files; `GET /problems/{code}`, what a problem means; 404 for every
-//! other path.
+//! other path. Files are kept packed, and sent so to whoever takes gzip.
 //!
 //! Imports the setting `log_level`, and nothing else of Spin: it has no store and no hosts.
 
@@ -13,7 +13,6 @@ api::component!("web", handle);
 
 async fn handle(request: Request) -> Result<Answer, Problem> {
     let answer = match request.path() {
-        "/style.css" => page::style(),
         path if path.starts_with("/problems/") => page::problem(named(path)?),
         _ => dashboard::file(&request).ok_or_else(Problem::not_found)?,
     };

@@ -23,11 +23,6 @@ pub fn problem(code: Code) -> Answer {
     framed(&format!("{} · Money Bank", code.title()), &main)
 }
 
-/// The stylesheet of all pages.
-pub fn style() -> Answer {
-    Answer::css(include_str!("style.css"))
-}
-
 /// A page in its frame.
 fn framed(title: &str, main: &str) -> Answer {
     let html = include_str!("frame.html").replace("{title}", title).replace("{main}", main.trim_end());

@@ -45,12 +45,6 @@ impl Answer {
         Self::new(StatusCode::OK, "text/html; charset=utf-8", page.into())
     }
 
-    /// 200 with a stylesheet.
-    #[must_use]
-    pub fn css(style: impl Into<Bytes>) -> Self {
-        Self::new(StatusCode::OK, "text/css; charset=utf-8", style.into())
-    }
-
     /// 200 with a file of this media type.
     #[must_use]
     pub fn file(media_type: &'static str, bytes: impl Into<Bytes>) -> Self {
@@ -184,7 +178,6 @@ mod tests {
             (ok(Answer::json(&1)), "application/json"),
             (ok(Answer::html("<p>")), "text/html; charset=utf-8"),
             (ok(Answer::file("image/png", "")), "image/png"),
-            (ok(Answer::css("p {}")), "text/css; charset=utf-8"),
         ] {
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["content-type"], content_type);

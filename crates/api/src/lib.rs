@@ -7,7 +7,7 @@
 //! - [`request`]: method, path, query, identity, idempotency key, body up to 4 KiB.
 //! - [`money`]: amounts from raw JSON tokens; operations; their answers.
 //! - [`problem`]: problem+json (RFC 9457), the catalogue of codes, and every failure's way into it.
-//! - [`answer`]: JSON and pages, with the headers that every response carries.
+//! - [`answer`]: JSON and pages, with the headers that every response carries; [`asset`]: files, kept packed.
 //! - [`cors`]: which pages may call from a browser.
 //! - [`view`]: what answers look like; [`limits`]: what requests run into.
 //! - [`clock`]: the time and fresh identifiers.
@@ -19,6 +19,7 @@
 )]
 
 pub mod answer;
+pub mod asset;
 mod body;
 pub mod clock;
 pub mod cors;
@@ -35,6 +36,7 @@ pub mod view;
 pub mod wasi;
 
 pub use answer::Answer;
+pub use asset::Asset;
 pub use problem::{Code, Problem};
 pub use request::{Request, Verb};
 

@@ -137,8 +137,8 @@ impl Request {
     /// section 13.1.2).
     #[must_use]
     pub fn has(&self, tag: &str) -> bool {
-        let sent = self.header("if-none-match").unwrap_or_default();
-        sent.split(',').map(str::trim).any(|one| one == "*" || weak(one) == weak(tag))
+        let sent = self.headers.all("if-none-match").filter_map(text).flat_map(|value| value.split(','));
+        sent.map(str::trim).any(|one| one == "*" || weak(one) == weak(tag))
     }
 
     /// The user that the request is for. The one place where identity is read.

@@ -102,19 +102,6 @@ pub struct EntriesView {
     pub next: Option<String>,
 }
 
-/// What sort of thing a currency is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum CurrencyKind {
-    /// Of a chain.
-    Crypto,
-    /// Of a state.
-    Fiat,
-    /// Of the ground.
-    Commodity,
-}
-
 /// What one bitcoin is worth in a currency.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Rate))]
@@ -126,8 +113,8 @@ pub struct RateView<'a> {
     /// What one bitcoin is worth in it, with every digit that it came with.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::Decimal))]
     pub value: &'a str,
-    /// What sort of thing it is.
-    pub r#type: CurrencyKind,
+    /// What sort of thing it is: `crypto`, `fiat`, `commodity`, or what CoinGecko may add.
+    pub r#type: &'a str,
 }
 
 /// How old rates are.

@@ -27,7 +27,7 @@ pub async fn serve(
     request: Request,
     handler: impl AsyncFnOnce(crate::Request) -> Result<Answer, Problem>,
 ) -> Response {
-    eventlog::begin(component).await;
+    eventlog::begin(component, settings::log_level).await;
     let origins = origins().await;
     let request = received(request);
     let id = request.id().to_owned();

@@ -96,11 +96,11 @@ thread_local! {
     static LEAST: Cell<Option<Level>> = const { Cell::new(None) };
 }
 
-/// Begins the log of an instance: whose it is, and what is left out of it.
-pub async fn begin(component: &'static str) {
+/// Begins the log of an instance: whose it is, and, once, what is left out of it.
+pub async fn begin(component: &'static str, least: impl AsyncFnOnce() -> Level) {
     if LEAST.get().is_none() {
         COMPONENT.set(component);
-        LEAST.set(Some(setting().await));
+        LEAST.set(Some(least().await));
     }
 }
 
@@ -143,17 +143,6 @@ fn line<'a>(
     text.push('}');
     text.push('\n');
     text
-}
-
-#[cfg(target_arch = "wasm32")]
-async fn setting() -> Level {
-    let name = spin_sdk::variables::get("log_level").await.unwrap_or_default();
-    Level::named(&name).unwrap_or(Level::Info)
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-async fn setting() -> Level {
-    Level::Info
 }
 
 #[cfg(test)]

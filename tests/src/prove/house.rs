@@ -75,6 +75,8 @@ pub struct Plan {
     pub rates_ttl_seconds: u64,
     pub storage_deadline: Duration,
     pub cors_origins: &'static str,
+    /// Settings that differ from those of every house.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 impl Plan {
@@ -92,6 +94,7 @@ impl Plan {
             rates_ttl_seconds: RATES_TTL_SECONDS,
             storage_deadline: STORAGE_DEADLINE,
             cors_origins: CORS_ORIGINS,
+            variables: Vec::new(),
         }
     }
 
@@ -181,6 +184,11 @@ impl House {
             ("COINGECKO_API_KEY", API_KEY.to_owned()),
             ("CORS_ORIGIN", CORS_ORIGIN.to_owned()),
         ]
+    }
+
+    /// Where the stand-in for CoinGecko is.
+    pub fn coingecko(&self) -> &str {
+        &self.coingecko
     }
 
     /// The stand-in for CoinGecko.
@@ -276,6 +284,10 @@ impl House {
             ("storage_deadline_ms", &self.plan.storage_deadline.as_millis().to_string()),
             ("cors_origins", self.plan.cors_origins),
         ] {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        // The last one counts.
+        for (name, value) in &self.plan.variables {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
         Ok(command)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api::Code::{
     InvalidAmount, MalformedRequest, NotFound, RatesUnavailable, StorageUnavailable, UnknownCurrency,
 };
-use api::view::{ConvertedView, CurrencyKind, HistoryView, OneRateView, RateView, RatesView};
+use api::view::{ConvertedView, HistoryView, OneRateView, RateView, RatesView};
 use serde_json::value::to_raw_value;
 
 use crate::example::age;
@@ -19,7 +19,8 @@ pub fn all() -> Vec<Operation> {
 }
 
 fn rates() -> Operation {
-    let says = "What one bitcoin is worth, with every digit that CoinGecko sent. While CoinGecko fails, the last good \
+    let says = "What one bitcoin is worth, with every digit that CoinGecko sent. A currency that it sends \
+                in a form that cannot be used is left out. While CoinGecko fails, the last good \
                 rates with `stale: true`, up to a day.";
     let rates = to_raw_value(&BTreeMap::from([("usd", dollar())])).unwrap_or_default();
     let example = RatesView { base: "btc", age: age(), rates: &rates };
@@ -74,5 +75,5 @@ fn convert() -> Operation {
 }
 
 fn dollar() -> RateView<'static> {
-    RateView { name: "US Dollar", unit: "$", value: "67187.33", r#type: CurrencyKind::Fiat }
+    RateView { name: "US Dollar", unit: "$", value: "67187.33", r#type: "fiat" }
 }

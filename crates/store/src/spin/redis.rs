@@ -10,7 +10,7 @@ use std::rc::Rc;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 
 use super::Request;
-use super::settings::setting;
+use super::settings::redis_url;
 use crate::reason::Reason;
 use crate::redis::script::{self, Value};
 use crate::redis::{Failed, RawRedis, Said, Step, Waiting, is_overflow};
@@ -29,7 +29,7 @@ async fn connection() -> Result<Rc<Connection>, Error> {
     if let Some(open) = CONNECTION.take() {
         return Ok(open);
     }
-    let address = setting("redis_url").await.unwrap_or_default();
+    let address = redis_url().await.unwrap_or_default();
     Connection::open(address).await.map(Rc::new)
 }
 

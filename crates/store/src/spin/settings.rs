@@ -1,12 +1,9 @@
-//! What the manifest gives a component, read once by each instance.
+//! What bounds and directs every request: read once by each instance.
 
 use std::cell::Cell;
 use std::time::Duration;
 
-use eventlog::Level;
-
-/// For a component whose manifest gives it no `storage_deadline_ms`.
-const DEFAULT_DEADLINE: Duration = Duration::from_millis(500);
+use settings::{REDIS_URL, STORAGE_DEADLINE_MS, STORE};
 
 /// Where the bank keeps its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +12,7 @@ pub enum Backend {
     Kv,
     /// `store = redis`: straight on the Redis at `redis_url`.
     Redis,
-    /// Anything else.
+    /// Neither, or it cannot be read: to guess would split the money between two stores.
     Unknown,
 }
 
@@ -48,17 +45,16 @@ pub async fn settings() -> Settings {
     if let Some(known) = KNOWN.get() {
         return known;
     }
-    let deadline = setting("storage_deadline_ms").await.and_then(|text| text.parse().ok());
-    let backend = match setting("store").await.as_deref() {
-        None | Some("kv") => Backend::Kv,
-        Some("redis") => Backend::Redis,
-        Some(other) => {
-            eventlog::event(Level::Error, "unknown-store", [("store", other.into())]);
-            Backend::Unknown
-        }
+    let backend = match STORE.text().await.as_deref() {
+        Ok("kv") => Backend::Kv,
+        Ok("redis") => Backend::Redis,
+        _ => Backend::Unknown,
     };
-    let settings = Settings { backend, deadline: deadline.map_or(DEFAULT_DEADLINE, Duration::from_millis) };
-    KNOWN.set(Some(settings));
+    let settings = Settings { backend, deadline: Duration::from_millis(STORAGE_DEADLINE_MS.number().await) };
+    // One that could not be read may be read by the next request.
+    if backend != Backend::Unknown {
+        KNOWN.set(Some(settings));
+    }
     settings
 }
 
@@ -67,7 +63,7 @@ pub fn backend() -> Backend {
     KNOWN.get().map_or(Backend::Unknown, |settings| settings.backend)
 }
 
-/// The value of a variable; `None` where the manifest gives the component none of that name.
-pub async fn setting(name: &str) -> Option<String> {
-    spin_sdk::variables::get(name).await.ok()
+/// `redis_url`; `None` when it is no address.
+pub async fn redis_url() -> Option<String> {
+    REDIS_URL.text().await.ok()
 }

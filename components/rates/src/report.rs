@@ -1,0 +1,140 @@
+//! What the log is told of upstream: when something changes, and from time to time while it stays bad.
+//!
+//! A fetch is one request's of one instance in each window, so what was said is kept with the claim, for all.
+
+use std::time::Duration;
+
+use eventlog::Level;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failed;
+use crate::moment;
+
+/// How often a failure that goes on is said again.
+const FAILED_AGAIN: Duration = Duration::from_secs(60);
+/// How often currencies that go on missing are.
+const LEFT_OUT_AGAIN: Duration = Duration::from_secs(3600);
+
+/// How a fetch went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// Every currency is there.
+    Whole,
+    /// These could not be used, and why.
+    LeftOut(String),
+    /// There are no new rates.
+    Failed(Failed),
+}
+
+/// What the log was last told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// What was the matter; empty while nothing was.
+    #[serde(default)]
+    what: String,
+    /// How often in a row.
+    #[serde(default)]
+    times: u64,
+    /// When it was last said.
+    #[serde(default)]
+    at_ms: u64,
+}
+
+impl News {
+    /// Tells the log, unless it was told; what it has been told now.
+    pub fn tell(&self, before: &Said, now_ms: u64) -> Said {
+        let said = self.after(before, now_ms);
+        if said.at_ms == before.at_ms && said.what == before.what {
+            return said;
+        }
+        let times = ("times", said.times.into());
+        match self {
+            Self::Whole => {
+                eventlog::event(
+                    Level::Info,
+                    "rates-fetched-again",
+                    [("before", before.what.as_str().into())],
+                );
+            }
+            Self::LeftOut(currencies) => eventlog::event(
+                Level::Warn,
+                "rates-left-out",
+                [("currencies", currencies.as_str().into()), times],
+            ),
+            Self::Failed(Failed { cause, detail, .. }) => eventlog::event(
+                Level::Warn,
+                "rates-not-fetched",
+                [("cause", (*cause).into()), ("detail", detail.as_str().into()), times],
+            ),
+        }
+        said
+    }
+
+    fn after(&self, before: &Said, now_ms: u64) -> Said {
+        let (what, again) = match self {
+            Self::Whole => (String::new(), Duration::MAX),
+            Self::LeftOut(currencies) => (format!("left out: {currencies}"), LEFT_OUT_AGAIN),
+            Self::Failed(Failed { cause, detail, .. }) => (format!("{cause}: {detail}"), FAILED_AGAIN),
+        };
+        if what != before.what {
+            return Said { what, times: 1, at_ms: now_ms };
+        }
+        let is_due = moment::since(before.at_ms, now_ms).is_ok_and(|waited| waited >= again);
+        let at_ms = if is_due { now_ms } else { before.at_ms };
+        Said { what, times: before.times.saturating_add(1), at_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE_MS: u64 = 60_000;
+
+    /// When the log is told, of fetches a second apart, and how often it had been so.
+    fn told(news: impl Fn(u64) -> News, seconds: u64) -> Vec<(u64, u64)> {
+        let (mut said, mut told) = (Said::default(), Vec::new());
+        for second in 1..=seconds {
+            let after = news(second).after(&said, second * 1_000);
+            if (&after.what, after.at_ms) != (&said.what, said.at_ms) {
+                told.push((second, after.times));
+            }
+            said = after;
+        }
+        told
+    }
+
+    #[test]
+    fn a_failure_is_said_at_once_and_then_from_time_to_time_with_a_count() {
+        let failed = |_| News::Failed(Failed::new("refused", "no"));
+        assert_eq!(told(failed, 150), [(1, 1), (61, 61), (121, 121)]);
+    }
+
+    #[test]
+    fn another_failure_is_said_at_once_and_so_is_the_end_of_it() {
+        let news = |second| match second {
+            ..5 => News::Failed(Failed::new("refused", "no")),
+            5..9 => News::Failed(Failed::new("bad-key", "no")),
+            _ => News::Whole,
+        };
+        assert_eq!(told(news, 200), [(1, 1), (5, 1), (9, 1)]);
+    }
+
+    #[test]
+    fn what_is_well_from_the_beginning_is_not_talked_about() {
+        assert_eq!(told(|_| News::Whole, 200), []);
+    }
+
+    #[test]
+    fn a_currency_that_stays_away_is_said_once_an_hour() {
+        let news = |_| News::LeftOut("vef (value null)".into());
+        assert_eq!(told(news, 3700), [(1, 1), (3601, 3601)]);
+    }
+
+    #[test]
+    fn what_was_said_by_a_clock_that_was_ahead_is_not_said_with_every_fetch() {
+        let said = Said { what: "refused: no".into(), times: 1, at_ms: 9 * MINUTE_MS };
+        let news = News::Failed(Failed::new("refused", "no"));
+        assert_eq!(news.after(&said, MINUTE_MS).at_ms, said.at_ms);
+    }
+}

@@ -1,0 +1,176 @@
+//! Files that a component keeps packed (`crates/pack`), and sends so to whoever takes that.
+//!
+//! Packed and plain are two representations of a file: each has an entity tag of its own, and a cache is told to
+//! keep them apart (RFC 9110, sections 8.8.3.3 and 12.5.3). Whoever says nothing is sent the plain file.
+
+use bytes::Bytes;
+use miniz_oxide::inflate::decompress_to_vec;
+
+use crate::headers::{Headers, text};
+use crate::{Answer, Request};
+
+/// What stands before the packed bytes in a gzip file without a name (RFC 1952).
+const GZIP_HEADER: usize = 10;
+/// A weight of one, in thousandths.
+const ONE: u16 = 1000;
+
+/// A file.
+#[derive(Debug)]
+pub struct Asset {
+    path: &'static str,
+    media_type: &'static str,
+    /// Of the plain bytes.
+    hash: &'static str,
+    /// As a gzip file.
+    packed: &'static [u8],
+}
+
+impl Asset {
+    /// A file that was packed when the component was built.
+    #[must_use]
+    pub const fn new(
+        path: &'static str,
+        media_type: &'static str,
+        hash: &'static str,
+        packed: &'static [u8],
+    ) -> Self {
+        Self { path, media_type, hash, packed }
+    }
+
+    /// The one that is asked for.
+    #[must_use]
+    pub fn find<'a>(all: &'a [Self], request: &Request) -> Option<&'a Self> {
+        all.iter().find(|asset| asset.path == request.path())
+    }
+
+    /// The file, unless the client has it: it asks each time, and is told in a few bytes.
+    #[must_use]
+    pub fn answer(&self, request: &Request) -> Answer {
+        let is_packed = takes_gzip(request.headers());
+        let tag = format!("\"{}{}\"", self.hash, if is_packed { "-gzip" } else { "" });
+        let answer = match () {
+            () if request.has(&tag) => Answer::not_modified(),
+            () if is_packed => Answer::file(self.media_type, self.packed).with("content-encoding", "gzip"),
+            () => Answer::file(self.media_type, self.unpacked()),
+        };
+        answer.with("etag", tag).with("cache-control", "no-cache").with("vary", "accept-encoding")
+    }
+
+    fn unpacked(&self) -> Bytes {
+        let packed = self.packed.get(GZIP_HEADER..).unwrap_or_default();
+        // It was packed when the component was built.
+        decompress_to_vec(packed).unwrap_or_default().into()
+    }
+}
+
+/// Whether the client takes gzip, and likes it no less than the plain file.
+fn takes_gzip(headers: &Headers) -> bool {
+    let (mut gzip, mut other, mut plain) = (None, None, None);
+    let values = headers.all("accept-encoding").filter_map(text);
+    for one in values.flat_map(|value| value.split(',')) {
+        let (coding, parameters) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight(parameters);
+        match coding.trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => gzip = gzip.max(Some(weight)),
+            "identity" => plain = Some(weight),
+            "*" => other = Some(weight),
+            _ => (),
+        }
+    }
+    let gzip = gzip.or(other).unwrap_or(0);
+    gzip > 0 && gzip >= plain.unwrap_or(0)
+}
+
+/// The weight among the parameters of a coding, in thousandths: 1 where there is none, 0 where it is no weight.
+fn weight(parameters: &str) -> u16 {
+    let mut named = parameters.split(';').filter_map(|one| one.split_once('='));
+    match named.find(|(name, _)| name.trim().eq_ignore_ascii_case("q")) {
+        Some((_, value)) => thousandths(value.trim()).unwrap_or(0),
+        None => ONE,
+    }
+}
+
+fn thousandths(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    match (whole, format!("{fraction:0<3}").parse().ok()?) {
+        ("0", fraction) => Some(fraction),
+        ("1", 0) => Some(ONE),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `plain`, as `gzip -9` packs it.
+    const PACKED: &[u8] =
+        b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\x2b\xc8\x49\xcc\xcc\x03\0\xcf\x62\x20\x19\x05\0\0\0";
+    static ASSET: Asset = Asset::new("/a", "text/css; charset=utf-8", "0123", PACKED);
+
+    fn answered(fields: &[(&str, &str)]) -> http::Response<Bytes> {
+        let request = http::Request::get("/a");
+        let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        ASSET.answer(&Request::new(request.body(String::new()).unwrap())).into_response("r")
+    }
+
+    #[test]
+    fn weights_decide_what_is_sent() {
+        for (accepted, is_packed) in [
+            (&["gzip"][..], true),
+            (&["x-gzip"], true),
+            (&["deflate, GZIP;q=0.001"], true),
+            (&["br", "gzip"], true),
+            (&["*"], true),
+            (&["*;q=0, gzip"], true),
+            (&["gzip ; Q=1.000"], true),
+            (&["identity;q=0.5, gzip;q=0.5"], true),
+            (&["identity;q=0"], false),
+            (&[], false),
+            (&[""], false),
+            (&["br, deflate"], false),
+            (&["gzip;q=0"], false),
+            (&["gzip;q=0.000"], false),
+            (&["gzip;q=0, *"], false),
+            (&["*;q=0"], false),
+            (&["identity, gzip;q=0.5"], false),
+            (&["gzip;q=2"], false),
+            (&["gzip;q=much"], false),
+            (&["notgzip"], false),
+        ] {
+            let fields: Vec<_> = accepted.iter().map(|value| ("accept-encoding", *value)).collect();
+            let response = answered(&fields);
+            assert_eq!(response.headers().contains_key("content-encoding"), is_packed, "{accepted:?}");
+            assert_eq!(response.headers()["vary"], "accept-encoding");
+            assert_eq!(response.body(), if is_packed { PACKED } else { b"plain" }, "{accepted:?}");
+        }
+    }
+
+    #[test]
+    fn packed_and_plain_have_tags_of_their_own() {
+        let gzip = ("accept-encoding", "gzip");
+        assert_eq!(answered(&[]).headers()["etag"], "\"0123\"");
+        assert_eq!(answered(&[gzip]).headers()["etag"], "\"0123-gzip\"");
+        for (fields, status) in [
+            (&[("if-none-match", "\"0123\"")][..], 304),
+            (&[("if-none-match", "\"0123-gzip\"")], 200),
+            (&[("if-none-match", "\"0123-gzip\""), gzip], 304),
+            (&[("if-none-match", "\"0123\""), gzip], 200),
+            (&[("if-none-match", "\"0123\", W/\"0123-gzip\""), gzip], 304),
+            (&[("if-none-match", "\"x\""), ("if-none-match", "\"0123\"")], 304),
+            (&[("if-none-match", "*"), gzip], 304),
+        ] {
+            let response = answered(fields);
+            assert_eq!(response.status(), status, "{fields:?}");
+            assert_eq!(response.headers()["vary"], "accept-encoding");
+            assert!(response.headers().contains_key("etag"));
+            assert_eq!(
+                response.headers().contains_key("content-encoding"),
+                status == 200 && fields.contains(&gzip)
+            );
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The settings of the bank: what each may be, and what it is.
+//!
+//! The one place in the components where a setting is read and judged (`spin.toml`, "variables"). White space
+//! around a value does not count. A value that is not allowed is named in the log, once an instance, with what is
+//! allowed; a secret one without the value. `bank` refuses to start with it, by the same rules: they stand in
+//! `spin.toml` too, and a test holds the two together. A setting that the manifest does not give has its default.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+
+use eventlog::{Level, Value};
+
+mod rule;
+mod table;
+
+pub use rule::{HeaderName, HeaderValue, Integer, OneOf, Origin, Rule, Url};
+pub use table::*;
+
+/// A setting: its name, what it may be, and what it is when nobody says. Its rule is part of its type, so that a
+/// component carries the rules of its own settings alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<R: ?Sized> {
+    name: &'static str,
+    default: &'static str,
+    secret: bool,
+    or_empty: bool,
+    rule: R,
+}
+
+/// A setting that cannot be used. The log has been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bad;
+
+thread_local! {
+    static SAID: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<R> Setting<R> {
+    const fn new(name: &'static str, rule: R, default: &'static str) -> Self {
+        Self { name, default, secret: false, or_empty: false, rule }
+    }
+}
+
+impl<R: Rule + 'static> Setting<R> {
+    /// Its value, without the white space around it.
+    ///
+    /// # Errors
+    /// [`Bad`], when it is not allowed or cannot be read.
+    pub async fn text(&self) -> Result<String, Bad> {
+        read(self).await
+    }
+}
+
+impl Setting<Integer> {
+    /// Its value; the default, when it is not allowed or cannot be read.
+    pub async fn number(&self) -> u64 {
+        let text = read(self).await;
+        text.as_deref().unwrap_or(self.default).parse().unwrap_or_default()
+    }
+}
+
+/// Reads a setting of any kind. Boxed, so that the code is there once and not with each kind.
+fn read(setting: &Setting<dyn Rule>) -> Pin<Box<dyn Future<Output = Result<String, Bad>> + '_>> {
+    Box::pin(async move {
+        match given(setting.name).await {
+            Ok(None) => Ok(setting.default.to_owned()),
+            Ok(Some(given)) => match setting.judged(&given) {
+                Some(value) => Ok(value.to_owned()),
+                None => {
+                    let value = if setting.secret { "(secret)" } else { given.trim_ascii() };
+                    Err(setting.say("bad-setting", value, &setting.rule.words()))
+                }
+            },
+            Err(cause) => Err(setting.say("setting-not-read", cause, &setting.rule.words())),
+        }
+    })
+}
+
+impl Setting<dyn Rule> {
+    /// The value in `given`, if it is allowed.
+    fn judged<'a>(&self, given: &'a str) -> Option<&'a str> {
+        let value = given.trim_ascii();
+        let is_allowed = if value.is_empty() { self.or_empty } else { self.rule.allows(value) };
+        is_allowed.then_some(value)
+    }
+
+    /// Tells the log, once an instance.
+    fn say(&self, event: &str, value: &str, allowed: &str) -> Bad {
+        if !SAID.with_borrow(|said| said.contains(&self.name)) {
+            SAID.with_borrow_mut(|said| said.push(self.name));
+            let members = [("setting", self.name), ("value", value), ("allowed", allowed)];
+            eventlog::event(Level::Error, event, members.map(|(name, text)| (name, Value::from(text))));
+        }
+        Bad
+    }
+}
+
+/// How much gets into the log.
+pub async fn log_level() -> Level {
+    LOG_LEVEL.text().await.ok().and_then(|name| Level::named(&name)).unwrap_or(Level::Info)
+}
+
+/// The value that the manifest gives this component; `None` where it gives none of that name.
+#[cfg(target_arch = "wasm32")]
+async fn given(name: &str) -> Result<Option<String>, &'static str> {
+    use spin_sdk::variables::Error;
+    match spin_sdk::variables::get(name).await {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Undefined(_)) => Ok(None),
+        // What a provider says of its failure may hold what nobody should read.
+        Err(Error::Provider(_)) => Err("(its provider failed)"),
+        Err(_) => Err("(the host refused)"),
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn given(_: &str) -> Result<Option<String>, &'static str> {
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests;

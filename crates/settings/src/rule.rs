@@ -1,0 +1,149 @@
+//! What a setting may be. The words are those that `bank` says at its start.
+//!
+//! Addresses are judged by their scheme and host and no further: a whole parser of URLs is 100 KB in a `.wasm`,
+//! and whoever connects has one.
+
+/// What a setting may be.
+pub trait Rule {
+    /// Whether `value`, without white space around it, is allowed.
+    fn allows(&self, value: &str) -> bool;
+
+    /// What is allowed, in words.
+    fn words(&self) -> String;
+}
+
+/// One of these words.
+#[derive(Debug, Clone, Copy)]
+pub struct OneOf(pub &'static [&'static str]);
+
+/// A whole number in plain digits.
+#[derive(Debug, Clone, Copy)]
+pub struct Integer {
+    /// The least.
+    pub from: u64,
+    /// The most.
+    pub to: u64,
+}
+
+/// An address with one of these schemes, and a host.
+#[derive(Debug, Clone, Copy)]
+pub struct Url(pub &'static [&'static str]);
+
+/// An address with one of these schemes, and no user, path or query.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin(pub &'static [&'static str]);
+
+/// The name of a header field (RFC 9110, section 5.1).
+#[derive(Debug, Clone, Copy)]
+pub struct HeaderName;
+
+/// Visible ASCII characters.
+#[derive(Debug, Clone, Copy)]
+pub struct HeaderValue;
+
+impl Rule for OneOf {
+    fn allows(&self, value: &str) -> bool {
+        self.0.contains(&value)
+    }
+
+    fn words(&self) -> String {
+        self.0.join(", ")
+    }
+}
+
+impl Rule for Integer {
+    fn allows(&self, value: &str) -> bool {
+        integer(value).is_some_and(|number| (self.from..=self.to).contains(&number))
+    }
+
+    fn words(&self) -> String {
+        format!("an integer from {} to {}", self.from, self.to)
+    }
+}
+
+impl Rule for Url {
+    fn allows(&self, value: &str) -> bool {
+        parts(value, self.0).is_some()
+    }
+
+    fn words(&self) -> String {
+        format!("an address {}", each(self.0))
+    }
+}
+
+impl Rule for Origin {
+    fn allows(&self, value: &str) -> bool {
+        parts(value, self.0).is_some_and(|(user, after)| user.is_none() && matches!(after, "" | "/"))
+    }
+
+    fn words(&self) -> String {
+        format!("an origin {} without a path", each(self.0))
+    }
+}
+
+impl Rule for HeaderName {
+    fn allows(&self, value: &str) -> bool {
+        value.bytes().all(is_token)
+    }
+
+    fn words(&self) -> String {
+        "the name of a header".to_owned()
+    }
+}
+
+impl Rule for HeaderValue {
+    fn allows(&self, value: &str) -> bool {
+        value.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
+    fn words(&self) -> String {
+        "visible ASCII characters".to_owned()
+    }
+}
+
+fn each(schemes: &[&str]) -> String {
+    schemes.join("://… or ") + "://…"
+}
+
+/// Digits and nothing else: no sign.
+fn integer(value: &str) -> Option<u64> {
+    if value.bytes().all(|byte| byte.is_ascii_digit()) { value.parse().ok() } else { None }
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The parts of an address that has one of these schemes and a host: the user, and what follows the host.
+fn parts<'a>(value: &'a str, schemes: &[&str]) -> Option<(Option<&'a str>, &'a str)> {
+    let is_visible = value.bytes().all(|byte| byte > b' ' && byte != 0x7f);
+    let rest = schemes.iter().find_map(|scheme| {
+        let (head, rest) = value.split_at_checked(scheme.len())?;
+        rest.strip_prefix("://").filter(|_| is_visible && head.eq_ignore_ascii_case(scheme))
+    })?;
+    let end = rest.bytes().position(|byte| b"/?#".contains(&byte)).unwrap_or(rest.len());
+    let (authority, after) = rest.split_at_checked(end)?;
+    let at = authority.bytes().rposition(|byte| byte == b'@');
+    let user = at.and_then(|at| authority.get(..at));
+    let host = at.map_or(Some(authority), |at| authority.get(at..)?.strip_prefix('@'))?;
+    is_host(host).then_some((user, after))
+}
+
+/// A name, an IPv4 address or an IPv6 address in brackets; a port may follow.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(inner) => match inner.split_once(']') {
+            Some((host, port)) => (host, port),
+            None => return false,
+        },
+        None => text
+            .split_at_checked(text.bytes().position(|byte| byte == b':').unwrap_or(text.len()))
+            .unwrap_or(("", "")),
+    };
+    let is_port = match port.strip_prefix(':') {
+        Some(port) => integer(port).is_some_and(|port| port <= 65_535),
+        None => port.is_empty(),
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
+    is_port && !host.is_empty() && host.bytes().all(allowed)
+}

@@ -1,0 +1,34 @@
+//! Every setting that a component reads.
+
+use crate::{HeaderName, HeaderValue, Integer, OneOf, Origin, Setting, Url};
+
+const YEAR_SECONDS: u64 = 31_536_000;
+
+/// Where the bank keeps its state.
+pub const STORE: Setting<OneOf> = Setting::new("store", OneOf(&["kv", "redis"]), "kv");
+/// The Redis of `store = redis`.
+pub const REDIS_URL: Setting<Url> = Setting {
+    secret: true,
+    ..Setting::new("redis_url", Url(&["redis", "rediss"]), "redis://localhost:6379")
+};
+/// How long a request may wait for storage, in all.
+pub const STORAGE_DEADLINE_MS: Setting<Integer> =
+    Setting::new("storage_deadline_ms", Integer { from: 1, to: 600_000 }, "500");
+/// Where rates come from.
+pub const COINGECKO_ORIGIN: Setting<Origin> =
+    Setting::new("coingecko_origin", Origin(&["http", "https"]), "https://api.coingecko.com");
+/// What CoinGecko knows the bank by.
+pub const COINGECKO_API_KEY: Setting<HeaderValue> =
+    Setting { secret: true, or_empty: true, ..Setting::new("coingecko_api_key", HeaderValue, "") };
+/// The header that it is sent in.
+pub const COINGECKO_API_KEY_HEADER: Setting<HeaderName> =
+    Setting::new("coingecko_api_key_header", HeaderName, "x-cg-demo-api-key");
+/// How long rates are fresh.
+pub const RATES_TTL_SECONDS: Setting<Integer> =
+    Setting::new("rates_ttl_seconds", Integer { from: 1, to: YEAR_SECONDS }, "60");
+/// How old rates may be that stand in.
+pub const RATES_MAX_STALE_SECONDS: Setting<Integer> =
+    Setting::new("rates_max_stale_seconds", Integer { from: 0, to: YEAR_SECONDS }, "86400");
+/// How much gets into the log.
+pub const LOG_LEVEL: Setting<OneOf> =
+    Setting::new("log_level", OneOf(&["error", "warn", "info", "debug"]), "info");

@@ -1,0 +1,154 @@
+use std::collections::BTreeMap;
+
+use crate::*;
+
+/// A setting whatever its rule is.
+trait Judge {
+    fn name(&self) -> &'static str;
+    fn judged<'a>(&self, given: &'a str) -> Option<&'a str>;
+    fn default(&self) -> &'static str;
+    fn is_secret(&self) -> bool;
+    fn words(&self) -> String;
+}
+
+impl<R: Rule + 'static> Judge for Setting<R> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn judged<'a>(&self, given: &'a str) -> Option<&'a str> {
+        let setting: &Setting<dyn Rule> = self;
+        setting.judged(given)
+    }
+
+    fn default(&self) -> &'static str {
+        self.default
+    }
+
+    fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    fn words(&self) -> String {
+        self.rule.words()
+    }
+}
+
+fn all() -> Vec<Box<dyn Judge>> {
+    vec![
+        Box::new(STORE),
+        Box::new(REDIS_URL),
+        Box::new(STORAGE_DEADLINE_MS),
+        Box::new(COINGECKO_ORIGIN),
+        Box::new(COINGECKO_API_KEY),
+        Box::new(COINGECKO_API_KEY_HEADER),
+        Box::new(RATES_TTL_SECONDS),
+        Box::new(RATES_MAX_STALE_SECONDS),
+        Box::new(LOG_LEVEL),
+    ]
+}
+
+/// What `bank` goes by.
+fn rules() -> BTreeMap<String, toml::Table> {
+    let manifest: toml::Table = include_str!("../../../spin.toml").parse().unwrap();
+    let rules = manifest["application"]["tool"]["bank"]["variables"].as_table().unwrap();
+    rules.iter().map(|(name, rule)| (name.clone(), rule.as_table().unwrap().clone())).collect()
+}
+
+fn setting(name: &str) -> Option<Box<dyn Judge>> {
+    all().into_iter().find(|setting| setting.name() == name)
+}
+
+/// Values at the edges of a rule of the manifest: allowed, and not.
+fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
+    let schemes = |kind: &str| rule.get(kind).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    let texts = |kind: &str| schemes(kind).into_iter().map(|word| word.as_str().unwrap().to_owned());
+    let (mut good, mut bad) = (Vec::new(), vec!["a b".to_owned(), "\u{e4}".to_owned(), "\0".to_owned()]);
+    good.extend(texts("one_of"));
+    for scheme in texts("url").chain(texts("origin")) {
+        good.extend(["h", "h:1", "127.0.0.1:6379", "[::1]:80"].map(|host| format!("{scheme}://{host}")));
+        bad.extend(["", ":1", "h:x", "h:65536", "a b", "[::1"].map(|host| format!("{scheme}://{host}")));
+        bad.push(format!("x{scheme}://h"));
+        good.push(format!("{}://h", scheme.to_uppercase()));
+    }
+    for scheme in texts("url") {
+        good.extend(["user:p%40ss@h/1", "h/2?a=b"].map(|rest| format!("{scheme}://{rest}")));
+    }
+    for scheme in texts("origin") {
+        bad.extend(["h/path", "h?a=b", "u@h", "h#f"].map(|rest| format!("{scheme}://{rest}")));
+    }
+    if let Some(range) = rule.get("integer").and_then(toml::Value::as_table) {
+        let [from, to] = ["from", "to"].map(|end| range[end].as_integer().unwrap());
+        good.extend([from, to].map(|number| number.to_string()));
+        bad.extend([from - 1, to + 1].map(|number| number.to_string()));
+        bad.extend(["1.0", "1e2", "+1", "0x1"].map(str::to_owned));
+    }
+    if rule.contains_key("header_name") {
+        good.extend(["x-cg-pro-api-key", "Authorization"].map(str::to_owned));
+        bad.extend(["x:y", "x\ny", "(x)"].map(str::to_owned));
+    }
+    if !["header_name", "url", "origin"].iter().any(|kind| rule.contains_key(*kind)) {
+        bad.push("mongo".to_owned());
+    }
+    assert!(!good.is_empty(), "no edges of {rule:?} are known");
+    (good, bad)
+}
+
+#[test]
+fn components_allow_what_the_manifest_says_and_nothing_else() {
+    for (name, rule) in rules() {
+        let Some(setting) = setting(&name) else { continue };
+        let (good, bad) = edges(&rule);
+        for value in good {
+            assert_eq!(setting.judged(&value), Some(value.as_str()), "{name}");
+            assert_eq!(setting.judged(&format!(" \t{value}\r\n")), Some(value.as_str()), "{name}");
+        }
+        for value in bad {
+            assert_eq!(setting.judged(&value), None, "{name}: {value:?}");
+        }
+        let may_be_empty = rule.get("or_empty").and_then(toml::Value::as_bool).unwrap_or_default();
+        assert_eq!(setting.judged(" \n").is_some(), may_be_empty, "{name}");
+    }
+}
+
+#[test]
+fn every_setting_has_the_default_of_the_manifest_which_is_allowed() {
+    let manifest: toml::Table = include_str!("../../../spin.toml").parse().unwrap();
+    for setting in all() {
+        let (name, default) = (setting.name(), setting.default());
+        let declared = &manifest["variables"][name];
+        assert_eq!(declared["default"].as_str(), Some(default), "{name}");
+        assert_eq!(setting.judged(default), Some(default), "{name}");
+        let secret = declared.get("secret").and_then(toml::Value::as_bool).unwrap_or_default();
+        assert_eq!(secret, setting.is_secret(), "{name}");
+    }
+}
+
+#[test]
+fn every_setting_but_a_text_has_a_rule_in_the_manifest() {
+    let rules = rules();
+    let missing = all().into_iter().map(|setting| setting.name()).filter(|name| !rules.contains_key(*name));
+    assert_eq!(missing.collect::<Vec<_>>(), ["coingecko_api_key"]);
+}
+
+#[test]
+fn a_key_survives_with_every_special_character_and_without_its_line_feed() {
+    for key in ["CG-abc123", r#"&#@%"'\~|^`{}[]<>?/:;,.=+-_)(*$!"#] {
+        assert_eq!(setting("coingecko_api_key").unwrap().judged(&format!("{key}\n")), Some(key));
+    }
+    for key in ["a b", "a\nb", "schl\u{fc}ssel"] {
+        assert_eq!(setting("coingecko_api_key").unwrap().judged(key), None, "{key:?}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_said_in_words() {
+    for (name, words) in [
+        ("store", "kv, redis"),
+        ("rates_ttl_seconds", "an integer from 1 to 31536000"),
+        ("redis_url", "an address redis://… or rediss://…"),
+        ("coingecko_origin", "an origin http://… or https://… without a path"),
+    ] {
+        assert_eq!(setting(name).unwrap().words(), words);
+    }
+}
