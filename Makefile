@@ -49,6 +49,15 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	cargo run $(NATIVE) --package tests --bin prove
 	$(MAKE) --no-print-directory test-browser
 
+.PHONY: test-all
+test-all: lint coverage test test-k8s ## All of it, and what takes long to build: the chart behind Traefik and under Helm 3
+	@scripts/need unshare util-linux
+	@scripts/need ip iproute2
+	k8s/tests/build-all
+	cd k8s/tests && go vet -tags all ./cluster && go test -tags all -c -o ../../build/bin/cluster-all ./cluster
+	cd k8s/tests/cluster && GOPROXY=off GONOSUMDB='*' ../in-pod-network ../../../build/bin/cluster-all -test.v -test.timeout 15m \
+		-test.run 'Helm3|Traefik'
+
 .PHONY: test-browser
 test-browser: build redis-server ## The dashboard in Debian's Chromium, before two banks on one Redis; pictures in build/screenshots
 	@scripts/need chromium chromium

@@ -8,7 +8,6 @@ import (
 	"moneybank/k8s/tests/kit"
 
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -45,7 +44,7 @@ func TestPullSecretsAndTolerationsReachAllPods(t *testing.T) {
 	objects := kit.Rendered(t, arguments...)
 	for what, pod := range map[string]corev1.PodSpec{
 		"Redis":     kit.Into[appsv1.StatefulSet](t, kit.Find(t, objects, "StatefulSet", "bank-redis")).Spec.Template.Spec,
-		"helm test": kit.Into[batchv1.Job](t, kit.Find(t, objects, "Job", "bank-test")).Spec.Template.Spec,
+		"helm test": kit.Into[corev1.Pod](t, kit.Find(t, objects, "Pod", "bank-test")).Spec,
 	} {
 		if len(pod.ImagePullSecrets) != 1 || len(pod.Tolerations) != 1 || pod.Tolerations[0].Key != "spin" {
 			t.Errorf("%s: %v %v", what, pod.ImagePullSecrets, pod.Tolerations)

@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"moneybank/k8s/tests/kit"
+	"moneybank/k8s/tests/kit/spinkube"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -24,16 +24,9 @@ func TestEveryCheckNamesItsHeadersAlthoughThereAreNone(t *testing.T) {
 	}
 }
 
-func checks(t *testing.T, app unstructured.Unstructured) (readiness, liveness *corev1.Probe) {
+func checks(t *testing.T, app unstructured.Unstructured) (readiness, liveness *spinkube.HealthProbe) {
 	t.Helper()
-	text, err := app.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	read, err := kit.AsSpinApp(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	read := kit.Into[spinkube.SpinApp](t, app)
 	return read.Spec.Checks.Readiness, read.Spec.Checks.Liveness
 }
 

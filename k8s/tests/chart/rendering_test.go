@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"moneybank/k8s/tests/kit"
+	"moneybank/k8s/tests/kit/spinkube"
 )
 
 func TestTheManifestsAreTheChartsRenderings(t *testing.T) {
@@ -119,15 +120,7 @@ func TestAnImageIsTakenByItsDigestWhereThereIsOne(t *testing.T) {
 
 // variables are those of the SpinApp.
 func variables(t *testing.T, arguments ...string) map[string]string {
-	object := kit.Find(t, kit.Rendered(t, arguments...), "SpinApp", "bank")
-	text, err := object.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := kit.AsSpinApp(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	app := kit.Into[spinkube.SpinApp](t, kit.Find(t, kit.Rendered(t, arguments...), "SpinApp", "bank"))
 	set := map[string]string{}
 	for _, variable := range app.Spec.Variables {
 		set[variable.Name] = variable.Value

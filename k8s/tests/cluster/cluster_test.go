@@ -9,16 +9,19 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 	plane := start(t)
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
-	go plane.operate(ctx)
+	plane.operate(ctx)
 	for _, test := range []struct {
 		name string
 		run  func(*Plane)
 	}{
+		{"the operator's null is refused by its own definition", nullIsRefused},
 		{"every overlay runs in a namespace that enforces restricted", everyOverlayRuns},
+		{"a Redis that is away takes no pod out of the Service", probesAskNoStore},
 		{"an autoscaled Deployment is brought to its minimum", autoscalerBringsTheMinimum},
 		{"disruption budgets guard the pods", budgetsGuardThePods},
 		{"Redis has its claim", redisHasItsClaim},
 		{"nobody is let through but who must be", nobodyElseIsLetThrough},
+		{"users come in through the ingress controller's namespace", usersComeInThroughTheController},
 		{"pods get what a SpinApp can not say", podsGetWhatASpinAppCanNotSay},
 		{"without the pod policy restricted refuses the application", withoutThePolicyPodsAreRefused},
 		{"without its RuntimeClass no pod is accepted", withoutItsRuntimeClassNoPodIsAccepted},
@@ -32,6 +35,9 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		{"a new password is made when asked for, and the old one taken for a while", aNewPasswordIsMadeWhenAskedForAndTheOldOneTakenForAWhile},
 		{"uninstalling leaves the claim and nothing else", uninstallingLeavesTheClaim},
 		{"make deploy says what is missing and changes nothing", deploySaysWhatIsMissing},
+		{"make deploy stops where the template fails", deployStopsWhereTheTemplateFails},
+		{"make deploy takes an installation back that fails", deployTakesAnInstallationBackThatFails},
+		{"make deploy says why a rollout fails", deploySaysWhyARolloutFails},
 		{"make deploy installs and make undeploy leaves the money", deployInstallsAndUndeployLeavesTheMoney},
 		{"make deploy says when there is no SpinKube", deploySaysWhenThereIsNoSpinKube},
 	} {

@@ -1,7 +1,12 @@
 package cluster
 
 import (
+	"maps"
 	"net/netip"
+	"path/filepath"
+	"strings"
+
+	"moneybank/k8s/tests/kit"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -14,6 +19,8 @@ type end struct {
 	namespace string
 	labels    map[string]string
 	address   string
+	// Those of the namespace, besides its name.
+	marks map[string]string
 }
 
 // The policies that were accepted, judged as a network plugin must: a pod that a policy selects for a
@@ -35,15 +42,13 @@ func nobodyElseIsLetThrough(p *Plane) {
 		port     int32
 		allowed  bool
 	}{
-		{"the ingress controller calls the application", in("ingress"), app, 80, true},
-		{"the ingress controller calls another port", in("ingress"), app, 8080, false},
 		{"monitoring watches the application", in("monitoring"), app, 80, true},
 		{"helm test calls the application", test, app, 80, true},
 		{"another namespace calls the application", in("default"), app, 80, false},
 		{"a neighbour in the namespace calls the application", neighbour, app, 80, false},
 		{"the application calls Redis", app, redis, 6379, true},
 		{"a neighbour in the namespace calls Redis", neighbour, redis, 6379, false},
-		{"the ingress controller calls Redis", in("ingress"), redis, 6379, false},
+		{"somebody outside calls the application past the ingress controller", out("203.0.113.7"), app, 80, false},
 		{"helm test calls Redis", test, redis, 6379, false},
 		{"Redis calls out", redis, out("1.1.1.1"), 443, false},
 		{"Redis resolves names", redis, in("kube-system"), 53, false},
@@ -57,6 +62,68 @@ func nobodyElseIsLetThrough(p *Plane) {
 		if got := p.passes(row.from, row.to, row.port); got != row.allowed {
 			p.Errorf("%s: %v", row.what, got)
 		}
+	}
+}
+
+// Where each controller's proxies live, installed as its own documentation says, and what they are called.
+// Without a namespace: in the Gateway's own.
+var controllers = map[string]end{
+	"gateway-envoy":   {namespace: "envoy-gateway-system", labels: map[string]string{"gateway.envoyproxy.io/owning-gateway-name": "bank"}},
+	"gateway-haproxy": {namespace: "haproxy-unified-gateway", labels: map[string]string{"app.kubernetes.io/name": "haproxy-unified-gateway"}},
+	"gateway-istio":   {labels: map[string]string{"gateway.networking.k8s.io/gateway-name": "bank"}},
+	"gateway-nginx":   {labels: map[string]string{"gateway.networking.k8s.io/gateway-name": "bank"}},
+	"gateway-traefik": {namespace: "traefik", labels: map[string]string{"app.kubernetes.io/name": "traefik"}},
+	"haproxy":         {namespace: "haproxy-controller", labels: map[string]string{"app.kubernetes.io/name": "kubernetes-ingress"}},
+	"ingress-nginx":   {namespace: "ingress-nginx", labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}},
+	"nginx":           {namespace: "nginx-ingress", labels: map[string]string{"app": "nginx-ingress"}},
+	"openshift":       {namespace: "openshift-ingress", marks: map[string]string{"network.openshift.io/policy-group": "ingress"}},
+	"traefik":         {namespace: "traefik", labels: map[string]string{"app.kubernetes.io/name": "traefik"}},
+}
+
+// The way that users go: from outside to the controller, which nothing of the chart is in front of, and from its
+// namespace to the application, and to nothing else.
+func usersComeInThroughTheController(p *Plane) {
+	files, err := filepath.Glob(kit.Chart + "/controllers/*.yaml")
+	if err != nil || len(files) == 0 {
+		p.Fatal(err, files)
+	}
+	user := end{address: "203.0.113.7"}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		controller, known := controllers[name]
+		if !known {
+			p.Errorf("where does %s live?", name)
+			continue
+		}
+		namespace := "behind-" + name
+		if controller.namespace == "" {
+			controller.namespace = namespace
+		}
+		p.kubectl("create", "namespace", namespace)
+		policies := kit.Template(p, "--namespace", namespace, "--values", kit.Values("prod"), "--values", file, "--show-only", "templates/networkpolicy.yaml")
+		p.kubectl("apply", "--server-side", "-f", kit.Write(p, p.TempDir()+"/policies.yaml", policies))
+		app := end{namespace: namespace, labels: map[string]string{"core.spinkube.dev/app-name": "bank",
+			"app.kubernetes.io/part-of": "money-bank", "app.kubernetes.io/instance": "bank", "app.kubernetes.io/component": "app"}}
+		redis := end{namespace: namespace, labels: map[string]string{"app.kubernetes.io/part-of": "money-bank",
+			"app.kubernetes.io/instance": "bank", "app.kubernetes.io/component": "redis"}}
+		for _, row := range []struct {
+			what     string
+			from, to end
+			port     int32
+			allowed  bool
+		}{
+			{"a user calls the controller", user, controller, 443, true},
+			{"the controller calls the application", controller, app, 80, true},
+			{"the controller calls another port of the application", controller, app, 8080, false},
+			{"the controller calls Redis", controller, redis, 6379, false},
+			{"a user calls the application past the controller", user, app, 80, false},
+			{"another namespace calls the application", end{namespace: "default", labels: controller.labels}, app, 80, false},
+		} {
+			if got := p.passes(row.from, row.to, row.port); got != row.allowed {
+				p.Errorf("%s: %s: %v", name, row.what, got)
+			}
+		}
+		p.kubectl("delete", "namespace", namespace, "--wait=false")
 	}
 }
 
@@ -121,7 +188,9 @@ func (p *Plane) isPeer(namespace string, peer networkingv1.NetworkPolicyPeer, ot
 	if peer.NamespaceSelector == nil {
 		return other.namespace == namespace
 	}
-	return p.matches(peer.NamespaceSelector, map[string]string{"kubernetes.io/metadata.name": other.namespace})
+	marks := map[string]string{"kubernetes.io/metadata.name": other.namespace}
+	maps.Copy(marks, other.marks)
+	return p.matches(peer.NamespaceSelector, marks)
 }
 
 func (p *Plane) matches(selector *metav1.LabelSelector, set map[string]string) bool {

@@ -2,178 +2,188 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/adler32"
-	"time"
 
-	"moneybank/k8s/tests/kit"
+	. "moneybank/k8s/tests/kit/spinkube"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/intstr"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-var (
-	spinApps  = schema.GroupVersionResource{Group: "core.spinkube.dev", Version: "v1alpha1", Resource: "spinapps"}
-	executors = schema.GroupVersionResource{Group: "core.spinkube.dev", Version: "v1alpha1", Resource: "spinappexecutors"}
+// What the operator calls itself and its mark on what must not go yet.
+const (
+	manager   = "spin-operator"
+	finalizer = "core.spinkube.dev/finalizer"
 )
 
-// operate plays spin-operator 0.6 until the test ends: of each SpinApp a Secret with the runtime
-// configuration, a Deployment and a Service, both named after it.
+// operator plays spin-operator: what it does to a SpinApp and to a SpinAppExecutor, in its order, with its
+// library, from a cache that may lag as its own does. It does so until the test ends.
+type operator struct {
+	client.Client
+	scheme *runtime.Scheme
+	events events.EventRecorder
+}
+
 func (p *Plane) operate(ctx context.Context) {
-	said := map[string]bool{}
-	for ctx.Err() == nil {
-		apps, err := p.Dynamic.Resource(spinApps).List(ctx, metav1.ListOptions{})
-		if err == nil {
-			for _, item := range apps.Items {
-				err := p.reconcile(ctx, item)
-				if message := fmt.Sprintf("operator: %s: %v", item.GetNamespace(), err); err != nil && ctx.Err() == nil && !said[message] {
-					said[message] = true
-					p.Log(message)
-				}
-			}
-		}
-		time.Sleep(300 * time.Millisecond)
+	p.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), AddToScheme(scheme)); err != nil {
+		p.Fatal(err)
+	}
+	ctrl.SetLogger(logr.Discard())
+	mgr, err := ctrl.NewManager(p.Config, ctrl.Options{Scheme: scheme, Metrics: server.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: new(true)}})
+	if err != nil {
+		p.Fatal(err)
+	}
+	o := &operator{Client: mgr.GetClient(), scheme: scheme, events: mgr.GetEventRecorder("spinapp-reconciler")}
+	err = errors.Join(
+		ctrl.NewControllerManagedBy(mgr).For(&SpinApp{}).Owns(&appsv1.Deployment{}).Owns(&corev1.Service{}).Owns(&corev1.Secret{}).
+			Complete(reconcile.Func(o.reconcileApp)),
+		ctrl.NewControllerManagedBy(mgr).For(&SpinAppExecutor{}).Complete(reconcile.Func(o.reconcileExecutor)))
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.webhooks(o)
+	go func() { _ = mgr.Start(ctx) }()
+	if !mgr.GetCache().WaitForCacheSync(ctx) {
+		p.Fatal("the operator does not start")
 	}
 }
 
-func (p *Plane) reconcile(ctx context.Context, item unstructured.Unstructured) error {
-	text, err := item.MarshalJSON()
+func (o *operator) reconcileApp(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var app SpinApp
+	if err := o.Get(ctx, request.NamespacedName, &app); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	var executor SpinAppExecutor
+	if err := o.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: app.Spec.Executor}, &executor); err != nil {
+		o.events.Eventf(&app, nil, corev1.EventTypeWarning, "MissingExecutor", "Reconcile",
+			"Could not find SpinAppExecutor %s/%s", app.Namespace, app.Spec.Executor)
+		return ctrl.Result{}, err
+	}
+	if err := o.updateStatus(ctx, &app, &executor); err != nil || !app.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, err
+	}
+	if !executor.Spec.CreateDeployment {
+		old := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}}
+		if err := o.Delete(ctx, old); client.IgnoreNotFound(err) != nil {
+			return ctrl.Result{}, err
+		}
+	} else if err := o.reconcileDeployment(ctx, &app, executor.Spec.DeploymentConfig); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{}, o.apply(ctx, &app, serviceOf(&app))
+}
+
+func (o *operator) reconcileDeployment(ctx context.Context, app *SpinApp, config *ExecutorDeploymentConfig) error {
+	secret, err := o.runtimeSecret(ctx, app)
 	if err != nil {
 		return err
 	}
-	app, err := kit.AsSpinApp(text)
+	certificates := config.CACertSecret
+	if config.InstallDefaultCACerts {
+		if certificates == "" {
+			certificates = "spin-ca"
+		}
+		// Nobody's: it stays when the last application of its namespace has gone.
+		err := o.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: certificates,
+				Annotations: map[string]string{"app.kubernetes.io/managed-by": "spin-operator.spinkube.dev"}},
+			StringData: map[string]string{"ca-certificates.crt": "all that a browser trusts"},
+		})
+		if client.IgnoreAlreadyExists(err) != nil {
+			return err
+		}
+	}
+	deployment, err := deploymentOf(app, config, secret, certificates)
 	if err != nil {
 		return err
 	}
-	executor, err := p.Dynamic.Resource(executors).Namespace(app.Namespace).Get(ctx, app.Spec.Executor, metav1.GetOptions{})
-	if err != nil || app.DeletionTimestamp != nil {
-		return err
-	}
-	runtimeClass, _, _ := unstructured.NestedString(executor.Object, "spec", "deploymentConfig", "runtimeClassName")
-	config, err := app.RuntimeConfig(func(key *corev1.SecretKeySelector) (string, error) {
-		secret, err := p.CoreV1().Secrets(app.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
-		if err != nil {
-			return "", err
-		}
-		return string(secret.Data[key.Key]), nil
-	})
-	if err != nil {
-		return err
-	}
-	owner := metav1.NewControllerRef(&app, item.GroupVersionKind())
-	owner.BlockOwnerDeletion = new(true)
-	meta := func(name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Name: name, Namespace: app.Namespace, OwnerReferences: []metav1.OwnerReference{*owner},
-			Labels: map[string]string{"core.spinkube.dev/app-name": app.Name}}
-	}
-	secret := &corev1.Secret{ObjectMeta: meta(fmt.Sprintf("%s-%x", app.Name, adler32.Checksum([]byte(config)))),
-		StringData: map[string]string{"runtime-config.toml": config}}
-	if _, err := p.CoreV1().Secrets(app.Namespace).Create(ctx, secret, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	deployment := deploymentOf(app, meta(app.Name), runtimeClass, secret.Name)
-	deployment.Annotations = app.Spec.DeploymentAnnotations
-	service := &corev1.Service{ObjectMeta: meta(app.Name), Spec: corev1.ServiceSpec{
-		Selector: ready(app.Name), Ports: []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromString("http-app")}},
-	}}
-	if err := p.apply(ctx, schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, "deployments", deployment); err != nil {
-		return err
-	}
-	return p.apply(ctx, schema.GroupVersionKind{Version: "v1", Kind: "Service"}, "services", service)
+	return o.apply(ctx, app, deployment)
 }
 
-func ready(app string) map[string]string {
-	return map[string]string{"core.spinkube.dev/app." + app + ".status": "ready"}
+// runtimeSecret makes the Secret with the runtime configuration, named after what is in it.
+func (o *operator) runtimeSecret(ctx context.Context, app *SpinApp) (string, error) {
+	content, err := app.RuntimeConfig(func(from *OptionSource) (string, error) { return o.read(ctx, app.Namespace, from) })
+	if err != nil || content == nil {
+		return "", err
+	}
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: fmt.Sprintf("%s-%x", app.Name, adler32.Checksum(content)), Labels: appLabels(app)},
+		Data:       map[string][]byte{"runtime-config.toml": content},
+	}
+	if err := controllerutil.SetOwnerReference(app, secret, o.scheme); err != nil {
+		return "", err
+	}
+	return secret.Name, client.IgnoreAlreadyExists(o.Create(ctx, secret))
 }
 
-func deploymentOf(app kit.SpinApp, meta metav1.ObjectMeta, runtimeClass, configSecret string) *appsv1.Deployment {
-	selector := ready(app.Name)
-	selector["core.spinkube.dev/app-name"] = app.Name
-	labels := map[string]string{}
-	for _, from := range []map[string]string{app.Spec.PodLabels, selector} {
-		for name, value := range from {
-			labels[name] = value
-		}
+func (o *operator) read(ctx context.Context, namespace string, from *OptionSource) (string, error) {
+	if key := from.ConfigMapKeyRef; key != nil {
+		var config corev1.ConfigMap
+		err := o.Get(ctx, client.ObjectKey{Namespace: namespace, Name: key.Name}, &config)
+		return config.Data[key.Key], err
 	}
-	environment := append(app.Environment(), corev1.EnvVar{Name: "SPIN_HTTP_LISTEN_ADDR", Value: "0.0.0.0:80"})
-	for _, probe := range []*corev1.Probe{app.Spec.Checks.Liveness, app.Spec.Checks.Readiness} {
-		probe.HTTPGet.Port = intstr.FromInt32(80)
+	if key := from.SecretKeyRef; key != nil {
+		var secret corev1.Secret
+		err := o.Get(ctx, client.ObjectKey{Namespace: namespace, Name: key.Name}, &secret)
+		return string(secret.Data[key.Key]), err
 	}
-	volumes := append([]corev1.Volume{{Name: "spin-runtime-config", VolumeSource: corev1.VolumeSource{
-		Secret: &corev1.SecretVolumeSource{SecretName: configSecret}}}}, app.Spec.Volumes...)
-	mounts := append([]corev1.VolumeMount{{Name: "spin-runtime-config", ReadOnly: true,
-		MountPath: "/runtime-config.toml", SubPath: "runtime-config.toml"}}, app.Spec.VolumeMounts...)
-	deployment := &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
-		Selector: &metav1.LabelSelector{MatchLabels: selector},
-		Template: corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: app.Spec.PodAnnotations},
-			Spec: corev1.PodSpec{
-				RuntimeClassName: &runtimeClass, ServiceAccountName: app.Spec.ServiceAccountName,
-				ImagePullSecrets: app.Spec.ImagePullSecrets, Volumes: volumes,
-				Containers: []corev1.Container{{
-					Name: app.Name, Image: app.Spec.Image, Command: []string{"/"}, Env: environment, VolumeMounts: mounts,
-					Ports:     []corev1.ContainerPort{{Name: "http-app", ContainerPort: 80, Protocol: corev1.ProtocolTCP}},
-					Resources: app.Spec.Resources, LivenessProbe: app.Spec.Checks.Liveness, ReadinessProbe: app.Spec.Checks.Readiness,
-				}},
-			},
-		},
-	}}
-	if !app.Spec.EnableAutoscaling {
-		deployment.Spec.Replicas = &app.Spec.Replicas
-	}
-	return deployment
+	return "", nil
 }
 
-// apply applies by server-side apply, as the operator does.
-func (p *Plane) apply(ctx context.Context, kind schema.GroupVersionKind, resource string, object metav1.Object) error {
+// apply applies by server-side apply, and takes every field that it sets from whoever has it.
+func (o *operator) apply(ctx context.Context, app *SpinApp, object client.Object) error {
+	if err := controllerutil.SetControllerReference(app, object, o.scheme); err != nil {
+		return err
+	}
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
 		return err
 	}
 	delete(fields, "status")
-	applied := &unstructured.Unstructured{Object: fields}
-	applied.SetGroupVersionKind(kind)
-	_, err = p.Dynamic.Resource(kind.GroupVersion().WithResource(resource)).Namespace(object.GetNamespace()).
-		Apply(ctx, object.GetName(), applied, metav1.ApplyOptions{FieldManager: "spin-operator", Force: true})
-	return err
+	return o.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: fields}), client.ForceOwnership, client.FieldOwner(manager))
 }
 
-// runs waits until the application and its Redis run, as many pods as wanted, and returns the application's.
-func (p *Plane) runs(namespace string, pods int) []corev1.Pod {
-	p.Helper()
-	var found []corev1.Pod
-	kit.Eventually(p, "the bank runs in "+namespace, func() error {
-		for selector, wanted := range map[string]int{"app.kubernetes.io/component=redis": 1, "core.spinkube.dev/app-name=bank": pods} {
-			list, err := p.CoreV1().Pods(namespace).List(p.Context(), metav1.ListOptions{LabelSelector: selector})
-			if err != nil {
-				return err
-			}
-			found = nil
-			for _, pod := range list.Items {
-				if pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil {
-					found = append(found, pod)
-				}
-			}
-			if len(found) != wanted {
-				return fmt.Errorf("%d of %d pods with %s run:\n%s", len(found), wanted, selector, p.kubectl("-n", namespace, "get", "events,pods"))
-			}
-		}
-		return nil
-	})
-	return p.pods(namespace, "core.spinkube.dev/app-name=bank")
-}
-
-func (p *Plane) pods(namespace, selector string) []corev1.Pod {
-	p.Helper()
-	list, err := p.CoreV1().Pods(namespace).List(p.Context(), metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		p.Fatal(err)
+// reconcileExecutor keeps an executor for as long as an application of its namespace uses it.
+func (o *operator) reconcileExecutor(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var executor SpinAppExecutor
+	if err := o.Get(ctx, request.NamespacedName, &executor); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	return list.Items
+	if executor.DeletionTimestamp.IsZero() {
+		if !controllerutil.AddFinalizer(&executor, finalizer) {
+			return ctrl.Result{}, nil
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(o.Update(ctx, &executor))
+	}
+	var apps SpinAppList
+	if err := o.List(ctx, &apps, client.InNamespace(executor.Namespace)); err != nil {
+		return ctrl.Result{}, err
+	}
+	for _, app := range apps.Items {
+		if app.Spec.Executor == executor.Name {
+			o.events.Eventf(&executor, nil, corev1.EventTypeWarning, "DeletionBlocked", "Reconcile", "Cannot delete SpinAppExecutor with dependent SpinApps")
+			return ctrl.Result{}, errors.New("cannot delete SpinAppExecutor with dependent SpinApps")
+		}
+	}
+	if !controllerutil.RemoveFinalizer(&executor, finalizer) {
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{}, client.IgnoreNotFound(o.Update(ctx, &executor))
 }

@@ -16,7 +16,13 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-const token = "of-the-test-only"
+const (
+	token = "of-the-test-only"
+	// What every container logs.
+	logged = "ok: it was asked"
+	// Where pods are; ../in-pod-network makes these addresses this machine's.
+	podNetwork = "10.77.0.1/16"
+)
 
 // Plane is the control plane, one for all tests; each test has namespaces of its own.
 type Plane struct {
@@ -47,9 +53,11 @@ contexts: [{name: test, context: {cluster: test, user: test}}]
 		"--listen-peer-urls", fmt.Sprintf("http://127.0.0.1:%d", peer), "--unsafe-no-fsync")
 	apiserver := kit.Start(t, "kube-apiserver", nil, kit.Tool("kube-apiserver"), "--etcd-servers", etcdURL,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir="+folder,
-		"--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=Node,RBAC", "--token-auth-file="+tokens,
+		"--advertise-address=10.77.0.1", "--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=Node,RBAC", "--token-auth-file="+tokens,
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+folder+"/accounts.key",
 		"--service-account-signing-key-file="+folder+"/accounts.key", "--allow-privileged=false",
+		// A Pod's log is asked of its node, which is kwok.
+		"--kubelet-preferred-address-types=InternalIP",
 		// Debian's etcd is too old for it; without this kwok asks for it again and again, and is ever slower to.
 		"--feature-gates=WatchList=false")
 
@@ -70,14 +78,23 @@ contexts: [{name: test, context: {cluster: test, user: test}}]
 		// kwok's nodes have no heart.
 		"--node-monitor-grace-period=1h")
 	kit.Start(t, "kube-scheduler", nil, kit.Tool("kube-scheduler"), "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0")
-	kwok := []string{"--kubeconfig=" + kubeconfig, "--manage-all-nodes=true",
-		fmt.Sprintf("--server-address=127.0.0.1:%d", kit.FreePort(t))}
-	for _, stage := range []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"} {
-		kwok = append(kwok, "--config="+kit.Required(t, "sigs.k8s.io/kwok")+"/kustomize/stage/"+stage+".yaml")
-	}
-	kit.Start(t, "kwok", nil, kit.Tool("kwok"), kwok...)
+	plane.nodes(folder)
 	plane.furnish(folder)
 	return plane
+}
+
+// nodes starts kwok, which plays the kubelets; what a container would log is what kubectl prints of it.
+func (p *Plane) nodes(folder string) {
+	p.Helper()
+	logs := kit.Write(p, folder+"/container.log", "2026-11-26T12:00:00Z stdout F "+logged+"\n")
+	stages := kit.Write(p, folder+"/stages.yaml", strings.Replace(kit.Read(p, "k8s/tests/cluster/stages.yaml"), "LOGS", logs, 1))
+	port := kit.FreePort(p)
+	kwok := []string{"--kubeconfig=" + p.kubeconfig, "--manage-all-nodes=true", "--config=" + stages,
+		"--cidr=" + podNetwork, "--node-ip=127.0.0.1", fmt.Sprintf("--node-port=%d", port), fmt.Sprintf("--server-address=127.0.0.1:%d", port)}
+	for _, stage := range []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"} {
+		kwok = append(kwok, "--config="+kit.Required(p, "sigs.k8s.io/kwok")+"/kustomize/stage/"+stage+".yaml")
+	}
+	kit.Start(p, "kwok", nil, kit.Tool("kwok"), kwok...)
 }
 
 // furnish gives the cluster what the chart expects to find there.
@@ -109,7 +126,6 @@ spec: {capacity: {storage: 50Gi}, accessModes: [ReadWriteOnce], storageClassName
 {apiVersion: storage.k8s.io/v1, kind: StorageClass, provisioner: kubernetes.io/no-provisioner, metadata: {name: disks, annotations: {storageclass.kubernetes.io/is-default-class: "true"}}}
 `)
 	p.kubectl("apply", "-f", kit.Write(p, folder+"/furniture.yaml", nodes.String()))
-	p.webhook()
 	p.kubectl("apply", "-f", kit.At("k8s/tests/cluster/runtimeclass.yaml"))
 	p.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
 }

@@ -47,8 +47,8 @@ func serviceAccountCanDoNothing(p *Plane) {
 
 func helmTestIsAdmitted(p *Plane) {
 	// kwok completes its pod without running it; the script itself is run by the tests in ../local.
-	output := p.helm("test", "bank", "--namespace", released)
-	if err := kit.Missing(output, "Phase:          Succeeded"); err != nil {
+	output := p.helm("test", "bank", "--namespace", released, "--logs")
+	if err := kit.Missing(output, "Phase:          Succeeded", logged); err != nil {
 		p.Error(err)
 	}
 }
@@ -89,7 +89,8 @@ func uninstallingLeavesTheClaim(p *Plane) {
 	before := p.kept(released)
 	p.helm("uninstall", "bank", "--namespace", released)
 	kit.Eventually(p, "all is gone", func() error {
-		left := p.left(released)
+		// Its log is to be read: the pod of the last test stays, as Helm's own do. The certificates are the operator's.
+		left := slices.DeleteFunc(p.left(released), func(name string) bool { return name == "pod/bank-test" || name == "secret/spin-ca" })
 		if !slices.Equal(left, []string{"persistentvolumeclaim/data-bank-redis-0", "serviceaccount/default"}) {
 			return fmt.Errorf("left: %v", left)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"moneybank/k8s/tests/kit"
+	"moneybank/k8s/tests/kit/spinkube"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -111,27 +112,29 @@ func (c *Cluster) readiness(environment []string) error {
 	return command.Run()
 }
 
+// app is the rendered SpinApp.
+func (c *Cluster) app() spinkube.SpinApp {
+	c.Helper()
+	return kit.Into[spinkube.SpinApp](c, kit.Find(c, c.objects, "SpinApp", "bank"))
+}
+
 // startBank starts `bank` as the operator would start the shim, and returns where it listens.
 func (c *Cluster) startBank() string {
 	c.Helper()
-	object := kit.Find(c, c.objects, "SpinApp", "bank")
-	text, err := object.MarshalJSON()
+	app := c.app()
+	config, err := app.RuntimeConfig(func(from *spinkube.OptionSource) (string, error) { return c.secret(from.SecretKeyRef) })
 	if err != nil {
 		c.Fatal(err)
 	}
-	app, err := kit.AsSpinApp(text)
-	if err != nil {
-		c.Fatal(err)
-	}
-	config, err := app.RuntimeConfig(c.secret)
+	environment, err := app.Environment(nil)
 	if err != nil {
 		c.Fatal(err)
 	}
 	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(c))
-	bank := kit.Start(c, "bank", append(c.environment(app.Environment()), "SPIN_HTTP_LISTEN_ADDR="+listen), kit.At("target/native/bank"),
-		"up", "--state-dir", c.folder, "--runtime-config-file", kit.Write(c, c.folder+"/runtime-config.toml", config))
+	bank := kit.Start(c, "bank", append(c.environment(environment), "SPIN_HTTP_LISTEN_ADDR="+listen), kit.At("target/native/bank"),
+		"up", "--state-dir", c.folder, "--runtime-config-file", kit.Write(c, c.folder+"/runtime-config.toml", string(config)))
 	url := "http://" + listen
-	for _, probe := range []*corev1.Probe{app.Spec.Checks.Liveness, app.Spec.Checks.Readiness} {
+	for _, probe := range []*spinkube.HealthProbe{app.Spec.Checks.Liveness, app.Spec.Checks.Readiness} {
 		kit.Eventually(c, probe.HTTPGet.Path, func() error {
 			if err := bank.Runs(); err != nil {
 				c.Fatal(err)

@@ -6,8 +6,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"moneybank/k8s/tests/kit"
+	"moneybank/k8s/tests/kit/spinkube"
 )
 
 // All suites that a bank can be asked, but for rates_outage, which is about CoinGecko, and counter_limit, which spoils the bank.
@@ -51,6 +53,39 @@ func TestRedisKeepsWhatItAcknowledgedWhenItIsKilled(t *testing.T) {
 	cluster.startRedis()
 	kit.Eventually(t, "the wallet is as it was", func() error {
 		return kit.Missing(get(t, http.DefaultClient, bank+"/v1/wallet", "user-id").body, `"balance":"10.50"`)
+	})
+}
+
+// Every pod has the same Redis. One that left the Service because of it would leave clients with a refused
+// connection, where the contract promises a 503 that says what became of the money.
+func TestPodsStayInTheServiceWhileRedisIsAway(t *testing.T) {
+	cluster := rendered(t)
+	cluster.startRedis()
+	bank := cluster.startBank()
+	cluster.redis.Kill()
+	kit.Eventually(t, "/readyz says so", func() error {
+		if answer := get(t, http.DefaultClient, bank+"/readyz", "user-id"); answer.status != http.StatusServiceUnavailable {
+			return fmt.Errorf("%d %s", answer.status, answer.body)
+		}
+		return nil
+	})
+	checks := cluster.app().Spec.Checks
+	for range 10 {
+		for _, probe := range []*spinkube.HealthProbe{checks.Readiness, checks.Liveness} {
+			get(t, http.DefaultClient, bank+probe.HTTPGet.Path, "user-id").is(t, http.StatusOK)
+		}
+		answer := deposit(t, http.DefaultClient, bank, "user-id").is(t, http.StatusServiceUnavailable)
+		if !strings.Contains(answer.body, `"outcome":`) {
+			t.Errorf("no outcome: %s", answer.body)
+		}
+		time.Sleep(time.Second)
+	}
+	cluster.startRedis()
+	kit.Eventually(t, "deposits go on", func() error {
+		if answer := deposit(t, http.DefaultClient, bank, "user-id"); answer.status != http.StatusOK {
+			return fmt.Errorf("%d %s", answer.status, answer.body)
+		}
+		return nil
 	})
 }
 

@@ -1,5 +1,5 @@
-// Package crds finds the definitions of the custom kinds that the chart uses: those of others in their
-// Go modules, that of SpinKube beside this file.
+// Package crds finds the definitions of the custom kinds that the chart uses: in the Go modules of those who
+// define them, but for SpinKube's, which are made from ../spinkube (../../build).
 package crds
 
 import (
@@ -26,7 +26,10 @@ var modules = []struct {
 // Files are the files that define them.
 func Files(t testing.TB) []string {
 	t.Helper()
-	files := []string{kit.At("k8s/tests/kit/crds/spinkube.yaml")}
+	var files []string
+	for _, kind := range []string{"spinapps", "spinappexecutors"} {
+		files = append(files, kit.At("build/crds/core.spinkube.dev_"+kind+".yaml"))
+	}
 	for _, from := range modules {
 		folder := kit.Module(t, from.module)
 		for _, file := range from.files {
