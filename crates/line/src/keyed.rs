@@ -2,36 +2,44 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::rc::Rc;
 
-use crate::Line;
+use crate::{Deadline, Job, Line, Missed, go};
 
 /// Lines by key. What is left in one goes with it. Those at different keys do not wait for one another.
-pub struct Lines<K, J, A, L = ()>(Map<K, Line<J, A, L>>);
+pub struct Lines<K, J, A, L = ()>(Rc<Map<K, Line<J, A, L>>>);
 
 type Map<K, V> = RefCell<BTreeMap<K, Rc<V>>>;
 
-impl<K: Ord + Clone, J, A, L> Default for Lines<K, J, A, L> {
+impl<K: Ord, J, A, L> Default for Lines<K, J, A, L> {
     fn default() -> Self {
-        Self::new()
+        Self(Rc::default())
     }
 }
 
 impl<K: Ord + Clone, J, A, L> Lines<K, J, A, L> {
-    /// Nobody is anywhere.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(RefCell::new(BTreeMap::new()))
-    }
-
     /// Gets `job` done at `key`; see [`Line::go`].
-    pub async fn go(&self, key: &K, job: J, together: impl AsyncFnOnce(Vec<J>, &mut L) -> Vec<A>) -> Option<A>
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub async fn go<R>(
+        &self,
+        key: &K,
+        job: J,
+        request: &R,
+        together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> Vec<A> + 'static,
+    ) -> Result<A, Missed>
     where
-        L: Default,
+        K: 'static,
+        J: 'static,
+        A: 'static,
+        L: Default + 'static,
+        R: Deadline + 'static,
     {
         let line = self.0.borrow_mut().entry(key.clone()).or_default().clone();
-        let at = At { lines: self, key, line };
-        at.line.go(job, together).await
+        let at = At(Rc::new(Place { lines: Rc::clone(&self.0), key: key.clone(), line }));
+        go(&at, job, request, together).await
     }
 
     /// Whether nobody is anywhere.
@@ -40,18 +48,35 @@ impl<K: Ord + Clone, J, A, L> Lines<K, J, A, L> {
     }
 }
 
-/// One request at one line. The last to go takes the line away.
-struct At<'a, K: Ord + Clone, J, A, L> {
-    lines: &'a Lines<K, J, A, L>,
-    key: &'a K,
+/// One request at one line, and what it has left to do for others.
+struct At<K: Ord, J, A, L>(Rc<Place<K, J, A, L>>);
+
+/// The last to go takes the line away.
+struct Place<K: Ord, J, A, L> {
+    lines: Rc<Map<K, Line<J, A, L>>>,
+    key: K,
     line: Rc<Line<J, A, L>>,
 }
 
-impl<K: Ord + Clone, J, A, L> Drop for At<'_, K, J, A, L> {
+impl<K: Ord, J, A, L> Clone for At<K, J, A, L> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<K: Ord, J, A, L> Deref for At<K, J, A, L> {
+    type Target = Line<J, A, L>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.line
+    }
+}
+
+impl<K: Ord, J, A, L> Drop for Place<K, J, A, L> {
     fn drop(&mut self) {
         // The map has one, this has one.
         if Rc::strong_count(&self.line) <= 2 {
-            self.lines.0.borrow_mut().remove(self.key);
+            self.lines.borrow_mut().remove(&self.key);
         }
     }
 }

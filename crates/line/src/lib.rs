@@ -2,21 +2,31 @@
 //!
 //! Whoever finds nobody goes first, with those who come in the same moment. Whoever comes later waits; when
 //! the first is done, the one that has waited longest goes with all that have come. No timer: the groups
-//! grow with the load. Nobody waits past a deadline of its own: those before it came before it, and so have
-//! earlier ones.
+//! grow with the load.
+//!
+//! Each request has a deadline of its own ([`Deadline`]), and is told at once when that passes, wherever it
+//! stands. What a group does together may go on as long as the one with most time left allows, also when the
+//! one that took the others along was answered long before.
 //!
 //! [`Line`] is one such line, [`Lines`] one for each key.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
 
 mod bell;
+mod deadline;
+mod job;
 mod keyed;
 
+pub use deadline::{Deadline, Missed, Rest};
+pub use job::Job;
 pub use keyed::Lines;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bell::{Listener, Teller, bell};
 
@@ -28,7 +38,8 @@ pub struct Line<J, A, L = ()> {
 }
 
 struct Waiting<J, A> {
-    job: J,
+    job: Job<J>,
+    deadline: Duration,
     turn: Teller<Turn<J, A>>,
 }
 
@@ -37,7 +48,7 @@ enum Turn<J, A> {
     /// Somebody has done its job.
     Answered(A),
     /// It is first, here is its job back, and those behind it go with it.
-    First(J, Vec<Waiting<J, A>>),
+    First(Job<J>, Vec<Waiting<J, A>>),
 }
 
 impl<J, A, L: Default> Default for Line<J, A, L> {
@@ -46,54 +57,102 @@ impl<J, A, L: Default> Default for Line<J, A, L> {
     }
 }
 
-impl<J, A, L: Default> Line<J, A, L> {
+impl<J: 'static, A: 'static, L: Default + 'static> Line<J, A, L> {
     /// Gets `job` done: by `together`, with what else has come, or by whoever is first. `together` gives
-    /// an answer to each of its jobs, in their order; its first job is this one. It is given what the one
-    /// before left, which is nothing if that one was given up, and leaves something in its place.
+    /// an answer to each of its jobs, in their order; its first job is this one. It is given `request` with
+    /// the deadline of the one that has most time left, and what the one before left, which is nothing if
+    /// that one was given up, and leaves something in its place.
     ///
-    /// `None` when whoever took the job along is gone, or gave no answer to it: it may have been done.
-    pub async fn go(&self, job: J, together: impl AsyncFnOnce(Vec<J>, &mut L) -> Vec<A>) -> Option<A> {
-        let (job, mut behind) = match self.stand(job) {
-            Ok(job) => (job, Vec::new()),
-            Err(mut place) => match place.turn.listen().await? {
-                Turn::Answered(answer) => return Some(answer),
-                Turn::First(job, behind) => (job, behind),
-            },
-        };
-        let _leave = Leave(self);
-        if behind.is_empty() {
-            a_moment().await;
-            behind = self.waiting.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default();
-        }
-        let mut jobs = vec![job];
-        let mut turns = Vec::with_capacity(behind.len());
-        for waiting in behind {
-            jobs.push(waiting.job);
-            turns.push(waiting.turn);
-        }
-        let mut left = self.left.take();
-        let mut answers = together(jobs, &mut left).await.into_iter();
-        self.left.replace(left);
-        let own = answers.next();
-        for (turn, answer) in turns.into_iter().zip(answers) {
-            // A request that was given up no longer listens.
-            let _ = turn.tell(Turn::Answered(answer));
-        }
-        own
+    /// # Errors
+    /// [`Missed`] when the request's deadline passes, when whoever took the job along is gone, or when it
+    /// gave no answer to it.
+    pub async fn go<R: Deadline + 'static>(
+        self: &Rc<Self>,
+        job: J,
+        request: &R,
+        together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> Vec<A> + 'static,
+    ) -> Result<A, Missed> {
+        go(self, job, request, together).await
     }
+}
+
+/// [`Line::go`], at a line that `at` holds on to.
+async fn go<J: 'static, A: 'static, L: Default + 'static, R: Deadline + 'static>(
+    at: &(impl Deref<Target = Line<J, A, L>> + Clone + 'static),
+    job: J,
+    request: &R,
+    together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> Vec<A> + 'static,
+) -> Result<A, Missed> {
+    let job = Job::new(job);
+    let claim = job.claim();
+    let (job, behind) = match at.stand(job, request.deadline()) {
+        Ok(job) => (job, Vec::new()),
+        Err(mut place) => {
+            let told = request.in_time(place.turn.listen()).await.flatten();
+            match told.or_else(|| place.turn.unheard()) {
+                Some(Turn::Answered(answer)) => return Ok(answer),
+                Some(Turn::First(job, behind)) => (job, behind),
+                None => return Err(claim.missed()),
+            }
+        }
+    };
+    let leave = Leave(at.clone());
+    let behind = at.behind(behind).await;
+    let latest = behind.iter().map(|one| one.deadline).fold(request.deadline(), Duration::max);
+    let mut shared = Box::pin(carry_out(leave, job, behind, request.until(latest), together));
+    if latest == request.deadline() {
+        return shared.await.ok_or_else(|| claim.missed());
+    }
+    let own = request.in_time(&mut shared).await;
+    if own.is_none() {
+        request.carry_on(Box::pin(async move { drop(shared.await) }));
+    }
+    own.flatten().ok_or_else(|| claim.missed())
+}
+
+/// Does `job` and those `behind` it together, and tells each of those its answer. Says the answer to `job`.
+async fn carry_out<J, A, L: Default, R>(
+    leave: Leave<impl Deref<Target = Line<J, A, L>>, J, A, L>,
+    job: Job<J>,
+    behind: Vec<Waiting<J, A>>,
+    request: R,
+    together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> Vec<A>,
+) -> Option<A> {
+    let (others, turns): (Vec<_>, Vec<_>) = behind.into_iter().map(|one| (one.job, one.turn)).unzip();
+    let jobs = std::iter::once(job).chain(others).collect();
+    let mut left = leave.0.left.take();
+    let mut answers = together(jobs, request, &mut left).await.into_iter();
+    leave.0.left.replace(left);
+    let own = answers.next();
+    for (turn, answer) in turns.into_iter().zip(answers) {
+        // A request that is gone no longer listens.
+        let _ = turn.tell(Turn::Answered(answer));
+    }
+    own
 }
 
 impl<J, A, L> Line<J, A, L> {
     /// Waits behind whoever is there; gives the job back when nobody is.
-    fn stand(&self, job: J) -> Result<J, Place<'_, J, A, L>> {
+    fn stand(&self, job: Job<J>, deadline: Duration) -> Result<Job<J>, Place<'_, J, A, L>> {
         let mut waiting = self.waiting.borrow_mut();
         let Some(line) = waiting.as_mut() else {
             *waiting = Some(Vec::new());
             return Ok(job);
         };
         let (turn, told) = bell();
-        line.push(Waiting { job, turn });
+        line.push(Waiting { job, deadline, turn });
         Err(Place { line: self, turn: told })
+    }
+
+    /// Those who go with the one that is first: who stood behind it, or who comes in the same moment. Whoever
+    /// has left is not among them.
+    async fn behind(&self, mut behind: Vec<Waiting<J, A>>) -> Vec<Waiting<J, A>> {
+        if behind.is_empty() {
+            a_moment().await;
+            behind = self.waiting.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default();
+        }
+        behind.retain(|one| !one.job.is_taken_back());
+        behind
     }
 
     /// Lets the first of `line` go, with all that are behind it.
@@ -146,9 +205,9 @@ impl<J, A, L> Drop for Place<'_, J, A, L> {
 }
 
 /// Leaves the line, also when the request that is at it is given up.
-struct Leave<'a, J, A, L>(&'a Line<J, A, L>);
+struct Leave<H: Deref<Target = Line<J, A, L>>, J, A, L>(H);
 
-impl<J, A, L> Drop for Leave<'_, J, A, L> {
+impl<H: Deref<Target = Line<J, A, L>>, J, A, L> Drop for Leave<H, J, A, L> {
     fn drop(&mut self) {
         self.0.go_on(Vec::new());
     }

@@ -1,7 +1,7 @@
 //! Many requests at one line.
 
 use std::cell::{Cell, RefCell};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use futures::executor::block_on;
@@ -9,9 +9,72 @@ use futures::future::join_all;
 
 use super::*;
 
+/// The requests of one instance, whose time passes when it is told to.
+#[derive(Default)]
+struct Instance {
+    now: Cell<u64>,
+    carried: RefCell<Vec<Rest>>,
+}
+
+impl Instance {
+    fn request(self: &Rc<Self>, deadline: u64) -> Request {
+        Request { instance: Rc::clone(self), deadline: Duration::from_millis(deadline) }
+    }
+
+    fn is(&self, now: u64) {
+        self.now.set(now);
+    }
+
+    /// Goes on with what answered requests have left to do; says whether anything of that is left.
+    fn carries_on(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        self.carried.borrow_mut().retain_mut(|rest| rest.as_mut().poll(&mut context).is_pending());
+        !self.carried.borrow().is_empty()
+    }
+}
+
+struct Request {
+    instance: Rc<Instance>,
+    deadline: Duration,
+}
+
+impl Deadline for Request {
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        Self { instance: Rc::clone(&self.instance), deadline }
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let mut call = pin!(call);
+        poll_fn(|context| {
+            if Duration::from_millis(self.instance.now.get()) >= self.deadline {
+                return Poll::Ready(None);
+            }
+            call.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        self.instance.carried.borrow_mut().push(rest);
+    }
+}
+
+/// A request that has all the time in the world.
+fn patient() -> Request {
+    Rc::new(Instance::default()).request(u64::MAX)
+}
+
+fn poll<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> Poll<T> {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
 async fn let_others_run() {
     let mut waited = false;
-    std::future::poll_fn(move |context| {
+    poll_fn(move |context| {
         context.waker().wake_by_ref();
         if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
     })
@@ -19,29 +82,30 @@ async fn let_others_run() {
 }
 
 /// Doubles each job.
-async fn double(jobs: Vec<u32>, (): &mut ()) -> Vec<u32> {
+async fn double(jobs: Vec<Job<u32>>, _: Request, (): &mut ()) -> Vec<u32> {
     let_others_run().await;
-    jobs.into_iter().map(|job| job * 2).collect()
+    jobs.into_iter().map(|job| job.what * 2).collect()
 }
 
 #[test]
 fn what_comes_in_one_moment_goes_together_and_what_comes_later_goes_next() {
-    let (line, groups) = (Line::default(), RefCell::new(Vec::new()));
+    let (line, groups) = (Rc::new(Line::default()), Rc::new(RefCell::new(Vec::new())));
     let answers = block_on(join_all((0..16).map(async |job| {
         for _ in 0..(job / 4) * 2 {
             let_others_run().await;
         }
-        let together = async |jobs: Vec<u32>, left: &mut ()| {
+        let groups = Rc::clone(&groups);
+        let together = async move |jobs: Vec<Job<u32>>, request: Request, left: &mut ()| {
             groups.borrow_mut().push(jobs.len());
             let_others_run().await;
             let_others_run().await;
             let_others_run().await;
-            double(jobs, left).await
+            double(jobs, request, left).await
         };
-        line.go(job, together).await
+        line.go(job, &patient(), together).await
     })));
-    assert_eq!(answers, (0..16).map(|job| Some(job * 2)).collect::<Vec<_>>());
-    let groups = groups.into_inner();
+    assert_eq!(answers, (0..16).map(|job| Ok(job * 2)).collect::<Vec<_>>());
+    let groups = groups.take();
     assert_eq!(groups.first(), Some(&4), "those of the first moment");
     assert_eq!(groups.iter().sum::<usize>(), 16);
     assert!(groups.len() < 5, "{groups:?}");
@@ -49,98 +113,219 @@ fn what_comes_in_one_moment_goes_together_and_what_comes_later_goes_next() {
 
 #[test]
 fn who_is_given_up_holds_nobody_up() {
-    let lines = Lines::new();
-    let mut context = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(lines.go(&"a", 1, double));
-    let mut second = Box::pin(lines.go(&"a", 2, double));
-    let mut third = pin!(lines.go(&"a", 3, double));
-    assert!(first.as_mut().poll(&mut context).is_pending());
-    assert!(second.as_mut().poll(&mut context).is_pending());
-    assert!(third.as_mut().poll(&mut context).is_pending());
+    let (lines, patient) = (Lines::default(), patient());
+    let mut first = Box::pin(lines.go(&"a", 1, &patient, double));
+    let mut second = Box::pin(lines.go(&"a", 2, &patient, double));
+    let mut third = Box::pin(lines.go(&"a", 3, &patient, double));
+    assert!(poll(&mut first).is_pending());
+    assert!(poll(&mut second).is_pending());
+    assert!(poll(&mut third).is_pending());
     drop(second);
     drop(first);
-    assert_eq!(block_on(third), Some(6));
+    assert_eq!(block_on(third), Ok(6));
     assert!(lines.is_empty());
 }
 
 #[test]
-fn a_job_that_somebody_took_along_and_left_has_no_answer() {
-    let line = Line::default();
-    let mut context = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(line.go(1, double));
-    let mut second = Box::pin(line.go(2, double));
-    let mut third = pin!(line.go(3, double));
-    for future in [&mut first, &mut second] {
-        assert!(future.as_mut().poll(&mut context).is_pending());
+fn a_job_that_somebody_took_along_and_left_was_sent_or_was_not() {
+    for (sends, missed) in [(true, Missed::Unanswered), (false, Missed::Unsent)] {
+        let (line, patient) = (Rc::new(Line::default()), patient());
+        let together = async move |jobs: Vec<Job<u32>>, request: Request, left: &mut ()| {
+            assert!(!sends || jobs.iter().all(Job::sends));
+            double(jobs, request, left).await
+        };
+        let mut first = Box::pin(line.go(1, &patient, together));
+        let mut second = Box::pin(line.go(2, &patient, together));
+        let mut third = Box::pin(line.go(3, &patient, together));
+        for future in [&mut first, &mut second] {
+            assert!(poll(future).is_pending());
+        }
+        assert!(poll(&mut third).is_pending());
+        drop(first);
+        assert!(poll(&mut second).is_pending(), "it has gone with the third");
+        drop(second);
+        assert_eq!(block_on(third), Err(missed));
     }
-    assert!(third.as_mut().poll(&mut context).is_pending());
-    drop(first);
-    assert!(second.as_mut().poll(&mut context).is_pending(), "it has gone with the third");
-    drop(second);
-    assert_eq!(block_on(third), None);
 }
 
 #[test]
 fn a_job_without_an_answer_is_told_so() {
-    let line: Line<u32, u32> = Line::default();
-    assert_eq!(block_on(line.go(1, async |_, _| Vec::new())), None);
-    assert_eq!(block_on(line.go(1, double)), Some(2));
+    let line: Rc<Line<u32, u32>> = Rc::default();
+    let none = async |jobs: Vec<Job<u32>>, _: Request, (): &mut ()| {
+        jobs.iter().for_each(|job| assert!(job.sends()));
+        Vec::new()
+    };
+    assert_eq!(block_on(line.go(1, &patient(), none)), Err(Missed::Unanswered));
+    assert_eq!(block_on(line.go(1, &patient(), double)), Ok(2));
 }
 
 #[test]
 fn keys_do_not_wait_for_one_another() {
-    let (lines, groups) = (Lines::new(), Cell::new(0));
-    let count = async |jobs: Vec<u32>, left: &mut ()| {
-        groups.set(groups.get() + 1);
-        double(jobs, left).await
+    let (lines, groups, patient) = (Lines::default(), Rc::new(Cell::new(0)), patient());
+    let count = || {
+        let groups = Rc::clone(&groups);
+        async move |jobs: Vec<Job<u32>>, request: Request, left: &mut ()| {
+            groups.set(groups.get() + 1);
+            double(jobs, request, left).await
+        }
     };
-    let answers = block_on(join_all(["a", "b", "c"].iter().map(|key| lines.go(key, 1, count))));
-    assert_eq!(answers, [Some(2); 3]);
+    let answers = block_on(join_all(["a", "b", "c"].iter().map(|key| lines.go(key, 1, &patient, count()))));
+    assert_eq!(answers, [Ok(2); 3]);
     assert_eq!(groups.get(), 3);
     assert!(lines.is_empty());
 }
 
 #[test]
 fn who_is_given_up_after_it_was_told_to_go_first_lets_the_next_one_go() {
-    let line = Line::default();
-    let mut context = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(line.go(1, double));
-    let mut second = Box::pin(line.go(2, double));
-    let mut third = pin!(line.go(3, double));
-    assert!(first.as_mut().poll(&mut context).is_pending());
-    assert!(second.as_mut().poll(&mut context).is_pending());
-    assert!(third.as_mut().poll(&mut context).is_pending());
+    let (line, patient) = (Rc::new(Line::default()), patient());
+    let mut first = Box::pin(line.go(1, &patient, double));
+    let mut second = Box::pin(line.go(2, &patient, double));
+    let mut third = Box::pin(line.go(3, &patient, double));
+    assert!(poll(&mut first).is_pending());
+    assert!(poll(&mut second).is_pending());
+    assert!(poll(&mut third).is_pending());
     drop(first);
     drop(second);
-    assert_eq!(block_on(third), Some(6));
-    assert_eq!(block_on(line.go(4, double)), Some(8), "nobody is left at it");
+    assert_eq!(block_on(third), Ok(6));
+    assert_eq!(block_on(line.go(4, &patient, double)), Ok(8), "nobody is left at it");
 }
 
 #[test]
 fn each_is_given_what_the_one_before_left_unless_that_one_was_given_up() {
-    let lines: Lines<&str, u32, u32, u32> = Lines::new();
-    let add = async |jobs: Vec<u32>, left: &mut u32| {
-        *left += jobs.iter().sum::<u32>();
+    let (lines, patient) = (Lines::default(), patient());
+    let add = async |jobs: Vec<Job<u32>>, _: Request, left: &mut u32| {
+        *left += jobs.iter().map(|job| job.what).sum::<u32>();
         let_others_run().await;
         vec![*left; jobs.len()]
     };
-    let all = |jobs: std::ops::Range<u32>| {
-        block_on(join_all(jobs.map(async |job| {
-            for _ in 0..job * 3 {
-                let_others_run().await;
-            }
-            lines.go(&"a", 1, add).await
-        })))
-    };
-    assert_eq!(all(0..1), [Some(1)]);
-    assert_eq!(all(0..1), [Some(1)], "it goes with the line");
-    let mut context = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(lines.go(&"a", 5, add));
-    let mut second = Box::pin(lines.go(&"a", 6, add));
-    assert!(first.as_mut().poll(&mut context).is_pending());
-    assert_eq!(block_on(first), Some(5));
-    let third = Box::pin(lines.go(&"a", 7, add));
-    assert!(second.as_mut().poll(&mut context).is_pending());
+    let alone = || block_on(lines.go(&"a", 1, &patient, add));
+    assert_eq!(alone(), Ok(1));
+    assert_eq!(alone(), Ok(1), "it goes with the line");
+    let mut first = Box::pin(lines.go(&"a", 5, &patient, add));
+    let mut second = Box::pin(lines.go(&"a", 6, &patient, add));
+    assert!(poll(&mut first).is_pending());
+    assert_eq!(block_on(first), Ok(5));
+    let third = Box::pin(lines.go(&"a", 7, &patient, add));
+    assert!(poll(&mut second).is_pending());
     drop(second);
-    assert_eq!(block_on(third), Some(7));
+    assert_eq!(block_on(third), Ok(7));
+}
+
+/// Sends its jobs and waits until `gate` is open; notes what it sent.
+fn sending(
+    sent: &Rc<RefCell<Vec<u32>>>,
+    gate: &Rc<Cell<bool>>,
+) -> impl AsyncFnOnce(Vec<Job<u32>>, Request, &mut ()) -> Vec<u32> + 'static {
+    let (sent, gate) = (Rc::clone(sent), Rc::clone(gate));
+    async move |jobs: Vec<Job<u32>>, request: Request, (): &mut ()| {
+        sent.borrow_mut().extend(jobs.iter().filter(|job| job.sends()).map(|job| job.what));
+        let open = poll_fn(|_| if gate.get() { Poll::Ready(()) } else { Poll::Pending });
+        match request.in_time(open).await {
+            Some(()) => jobs.into_iter().map(|job| job.what * 2).collect(),
+            None => Vec::new(),
+        }
+    }
+}
+
+#[test]
+fn whose_deadline_passes_is_told_at_once_and_the_others_go_on_without_it() {
+    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+    let (sent, gate) = (Rc::default(), Rc::default());
+    let (early, late) = (instance.request(10), instance.request(20));
+    let mut first = Box::pin(line.go(1, &early, sending(&sent, &gate)));
+    let mut second = Box::pin(line.go(2, &late, sending(&sent, &gate)));
+    for _ in 0..2 {
+        assert!(poll(&mut first).is_pending());
+        assert!(poll(&mut second).is_pending());
+    }
+    assert_eq!(sent.borrow().as_slice(), [1, 2]);
+    instance.is(10);
+    assert_eq!(poll(&mut first), Poll::Ready(Err(Missed::Unanswered)), "it was sent");
+    drop(first);
+    assert!(poll(&mut second).is_pending());
+    gate.set(true);
+    assert!(!instance.carries_on());
+    assert_eq!(poll(&mut second), Poll::Ready(Ok(4)));
+    assert_eq!(block_on(line.go(3, &late, sending(&sent, &gate))), Ok(6), "nobody is left at it");
+}
+
+#[test]
+fn what_goes_together_ends_with_the_one_that_has_most_time_left() {
+    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+    let (sent, gate) = (Rc::default(), Rc::default());
+    let (early, late) = (instance.request(10), instance.request(20));
+    let mut first = Box::pin(line.go(1, &late, sending(&sent, &gate)));
+    let mut second = Box::pin(line.go(2, &early, sending(&sent, &gate)));
+    for _ in 0..2 {
+        assert!(poll(&mut first).is_pending());
+        assert!(poll(&mut second).is_pending());
+    }
+    instance.is(10);
+    assert!(poll(&mut first).is_pending());
+    assert_eq!(poll(&mut second), Poll::Ready(Err(Missed::Unanswered)));
+    instance.is(20);
+    assert_eq!(poll(&mut first), Poll::Ready(Err(Missed::Unanswered)));
+}
+
+#[test]
+fn whose_deadline_passes_in_the_queue_is_never_sent() {
+    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+    let (sent, gate) = (Rc::default(), Rc::default());
+    let (early, late) = (instance.request(10), instance.request(20));
+    let mut first = Box::pin(line.go(1, &late, sending(&sent, &gate)));
+    for _ in 0..2 {
+        assert!(poll(&mut first).is_pending());
+    }
+    let mut second = Box::pin(line.go(2, &early, sending(&sent, &gate)));
+    let mut third = Box::pin(line.go(3, &late, sending(&sent, &gate)));
+    assert!(poll(&mut second).is_pending());
+    assert!(poll(&mut third).is_pending());
+    instance.is(10);
+    assert_eq!(poll(&mut second), Poll::Ready(Err(Missed::Unsent)));
+    gate.set(true);
+    assert_eq!(block_on(first), Ok(2));
+    assert_eq!(block_on(third), Ok(6));
+    assert_eq!(sent.borrow().as_slice(), [1, 3]);
+}
+
+#[test]
+fn a_job_that_was_taken_along_and_not_sent_yet_is_taken_back() {
+    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+    let gate: Rc<Cell<bool>> = Rc::default();
+    let looks_first = || {
+        let gate = Rc::clone(&gate);
+        async move |jobs: Vec<Job<u32>>, _: Request, (): &mut ()| {
+            poll_fn(|_| if gate.get() { Poll::Ready(()) } else { Poll::Pending }).await;
+            jobs.into_iter().map(|job| u32::from(job.sends())).collect()
+        }
+    };
+    let (early, late) = (instance.request(10), instance.request(20));
+    let mut first = Box::pin(line.go(1, &early, looks_first()));
+    let mut second = Box::pin(line.go(2, &early, looks_first()));
+    let mut third = Box::pin(line.go(3, &late, looks_first()));
+    for _ in 0..2 {
+        assert!(poll(&mut first).is_pending());
+        assert!(poll(&mut second).is_pending());
+        assert!(poll(&mut third).is_pending());
+    }
+    instance.is(10);
+    assert_eq!(poll(&mut first), Poll::Ready(Err(Missed::Unsent)));
+    assert_eq!(poll(&mut second), Poll::Ready(Err(Missed::Unsent)));
+    drop((first, second));
+    gate.set(true);
+    assert!(!instance.carries_on());
+    assert_eq!(poll(&mut third), Poll::Ready(Ok(1)));
+}
+
+#[test]
+fn what_was_sent_and_comes_back_was_not_sent() {
+    let job = Job::new(());
+    let claim = job.claim();
+    assert!(job.sends());
+    assert_eq!(claim.missed(), Missed::Unanswered);
+    job.comes_back();
+    assert_eq!(claim.missed(), Missed::Unsent);
+    drop(claim);
+    job.comes_back();
+    assert!(!job.sends());
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, Kv, RawKv};
 
@@ -127,6 +128,22 @@ impl RawKv for Direct {
     async fn swap(&self, (): (), value: &[u8]) {
         self.disk.borrow_mut().swap(NOBODY, Value::from(value));
     }
+}
+
+impl Deadline for Direct {
+    fn deadline(&self) -> Duration {
+        Duration::MAX
+    }
+
+    fn until(&self, _: Duration) -> Self {
+        self.clone()
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        Some(call.await)
+    }
+
+    fn carry_on(&self, _: Rest) {}
 }
 
 impl Limits for Direct {

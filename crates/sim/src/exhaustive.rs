@@ -162,7 +162,7 @@ impl Explorer<'_> {
             for reached in &level {
                 self.explored.states += 1;
                 let choices = reached.state.choices();
-                if reached.state.world.busy().next().is_none() {
+                if reached.state.world.is_quiet() {
                     self.ended(reached)?;
                 }
                 for choice in choices {
@@ -248,7 +248,7 @@ impl State {
     /// Everything that can happen next.
     fn choices(&self) -> Vec<Choice> {
         let mut choices = Vec::new();
-        for client in self.world.busy() {
+        for client in self.world.callers() {
             choices.extend(self.world.waiting(client).map(|(origin, _)| Choice::Serve(origin)));
             if self.faults == 0 {
                 continue;
@@ -260,6 +260,8 @@ impl State {
                 choices.extend(writes.map(|(place, _)| Choice::Refuse(origin, Some(place))));
                 choices.extend(steps.take(1).map(|_| Choice::Refuse(origin, None)));
             }
+        }
+        for client in self.world.busy().filter(|_| self.faults > 0) {
             choices.extend(self.world.can_expire(client).then_some(Choice::Expire(client)));
             choices.push(Choice::Crash(client));
             if self.world.seats() > 1 {
@@ -270,7 +272,7 @@ impl State {
             }
         }
         choices.extend(self.world.late().map(Choice::Land));
-        if self.world.busy().next().is_none() {
+        if self.world.is_quiet() {
             choices.extend(self.world.late().map(Choice::Forget));
         }
         choices

@@ -15,7 +15,11 @@ use std::fmt;
 pub use breaking::Sending;
 use ledger::{Corrupt, Entry, Tally, Wallet};
 
+use store::Unavailable;
+
+use crate::call::Call;
 use crate::disk::Written;
+use crate::task::Task;
 use crate::truth::{Account, Ended, Meter, Truth};
 
 /// Something that was seen to happen.
@@ -33,6 +37,29 @@ pub enum Seen<'a> {
     Ended(&'a Truth, &'a Ended<'a>),
     /// An instance has done what it had to do, and perhaps sent something.
     Sent(&'a Sending),
+    /// A request has ended, and perhaps without an answer of the store.
+    Unanswered {
+        /// What was asked.
+        task: &'a Task,
+        /// What its caller knows, where the store did not answer.
+        unavailable: Option<Unavailable>,
+        /// A call that may have carried it out was sent.
+        sent: bool,
+        /// Nothing but the deadline of somebody else has passed.
+        of_others: bool,
+    },
+    /// A call was made that no deadline can end.
+    Held {
+        /// The call.
+        call: &'a Call,
+        /// The store has answered its request, and nothing was missed at the instance since.
+        answered: bool,
+    },
+    /// A deadline has passed.
+    Late {
+        /// Its request still waits for something that it need not wait for.
+        waits: bool,
+    },
     /// An instance does nothing until the store answers.
     Settled {
         /// Requests are under way.
@@ -97,7 +124,12 @@ const ALL: &[&dyn Invariant] = &[
     &breaking::AnOpenBreakerSendsNothing,
     &breaking::AHalfOpenBreakerSendsOneCall,
     &breaking::ThreeMissedDeadlinesOpenTheBreaker,
+    &breaking::AQueueOpensNoBreaker,
     &breaking::NobodyWaitsForNothing,
+    &breaking::NobodyWaitsPastItsDeadline,
+    &breaking::ADeadlineEndsNobodyElsesWait,
+    &breaking::UnknownIsSaidOfWhatWasSent,
+    &breaking::WhatCannotBeGivenUpComesAfterAnAnswer,
 ];
 
 /// Shows `seen` to all invariants.

@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use line::Rest;
 use store::breaker::State;
 use store::kv::Kv;
 use store::redis::{Redis, Waiting};
@@ -37,7 +38,7 @@ pub enum Input {
     Start(usize, Question),
     /// This call of this seat's request is answered.
     Reply(usize, u32, Reply),
-    /// The deadline of this seat's request passes.
+    /// The deadline of this seat's request passes, with all that are earlier.
     Deadline(usize),
     /// The request in this seat is given up.
     GiveUp(usize),
@@ -74,6 +75,8 @@ pub struct Seat {
     pub answer: Option<Answer>,
     /// A request is under way.
     pub taken: bool,
+    /// Its deadline has passed.
+    pub late: bool,
 }
 
 /// What can be seen of an instance from outside.
@@ -85,14 +88,17 @@ pub struct View {
     pub breaker: State,
     /// A deadline has passed since the store last answered.
     pub missed: bool,
+    /// Answered requests have left something to do for others.
+    pub carries_on: bool,
 }
 
 impl View {
-    const NEW: Self = Self { seats: Vec::new(), breaker: State::Closed, missed: false };
+    const NEW: Self = Self { seats: Vec::new(), breaker: State::Closed, missed: false, carries_on: false };
 
     /// Whether it is as good as new.
     fn rests(&self) -> bool {
-        !self.missed && self.breaker == State::Closed && !self.seats.iter().any(|seat| seat.taken)
+        let busy = self.carries_on || self.seats.iter().any(|seat| seat.taken);
+        !self.missed && self.breaker == State::Closed && !busy
     }
 }
 
@@ -121,6 +127,7 @@ pub struct Live {
     waiting: Rc<Waiting>,
     lines: Rc<Lines>,
     seats: Vec<(Rc<Mailbox>, Option<Request>)>,
+    carried: Vec<Rest>,
     view: View,
 }
 
@@ -148,11 +155,12 @@ impl Live {
     }
 
     fn start(&mut self, seat: usize, task: Rc<Task>) {
-        let mailbox = Rc::new(Mailbox::default());
-        let request = self.request(&mailbox, task);
         if self.seats.len() <= seat {
             self.seats.resize_with(seat + 1, || (Rc::default(), None));
         }
+        let old = self.seats.get(seat).map(|(mailbox, _)| Rc::clone(mailbox)).unwrap_or_default();
+        let mailbox = if old.is_empty() { Rc::default() } else { old };
+        let request = self.request(&mailbox, task);
         if let Some(place) = self.seats.get_mut(seat) {
             *place = (mailbox, Some(request));
         }
@@ -171,6 +179,9 @@ impl Live {
                     *request = None;
                 }
             }
+            self.carried.append(&mut self.shared.carried.borrow_mut());
+            let mut context = Context::from_waker(&waker);
+            self.carried.retain_mut(|rest| rest.as_mut().poll(&mut context).is_pending());
             if !woken.again() {
                 break;
             }
@@ -180,9 +191,11 @@ impl Live {
             abandoned: mailbox.abandoned(),
             answer,
             taken: request.is_some(),
+            late: mailbox.is_late(&self.shared),
         };
         self.view.seats = self.seats.iter().zip(answers).map(seat).collect();
         self.view.breaker = self.shared.breaker.state(self.shared.now.get());
+        self.view.carries_on = !self.carried.is_empty();
     }
 }
 
@@ -198,6 +211,7 @@ impl Mind for Live {
             waiting: Rc::default(),
             lines: Rc::default(),
             seats: Vec::new(),
+            carried: Vec::new(),
             view: View::NEW,
         }
     }
@@ -206,15 +220,14 @@ impl Mind for Live {
         match input {
             Input::Start(seat, Question(task)) => self.start(seat, task),
             Input::Reply(seat, number, reply) => {
-                self.view.missed = false;
                 if let Some((mailbox, _)) = self.seats.get(seat) {
-                    mailbox.answer(number, reply);
+                    self.view.missed &= !mailbox.answer(number, reply);
                 }
             }
             Input::Deadline(seat) => {
                 self.view.missed = true;
                 if let Some((mailbox, _)) = self.seats.get(seat) {
-                    mailbox.expire();
+                    mailbox.expire(&self.shared);
                 }
             }
             Input::GiveUp(seat) => {

@@ -12,13 +12,16 @@ pub use raw::CrookedRaw;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
-use ledger::{Operation, OperationId, Outcome, User, Wallet};
+use ledger::{Decision, Operation, OperationId, Outcome, User, Wallet};
+use line::{Deadline, Job, Missed, Rest};
 use store::keys::Opening;
 use store::{
     Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, keys, one_by_one,
 };
-use teller::operation::{Seen, carry_out_all};
+use teller::Error;
+use teller::operation::{Answer as Done, Seen, carry_out_all};
 
 use crate::disk::Flavour;
 use crate::task::{Answer, Lines, Task, perform};
@@ -94,13 +97,45 @@ pub enum Bug {
     HasABreakerForEachRequest,
     /// A breaker that is open lets calls through.
     SendsThroughAnOpenBreaker,
+    /// What goes together ends with the deadline of the request that went first.
+    HandsItsDeadlineOn,
+    /// Who stands behind others waits for them, whatever its deadline.
+    WaitsPastItsDeadline,
+    /// A request that left before it was sent is carried out all the same.
+    CarriesOutWhatWasTakenBack,
+    /// A request that left before it was sent does not know what became of it.
+    SaysUnknownOfWhatWasNotSent,
+    /// A deadline that passed behind others counts as one that the store missed.
+    TakesAQueueForSilence,
+    /// Of the operations that went together, each is answered with the next one's outcome.
+    ShiftsAnswersInTheLine,
+    /// Refuses on a wallet that was handed on, and may be old, without reading it again.
+    RefusesOnAnOldWallet,
+    /// Seals what was only decided into pages and index, before the swap.
+    SealsWhatWasOnlyDecided,
+    /// A swap whose outcome is not known counts as lost while the old value is still there.
+    ForgetsAnAttempt,
+    /// An increment that went past the bound is not taken back.
+    NeverTakesItsPartBack,
+    /// An increment that went past the bound is taken back twice.
+    TakesItsPartBackTwice,
+    /// Increments at once, before the store has answered anything.
+    CallsBeforeTheStoreHasAnswered,
+    /// The store forgets a swap that it has carried out, as after a failover.
+    ForgetsAnAcknowledgedWrite,
 }
 
 impl Bug {
     /// Where it can be made.
     #[must_use]
     pub fn flavours(self) -> &'static [Flavour] {
-        if self.is_below_the_adapter() { &[Flavour::Scripts, Flavour::Switching] } else { &Flavour::ALL }
+        match self {
+            Self::NeverTakesItsPartBack | Self::TakesItsPartBackTwice | Self::CallsBeforeTheStoreHasAnswered => {
+                &[Flavour::Sqlite, Flavour::Redis]
+            }
+            _ if self.is_below_the_adapter() => &[Flavour::Scripts, Flavour::Switching],
+            _ => &Flavour::ALL,
+        }
     }
 
     /// Whether it is made in a script, or in what becomes of one.
@@ -116,25 +151,32 @@ impl Bug {
                 | Self::SwapsWhatTheIndexKnows
                 | Self::SwapsWithoutTheSeal
                 | Self::TakesARefusalForDone
+                | Self::RefusesOnAnOldWallet
         )
     }
 
     /// Whether a store has to fall silent for it to show, which takes more faults than anything else.
     #[must_use]
     pub fn needs_silence(self) -> bool {
-        matches!(self, Self::HasABreakerForEachRequest | Self::SendsThroughAnOpenBreaker)
+        matches!(
+            self,
+            Self::HasABreakerForEachRequest | Self::SendsThroughAnOpenBreaker | Self::TakesAQueueForSilence
+        )
     }
 
     /// Answers `task` with this mistake, where it is one of the request as a whole.
-    pub async fn perform<S: Store>(self, open: impl Fn() -> S, lines: &Lines, task: &Task) -> Answer {
-        if let (Self::TellsThoseTakenAlongUntouched, Task::Operate(user, operations)) = (self, task)
+    pub async fn perform<S: Store + Deadline + 'static>(
+        self,
+        open: impl Fn() -> S,
+        lines: &Lines,
+        task: &Task,
+    ) -> Answer {
+        if let Task::Operate(user, operations) = task
             && let [operation] = &operations[..]
+            && self.is_in_the_line()
         {
-            let store = open();
-            let together =
-                async |all: Vec<Operation>, seen: &mut Seen| carry_out_all(&store, user, &all, seen).await;
-            let answer = lines.careless.go(user, operation.clone(), together).await;
-            return Answer::Operated(vec![answer.unwrap_or(Err(Unavailable::Untouched.into()))]);
+            let answer = self.stand(&open(), lines, user, operation.clone()).await;
+            return Answer::Operated(vec![answer]);
         }
         let answer = perform(&open, lines, task).await;
         match (task, answer.unavailable()) {
@@ -147,8 +189,56 @@ impl Bug {
                 });
                 perform(&open, lines, &Task::Operate(user.clone(), again.collect())).await
             }
+            (_, Some(Unavailable::Untouched)) if self == Self::SaysUnknownOfWhatWasNotSent => {
+                answer.because(Unavailable::Unknown)
+            }
             _ => answer,
         }
+    }
+
+    /// Whether it is made where requests stand in line.
+    fn is_in_the_line(self) -> bool {
+        matches!(
+            self,
+            Self::TellsThoseTakenAlongUntouched
+                | Self::CarriesOutWhatWasTakenBack
+                | Self::ShiftsAnswersInTheLine
+                | Self::RefusesOnAnOldWallet
+        )
+    }
+
+    /// As [`teller::line`], with a mistake.
+    async fn stand<S: Store + Deadline + 'static>(
+        self,
+        store: &S,
+        lines: &Lines,
+        user: &User,
+        operation: Operation,
+    ) -> Result<Done, Error> {
+        let whose = user.clone();
+        let together = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
+            let kept = |job: Job<Operation>| match self {
+                Self::CarriesOutWhatWasTakenBack => Job::new(job.what),
+                _ => job,
+            };
+            let jobs: Vec<_> = jobs.into_iter().map(kept).collect();
+            if let Some(refused) = refused(seen, &jobs).filter(|_| self == Self::RefusesOnAnOldWallet) {
+                return vec![Ok(Done { outcome: refused, replayed: false })];
+            }
+            let mut answers = carry_out_all(&store, &whose, &jobs, seen).await;
+            if self == Self::ShiftsAnswersInTheLine && answers.len() > 1 {
+                answers.rotate_left(1);
+            }
+            answers
+        };
+        let answer = lines.careless.go(user, operation, store, together).await;
+        answer.unwrap_or_else(|missed| {
+            Err(match missed {
+                Missed::Unanswered if self != Self::TellsThoseTakenAlongUntouched => Unavailable::Unknown,
+                _ => Unavailable::Untouched,
+            }
+            .into())
+        })
     }
 }
 
@@ -207,6 +297,23 @@ impl<S: Store> Crooked<S> {
         self.store.set(key, next).await.map(|()| Swap::Done)
     }
 
+    /// Writes what only leaves the wallet once `next` is there; and `next` without it.
+    async fn seal_early(&self, next: &[u8]) -> Result<Vec<u8>, Unavailable> {
+        let (Some(user), Ok(mut wallet)) = (self.user(), Wallet::decode(next)) else {
+            return Ok(next.to_vec());
+        };
+        while let Some(seal) = wallet.seal() {
+            if let Some(page) = &seal.page {
+                self.store.set(&keys::page(user.as_str(), page.number()), &page.encode()).await?;
+            }
+            for outcome in &seal.outcomes {
+                let Some(key) = outcome.id().key() else { continue };
+                self.store.set(&keys::operation(user.as_str(), key.as_str()), &outcome.encode()).await?;
+            }
+        }
+        Ok(wallet.encode())
+    }
+
     /// Whether `next` refuses everything that this request asks for.
     fn only_refuses(&self, next: &[u8]) -> bool {
         let (Task::Operate(_, operations), Ok(wallet)) = (&*self.task, Wallet::decode(next)) else {
@@ -214,6 +321,36 @@ impl<S: Store> Crooked<S> {
         };
         let refused = |operation: &Operation| matches!(wallet.find(&operation.id), Some(Outcome::Refused(_)));
         operations.iter().all(refused)
+    }
+}
+
+impl<S: Store + Deadline> Deadline for Crooked<S> {
+    fn deadline(&self) -> Duration {
+        self.store.deadline()
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        let deadline = if self.bug == Bug::HandsItsDeadlineOn { self.store.deadline() } else { deadline };
+        Self {
+            store: self.store.until(deadline),
+            bug: self.bug,
+            task: Rc::clone(&self.task),
+            early: self.early.clone(),
+            late: self.late.clone(),
+            real: self.real.clone(),
+            took_over: self.took_over.clone(),
+        }
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        match self.bug {
+            Bug::WaitsPastItsDeadline => Some(call.await),
+            _ => self.store.in_time(call).await,
+        }
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        self.store.carry_on(rest);
     }
 }
 
@@ -272,6 +409,10 @@ impl<S: Store> Store for Crooked<S> {
         match self.bug {
             Bug::SetsInsteadOfSwapping => return self.unguarded(key, current, next).await,
             Bug::ForgetsRefusals if self.only_refuses(next) => return Ok(Swap::Done),
+            Bug::SealsWhatWasOnlyDecided if is_wallet(key) => {
+                let next = self.seal_early(next).await.map_err(|_| Unavailable::Untouched)?;
+                return self.store.swap(key, current, &next).await;
+            }
             _ => {}
         }
         let swap = self.store.swap(key, current, next).await?;
@@ -282,6 +423,14 @@ impl<S: Store> Store for Crooked<S> {
         match (self.bug, swap) {
             (Bug::TrustsSuccess, Swap::Unknown) => Ok(Swap::Done),
             (Bug::TrustsCasFailed, Swap::Unknown) => Ok(Swap::Lost(None)),
+            (Bug::ForgetsAnAttempt, Swap::Unknown) => {
+                let held = self.store.get(key).await?;
+                let stands = held.as_deref() == Some(current);
+                Ok(if stands { Swap::Lost(held) } else { Swap::Unknown })
+            }
+            (Bug::ForgetsAnAcknowledgedWrite, swap) if !matches!(swap, Swap::Lost(_)) => {
+                self.store.set(key, current).await.map(|()| swap)
+            }
             (Bug::SaysUntouchedAfterASwap, Swap::Unknown) => self.store.get(key).await.map(|_| Swap::Unknown),
             (Bug::TakesSilenceForDone, Swap::Unknown) => {
                 Ok(self.store.get(key).await.map_or(Swap::Done, |_| Swap::Unknown))
@@ -368,6 +517,15 @@ impl<S: Store> Store for Crooked<S> {
             Bug::TakesTheFirstTicketOver if self.took_over.get() => self.store.elect(key, 1).await,
             _ => self.store.elect(key, candidate).await,
         }
+    }
+}
+
+/// What a wallet as it was `seen` refuses to the only one of `jobs`, without anything to be kept.
+fn refused(seen: &Seen, jobs: &[Job<Operation>]) -> Option<Outcome> {
+    let ([job], Ok(mut wallet)) = (jobs, Wallet::decode(&seen.as_ref()?.value)) else { return None };
+    match wallet.decide(&job.what) {
+        Decision::New(outcome) if !outcome.is_kept() => Some(outcome),
+        _ => None,
     }
 }
 

@@ -1,15 +1,20 @@
 //! The bank's side of the seam: [`RawKv`] and [`RawRedis`] whose every call waits until the world answers it.
 //!
-//! A [`Mailbox`] belongs to one request. Calls are noted in it when they are first polled; a call whose
+//! A [`Mailbox`] belongs to a seat. Calls are noted in it when they are first polled; a call whose
 //! future is dropped before its reply was sent, and its write may still land (fact 7).
+//!
+//! Deadlines have an order and no length: that of a store that was opened later passes later. Whoever lets
+//! one pass lets all that are earlier pass, too.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
 use store::redis::{self, RawRedis, Said, Step};
@@ -31,32 +36,36 @@ pub struct Pending {
 enum Slot {
     Waiting { pending: Pending, waker: Waker },
     Answered(Reply),
-    Taken,
 }
 
-/// The calls of one request, and its deadline.
+/// The calls of one seat: of its request, and what earlier ones have left to do for others. And the
+/// deadline of its request.
 #[derive(Debug, Default)]
 pub struct Mailbox {
-    slots: RefCell<Vec<Slot>>,
+    slots: RefCell<BTreeMap<u32, Slot>>,
+    made: Cell<u32>,
     abandoned: RefCell<Vec<Pending>>,
     bound: Cell<bool>,
-    deadline: RefCell<Rc<Cell<bool>>>,
+    deadline: Cell<u32>,
 }
 
-/// What the requests of an instance share with every call: its breaker, and the time.
-#[derive(Debug, Default)]
+/// What the requests of an instance share with every call.
+#[derive(Default)]
 pub struct Shared {
     /// The instance's breaker.
     pub breaker: Breaker,
     /// The time since it began.
     pub now: Cell<Duration>,
+    /// What answered requests have left to do for others.
+    pub carried: RefCell<Vec<Rest>>,
+    opened: Cell<u32>,
+    passed: Cell<u32>,
 }
 
 /// The store as one request sees it, until its deadline.
-#[derive(Debug)]
 pub struct Raw {
     mailbox: Rc<Mailbox>,
-    passed: Rc<Cell<bool>>,
+    deadline: u32,
     shared: Rc<Shared>,
 }
 
@@ -71,23 +80,38 @@ impl Mailbox {
     /// The store for a request whose deadline begins now.
     #[must_use]
     pub fn open(self: &Rc<Self>, shared: &Rc<Shared>) -> Raw {
-        let passed = Rc::new(Cell::new(false));
-        *self.deadline.borrow_mut() = Rc::clone(&passed);
-        Raw { mailbox: Rc::clone(self), passed, shared: Rc::clone(shared) }
+        let deadline = shared.opened.get() + 1;
+        shared.opened.set(deadline);
+        self.deadline.set(deadline);
+        Raw { mailbox: Rc::clone(self), deadline, shared: Rc::clone(shared) }
     }
 
-    /// Answers call `number`.
-    pub fn answer(&self, number: u32, reply: Reply) {
-        if let Some(slot) = self.slots.borrow_mut().get_mut(number as usize)
-            && let Slot::Waiting { waker, .. } = std::mem::replace(slot, Slot::Answered(reply))
-        {
-            waker.wake();
-        }
+    /// Answers call `number`. Says whether a deadline would have ended it.
+    pub fn answer(&self, number: u32, reply: Reply) -> bool {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(&number) else { return false };
+        let Slot::Waiting { pending, waker } = std::mem::replace(slot, Slot::Answered(reply)) else {
+            return false;
+        };
+        waker.wake();
+        pending.bound
     }
 
-    /// Lets the deadline pass.
-    pub fn expire(&self) {
-        self.deadline.borrow().set(true);
+    /// Lets the deadline of its request pass.
+    pub fn expire(&self, shared: &Shared) {
+        shared.passed.set(shared.passed.get().max(self.deadline.get()));
+    }
+
+    /// Whether the deadline of its request has passed.
+    #[must_use]
+    pub fn is_late(&self, shared: &Shared) -> bool {
+        shared.passed.get() >= self.deadline.get()
+    }
+
+    /// Whether nothing is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.borrow().is_empty()
     }
 
     /// The calls that wait for an answer, in the order in which they were made.
@@ -95,9 +119,9 @@ impl Mailbox {
     pub fn pending(&self) -> Vec<Pending> {
         let waiting = |slot: &Slot| match slot {
             Slot::Waiting { pending, .. } => Some(pending.clone()),
-            Slot::Answered(_) | Slot::Taken => None,
+            Slot::Answered(_) => None,
         };
-        self.slots.borrow().iter().filter_map(waiting).collect()
+        self.slots.borrow().values().filter_map(waiting).collect()
     }
 
     /// The calls that nobody waits for any more, since this was last asked.
@@ -107,10 +131,10 @@ impl Mailbox {
     }
 
     fn note(&self, call: Call, waker: &Waker) -> u32 {
-        let mut slots = self.slots.borrow_mut();
-        let number = u32::try_from(slots.len()).unwrap_or(u32::MAX);
+        let number = self.made.get();
+        self.made.set(number + 1);
         let pending = Pending { number, call, bound: self.bound.get() };
-        slots.push(Slot::Waiting { pending, waker: waker.clone() });
+        self.slots.borrow_mut().insert(number, Slot::Waiting { pending, waker: waker.clone() });
         number
     }
 }
@@ -124,11 +148,10 @@ impl Future for Asking {
             return Poll::Pending;
         }
         let mut slots = self.mailbox.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(self.number as usize) else { return Poll::Pending };
-        match std::mem::replace(slot, Slot::Taken) {
-            Slot::Answered(reply) => Poll::Ready(reply),
+        match slots.remove(&self.number) {
+            Some(Slot::Answered(reply)) => Poll::Ready(reply),
             other => {
-                *slot = other;
+                slots.extend(other.map(|slot| (self.number, slot)));
                 Poll::Pending
             }
         }
@@ -140,15 +163,18 @@ impl Drop for Asking {
         if self.call.is_some() {
             return;
         }
-        if let Some(slot) = self.mailbox.slots.borrow_mut().get_mut(self.number as usize)
-            && let Slot::Waiting { pending, .. } = std::mem::replace(slot, Slot::Taken)
-        {
+        let slot = self.mailbox.slots.borrow_mut().remove(&self.number);
+        if let Some(Slot::Waiting { pending, .. }) = slot {
             self.mailbox.abandoned.borrow_mut().push(pending);
         }
     }
 }
 
 impl Raw {
+    fn is_late(&self) -> bool {
+        self.shared.passed.get() >= self.deadline
+    }
+
     fn ask(&self, call: Call) -> Asking {
         Asking { mailbox: Rc::clone(&self.mailbox), call: Some(call), number: 0 }
     }
@@ -216,7 +242,7 @@ impl Limits for Raw {
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
         let mut call = pin!(call);
         poll_fn(|context| {
-            if self.passed.get() {
+            if self.is_late() {
                 return Poll::Ready(None);
             }
             self.mailbox.bound.set(true);
@@ -225,6 +251,32 @@ impl Limits for Raw {
             answer.map(Some)
         })
         .await
+    }
+}
+
+impl Deadline for Raw {
+    fn deadline(&self) -> Duration {
+        Duration::from_nanos(self.deadline.into())
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        let deadline = u32::try_from(deadline.as_nanos()).unwrap_or(u32::MAX);
+        Self { mailbox: Rc::clone(&self.mailbox), deadline, shared: Rc::clone(&self.shared) }
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let mut call = pin!(call);
+        poll_fn(|context| {
+            if self.is_late() {
+                return Poll::Ready(None);
+            }
+            call.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        self.shared.carried.borrow_mut().push(rest);
     }
 }
 

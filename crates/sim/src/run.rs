@@ -167,8 +167,7 @@ impl Run {
             }
         }
         // Those that stand in line behind others wait for nothing of their own.
-        let waits = |client: &usize| self.world.waiting(*client).next().is_some();
-        let busy: Vec<usize> = self.world.busy().filter(waits).collect();
+        let busy: Vec<usize> = self.world.callers().collect();
         let weight = |client: usize| self.clients.get(client).map_or(1, |client| client.weight);
         let mut place = self.random.below(busy.iter().map(|&client| weight(client)).sum());
         let client = busy.into_iter().find(|&client| {
@@ -188,18 +187,21 @@ impl Run {
         } else if self.random.permille(self.mixture.crash) {
             Choice::Crash(client)
         } else if self.random.permille(self.mixture.give_up) {
-            // Anybody at the instance, also who stands in line.
-            Choice::GiveUp(
-                client / self.mixture.seats * self.mixture.seats
-                    + self.random.below(self.mixture.seats as u64) as usize,
-            )
+            Choice::GiveUp(self.neighbour(client))
         } else if self.random.permille(self.mixture.wait) {
             Choice::Wait(client)
-        } else if self.random.permille(self.mixture.expire) && self.world.can_expire(client) {
-            Choice::Expire(client)
+        } else if self.random.permille(self.mixture.expire) {
+            let late = self.neighbour(client);
+            if self.world.can_expire(late) { Choice::Expire(late) } else { Choice::Serve(origin) }
         } else {
             Choice::Serve(origin)
         })
+    }
+
+    /// Anybody at the client's instance, also who stands in line.
+    fn neighbour(&mut self, client: usize) -> usize {
+        let seats = self.mixture.seats;
+        client / seats * seats + self.random.below(seats as u64) as usize
     }
 
     fn make(&mut self, choice: Choice) -> Result<(), Violation> {
@@ -221,8 +223,8 @@ impl Run {
 
 /// Whoever is still waiting dies; then everything is read, and once more when all late writes have come.
 fn finish(world: &mut World<Live>, bug: Option<Bug>) -> Result<(), Violation> {
-    let busy: Vec<usize> = world.busy().collect();
-    for client in busy {
+    let under_way: Vec<usize> = world.busy().chain(world.callers()).collect();
+    for client in under_way {
         world.step(&bug, &Choice::Crash(client))?;
     }
     let thorough = Thoroughness { operations: 41, balances: 37, limit: 200 };

@@ -4,6 +4,7 @@
 //! its own, and calls `teller`. Requests at one wallet of one instance stand in [`Lines`].
 
 use ledger::{Entry, Mark, Operation, OperationId, Outcome, User};
+use line::{Deadline, Job};
 use store::{Store, Unavailable, keys};
 use teller::line::Line;
 use teller::operation::{Seen, carry_out_all};
@@ -75,13 +76,18 @@ pub enum Answer {
 }
 
 /// Answers `task` as the components do. `open` opens the store for one request.
-pub async fn perform<S: Store>(open: impl Fn() -> S, lines: &Lines, task: &Task) -> Answer {
+pub async fn perform<S: Store + Deadline + 'static>(
+    open: impl Fn() -> S,
+    lines: &Lines,
+    task: &Task,
+) -> Answer {
     match task {
         Task::Operate(user, operations) if let [operation] = &operations[..] => {
             Answer::Operated(vec![lines.line.carry_out(&open(), user, operation.clone()).await])
         }
         Task::Operate(user, operations) => {
-            Answer::Operated(carry_out_all(&open(), user, operations, &mut Seen::default()).await)
+            let jobs: Vec<_> = operations.iter().cloned().map(Job::new).collect();
+            Answer::Operated(carry_out_all(&open(), user, &jobs, &mut Seen::default()).await)
         }
         Task::Walk { user, before, limit, pages } => {
             Answer::Walked(walk(open, user, *before, *limit, *pages).await)
@@ -160,6 +166,26 @@ impl Answer {
                 errors.filter_map(reason).max_by_key(|unavailable| *unavailable == Unavailable::Unknown)
             }
             other => other.error().and_then(reason),
+        }
+    }
+
+    /// The same, with another reason why the store gave no answer.
+    #[must_use]
+    pub fn because(self, reason: Unavailable) -> Self {
+        match self {
+            Self::Operated(answers) => Self::Operated(
+                answers
+                    .into_iter()
+                    .map(|answer| match answer {
+                        Err(Error::Unavailable(_)) => Err(reason.into()),
+                        answer => answer,
+                    })
+                    .collect(),
+            ),
+            Self::Walked(_) => Self::Walked(Err(reason.into())),
+            Self::Stood(_) => Self::Stood(Err(reason.into())),
+            Self::Counted(_) => Self::Counted(Err(reason.into())),
+            Self::Totalled(_) => Self::Totalled(Err(reason.into())),
         }
     }
 

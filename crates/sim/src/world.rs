@@ -7,8 +7,8 @@
 //!   way and may land at once (reply lost after commit), at any later time, also after its request has ended
 //!   (fact 7), or never (reply lost before commit). A script lands as a whole.
 //! - *refuse*: Redis says that it does not carry out a script, or a single step of one.
-//! - *expire*: the request's deadline passes while it waits for a read, a set or a script. What writes is
-//!   under way.
+//! - *expire*: the request's deadline passes, with all earlier ones of its instance, while it waits for a read,
+//!   a set or a script, or for others in front of it. What writes is under way once nobody waits for it.
 //! - *give up*: a request is dropped; *crash*: an instance dies with all its requests, before or after its
 //!   calls take effect. What was sent is under way.
 //! - *land*: a write that is under way takes effect. A swap is still guarded by what it began with.
@@ -108,6 +108,10 @@ struct Busy {
     began: i64,
     moved: u64,
     net: i64,
+    /// A call that would carry it out was sent; or it may have gone together with others.
+    sent: bool,
+    /// The store has answered one of its calls, and nothing was missed at its instance since.
+    answered: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -120,20 +124,43 @@ struct Client {
 #[derive(Debug, Clone)]
 struct Instance<M> {
     mind: M,
-    /// Deadlines missed in a row.
+    /// Requests in a row of which a deadline ended a call, since the store last answered one.
     missed: u32,
+    /// Calls in a row that a deadline ended: a request may have several under way.
+    ended: u32,
     /// Calls that were sent while the breaker was half-open.
     probes: Vec<Origin>,
-    /// Requests that were given up, the last ones: what they asked for may still stand in line.
+    /// Requests that have no answer, the last ones: others may still carry out what they asked for.
     gone: VecDeque<Share>,
 }
 
-/// So many requests that were given up are remembered.
+/// What has happened to an instance, as far as it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The store answered.
+    Reply,
+    /// A deadline passed.
+    Deadline,
+    /// Anything else.
+    Other,
+}
+
+impl Cause {
+    fn of(input: &Input) -> Self {
+        match input {
+            Input::Reply(..) => Self::Reply,
+            Input::Deadline(_) => Self::Deadline,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// So many requests that have no answer are remembered.
 const MOST_GONE: usize = 16;
 
 impl<M> Instance<M> {
     fn new(mind: M) -> Self {
-        Self { mind, missed: 0, probes: Vec::new(), gone: VecDeque::new() }
+        Self { mind, missed: 0, ended: 0, probes: Vec::new(), gone: VecDeque::new() }
     }
 }
 
@@ -191,17 +218,30 @@ impl<M: Mind> World<M> {
         self.clients.iter().enumerate().filter(|(_, client)| client.busy.is_some()).map(|(client, _)| client)
     }
 
-    /// The calls of a client that wait for an answer.
-    pub fn waiting(&self, client: usize) -> impl Iterator<Item = (Origin, &Call)> {
-        let request = self.clients.get(client).map_or(0, |client| client.request);
-        let pending = self.seat(client).into_iter().flat_map(|seat| &seat.pending);
-        pending.map(move |pending| (Origin { client, request, call: pending.number }, &pending.call))
+    /// Whether nobody asks for anything, and nobody waits for an answer.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.flying.is_empty() && self.busy().next().is_none()
     }
 
-    /// Whether a client waits for something that its deadline ends.
+    /// The calls of a client that wait for an answer.
+    pub fn waiting(&self, client: usize) -> impl Iterator<Item = (Origin, &Call)> {
+        let flying = self.flying.iter().filter(move |flight| flight.origin.client == client);
+        flying.map(|flight| (flight.origin, &flight.call))
+    }
+
+    /// The clients whose calls wait for an answer: those of their requests, or for others.
+    pub fn callers(&self) -> impl Iterator<Item = usize> {
+        (0..self.clients.len()).filter(|client| self.waiting(*client).next().is_some())
+    }
+
+    /// Whether a client waits for something that its deadline ends: a call, or others in front of it.
     #[must_use]
     pub fn can_expire(&self, client: usize) -> bool {
-        self.seat(client).is_some_and(|seat| seat.pending.iter().any(|pending| pending.bound))
+        self.seat(client).is_some_and(|seat| {
+            let held = !seat.pending.is_empty() && !seat.pending.iter().any(|pending| pending.bound);
+            seat.taken && !seat.late && !held
+        })
     }
 
     /// What the breaker of a client's instance lets through.
@@ -279,7 +319,8 @@ impl<M: Mind> World<M> {
         };
         let began = self.truth.began(task);
         client.request += 1;
-        client.busy = Some(Busy { task: Rc::clone(task), began, moved: 0, net: 0 });
+        client.busy =
+            Some(Busy { task: Rc::clone(task), began, moved: 0, net: 0, sent: false, answered: false });
         self.feed(place, Input::Start(place % self.seats, Question(Rc::clone(task))))
     }
 
@@ -306,11 +347,7 @@ impl<M: Mind> World<M> {
     fn give_up(&mut self, place: usize) -> Result<Step, Violation> {
         let share = self.share(place).map(|share| Share { end: End::Doubt, ..share });
         let Some(over) = self.die(place) else { return Ok(Step::Nothing) };
-        if let Some(instance) = self.instances.get_mut(place / self.seats) {
-            instance.gone.extend(share);
-            let many = instance.gone.len().saturating_sub(MOST_GONE);
-            instance.gone.drain(..many);
-        }
+        share.into_iter().for_each(|share| self.is_gone(share));
         let mut step = self.feed(place, Input::GiveUp(place % self.seats))?;
         self.unwatch(place);
         if let Step::Done(all) = &mut step {
@@ -322,12 +359,12 @@ impl<M: Mind> World<M> {
     fn crash(&mut self, school: &M::School, client: usize) -> Result<Step, Violation> {
         let neighbours = self.neighbours(client);
         let over: Vec<Over> = neighbours.clone().filter_map(|client| self.die(client)).collect();
-        if over.is_empty() {
-            return Ok(Step::Nothing);
-        }
-        let (sent, others) =
+        let (sent, others): (Vec<_>, _) =
             self.flying.drain(..).partition(|flight| neighbours.contains(&flight.origin.client));
         self.flying = others;
+        if over.is_empty() && sent.is_empty() {
+            return Ok(Step::Nothing);
+        }
         Vec::into_iter(sent).for_each(|flight| self.send(flight));
         over.iter().for_each(|over| self.unwatch(over.client));
         let (place, adapter) = (client / self.seats, self.disk.flavour().adapter(client / self.seats));
@@ -367,37 +404,71 @@ impl<M: Mind> World<M> {
     fn feed(&mut self, client: usize, input: Input) -> Result<Step, Violation> {
         let before = self.breaker(client);
         let Some(instance) = self.instances.get_mut(client / self.seats) else { return Ok(Step::Nothing) };
-        let answered = matches!(input, Input::Reply(..));
-        match input {
-            Input::Reply(..) => instance.missed = 0,
-            Input::Deadline(_) => instance.missed += 1,
-            _ => {}
+        let cause = Cause::of(&input);
+        if let Input::Reply(seat, number, reply) = &input {
+            let seat = instance.mind.view().seats.get(*seat);
+            let mut pending = seat.into_iter().flat_map(|seat| &seat.pending);
+            if pending.any(|pending| pending.number == *number && pending.bound) {
+                (instance.missed, instance.ended) = (0, 0);
+                if let Some(busy) = self.clients.get_mut(client).and_then(|client| client.busy.as_mut()) {
+                    busy.answered = *reply != Reply::Error;
+                }
+            }
         }
         instance.mind.feed(input);
         let clients = self.neighbours(client);
-        self.look_at_calls(clients.clone(), (!answered).then_some(before))?;
+        self.look_at_calls(clients.clone(), cause, before)?;
         let mut over = Vec::new();
         for client in clients.clone() {
-            over.extend(self.look_at_answer(client)?);
+            over.extend(self.look_at_answer(client, cause, before)?);
         }
         let busy = clients.clone().any(|client| self.task(client).is_some());
         let waits = clients.clone().any(|client| self.waiting(client).next().is_some());
-        if let Some(instance) = self.instances.get_mut(client / self.seats).filter(|_| !busy) {
+        if let Some(instance) = self.instances.get_mut(client / self.seats).filter(|_| !busy && !waits) {
             instance.gone.clear();
+        }
+        for client in clients {
+            let seat = self.seat(client).filter(|seat| seat.taken && seat.late);
+            let waits = seat.is_some_and(|seat| seat.pending.iter().all(|pending| pending.bound));
+            check(&Seen::Late { waits })?;
         }
         check(&Seen::Settled { busy, waits })?;
         Ok(Step::Done(over))
     }
 
-    fn look_at_answer(&mut self, place: usize) -> Result<Option<Over>, Violation> {
-        let Some(answer) = self.seat(place).and_then(|seat| seat.answer.clone()) else { return Ok(None) };
+    fn look_at_answer(
+        &mut self,
+        place: usize,
+        cause: Cause,
+        before: State,
+    ) -> Result<Option<Over>, Violation> {
+        let Some(seat) = self.seat(place) else { return Ok(None) };
+        let (Some(answer), late) = (seat.answer.clone(), seat.late) else { return Ok(None) };
+        let share = self.share(place);
         let Some(client) = self.clients.get_mut(place) else { return Ok(None) };
         let (request, Some(busy)) = (client.request, client.busy.take()) else { return Ok(None) };
-        let Busy { task, began, moved, net } = busy;
+        let Busy { task, began, moved, net, sent, .. } = busy;
+        let unavailable = answer.unavailable();
+        if unavailable.is_some() {
+            let (end, untouched) = (End::of(&answer), untouched(&answer));
+            share.into_iter().for_each(|share| self.is_gone(Share { end, untouched, ..share }));
+        }
+        let closed = [before, self.breaker(place)] == [State::Closed; 2];
+        let of_others = cause == Cause::Deadline && closed && !late;
+        check(&Seen::Unanswered { task: &task, unavailable, sent, of_others })?;
         self.end(place, request, End::of(&answer), untouched(&answer));
         self.unwatch_request(place, request);
         self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net })?;
         Ok(Some(Over { client: place, task, answer: Some(answer) }))
+    }
+
+    /// Remembers a request of which others may still have something in hand.
+    fn is_gone(&mut self, share: Share) {
+        if let Some(instance) = self.instances.get_mut(share.client / self.seats) {
+            instance.gone.push_back(share);
+            let many = instance.gone.len().saturating_sub(MOST_GONE);
+            instance.gone.drain(..many);
+        }
     }
 
     /// Puts a write on its way.

@@ -3,10 +3,13 @@
 //! After [`MISSES`] deadlines missed in a row the breaker is open for [`OPEN_FOR`]: calls end at once, and
 //! nothing is sent. Then it is half-open: one call goes through as a probe, the others still end at once.
 //! When the probe is answered the breaker closes; when it is not, it is open for as long again. An error is an
-//! answer: a store that says no at once holds nobody up.
+//! answer: a store that says no at once holds nobody up. Only a call that was sent can miss a deadline: a
+//! request that ran out of time before, behind others or between two calls, says nothing of the store.
 
 use std::cell::Cell;
 use std::time::Duration;
+
+pub use line::Missed;
 
 /// How many deadlines missed in a row open it.
 pub const MISSES: u32 = 3;
@@ -139,15 +142,6 @@ pub trait Limits {
     fn changed(&self, _state: State) {}
 }
 
-/// Why a call was not answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missed {
-    /// It was never sent.
-    Unsent,
-    /// It was sent, and may be carried out, or may have been.
-    Unanswered,
-}
-
 /// Makes a call that the deadline and the breaker bound.
 ///
 /// # Errors
@@ -155,21 +149,24 @@ pub enum Missed {
 pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Result<T, Missed> {
     let breaker = limits.breaker();
     let pass = breaker.admit(limits.now()).ok_or(Missed::Unsent)?;
-    if pass.probe {
-        limits.changed(State::HalfOpen);
-    }
     let sent = Cell::new(false);
     let sending = async {
         sent.set(true);
+        if pass.probe {
+            limits.changed(State::HalfOpen);
+        }
         call.await
     };
     let answer = limits.by_deadline(sending).await;
+    if !sent.get() {
+        return Err(Missed::Unsent);
+    }
     let changed = match &answer {
         Some(_) => breaker.answered().then_some(State::Closed),
         None => breaker.missed(limits.now()).then_some(State::Open),
     };
     changed.into_iter().for_each(|state| limits.changed(state));
-    answer.ok_or(if sent.get() { Missed::Unanswered } else { Missed::Unsent })
+    answer.ok_or(Missed::Unanswered)
 }
 
 #[cfg(test)]
@@ -186,6 +183,8 @@ mod tests {
     struct Instance {
         breaker: Breaker,
         now: Cell<Duration>,
+        /// No request has time left.
+        late: Cell<bool>,
         changes: std::cell::RefCell<Vec<State>>,
     }
 
@@ -194,6 +193,7 @@ mod tests {
             Self {
                 breaker: Breaker::new(),
                 now: Cell::new(Duration::ZERO),
+                late: Cell::new(false),
                 changes: std::cell::RefCell::default(),
             }
         }
@@ -225,6 +225,9 @@ mod tests {
         }
 
         async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+            if self.late.get() {
+                return None;
+            }
             match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
                 std::task::Poll::Ready(answer) => Some(answer),
                 std::task::Poll::Pending => None,
@@ -271,6 +274,18 @@ mod tests {
             assert_eq!(instance.miss(), Err(Missed::Unanswered));
         }
         assert_eq!(instance.state(), State::Open);
+    }
+
+    #[test]
+    fn a_deadline_that_passed_before_anything_was_sent_is_none_that_the_store_missed() {
+        let instance = Instance::new();
+        instance.late.set(true);
+        for _ in 0..9 {
+            assert_eq!(instance.answer(), Err(Missed::Unsent));
+        }
+        instance.late.set(false);
+        assert_eq!((instance.state(), instance.breaker.doubts()), (State::Closed, 0));
+        assert_eq!(instance.answer(), Ok(()));
     }
 
     #[test]

@@ -12,6 +12,8 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use line::{Deadline, Rest};
+
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
 use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
@@ -131,6 +133,24 @@ impl<R: RawKv> Kv<R> {
     }
 }
 
+impl<R: RawKv + Deadline> Deadline for Kv<R> {
+    fn deadline(&self) -> Duration {
+        self.raw.deadline()
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        Self { raw: self.raw.until(deadline), answered: self.answered.clone() }
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        self.raw.in_time(call).await
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        self.raw.carry_on(rest);
+    }
+}
+
 impl<R: RawKv> Store for Kv<R> {
     async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
         self.read(key.as_str()).await
@@ -203,7 +223,10 @@ impl<R: RawKv> Store for Kv<R> {
         self.probe(key).await?;
         for _ in 0..ELECTION_TRIES {
             match self.held(self.raw.increment(key, 0)).await {
-                Ok(0) => self.propose(key, candidate).await.map_err(|_| Unavailable::Unknown)?,
+                Ok(0) => {
+                    self.propose(key, candidate).await.map_err(|_| Unavailable::Unknown)?;
+                    self.probe(key).await.map_err(|_| Unavailable::Unknown)?;
+                }
                 Ok(elected) => return Ok(elected),
                 Err(_) => return Err(Unavailable::Unknown),
             }

@@ -3,16 +3,20 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use line::{Deadline, Rest};
 
 use crate::keys::Opening;
 use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
 
-/// A store that lives as long as this value.
-#[derive(Debug, Default)]
+/// A store that lives as long as this value and its clones, which hold the same.
+#[derive(Debug, Default, Clone)]
 pub struct Memory {
-    documents: RefCell<BTreeMap<Document, Vec<u8>>>,
-    counters: RefCell<BTreeMap<Counter, i64>>,
-    elections: RefCell<BTreeMap<Election, i64>>,
+    documents: Rc<RefCell<BTreeMap<Document, Vec<u8>>>>,
+    counters: Rc<RefCell<BTreeMap<Counter, i64>>>,
+    elections: Rc<RefCell<BTreeMap<Election, i64>>>,
     together: bool,
 }
 
@@ -28,6 +32,23 @@ impl Memory {
     pub fn that_goes_together() -> Self {
         Self { together: true, ..Self::default() }
     }
+}
+
+/// Whoever asks memory has time.
+impl Deadline for Memory {
+    fn deadline(&self) -> Duration {
+        Duration::MAX
+    }
+
+    fn until(&self, _: Duration) -> Self {
+        self.clone()
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        Some(call.await)
+    }
+
+    fn carry_on(&self, _: Rest) {}
 }
 
 impl Store for Memory {

@@ -2,7 +2,8 @@
 //!
 //! Everything is a [`Step`] of one script, which Redis carries out without letting anybody in between
 //! ([`script`]). While a script is in flight, what arrives in the same instance waits, whatever it wants,
-//! and then goes together in the next: the more there is to do, the less each costs.
+//! and then goes together in the next: the more there is to do, the less each costs. A script may take as
+//! long as the request with most time left has; each hears by its own deadline, wherever its step stands.
 //!
 //! Assumes of Redis: a script's steps happen in order or, when the connection breaks, perhaps not at all;
 //! an error of Redis's own means that nothing was done. A swap whose answer was lost is [`Swap::Unknown`]:
@@ -10,8 +11,9 @@
 //! A read whose connection broke is asked again, once, on the next one.
 
 use std::rc::Rc;
+use std::time::Duration;
 
-use line::Line;
+use line::{Deadline, Job, Line, Rest};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
@@ -25,7 +27,7 @@ pub use script::{Said, Step, Verb};
 
 /// A script as one request sends it, with its deadline and its instance's breaker.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
-pub trait RawRedis: Limits {
+pub trait RawRedis: Limits + Deadline + 'static {
     /// Carries out `steps` in one script; an answer to each.
     ///
     /// # Errors
@@ -50,7 +52,7 @@ type Answer = Result<Said, Lost>;
 pub enum Lost {
     /// It was not and will not be carried out.
     NotDone,
-    /// Its deadline passed, or who took it along is gone.
+    /// It was sent, and its deadline passed, or who took it along is gone.
     Missed,
     /// The connection broke.
     Broken,
@@ -82,17 +84,11 @@ impl<R: RawRedis> Redis<R> {
     }
 
     async fn go(&self, step: Step) -> Answer {
-        let together = async |steps: Vec<Step>, (): &mut ()| {
-            let count = steps.len();
-            let lost = |lost| vec![Err(lost); count];
-            match ask(&self.raw, self.raw.run(&steps)).await {
-                Ok(Ok(said)) => said.into_iter().map(Ok).collect(),
-                Ok(Err(Failed::Refused)) | Err(Missed::Unsent) => lost(Lost::NotDone),
-                Ok(Err(Failed::Broken)) => lost(Lost::Broken),
-                Err(Missed::Unanswered) => lost(Lost::Missed),
-            }
-        };
-        self.waiting.go(step, together).await.unwrap_or(Err(Lost::Missed))
+        match self.waiting.go(step, &self.raw, together).await {
+            Ok(answer) => answer,
+            Err(Missed::Unsent) => Err(Lost::NotDone),
+            Err(Missed::Unanswered) => Err(Lost::Missed),
+        }
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
@@ -106,6 +102,22 @@ impl<R: RawRedis> Redis<R> {
         let stored = self.read(key).await?;
         stored.map(|stored| counter::text(&stored).ok_or(Unavailable::Untouched)).transpose()
     }
+}
+
+/// Sends the steps whose requests still wait in one script; an answer to each.
+async fn together<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Answer> {
+    let sent: Vec<bool> = jobs.iter().map(Job::sends).collect();
+    let steps: Vec<Step> =
+        jobs.into_iter().zip(&sent).filter(|(_, sent)| **sent).map(|(job, _)| job.what).collect();
+    let mut said = match ask(&raw, raw.run(&steps)).await {
+        Ok(Ok(said)) => said.into_iter().map(Ok).collect(),
+        Ok(Err(Failed::Refused)) | Err(Missed::Unsent) => vec![Err(Lost::NotDone); steps.len()],
+        Ok(Err(Failed::Broken)) => vec![Err(Lost::Broken); steps.len()],
+        Err(Missed::Unanswered) => vec![Err(Lost::Missed); steps.len()],
+    }
+    .into_iter();
+    let answer = |sent| if sent { said.next().unwrap_or(Err(Lost::Missed)) } else { Err(Lost::NotDone) };
+    sent.into_iter().map(answer).collect()
 }
 
 /// Whether a step was refused since the sum would be too large.
@@ -128,6 +140,24 @@ fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
         Ok(Said::Held(value)) => Ok(Swap::Lost(value)),
         Err(Lost::Broken) => Ok(Swap::Unknown),
         other => Err(unwritten(&other)),
+    }
+}
+
+impl<R: RawRedis> Deadline for Redis<R> {
+    fn deadline(&self) -> Duration {
+        self.raw.deadline()
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        Self::new(self.raw.until(deadline), Rc::clone(&self.waiting))
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        self.raw.in_time(call).await
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        self.raw.carry_on(rest);
     }
 }
 

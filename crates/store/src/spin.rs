@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use eventlog::Level;
 use futures::future::{Either, select};
+use line::{Deadline, Rest};
 
 use crate::breaker::{Breaker, Limits, State};
 use crate::keys::Opening;
@@ -151,6 +152,59 @@ impl Limits for Request {
     fn changed(&self, state: State) {
         let level = if state == State::Closed { Level::Info } else { Level::Warn };
         eventlog::event(level, "breaker", [("state", state.as_str().into())]);
+    }
+}
+
+impl Deadline for Request {
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        Self { deadline, breaker: Rc::clone(&self.breaker) }
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        self.by_deadline(call).await
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        // Part of the request's task, which the host lets run on after the response.
+        spin_sdk::wasip3::spawn(rest);
+    }
+}
+
+impl Deadline for Open {
+    fn deadline(&self) -> Duration {
+        match self {
+            Self::Kv(store) => store.deadline(),
+            Self::Redis(store) => store.deadline(),
+            Self::Neither => Duration::MAX,
+        }
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        match self {
+            Self::Kv(store) => Self::Kv(store.until(deadline)),
+            Self::Redis(store) => Self::Redis(store.until(deadline)),
+            Self::Neither => Self::Neither,
+        }
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        match self {
+            Self::Kv(store) => store.in_time(call).await,
+            Self::Redis(store) => store.in_time(call).await,
+            Self::Neither => Some(call.await),
+        }
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        match self {
+            Self::Kv(store) => store.carry_on(rest),
+            Self::Redis(store) => store.carry_on(rest),
+            Self::Neither => {}
+        }
     }
 }
 

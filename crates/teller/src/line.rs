@@ -1,9 +1,10 @@
 //! Requests on one wallet in one instance do not fight: they stand in line ([`line`]) and are committed
 //! together, in one swap, in order, each with its own entry and answer. As long as there are any, each group
-//! begins with what the one before left in the wallet.
+//! begins with what the one before left in the wallet. A request whose deadline passes leaves: what it asks
+//! is not begun any more, and unless it was in a swap that may have committed, nothing has happened.
 
 use ledger::{Operation, User};
-use line::Lines;
+use line::{Deadline, Job, Lines, Missed};
 use store::{Store, Unavailable};
 
 use crate::Error;
@@ -16,25 +17,29 @@ pub struct Line(Lines<User, Operation, Result<Answer, Error>, Seen>);
 impl Line {
     /// Nobody is at any wallet.
     #[must_use]
-    pub const fn new() -> Self {
-        Self(Lines::new())
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Carries out `operation` on `user`'s wallet, together with what else has come for it.
     ///
     /// # Errors
     /// As [`crate::operation::carry_out`].
-    pub async fn carry_out(
+    pub async fn carry_out<S: Store + Deadline + 'static>(
         &self,
-        store: &impl Store,
+        store: &S,
         user: &User,
         operation: Operation,
     ) -> Result<Answer, Error> {
-        let together = async |operations: Vec<Operation>, seen: &mut Seen| {
-            carry_out_all(store, user, &operations, seen).await
+        let whose = user.clone();
+        let together = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
+            carry_out_all(&store, &whose, &jobs, seen).await
         };
-        // Who went first is gone, and may have taken this operation along.
-        self.0.go(user, operation, together).await.unwrap_or(Err(Unavailable::Unknown.into()))
+        match self.0.go(user, operation, store, together).await {
+            Ok(answer) => answer,
+            Err(Missed::Unsent) => Err(Unavailable::Untouched.into()),
+            Err(Missed::Unanswered) => Err(Unavailable::Unknown.into()),
+        }
     }
 }
 

@@ -9,9 +9,12 @@
 //! its own entry and answer. What leaves the wallet is stored before the wallet that no longer holds it,
 //! and looked for after the wallet was read: an operation is always found in one of the two. A store that
 //! takes a swap and what comes before it in one round trip looks for it in the swap itself.
+//!
+//! Who asked for an operation may leave before it is in a swap; then it is left out of the next one.
 
 use futures::future::join_all;
 use ledger::{Decision, IdempotencyKey, Operation, OperationId, Outcome, Page, Seal, User, Wallet};
+use line::Job;
 use store::first_write::{self, Found};
 use store::keys;
 use store::{Before, Document, Store, Swap, Unavailable};
@@ -38,20 +41,20 @@ pub type Seen = Option<Found>;
 /// [`Error::Unavailable`] with [`Unavailable::Unknown`] once a swap may have committed and the store
 /// does not say; with [`Unavailable::Untouched`] before that.
 pub async fn carry_out(store: &impl Store, user: &User, operation: &Operation) -> Result<Answer, Error> {
-    let operations = std::slice::from_ref(operation);
-    let mut answers = carry_out_all(store, user, operations, &mut Seen::default()).await;
+    let job = Job::new(operation.clone());
+    let mut answers = carry_out_all(store, user, &[job], &mut Seen::default()).await;
     answers.pop().unwrap_or(Err(Unavailable::Untouched.into()))
 }
 
-/// Carries out `operations` on `user`'s wallet, in order and together, and answers each. Begins with what was
-/// `seen`, if anything was, and leaves there what it saw.
+/// Carries out the operations `jobs` on `user`'s wallet, in order and together, and answers each. Begins with
+/// what was `seen`, if anything was, and leaves there what it saw.
 pub async fn carry_out_all(
     store: &impl Store,
     user: &User,
-    operations: &[Operation],
+    jobs: &[Job<Operation>],
     seen: &mut Seen,
 ) -> Vec<Result<Answer, Error>> {
-    let mut items: Vec<Item<'_>> = operations.iter().map(Item::new).collect();
+    let mut items: Vec<Item<'_>> = jobs.iter().map(Item::new).collect();
     let done = commit(store, user, &mut items, seen).await;
     items.into_iter().map(|item| item.conclude(&done)).collect()
 }
@@ -59,6 +62,7 @@ pub async fn carry_out_all(
 /// An operation on its way.
 struct Item<'a> {
     operation: &'a Operation,
+    job: &'a Job<Operation>,
     /// It is in a swap whose outcome is not known, as the entry with this number; 0 as a refusal.
     attempt: Option<u64>,
     answer: Option<Result<Answer, Error>>,
@@ -100,6 +104,7 @@ async fn commit(
         if attempted.as_ref().is_none_or(|over| over.as_ref() != held) {
             forget(items);
         }
+        leave(items);
         let has_index = wallet.indexed() > 0;
         let seals: Vec<Seal> = std::iter::from_fn(|| wallet.seal()).collect();
         let decisions = decide(&mut wallet, items);
@@ -115,6 +120,7 @@ async fn commit(
         }
         let Some(Found { key, value }) = found else {
             let first = wallet.encode();
+            send(items, &decisions);
             found = match store.write_first(&opening, &empty, &first).await {
                 Ok(Swap::Done) => {
                     settle(items, decisions);
@@ -125,7 +131,10 @@ async fn commit(
                     attempted = Some(None);
                     first_write::find(store, &opening, &empty).await?
                 }
-                Ok(Swap::Lost(_)) => Some(first_write::open(store, &opening, &empty).await?),
+                Ok(Swap::Lost(_)) => {
+                    come_back(items);
+                    Some(first_write::open(store, &opening, &empty).await?)
+                }
                 Err(unavailable) => return failed(items, &decisions, unavailable),
             };
             fresh = true;
@@ -138,6 +147,7 @@ async fn commit(
         let absent = if looks_in_the_swap && has_index { index_of(user, &decisions) } else { Vec::new() };
         let before = Before { absent: &absent, written: &documents(user, &seals) };
         let next = wallet.encode();
+        send(items, &decisions);
         let stored = match store.swap_after(before, &key, &value, &next).await {
             Ok(Swap::Done) => Some(next.clone()),
             Ok(Swap::Unknown) => {
@@ -148,6 +158,7 @@ async fn commit(
             Ok(Swap::Lost(holds)) => {
                 indexed = holds.as_ref() == Some(&value);
                 losses = losses.saturating_add(1);
+                come_back(items);
                 if store.step_aside(losses).await { store.get(&key).await? } else { holds }
             }
             Err(unavailable) => return failed(items, &decisions, unavailable),
@@ -184,13 +195,18 @@ fn is_kept(decision: &Decision) -> bool {
 /// Notes that what was decided may be about to happen.
 fn attempt(items: &mut [Item<'_>], decisions: &[Decision]) {
     for (item, decision) in open(items).zip(decisions) {
-        item.attempt = match decision {
-            // Known is what comes twice in one batch: it happens, or does not, with its twin.
-            Decision::New(outcome) | Decision::Known(outcome) if outcome.is_kept() => {
-                Some(outcome.entry().map_or(0, |entry| entry.seq))
-            }
-            _ => None,
-        };
+        item.attempt = written(decision);
+    }
+}
+
+/// What the swap would write: the entry with this number; 0 for a refusal.
+fn written(decision: &Decision) -> Option<u64> {
+    match decision {
+        // Known is what comes twice in one batch: it happens, or does not, with its twin.
+        Decision::New(outcome) | Decision::Known(outcome) if outcome.is_kept() => {
+            Some(outcome.entry().map_or(0, |entry| entry.seq))
+        }
+        _ => None,
     }
 }
 
@@ -199,6 +215,7 @@ fn failed(items: &mut [Item<'_>], decisions: &[Decision], unavailable: Unavailab
     if unavailable == Unavailable::Unknown {
         attempt(items, decisions);
     }
+    come_back(items);
     Err(unavailable.into())
 }
 
@@ -214,6 +231,27 @@ fn decide(wallet: &mut Wallet, items: &mut [Item<'_>]) -> Vec<Decision> {
 /// over has gone, and the operations are not in what came after.
 fn forget(items: &mut [Item<'_>]) {
     open(items).for_each(|item| item.attempt = None);
+    come_back(items);
+}
+
+/// Answers the items whose requests have left. Whether they do is asked here and nowhere else: between this
+/// and the swap nothing is waited for.
+fn leave(items: &mut [Item<'_>]) {
+    for item in open(items).filter(|item| item.job.is_taken_back()) {
+        item.answer = Some(Err(Unavailable::Untouched.into()));
+    }
+}
+
+/// Notes that what was decided is about to be sent: who leaves now does not know what becomes of it.
+fn send(items: &mut [Item<'_>], decisions: &[Decision]) {
+    for (item, _) in open(items).zip(decisions).filter(|(_, decision)| written(decision).is_some()) {
+        item.job.sends();
+    }
+}
+
+/// Notes that a swap was not carried out: what was in no other one may be left again.
+fn come_back(items: &mut [Item<'_>]) {
+    open(items).filter(|item| item.attempt.is_none()).for_each(|item| item.job.comes_back());
 }
 
 /// What was decided has happened.
@@ -252,8 +290,8 @@ async fn look_up(
 }
 
 impl<'a> Item<'a> {
-    fn new(operation: &'a Operation) -> Self {
-        Self { operation, attempt: None, answer: None }
+    fn new(job: &'a Job<Operation>) -> Self {
+        Self { operation: &job.what, job, attempt: None, answer: None }
     }
 
     async fn look_up(

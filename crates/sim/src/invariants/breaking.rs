@@ -1,20 +1,25 @@
-//! The breaker, and requests that wait for one another.
+//! The breaker, deadlines, and requests that wait for one another.
 
+use store::Unavailable;
 use store::breaker::{MISSES, State};
 
 use super::{Seen, invariant, must};
 
-/// What an instance sent, when something other than an answer of the store happened to it.
+/// What an instance sent, when something happened to it.
 #[derive(Debug)]
 pub struct Sending {
-    /// What its breaker let through before; `None` when the store had just answered.
-    pub before: Option<State>,
+    /// What its breaker let through before.
+    pub before: State,
+    /// What happened was an answer of the store, which may have closed it.
+    pub answered: bool,
     /// How many calls it sent.
     pub sent: usize,
     /// How many calls wait for an answer that were sent while the breaker was half-open.
     pub probes: usize,
-    /// How many deadlines have passed since the store last answered.
+    /// Of how many of its requests in a row a deadline has ended a call.
     pub missed: u32,
+    /// How many calls those were.
+    pub ended: u32,
     /// What its breaker lets through now.
     pub after: State,
 }
@@ -23,7 +28,8 @@ invariant! {
     /// Whoever asks then is answered at once.
     AnOpenBreakerSendsNothing: "an open breaker sends nothing", seen => {
         let Seen::Sent(sending) = seen else { return Ok(()) };
-        must(sending.before != Some(State::Open) || sending.sent == 0, || format!("{sending:?}"))
+        let open = sending.before == State::Open && !sending.answered;
+        must(!open || sending.sent == 0, || format!("{sending:?}"))
     }
 }
 
@@ -44,9 +50,54 @@ invariant! {
 }
 
 invariant! {
+    /// What waited behind others was never sent, and says nothing of the store.
+    AQueueOpensNoBreaker: "a queue opens no breaker", seen => {
+        let Seen::Sent(sending) = seen else { return Ok(()) };
+        let opened = sending.before == State::Closed && sending.after != State::Closed;
+        must(!opened || sending.ended >= MISSES, || format!("{sending:?}"))
+    }
+}
+
+invariant! {
+    /// Wherever it stands; but for a call of its own that cannot be given up.
+    NobodyWaitsPastItsDeadline: "nobody waits past its deadline", seen => {
+        let Seen::Late { waits } = seen else { return Ok(()) };
+        must(!waits, || "a deadline has passed, and its request still waits".to_owned())
+    }
+}
+
+invariant! {
+    /// Whoever has time left has all of it.
+    ADeadlineEndsNobodyElsesWait: "a deadline ends nobody else's wait", seen => {
+        let Seen::Unanswered { task, unavailable: Some(_), of_others: true, .. } = seen else {
+            return Ok(());
+        };
+        Err(format!("{task} had time left, and was told that storage is unavailable"))
+    }
+}
+
+invariant! {
+    /// Of what was not, everybody knows that it did not happen.
+    UnknownIsSaidOfWhatWasSent: "unknown is said of what was sent", seen => {
+        let Seen::Unanswered { task, unavailable: Some(Unavailable::Unknown), sent: false, .. } = seen else {
+            return Ok(());
+        };
+        Err(format!("{task} was never sent, and its outcome is said to be unknown"))
+    }
+}
+
+invariant! {
     /// Somebody in the line is at it.
     NobodyWaitsForNothing: "nobody waits for nothing", seen => {
         let Seen::Settled { busy, waits } = seen else { return Ok(()) };
         must(!busy || *waits, || "requests wait for one another, and none for the store".to_owned())
+    }
+}
+
+invariant! {
+    /// An instance that waits in a synchronous call answers nobody (fact 6).
+    WhatCannotBeGivenUpComesAfterAnAnswer: "what cannot be given up comes after an answer", seen => {
+        let Seen::Held { call, answered: false } = seen else { return Ok(()) };
+        Err(format!("{call}, and the store has answered nothing yet"))
     }
 }

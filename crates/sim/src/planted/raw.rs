@@ -1,9 +1,13 @@
 //! Mistakes below the adapters: in how the store's calls are used.
 
 use std::cell::Cell;
+use std::future::pending;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use store::breaker::{Breaker, Limits};
+use line::{Deadline, Rest};
+use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
 use store::kv::{Failed, RawKv};
 use store::redis::{self, RawRedis, Said, Step, Verb};
@@ -30,6 +34,12 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
     type Cas = (R::Cas, bool);
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+        let counted = ["bank:posts:", "bank:elected:posts:", "bank:counter:"];
+        if self.bug == Bug::CallsBeforeTheStoreHasAnswered
+            && counted.iter().any(|start| key.starts_with(start))
+        {
+            return Ok(None);
+        }
         self.raw.get(key).await
     }
 
@@ -39,6 +49,15 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
         let cell = self.bug == Bug::SetsACounter && key.starts_with("bank:counter:");
+        let back = delta < 0 && key.starts_with("bank:counter:");
+        match self.bug {
+            Bug::NeverTakesItsPartBack if back => return self.raw.increment(key, 0).await,
+            Bug::TakesItsPartBackTwice if back => {
+                self.raw.increment(key, delta).await?;
+                return self.raw.increment(key, delta).await;
+            }
+            _ => {}
+        }
         let Some(stored) = (if cell { self.raw.get(key).await? } else { None }) else {
             return self.raw.increment(key, delta).await;
         };
@@ -156,5 +175,52 @@ impl<R: Limits> Limits for CrookedRaw<R> {
                 answer
             }
         }
+    }
+}
+
+/// A request whose every call misses its deadline.
+struct Silence<'a>(&'a Breaker, Duration);
+
+impl Limits for Silence<'_> {
+    fn now(&self) -> Duration {
+        self.1
+    }
+
+    fn breaker(&self) -> &Breaker {
+        self.0
+    }
+
+    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let _ = pin!(call).poll(&mut Context::from_waker(Waker::noop()));
+        None
+    }
+}
+
+impl<R: Limits + Deadline> Deadline for CrookedRaw<R> {
+    fn deadline(&self) -> Duration {
+        self.raw.deadline()
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        let hands_on = self.bug == Bug::HandsItsDeadlineOn;
+        Self::new(self.raw.until(if hands_on { self.raw.deadline() } else { deadline }), self.bug)
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        match self.bug {
+            Bug::WaitsPastItsDeadline => Some(call.await),
+            Bug::TakesAQueueForSilence => {
+                let answer = self.raw.in_time(call).await;
+                if answer.is_none() {
+                    let _ = ask(&Silence(self.raw.breaker(), self.raw.now()), pending::<()>()).await;
+                }
+                answer
+            }
+            _ => self.raw.in_time(call).await,
+        }
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        self.raw.carry_on(rest);
     }
 }

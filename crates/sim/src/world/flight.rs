@@ -3,17 +3,19 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use ledger::{Tally, Wallet};
 use store::Unavailable;
 use store::breaker::State;
 use store::keys;
 use store::redis::{Said, Step, Verb};
 use teller::Error;
 
-use super::World;
+use super::{Cause, Instance, World};
 use crate::call::{Call, Key, Reply, hash_of};
 use crate::disk::{HostPanic, Origin, Written};
 use crate::invariants::{Seen, Sending, Violation, check};
 use crate::mind::{Learned, Mind};
+use crate::raw::Pending;
 use crate::task::{Answer, Task};
 
 /// How a request ended.
@@ -56,44 +58,91 @@ pub fn take(flights: &mut Vec<Flight>, origin: Origin) -> Option<Flight> {
 
 impl<M: Mind> World<M> {
     /// Notes the calls that were made, and those that nobody waits for any more. `before` is what the breaker
-    /// let through, unless the store has just answered.
+    /// let through.
     pub(super) fn look_at_calls(
         &mut self,
         clients: Range<usize>,
-        before: Option<State>,
+        cause: Cause,
+        before: State,
     ) -> Result<(), Violation> {
         let first = clients.start;
         let mut sent = Vec::new();
         let mut probing = Vec::new();
+        let (mut missed, mut ended) = (0, 0);
         for client in clients.clone() {
-            let request = self.clients.get(client).map_or(0, |client| client.request);
             let Some(seat) = self.seat(client).cloned() else { continue };
+            let bound = seat.abandoned.iter().filter(|gone| gone.bound && cause == Cause::Deadline).count();
+            missed += u32::from(bound > 0);
+            ended += u32::try_from(bound).unwrap_or(u32::MAX);
             for gone in seat.abandoned {
-                let flight = take(&mut self.flying, Origin { client, request, call: gone.number });
+                let flight = self.origin(client, gone.number).and_then(|known| take(&mut self.flying, known));
                 flight.into_iter().for_each(|flight| self.send(flight));
             }
             for pending in seat.pending {
-                let origin = Origin { client, request, call: pending.number };
+                let known = self.origin(client, pending.number);
+                // A swap is the second half of what `begin` began: in a component nothing comes between.
+                let begins = known.is_none() && !matches!(pending.call, Call::Swap { .. });
+                if begins && !pending.bound && !self.carries_on(client) {
+                    let busy = self.clients.get(client).and_then(|client| client.busy.as_ref());
+                    let answered = busy.is_none_or(|busy| busy.answered);
+                    check(&Seen::Held { call: &pending.call, answered })?;
+                }
+                let origin = known.unwrap_or_else(|| self.noticed(client, &pending));
                 if pending.bound {
                     probing.push(origin);
                 }
-                if self.flying.iter().any(|flight| flight.origin == origin) {
-                    continue;
-                }
-                let gone =
-                    self.instance(client).into_iter().flat_map(|instance| instance.gone.iter().cloned());
-                let shares = clients.clone().filter_map(|client| self.share(client)).chain(gone).collect();
-                self.flying.push(Flight { origin, call: pending.call, shares });
-                sent.extend(pending.bound.then_some(origin));
+                sent.extend((pending.bound && known.is_none()).then_some(origin));
             }
         }
         let Some(instance) = self.instances.get_mut(first / self.seats) else { return Ok(()) };
-        if before == Some(State::HalfOpen) {
+        if cause != Cause::Reply && before == State::HalfOpen {
             instance.probes.extend(&sent);
         }
         instance.probes.retain(|probe| probing.contains(probe));
-        let (probes, missed, after) = (instance.probes.len(), instance.missed, instance.mind.view().breaker);
-        check(&Seen::Sent(&Sending { before, sent: sent.len(), probes, missed, after }))
+        instance.missed += missed;
+        instance.ended += ended;
+        if ended > 0 {
+            let neighbours = self.clients.get_mut(clients).unwrap_or_default();
+            neighbours.iter_mut().flat_map(|client| &mut client.busy).for_each(|busy| busy.answered = false);
+        }
+        let Instance { missed, ended, .. } = *instance;
+        let (probes, after) = (instance.probes.len(), instance.mind.view().breaker);
+        let answered = cause == Cause::Reply;
+        check(&Seen::Sent(&Sending { before, answered, sent: sent.len(), probes, missed, ended, after }))
+    }
+
+    /// Whether a client's instance does what answered requests have left to do.
+    fn carries_on(&self, client: usize) -> bool {
+        self.instance(client).is_some_and(|instance| instance.mind.view().carries_on)
+    }
+
+    /// A seat's call that waits for an answer, as it is known to the world.
+    fn origin(&self, client: usize, call: u32) -> Option<Origin> {
+        let mut flying = self.flying.iter().map(|flight| flight.origin);
+        flying.find(|origin| (origin.client, origin.call) == (client, call))
+    }
+
+    /// A call that a seat has just made, for its request or for others.
+    fn noticed(&mut self, client: usize, pending: &Pending) -> Origin {
+        let neighbours = self.neighbours(client);
+        let request = self.clients.get(client).map_or(0, |client| client.request);
+        let origin = Origin { client, request, call: pending.number };
+        let mut shares: Vec<Share> = neighbours.clone().filter_map(|client| self.share(client)).collect();
+        // Who asks again for the very same has what may become of it.
+        let asks_again = |gone: &Share| shares.iter().any(|share| Rc::ptr_eq(&share.task, &gone.task));
+        let gone = self.instance(client).into_iter().flat_map(|instance| &instance.gone);
+        let gone: Vec<Share> = gone.filter(|gone| !asks_again(gone)).cloned().collect();
+        shares.extend(gone);
+        for client in neighbours {
+            let others = shares.iter().filter(|share| share.client != client);
+            let others: Vec<Rc<Task>> = others.map(|share| Rc::clone(&share.task)).collect();
+            if let Some(busy) = self.clients.get_mut(client).and_then(|client| client.busy.as_mut()) {
+                busy.sent |= carries(&pending.call, &busy.task)
+                    || others.iter().any(|other| stands_together(other, &busy.task));
+            }
+        }
+        self.flying.push(Flight { origin, call: pending.call.clone(), shares });
+        origin
     }
 
     /// What a client's request may have put into a call of its instance.
@@ -180,6 +229,37 @@ fn net(tasks: &[&Task], task: &Task, key: &Key, delta: i64) -> i64 {
     }
 }
 
+/// Whether two requests of one instance may go together in one swap.
+fn stands_together(one: &Task, other: &Task) -> bool {
+    matches!((one, other), (Task::Operate(user, _), Task::Operate(whose, _)) if user == whose)
+}
+
+/// Whether `call` would carry out what `task` asks for.
+fn carries(call: &Call, task: &Task) -> bool {
+    let adds = |key: &str, delta: i64| match task {
+        Task::Count { counter, by, .. } => key == keys::counter(counter).cell().as_str() && delta == *by,
+        _ => false,
+    };
+    let writes = |value: &[u8]| match task {
+        Task::Operate(_, operations) => Wallet::decode(value)
+            .is_ok_and(|wallet| operations.iter().any(|one| wallet.find(&one.id).is_some())),
+        Task::CountOnce { post, .. } => {
+            Tally::decode(value).is_ok_and(|tally| tally.find(&post.key).is_some())
+        }
+        _ => false,
+    };
+    match call {
+        Call::Increment(key, delta) => adds(key.as_str(), *delta),
+        Call::Set(_, value) | Call::Swap { value, .. } => writes(value.bytes()),
+        Call::Script(steps) => steps.iter().any(|step| match &step.verb {
+            Verb::Add(delta) | Verb::AddWithin { delta, .. } => adds(&step.key, *delta),
+            Verb::Set(next) | Verb::Swap { next, .. } => writes(next),
+            _ => false,
+        }),
+        Call::Get(_) | Call::Begin(_) => false,
+    }
+}
+
 impl World<Learned> {
     /// A number that is the same for worlds from which the same can happen.
     #[must_use]
@@ -188,7 +268,10 @@ impl World<Learned> {
             .clients
             .iter()
             .map(|client| {
-                let busy = client.busy.as_ref().map(|busy| (busy.began, busy.moved, busy.net));
+                let busy = client
+                    .busy
+                    .as_ref()
+                    .map(|busy| (busy.began, busy.moved, busy.net, busy.sent, busy.answered));
                 (client.request, busy)
             })
             .collect();

@@ -49,7 +49,7 @@ impl Server {
     }
 }
 
-impl Limits for &Server {
+impl Limits for &'static Server {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
@@ -70,7 +70,23 @@ impl Limits for &Server {
     }
 }
 
-impl RawRedis for &Server {
+impl Deadline for &'static Server {
+    fn deadline(&self) -> Duration {
+        Duration::MAX
+    }
+
+    fn until(&self, _: Duration) -> Self {
+        self
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        Some(call.await)
+    }
+
+    fn carry_on(&self, _: Rest) {}
+}
+
+impl RawRedis for &'static Server {
     async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, Failed> {
         let mut waited = false;
         std::future::poll_fn(|context| {
@@ -94,18 +110,18 @@ impl RawRedis for &Server {
     }
 }
 
-fn with(fates: &[Fate]) -> Server {
-    Server { fates: RefCell::new(fates.to_vec()), ..Server::default() }
+fn with(fates: &[Fate]) -> &'static Server {
+    Box::leak(Box::new(Server { fates: RefCell::new(fates.to_vec()), ..Server::default() }))
 }
 
-fn store(server: &Server) -> Redis<&Server> {
+fn store(server: &'static Server) -> Redis<&'static Server> {
     Redis::new(server, Rc::default())
 }
 
 #[test]
 fn what_arrives_together_goes_in_one_script() {
-    let server = Server::default();
-    let store = store(&server);
+    let server = with(&[]);
+    let store = store(server);
     let (bitcoins, visits) = (keys::bitcoins(), keys::counter("visits"));
     block_on(join_all((0..8).map(async |n| {
         let counter = if n % 2 == 0 { &bitcoins } else { &visits };
@@ -118,8 +134,8 @@ fn what_arrives_together_goes_in_one_script() {
 
 #[test]
 fn a_swap_goes_together_with_what_comes_before_it() {
-    let (server, key) = (Server::default(), keys::rates());
-    let store = store(&server);
+    let (server, key) = (with(&[]), keys::rates());
+    let store = store(server);
     server.held.borrow_mut().insert(key.as_str().to_owned(), b"a".to_vec());
     let (absent, written) = ([keys::ready()], [(keys::rates_history(), b"1".to_vec())]);
     let before = Before { absent: &absent, written: &written };
@@ -130,8 +146,8 @@ fn a_swap_goes_together_with_what_comes_before_it() {
 
 #[test]
 fn a_lost_swap_says_what_the_key_holds() {
-    let server = Server::default();
-    let (store, key) = (store(&server), keys::rates());
+    let server = with(&[]);
+    let (store, key) = (store(server), keys::rates());
     assert_eq!(block_on(store.swap(&key, b"a", b"b")), Ok(Swap::Lost(None)));
     block_on(store.set(&key, b"c")).unwrap();
     assert_eq!(block_on(store.swap(&key, b"a", b"b")), Ok(Swap::Lost(Some(b"c".to_vec()))));
@@ -141,18 +157,18 @@ fn a_lost_swap_says_what_the_key_holds() {
 #[test]
 fn a_read_whose_connection_broke_is_asked_again_once() {
     let server = with(&[Fate::BreaksAfter]);
-    assert_eq!(block_on(store(&server).get(&keys::rates())), Ok(None));
+    assert_eq!(block_on(store(server).get(&keys::rates())), Ok(None));
     let server = with(&[Fate::BreaksBefore, Fate::BreaksBefore]);
-    assert_eq!(block_on(store(&server).get(&keys::rates())), Err(Unavailable::Untouched));
+    assert_eq!(block_on(store(server).get(&keys::rates())), Err(Unavailable::Untouched));
 }
 
 #[test]
 fn a_write_whose_connection_broke_is_never_sent_again() {
     for fate in [Fate::BreaksBefore, Fate::BreaksAfter] {
         let key = keys::rates();
-        let write = |write: fn(Redis<&Server>, Document) -> Result<Swap, Unavailable>| {
+        let write = |write: fn(Redis<&'static Server>, Document) -> Result<Swap, Unavailable>| {
             let server = with(&[fate]);
-            let answer = write(store(&server), key.clone());
+            let answer = write(store(server), key.clone());
             assert_eq!(server.scripts.borrow().len(), 1, "{fate:?}");
             answer
         };
@@ -160,7 +176,7 @@ fn a_write_whose_connection_broke_is_never_sent_again() {
         let unknown = Err(Unavailable::Unknown);
         assert_eq!(write(|store, key| block_on(store.set(&key, b"a")).map(|()| Swap::Done)), unknown);
         let increment =
-            |store: Redis<&Server>, _| match block_on(store.increment(&keys::bitcoins().cell(), 1)) {
+            |store: Redis<&'static Server>, _| match block_on(store.increment(&keys::bitcoins().cell(), 1)) {
                 Err(NotIncremented::Unavailable(unavailable)) => Err(unavailable),
                 _ => Ok(Swap::Done),
             };
@@ -172,26 +188,26 @@ fn a_write_whose_connection_broke_is_never_sent_again() {
 fn what_redis_refuses_has_not_happened() {
     let key = keys::rates();
     let refused = with(&[Fate::Refused]);
-    assert_eq!(block_on(store(&refused).set(&key, b"a")), Err(Unavailable::Untouched));
+    assert_eq!(block_on(store(refused).set(&key, b"a")), Err(Unavailable::Untouched));
     let refused = with(&[Fate::Refused, Fate::Refused]);
-    assert_eq!(block_on(store(&refused).swap(&key, b"a", b"b")), Err(Unavailable::Untouched));
-    let elected = store(&refused);
+    assert_eq!(block_on(store(refused).swap(&key, b"a", b"b")), Err(Unavailable::Untouched));
+    let elected = store(refused);
     assert_eq!(block_on(elected.elect(&keys::wallet("ann").election(), 7)), Err(Unavailable::Untouched));
-    let full = Server::default();
+    let full = with(&[]);
     full.refuses.set("OOM command not allowed");
-    assert_eq!(block_on(store(&full).set(&key, b"a")), Err(Unavailable::Untouched));
-    assert_eq!(block_on(store(&full).get(&key)), Ok(None));
+    assert_eq!(block_on(store(full).set(&key, b"a")), Err(Unavailable::Untouched));
+    assert_eq!(block_on(store(full).get(&key)), Ok(None));
     let cell = keys::bitcoins().cell();
-    assert_eq!(block_on(store(&full).increment(&cell, 1)), Err(Unavailable::Untouched.into()));
-    assert_eq!(block_on(store(&full).increment_within(&cell, 1, 9)), Err(Unavailable::Untouched));
+    assert_eq!(block_on(store(full).increment(&cell, 1)), Err(Unavailable::Untouched.into()));
+    assert_eq!(block_on(store(full).increment_within(&cell, 1, 9)), Err(Unavailable::Untouched));
 }
 
 #[test]
 fn a_deadline_that_passes_leaves_a_write_open_and_a_read_without_effect() {
     let server = with(&[Fate::Silent]);
-    assert_eq!(block_on(store(&server).set(&keys::rates(), b"a")), Err(Unavailable::Unknown));
-    assert_eq!(block_on(store(&server).swap(&keys::rates(), b"a", b"b")), Err(Unavailable::Unknown));
-    assert_eq!(block_on(store(&server).get(&keys::rates())), Err(Unavailable::Untouched));
+    assert_eq!(block_on(store(server).set(&keys::rates(), b"a")), Err(Unavailable::Unknown));
+    assert_eq!(block_on(store(server).swap(&keys::rates(), b"a", b"b")), Err(Unavailable::Unknown));
+    assert_eq!(block_on(store(server).get(&keys::rates())), Err(Unavailable::Untouched));
     assert!(server.scripts.borrow().is_empty());
 }
 
@@ -199,15 +215,15 @@ fn a_deadline_that_passes_leaves_a_write_open_and_a_read_without_effect() {
 fn an_open_breaker_sends_nothing_so_nothing_has_happened() {
     let server = with(&[Fate::Silent]);
     for _ in 0..crate::breaker::MISSES {
-        assert_eq!(block_on(store(&server).set(&keys::rates(), b"a")), Err(Unavailable::Unknown));
+        assert_eq!(block_on(store(server).set(&keys::rates(), b"a")), Err(Unavailable::Unknown));
     }
-    assert_eq!(block_on(store(&server).set(&keys::rates(), b"a")), Err(Unavailable::Untouched));
+    assert_eq!(block_on(store(server).set(&keys::rates(), b"a")), Err(Unavailable::Untouched));
 }
 
 #[test]
 fn a_counter_at_its_end_is_not_moved() {
-    let server = Server::default();
-    let (store, cell) = (store(&server), keys::bitcoins().cell());
+    let server = with(&[]);
+    let (store, cell) = (store(server), keys::bitcoins().cell());
     assert_eq!(block_on(store.increment(&cell, i64::MAX)), Ok(i64::MAX));
     assert_eq!(block_on(store.increment(&cell, 1)), Err(NotIncremented::Overflow));
     assert_eq!(block_on(store.count(&cell)), Ok(i64::MAX));
@@ -218,8 +234,8 @@ fn a_counter_at_its_end_is_not_moved() {
 #[test]
 fn the_first_candidate_is_elected_also_over_the_zero_of_the_other_adapter() {
     for before in [None, Some(b"0")] {
-        let server = Server::default();
-        let (store, election) = (store(&server), keys::wallet("ann").election());
+        let server = with(&[]);
+        let (store, election) = (store(server), keys::wallet("ann").election());
         if let Some(zero) = before {
             server.held.borrow_mut().insert(election.as_str().to_owned(), zero.to_vec());
         }
@@ -316,12 +332,12 @@ proptest! {
 #[test]
 fn the_contract_is_kept() {
     for name in crate::contract::CASES {
-        let server = Server::default();
-        assert_eq!(block_on(crate::contract::run(name, &store(&server), "redis")), Ok(()), "{name}");
+        let server = with(&[]);
+        assert_eq!(block_on(crate::contract::run(name, &store(server), "redis")), Ok(()), "{name}");
     }
 }
 
 #[test]
 fn who_lost_a_swap_goes_on_at_once() {
-    assert!(!block_on(store(&Server::default()).step_aside(3)));
+    assert!(!block_on(store(with(&[])).step_aside(3)));
 }

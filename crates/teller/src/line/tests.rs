@@ -1,11 +1,16 @@
 //! Many requests at one wallet of one instance.
 
 use std::cell::Cell;
-use std::task::Poll;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::future::join_all;
 use ledger::{Kind, OperationId};
+use line::Rest;
 use store::memory::Memory;
 use store::{Counter, Document, Election, NotIncremented, Swap};
 
@@ -25,11 +30,51 @@ fn operation(id: &str, kind: Kind, amount: &str) -> Operation {
     }
 }
 
-/// A store that lets others run before each call, and counts the swaps.
-#[derive(Default)]
+/// A store that lets others run before each call, and counts the swaps. A request's time is over when the
+/// clock shows its deadline.
+#[derive(Default, Clone)]
 struct Slow {
     store: Memory,
-    swaps: Cell<u32>,
+    swaps: Rc<Cell<u32>>,
+    clock: Rc<Cell<Duration>>,
+    deadline: Duration,
+    carried: Rc<Cell<Option<Rest>>>,
+}
+
+impl Slow {
+    /// The store for a request that has until then.
+    fn for_one_until(&self, deadline_ms: u64) -> Self {
+        self.until(Duration::from_millis(deadline_ms))
+    }
+
+    fn clock_shows(&self, ms: u64) {
+        self.clock.set(Duration::from_millis(ms));
+    }
+}
+
+impl Deadline for Slow {
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn until(&self, deadline: Duration) -> Self {
+        Self { deadline, ..self.clone() }
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let mut call = pin!(call);
+        poll_fn(|context| {
+            if self.clock.get() > self.deadline {
+                return Poll::Ready(None);
+            }
+            call.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    fn carry_on(&self, rest: Rest) {
+        self.carried.set(Some(rest));
+    }
 }
 
 async fn let_others_run() {
@@ -100,4 +145,53 @@ fn money_that_came_in_the_same_batch_can_go_out_and_no_more() {
     let posted = answers.iter().filter(|answer| answer.as_ref().unwrap().outcome.entry().is_some()).count();
     assert_eq!(posted, 8);
     assert_eq!(block_on(history::now(&store, &user)).unwrap().balance.to_string(), "0.00");
+}
+
+fn poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Poll<T> {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Three deposits to one wallet, of which the first two have little time left. `polls` is how far they get
+/// before that is over.
+fn two_of_three_run_out_of_time(polls: u32) -> (Vec<Result<Answer, Error>>, Answer, String) {
+    let (slow, line, user) = (Slow::default(), Line::new(), user());
+    block_on(line.carry_out(&slow, &user, operation("m0", Kind::Deposit, "1"))).unwrap();
+    let stores = [10, 10, 20].map(|deadline_ms| slow.for_one_until(deadline_ms));
+    let mut requests: Vec<_> = stores
+        .iter()
+        .zip(1..)
+        .map(|(store, n)| {
+            Box::pin(line.carry_out(store, &user, operation(&format!("m{n}"), Kind::Deposit, "1")))
+        })
+        .collect();
+    for _ in 0..polls {
+        requests.iter_mut().for_each(|request| assert!(poll(request).is_pending()));
+    }
+    slow.clock_shows(11);
+    let mut last = requests.pop().unwrap();
+    let answer = |mut request| match poll(&mut request) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("a request waits past its deadline"),
+    };
+    let answers = requests.into_iter().map(answer).collect();
+    block_on(slow.carried.take().unwrap());
+    let Poll::Ready(third) = poll(&mut last) else { panic!("the third has no answer") };
+    let balance = block_on(history::now(&slow, &user)).unwrap().balance.to_string();
+    (answers, third.unwrap(), balance)
+}
+
+#[test]
+fn whose_time_is_over_before_the_swap_is_not_in_it_and_the_others_are() {
+    let (answers, third, balance) = two_of_three_run_out_of_time(2);
+    assert_eq!(answers, [Err(Unavailable::Untouched.into()), Err(Unavailable::Untouched.into())]);
+    assert_eq!(third.outcome.entry().unwrap().seq, 2);
+    assert_eq!(balance, "2.00");
+}
+
+#[test]
+fn whose_time_is_over_after_the_swap_was_sent_does_not_know_and_the_others_do() {
+    let (answers, third, balance) = two_of_three_run_out_of_time(3);
+    assert_eq!(answers, [Err(Unavailable::Unknown.into()), Err(Unavailable::Unknown.into())]);
+    assert_eq!(third.outcome.entry().unwrap().seq, 4);
+    assert_eq!(balance, "4.00");
 }

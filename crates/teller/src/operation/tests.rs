@@ -178,7 +178,7 @@ fn a_corrupt_wallet_is_named_and_left_alone() {
 /// Carries out `operation` on a store that goes together, beginning with what was `seen`.
 fn carry_from(store: &Memory, seen: &mut Seen, operation: &Operation) -> Answer {
     let mut answers =
-        block_on(carry_out_all(store, &user(), std::slice::from_ref(operation), seen)).into_iter();
+        block_on(carry_out_all(store, &user(), &[Job::new(operation.clone())], seen)).into_iter();
     answers.next().unwrap().unwrap()
 }
 
