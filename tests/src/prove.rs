@@ -170,7 +170,9 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     }
     if wanted(Part::Budget) && arguments.suite.is_empty() {
         let start = budget::of_a_start(&arguments.bank, &arguments.manifest);
-        summary.scenario("a start with everything to compile takes no more of the processor than it may", start).await;
+        summary
+            .scenario("a start with everything to compile takes no more of the processor than it may", start)
+            .await;
         for (store, name) in [(Store::Redis, "kv"), (Store::Direct, "redis")] {
             let plan = Plan { processes: 1, ..Plan::new(store, &arguments.bank, &arguments.manifest) };
             let mut house = House::build(plan).await?;

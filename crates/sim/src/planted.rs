@@ -130,9 +130,9 @@ impl Bug {
     #[must_use]
     pub fn flavours(self) -> &'static [Flavour] {
         match self {
-            Self::NeverTakesItsPartBack | Self::TakesItsPartBackTwice | Self::CallsBeforeTheStoreHasAnswered => {
-                &[Flavour::Sqlite, Flavour::Redis]
-            }
+            Self::NeverTakesItsPartBack
+            | Self::TakesItsPartBackTwice
+            | Self::CallsBeforeTheStoreHasAnswered => &[Flavour::Sqlite, Flavour::Redis],
             _ if self.is_below_the_adapter() => &[Flavour::Scripts, Flavour::Switching],
             _ => &Flavour::ALL,
         }
