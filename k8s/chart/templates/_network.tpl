@@ -4,7 +4,7 @@
 - namespaceSelector:
     matchLabels:
       {{- if kindIs "string" . }}
-      kubernetes.io/metadata.name: {{ . }}
+      kubernetes.io/metadata.name: {{ . | quote }}
       {{- else }}
       {{- toYaml . | nindent 6 }}
       {{- end }}

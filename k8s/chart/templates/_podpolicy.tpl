@@ -78,7 +78,7 @@ dyn({{ toJson . }})
     matchConstraints:
       namespaceSelector:
         matchLabels:
-          kubernetes.io/metadata.name: {{ $root.Release.Namespace }}
+          kubernetes.io/metadata.name: {{ $root.Release.Namespace | quote }}
       objectSelector:
         matchLabels:
           {{- include "bank.appSelector" $root | nindent 10 }}

@@ -146,7 +146,7 @@ func TestEveryVariableOfTheApplicationIsGivenAndNoOther(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^([a-z_]+) *=").FindAllStringSubmatch(section, -1) {
 		declared = append(declared, row[1])
 	}
-	given := slices.Sorted(maps.Keys(variables(t, "--set", "coingeckoApiKey.secretName=coingecko")))
+	given := slices.Sorted(maps.Keys(variables(t, "--set", "coingeckoApiKey.secretName=coingecko,settings.corsOrigins=https://a.example https://b.example")))
 	slices.Sort(declared)
 	if len(declared) == 0 || !slices.Equal(declared, given) {
 		t.Errorf("spin.toml declares %v, the chart gives %v", declared, given)

@@ -22,6 +22,8 @@ var refused = []struct{ values, message string }{
 	{"settings.logLevel=loud", "at '/settings/logLevel': value must be one of"},
 	{"settings.storageDeadlineMs=0", "at '/settings/storageDeadlineMs': minimum"},
 	{"settings.coingeckoOrigin=api.coingecko.com", "at '/settings/coingeckoOrigin'"},
+	{"settings.coingeckoApiKeyHeader=x: y", "at '/settings/coingeckoApiKeyHeader'"},
+	{"settings.corsOrigins=https://a.example/path", "at '/settings/corsOrigins'"},
 	{"environment=production", "at '/environment': value must be one of 'dev', 'staging', 'prod'"},
 	{"tls.mode=secret", "at '/tls/secretName': minLength"},
 	{"tls.mode=certManager", "at '/tls/certManager/issuer': minLength"},
@@ -128,6 +130,10 @@ func TestEveryValueIsUsed(t *testing.T) {
 		path = strings.TrimSuffix(strings.TrimSuffix(path, ".requests"), ".limits")
 		if strings.HasPrefix(path, "probes.") {
 			path = "probes"
+		}
+		// Settings are passed on by their names; that these are the application's is another test's business.
+		if strings.HasPrefix(path, "settings.") {
+			path = "settings"
 		}
 		// Inside `with` only the last part is written.
 		last := path[strings.LastIndex(path, ".")+1:]
