@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"moneybank/k8s/tests/kit"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -17,14 +19,15 @@ func podsGetWhatASpinAppCanNotSay(p *Plane) {
 	}
 	pod := p.runs(released, 1)[0].Spec
 	container := pod.Containers[0]
+	// The others are the operator's: the runtime configuration, and certificates.
+	writable := slices.DeleteFunc(slices.Clone(container.VolumeMounts), func(mount corev1.VolumeMount) bool { return mount.ReadOnly })
 	for what, holds := range map[string]bool{
-		"runs as a user":        *pod.SecurityContext.RunAsNonRoot && *pod.SecurityContext.RunAsUser == 65532,
-		"may listen on port 80": pod.SecurityContext.Sysctls[0].Name == "net.ipv4.ip_unprivileged_port_start",
-		"has seccomp":           pod.SecurityContext.SeccompProfile.Type == "RuntimeDefault",
-		"gains nothing":         !*container.SecurityContext.AllowPrivilegeEscalation,
-		"has no capabilities":   container.SecurityContext.Capabilities.Drop[0] == "ALL",
-		"writes only to /.cache": *container.SecurityContext.ReadOnlyRootFilesystem &&
-			len(container.VolumeMounts) == 2 && container.VolumeMounts[1].MountPath == "/.cache",
+		"runs as a user":                 *pod.SecurityContext.RunAsNonRoot && *pod.SecurityContext.RunAsUser == 65532,
+		"may listen on port 80":          pod.SecurityContext.Sysctls[0].Name == "net.ipv4.ip_unprivileged_port_start",
+		"has seccomp":                    pod.SecurityContext.SeccompProfile.Type == "RuntimeDefault",
+		"gains nothing":                  !*container.SecurityContext.AllowPrivilegeEscalation,
+		"has no capabilities":            container.SecurityContext.Capabilities.Drop[0] == "ALL",
+		"writes only to /.cache":         *container.SecurityContext.ReadOnlyRootFilesystem && len(writable) == 1 && writable[0].MountPath == "/.cache",
 		"is spread over zones and nodes": len(pod.TopologySpreadConstraints) == 2 && pod.TopologySpreadConstraints[0].TopologyKey == "topology.kubernetes.io/zone",
 		"has the affinity asked for":     pod.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[0].Weight == 50,
 		"drains before it ends":          container.Lifecycle.PreStop.Sleep.Seconds == 15 && *pod.TerminationGracePeriodSeconds > 15,

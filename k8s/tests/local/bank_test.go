@@ -55,13 +55,23 @@ func (c *Cluster) secret(key *corev1.SecretKeySelector) (string, error) {
 	return strings.Replace(string(value), "bank-redis:6379", fmt.Sprintf("127.0.0.1:%d", c.redisPort), 1), nil
 }
 
+// has tells whether a Secret that the chart rendered has this key.
+func (c *Cluster) has(key *corev1.SecretKeySelector) bool {
+	_, has, _ := unstructured.NestedString(kit.Find(c, c.objects, "Secret", key.Name).Object, "data", key.Key)
+	return has
+}
+
 // environment is that of a container.
 func (c *Cluster) environment(variables []corev1.EnvVar) []string {
 	var environment []string
 	for _, variable := range variables {
 		value := variable.Value
 		if variable.ValueFrom != nil {
-			value, _ = c.secret(variable.ValueFrom.SecretKeyRef)
+			key := variable.ValueFrom.SecretKeyRef
+			if key.Optional != nil && *key.Optional && !c.has(key) {
+				continue
+			}
+			value, _ = c.secret(key)
 		}
 		environment = append(environment, variable.Name+"="+value)
 	}
