@@ -13,9 +13,13 @@
 {{- end }}
 
 {{/* `--set image.tag=2` is a number, and one from a file a float: 20261126 would be 2.0261126e+07. */}}
+{{- define "bank.text" -}}
+{{ kindIs "string" . | ternary . (int64 . | toString) }}
+{{- end }}
+
 {{- define "bank.tag" -}}
 {{- with .Values.image.tag -}}
-{{ kindIs "string" . | ternary . (int64 . | toString) }}
+{{ include "bank.text" . }}
 {{- else -}}
 {{ .Chart.AppVersion }}
 {{- end }}

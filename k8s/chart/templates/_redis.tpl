@@ -48,7 +48,7 @@ address, in a Secret of its own. Empty where the Secret has one, or where there 
 
 {{/* Changes when pods have to read their Secrets again. */}}
 {{- define "bank.secretRevision" -}}
-{{ .Values.secretRevision }}{{ with .Values.redis.password }}{{ if eq .source "generated" }}.{{ .rotation }}{{ end }}{{ end }}
+{{ include "bank.text" .Values.secretRevision }}{{ with .Values.redis.password }}{{ if eq .source "generated" }}.{{ include "bank.text" .rotation }}{{ end }}{{ end }}
 {{- end }}
 
 {{/* A quantity of Kubernetes, or a size of Redis, in bytes. */}}

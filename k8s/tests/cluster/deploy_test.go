@@ -49,7 +49,9 @@ func (p *Plane) untouched() {
 
 func deploySaysWhatIsMissing(p *Plane) {
 	// As if nobody had applied the manifests before.
-	p.kubectl("delete", "-k", kit.At("k8s/manifests/dev"))
+	for _, environment := range []string{"dev", "prod"} {
+		p.kubectl("delete", "-k", kit.At("k8s/manifests", environment))
+	}
 	for _, row := range []struct {
 		settings []string
 		missing  string
