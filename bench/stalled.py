@@ -4,6 +4,7 @@
 A client that is let go of comes back at once, so that there are as many all the while. /healthz is asked on a
 connection of its own each time. Exits with 1 if an answer took longer than 50 ms, which is what the bank promises.
 """
+import math
 import multiprocessing
 import select
 import socket
@@ -69,20 +70,23 @@ def sent(client, drip):
 
 
 def ask(address):
-    """Milliseconds until /healthz has answered 200."""
-    began = time.monotonic()
-    with socket.create_connection(address, timeout=5) as client:
-        client.sendall(b"GET /healthz HTTP/1.1\r\nhost: bank\r\nconnection: close\r\n\r\n")
-        answer = b""
-        while part := client.recv(65536):
-            answer += part
-    assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
+    """Milliseconds until /healthz has answered 200; for ever, if it did not within 5 s."""
+    began, answer = time.monotonic(), b""
+    try:
+        with socket.create_connection(address, timeout=5) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nhost: bank\r\nconnection: close\r\n\r\n")
+            while part := client.recv(65536):
+                answer += part
+    except OSError:
+        return math.inf
+    if not answer.startswith(b"HTTP/1.1 200"):
+        return math.inf
     return (time.monotonic() - began) * 1000
 
 
 def measure(address, clients, seconds, kind):
     stop, connected = multiprocessing.Event(), multiprocessing.Value("q", 0)
-    process = multiprocessing.Process(target=stall, args=(address, clients, kind, stop, connected))
+    process = multiprocessing.Process(target=stall, args=(address, clients, kind, stop, connected), daemon=True)
     process.start()
     while connected.value < clients:
         time.sleep(0.01)
