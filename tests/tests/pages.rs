@@ -48,12 +48,18 @@ async fn every_file_of_the_dashboard_is_sent_once_and_then_only_when_it_changed(
     }
 }
 
+/// Where pages of other origins may call, an answer varies by `origin` too.
+fn varies_by_encoding(answer: &Answer) -> bool {
+    answer.header("vary").unwrap_or_default().split(", ").any(|word| word == "accept-encoding")
+}
+
 #[tokio::test]
 async fn who_takes_gzip_is_sent_the_dashboard_packed_and_nobody_else() {
     let bank = Bank::from_env();
     for plain in dashboard(&bank).await {
         let path = &plain.asked.path;
-        assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+        assert_eq!(plain.header("content-encoding"), None, "{path}");
+        assert!(varies_by_encoding(&plain), "{path}");
         for refused in ["", "br", "gzip;q=0", "identity", "*;q=0", "identity, gzip;q=0.5"] {
             let answer = bank.get(path).header("accept-encoding", refused).await.is(200);
             assert_eq!(
@@ -65,7 +71,7 @@ async fn who_takes_gzip_is_sent_the_dashboard_packed_and_nobody_else() {
         for accepted in ["gzip", "br, gzip;q=0.5", "deflate, GZIP", "*"] {
             let packed = bank.get(path).header("accept-encoding", accepted).await.is(200);
             assert_eq!(packed.header("content-encoding"), Some("gzip"), "{accepted}: {path}");
-            assert_eq!(packed.header("vary"), Some("accept-encoding"), "{path}");
+            assert!(varies_by_encoding(&packed), "{path}");
             assert_eq!(unpacked(&packed), plain.body, "{path}");
             assert!(packed.body.len() < plain.body.len() || plain.body.len() < 200, "{path}");
         }
@@ -83,7 +89,7 @@ async fn packed_and_plain_files_are_told_apart_by_their_tags() {
         assert_ne!(plain_tag, packed_tag, "{path}");
         let unchanged = gzip().header("if-none-match", packed_tag).await.is(304);
         assert_eq!(unchanged.header("etag"), Some(packed_tag), "{path}");
-        assert_eq!(unchanged.header("vary"), Some("accept-encoding"), "{path}");
+        assert!(varies_by_encoding(&unchanged), "{path}");
         gzip().header("if-none-match", plain_tag).await.is(200);
         bank.get(path).header("if-none-match", packed_tag).await.is(200);
         let head = bank.head(path).header("accept-encoding", "gzip").await.is(200);

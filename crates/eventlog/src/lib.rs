@@ -120,12 +120,12 @@ pub fn event<'a>(level: Level, name: &str, members: impl IntoIterator<Item = (&'
 }
 
 /// Not generic, so that it is in a component once.
-fn line<'a>(
+fn line(
     time: SystemTime,
     level: Level,
     component: &str,
     name: &str,
-    members: &mut dyn Iterator<Item = (&'a str, Value)>,
+    members: &mut dyn Iterator<Item = (&str, Value)>,
 ) -> String {
     let head = [
         ("time", humantime::format_rfc3339_millis(time).to_string().into()),
