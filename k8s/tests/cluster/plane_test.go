@@ -118,7 +118,8 @@ spec: {capacity: {storage: 50Gi}, accessModes: [ReadWriteOnce], storageClassName
 ---
 `, index, index, zone, index)
 	}
-	for index := 3; index < 12; index++ {
+	// Nobody takes one back that was released, so there is one for each claim of all tests.
+	for index := 3; index < 40; index++ {
 		fmt.Fprintf(&nodes, "{apiVersion: v1, kind: PersistentVolume, metadata: {name: disk-%d}, spec: {capacity: {storage: 50Gi}, "+
 			"accessModes: [ReadWriteOnce], storageClassName: disks, hostPath: {path: /nowhere}}}\n---\n", index)
 	}
