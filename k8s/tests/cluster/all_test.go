@@ -9,7 +9,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// What `make test-all` runs besides: it needs programs that take long to build (../build-all), and a network
+// What `make test-k8s-more` runs: it needs programs that take long to build (../build-all), and a network
 // namespace of its own, in which the addresses of pods are this machine's.
 
 func TestHelm3InstallsTestsAndUninstalls(t *testing.T) {
