@@ -45,7 +45,7 @@ impl Connections {
     /// Waits until there may be one more, and makes room for it if there is none.
     pub async fn admit(&self) -> Open {
         let place = self.place().await;
-        let progress = Arc::new(Progress::new());
+        let progress = Arc::new(Progress::default());
         let mut open = self.0.open();
         let number = open.made;
         open.made = number.wrapping_add(1);

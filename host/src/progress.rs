@@ -45,13 +45,15 @@ struct State {
     stalled: Option<(Instant, u64)>,
 }
 
-impl Progress {
-    /// A connection that was just made.
-    pub fn new() -> Self {
+/// A connection that was just made.
+impl Default for Progress {
+    fn default() -> Self {
         let state = State { phase: Phase::Idle, since: Instant::now(), stalled: None };
         Self { state: Mutex::new(state), closed: Notify::new() }
     }
+}
 
+impl Progress {
     /// A head is complete.
     pub fn request_began(&self) {
         self.enter(Phase::Body);

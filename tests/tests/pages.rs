@@ -100,6 +100,7 @@ async fn packed_and_plain_files_are_told_apart_by_their_tags() {
 }
 
 /// What `gzip` makes of a body.
+#[allow(clippy::unwrap_used, reason = "a test that cannot run gzip fails")]
 fn unpacked(answer: &Answer) -> Vec<u8> {
     let mut gzip =
         Command::new("gzip").arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

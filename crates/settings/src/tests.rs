@@ -80,7 +80,7 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
     if let Some(range) = rule.get("integer").and_then(toml::Value::as_table) {
         let [from, to] = ["from", "to"].map(|end| range[end].as_integer().unwrap());
         good.extend([from, to].map(|number| number.to_string()));
-        bad.extend([from - 1, to + 1].map(|number| number.to_string()));
+        bad.extend([from.saturating_sub(1), to.saturating_add(1)].map(|number| number.to_string()));
         bad.extend(["1.0", "1e2", "+1", "0x1"].map(str::to_owned));
     }
     if rule.contains_key("header_name") {

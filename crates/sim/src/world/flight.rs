@@ -253,7 +253,7 @@ fn carries(call: &Call, task: &Task) -> bool {
         Call::Set(_, value) | Call::Swap { value, .. } => writes(value.bytes()),
         Call::Script(steps) => steps.iter().any(|step| match &step.verb {
             Verb::Add(delta) | Verb::AddWithin { delta, .. } => adds(&step.key, *delta),
-            Verb::Set(next) | Verb::Swap { next, .. } => writes(next),
+            Verb::Set(next) | Verb::Swap { next, .. } | Verb::First { first: next, .. } => writes(next),
             _ => false,
         }),
         Call::Get(_) | Call::Begin(_) => false,
