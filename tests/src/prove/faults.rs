@@ -49,7 +49,7 @@ const PROFILES: &[Profile] = &[
 const SUITES: &[&str] = &["first_deposits", "idempotency", "keyed_counters", "keys_for_ever", "wallet"];
 
 /// How long the clients go on.
-const WHILE: Duration = Duration::from_millis(2000);
+const WHILE: Duration = Duration::from_millis(4000);
 /// Nothing that was given up is still under way after this.
 const SETTLED: Duration = Duration::from_millis(1200);
 

@@ -162,13 +162,14 @@ fn ahead(value: &[u8]) -> anyhow::Result<Vec<u8>> {
 /// Under Spin, which does not judge them, components name a bad setting with what is allowed.
 pub async fn hears_of_bad_settings(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let unjudged = Unjudged::copy_of(manifest)?;
-    let variables = [("rates_ttl_seconds", "-1"), ("log_level", "loud"), ("coingecko_origin", "gecko")];
+    let variables =
+        [("rates_ttl_seconds", "-1"), ("log_level", "loud"), ("coingecko_origin", "ftp://gecko:21")];
     let house = House::build(plan(runner, &unjudged.manifest(), &variables)).await?;
     let log = Log::of(&house)?;
     for (setting, value, allowed) in [
         ("log_level", "loud", "error, warn, info, debug"),
         ("rates_ttl_seconds", "-1", "an integer from 1 to 31536000"),
-        ("coingecko_origin", "gecko", "an origin http://… or https://… without a path"),
+        ("coingecko_origin", "ftp://gecko:21", "an origin http://… or https://… without a path"),
     ] {
         let line = log.line("bad-setting", &[("setting", setting)]).await?;
         ensure!(line["value"] == value && line["allowed"] == allowed, "{line}");
