@@ -38,7 +38,7 @@ pub async fn is_followed(house: &mut House) -> anyhow::Result<()> {
 }
 
 async fn deposit(bank: &Bank, user: &str) -> Answer {
-    bank.post("/v1/deposit").user(user).idempotency_key("the second").amount("1").await
+    bank.post("/v1/deposit").user(user).idempotency_key("the-second").amount("1").await
 }
 
 async fn says_that_it_is_read_only(bank: &Bank, user: &str) -> anyhow::Result<()> {
