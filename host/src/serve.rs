@@ -30,9 +30,13 @@ const BUFFER: usize = 64 * 1024;
 /// How often a client's host is asked whether it is still there before it is given up.
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Serves until a signal comes, and then until nothing is in flight any more.
-pub async fn serve(listener: TcpListener, app: Arc<App>, limits: &Limits) -> anyhow::Result<()> {
-    let mut signals = Signals::new()?;
+/// Serves until one of `signals` comes, and then until nothing is in flight any more.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    limits: &Limits,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
     let limits = Arc::new(limits.clone());
     let connections = Connections::new(limits.connections());
     let (stop, stopping) = watch::channel(());
@@ -127,13 +131,15 @@ impl Connection {
     }
 }
 
-struct Signals {
+/// SIGINT and SIGTERM, which no longer end the process by themselves.
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> anyhow::Result<Self> {
+    /// Listens for them from now on.
+    pub fn new() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }

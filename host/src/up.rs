@@ -45,8 +45,10 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
         let listener = TcpListener::bind(options.listen)
             .await
             .with_context(|| format!("cannot listen on {}", options.listen))?;
+        // Before it is said: whoever reads that may stop it at once.
+        let signals = serve::Signals::new()?;
         announce(listener.local_addr()?, &manifest, &app);
-        serve::serve(listener, app, &options.limits).await
+        serve::serve(listener, app, &options.limits, signals).await
     });
     // Nothing is in flight. To drop the runtime would break off every idle instance, each with a word
     // about it on stderr; the process ends anyway.

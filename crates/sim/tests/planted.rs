@@ -16,11 +16,17 @@ fn chance_finds_every_planted_bug() {
 }
 
 #[test]
-fn small_cases_find_every_planted_bug() {
-    for &bug in Bug::value_variants() {
-        let found = by_exhaustion(bug).unwrap_or_else(|| panic!("{bug:?} went unfound"));
-        println!("{bug:?}: {found:?}");
-    }
+fn small_cases_find_every_planted_bug_that_one_can_show() {
+    let unfound: Vec<Bug> = Bug::value_variants()
+        .iter()
+        .copied()
+        .filter(|&bug| {
+            let found = by_exhaustion(bug);
+            println!("{bug:?}: {found:?}");
+            found.is_none()
+        })
+        .collect();
+    assert_eq!(unfound, []);
 }
 
 #[test]
