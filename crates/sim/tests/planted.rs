@@ -1,4 +1,4 @@
-//! Every planted bug is found, by chance and in a small case. A simulator that misses one proves less
+//! Every planted bug is found by chance, and all but three in a small case. A simulator that misses one proves less
 //! than it says.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
@@ -6,6 +6,11 @@
 use clap::ValueEnum;
 use sim::hunt::{by_chance, by_exhaustion};
 use sim::planted::Bug;
+
+/// No small case shows these. The first needs a write that somebody else's opening made necessary, since a first
+/// write is one script; the others need a wallet that another instance seals or empties meanwhile.
+const BY_CHANCE_ALONE: [Bug; 3] =
+    [Bug::WritesAgainAfterABreak, Bug::RefusesOnAnOldWallet, Bug::SealsWhatWasOnlyDecided];
 
 #[test]
 fn chance_finds_every_planted_bug() {
@@ -20,6 +25,7 @@ fn small_cases_find_every_planted_bug_that_one_can_show() {
     let unfound: Vec<Bug> = Bug::value_variants()
         .iter()
         .copied()
+        .filter(|bug| !BY_CHANCE_ALONE.contains(bug))
         .filter(|&bug| {
             let found = by_exhaustion(bug);
             println!("{bug:?}: {found:?}");
