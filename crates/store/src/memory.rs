@@ -124,7 +124,27 @@ impl Store for Memory {
 
 #[cfg(test)]
 mod tests {
+    use futures::executor::block_on;
+
     use super::*;
+
+    #[test]
+    fn whoever_asks_memory_has_time() {
+        let store = Memory::new();
+        assert_eq!(store.until(Duration::ZERO).deadline(), Duration::MAX);
+        assert_eq!(block_on(store.in_time(async { 7 })), Some(7));
+        store.carry_on(Box::pin(async {}));
+    }
+
+    #[test]
+    fn a_first_write_goes_at_once_where_nobody_has_begun() {
+        let store = Memory::that_goes_together();
+        let opening = crate::keys::wallet("ann");
+        assert_eq!(block_on(store.write_first(&opening, b"empty", b"money")), Ok(Swap::Done));
+        assert_eq!(block_on(store.get(&opening.plain())), Ok(Some(b"money".to_vec())));
+        assert_eq!(block_on(store.elected(&opening.election())), Ok(Some(1)));
+        assert_eq!(block_on(store.write_first(&opening, b"empty", b"more")), Ok(Swap::Lost(None)));
+    }
 
     #[test]
     fn it_goes_together_where_it_was_told_to() {
