@@ -14,6 +14,37 @@
     allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
 )]
 
+/// The part of a test's store in which it differs in nothing from the `store` within.
+#[cfg(test)]
+macro_rules! counts_and_elects_as_its_store {
+    () => {
+        async fn count(&self, key: &::store::Counter) -> Result<i64, ::store::Unavailable> {
+            self.store.count(key).await
+        }
+        async fn increment(
+            &self,
+            key: &::store::Counter,
+            delta: i64,
+        ) -> Result<i64, ::store::NotIncremented> {
+            self.store.increment(key, delta).await
+        }
+        async fn increment_within(
+            &self,
+            key: &::store::Counter,
+            delta: i64,
+            bound: i64,
+        ) -> Result<Option<i64>, ::store::Unavailable> {
+            self.store.increment_within(key, delta, bound).await
+        }
+        async fn elected(&self, key: &::store::Election) -> Result<Option<i64>, ::store::Unavailable> {
+            self.store.elected(key).await
+        }
+        async fn elect(&self, key: &::store::Election, candidate: i64) -> Result<i64, ::store::Unavailable> {
+            self.store.elect(key, candidate).await
+        }
+    };
+}
+
 pub mod audit;
 pub mod history;
 pub mod line;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use futures::executor::block_on;
 use ledger::{Kind, Operation, OperationId};
 use store::memory::Memory;
-use store::{Counter, Document, Election, NotIncremented, Swap, Unavailable};
+use store::{Document, Swap, Unavailable};
 
 use super::*;
 use crate::operation::carry_out;
@@ -92,26 +92,7 @@ impl Store for Counting {
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
         self.store.swap(key, current, next).await
     }
-    async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
-        self.store.count(key).await
-    }
-    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
-        self.store.increment(key, delta).await
-    }
-    async fn increment_within(
-        &self,
-        key: &Counter,
-        delta: i64,
-        bound: i64,
-    ) -> Result<Option<i64>, Unavailable> {
-        self.store.increment_within(key, delta, bound).await
-    }
-    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
-        self.store.elected(key).await
-    }
-    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
-        self.store.elect(key, candidate).await
-    }
+    counts_and_elects_as_its_store!();
 }
 
 #[test]

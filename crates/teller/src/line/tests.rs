@@ -12,7 +12,7 @@ use futures::future::join_all;
 use ledger::{Kind, OperationId};
 use line::Rest;
 use store::memory::Memory;
-use store::{Counter, Document, Election, NotIncremented, Swap};
+use store::{Document, Swap};
 
 use super::*;
 use crate::history;
@@ -100,26 +100,7 @@ impl Store for Slow {
         self.swaps.set(self.swaps.get() + 1);
         self.store.swap(key, current, next).await
     }
-    async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
-        self.store.count(key).await
-    }
-    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
-        self.store.increment(key, delta).await
-    }
-    async fn increment_within(
-        &self,
-        key: &Counter,
-        delta: i64,
-        bound: i64,
-    ) -> Result<Option<i64>, Unavailable> {
-        self.store.increment_within(key, delta, bound).await
-    }
-    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
-        self.store.elected(key).await
-    }
-    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
-        self.store.elect(key, candidate).await
-    }
+    counts_and_elects_as_its_store!();
 }
 
 #[test]

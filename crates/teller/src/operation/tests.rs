@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use futures::executor::block_on;
 use ledger::{Kind, Refusal};
+use store::Document;
 use store::memory::Memory;
-use store::{Counter, Document, Election, NotIncremented};
 
 use super::*;
 use crate::history;
@@ -54,26 +54,7 @@ impl Store for Silent<'_> {
         }
         Ok(Swap::Unknown)
     }
-    async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {
-        self.store.count(key).await
-    }
-    async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
-        self.store.increment(key, delta).await
-    }
-    async fn increment_within(
-        &self,
-        key: &Counter,
-        delta: i64,
-        bound: i64,
-    ) -> Result<Option<i64>, Unavailable> {
-        self.store.increment_within(key, delta, bound).await
-    }
-    async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
-        self.store.elected(key).await
-    }
-    async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
-        self.store.elect(key, candidate).await
-    }
+    counts_and_elects_as_its_store!();
 }
 
 #[test]
