@@ -27,6 +27,10 @@ const DRAIN: Duration = Duration::from_secs(30);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// For a head, and for what is on its way of a body or an answer.
 const BUFFER: usize = 64 * 1024;
+/// How much of an answer the kernel keeps that the network cannot take yet. More would let a client that reads
+/// nothing have megabytes made for it.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 64 * 1024;
 /// How often a client's host is asked whether it is still there before it is given up.
 const KEEPALIVE_PROBES: u32 = 3;
 
@@ -120,10 +124,12 @@ impl Connection {
         }
     }
 
-    /// Without the first an answer could wait for the client's delayed acknowledgement (design 3); the second
-    /// finds out when a client's host is gone without a word.
+    /// Without the first an answer could wait for the client's delayed acknowledgement (design 3); the last finds
+    /// out when a client's host is gone without a word.
     fn tune(&self, stream: &TcpStream) {
         let _ = stream.set_nodelay(true);
+        #[cfg(target_os = "linux")]
+        let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
         let each = self.limits.tcp_keepalive;
         let keepalive =
             TcpKeepalive::new().with_time(each).with_interval(each).with_retries(KEEPALIVE_PROBES);

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::asset::{self, Unpacking};
+
 /// Header fields of an answer: names in lower case, values of visible ASCII characters and spaces.
 pub type Fields = Vec<(&'static str, Cow<'static, str>)>;
 
@@ -17,8 +19,45 @@ pub type Fields = Vec<(&'static str, Cow<'static, str>)>;
 pub struct Answer {
     status: StatusCode,
     fields: Fields,
-    body: Bytes,
+    body: Body,
     told: Told,
+}
+
+/// The body of an answer.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Made for this answer.
+    Made(Bytes),
+    /// Part of the component.
+    Kept(&'static [u8]),
+    /// The plain bytes of a gzip file that is part of the component.
+    Unpacked(&'static [u8]),
+}
+
+/// As much of what a component keeps as is copied or unpacked before the client has taken it.
+pub(crate) const PIECE: usize = 32 * 1024;
+
+impl Body {
+    /// In bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Made(bytes) => bytes.len(),
+            Self::Kept(bytes) => bytes.len(),
+            Self::Unpacked(packed) => asset::plain_len(packed),
+        }
+    }
+
+    /// What to write, one after the other. A client that does not read costs no more than one of them, since the
+    /// next is made once it is asked for.
+    #[must_use]
+    pub fn pieces(self) -> Box<dyn Iterator<Item = Vec<u8>>> {
+        match self {
+            Self::Made(bytes) if bytes.is_empty() => Box::new(std::iter::empty()),
+            Self::Made(bytes) => Box::new(std::iter::once(bytes.into())),
+            Self::Kept(bytes) => Box::new(bytes.chunks(PIECE).map(<[u8]>::to_vec)),
+            Self::Unpacked(packed) => Box::new(Unpacking::of(packed)),
+        }
+    }
 }
 
 /// What an answer tells the log.
@@ -36,19 +75,19 @@ impl Answer {
     /// 200 with `document` as JSON.
     #[must_use]
     pub fn json(document: &impl Serialize) -> Self {
-        Self::new(StatusCode::OK, "application/json", encode(document))
+        Self::new(StatusCode::OK, "application/json", Body::Made(encode(document)))
     }
 
     /// 200 with a page.
     #[must_use]
     pub fn html(page: impl Into<Bytes>) -> Self {
-        Self::new(StatusCode::OK, "text/html; charset=utf-8", page.into())
+        Self::new(StatusCode::OK, "text/html; charset=utf-8", Body::Made(page.into()))
     }
 
     /// 200 with a file of this media type.
     #[must_use]
-    pub fn file(media_type: &'static str, bytes: impl Into<Bytes>) -> Self {
-        Self::new(StatusCode::OK, media_type, bytes.into())
+    pub fn file(media_type: &'static str, body: Body) -> Self {
+        Self::new(StatusCode::OK, media_type, body)
     }
 
     /// 304: what the client has is what there is.
@@ -59,22 +98,22 @@ impl Answer {
 
     /// A status and nothing else.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, fields: Fields::new(), body: Bytes::new(), told: Told::default() }
+        Self { status, fields: Fields::new(), body: Body::Made(Bytes::new()), told: Told::default() }
     }
 
     /// 308: what is looked for is at this path.
     #[must_use]
     pub fn moved(path: &'static str) -> Self {
         let fields = vec![("location", path.into())];
-        Self { status: StatusCode::PERMANENT_REDIRECT, fields, body: Bytes::new(), told: Told::default() }
+        Self { status: StatusCode::PERMANENT_REDIRECT, fields, body: Body::Made(Bytes::new()), told: Told::default() }
     }
 
     /// A problem document under its status.
     pub(crate) fn problem(status: StatusCode, document: &impl Serialize) -> Self {
-        Self::new(status, "application/problem+json", encode(document))
+        Self::new(status, "application/problem+json", Body::Made(encode(document)))
     }
 
-    fn new(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
+    fn new(status: StatusCode, content_type: &'static str, body: Body) -> Self {
         let fields = vec![("content-type", content_type.into())];
         Self { status, fields, body, told: Told::default() }
     }
@@ -124,7 +163,7 @@ impl Answer {
 
     /// Status, header fields and body of the response to the request with this id.
     #[must_use]
-    pub fn into_parts(self, request_id: &str) -> (StatusCode, Fields, Bytes) {
+    pub fn into_parts(self, request_id: &str) -> (StatusCode, Fields, Body) {
         let Self { status, mut fields, body, .. } = self;
         fields.push(("content-length", body.len().to_string().into()));
         fields.push(("x-content-type-options", "nosniff".into()));
@@ -143,7 +182,7 @@ impl Answer {
         fields
             .iter()
             .fold(response, |response, (name, value)| response.header(*name, &**value))
-            .body(body)
+            .body(body.pieces().flatten().collect())
             .unwrap()
     }
 }
@@ -177,7 +216,7 @@ mod tests {
         for (response, content_type) in [
             (ok(Answer::json(&1)), "application/json"),
             (ok(Answer::html("<p>")), "text/html; charset=utf-8"),
-            (ok(Answer::file("image/png", "")), "image/png"),
+            (ok(Answer::file("image/png", Body::Kept(b""))), "image/png"),
         ] {
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["content-type"], content_type);

@@ -3,9 +3,11 @@
 //! Packed and plain are two representations of a file: each has an entity tag of its own, and a cache is told to
 //! keep them apart (RFC 9110, sections 8.8.3.3 and 12.5.3). Whoever says nothing is sent the plain file.
 
-use bytes::Bytes;
-use miniz_oxide::inflate::decompress_to_vec;
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_IGNORE_ADLER32;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
+use crate::answer::{Body, PIECE};
 use crate::headers::{Headers, text};
 use crate::{Answer, Request};
 
@@ -50,16 +52,47 @@ impl Asset {
         let tag = format!("\"{}{}\"", self.hash, if is_packed { "-gzip" } else { "" });
         let answer = match () {
             () if request.has(&tag) => Answer::not_modified(),
-            () if is_packed => Answer::file(self.media_type, self.packed).with("content-encoding", "gzip"),
-            () => Answer::file(self.media_type, self.unpacked()),
+            () if is_packed => {
+                Answer::file(self.media_type, Body::Kept(self.packed)).with("content-encoding", "gzip")
+            }
+            () => Answer::file(self.media_type, Body::Unpacked(self.packed)),
         };
         answer.with("etag", tag).with("cache-control", "no-cache").with("vary", "accept-encoding")
     }
+}
 
-    fn unpacked(&self) -> Bytes {
-        let packed = self.packed.get(GZIP_HEADER..).unwrap_or_default();
-        // It was packed when the component was built.
-        decompress_to_vec(packed).unwrap_or_default().into()
+/// How many bytes a gzip file holds: its last four bytes say so (RFC 1952, ISIZE).
+pub(crate) fn plain_len(packed: &[u8]) -> usize {
+    let length = packed.last_chunk().copied().map_or(0, u32::from_le_bytes);
+    usize::try_from(length).unwrap_or_default()
+}
+
+/// Unpacks a gzip file piece by piece.
+pub(crate) struct Unpacking {
+    state: Box<DecompressorOxide>,
+    /// The last piece. The next one may repeat what is in it, so it is as large as deflate's window (RFC 1951).
+    window: Box<[u8; PIECE]>,
+    /// What has not been read; nothing once all of it has been unpacked.
+    rest: &'static [u8],
+}
+
+impl Unpacking {
+    /// The plain bytes of `packed`, which was packed when the component was built.
+    pub(crate) fn of(packed: &'static [u8]) -> Self {
+        let rest = packed.get(GZIP_HEADER..).unwrap_or_default();
+        Self { state: Box::default(), window: Box::new([0; PIECE]), rest }
+    }
+}
+
+impl Iterator for Unpacking {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let (status, read, written) =
+            decompress(&mut self.state, self.rest, &mut *self.window, 0, TINFL_FLAG_IGNORE_ADLER32);
+        let is_more = status == TINFLStatus::HasMoreOutput;
+        self.rest = self.rest.get(read..).filter(|_| is_more).unwrap_or_default();
+        self.window.get(..written).filter(|piece| !piece.is_empty()).map(<[u8]>::to_vec)
     }
 }
 
@@ -104,6 +137,10 @@ fn thousandths(text: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use bytes::Bytes;
+
     use super::*;
 
     /// `plain`, as `gzip -9` packs it.
@@ -146,6 +183,22 @@ mod tests {
             assert_eq!(response.headers().contains_key("content-encoding"), is_packed, "{accepted:?}");
             assert_eq!(response.headers()["vary"], "accept-encoding");
             assert_eq!(response.body(), if is_packed { PACKED } else { b"plain" }, "{accepted:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_unpacked_a_piece_at_a_time() {
+        for size in [1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE + 7] {
+            // It repeats what is nearly a window away, and parts of it cannot be packed.
+            let mut plain: Vec<u8> = (0..size).map(|at| (at * at % 251 * (at / 977) % 256) as u8).collect();
+            plain.extend_from_within(..);
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            encoder.write_all(&plain).unwrap();
+            let body = Body::Unpacked(encoder.finish().unwrap().leak());
+            assert_eq!(body.len(), plain.len());
+            let pieces: Vec<_> = body.pieces().collect();
+            assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())), "{size}");
+            assert!(pieces.concat() == plain, "{size}");
         }
     }
 

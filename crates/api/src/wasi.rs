@@ -125,14 +125,19 @@ fn response(answer: Answer, request_id: &str) -> Response {
     // Names and values are the bank's own and well formed, and a request's id is a sane one.
     let fields = Fields::from_list(&fields.collect::<Vec<_>>()).unwrap_or_else(|_| Fields::new());
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
-    let (parts, reader) = (!body.is_empty()).then(wit_stream::new).unzip();
+    let mut pieces = body.pieces().peekable();
+    let (parts, reader) = pieces.peek().map(|_| wit_stream::new()).unzip();
     let (response, _) = Response::new(fields, reader, no_trailers);
     // Only a number that is no status is refused.
     let _ = response.set_status_code(status.as_u16());
     spawn(async move {
-        // The host no longer reads when the client has gone.
         if let Some(mut parts) = parts {
-            parts.write_all(body.into()).await;
+            for piece in pieces {
+                // What is left over is what the host no longer takes, as when the client has gone.
+                if !parts.write_all(piece).await.is_empty() {
+                    break;
+                }
+            }
         }
         let _ = trailers.write(Ok(None)).await;
     });
