@@ -4,18 +4,17 @@
 //! request on a kept connection waits for the client's delayed ACK (design section 3).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::asset::{self, Unpacking};
-
 /// Header fields of an answer: names in lower case, values of visible ASCII characters and spaces.
 pub type Fields = Vec<(&'static str, Cow<'static, str>)>;
 
 /// What goes back to the client.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
     fields: Fields,
@@ -24,39 +23,42 @@ pub struct Answer {
 }
 
 /// The body of an answer.
-#[derive(Debug, Clone)]
 pub enum Body {
-    /// Made for this answer.
-    Made(Bytes),
-    /// Part of the component.
-    Kept(&'static [u8]),
-    /// The plain bytes of a gzip file that is part of the component.
-    Unpacked(&'static [u8]),
+    /// Made as a whole.
+    Whole(Bytes),
+    /// So many bytes, in pieces that are made as the client takes them.
+    Pieces(usize, Box<dyn Iterator<Item = Vec<u8>>>),
 }
-
-/// As much of what a component keeps as is copied or unpacked before the client has taken it.
-pub(crate) const PIECE: usize = 32 * 1024;
 
 impl Body {
     /// In bytes.
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match self {
-            Self::Made(bytes) => bytes.len(),
-            Self::Kept(bytes) => bytes.len(),
-            Self::Unpacked(packed) => asset::plain_len(packed),
+            Self::Whole(bytes) => bytes.len(),
+            Self::Pieces(length, _) => *length,
         }
     }
 
-    /// What to write, one after the other. A client that does not read costs no more than one of them, since the
-    /// next is made once it is asked for.
-    #[must_use]
-    pub fn pieces(self) -> Box<dyn Iterator<Item = Vec<u8>>> {
+    /// What comes next; nothing at the end.
+    pub fn next(&mut self) -> Option<Vec<u8>> {
         match self {
-            Self::Made(bytes) if bytes.is_empty() => Box::new(std::iter::empty()),
-            Self::Made(bytes) => Box::new(std::iter::once(bytes.into())),
-            Self::Kept(bytes) => Box::new(bytes.chunks(PIECE).map(<[u8]>::to_vec)),
-            Self::Unpacked(packed) => Box::new(Unpacking::of(packed)),
+            Self::Whole(bytes) => {
+                Some(std::mem::take(bytes).into()).filter(|bytes: &Vec<u8>| !bytes.is_empty())
+            }
+            Self::Pieces(_, pieces) => pieces.next(),
         }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Whole(bytes.into())
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} bytes", self.len())
     }
 }
 
@@ -75,19 +77,19 @@ impl Answer {
     /// 200 with `document` as JSON.
     #[must_use]
     pub fn json(document: &impl Serialize) -> Self {
-        Self::new(StatusCode::OK, "application/json", Body::Made(encode(document)))
+        Self::new(StatusCode::OK, "application/json", Body::Whole(encode(document)))
     }
 
     /// 200 with a page.
     #[must_use]
     pub fn html(page: impl Into<Bytes>) -> Self {
-        Self::new(StatusCode::OK, "text/html; charset=utf-8", Body::Made(page.into()))
+        Self::new(StatusCode::OK, "text/html; charset=utf-8", Body::Whole(page.into()))
     }
 
     /// 200 with a file of this media type.
     #[must_use]
-    pub fn file(media_type: &'static str, body: Body) -> Self {
-        Self::new(StatusCode::OK, media_type, body)
+    pub fn file(media_type: &'static str, body: impl Into<Body>) -> Self {
+        Self::new(StatusCode::OK, media_type, body.into())
     }
 
     /// 304: what the client has is what there is.
@@ -98,19 +100,24 @@ impl Answer {
 
     /// A status and nothing else.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, fields: Fields::new(), body: Body::Made(Bytes::new()), told: Told::default() }
+        Self { status, fields: Fields::new(), body: Body::Whole(Bytes::new()), told: Told::default() }
     }
 
     /// 308: what is looked for is at this path.
     #[must_use]
     pub fn moved(path: &'static str) -> Self {
         let fields = vec![("location", path.into())];
-        Self { status: StatusCode::PERMANENT_REDIRECT, fields, body: Body::Made(Bytes::new()), told: Told::default() }
+        Self {
+            status: StatusCode::PERMANENT_REDIRECT,
+            fields,
+            body: Body::Whole(Bytes::new()),
+            told: Told::default(),
+        }
     }
 
     /// A problem document under its status.
     pub(crate) fn problem(status: StatusCode, document: &impl Serialize) -> Self {
-        Self::new(status, "application/problem+json", Body::Made(encode(document)))
+        Self::new(status, "application/problem+json", Body::Whole(encode(document)))
     }
 
     fn new(status: StatusCode, content_type: &'static str, body: Body) -> Self {
@@ -177,12 +184,12 @@ impl Answer {
     /// The response as a test looks at it.
     #[cfg(test)]
     pub(crate) fn into_response(self, request_id: &str) -> http::Response<Bytes> {
-        let (status, fields, body) = self.into_parts(request_id);
+        let (status, fields, mut body) = self.into_parts(request_id);
         let response = http::Response::builder().status(status);
         fields
             .iter()
             .fold(response, |response, (name, value)| response.header(*name, &**value))
-            .body(body.pieces().flatten().collect())
+            .body(std::iter::from_fn(|| body.next()).flatten().collect())
             .unwrap()
     }
 }
@@ -216,7 +223,7 @@ mod tests {
         for (response, content_type) in [
             (ok(Answer::json(&1)), "application/json"),
             (ok(Answer::html("<p>")), "text/html; charset=utf-8"),
-            (ok(Answer::file("image/png", Body::Kept(b""))), "image/png"),
+            (ok(Answer::file("image/png", Vec::new())), "image/png"),
         ] {
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["content-type"], content_type);

@@ -7,12 +7,15 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_IGNORE_ADLER32;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
-use crate::answer::{Body, PIECE};
+use crate::answer::Body;
 use crate::headers::{Headers, text};
 use crate::{Answer, Request};
 
 /// What stands before the packed bytes in a gzip file without a name (RFC 1952).
 const GZIP_HEADER: usize = 10;
+/// How much of a file is unpacked before its client has taken what came before: as much as deflate may refer to
+/// (RFC 1951).
+const PIECE: usize = 32 * 1024;
 /// A weight of one, in thousandths.
 const ONE: u16 = 1000;
 
@@ -53,24 +56,29 @@ impl Asset {
         let answer = match () {
             () if request.has(&tag) => Answer::not_modified(),
             () if is_packed => {
-                Answer::file(self.media_type, Body::Kept(self.packed)).with("content-encoding", "gzip")
+                Answer::file(self.media_type, packed(self.packed)).with("content-encoding", "gzip")
             }
-            () => Answer::file(self.media_type, Body::Unpacked(self.packed)),
+            () => Answer::file(self.media_type, unpacked(self.packed)),
         };
         answer.with("etag", tag).with("cache-control", "no-cache").with("vary", "accept-encoding")
     }
 }
 
-/// How many bytes a gzip file holds: its last four bytes say so (RFC 1952, ISIZE).
-pub(crate) fn plain_len(packed: &[u8]) -> usize {
-    let length = packed.last_chunk().copied().map_or(0, u32::from_le_bytes);
-    usize::try_from(length).unwrap_or_default()
+/// A gzip file as it is.
+fn packed(file: &'static [u8]) -> Body {
+    Body::Pieces(file.len(), Box::new(file.chunks(PIECE).map(<[u8]>::to_vec)))
+}
+
+/// What is in a gzip file. Its last four bytes say how much that is (RFC 1952, ISIZE).
+fn unpacked(file: &'static [u8]) -> Body {
+    let length = file.last_chunk().copied().map_or(0, u32::from_le_bytes);
+    Body::Pieces(usize::try_from(length).unwrap_or_default(), Box::new(Unpacking::of(file)))
 }
 
 /// Unpacks a gzip file piece by piece.
-pub(crate) struct Unpacking {
+struct Unpacking {
     state: Box<DecompressorOxide>,
-    /// The last piece. The next one may repeat what is in it, so it is as large as deflate's window (RFC 1951).
+    /// The last piece. The next one may repeat what is in it.
     window: Box<[u8; PIECE]>,
     /// What has not been read; nothing once all of it has been unpacked.
     rest: &'static [u8],
@@ -78,7 +86,7 @@ pub(crate) struct Unpacking {
 
 impl Unpacking {
     /// The plain bytes of `packed`, which was packed when the component was built.
-    pub(crate) fn of(packed: &'static [u8]) -> Self {
+    fn of(packed: &'static [u8]) -> Self {
         let rest = packed.get(GZIP_HEADER..).unwrap_or_default();
         Self { state: Box::default(), window: Box::new([0; PIECE]), rest }
     }
@@ -194,11 +202,14 @@ mod tests {
             plain.extend_from_within(..);
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
             encoder.write_all(&plain).unwrap();
-            let body = Body::Unpacked(encoder.finish().unwrap().leak());
-            assert_eq!(body.len(), plain.len());
-            let pieces: Vec<_> = body.pieces().collect();
-            assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())), "{size}");
-            assert!(pieces.concat() == plain, "{size}");
+            let packed: &[u8] = encoder.finish().unwrap().leak();
+            for (mut body, expected) in [(super::packed(packed), packed), (unpacked(packed), &plain[..])] {
+                let Body::Pieces(length, _) = body else { panic!("{body:?}") };
+                assert_eq!(length, expected.len());
+                let pieces: Vec<_> = std::iter::from_fn(|| body.next()).collect();
+                assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())), "{size}");
+                assert!(pieces.concat() == expected, "{size}");
+            }
         }
     }
 

@@ -120,22 +120,23 @@ impl Body {
 }
 
 fn response(answer: Answer, request_id: &str) -> Response {
-    let (status, fields, body) = answer.into_parts(request_id);
+    let (status, fields, mut body) = answer.into_parts(request_id);
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned().into_bytes()));
     // Names and values are the bank's own and well formed, and a request's id is a sane one.
     let fields = Fields::from_list(&fields.collect::<Vec<_>>()).unwrap_or_else(|_| Fields::new());
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
-    let mut pieces = body.pieces().peekable();
-    let (parts, reader) = pieces.peek().map(|_| wit_stream::new()).unzip();
+    let first = body.next();
+    let (parts, reader) = first.is_some().then(wit_stream::new).unzip();
     let (response, _) = Response::new(fields, reader, no_trailers);
     // Only a number that is no status is refused.
     let _ = response.set_status_code(status.as_u16());
     spawn(async move {
         if let Some(mut parts) = parts {
-            for piece in pieces {
-                // What is left over is what the host no longer takes, as when the client has gone.
-                if !parts.write_all(piece).await.is_empty() {
-                    break;
+            let mut next = first;
+            while let Some(piece) = next.take() {
+                // Something is left over when the host takes no more, as when the client has gone.
+                if parts.write_all(piece).await.is_empty() {
+                    next = body.next();
                 }
             }
         }
