@@ -48,6 +48,9 @@ struct Arguments {
     /// At most so many faults, instead of the case's own number.
     #[arg(long, requires = "exhaustive")]
     faults: Option<u8>,
+    /// Tells all that happened in a run that failed, at once, instead of the shortest story.
+    #[arg(long)]
+    whole: bool,
     /// Looks for every planted bug instead, and prints a table.
     #[arg(long)]
     hunt: bool,
@@ -141,15 +144,16 @@ fn one_seed(arguments: &Arguments, seed: u64, progress: &Progress, printing: &Mu
             progress.add(failure.figures);
             progress.broken.fetch_add(1, Ordering::Relaxed);
             let _one_at_a_time = printing.lock();
-            tell(setting, &failure);
+            tell(setting, &failure, arguments.whole);
         }
     }
 }
 
-fn tell(setting: Setting, failure: &Failure) {
+fn tell(setting: Setting, failure: &Failure, whole: bool) {
     let Setting { seed, operations, flavour, bug } = setting;
     println!("seed {seed}, {flavour}: {}", failure.violation);
-    let (choices, violation) = shrink(setting, failure);
+    let (choices, violation) =
+        if whole { (failure.choices.clone(), failure.violation.clone()) } else { shrink(setting, failure) };
     for line in story(setting, &choices) {
         println!("    {line}");
     }

@@ -158,8 +158,10 @@ impl Live {
         if self.seats.len() <= seat {
             self.seats.resize_with(seat + 1, || (Rc::default(), None));
         }
-        let old = self.seats.get(seat).map(|(mailbox, _)| Rc::clone(mailbox)).unwrap_or_default();
-        let mailbox = if old.is_empty() { Rc::default() } else { old };
+        // What an earlier request has left to do for others calls from the same one, perhaps later.
+        let held = self.seats.get(seat).map(|(mailbox, _)| mailbox);
+        let held = held.filter(|mailbox| Rc::strong_count(mailbox) > 1).map(Rc::clone);
+        let mailbox = held.unwrap_or_default();
         let request = self.request(&mailbox, task);
         if let Some(place) = self.seats.get_mut(seat) {
             *place = (mailbox, Some(request));

@@ -108,12 +108,6 @@ impl Mailbox {
         shared.passed.get() >= self.deadline.get()
     }
 
-    /// Whether nothing is under way.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.slots.borrow().is_empty()
-    }
-
     /// The calls that wait for an answer, in the order in which they were made.
     #[must_use]
     pub fn pending(&self) -> Vec<Pending> {

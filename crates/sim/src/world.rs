@@ -30,7 +30,7 @@ use crate::truth::{Ended, Truth};
 mod flight;
 
 pub(crate) use flight::untouched;
-use flight::{End, Flight, Share, take};
+use flight::{End, Flight, Share, adds_as_much, take};
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -318,6 +318,9 @@ impl<M: Mind> World<M> {
             return Ok(Step::Nothing);
         };
         let began = self.truth.began(task);
+        if let Some(instance) = self.instances.get_mut(place / self.seats) {
+            instance.gone.retain(|gone| !adds_as_much(&gone.task, task));
+        }
         client.request += 1;
         client.busy =
             Some(Busy { task: Rc::clone(task), began, moved: 0, net: 0, sent: false, answered: false });

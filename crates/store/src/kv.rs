@@ -123,9 +123,11 @@ impl<R: RawKv> Kv<R> {
         }
     }
 
-    /// One attempt to put `candidate` where an increment left a zero.
-    async fn propose(&self, key: &str, candidate: i64) -> Result<(), Failed> {
-        let (cas, current) = self.held(self.raw.begin(key)).await?;
+    /// One attempt to put `candidate` where an increment left a zero. That increment may have been slow, or
+    /// another request may have missed its deadline meanwhile.
+    async fn propose(&self, key: &str, candidate: i64) -> Result<(), Unavailable> {
+        self.probe(key).await?;
+        let (cas, current) = self.held(self.raw.begin(key)).await.map_err(|_| Unavailable::Unknown)?;
         if let Some((0, form)) = current.as_deref().and_then(counter::read) {
             self.held(self.raw.swap(cas, &counter::write(candidate, form))).await;
         }

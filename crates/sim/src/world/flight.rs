@@ -229,6 +229,15 @@ fn net(tasks: &[&Task], task: &Task, key: &Key, delta: i64) -> i64 {
     }
 }
 
+/// Whether two requests add the same to the same counter. Of an increment it cannot be told whose it is then.
+pub fn adds_as_much(one: &Task, other: &Task) -> bool {
+    let added = |task: &Task| match task {
+        Task::Count { counter, by, .. } => Some((counter.clone(), *by)),
+        _ => None,
+    };
+    added(one).is_some_and(|one| Some(one) == added(other))
+}
+
 /// Whether two requests of one instance may go together in one swap.
 fn stands_together(one: &Task, other: &Task) -> bool {
     matches!((one, other), (Task::Operate(user, _), Task::Operate(whose, _)) if user == whose)

@@ -222,6 +222,14 @@ fn after_a_call_that_held_the_instance_up_every_request_probes_again() {
 }
 
 #[test]
+fn after_a_call_that_held_the_instance_up_an_election_probes_again() {
+    let raw = Raw::new(Form::Bytes);
+    raw.takes.set(Duration::from_millis(101));
+    block_on(Kv::new(&raw).elect(&election("kv", "e"), 7)).unwrap();
+    assert_eq!(raw.calls(), ["get", "increment", "get", "begin", "swap", "get", "increment"]);
+}
+
+#[test]
 fn a_read_that_fails_touches_nothing() {
     let (bytes, number, person) = (document("kv", "d"), counter("kv", "n"), election("kv", "e"));
     assert_eq!(failing("get", async |store| store.get(&bytes).await), Err(UNTOUCHED));
