@@ -39,6 +39,8 @@ pub struct Memory {
     pub resident_bytes: u64,
     /// By how much it may grow in the last 8,000 of them.
     pub growth_bytes: u64,
+    /// By how much it may grow for each answer that nobody reads.
+    pub unread_bytes: u64,
 }
 
 #[derive(Deserialize)]

@@ -31,6 +31,11 @@ impl Wire {
         self
     }
 
+    /// Whether something of an answer comes.
+    pub async fn begins(&mut self) -> bool {
+        tokio::time::timeout(limits::ANSWER, self.read_more()).await.is_ok_and(|read| read.is_some())
+    }
+
     /// The next answer on the connection, or `None` when it ends without one.
     pub async fn hear(&mut self) -> Option<Answer> {
         let begun = Instant::now();

@@ -1,5 +1,6 @@
 //! What requests cost: the commands that Redis is given for each, exactly as `budgets.toml` has them, and
-//! what 10,000 of them leave in memory. What a start costs that has everything to compile.
+//! what 10,000 of them leave in memory, and what those take whose answers nobody reads. What a start costs that has
+//! everything to compile.
 //!
 //! Scenario: somebody adds a storage call, or keeps what an instance should forget. Mechanism: Redis tells
 //! every command that it gets (`MONITOR`) while one client asks one bank for one thing at a time; the
@@ -10,6 +11,7 @@ use crate::budgets::Budgets;
 use crate::names::fresh;
 use crate::prove::house::{House, Talk};
 use crate::prove::process::Process;
+use crate::raw::Wire;
 use crate::request::{Request, at_once};
 use anyhow::{Context as _, ensure};
 use std::collections::BTreeMap;
@@ -27,6 +29,9 @@ const LONG: usize = 208;
 const AT_ONCE: usize = 50;
 const BEFORE: usize = 2_000;
 const REQUESTS: usize = 10_000;
+/// So many clients ask for a large file, plain, and read only how the answer begins.
+const UNREAD: usize = 200;
+const LARGE_FILE: &str = "GET /docs/swagger-ui.js HTTP/1.1\r\nhost: {host}\r\n\r\n";
 
 /// Each request makes the storage calls that `budgets.toml` says for this store, in that order.
 pub async fn of_storage_calls(house: &mut House, store: &str) -> anyhow::Result<()> {
@@ -67,6 +72,27 @@ pub async fn of_memory(house: &mut House) -> anyhow::Result<()> {
     println!("{before} bytes after {BEFORE} requests, {after} after {REQUESTS}");
     ensure!(after < memory.resident_bytes, "{after} bytes of {}", memory.resident_bytes);
     ensure!(after < before + memory.growth_bytes, "it grew from {before} to {after} bytes");
+    Ok(())
+}
+
+/// An answer that nobody reads takes no more memory than the pieces of it that are on their way.
+pub async fn of_unread_answers(house: &mut House) -> anyhow::Result<()> {
+    let bank = house.client_of(0);
+    let before = house.process(0)?.resident_bytes()?;
+    let mut clients = Vec::new();
+    for _ in 0..UNREAD {
+        let mut client = Wire::to(&bank).await;
+        client.say(LARGE_FILE).await;
+        clients.push(client);
+    }
+    for client in &mut clients {
+        ensure!(client.begins().await, "an answer does not begin");
+    }
+    let after = house.process(0)?.resident_bytes()?;
+    let each = after.saturating_sub(before).div_euclid(UNREAD as u64);
+    let allowed = Budgets::load().memory.unread_bytes;
+    println!("{each} bytes for each of {UNREAD} answers that nobody reads");
+    ensure!(each < allowed, "an answer that nobody reads takes {each} bytes of {allowed}");
     Ok(())
 }
 
