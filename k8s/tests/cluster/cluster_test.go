@@ -14,6 +14,8 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		name string
 		run  func(*Plane)
 	}{
+		{"the operator makes what the real one makes", operatorMakesWhatTheRealOneMakes},
+		{"the operator denies what the real one denies", operatorDeniesWhatTheRealOneDenies},
 		{"the operator's null is refused by its own definition", nullIsRefused},
 		{"every overlay runs in a namespace that enforces restricted", everyOverlayRuns},
 		{"a Redis that is away takes no pod out of the Service", probesAskNoStore},

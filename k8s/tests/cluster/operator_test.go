@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/adler32"
+	"os"
 
 	. "moneybank/k8s/tests/kit/spinkube"
 
@@ -15,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -31,15 +32,20 @@ const (
 )
 
 // operator plays spin-operator: what it does to a SpinApp and to a SpinAppExecutor, in its order, with its
-// library, from a cache that may lag as its own does. It does so until the test ends.
+// library, from a cache that may lag as its own does. It does so until the test ends. made.yaml is what the real one
+// made, which ../README.md tells how to have in its place.
 type operator struct {
 	client.Client
-	scheme *runtime.Scheme
-	events events.EventRecorder
+	scheme              *runtime.Scheme
+	events, ofExecutors record.EventRecorder
 }
 
 func (p *Plane) operate(ctx context.Context) {
 	p.Helper()
+	if source := os.Getenv("SPIN_OPERATOR"); source != "" {
+		p.operateReally(source)
+		return
+	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), AddToScheme(scheme)); err != nil {
 		p.Fatal(err)
@@ -50,7 +56,8 @@ func (p *Plane) operate(ctx context.Context) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	o := &operator{Client: mgr.GetClient(), scheme: scheme, events: mgr.GetEventRecorder("spinapp-reconciler")}
+	o := &operator{Client: mgr.GetClient(), scheme: scheme, events: mgr.GetEventRecorderFor("spinapp-reconciler"),
+		ofExecutors: mgr.GetEventRecorderFor("spinappexecutor-reconciler")}
 	err = errors.Join(
 		ctrl.NewControllerManagedBy(mgr).For(&SpinApp{}).Owns(&appsv1.Deployment{}).Owns(&corev1.Service{}).Owns(&corev1.Secret{}).
 			Complete(reconcile.Func(o.reconcileApp)),
@@ -72,7 +79,7 @@ func (o *operator) reconcileApp(ctx context.Context, request ctrl.Request) (ctrl
 	}
 	var executor SpinAppExecutor
 	if err := o.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: app.Spec.Executor}, &executor); err != nil {
-		o.events.Eventf(&app, nil, corev1.EventTypeWarning, "MissingExecutor", "Reconcile",
+		o.events.Eventf(&app, corev1.EventTypeWarning, "MissingExecutor",
 			"Could not find SpinAppExecutor %s/%s", app.Namespace, app.Spec.Executor)
 		return ctrl.Result{}, err
 	}
@@ -178,7 +185,7 @@ func (o *operator) reconcileExecutor(ctx context.Context, request ctrl.Request) 
 	}
 	for _, app := range apps.Items {
 		if app.Spec.Executor == executor.Name {
-			o.events.Eventf(&executor, nil, corev1.EventTypeWarning, "DeletionBlocked", "Reconcile", "Cannot delete SpinAppExecutor with dependent SpinApps")
+			o.ofExecutors.Event(&executor, corev1.EventTypeWarning, "DeletionBlocked", "Cannot delete SpinAppExecutor with dependent SpinApps")
 			return ctrl.Result{}, errors.New("cannot delete SpinAppExecutor with dependent SpinApps")
 		}
 	}

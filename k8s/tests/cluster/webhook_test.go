@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -22,44 +23,50 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// webhooks registers the four of the operator, as its own chart does with --enable-webhooks.
+// webhooks serves the four of the operator at the paths of its own.
 func (p *Plane) webhooks(o *operator) {
 	p.Helper()
 	decoder, mux := admission.NewDecoder(o.scheme), http.NewServeMux()
-	hooks := map[string]admission.HandlerFunc{
-		"/mutate/spinapps":           o.defaultApp(decoder),
-		"/validate/spinapps":         o.validateApp(decoder),
-		"/mutate/spinappexecutors":   mutated(decoder, func(context.Context, *SpinAppExecutor) error { return nil }),
-		"/validate/spinappexecutors": validateExecutor(decoder),
-	}
-	for path, handle := range hooks {
+	for kind, handle := range map[string]admission.HandlerFunc{
+		"mutate spinapp":           o.defaultApp(decoder),
+		"validate spinapp":         o.validateApp(decoder),
+		"mutate spinappexecutor":   mutated(decoder, func(context.Context, *SpinAppExecutor) error { return nil }),
+		"validate spinappexecutor": validateExecutor(decoder),
+	} {
 		hook, err := admission.StandaloneWebhook(&admission.Webhook{Handler: handle}, admission.StandaloneOptions{})
 		if err != nil {
 			p.Fatal(err)
 		}
-		mux.Handle(path, hook)
+		what, kind, _ := strings.Cut(kind, " ")
+		mux.Handle(webhookPath(what, kind), hook)
 	}
 	server := httptest.NewTLSServer(mux)
 	p.Cleanup(server.Close)
-	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	p.register(server.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
+func webhookPath(what, kind string) string {
+	return "/" + what + "-core-spinkube-dev-v1alpha1-" + kind
+}
+
+// register makes the API server ask them, as the operator's own chart does.
+func (p *Plane) register(server string, authority []byte) {
+	p.Helper()
 	meta := metav1.ObjectMeta{Name: manager}
-	var mutating admissionregistrationv1.MutatingWebhookConfiguration
-	var validating admissionregistrationv1.ValidatingWebhookConfiguration
-	mutating.ObjectMeta, validating.ObjectMeta = meta, meta
-	for path := range hooks {
-		url, resource := server.URL+path, path[strings.LastIndex(path, "/")+1:]
-		config := admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: authority}
+	mutating := admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: meta}
+	validating := admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: meta}
+	for _, kind := range []string{"spinapp", "spinappexecutor"} {
+		config := func(what string) admissionregistrationv1.WebhookClientConfig {
+			return admissionregistrationv1.WebhookClientConfig{URL: new(server + webhookPath(what, kind)), CABundle: authority}
+		}
 		rules := []admissionregistrationv1.RuleWithOperations{{
 			Operations: []admissionregistrationv1.OperationType{"CREATE", "UPDATE"},
-			Rule:       admissionregistrationv1.Rule{APIGroups: []string{GroupVersion.Group}, APIVersions: []string{GroupVersion.Version}, Resources: []string{resource}},
+			Rule:       admissionregistrationv1.Rule{APIGroups: []string{GroupVersion.Group}, APIVersions: []string{GroupVersion.Version}, Resources: []string{kind + "s"}},
 		}}
-		if strings.HasPrefix(path, "/mutate/") {
-			mutating.Webhooks = append(mutating.Webhooks, admissionregistrationv1.MutatingWebhook{Name: "m" + resource + ".kb.io",
-				AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone), ClientConfig: config, Rules: rules})
-		} else {
-			validating.Webhooks = append(validating.Webhooks, admissionregistrationv1.ValidatingWebhook{Name: "v" + resource + ".kb.io",
-				AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone), ClientConfig: config, Rules: rules})
-		}
+		mutating.Webhooks = append(mutating.Webhooks, admissionregistrationv1.MutatingWebhook{Name: "m" + kind + ".kb.io", Rules: rules,
+			AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone), ClientConfig: config("mutate")})
+		validating.Webhooks = append(validating.Webhooks, admissionregistrationv1.ValidatingWebhook{Name: "v" + kind + ".kb.io", Rules: rules,
+			AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone), ClientConfig: config("validate")})
 	}
 	if _, err := p.AdmissionregistrationV1().MutatingWebhookConfigurations().Create(p.Context(), &mutating, metav1.CreateOptions{}); err != nil {
 		p.Fatal(err)
@@ -174,12 +181,12 @@ func memoryLimit(spec SpinAppSpec) *field.Error {
 	if err != nil {
 		return field.Invalid(path, limit, "memory limit must be a valid memory quantity (e.g. 128Mi, 1Gi)")
 	}
-	most, has := spec.Resources.Limits[corev1.ResourceMemory]
-	if !has {
-		most, has = spec.Resources.Requests[corev1.ResourceMemory]
+	what, most := "limit", spec.Resources.Limits[corev1.ResourceMemory]
+	if most.IsZero() {
+		what, most = "request", spec.Resources.Requests[corev1.ResourceMemory]
 	}
-	if has && quantity.Cmp(most) > 0 {
-		return field.Invalid(path, limit, "invocation limit quantity cannot be greater than "+most.String())
+	if !most.IsZero() && quantity.Cmp(most) > 0 {
+		return field.Invalid(path, quantity.String(), fmt.Sprintf("invocation limit quantity cannot be greater than the memory %s (%s)", what, most.String()))
 	}
 	return nil
 }

@@ -55,17 +55,21 @@ func (a *SpinApp) RuntimeConfig(read Source) ([]byte, error) {
 	if config.LoadFromSecret != "" {
 		return nil, nil
 	}
+	type provider struct {
+		Type   string `toml:"type,omitempty"`
+		Prefix string `toml:"prefix,omitempty"`
+	}
 	file := struct {
-		Variables []map[string]string          `toml:"config_provider,omitempty"`
+		Variables []provider                   `toml:"config_provider,omitempty"`
 		Stores    map[string]map[string]string `toml:"key_value_store,omitempty"`
 		Databases map[string]map[string]string `toml:"sqlite_database,omitempty"`
 		Compute   map[string]string            `toml:"llm_compute,omitempty"`
-	}{Variables: []map[string]string{{"type": "env", "prefix": "SPIN_VARIABLE_"}}}
+	}{Variables: []provider{{"env", "SPIN_VARIABLE_"}}}
 	var err error
-	if file.Stores, err = named(config.KeyValueStores, read); err != nil {
+	if file.Stores, err = named("key value store", config.KeyValueStores, read); err != nil {
 		return nil, err
 	}
-	if file.Databases, err = named(config.SqliteDatabases, read); err != nil {
+	if file.Databases, err = named("sqlite database", config.SqliteDatabases, read); err != nil {
 		return nil, err
 	}
 	if compute := config.LLMCompute; compute != nil {
@@ -76,11 +80,11 @@ func (a *SpinApp) RuntimeConfig(read Source) ([]byte, error) {
 	return toml.Marshal(file)
 }
 
-func named(configs []NamedConfig, read Source) (map[string]map[string]string, error) {
+func named(what string, configs []NamedConfig, read Source) (map[string]map[string]string, error) {
 	all := map[string]map[string]string{}
 	for _, config := range configs {
 		if _, twice := all[config.Name]; twice {
-			return nil, fmt.Errorf("duplicate definition with name: %s", config.Name)
+			return nil, fmt.Errorf("duplicate definition for %s with name: %s", what, config.Name)
 		}
 		set, err := options(config.Type, config.Options, read)
 		if err != nil {
