@@ -50,9 +50,8 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-browser
 
 .PHONY: test-all
-test-all: lint coverage test test-k8s ## All of it
+test-all: lint coverage test test-k8s test-k8s-more ## All of it
 
-# In test-all once it has passed: it was never run.
 .PHONY: test-k8s-more
 test-k8s-more: build k8s-tools ## What takes long to build: the chart behind Traefik and under Helm 3
 	@scripts/need unshare util-linux

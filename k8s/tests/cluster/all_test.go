@@ -40,7 +40,7 @@ func TestUsersReachTheBankThroughTraefik(t *testing.T) {
 	plane.traefikKinds()
 	for name, arguments := range map[string][]string{
 		"ingress": {"--values", kit.Chart + "/controllers/traefik.yaml"},
-		"gateway": {"--set", "ingress.enabled=false,gateway.enabled=true,gateway.className=traefik"},
+		"gateway": {"--values", kit.Chart + "/controllers/gateway-traefik.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) { plane.of(t).throughTraefik(name, arguments) })
 	}

@@ -20,6 +20,9 @@ import (
 
 const host = "bank.example.com"
 
+// Where Traefik's chart has it listen, for what its Service has on 80 and 443.
+var traefikPorts = map[string]string{"80": "8000", "443": "8443"}
+
 // traefikKinds are what Traefik's own chart brings: its kinds, those of the Gateway API, and its two classes.
 func (p *Plane) traefikKinds() {
 	p.Helper()
@@ -40,11 +43,15 @@ func (p *Plane) throughTraefik(namespace string, arguments []string) {
 	p.namespace(namespace)
 	p.install(namespace, kit.Chart, append([]string{"--values", kit.Values("prod"), "--set", "host=" + host,
 		"--set", "tls.mode=selfSigned,autoscaling.enabled=false,replicas=1"}, arguments...)...)
+	// Two with the same host would be one to it.
+	p.Cleanup(func() { p.helm("uninstall", "bank", "--namespace", namespace) })
 	pod := p.runs(namespace, 1)[0]
 	bank := kit.Start(p, "bank-"+namespace, nil, kit.At("target/native/bank"), "up", "--state-dir", p.TempDir(), "--listen", pod.Status.PodIP+":80")
 	proxy := kit.Start(p, "traefik-"+namespace, []string{"KUBECONFIG=" + p.kubeconfig}, kit.Tool("traefik"),
 		"--providers.kubernetesingress", "--providers.kubernetescrd", "--providers.kubernetesgateway",
-		"--entrypoints.web.address=127.0.0.1:80", "--entrypoints.websecure.address=127.0.0.1:443",
+		// As its chart starts it.
+		"--entrypoints.web.address=127.0.0.1:"+traefikPorts["80"], "--entrypoints.websecure.address=127.0.0.1:"+traefikPorts["443"],
+		"--entrypoints.websecure.http.tls=true",
 		"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=INFO")
 	browser := p.browser(namespace)
 	ask := func(method, url, identity, body string) (*http.Response, string, error) {
@@ -110,7 +117,7 @@ func (p *Plane) browser(namespace string) *http.Client {
 		if err != nil {
 			return nil, err
 		}
-		return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+port)
+		return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+traefikPorts[port])
 	}
 	return &http.Client{
 		Transport:     &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: trusted, ServerName: host}},
