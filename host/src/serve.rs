@@ -1,8 +1,9 @@
 //! The HTTP server: connections, and their end.
 //!
 //! HTTP/1.1 with keep-alive and without Nagle's delay, and with a limit to all that a client can take
-//! ([`Limits`]). SIGINT and SIGTERM stop it: no new connections, idle ones are closed, requests in flight get 30
-//! seconds; a second signal ends the process at once.
+//! ([`Limits`]). SIGINT and SIGTERM stop it: no new connections, requests in flight get 30 seconds; a second signal ends
+//! the process at once. A connection that its client keeps is not cut: its next answer says `connection: close`. After
+//! SIGTERM it has 2 seconds for that request; SIGINT is a person's, who does not wait.
 
 use crate::answer::{App, Client};
 use crate::component::InFlight;
@@ -10,6 +11,7 @@ use crate::connections::{Connections, Open};
 use crate::limits::Limits;
 use crate::progress::Watched;
 use anyhow::Context as _;
+use http::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -21,9 +23,11 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long after SIGTERM an idle connection stays open, so that nobody sends into one that is just being closed.
+const IDLE_AFTER_TERM: Duration = Duration::from_secs(2);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// For a head, and for what is on its way of a body or an answer.
 const BUFFER: usize = 64 * 1024;
@@ -43,12 +47,12 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let limits = Arc::new(limits.clone());
     let connections = Connections::new(limits.connections());
-    let (stop, stopping) = watch::channel(());
+    let (stop, stopping) = watch::channel(Duration::ZERO);
     let (in_flight, mut drained) = mpsc::channel::<Infallible>(1);
-    loop {
+    let idle_for = loop {
         let (accepted, open) = tokio::select! {
             new = next(&listener, &connections) => new,
-            () = signals.next() => break,
+            idle_for = signals.next() => break idle_for,
         };
         let connection = Connection {
             app: app.clone(),
@@ -58,9 +62,9 @@ pub async fn serve(
             open,
         };
         tokio::spawn(connection.serve(accepted, stopping.clone()));
-    }
+    };
     drop((listener, in_flight, stopping));
-    let _ = stop.send(());
+    let _ = stop.send(idle_for);
     tokio::select! {
         drained = timeout(DRAIN, drained.recv()) => {
             if drained.is_err() {
@@ -68,7 +72,7 @@ pub async fn serve(
             }
             Ok(())
         }
-        () = signals.next() => anyhow::bail!("stopped by a second signal"),
+        _ = signals.next() => anyhow::bail!("stopped by a second signal"),
     }
 }
 
@@ -79,10 +83,17 @@ async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, 
             Ok((stream, _)) => return (stream, connections.admit().await),
             Err(error) => {
                 eprintln!("Warning: cannot accept a connection: {error}");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                sleep(ACCEPT_AGAIN).await;
             }
         }
     }
+}
+
+/// Ends when a connection on which nothing happens is to be closed, since the bank stops.
+async fn idle_long_enough(mut stopping: watch::Receiver<Duration>) {
+    let _ = stopping.changed().await;
+    let idle_for = *stopping.borrow();
+    sleep(idle_for).await;
 }
 
 /// A connection, with what each of its requests needs.
@@ -95,12 +106,15 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, mut stopping: watch::Receiver<()>) {
+    async fn serve(self, stream: TcpStream, stopping: watch::Receiver<Duration>) {
         self.tune(&stream);
-        let (this, progress) = (&self, &self.open.progress);
+        let (this, progress, stops) = (&self, &self.open.progress, &stopping);
         let service = service_fn(move |request| async move {
-            let answer = this.app.answer(request, &this.client, &this.limits, &this.in_flight);
-            Ok::<_, Infallible>(answer.await)
+            let mut answer = this.app.answer(request, &this.client, &this.limits, &this.in_flight).await;
+            if stops.has_changed().unwrap_or(true) {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
         });
         let stream = TokioIo::new(Watched::new(stream, progress.clone()));
         // hyper's own limit for heads would be one for idle connections too.
@@ -109,16 +123,17 @@ impl Connection {
             .max_buf_size(BUFFER)
             .serve_connection(stream, service);
         let (mut connection, mut ended) = (pin!(connection), pin!(progress.ended(&self.limits)));
-        let mut stops = false;
+        let mut idle = pin!(idle_long_enough(stopping.clone()));
+        let mut closes = false;
         loop {
             tokio::select! {
                 biased;
                 // Errors here are the client's: it went away, or does not speak HTTP and was told so.
                 _ = connection.as_mut() => break,
                 () = ended.as_mut() => break,
-                _ = stopping.changed(), if !stops => {
+                () = idle.as_mut(), if !closes => {
                     connection.as_mut().graceful_shutdown();
-                    stops = true;
+                    closes = true;
                 }
             }
         }
@@ -150,10 +165,11 @@ impl Signals {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    /// The next one: how long idle connections stay open after it.
+    async fn next(&mut self) -> Duration {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Duration::ZERO,
+            _ = self.terminate.recv() => IDLE_AFTER_TERM,
         }
     }
 }

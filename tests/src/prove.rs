@@ -241,6 +241,8 @@ async fn on(
     suites.run(suites::after_the_restart, Some(&house), summary).await;
     let name = house.at("SIGTERM lets requests in flight finish, exit code 0");
     summary.scenario(&name, restart::with_a_request_in_flight(&mut house)).await;
+    let name = house.at("SIGTERM cuts no connection that its client keeps");
+    summary.scenario(&name, restart::cuts_no_connection_that_is_kept(&mut house)).await;
     killed(&mut house, arguments.rounds, summary).await;
     damaged(&house, summary).await;
     let name = house.at("the log tells each request, and nothing that it was about");

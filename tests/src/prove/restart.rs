@@ -1,5 +1,6 @@
 //! Banks that are asked to end and start again.
 
+use crate::bank::Bank;
 use crate::limits;
 use crate::names::fresh;
 use crate::prove::book::{self, Book};
@@ -43,6 +44,41 @@ pub async fn with_a_request_in_flight(house: &mut House) -> anyhow::Result<()> {
     let balance = house.client().balance(&user).await;
     ensure!(balance == "1.00", "the request in flight left {balance}");
     Ok(())
+}
+
+/// Clients that send without a pause on connections that they keep are told to close them; not one request goes
+/// unanswered.
+pub async fn cuts_no_connection_that_is_kept(house: &mut House) -> anyhow::Result<()> {
+    for _ in 0..5 {
+        let clients: Vec<_> = (0..16).map(|_| house.client_of(0)).collect();
+        let asking: Vec<_> =
+            clients.into_iter().map(|bank| tokio::spawn(until_told_to_close(bank))).collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        house.process(0)?.signal("TERM").await?;
+        let mut answered = 0;
+        for client in asking {
+            answered += client.await?.context("a kept connection was cut")?;
+        }
+        let status = house.process(0)?.ended().await?;
+        house.is_gone(0);
+        ensure!(status.success(), "it ended with {status}");
+        println!("{answered} requests on 16 kept connections, none cut");
+        house.start_banks().await?;
+    }
+    Ok(())
+}
+
+/// How many requests were answered until an answer said that the connection ends with it; `None` if it ended before.
+async fn until_told_to_close(bank: Bank) -> Option<u32> {
+    let mut wire = Wire::to(&bank).await;
+    for answered in 1.. {
+        wire.say("GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n").await;
+        let answer = wire.hear().await?;
+        if answer.header("connection") == Some("close") {
+            return Some(answered);
+        }
+    }
+    None
 }
 
 /// With everything compiled before: the best of five, so that a busy machine is not what is measured.
