@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"moneybank/k8s/tests/kit"
+	"moneybank/k8s/tests/kit/spinkube"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -52,6 +53,19 @@ func TestPullSecretsAndTolerationsReachAllPods(t *testing.T) {
 	}
 	if err := kit.Missing(podPolicy(t, arguments...), `path: "/spec/tolerations/-", value: dyn({"key": dyn("spin")`); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestEveryPodRequestsEphemeralStorage(t *testing.T) {
+	objects := kit.Rendered(t)
+	for what, container := range map[string]corev1.Container{
+		"the application": {Resources: corev1.ResourceRequirements{Requests: kit.Into[spinkube.SpinApp](t, kit.Find(t, objects, "SpinApp", "bank")).Spec.Resources.Requests}},
+		"Redis":           kit.Into[appsv1.StatefulSet](t, kit.Find(t, objects, "StatefulSet", "bank-redis")).Spec.Template.Spec.Containers[0],
+		"helm test":       kit.Into[corev1.Pod](t, kit.Find(t, objects, "Pod", "bank-test")).Spec.Containers[0],
+	} {
+		if container.Resources.Requests.StorageEphemeral().IsZero() {
+			t.Errorf("%s requests none", what)
+		}
 	}
 }
 

@@ -49,9 +49,11 @@ func webhookPath(what, kind string) string {
 	return "/" + what + "-core-spinkube-dev-v1alpha1-" + kind
 }
 
-// register makes the API server ask them, as the operator's own chart does.
+// register makes the API server ask them, as the operator's own chart does, but for how long it waits: a machine that
+// is busy building must not look like an operator that is dead.
 func (p *Plane) register(server string, authority []byte) {
 	p.Helper()
+	patient := new(int32(30))
 	meta := metav1.ObjectMeta{Name: manager}
 	mutating := admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: meta}
 	validating := admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: meta}
@@ -64,9 +66,9 @@ func (p *Plane) register(server string, authority []byte) {
 			Rule:       admissionregistrationv1.Rule{APIGroups: []string{GroupVersion.Group}, APIVersions: []string{GroupVersion.Version}, Resources: []string{kind + "s"}},
 		}}
 		mutating.Webhooks = append(mutating.Webhooks, admissionregistrationv1.MutatingWebhook{Name: "m" + kind + ".kb.io", Rules: rules,
-			AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone), ClientConfig: config("mutate")})
+			AdmissionReviewVersions: []string{"v1"}, TimeoutSeconds: patient, SideEffects: new(admissionregistrationv1.SideEffectClassNone), ClientConfig: config("mutate")})
 		validating.Webhooks = append(validating.Webhooks, admissionregistrationv1.ValidatingWebhook{Name: "v" + kind + ".kb.io", Rules: rules,
-			AdmissionReviewVersions: []string{"v1"}, SideEffects: new(admissionregistrationv1.SideEffectClassNone), ClientConfig: config("validate")})
+			AdmissionReviewVersions: []string{"v1"}, TimeoutSeconds: patient, SideEffects: new(admissionregistrationv1.SideEffectClassNone), ClientConfig: config("validate")})
 	}
 	if _, err := p.AdmissionregistrationV1().MutatingWebhookConfigurations().Create(p.Context(), &mutating, metav1.CreateOptions{}); err != nil {
 		p.Fatal(err)
