@@ -35,6 +35,7 @@ mod restart;
 mod stampede;
 mod suites;
 mod summary;
+mod totals;
 mod upstream;
 mod why;
 
@@ -78,6 +79,8 @@ enum Part {
     Redis,
     /// A crowd that asks three processes for rates
     Crowd,
+    /// Totals of a counter that is posted to with and without keys, `store=redis`
+    Totals,
     /// A CoinGecko that refuses, fails or is away; clocks and settings that are off
     Upstream,
     /// The money part on both, on stores that misbehave as Spin's do and worse
@@ -133,7 +136,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         redis_is_there()?;
     }
     process::forget_logs()?;
-    let alone = [Part::Outages, Part::Torture, Part::Damage, Part::Upstream];
+    let alone = [Part::Outages, Part::Torture, Part::Damage, Part::Upstream, Part::Totals];
     let needs_suites = arguments.only.is_empty() || arguments.only.iter().any(|part| !alone.contains(part));
     let suites = if needs_suites { suites::compiled(&arguments.suite).await? } else { Suites::default() };
     if wanted(Part::Files) {
@@ -160,6 +163,12 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         let mut house = House::build(plan).await?;
         suites.run(suites::after_the_restart, Some(&house), summary).await;
         killed(&mut house, arguments.rounds, summary).await;
+    }
+    if wanted(Part::Totals) && arguments.suite.is_empty() {
+        let plan = Plan::new(Store::Direct, &arguments.bank, &arguments.manifest).patient();
+        let house = House::build(plan).await?;
+        let name = house.at("posts to a counter with and without keys are told exact totals");
+        summary.scenario(&name, totals::are_exact(&house)).await;
     }
     if wanted(Part::Faults) && arguments.suite.is_empty() {
         for store in [Store::Sqlite, Store::Redis] {

@@ -12,6 +12,8 @@ use crate::{Corrupt, IdempotencyKey};
 const LOG_LENGTH: usize = 11;
 /// How many posts leave together.
 const SEALED_AT_ONCE: usize = 8;
+/// What stands in the stored form behind the newest post's total.
+const TAIL: &[u8] = b"}]}";
 /// The version of the stored form.
 const VERSION: u8 = 1;
 
@@ -35,6 +37,21 @@ pub struct Post {
     pub request: String,
     /// The total after it; `None` where that would have passed the limit and nothing was added.
     pub total: Option<i64>,
+}
+
+/// The stored forms of a tally with one more post, of which only the store knows the total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// What stands in front of the total's digits.
+    pub head: Vec<u8>,
+    /// What stands behind them.
+    pub tail: Vec<u8>,
+    /// The form in which the post is refused, as the total would pass its limit.
+    pub refused: Vec<u8>,
+    /// The sum with the post: the total without the cell.
+    pub sum: i64,
+    /// What has left the log, as [`Tally::seal`] says it.
+    pub sealed: Vec<Post>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,6 +109,24 @@ impl Tally {
         let post = Post { key, by, request, total };
         self.log.push(post.clone());
         post
+    }
+
+    /// Counts `by` under a new `key` where only the store knows what the cell holds; `None` where the sum would
+    /// leave its range whatever that is.
+    #[must_use]
+    pub fn draft(&self, key: IdempotencyKey, by: i64, request: String) -> Option<Draft> {
+        let sum = self.sum.checked_add(by)?;
+        let (mut counted, mut refused) = (self.clone(), self.clone());
+        counted.sum = sum;
+        counted.log.push(Post { key: key.clone(), by, request: request.clone(), total: Some(sum) });
+        refused.log.push(Post { key, by, request, total: None });
+        let (sealed, _) = (counted.seal(), refused.seal());
+        // The newest post stands last, and its total last in it.
+        let mut head = counted.encode();
+        let digits = sum.to_string().len();
+        let place = head.len().saturating_sub(TAIL.len()).saturating_sub(digits);
+        head.truncate(place);
+        Some(Draft { head, tail: TAIL.to_vec(), refused: refused.encode(), sum, sealed })
     }
 
     /// Takes the oldest posts out of a log that has grown too long. They must be stored in the index

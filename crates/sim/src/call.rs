@@ -168,6 +168,8 @@ fn told(Step { key, verb }: &Step) -> String {
         }
         Verb::Add(delta) => format!("add {delta} to {key}"),
         Verb::AddWithin { delta, bound } => format!("add {delta} to {key}, up to {bound}"),
+        Verb::Total { delta, bound, .. } => format!("add {delta} to {key}, with what is keyed up to {bound}"),
+        Verb::Post { cell, own, .. } => format!("swap {key}, with {own} and {cell}"),
         Verb::Elect(candidate) => format!("elect {candidate} at {key}"),
         Verb::First { .. } => format!("open {key} with a first value"),
     }

@@ -17,6 +17,8 @@ pub struct Case {
     pub flavours: &'static [Flavour],
     /// What has happened before, alone.
     pub before: Vec<Rc<Task>>,
+    /// Somebody has begun to open the first wallet, and is dead.
+    pub begun: bool,
     /// All clients are at one instance, instead of each at its own.
     pub one_instance: bool,
     /// What each client asks for, one thing after the other.
@@ -35,6 +37,7 @@ impl Case {
             name,
             flavours: &Flavour::ALL,
             before: shared(before),
+            begun: false,
             one_instance: false,
             scripts,
             tries: 1,
@@ -45,6 +48,11 @@ impl Case {
     /// The same, with all clients at one instance.
     fn at_one_instance(self) -> Self {
         Self { one_instance: true, ..self }
+    }
+
+    /// The same, once somebody has begun to open the first wallet, and is dead.
+    fn begun(self) -> Self {
+        Self { begun: true, ..self }
     }
 
     /// The same, on scripts only: calls that one instance has under way together are explored in each order,
@@ -233,6 +241,9 @@ pub fn cases() -> Vec<Case> {
             vec![one(count_once("a", 2, "r1")), one(count(2))],
         ),
         Case::new("a first deposit", 2, vec![], vec![one(deposit(keyed("a"), "1"))]),
+        Case::new("a first deposit after a dead opener", 1, vec![], vec![one(deposit(keyed("a"), "1"))])
+            .begun()
+            .on_scripts(),
         Case::new(
             "two first deposits race",
             1,

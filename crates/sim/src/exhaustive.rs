@@ -20,7 +20,7 @@ use crate::story::tell;
 use crate::task::{Answer, Task};
 use crate::truth::Truth;
 use crate::world::{Choice, Over, Step, World};
-use store::breaker;
+use store::{breaker, keys};
 
 /// What was explored.
 #[derive(Debug, Clone, Copy, Default)]
@@ -129,7 +129,11 @@ impl Explorer<'_> {
     fn prepared(&self, flavour: Flavour, bug: Option<Bug>) -> Result<World<Learned>, Violation> {
         let clients = self.case.scripts.len();
         let seats = if self.case.one_instance { clients } else { 1 };
-        let (disk, truth) = (Disk::new(flavour), Truth::new(bug));
+        let (mut disk, truth) = (Disk::new(flavour), Truth::new(bug));
+        if self.case.begun {
+            // Nothing is there that could not be incremented.
+            disk.increment(&keys::wallet("ann").tickets().as_str().into(), 1).ok();
+        }
         let mut world = World::new(&self.school, clients + 1, seats, disk, truth);
         for task in &self.case.before {
             // The last client prepares the store, alone.

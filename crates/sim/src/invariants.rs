@@ -13,7 +13,7 @@ pub mod reading;
 use std::fmt;
 
 pub use breaking::Sending;
-use ledger::{Corrupt, Entry, Tally, Wallet};
+use ledger::{Corrupt, Entry, Post, Tally, Wallet};
 
 use store::Unavailable;
 
@@ -33,6 +33,8 @@ pub enum Seen<'a> {
     Posted(&'a Account, &'a Entry),
     /// A reader finds these keyed posts.
     Tallied(&'a Meter, &'a Tally),
+    /// A script has just kept this post under a key.
+    Kept(&'a Meter, &'a Post),
     /// A request has ended.
     Ended(&'a Truth, &'a Ended<'a>),
     /// An instance has done what it had to do, and perhaps sent something.
@@ -116,6 +118,9 @@ const ALL: &[&dyn Invariant] = &[
     &counting::KeyedPostsAddUp,
     &counting::KeyedPostsReplayTheFirstAnswer,
     &counting::TotalsShowWhatWasAcknowledged,
+    &counting::APostIsAnsweredWithATotalThatWas,
+    &counting::AScriptKeepsTheTotalRightAfterAPost,
+    &counting::ScriptsPassNoLimit,
     &keeping::NothingIsCorrupt,
     &keeping::TheWalletStaysUnder8Kb,
     &keeping::SealedBytesNeverChange,

@@ -14,11 +14,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ledger::{Decision, Operation, OperationId, Outcome, User, Wallet};
+use ledger::{Decision, Operation, OperationId, Outcome, Tally, User, Wallet};
 use line::{Deadline, Job, Missed, Rest};
 use store::keys::Opening;
 use store::{
-    Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, keys, one_by_one,
+    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal,
+    first_write, keys, one_by_one,
 };
 use teller::Error;
 use teller::operation::{Answer as Done, Seen, carry_out_all};
@@ -119,6 +120,10 @@ pub enum Bug {
     NeverTakesItsPartBack,
     /// An increment that went past the bound is taken back twice.
     TakesItsPartBackTwice,
+    /// Adds to a sum of keyed posts that was read before, and may be old.
+    AddsToAnOldKeyedSum,
+    /// Reads a counter's cell before the script that keeps a post under a key.
+    ReadsTheCellBeforeTheScript,
     /// Increments at once, before the store has answered anything.
     CallsBeforeTheStoreHasAnswered,
     /// The store forgets a swap that it has carried out, as after a failover.
@@ -133,6 +138,8 @@ impl Bug {
             Self::NeverTakesItsPartBack
             | Self::TakesItsPartBackTwice
             | Self::CallsBeforeTheStoreHasAnswered => &[Flavour::Sqlite, Flavour::Redis],
+            Self::AddsToAnOldKeyedSum => &[Flavour::Sqlite, Flavour::Redis, Flavour::Scripts],
+            Self::ReadsTheCellBeforeTheScript => &[Flavour::Scripts],
             _ if self.is_below_the_adapter() => &[Flavour::Scripts, Flavour::Switching],
             _ => &Flavour::ALL,
         }
@@ -367,6 +374,11 @@ impl<S: Store> Store for Crooked<S> {
         }
         match self.bug {
             Bug::NeverLooksIntoTheIndex if is_index(key) => Ok(None),
+            Bug::AddsToAnOldKeyedSum if is_posts(key) && matches!(&*self.task, Task::Count { .. }) => {
+                let value = self.store.get(key).await?;
+                self.early.borrow_mut().insert(key.clone(), value.clone());
+                Ok(value)
+            }
             Bug::CountsPagesFromOne if is_page(key) => self.store.get(&next_page(key, self.user())).await,
             Bug::SwapsAnAbsentKey if is_wallet(key) => {
                 Ok(self.store.get(key).await?.or_else(|| Some(Wallet::new().encode())))
@@ -467,6 +479,48 @@ impl<S: Store> Store for Crooked<S> {
         self.store.goes_together()
     }
 
+    async fn add_to_total(
+        &self,
+        counter: &keys::Tally,
+        delta: i64,
+        limit: i64,
+    ) -> Result<Added, Unavailable> {
+        match self.bug {
+            Bug::AddsToAnOldKeyedSum => {
+                let (opening, empty) = (counter.posts(), Tally::new().encode());
+                let found = first_write::find(&self.store, &opening, &empty).await?;
+                let keyed = found.and_then(|found| Tally::decode(&found.value).ok());
+                let keyed = keyed.map_or(0, |keyed| keyed.sum());
+                let room = limit.saturating_sub(keyed);
+                let sum = self.store.increment_within(&counter.cell(), delta, room).await?;
+                Ok(sum.map_or(Added::Past, |sum| Added::To(sum.saturating_add(keyed))))
+            }
+            Bug::RetriesAnIncrement => match self.store.add_to_total(counter, delta, limit).await {
+                Err(Unavailable::Unknown) => self.store.add_to_total(counter, delta, limit).await,
+                answer => answer,
+            },
+            _ => self.store.add_to_total(counter, delta, limit).await,
+        }
+    }
+
+    async fn swap_total(
+        &self,
+        key: &Document,
+        current: &[u8],
+        next: WithTotal<'_>,
+    ) -> Result<(Swap, Option<i64>), Unavailable> {
+        if self.bug != Bug::ReadsTheCellBeforeTheScript {
+            return self.store.swap_total(key, current, next).await;
+        }
+        let WithTotal { cell, own, limit, head, tail, otherwise } = next;
+        let total = self.store.count(cell).await?.checked_add(own).filter(|total| *total <= limit);
+        let value = match total {
+            Some(total) => [head, total.to_string().as_bytes(), tail].concat(),
+            None => otherwise.to_vec(),
+        };
+        Ok((self.store.swap(key, current, &value).await?, total))
+    }
+
     async fn step_aside(&self, losses: u32) -> bool {
         self.store.step_aside(losses).await
     }
@@ -531,6 +585,10 @@ fn refused(seen: &Seen, jobs: &[Job<Operation>]) -> Option<Outcome> {
 
 fn is_wallet(key: &Document) -> bool {
     key.as_str().starts_with("bank:wallet:")
+}
+
+fn is_posts(key: &Document) -> bool {
+    key.as_str().starts_with("bank:posts:")
 }
 
 fn is_page(key: &Document) -> bool {

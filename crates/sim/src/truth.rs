@@ -16,7 +16,7 @@ use store::kv::Kv;
 
 use crate::call::{Key, Value, hash_of};
 use crate::direct::{Direct, at_once};
-use crate::disk::{Disk, Written};
+use crate::disk::{Disk, Flavour, Written};
 use crate::invariants::{Seen, Violation, check};
 use crate::planted::{Bug, Crooked, CrookedRaw};
 use crate::task::{Answer, Task, label};
@@ -91,6 +91,9 @@ pub struct Ended<'a> {
     pub moved: u64,
     /// The sum of the request's increments of a counter's cell.
     pub net: i64,
+    /// The totals that the counter has had since a post without a key took effect; of one that a script has
+    /// added, the one right after it.
+    pub totals: &'a [i64],
 }
 
 impl Truth {
@@ -274,6 +277,11 @@ impl Truth {
         });
         let moved = moved.collect();
         check(&Seen::Tallied(meter, &tally))?;
+        if disk.flavour() == Flavour::Scripts {
+            for post in meter.posts.values().filter(|post| !known.contains_key(post.key.as_str())) {
+                check(&Seen::Kept(meter, post))?;
+            }
+        }
         Ok(moved)
     }
 
@@ -378,6 +386,12 @@ impl Meter {
     #[must_use]
     pub fn keyed(&self) -> i64 {
         self.posts.values().filter(|post| post.total.is_some()).map(|post| post.by).sum()
+    }
+
+    /// What it is in all.
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.cell.saturating_add(self.keyed())
     }
 
     fn acknowledge(&mut self, by: i64) {

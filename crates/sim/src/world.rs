@@ -108,6 +108,10 @@ struct Busy {
     began: i64,
     moved: u64,
     net: i64,
+    /// It has added to a counter's cell.
+    began_to_count: bool,
+    /// The totals that the counter has had since.
+    totals: Vec<i64>,
     /// A call that would carry it out was sent; or it may have gone together with others.
     sent: bool,
     /// The store has answered one of its calls, and nothing was missed at its instance since.
@@ -322,8 +326,16 @@ impl<M: Mind> World<M> {
             instance.gone.retain(|gone| !adds_as_much(&gone.task, task));
         }
         client.request += 1;
-        client.busy =
-            Some(Busy { task: Rc::clone(task), began, moved: 0, net: 0, sent: false, answered: false });
+        client.busy = Some(Busy {
+            task: Rc::clone(task),
+            began,
+            moved: 0,
+            net: 0,
+            began_to_count: false,
+            totals: Vec::new(),
+            sent: false,
+            answered: false,
+        });
         self.feed(place, Input::Start(place % self.seats, Question(Rc::clone(task))))
     }
 
@@ -450,7 +462,7 @@ impl<M: Mind> World<M> {
         let share = self.share(place);
         let Some(client) = self.clients.get_mut(place) else { return Ok(None) };
         let (request, Some(busy)) = (client.request, client.busy.take()) else { return Ok(None) };
-        let Busy { task, began, moved, net, sent, .. } = busy;
+        let Busy { task, began, moved, net, totals, sent, .. } = busy;
         let unavailable = answer.unavailable();
         if unavailable.is_some() {
             let (end, untouched) = (End::of(&answer), untouched(&answer));
@@ -461,7 +473,7 @@ impl<M: Mind> World<M> {
         check(&Seen::Unanswered { task: &task, unavailable, sent, of_others })?;
         self.end(place, request, End::of(&answer), untouched(&answer));
         self.unwatch_request(place, request);
-        self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net })?;
+        self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net, totals: &totals })?;
         Ok(Some(Over { client: place, task, answer: Some(answer) }))
     }
 

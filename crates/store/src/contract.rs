@@ -7,7 +7,7 @@
 use futures::future::{join, join_all};
 
 use crate::keys::scratch::{counter, document, election, opening};
-use crate::{Before, NotIncremented, Store, Swap, first_write};
+use crate::{Added, Before, NotIncremented, Store, Swap, Unavailable, WithTotal, first_write, keys};
 
 /// What a case found: nothing, or a sentence.
 type Verdict = Result<(), String>;
@@ -32,8 +32,9 @@ macro_rules! cases {
         mod memory {
             $(#[test]
             fn $name() {
-                let store = crate::memory::Memory::new();
-                futures::executor::block_on(super::$name(&store, "memory")).unwrap();
+                for store in [crate::memory::Memory::new(), crate::memory::Memory::that_goes_together()] {
+                    futures::executor::block_on(super::$name(&store, "memory")).unwrap();
+                }
             })*
         }
     };
@@ -55,6 +56,8 @@ cases! {
     a_counter_of_eight_digits_is_read_exactly,
     an_increment_past_the_range_is_refused_and_changes_nothing,
     an_increment_past_its_bound_is_refused_and_changes_nothing,
+    a_total_is_added_to_within_its_limit_in_one_go,
+    a_swap_writes_the_total_of_its_moment,
     nobody_is_elected_before_a_proposal,
     the_first_candidate_is_elected_for_ever,
     racing_candidates_agree,
@@ -272,6 +275,52 @@ async fn what_was_written_into_an_opened_document_is_found(store: &impl Store, s
     said(store.swap(&found.key, b"empty", b"money").await)?;
     let again = said(first_write::find(store, &opening, b"empty").await)?.ok_or("it is gone")?;
     expect("document", (again.key, again.value), (found.key, b"money".to_vec()))
+}
+
+async fn a_total_is_added_to_within_its_limit_in_one_go(store: &impl Store, scope: &str) -> Verdict {
+    let counter = keys::counter(&format!("total {scope}"));
+    let (cell, posts) = (counter.cell(), counter.posts());
+    if !store.goes_together() {
+        return expect("apart", store.add_to_total(&counter, 1, 9).await, Err(Unavailable::Untouched));
+    }
+    let add = |delta| store.add_to_total(&counter, delta, i64::MAX);
+    expect("alone", said(add(2).await)?, Added::To(2))?;
+    // The first opener is gone, and the document is that of the second.
+    said(store.increment(&posts.tickets(), 1).await)?;
+    let found = said(first_write::open(store, &posts, br#"{"sum":0}"#).await)?;
+    expect("document", &found.key, &posts.of_ticket(2))?;
+    expect("empty", said(add(3).await)?, Added::To(5))?;
+    let keyed = i64::MAX.saturating_sub(6);
+    said(store.swap(&found.key, &found.value, format!(r#"{{"sum":{keyed},"sum":1}}"#).as_bytes()).await)?;
+    expect("past", said(add(2).await)?, Added::Past)?;
+    expect("up to it", said(add(1).await)?, Added::To(i64::MAX))?;
+    expect("past it", said(add(1).await)?, Added::Past)?;
+    said(store.set(&found.key, b"{}").await)?;
+    expect("unread", said(add(1).await)?, Added::Unread)?;
+    expect("cell", said(store.count(&cell).await)?, 6)
+}
+
+async fn a_swap_writes_the_total_of_its_moment(store: &impl Store, scope: &str) -> Verdict {
+    let (key, cell) = (document(scope, "with a total"), counter(scope, "of a total"));
+    said(store.set(&key, b"one").await)?;
+    let next = |own, limit| {
+        let (head, tail, otherwise) = (&b"<"[..], &b">"[..], &b"past"[..]);
+        WithTotal { cell: &cell, own, limit, head, tail, otherwise }
+    };
+    if !store.goes_together() {
+        let apart = store.swap_total(&key, b"one", next(1, 9)).await;
+        return expect("apart", apart, Err(Unavailable::Untouched));
+    }
+    let swap =
+        async |current: &[u8], own, limit| said(store.swap_total(&key, current, next(own, limit)).await);
+    expect("alone", swap(b"one", 4, 4).await?, (Swap::Done, Some(4)))?;
+    said(store.increment(&cell, 5).await)?;
+    expect("lost", swap(b"one", 4, 9).await?.0, Swap::Lost(Some(b"<4>".to_vec())))?;
+    expect("up to it", swap(b"<4>", 4, 9).await?, (Swap::Done, Some(9)))?;
+    expect("past it", swap(b"<9>", 4, 8).await?, (Swap::Done, None))?;
+    expect("value", said(store.get(&key).await)?, Some(b"past".to_vec()))?;
+    expect("too large", swap(b"past", i64::MAX, i64::MAX).await?, (Swap::Done, None))?;
+    expect("cell", said(store.count(&cell).await)?, 5)
 }
 
 async fn a_first_write_leaves_what_opening_and_swapping_leaves(store: &impl Store, scope: &str) -> Verdict {

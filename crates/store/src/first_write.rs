@@ -13,8 +13,6 @@
 //! A store that can do all of that in one go, where nobody has begun, does ([`Store::write_first`]): what it
 //! leaves is the same.
 
-use futures::future::try_join;
-
 use crate::keys::Opening;
 use crate::{Document, NotIncremented, Store, Unavailable};
 
@@ -53,24 +51,6 @@ pub async fn glance(
     let key = opening.plain();
     let value = store.get(&key).await?.filter(|value| value != empty);
     Ok(value.map(|value| Found { key, value }))
-}
-
-/// As [`find`], but asks both at once: for a document that mostly nobody has opened.
-///
-/// # Errors
-/// [`Unavailable::Untouched`].
-pub async fn find_at_once(
-    store: &impl Store,
-    opening: &Opening,
-    empty: &[u8],
-) -> Result<Option<Found>, Unavailable> {
-    let (key, election) = (opening.plain(), opening.election());
-    let (held, ticket) = try_join(store.get(&key), store.elected(&election)).await?;
-    match (held, ticket) {
-        (Some(value), _) if value != empty => Ok(Some(Found { key, value })),
-        (_, Some(ticket)) => elected(store, opening, ticket).await.map(Some),
-        (_, None) => Ok(None),
-    }
 }
 
 /// Finds a document, opening it with `empty` where nobody has.
@@ -119,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_at_once_is_found_as_one_after_the_other() {
+    fn it_is_found_wherever_its_opening_has_got() {
         let opening = wallet("ann");
         let (plain, second) = (opening.plain(), opening.of_ticket(2));
         for (written, elected, there) in [
@@ -140,8 +120,7 @@ mod tests {
                 block_on(store.elect(&opening.election(), ticket)).unwrap();
             }
             let there = there.map(|(key, value)| Found { key: key.clone(), value: value.to_vec() });
-            assert_eq!(block_on(find(&store, &opening, EMPTY)), Ok(there.clone()));
-            assert_eq!(block_on(find_at_once(&store, &opening, EMPTY)), Ok(there));
+            assert_eq!(block_on(find(&store, &opening, EMPTY)), Ok(there));
         }
     }
 
@@ -149,11 +128,7 @@ mod tests {
     fn an_elected_document_that_is_gone_is_no_empty_one() {
         let (store, opening) = (Memory::new(), wallet("ann"));
         block_on(store.elect(&opening.election(), 1)).unwrap();
-        for found in
-            [block_on(find(&store, &opening, EMPTY)), block_on(find_at_once(&store, &opening, EMPTY))]
-        {
-            assert_eq!(found, Err(Unavailable::Untouched));
-        }
+        assert_eq!(block_on(find(&store, &opening, EMPTY)), Err(Unavailable::Untouched));
     }
 
     #[test]

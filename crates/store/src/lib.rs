@@ -55,6 +55,34 @@ pub struct Before<'a> {
     pub written: &'a [(Document, Vec<u8>)],
 }
 
+/// What became of an increment that is part of a total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It was added, and this is the total right after it.
+    To(i64),
+    /// The total would have passed its limit; nothing was added.
+    Past,
+    /// The other part of the total could not be told; nothing was added.
+    Unread,
+}
+
+/// What is written into a document with a total that only the store knows.
+#[derive(Debug, Clone, Copy)]
+pub struct WithTotal<'a> {
+    /// The other part of the total.
+    pub cell: &'a Counter,
+    /// The document's own part; 1 or more.
+    pub own: i64,
+    /// The largest total.
+    pub limit: i64,
+    /// What stands in front of the total.
+    pub head: &'a [u8],
+    /// What stands behind it.
+    pub tail: &'a [u8],
+    /// What is written instead when the total would pass its limit.
+    pub otherwise: &'a [u8],
+}
+
 /// The store did not answer in time, or answered with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
@@ -128,6 +156,36 @@ pub trait Store {
         _first: &[u8],
     ) -> Result<Swap, Unavailable> {
         Ok(Swap::Lost(None))
+    }
+
+    /// Adds `delta` (1 or more) to the cell of `counter` unless its total, the cell and the sum of the posts under
+    /// keys, would pass `limit` (0 or more): all in one go. Only where the store [`Store::goes_together`];
+    /// elsewhere nothing happens.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn add_to_total(
+        &self,
+        _counter: &keys::Tally,
+        _delta: i64,
+        _limit: i64,
+    ) -> Result<Added, Unavailable> {
+        Err(Unavailable::Untouched)
+    }
+
+    /// Swaps as [`Store::swap`] does, and writes the total that there is in that moment, or that there would be
+    /// too large a one. Says the total too. Only where the store [`Store::goes_together`]; elsewhere nothing
+    /// happens.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn swap_total(
+        &self,
+        _key: &Document,
+        _current: &[u8],
+        _next: WithTotal<'_>,
+    ) -> Result<(Swap, Option<i64>), Unavailable> {
+        Err(Unavailable::Untouched)
     }
 
     /// Lets others go first after `losses` lost swaps in a row: where many fight for one document, all but

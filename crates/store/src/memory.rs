@@ -9,7 +9,8 @@ use std::time::Duration;
 use line::{Deadline, Rest};
 
 use crate::keys::Opening;
-use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+use crate::redis::model;
+use crate::{Added, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys};
 
 /// A store that lives as long as this value and its clones, which hold the same.
 #[derive(Debug, Default, Clone)]
@@ -85,6 +86,46 @@ impl Store for Memory {
 
     fn goes_together(&self) -> bool {
         self.together
+    }
+
+    async fn add_to_total(
+        &self,
+        counter: &keys::Tally,
+        delta: i64,
+        limit: i64,
+    ) -> Result<Added, Unavailable> {
+        if !self.together {
+            return Err(Unavailable::Untouched);
+        }
+        let (cell, posts) = (counter.cell(), counter.posts());
+        let keyed = match self.elected(&posts.election()).await? {
+            None => 0,
+            Some(ticket) => {
+                let document = self.get(&posts.of_ticket(ticket)).await?.unwrap_or_default();
+                let Ok(keyed) = model::summed(&document) else { return Ok(Added::Unread) };
+                keyed
+            }
+        };
+        let sum = self.increment_within(&cell, delta, limit.saturating_sub(keyed)).await?;
+        Ok(sum.map_or(Added::Past, |sum| Added::To(sum.saturating_add(keyed))))
+    }
+
+    async fn swap_total(
+        &self,
+        key: &Document,
+        current: &[u8],
+        next: WithTotal<'_>,
+    ) -> Result<(Swap, Option<i64>), Unavailable> {
+        if !self.together {
+            return Err(Unavailable::Untouched);
+        }
+        let total = self.count(next.cell).await?.checked_add(next.own).filter(|total| *total <= next.limit);
+        let value = match total {
+            Some(total) => [next.head, total.to_string().as_bytes(), next.tail].concat(),
+            None => next.otherwise.to_vec(),
+        };
+        let swap = self.swap(key, current, &value).await?;
+        Ok((swap, total))
     }
 
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {

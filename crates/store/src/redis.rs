@@ -18,7 +18,9 @@ use line::{Deadline, Job, Line, Rest};
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
 use crate::keys::Opening;
-use crate::{Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+use crate::{
+    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
+};
 
 pub mod model;
 pub mod script;
@@ -206,6 +208,64 @@ impl<R: RawRedis> Store for Redis<R> {
 
     fn goes_together(&self) -> bool {
         true
+    }
+
+    async fn add_to_total(
+        &self,
+        counter: &keys::Tally,
+        delta: i64,
+        limit: i64,
+    ) -> Result<Added, Unavailable> {
+        let (cell, posts) = (counter.cell(), counter.posts());
+        let mut ticket = 1;
+        // Who is elected stays so for ever: whoever was told goes there.
+        for _ in 0..2 {
+            let verb = Verb::Total {
+                election: posts.election().as_str().to_owned(),
+                document: posts.of_ticket(ticket).as_str().to_owned(),
+                ticket,
+                delta,
+                bound: limit,
+            };
+            match self.step(cell.as_str(), verb).await {
+                Ok(Said::Done(total)) => {
+                    let total = total.as_deref().and_then(counter::text);
+                    return total.map(Added::To).ok_or(Unavailable::Unknown);
+                }
+                Ok(Said::Held(None)) => return Ok(Added::Past),
+                Ok(Said::Held(Some(elected))) => {
+                    ticket = counter::text(&elected).ok_or(Unavailable::Untouched)?;
+                }
+                Ok(Said::Refused(why)) if why == script::NO_SUM => return Ok(Added::Unread),
+                other => return Err(unwritten(&other)),
+            }
+        }
+        Err(Unavailable::Untouched)
+    }
+
+    async fn swap_total(
+        &self,
+        key: &Document,
+        current: &[u8],
+        next: WithTotal<'_>,
+    ) -> Result<(Swap, Option<i64>), Unavailable> {
+        let WithTotal { cell, own, limit, head, tail, otherwise } = next;
+        let verb = Verb::Post {
+            current: current.to_vec(),
+            head: head.to_vec(),
+            tail: tail.to_vec(),
+            otherwise: otherwise.to_vec(),
+            cell: cell.as_str().to_owned(),
+            own,
+            bound: limit,
+        };
+        match self.step(key.as_str(), verb).await {
+            Ok(Said::Done(Some(total))) => {
+                let total = counter::text(&total).ok_or(Unavailable::Unknown)?;
+                Ok((Swap::Done, Some(total)))
+            }
+            other => swapped(other).map(|swap| (swap, None)),
+        }
     }
 
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {

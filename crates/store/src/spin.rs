@@ -17,7 +17,9 @@ use crate::kv::Kv;
 use crate::reason::Reason;
 use crate::redis::Redis;
 use crate::trouble::{Line, Trouble};
-use crate::{Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+use crate::{
+    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
+};
 
 mod kv;
 mod redis;
@@ -244,6 +246,24 @@ impl Store for Open {
 
     async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
         ask!(self, store => store.write_first(opening, empty, first))
+    }
+
+    async fn add_to_total(
+        &self,
+        counter: &keys::Tally,
+        delta: i64,
+        limit: i64,
+    ) -> Result<Added, Unavailable> {
+        ask!(self, store => store.add_to_total(counter, delta, limit))
+    }
+
+    async fn swap_total(
+        &self,
+        key: &Document,
+        current: &[u8],
+        next: WithTotal<'_>,
+    ) -> Result<(Swap, Option<i64>), Unavailable> {
+        ask!(self, store => store.swap_total(key, current, next))
     }
 
     async fn step_aside(&self, losses: u32) -> bool {

@@ -40,7 +40,20 @@ const NUMBERS: [i64; 14] = [
     i64::MAX,
     i64::MIN,
 ];
-const TEXTS: [&[u8]; 7] = [b"", b"money", b"\r\n\0\xff", b"007", b"+1", b" 1", b"9223372036854775808"];
+const TEXTS: [&[u8]; 12] = [
+    b"",
+    b"money",
+    b"\r\n\0\xff",
+    b"007",
+    b"+1",
+    b" 1",
+    b"9223372036854775808",
+    br#"{"v":1,"base":0,"sum":0,"indexed":0,"log":[]}"#,
+    br#"{"v":1,"base":0,"sum":9007199254740993,"#,
+    br#""sum":-1,"sum":x,"sum":9223372036854775807}"#,
+    br#"{"sum":007}"#,
+    br#"{"sum":9223372036854775808}"#,
+];
 const ROUNDS: u32 = 4_000;
 
 type Keys = BTreeMap<&'static str, Held>;
@@ -73,22 +86,33 @@ fn keys() -> impl Strategy<Value = Keys> {
 }
 
 fn verb() -> impl Strategy<Value = Verb> {
-    let more = number().prop_filter("what is added is 1 or more", |delta| *delta > 0);
+    let more = || number().prop_filter("what is added is 1 or more", |delta| *delta > 0);
     let names = || proptest::collection::vec(name(), 0..3);
     let written = proptest::collection::vec((name(), value()), 0..3);
+    let own = more();
+    let ticket = proptest::sample::select(&[1, 2, 9][..]);
+    let total = (name(), name(), ticket, more(), number());
+    let texts = proptest::array::uniform4(value());
+    let post = (texts, name(), own, number());
     prop_oneof![
-        Just(Verb::Get),
-        value().prop_map(Verb::Set),
-        (value(), value(), names(), written).prop_map(|(current, next, absent, before)| Verb::Swap {
+        1 => Just(Verb::Get),
+        1 => value().prop_map(Verb::Set),
+        1 => (value(), value(), names(), written).prop_map(|(current, next, absent, before)| Verb::Swap {
             current,
             next,
             absent,
             before
         }),
-        number().prop_map(Verb::Add),
-        (more, number()).prop_map(|(delta, bound)| Verb::AddWithin { delta, bound }),
-        number().prop_map(Verb::Elect),
-        (name(), name(), value(), value()).prop_map(|(tickets, elected, empty, first)| Verb::First {
+        1 => number().prop_map(Verb::Add),
+        1 => (more(), number()).prop_map(|(delta, bound)| Verb::AddWithin { delta, bound }),
+        3 => total.prop_map(|(election, document, ticket, delta, bound)| {
+            Verb::Total { election, document, ticket, delta, bound }
+        }),
+        2 => post.prop_map(|([current, head, tail, otherwise], cell, own, bound)| {
+            Verb::Post { current, head, tail, otherwise, cell, own, bound }
+        }),
+        1 => number().prop_map(Verb::Elect),
+        1 => (name(), name(), value(), value()).prop_map(|(tickets, elected, empty, first)| Verb::First {
             tickets,
             elected,
             empty,

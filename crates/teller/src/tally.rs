@@ -4,13 +4,22 @@
 //! atomic increment of the cell; a post under a key goes into the keyed part by a swap, and is committed
 //! when a read shows it there, as operations are ([`crate::operation`]).
 //!
-//! One gap is known (the simulator found it): cell and keyed posts are two values that no single write guards,
-//! so a keyed and an unkeyed post that race for the last step to the limit can both take it. Neither is lost.
+//! What a total is worth. On a store that goes together, one script adds a post and reads the other part: the
+//! answer is the total right after it, and no two posts pass the limit together. On one where each call stands
+//! alone, no write guards both parts:
+//! - A post without a key reads the keyed part before and after its increment. Where that is the same, the answer
+//!   is the total right after it; else it reads both until the keyed part stood still around a read of the cell,
+//!   and answers that total, which the counter had after the post.
+//! - A post under a key fixes its total before its swap, from a cell that was read after the document that the
+//!   swap guards, anew on every round. So less itself it is a total that the counter had between the request and
+//!   the swap; where posts without a key come between that read and the swap, the answer lacks them. It cannot be
+//!   otherwise: the answer is stored with the post, and is given again byte for byte.
+//! - A post with a key and one without that race for the last step to the limit can both take it. Neither is lost.
 
-use futures::future::{join, try_join_all};
+use futures::future::{try_join, try_join_all, try_join3};
 use ledger::{IdempotencyKey, Post, Tally};
 use store::first_write::{self, Found};
-use store::{Counter, Store, Swap, Unavailable, keys};
+use store::{Added, Store, Swap, Unavailable, WithTotal, keys};
 
 use crate::Error;
 
@@ -40,12 +49,23 @@ pub struct Answer {
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
     let cell = counter.cell();
-    let (keyed, cell) = if store.goes_together() {
-        join(keyed(store, counter), store.count(&cell)).await
+    let (keyed, held) = if store.goes_together() {
+        let (posts, plain) = (counter.posts(), counter.posts().plain());
+        let election = posts.election();
+        match try_join3(store.get(&plain), store.elected(&election), store.count(&cell)).await? {
+            (None, None, held) => (0, held),
+            (Some(value), None | Some(1), held) => (sum(Found { key: plain, value })?, held),
+            // The document is elsewhere: both once more, so that they are of one moment.
+            (_, Some(ticket), _) => {
+                let key = posts.of_ticket(ticket);
+                let (value, held) = try_join(store.get(&key), store.count(&cell)).await?;
+                (sum(Found { key, value: value.ok_or(Unavailable::Untouched)? })?, held)
+            }
+        }
     } else {
-        (keyed(store, counter).await, store.count(&cell).await)
+        (keyed(store, counter).await?, store.count(&cell).await?)
     };
-    Ok(cell?.saturating_add(keyed?))
+    Ok(held.saturating_add(keyed))
 }
 
 /// Adds `by` (1 or more), without a key, unless that takes the total past `limit`.
@@ -53,56 +73,59 @@ pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Err
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64) -> Result<Answer, Error> {
-    let cell = counter.cell();
-    let (keyed, sum) = if store.goes_together() {
-        add_early(store, counter, by, limit).await?
+    let total = if store.goes_together() {
+        match store.add_to_total(counter, by, limit).await? {
+            Added::To(total) => Some(total),
+            Added::Past => None,
+            // Whoever reads it hears why.
+            Added::Unread => return keyed(store, counter).await.and(Err(Unavailable::Untouched.into())),
+        }
     } else {
-        let keyed = keyed(store, counter).await?;
-        (keyed, store.increment_within(&cell, by, limit.saturating_sub(keyed)).await?)
+        add_apart(store, counter, by, limit).await?
     };
-    Ok(Answer { total: sum.map(|sum| sum.saturating_add(keyed)), replayed: false })
+    Ok(Answer { total, replayed: false })
 }
 
-/// Adds while it asks what was counted under keys: nearly every total is far from its limit, and then the two
-/// parts need not wait for one another. Says the keyed part and, if it was added, the other.
-async fn add_early(
+/// Adds on a store where no call sees both parts.
+async fn add_apart(
     store: &impl Store,
     counter: &keys::Tally,
     by: i64,
     limit: i64,
-) -> Result<(i64, Option<i64>), Error> {
-    let cell = counter.cell();
-    let half = limit.div_euclid(2);
-    let (keyed, early) = join(keyed(store, counter), store.increment_within(&cell, by, half)).await;
-    let (keyed, early) = match (keyed, early?) {
-        (Ok(keyed), early) => (keyed, early),
-        (Err(error), None) => return Err(error),
-        // It was added; only what it came to is not known.
-        (Err(Error::Unavailable(_)), Some(_)) => return Err(Unavailable::Unknown.into()),
-        (Err(error), Some(_)) => return take_back(store, &cell, by).await.and(Err(error)),
-    };
-    let room = limit.saturating_sub(keyed);
-    let sum = match early {
-        Some(sum) if sum <= room => Some(sum),
-        Some(_) => take_back(store, &cell, by).await.map(|()| None)?,
-        None => store.increment_within(&cell, by, room).await?,
-    };
-    Ok((keyed, sum))
+) -> Result<Option<i64>, Error> {
+    let (opening, empty) = (counter.posts(), Tally::new().encode());
+    let mut posts = first_write::find(store, &opening, &empty).await?;
+    let mut keyed = read(posts.as_ref())?.sum();
+    let sum = store.increment_within(&counter.cell(), by, limit.saturating_sub(keyed)).await?;
+    let Some(mut cell) = sum else { return Ok(None) };
+    // It was added; only what that came to is not known.
+    let unknown = |_| Unavailable::Unknown;
+    loop {
+        posts = match posts {
+            Some(Found { key, .. }) => {
+                let value = store.get(&key).await.map_err(unknown)?.ok_or(Unavailable::Unknown)?;
+                Some(Found { key, value })
+            }
+            None if store.elected(&opening.election()).await.map_err(unknown)?.is_none() => None,
+            None => first_write::find(store, &opening, &empty).await.map_err(unknown)?,
+        };
+        let now = read(posts.as_ref())?.sum();
+        if now == keyed {
+            return Ok(Some(cell.saturating_add(keyed)));
+        }
+        keyed = now;
+        cell = store.count(&counter.cell()).await.map_err(unknown)?;
+    }
 }
 
 /// What was counted under keys.
 async fn keyed(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
-    let (opening, empty) = (counter.posts(), Tally::new().encode());
-    let found = if store.goes_together() {
-        first_write::find_at_once(store, &opening, &empty).await?
-    } else {
-        first_write::find(store, &opening, &empty).await?
-    };
-    read(found.as_ref()).map(|tally| tally.sum())
+    let found = first_write::find(store, &counter.posts(), &Tally::new().encode()).await?;
+    found.map_or(Ok(0), sum)
 }
 
-async fn take_back(store: &impl Store, cell: &Counter, by: i64) -> Result<(), Error> {
-    store.increment(cell, by.saturating_neg()).await.map(drop).map_err(|_| Unavailable::Unknown.into())
+fn sum(found: Found) -> Result<i64, Error> {
+    read(Some(&found)).map(|tally| tally.sum())
 }
 
 /// Adds under a key, once and for ever, unless that takes the total past `limit`.
@@ -122,48 +145,29 @@ pub async fn add_once(
     }
 }
 
-/// `attempted` is what a swap was to be written over whose outcome is not known, nothing at all if it was the
-/// first write: while that is stored, the swap may still commit.
+/// `attempted` is what a swap was to be written over whose outcome is not known: while that is stored, the swap
+/// may still commit.
 async fn count(
     store: &impl Store,
     counter: &keys::Tally,
     post: &KeyedPost,
     limit: i64,
-    attempted: &mut Option<Option<Vec<u8>>>,
+    attempted: &mut Option<Vec<u8>>,
 ) -> Result<Answer, Error> {
-    let (opening, empty) = (counter.posts(), Tally::new().encode());
-    let mut found = if store.goes_together() {
-        // Where this finds nothing, the first write finds out.
-        first_write::glance(store, &opening, &empty).await?
-    } else {
-        Some(first_write::open(store, &opening, &empty).await?)
-    };
+    let mut found = open(store, counter).await?;
     let mut losses = 0_u32;
     loop {
-        let mut tally = read(found.as_ref())?;
+        let tally = read(Some(&found))?;
         if let Some(known) = look_up(store, counter, &tally, post).await? {
             return answer(&known, post);
         }
-        attempted.take_if(|over| over.as_ref() != found.as_ref().map(|found| &found.value));
-        let cell = store.count(&counter.cell()).await?;
-        let KeyedPost { key, by, request } = post.clone();
-        let new = tally.count(key, by, request, cell, limit);
-        let Some(Found { key, value }) = found else {
-            found = match store.write_first(&opening, &empty, &tally.encode()).await? {
-                Swap::Done => return answer(&new, post),
-                Swap::Unknown => {
-                    *attempted = Some(None);
-                    first_write::find(store, &opening, &empty).await?
-                }
-                Swap::Lost(_) => Some(first_write::open(store, &opening, &empty).await?),
-            };
-            continue;
-        };
-        seal(store, counter, &mut tally).await?;
-        let stored = match store.swap(&key, &value, &tally.encode()).await? {
-            Swap::Done => return answer(&new, post),
+        attempted.take_if(|over| *over != found.value);
+        let (swap, total) = write(store, counter, tally, post, limit, &found).await?;
+        let Found { key, value } = found;
+        let stored = match swap {
+            Swap::Done => return Ok(Answer { total, replayed: false }),
             Swap::Unknown => {
-                *attempted = Some(Some(value));
+                *attempted = Some(value);
                 store.get(&key).await?
             }
             Swap::Lost(holds) => {
@@ -171,8 +175,51 @@ async fn count(
                 if store.step_aside(losses).await { store.get(&key).await? } else { holds }
             }
         };
-        found = Some(Found { key, value: stored.ok_or(Unavailable::Untouched)? });
+        found = Found { key, value: stored.ok_or(Unavailable::Untouched)? };
     }
+}
+
+/// The posts under keys, opened where nobody has.
+async fn open(store: &impl Store, counter: &keys::Tally) -> Result<Found, Unavailable> {
+    let (opening, empty) = (counter.posts(), Tally::new().encode());
+    if store.goes_together() {
+        if let Some(found) = first_write::glance(store, &opening, &empty).await? {
+            return Ok(found);
+        }
+        // Nothing is counted by it: whatever becomes of it, it changes no total.
+        match store.write_first(&opening, &empty, &empty).await {
+            Ok(Swap::Done) => return Ok(Found { key: opening.plain(), value: empty }),
+            Ok(_) => {}
+            Err(_) => return Err(Unavailable::Untouched),
+        }
+    }
+    first_write::open(store, &opening, &empty).await
+}
+
+/// One attempt to write `post` over what was `found`. Says the total, should it be written.
+async fn write(
+    store: &impl Store,
+    counter: &keys::Tally,
+    mut tally: Tally,
+    post: &KeyedPost,
+    limit: i64,
+    found: &Found,
+) -> Result<(Swap, Option<i64>), Error> {
+    let cell = counter.cell();
+    let KeyedPost { key, by, request } = post.clone();
+    if store.goes_together()
+        && let Some(draft) = tally.draft(key.clone(), by, request.clone())
+    {
+        seal(store, counter, &draft.sealed).await?;
+        let (head, tail, otherwise) = (&draft.head[..], &draft.tail[..], &draft.refused[..]);
+        let next = WithTotal { cell: &cell, own: draft.sum, limit, head, tail, otherwise };
+        return Ok(store.swap_total(&found.key, &found.value, next).await?);
+    }
+    let held = store.count(&cell).await?;
+    let new = tally.count(key, by, request, held, limit);
+    seal(store, counter, &tally.seal()).await?;
+    let swap = store.swap(&found.key, &found.value, &tally.encode()).await?;
+    Ok((swap, new.total))
 }
 
 fn read(found: Option<&Found>) -> Result<Tally, Error> {
@@ -205,8 +252,7 @@ fn answer(known: &Post, post: &KeyedPost) -> Result<Answer, Error> {
 }
 
 /// Stores what leaves the value. While this fails, nothing was counted.
-async fn seal(store: &impl Store, counter: &keys::Tally, tally: &mut Tally) -> Result<(), Unavailable> {
-    let sealed = tally.seal();
+async fn seal(store: &impl Store, counter: &keys::Tally, sealed: &[Post]) -> Result<(), Unavailable> {
     let documents: Vec<_> =
         sealed.iter().map(|post| (counter.post(post.key.as_str()), post.encode())).collect();
     let writes = documents.iter().map(|(key, value)| store.set(key, value));
@@ -281,6 +327,23 @@ mod tests {
         for n in 1..=30 {
             let answer = block_on(add_once(&store, &bitcoins(), &post(&format!("k{n}"), 2, "r"), 99));
             assert_eq!(answer, Err(Error::KeyReuse));
+        }
+    }
+
+    /// The only form that there ever was; see `ledger`.
+    #[test]
+    fn empty_posts_that_a_dead_opener_left_are_nobodys() {
+        let form = br#"{"v":1,"base":0,"sum":0,"indexed":0,"log":[]}"#;
+        for store in [Memory::new(), Memory::that_goes_together()] {
+            let opening = bitcoins().posts();
+            block_on(store.increment(&opening.tickets(), 1)).unwrap();
+            block_on(store.set(&opening.plain(), form)).unwrap();
+            assert_eq!(block_on(total(&store, &bitcoins())), Ok(0));
+            assert_eq!(block_on(add_once(&store, &bitcoins(), &post("a", 2, "r"), 9)), Ok(counted(2)));
+            assert_eq!(block_on(add(&store, &bitcoins(), 3, 9)), Ok(counted(5)));
+            assert_eq!(block_on(total(&store, &bitcoins())), Ok(5));
+            assert_eq!(block_on(store.elected(&opening.election())), Ok(Some(2)));
+            assert_eq!(block_on(store.get(&opening.plain())), Ok(Some(form.to_vec())));
         }
     }
 

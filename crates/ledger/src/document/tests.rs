@@ -35,6 +35,17 @@ fn page() -> Page {
     wallet.seal().unwrap().page.unwrap()
 }
 
+/// Openers know a wallet that nobody has written into by its bytes. Whoever changes them has to recognize these
+/// too, and every form since: a version before may have left one behind.
+#[test]
+fn what_an_empty_wallet_looks_like_never_changes() {
+    let zeros = "0".repeat(64);
+    let start = format!(r#"{{"seq":0,"balance":"0.00","hash":"{zeros}"}}"#);
+    let form = format!(r#"{{"v":1,"base":{start},"end":{start},"indexed":0,"log":[]}}"#);
+    assert_eq!(String::from_utf8(Wallet::new().encode()).unwrap(), form);
+    assert_eq!(Wallet::decode(form.as_bytes()), Ok(Wallet::new()));
+}
+
 #[test]
 fn a_wallet_reads_back_as_it_was_written() {
     for wallet in [Wallet::new(), wallet()] {

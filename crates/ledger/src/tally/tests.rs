@@ -19,6 +19,40 @@ fn a_total_is_the_cell_and_all_keyed_posts() {
 }
 
 #[test]
+fn a_draft_is_the_stored_form_around_a_total() {
+    let mut tally = Tally::new();
+    for n in 0..30 {
+        let key = format!("k{n}");
+        let draft = tally.draft(key.parse().unwrap(), 5, "r".into()).unwrap();
+        let mut refused = tally.clone();
+        refused.count(key.parse().unwrap(), 5, "r".into(), 0, 0);
+        for cell in [-4_i64, 0, 10, 1 << 53, i64::MAX - 150] {
+            let mut counted = tally.clone();
+            counted.count(key.parse().unwrap(), 5, "r".into(), cell, i64::MAX);
+            let total = (draft.sum + cell).to_string();
+            assert_eq!(draft.sealed, counted.seal());
+            assert_eq!([&draft.head[..], total.as_bytes(), &draft.tail].concat(), counted.encode());
+        }
+        refused.seal();
+        assert_eq!(draft.refused, refused.encode());
+        count(&mut tally, &key, 5, 0);
+        tally.seal();
+    }
+    assert_eq!(tally.draft("x".parse().unwrap(), i64::MAX, "r".into()), None);
+}
+
+/// Scripts look for the sum behind its name, and openers know a document that nobody has written into by its
+/// bytes: the form of today, and every one that ever was, is what they know.
+#[test]
+fn what_an_empty_tally_looks_like_and_where_its_sum_stands_never_changes() {
+    assert_eq!(Tally::new().encode(), br#"{"v":1,"base":0,"sum":0,"indexed":0,"log":[]}"#);
+    let mut tally = Tally::new();
+    count(&mut tally, "sum", 5, 0);
+    let start = br#"{"v":1,"base":0,"sum":5,"indexed":0,"log":["#;
+    assert_eq!(tally.encode().get(..start.len()), Some(&start[..]));
+}
+
+#[test]
 fn a_post_past_the_limit_is_remembered_and_adds_nothing() {
     let mut tally = Tally::new();
     assert_eq!(count(&mut tally, "a", 1, 99), Some(100));

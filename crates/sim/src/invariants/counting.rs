@@ -85,3 +85,38 @@ invariant! {
         must(*total >= ended.began, || format!("{} was acknowledged, the total is {total}", ended.began))
     }
 }
+
+invariant! {
+    /// By a script, right after it; by several calls, between the post and its answer.
+    APostIsAnsweredWithATotalThatWas: "a post is answered with a total that the counter had after it", seen => {
+        let Seen::Ended(_, ended) = seen else { return Ok(()) };
+        let (Task::Count { .. }, Answer::Counted(Ok(Counted { total: Some(total), .. }))) = (ended.task, ended.answer)
+        else {
+            return Ok(());
+        };
+        must(ended.totals.contains(total), || format!("{total} was answered, it was {:?}", ended.totals))
+    }
+}
+
+invariant! {
+    /// It is stored with the post, and answered for ever.
+    AScriptKeepsTheTotalRightAfterAPost: "a script keeps the total right after a post under a key", seen => {
+        let Seen::Kept(meter, post) = seen else { return Ok(()) };
+        must(post.total.is_none_or(|total| total == meter.total()), || {
+            format!("{:?} is kept, the total is {}", post.total, meter.total())
+        })
+    }
+}
+
+invariant! {
+    /// Nor does one refuse what fits. Where each call stands alone, a post with a key and one without may pass it
+    /// together.
+    ScriptsPassNoLimit: "scripts pass no limit", seen => {
+        let Seen::Kept(meter, post) = seen else { return Ok(()) };
+        let fits = match post.total {
+            Some(_) => meter.total() <= meter.limit,
+            None => meter.total().checked_add(post.by).is_none_or(|total| total > meter.limit),
+        };
+        must(fits, || format!("{:?} for {} at {}, up to {}", post.total, post.by, meter.total(), meter.limit))
+    }
+}

@@ -111,7 +111,7 @@ impl<R: RawRedis> RawRedis for CrookedRaw<R> {
                 self.raw.run(steps).await
             }
             (Bug::AddsAgainAfterABreak, Err(redis::Failed::Broken))
-                if any(|verb| matches!(verb, Verb::Add(_) | Verb::AddWithin { .. })) =>
+                if any(|verb| matches!(verb, Verb::Add(_) | Verb::AddWithin { .. } | Verb::Total { .. })) =>
             {
                 self.raw.run(steps).await
             }

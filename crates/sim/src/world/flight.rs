@@ -12,11 +12,12 @@ use teller::Error;
 
 use super::{Cause, Instance, World};
 use crate::call::{Call, Key, Reply, hash_of};
-use crate::disk::{HostPanic, Origin, Written};
+use crate::disk::{Adapter, HostPanic, Origin, Written};
 use crate::invariants::{Seen, Sending, Violation, check};
 use crate::mind::{Learned, Mind};
 use crate::raw::Pending;
 use crate::task::{Answer, Task};
+use crate::truth::Meter;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,6 +117,22 @@ impl<M: Mind> World<M> {
         self.instance(client).is_some_and(|instance| instance.mind.view().carries_on)
     }
 
+    /// Notes the totals that counters have since posts without a key took effect: of one that a script adds, the
+    /// first.
+    fn note_totals(&mut self) {
+        let (flavour, seats) = (self.disk.flavour(), self.seats);
+        for (place, client) in self.clients.iter_mut().enumerate() {
+            let Some(busy) = client.busy.as_mut().filter(|busy| busy.began_to_count) else { continue };
+            let Task::Count { counter, .. } = &*busy.task else { continue };
+            let Some(total) = self.truth.meter(counter).map(Meter::total) else { continue };
+            let by_script = flavour.adapter(place / seats) == Adapter::Redis;
+            if !busy.totals.contains(&total) && !(by_script && !busy.totals.is_empty()) {
+                busy.totals.push(total);
+                busy.totals.sort_unstable();
+            }
+        }
+    }
+
     /// A seat's call that waits for an answer, as it is known to the world.
     fn origin(&self, client: usize, call: u32) -> Option<Origin> {
         let mut flying = self.flying.iter().map(|flight| flight.origin);
@@ -183,7 +200,10 @@ impl<M: Mind> World<M> {
             }
             let (said, written) = self.disk.step(step);
             let delta = match (&step.verb, &said) {
-                (Verb::Add(delta) | Verb::AddWithin { delta, .. }, Said::Done(_)) => *delta,
+                (
+                    Verb::Add(delta) | Verb::AddWithin { delta, .. } | Verb::Total { delta, .. },
+                    Said::Done(_),
+                ) => *delta,
                 _ => 0,
             };
             all.push(said);
@@ -205,12 +225,14 @@ impl<M: Mind> World<M> {
             if let Some(busy) = running.and_then(|client| client.busy.as_mut()) {
                 busy.moved |= moved;
                 busy.net = busy.net.wrapping_add(net);
+                busy.began_to_count |= net != 0;
             } else if share.end == End::Known && net != 0 {
                 return Err(Violation::late("each acknowledged post counts once", &share.task));
             } else if moved & share.untouched != 0 {
                 return Err(Violation::late("untouched means that nothing happened", &share.task));
             }
         }
+        self.note_totals();
         Ok(())
     }
 }
@@ -261,8 +283,13 @@ fn carries(call: &Call, task: &Task) -> bool {
         Call::Increment(key, delta) => adds(key.as_str(), *delta),
         Call::Set(_, value) | Call::Swap { value, .. } => writes(value.bytes()),
         Call::Script(steps) => steps.iter().any(|step| match &step.verb {
-            Verb::Add(delta) | Verb::AddWithin { delta, .. } => adds(&step.key, *delta),
-            Verb::Set(next) | Verb::Swap { next, .. } | Verb::First { first: next, .. } => writes(next),
+            Verb::Add(delta) | Verb::AddWithin { delta, .. } | Verb::Total { delta, .. } => {
+                adds(&step.key, *delta)
+            }
+            Verb::Set(next)
+            | Verb::Swap { next, .. }
+            | Verb::First { first: next, .. }
+            | Verb::Post { otherwise: next, .. } => writes(next),
             _ => false,
         }),
         Call::Get(_) | Call::Begin(_) => false,
@@ -273,17 +300,16 @@ impl World<Learned> {
     /// A number that is the same for worlds from which the same can happen.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        let clients: Vec<_> = self
-            .clients
-            .iter()
-            .map(|client| {
-                let busy = client
-                    .busy
-                    .as_ref()
-                    .map(|busy| (busy.began, busy.moved, busy.net, busy.sent, busy.answered));
-                (client.request, busy)
-            })
-            .collect();
+        let clients: Vec<_> =
+            self.clients
+                .iter()
+                .map(|client| {
+                    let busy = client.busy.as_ref().map(|busy| {
+                        (busy.began, busy.moved, busy.net, busy.sent, busy.answered, &busy.totals)
+                    });
+                    (client.request, busy)
+                })
+                .collect();
         let places: Vec<_> = self.instances.iter().map(|instance| instance.mind.place()).collect();
         let ends = |flight: &Flight| {
             let ends =

@@ -3,7 +3,7 @@
 //! A step reads what keys hold, says something, and writes. A test runs random scripts on a real Redis and
 //! here (`tests/script.rs`), so that the two cannot drift apart.
 
-use super::script::{Said, Step, Verb};
+use super::script::{NO_SUM, Said, Step, Verb};
 use crate::counter;
 
 /// What a key holds.
@@ -75,6 +75,41 @@ fn tried(
                 (Said::Held(held), vec![write(key, before.as_bytes(), Means::Increment)])
             }
         },
+        Verb::Total { election, document, ticket, delta, bound } => {
+            let elected = look(election)?.filter(|elected| elected != b"0");
+            let keyed = match elected {
+                None => 0,
+                Some(elected) if elected != ticket.to_string().as_bytes() => {
+                    return Ok((Said::Held(Some(elected)), Vec::new()));
+                }
+                Some(_) => summed(&look(document)?.unwrap_or_default())?,
+            };
+            let before = sum(held, 0)?;
+            let total = before.checked_add(keyed).and_then(|sum| sum.checked_add(*delta));
+            match total.filter(|total| total <= bound) {
+                Some(total) => {
+                    let after = before.saturating_add(*delta).to_string();
+                    let said = Said::Done(Some(total.to_string().into_bytes()));
+                    (said, vec![write(key, after.as_bytes(), Means::Increment)])
+                }
+                None => {
+                    let before = before.to_string();
+                    (Said::Held(None), vec![write(key, before.as_bytes(), Means::Increment)])
+                }
+            }
+        }
+        Verb::Post { current, head, tail, otherwise, cell, own, bound } if held.as_ref() == Some(current) => {
+            let total = match sum(look(cell)?, *own) {
+                Err(why) if why == OVERFLOW => None,
+                total => Some(total?).filter(|total| total <= bound),
+            };
+            let total = total.map(|total| total.to_string().into_bytes());
+            let value = match &total {
+                Some(total) => [&head[..], total, tail].concat(),
+                None => otherwise.clone(),
+            };
+            (Said::Done(total), vec![write(key, &value, Means::Swap)])
+        }
         Verb::Elect(candidate) if held.as_deref().is_none_or(|held| held == b"0") => {
             number(key, *candidate, Means::Elect)
         }
@@ -98,7 +133,9 @@ fn tried(
             ];
             (Said::Done(None), opened.into_iter().chain([write(key, first, Means::Swap)]).collect())
         }
-        Verb::Get | Verb::Elect(_) | Verb::Swap { .. } | Verb::First { .. } => (Said::Held(held), Vec::new()),
+        Verb::Get | Verb::Elect(_) | Verb::Swap { .. } | Verb::Post { .. } | Verb::First { .. } => {
+            (Said::Held(held), Vec::new())
+        }
     };
     Ok((said, writes))
 }
@@ -112,6 +149,19 @@ fn number(key: &str, number: i64, means: Means) -> (Said, Vec<Write>) {
     let text = number.to_string().into_bytes();
     let written = write(key, &text, means);
     (Said::Done(Some(text)), vec![written])
+}
+
+/// The sum that a document holds.
+pub(crate) fn summed(document: &[u8]) -> Result<i64, &'static str> {
+    const NAME: &[u8] = br#""sum":"#;
+    let digits = |place: usize| {
+        let behind = document.get(place.saturating_add(NAME.len())..)?;
+        let length = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        behind.get(..length).filter(|digits| !digits.is_empty())
+    };
+    let named = document.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME);
+    let digits = named.filter_map(|(place, _)| digits(place)).next().ok_or(NO_SUM)?;
+    counter::text(digits).ok_or(NO_INTEGER)
 }
 
 fn sum(held: Option<Bytes>, delta: i64) -> Result<i64, &'static str> {

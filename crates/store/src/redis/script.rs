@@ -11,7 +11,7 @@
 /// those behind it that the verb or its values name.
 ///
 /// It is sent whole each time, which costs less than a lost `EVALSHA` (`NOSCRIPT`) after each restart.
-pub const SCRIPT: &str = "
+pub const SCRIPT: &str = r#"
 local says, at, place, why = {}, 0, 0, nil
 local function take() at = at + 1 return ARGV[at] end
 local function another() place = place + 1 return KEYS[place] end
@@ -27,9 +27,22 @@ local function past(sum, bound)
   if #sum ~= #bound then return #sum > #bound ~= minus end
   return sum ~= bound and sum > bound ~= minus
 end
+local function total(key, ...)
+  local back, sum = {}, nil
+  for _, part in ipairs({ ... }) do
+    if part ~= '0' and ask('INCRBY', key, part) then back[#back + 1] = '-' .. part end
+  end
+  sum = ask('GET', key)
+  local failed = why
+  why = nil
+  for n = 1, #back do ask('INCRBY', key, back[n]) end
+  why = failed
+  if why and why:find('overflow', 1, true) then why = nil end
+  return sum
+end
 while at < #ARGV do
   why = nil
-  local verb, key, done = take(), another(), nil
+  local verb, key, done, told = take(), another(), nil, nil
   local held = ask('GET', key)
   if verb == 'set' then done = ask('SET', key, take())
   elseif verb == 'add' then done = ask('INCRBY', key, take())
@@ -40,6 +53,31 @@ while at < #ARGV do
     if sum and past(sum, bound) then
       ask('INCRBY', key, '-' .. delta)
       done = nil
+    end
+  elseif verb == 'total' then
+    local elected, posts, keyed = ask('GET', another()), another(), '0'
+    local ticket, delta, bound = take(), take(), take()
+    local elsewhere = elected and elected ~= '0' and elected ~= ticket
+    if elected == ticket then
+      local document = ask('GET', posts)
+      keyed = document and document:match('"sum":(%d+)')
+      if not keyed then why = why or 'ERR a document holds no sum' end
+    end
+    if elsewhere then held = not why and elected
+    else
+      told = not why and total(key, keyed, delta)
+      if told and not past(told, bound) then done = ask('INCRBY', key, delta) end
+      held = false
+    end
+  elseif verb == 'post' then
+    local cell, current, head, tail = another(), take(), take(), take()
+    local otherwise, own, bound = take(), take(), take()
+    if held == current then
+      local there = ask('GET', cell)
+      told = own
+      if there then told = total(cell, own) end
+      if told and past(told, bound) then told = nil end
+      done = ask('SET', key, told and head .. told .. tail or otherwise)
     end
   elseif verb == 'swap' then
     local current, next, keys, values = take(), take(), {}, {}
@@ -72,12 +110,15 @@ while at < #ARGV do
   if why then code, value = -1, why
   elseif done then
     local number = verb == 'add' or verb == 'within' or verb == 'elect'
-    code, value = 1, number and ask('GET', key) or false
+    code, value = 1, number and ask('GET', key) or told or false
   end
   says[#says + 1] = code
   says[#says + 1] = value
 end
-return says";
+return says"#;
+
+/// Why a total is not known: the document that is to hold a part of it does not.
+pub const NO_SUM: &str = "ERR a document holds no sum";
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +156,37 @@ pub enum Verb {
         /// The largest sum; 0 or more.
         bound: i64,
     },
+    /// Add to the number that it holds, unless that and the sum in a document would pass a bound together; say
+    /// what they are together. Where another ticket was elected, say which.
+    Total {
+        /// Where it is elected which document counts; none does while nobody is.
+        election: String,
+        /// The document that counts if `ticket` was elected. Its sum is the first number behind `"sum":`.
+        document: String,
+        /// Whose document that is.
+        ticket: i64,
+        /// What is added; 1 or more.
+        delta: i64,
+        /// The largest total.
+        bound: i64,
+    },
+    /// Where it holds `current`, write `head`, the total and `tail`, or `otherwise` if the total passes a bound.
+    Post {
+        /// What it must hold.
+        current: Vec<u8>,
+        /// What is written in front of the total.
+        head: Vec<u8>,
+        /// What is written behind it.
+        tail: Vec<u8>,
+        /// What is written without one.
+        otherwise: Vec<u8>,
+        /// A number that is the other part of the total.
+        cell: String,
+        /// This document's part of the total; 1 or more.
+        own: i64,
+        /// The largest total.
+        bound: i64,
+    },
     /// Write this if it is absent or 0.
     Elect(i64),
     /// Open the document that nobody has opened, as [`crate::first_write`] does, and write `first` into it.
@@ -133,7 +205,7 @@ pub enum Verb {
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Said {
-    /// It was written. A number says what it is now.
+    /// It was written. A number says what it is now, or what the total is.
     Done(Option<Vec<u8>>),
     /// Nothing was written, and this is what the key holds.
     Held(Option<Vec<u8>>),
@@ -160,6 +232,8 @@ impl Step {
                 absent.iter().chain(before.iter().map(|(key, _)| key)).collect()
             }
             Verb::First { tickets, elected, .. } => vec![tickets, elected],
+            Verb::Total { election, document, .. } => vec![election, document],
+            Verb::Post { cell, .. } => vec![cell],
             _ => Vec::new(),
         };
         std::iter::once(&self.key).chain(behind).map(String::as_str)
@@ -193,6 +267,15 @@ pub fn arguments(steps: &[Step]) -> Vec<Vec<u8>> {
             Verb::AddWithin { delta, bound } => {
                 let numbers = [delta, bound].map(|number| number.to_string().into_bytes());
                 arguments.extend([b"within".into()].into_iter().chain(numbers));
+            }
+            Verb::Total { ticket, delta, bound, .. } => {
+                let numbers = [ticket, delta, bound].map(|number| number.to_string().into_bytes());
+                arguments.extend([b"total".into()].into_iter().chain(numbers));
+            }
+            Verb::Post { current, head, tail, otherwise, own, bound, .. } => {
+                arguments.push(b"post".into());
+                arguments.extend([current, head, tail, otherwise].map(Clone::clone));
+                arguments.extend([own, bound].map(|number| number.to_string().into_bytes()));
             }
             Verb::Elect(candidate) => {
                 arguments.extend([b"elect".into(), candidate.to_string().into_bytes()]);

@@ -192,3 +192,20 @@ fn a_key_that_left_the_wallet_is_a_replay_also_for_who_has_not_looked_into_the_i
     }
     assert_eq!(balance(&store), "30.00");
 }
+
+/// The only form that there ever was; see `ledger`.
+#[test]
+fn an_empty_wallet_that_a_dead_opener_left_is_nobodys() {
+    let zeros = "0".repeat(64);
+    let start = format!(r#"{{"seq":0,"balance":"0.00","hash":"{zeros}"}}"#);
+    let form = format!(r#"{{"v":1,"base":{start},"end":{start},"indexed":0,"log":[]}}"#);
+    for store in [Memory::new(), Memory::that_goes_together()] {
+        let opening = keys::wallet(user().as_str());
+        block_on(store.increment(&opening.tickets(), 1)).unwrap();
+        block_on(store.set(&opening.plain(), form.as_bytes())).unwrap();
+        assert!(carry(&store, &keyed("a", Kind::Deposit, "1")).is_ok());
+        assert_eq!(balance(&store), "1.00");
+        assert_eq!(block_on(store.elected(&opening.election())), Ok(Some(2)));
+        assert_eq!(block_on(store.get(&opening.plain())), Ok(Some(form.clone().into_bytes())));
+    }
+}

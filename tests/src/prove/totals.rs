@@ -1,0 +1,105 @@
+//! Totals that are exact: posts with and without keys on one counter, at the same time, on three processes.
+//!
+//! Each answer is the total right after its post, so the answers lead from one to the next, from nothing to the
+//! last total, in an order that no client's clock contradicts; and what readers see is on that way. For a
+//! counter that is all of linearizability.
+
+use crate::answer::Answer;
+use crate::bank::Bank;
+use crate::names::fresh;
+use crate::prove::house::House;
+use anyhow::{Context as _, ensure};
+use futures::future::try_join_all;
+use std::time::Instant;
+
+const CLIENTS: usize = 9;
+const ROUNDS: usize = 40;
+
+/// A request and its answer.
+#[derive(Debug)]
+struct Done {
+    began: Instant,
+    ended: Instant,
+    /// What it added; 0 for a read.
+    by: i64,
+    total: i64,
+}
+
+/// Lets clients post and read until each has done so many requests, and judges what they were told.
+pub async fn are_exact(house: &House) -> anyhow::Result<()> {
+    let (bank, path) = (house.client(), format!("/v1/counters/{}", fresh("exact")));
+    let clients = (0..CLIENTS).map(|client| client_of(&bank, &path, client));
+    judge(try_join_all(clients).await?.into_iter().flatten().collect())
+}
+
+/// A third of them post under keys, a third without, a third reads.
+async fn client_of(bank: &Bank, path: &str, client: usize) -> anyhow::Result<Vec<Done>> {
+    let mut done = Vec::new();
+    for round in 0..ROUNDS {
+        let by = i64::try_from(1 + (client * ROUNDS + round) % 97)?;
+        let (began, post) = (Instant::now(), bank.post(format!("{path}?by={by}")));
+        let (by, answer) = match client % 3 {
+            0 => (by, post.idempotency_key(format!("k{client}-{round}")).await),
+            1 => (by, post.await),
+            _ => (0, bank.get(path).await),
+        };
+        done.push(Done { began, ended: Instant::now(), by, total: total(&answer)? });
+    }
+    Ok(done)
+}
+
+fn total(answer: &Answer) -> anyhow::Result<i64> {
+    ensure!(answer.status == 200, "{answer}");
+    answer.json::<serde_json::Value>()["value"].as_i64().context("a value")
+}
+
+/// Puts the requests in the only order that the totals allow, and sees whether it could have been theirs.
+fn judge(mut done: Vec<Done>) -> anyhow::Result<()> {
+    // A read comes after the post whose total it saw.
+    done.sort_by_key(|one| (one.total, one.by == 0, one.began));
+    let (mut total, mut latest) = (0, None);
+    for one in &done {
+        ensure!(one.total - one.by == total, "the total was {total}, then came {one:?}");
+        total = one.total;
+        ensure!(latest <= Some(one.ended), "{one:?} had ended before what it follows began");
+        latest = latest.max(Some(one.began));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Done, judge};
+    use std::time::{Duration, Instant};
+
+    /// Of requests: when each began and ended, what it added and what it was told.
+    fn could_be(requests: &[(u64, u64, i64, i64)]) -> bool {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let done = |&(began, ended, by, total): &_| Done { began: at(began), ended: at(ended), by, total };
+        judge(requests.iter().map(done).collect()).is_ok()
+    }
+
+    #[test]
+    fn requests_at_the_same_time_may_come_in_any_order() {
+        assert!(could_be(&[(0, 9, 3, 8), (1, 8, 5, 5), (2, 9, 0, 5), (3, 3, 0, 0)]));
+    }
+
+    #[test]
+    fn two_posts_are_not_told_the_same_total_and_none_is_left_out() {
+        assert!(!could_be(&[(0, 9, 3, 8), (0, 9, 5, 8)]));
+        assert!(!could_be(&[(0, 9, 3, 3), (0, 9, 5, 9)]));
+    }
+
+    #[test]
+    fn a_read_sees_a_total_that_was_there() {
+        assert!(!could_be(&[(0, 9, 3, 3), (0, 9, 5, 8), (0, 9, 0, 5)]));
+        assert!(!could_be(&[(0, 1, 3, 3), (2, 3, 0, 0)]));
+    }
+
+    #[test]
+    fn what_ended_first_came_first() {
+        assert!(!could_be(&[(0, 1, 5, 8), (2, 3, 3, 3)]));
+        assert!(could_be(&[(0, 1, 5, 5), (2, 3, 3, 8)]));
+    }
+}
