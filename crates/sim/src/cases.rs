@@ -19,8 +19,8 @@ pub struct Case {
     pub before: Vec<Rc<Task>>,
     /// Somebody has begun to open the first wallet, and is dead.
     pub begun: bool,
-    /// All clients are at one instance, instead of each at its own.
-    pub one_instance: bool,
+    /// How many clients are at one instance.
+    pub seats: usize,
     /// What each client asks for, one thing after the other.
     pub scripts: Vec<Vec<Rc<Task>>>,
     /// How often a client asks again under its key when it does not know the outcome.
@@ -38,7 +38,7 @@ impl Case {
             flavours: &Flavour::ALL,
             before: shared(before),
             begun: false,
-            one_instance: false,
+            seats: 1,
             scripts,
             tries: 1,
             faults,
@@ -47,7 +47,12 @@ impl Case {
 
     /// The same, with all clients at one instance.
     fn at_one_instance(self) -> Self {
-        Self { one_instance: true, ..self }
+        Self { seats: self.scripts.len(), ..self }
+    }
+
+    /// The same, with two clients at each instance.
+    fn in_pairs(self) -> Self {
+        Self { seats: 2, ..self }
     }
 
     /// The same, once somebody has begun to open the first wallet, and is dead.
@@ -84,6 +89,10 @@ fn and_refusals(mut before: Vec<Task>, count: u32) -> Vec<Task> {
 
 fn walk(limit: usize) -> Task {
     Task::Walk { user: user("ann"), before: None, limit, pages: 9 }
+}
+
+fn past() -> Task {
+    Task::Past(user("ann"), 1)
 }
 
 fn count(by: i64) -> Task {
@@ -275,6 +284,19 @@ pub fn cases() -> Vec<Case> {
         )
         .at_one_instance(),
         Case::new(
+            "a sealed key comes again, and money from another instance",
+            1,
+            entries(12),
+            vec![
+                one(deposit(keyed("old0"), "1")),
+                // Where somebody who reads gives up, the withdrawal comes after the money.
+                vec![past(), past(), withdrawal(made("b"), "13")],
+                one(deposit(keyed("c"), "1")),
+            ],
+        )
+        .in_pairs()
+        .on_scripts(),
+        Case::new(
             "three posts to a counter from one instance",
             1,
             vec![count(5)],
@@ -286,7 +308,7 @@ pub fn cases() -> Vec<Case> {
             "the store falls silent, and time passes",
             3,
             entries(1),
-            vec![vec![Task::Past(user("ann"), 1); 4], vec![Task::Past(user("ann"), 1)]],
+            vec![vec![past(); 4], one(past())],
         )
         .at_one_instance(),
     ]

@@ -128,13 +128,12 @@ impl Explorer<'_> {
     /// The store as the case prepares it, and nobody there.
     fn prepared(&self, flavour: Flavour, bug: Option<Bug>) -> Result<World<Learned>, Violation> {
         let clients = self.case.scripts.len();
-        let seats = if self.case.one_instance { clients } else { 1 };
         let (mut disk, truth) = (Disk::new(flavour), Truth::new(bug));
         if self.case.begun {
             // Nothing is there that could not be incremented.
             disk.increment(&keys::wallet("ann").tickets().as_str().into(), 1).ok();
         }
-        let mut world = World::new(&self.school, clients + 1, seats, disk, truth);
+        let mut world = World::new(&self.school, clients + 1, self.case.seats, disk, truth);
         for task in &self.case.before {
             // The last client prepares the store, alone.
             world.alone(&self.school, clients, task)?;

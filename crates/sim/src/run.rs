@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use store::keys;
+
 use crate::disk::{Disk, Flavour};
 use crate::invariants::Violation;
 use crate::mind::Live;
@@ -87,13 +89,30 @@ pub fn run(setting: Setting) -> Result<Figures, Box<Failure>> {
     }
 }
 
+/// An empty store; or one in which openers who are dead have left their tickets, so that one script opens
+/// nothing.
+fn store(seed: u64, flavour: Flavour) -> Disk {
+    let mut disk = Disk::new(flavour);
+    if seed % 8 < 4 {
+        return disk;
+    }
+    let new =
+        (0..100).flat_map(|n| [keys::wallet(&format!("u{n}")), keys::counter(&format!("visits{n}")).posts()]);
+    let old = [keys::wallet("ann"), keys::wallet("bob"), keys::counter("visits").posts()];
+    for opening in new.chain(old) {
+        // Nothing is there that could not be incremented.
+        disk.increment(&opening.tickets().as_str().into(), 1).ok();
+    }
+    disk
+}
+
 impl Run {
     fn new(Setting { seed, flavour, bug, .. }: Setting) -> Self {
         let mut random = Random::new(seed);
         let mixture = Mixture::draw(&mut random);
         let clients = (0..mixture.clients).map(|_| Client { weight: 1, again: None, tries: 0 }).collect();
         Self {
-            world: World::new(&bug, mixture.clients, mixture.seats, Disk::new(flavour), Truth::new(bug)),
+            world: World::new(&bug, mixture.clients, mixture.seats, store(seed, flavour), Truth::new(bug)),
             workload: Workload::new(mixture.clone()),
             random,
             mixture,
@@ -242,9 +261,9 @@ fn finish(world: &mut World<Live>, bug: Option<Bug>) -> Result<(), Violation> {
 /// Makes the same choices again, as far as they can be made. Says which those were, and what they broke.
 #[must_use]
 pub fn again(setting: Setting, choices: &[Choice]) -> (Vec<Choice>, Option<Violation>) {
-    let Setting { flavour, bug, .. } = setting;
+    let Setting { seed, flavour, bug, .. } = setting;
     let Mixture { clients, seats, .. } = Run::new(setting).mixture;
-    let mut world = World::new(&bug, clients, seats, Disk::new(flavour), Truth::new(bug));
+    let mut world = World::new(&bug, clients, seats, store(seed, flavour), Truth::new(bug));
     let mut made = Vec::new();
     for choice in choices {
         let step = world.step(&bug, choice);

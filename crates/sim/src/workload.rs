@@ -184,14 +184,16 @@ impl Workload {
     }
 
     fn count(&mut self, random: &mut Random, client: usize) -> Task {
-        let counter = "visits".to_owned();
+        // Where wallets are new again and again, counters are, too: each comes to its limit once.
+        let round = self.made / NEW_AFTER;
+        let counter = if self.mixture.new_wallets { format!("visits{round}") } else { "visits".to_owned() };
         let (by, limit) = (random.between(1, 9) as i64, self.mixture.limit);
         // At one instance each adds another number, and not the same soon again, so that it is seen whose
         // increment it was: a step of a request that was given up may still stand in line.
         let seats = self.mixture.seats;
         self.counted += 1;
         let own = (1 + self.counted % 97) * seats as i64 + (client % seats) as i64;
-        let by = if seats > 1 { own } else { by };
+        let (by, limit) = if seats > 1 { (own, limit.saturating_mul(10)) } else { (by, limit) };
         let by = if random.permille(self.mixture.large) && by < limit / 10 { limit - by } else { by };
         match self.key(random).parse() {
             _ if random.permille(200) => Task::Total(counter),

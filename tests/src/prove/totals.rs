@@ -10,19 +10,25 @@ use crate::names::fresh;
 use crate::prove::house::House;
 use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
+use std::fmt;
 use std::time::Instant;
 
 const CLIENTS: usize = 9;
 const ROUNDS: usize = 40;
 
 /// A request and its answer.
-#[derive(Debug)]
 struct Done {
     began: Instant,
     ended: Instant,
     /// What it added; 0 for a read.
     by: i64,
     total: i64,
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one that added {} and was told {}", self.by, self.total)
+    }
 }
 
 /// Lets clients post and read until each has done so many requests, and judges what they were told.
@@ -59,9 +65,9 @@ fn judge(mut done: Vec<Done>) -> anyhow::Result<()> {
     done.sort_by_key(|one| (one.total, one.by == 0, one.began));
     let (mut total, mut latest) = (0, None);
     for one in &done {
-        ensure!(one.total - one.by == total, "the total was {total}, then came {one:?}");
+        ensure!(one.total - one.by == total, "the total was {total}, then {one}");
         total = one.total;
-        ensure!(latest <= Some(one.ended), "{one:?} had ended before what it follows began");
+        ensure!(latest <= Some(one.ended), "{one} had ended before what it follows began");
         latest = latest.max(Some(one.began));
     }
     Ok(())

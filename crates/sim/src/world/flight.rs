@@ -126,7 +126,8 @@ impl<M: Mind> World<M> {
             let Task::Count { counter, .. } = &*busy.task else { continue };
             let Some(total) = self.truth.meter(counter).map(Meter::total) else { continue };
             let by_script = flavour.adapter(place / seats) == Adapter::Redis;
-            if !busy.totals.contains(&total) && !(by_script && !busy.totals.is_empty()) {
+            let one_is_enough = by_script && !busy.totals.is_empty();
+            if !busy.totals.contains(&total) && !one_is_enough {
                 busy.totals.push(total);
                 busy.totals.sort_unstable();
             }

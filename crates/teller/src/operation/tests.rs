@@ -198,7 +198,7 @@ fn a_key_that_left_the_wallet_is_a_replay_also_for_who_has_not_looked_into_the_i
 fn an_empty_wallet_that_a_dead_opener_left_is_nobodys() {
     let zeros = "0".repeat(64);
     let start = format!(r#"{{"seq":0,"balance":"0.00","hash":"{zeros}"}}"#);
-    let form = format!(r#"{{"v":1,"base":{start},"end":{start},"indexed":0,"log":[]}}"#);
+    let form = format!(r#"{{"v":1,"base":{start},"end":{start},"log":[]}}"#);
     for store in [Memory::new(), Memory::that_goes_together()] {
         let opening = keys::wallet(user().as_str());
         block_on(store.increment(&opening.tickets(), 1)).unwrap();
