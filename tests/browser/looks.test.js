@@ -14,7 +14,7 @@ before(async () => {
   house = await House.build({ ttl: 60 });
   browser = await launch();
   const { rates } = await house.ask("/v1/rates");
-  await house.put("bank:rates-history", day(rates));
+  await house.put("bank:{rates}:history", day(rates));
   for (const amount of ["1250.00", "80.5", "0.00000001", "300", "42"]) await house.deposit("alice", amount);
   await house.ask("/v1/withdraw", { method: "POST", user: "alice", body: { amount: "19.99" } });
   await house.ask("/v1/bitcoins?bitcoins=21.5", { method: "POST" });

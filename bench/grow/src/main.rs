@@ -48,17 +48,17 @@ async fn main() -> Result<(), Failed> {
 }
 
 async fn make(batch: &mut Batch, user: &str, entries: u64) -> Result<(), Failed> {
-    batch.set(&format!("bank:tickets:wallet:{user}"), "1").await?;
-    batch.set(&format!("bank:elected:wallet:{user}"), "1").await?;
+    batch.set(&format!("bank:{{{user}}}:wallet:tickets"), "1").await?;
+    batch.set(&format!("bank:{{{user}}}:wallet:elected"), "1").await?;
     let mut wallet = Wallet::new();
     for number in 1..=entries {
         while let Some(seal) = wallet.seal() {
             if let Some(page) = &seal.page {
-                batch.set(&format!("bank:page:{user}:{}", page.number()), page.encode()).await?;
+                batch.set(&format!("bank:{{{user}}}:page:{}", page.number()), page.encode()).await?;
             }
             for outcome in &seal.outcomes {
                 batch
-                    .set(&format!("bank:operation:{user}:{}", outcome.id().as_str()), outcome.encode())
+                    .set(&format!("bank:{{{user}}}:operation:{}", outcome.id().as_str()), outcome.encode())
                     .await?;
             }
         }
@@ -66,7 +66,7 @@ async fn make(batch: &mut Batch, user: &str, entries: u64) -> Result<(), Failed>
         let operation = Operation { id, kind: Kind::Deposit, amount: "0.01".parse()?, at: AT.parse()? };
         let Decision::New(_) = wallet.decide(&operation) else { return Err("it is not new".into()) };
     }
-    Ok(batch.set(&format!("bank:wallet:{user}"), wallet.encode()).await?)
+    Ok(batch.set(&format!("bank:{{{user}}}:wallet"), wallet.encode()).await?)
 }
 
 struct Batch {

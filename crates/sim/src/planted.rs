@@ -583,20 +583,26 @@ fn refused(seen: &Seen, jobs: &[Job<Operation>]) -> Option<Outcome> {
     }
 }
 
+/// Whether it is the key of one of these.
+fn is(key: &Document, kinds: &[&str]) -> bool {
+    let what = keys::parts(key.as_str()).and_then(|(_, what)| what.split(':').next());
+    what.is_some_and(|what| kinds.contains(&what))
+}
+
 fn is_wallet(key: &Document) -> bool {
-    key.as_str().starts_with("bank:wallet:")
+    is(key, &["wallet"])
 }
 
 fn is_posts(key: &Document) -> bool {
-    key.as_str().starts_with("bank:posts:")
+    is(key, &["posts"])
 }
 
 fn is_page(key: &Document) -> bool {
-    key.as_str().starts_with("bank:page:")
+    is(key, &["page"])
 }
 
 fn is_index(key: &Document) -> bool {
-    key.as_str().starts_with("bank:operation:") || key.as_str().starts_with("bank:post:")
+    is(key, &["operation", "post"])
 }
 
 fn next_page(key: &Document, user: Option<&User>) -> Document {

@@ -14,6 +14,9 @@ use store::first_write::{self, Found};
 use store::keys::{self, Opening};
 use store::kv::Kv;
 
+/// What the hash tag of a named counter begins with.
+const COUNTER: &str = "counter:";
+
 use crate::call::{Key, Value, hash_of};
 use crate::direct::{Direct, at_once};
 use crate::disk::{Disk, Flavour, Written};
@@ -157,21 +160,19 @@ impl Truth {
     pub fn wrote(&mut self, disk: &Disk, written: &Written, tasks: &[&Task]) -> Result<Vec<u64>, Violation> {
         check(&Seen::Written(written))?;
         // The write may be on behalf of somebody who is long gone: the key tells what to look at.
-        let key = written.key.as_str();
-        let name = key.strip_prefix("bank:elected:").or_else(|| key.strip_prefix("bank:")).unwrap_or(key);
-        let named = |kind| name.strip_prefix(kind).and_then(|name: &str| name.split(':').next());
-        if let Some(user) = named("wallet:").and_then(|user| user.parse().ok()) {
-            return self.look_at_wallet(disk, &user, tasks);
-        }
-        match named("posts:counter:") {
-            Some(counter) => self.look_at_posts(disk, counter, tasks),
-            None => Ok(vec![0; tasks.len()]),
+        let (whose, what) = keys::parts(written.key.as_str()).unwrap_or_default();
+        let document = what.split(':').next().filter(|_| !what.ends_with(":tickets"));
+        match (document, whose.parse(), whose.strip_prefix(COUNTER)) {
+            (Some("wallet"), Ok(user), _) => self.look_at_wallet(disk, &user, tasks),
+            (Some("posts"), _, Some(counter)) => self.look_at_posts(disk, counter, tasks),
+            _ => Ok(vec![0; tasks.len()]),
         }
     }
 
     /// A key was incremented, perhaps the cell of a counter.
     pub fn counted(&mut self, key: &Key, delta: i64) {
-        if let Some(counter) = key.as_str().strip_prefix("bank:counter:").filter(|_| delta != 0) {
+        let cell = keys::parts(key.as_str()).filter(|(_, what)| *what == "cell" && delta != 0);
+        if let Some(counter) = cell.and_then(|(whose, _)| whose.strip_prefix(COUNTER)) {
             let meter = self.meter_mut(counter);
             meter.cell = meter.cell.wrapping_add(delta);
             meter.facts ^= hash_of(&("cell", meter.cell));

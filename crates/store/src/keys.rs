@@ -1,8 +1,10 @@
 //! Every key that the bank uses, by name. All start with `bank:`, since a store label is not a
 //! namespace (design section 5, fact 8).
 //!
-//! Names and numbers stand in keys without colons and braces (`%3A` in their place), and an idempotency key,
-//! which may have them, comes last: no two names give one key, and none has a hash tag of its own.
+//! A key is `bank:{whose}:what`. What stands in braces is the key's hash tag: a Redis Cluster keeps all keys with one
+//! tag in one slot, so that all that an operation touches is on one node and a script may name it
+//! (design section 11). Names stand in keys without colons and braces (`%3A` in their place), and an idempotency
+//! key, which may have them, comes last: no two names give one key, and none has a hash tag of its own.
 
 use std::fmt;
 
@@ -41,14 +43,17 @@ key!(Document, Counter, Election);
 /// The keys around a document whose first write must be elected; see [`crate::first_write`].
 #[derive(Debug, Clone)]
 pub struct Opening {
-    name: String,
+    /// Whose it is.
+    tag: String,
+    /// What it is.
+    name: &'static str,
 }
 
 impl Opening {
     /// Where the document is, if the first opener saw it through: nearly always.
     #[must_use]
     pub fn plain(&self) -> Document {
-        Document(format!("bank:{}", self.name))
+        Document(key(&self.tag, self.name))
     }
 
     /// Where the opener with this ticket puts it.
@@ -56,21 +61,31 @@ impl Opening {
     pub fn of_ticket(&self, ticket: i64) -> Document {
         match ticket {
             1 => self.plain(),
-            _ => Document(format!("bank:{}:{ticket}", self.name)),
+            _ => Document(key(&self.tag, format_args!("{}:{ticket}", self.name))),
         }
     }
 
     /// Hands each opener a number of its own.
     #[must_use]
     pub fn tickets(&self) -> Counter {
-        Counter(format!("bank:tickets:{}", self.name))
+        Counter(key(&self.tag, format_args!("{}:tickets", self.name)))
     }
 
     /// Whose document counts.
     #[must_use]
     pub fn election(&self) -> Election {
-        Election(format!("bank:elected:{}", self.name))
+        Election(key(&self.tag, format_args!("{}:elected", self.name)))
     }
+}
+
+fn key(tag: &str, what: impl fmt::Display) -> String {
+    format!("bank:{{{tag}}}:{what}")
+}
+
+/// Whose a key is, and what: `("alice", "wallet:tickets")`. `None` of a key without a hash tag.
+#[must_use]
+pub fn parts(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix("bank:{")?.split_once("}:")
 }
 
 /// A name as a part of keys: percent-encoded where it could end the part (`:`), begin or end a Redis hash tag
@@ -92,75 +107,78 @@ fn part(name: &str) -> String {
 /// A user's wallet.
 #[must_use]
 pub fn wallet(user: &str) -> Opening {
-    Opening { name: format!("wallet:{}", part(user)) }
+    Opening { tag: part(user), name: "wallet" }
 }
 
 /// A page of a wallet's sealed entries, counted from 0.
 #[must_use]
 pub fn page(user: &str, number: u64) -> Document {
-    Document(format!("bank:page:{}:{number}", part(user)))
+    Document(key(&part(user), format_args!("page:{number}")))
 }
 
 /// What an idempotency key of a user became, once it has left the wallet.
 #[must_use]
 pub fn operation(user: &str, idempotency_key: &str) -> Document {
-    Document(format!("bank:operation:{}:{idempotency_key}", part(user)))
+    Document(key(&part(user), format_args!("operation:{idempotency_key}")))
 }
 
 /// The keys of a counter: a cell that anyone increments, and the posts that came under idempotency keys.
 #[derive(Debug, Clone)]
 pub struct Tally {
-    name: String,
+    tag: String,
 }
 
 impl Tally {
     /// The part of the total that came without a key.
     #[must_use]
     pub fn cell(&self) -> Counter {
-        Counter(format!("bank:{}", self.name))
+        Counter(key(&self.tag, "cell"))
     }
 
     /// The newest posts under keys, and their sum.
     #[must_use]
     pub fn posts(&self) -> Opening {
-        Opening { name: format!("posts:{}", self.name) }
+        Opening { tag: self.tag.clone(), name: "posts" }
     }
 
     /// What an idempotency key of this counter became, once it has left the newest posts.
     #[must_use]
     pub fn post(&self, idempotency_key: &str) -> Document {
-        Document(format!("bank:post:{}:{idempotency_key}", self.name))
+        Document(key(&self.tag, format_args!("post:{idempotency_key}")))
     }
 }
 
 /// The bitcoins counted, in satoshis.
 #[must_use]
 pub fn bitcoins() -> Tally {
-    Tally { name: "bitcoins".to_owned() }
+    Tally { tag: "bitcoins".to_owned() }
 }
 
 /// A named counter.
 #[must_use]
 pub fn counter(name: &str) -> Tally {
-    Tally { name: format!("counter:{}", part(name)) }
+    // No user's tag: a colon in a user's name is not one here.
+    Tally { tag: format!("counter:{}", part(name)) }
 }
+
+const RATES: &str = "rates";
 
 /// The last good exchange rates.
 #[must_use]
 pub fn rates() -> Document {
-    Document("bank:rates".to_owned())
+    Document(key(RATES, "last"))
 }
 
 /// How the exchange rates moved.
 #[must_use]
 pub fn rates_history() -> Document {
-    Document("bank:rates-history".to_owned())
+    Document(key(RATES, "history"))
 }
 
 /// Whose turn it is to fetch exchange rates.
 #[must_use]
 pub fn rates_claim() -> Opening {
-    Opening { name: "rates-claim".to_owned() }
+    Opening { tag: RATES.to_owned(), name: "claim" }
 }
 
 /// A key that is written to learn whether the store answers, and takes writes.
@@ -175,19 +193,19 @@ pub(crate) mod scratch {
     use super::{Counter, Document, Election, Opening};
 
     pub(crate) fn document(scope: &str, name: &str) -> Document {
-        Document(format!("bank:contract:{scope}:{name}"))
+        Document(super::key(&format!("contract:{scope}"), name))
     }
 
     pub(crate) fn counter(scope: &str, name: &str) -> Counter {
-        Counter(format!("bank:contract:{scope}:{name}"))
+        Counter(super::key(&format!("contract:{scope}"), name))
     }
 
     pub(crate) fn election(scope: &str, name: &str) -> Election {
-        Election(format!("bank:contract:{scope}:{name}"))
+        Election(super::key(&format!("contract:{scope}"), name))
     }
 
-    pub(crate) fn opening(scope: &str, name: &str) -> Opening {
-        Opening { name: format!("contract:{scope}:{name}") }
+    pub(crate) fn opening(scope: &str, name: &'static str) -> Opening {
+        Opening { tag: format!("contract:{scope}"), name }
     }
 }
 
@@ -220,37 +238,39 @@ mod tests {
     #[test]
     fn the_names_of_stored_keys_are_pinned() {
         let wallet = wallet("alice");
-        assert_eq!(wallet.plain().as_str(), "bank:wallet:alice");
+        assert_eq!(wallet.plain().as_str(), "bank:{alice}:wallet");
         assert_eq!(wallet.of_ticket(1), wallet.plain());
-        assert_eq!(wallet.of_ticket(2).as_str(), "bank:wallet:alice:2");
-        assert_eq!(wallet.tickets().as_str(), "bank:tickets:wallet:alice");
-        assert_eq!(wallet.election().as_str(), "bank:elected:wallet:alice");
-        assert_eq!(page("alice", 7).as_str(), "bank:page:alice:7");
-        assert_eq!(operation("alice", "a:b").as_str(), "bank:operation:alice:a:b");
-        assert_eq!(bitcoins().cell().as_str(), "bank:bitcoins");
-        assert_eq!(counter("visits").cell().as_str(), "bank:counter:visits");
-        assert_eq!(counter("visits").posts().plain().as_str(), "bank:posts:counter:visits");
-        assert_eq!(counter("visits").post("a:b").as_str(), "bank:post:counter:visits:a:b");
-        assert_eq!(rates_history().as_str(), "bank:rates-history");
-        assert_eq!(rates_claim().plain().to_string(), "bank:rates-claim");
+        assert_eq!(wallet.of_ticket(2).as_str(), "bank:{alice}:wallet:2");
+        assert_eq!(wallet.tickets().as_str(), "bank:{alice}:wallet:tickets");
+        assert_eq!(wallet.election().as_str(), "bank:{alice}:wallet:elected");
+        assert_eq!(page("alice", 7).as_str(), "bank:{alice}:page:7");
+        assert_eq!(operation("alice", "a:b").as_str(), "bank:{alice}:operation:a:b");
+        assert_eq!(bitcoins().cell().as_str(), "bank:{bitcoins}:cell");
+        assert_eq!(counter("visits").cell().as_str(), "bank:{counter:visits}:cell");
+        assert_eq!(counter("visits").posts().plain().as_str(), "bank:{counter:visits}:posts");
+        assert_eq!(counter("visits").post("a:b").as_str(), "bank:{counter:visits}:post:a:b");
+        assert_eq!(rates_history().as_str(), "bank:{rates}:history");
+        assert_eq!(rates().as_str(), "bank:{rates}:last");
+        assert_eq!(rates_claim().plain().to_string(), "bank:{rates}:claim");
+        assert_eq!(ready().as_str(), "bank:ready");
     }
 
     #[test]
     fn a_name_that_was_always_allowed_stands_in_its_keys_as_it_is() {
         let old = "Al.ice_2@example-1.org";
-        assert_eq!(wallet(old).plain().as_str(), "bank:wallet:Al.ice_2@example-1.org");
-        assert_eq!(page(old, 0).as_str(), "bank:page:Al.ice_2@example-1.org:0");
-        assert_eq!(operation(old, "k").as_str(), "bank:operation:Al.ice_2@example-1.org:k");
+        assert_eq!(wallet(old).plain().as_str(), "bank:{Al.ice_2@example-1.org}:wallet");
+        assert_eq!(page(old, 0).as_str(), "bank:{Al.ice_2@example-1.org}:page:0");
+        assert_eq!(operation(old, "k").as_str(), "bank:{Al.ice_2@example-1.org}:operation:k");
     }
 
     #[test]
     fn a_name_with_colons_is_one_part_of_its_keys() {
         for (user, key) in [
-            ("urn:isbn:1", "bank:wallet:urn%3Aisbn%3A1"),
-            ("auth0|5f7c+tag/x=~", "bank:wallet:auth0|5f7c+tag/x=~"),
+            ("urn:isbn:1", "bank:{urn%3Aisbn%3A1}:wallet"),
+            ("auth0|5f7c+tag/x=~", "bank:{auth0|5f7c+tag/x=~}:wallet"),
             // No user has these: they are left to nobody all the same.
-            ("a%3Ab", "bank:wallet:a%253Ab"),
-            ("{a}", "bank:wallet:%7Ba%7D"),
+            ("a%3Ab", "bank:{a%253Ab}:wallet"),
+            ("{a}", "bank:{%7Ba%7D}:wallet"),
         ] {
             assert_eq!(wallet(user).plain().as_str(), key);
         }
@@ -264,19 +284,26 @@ mod tests {
         part.replace("%3A", ":").replace("%7B", "{").replace("%7D", "}").replace("%25", "%")
     }
 
+    /// What decides the slot of a key (Redis cluster specification, "Hash tags").
+    fn hash_tag(key: &str) -> &str {
+        let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+        tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
+    }
+
+    /// The keys of an opening with a few tickets.
+    fn around(opening: &Opening) -> Vec<String> {
+        let tickets = [1, 2, 3, 4].map(|ticket| opening.of_ticket(ticket).to_string());
+        [tickets.to_vec(), vec![opening.tickets().to_string(), opening.election().to_string()]].concat()
+    }
+
     /// Every key that has these in its name.
     fn all(name: &str, number: u8, idempotency_key: &str) -> Vec<String> {
-        let around = |opening: Opening| {
-            let tickets = [1, 2, i64::from(number).saturating_add(2)]
-                .map(|ticket| opening.of_ticket(ticket).to_string());
-            [tickets.to_vec(), vec![opening.tickets().to_string(), opening.election().to_string()]].concat()
-        };
         let tally = |tally: Tally| {
-            [around(tally.posts()), vec![tally.cell().to_string(), tally.post(idempotency_key).to_string()]]
+            [around(&tally.posts()), vec![tally.cell().to_string(), tally.post(idempotency_key).to_string()]]
                 .concat()
         };
         let mut keys =
-            [around(wallet(name)), tally(counter(name)), tally(bitcoins()), around(rates_claim())].concat();
+            [around(&wallet(name)), tally(counter(name)), tally(bitcoins()), around(&rates_claim())].concat();
         keys.extend([page(name, number.into()).to_string(), operation(name, idempotency_key).to_string()]);
         keys.extend([rates().to_string(), ready().to_string()]);
         keys
@@ -292,6 +319,23 @@ mod tests {
             }
             prop_assert_eq!(part(&other) == part(&another), other == another);
             prop_assert_eq!(decoded(&part(&one)), one);
+        }
+
+        #[test]
+        fn all_that_an_operation_touches_is_in_one_slot(
+            name in "[a1.~@+|:/=%{}-]{1,4}", number in 1_u64..3, idempotency_key in "[!:1a%3A{}]{1,3}",
+        ) {
+            let (mut of_user, mut of_counter) = (around(&wallet(&name)), around(&counter(&name).posts()));
+            of_user.push(page(&name, number).to_string());
+            of_user.push(operation(&name, &idempotency_key).to_string());
+            of_counter.push(counter(&name).cell().to_string());
+            of_counter.push(counter(&name).post(&idempotency_key).to_string());
+            let mut of_rates = around(&rates_claim());
+            of_rates.extend([rates().to_string(), rates_history().to_string()]);
+            for keys in [of_user, of_counter, of_rates] {
+                let tags: std::collections::BTreeSet<&str> = keys.iter().map(|key| hash_tag(key)).collect();
+                prop_assert_eq!(tags.len(), 1, "{:?}", keys);
+            }
         }
 
         #[test]

@@ -355,7 +355,7 @@ mod tests {
         let (newest, old) = (bitcoins().posts().plain(), bitcoins().post("k0"));
         block_on(store.set(&old, b"{}")).unwrap();
         let error = once("k0").unwrap_err();
-        assert!(error.to_string().starts_with("bank:post:bitcoins:k0: "), "{error}");
+        assert!(error.to_string().starts_with("bank:{bitcoins}:post:k0: "), "{error}");
         assert_eq!(block_on(total(&store, &bitcoins())), Ok(30));
         block_on(store.set(&newest, b"{}")).unwrap();
         let all = [
@@ -364,7 +364,7 @@ mod tests {
             once("new").unwrap_err(),
         ];
         for error in all {
-            assert!(error.to_string().starts_with("bank:posts:bitcoins: "), "{error}");
+            assert!(error.to_string().starts_with("bank:{bitcoins}:posts: "), "{error}");
         }
         assert_eq!(block_on(store.count(&bitcoins().cell())), Ok(0));
         assert_eq!(block_on(store.get(&newest)), Ok(Some(b"{}".to_vec())));

@@ -202,7 +202,7 @@ impl Spy {
             if line.contains(&mark) {
                 break;
             }
-            // `+1732147200.000000 [0 127.0.0.1:40000] "GET" "bank:wallet:ann"`, or `[0 lua]` for a part of a script.
+            // `+1732147200.000000 [0 127.0.0.1:40000] "GET" "bank:{ann}:wallet"`, or `[0 lua]` for a part of a script.
             let (from, words) = line.split_once("] ").context("that is not what MONITOR says")?;
             let command = words.split('"').nth(1).unwrap_or_default().to_uppercase();
             if from.ends_with(" lua") || ASIDE.contains(&command.as_str()) {

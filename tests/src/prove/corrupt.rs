@@ -77,7 +77,7 @@ impl Owner {
         let withdraw = bank.post("/v1/withdraw").user(user).amount("1");
         vec![
             Case {
-                key: format!("bank:wallet:{user}"),
+                key: format!("bank:{{{user}}}:wallet"),
                 change: (r#""balance":"37.50""#, r#""balance":"38.50""#),
                 requests: vec![
                     read("/v1/wallet"),
@@ -90,17 +90,17 @@ impl Owner {
                 ],
             },
             Case {
-                key: format!("bank:page:{user}:0"),
+                key: format!("bank:{{{user}}}:page:0"),
                 change: (r#""amount":"1.25""#, r#""amount":"1.26""#),
                 requests: vec![read("/v1/wallet?at=3"), read("/v1/wallet/entries?limit=200")],
             },
             Case {
-                key: format!("bank:operation:{user}:k0"),
+                key: format!("bank:{{{user}}}:operation:k0"),
                 change: (r#""kind":"deposit""#, r#""kind":"present""#),
                 requests: vec![self.deposit(bank, 0)],
             },
             Case {
-                key: format!("bank:posts:counter:{name}"),
+                key: format!("bank:{{counter:{name}}}:posts"),
                 change: (r#""sum":30"#, r#""sum":31"#),
                 requests: vec![
                     bank.get(counter),
@@ -110,7 +110,7 @@ impl Owner {
                 ],
             },
             Case {
-                key: format!("bank:post:counter:{name}:k0"),
+                key: format!("bank:{{counter:{name}}}:post:k0"),
                 change: (r#""by":1"#, r#""by":1.5"#),
                 requests: vec![self.post(bank, 0)],
             },

@@ -130,7 +130,7 @@ pub async fn is_asked_after_a_clock_was_ahead(runner: &Path, manifest: &Path) ->
     let house = House::build(plan(runner, manifest, &[])).await?;
     house.client().get("/v1/rates").await.is(200);
     for (key, value) in house.stored().await? {
-        if ["bank:rates", "bank:rates-claim"].contains(&key.as_str()) {
+        if ["bank:{rates}:last", "bank:{rates}:claim"].contains(&key.as_str()) {
             house.plant(&key, &ahead(&value)?).await?;
         }
     }

@@ -100,6 +100,6 @@ fn what_a_client_may_send_again_says_under_which_key() {
 
 #[test]
 fn a_cause_of_ours_is_not_told() {
-    let (_, body) = shown(Problem::internal("bank:wallet:ann: secret"));
+    let (_, body) = shown(Problem::internal("bank:{ann}:wallet: secret"));
     assert!(!body.to_string().contains("secret"), "{body}");
 }

@@ -1,5 +1,6 @@
 //! How the store is used.
 
+use store::keys;
 use teller::Error;
 
 use super::{Seen, invariant, must};
@@ -7,6 +8,11 @@ use crate::disk::Means;
 
 /// A wallet's value stays below this many bytes.
 const WALLET_BYTES: usize = 8192;
+
+/// Whether this is chosen once.
+pub(crate) fn is_election(what: &str) -> bool {
+    matches!(what, "wallet:elected" | "posts:elected")
+}
 
 invariant! {
     /// The bank reads whatever it wrote.
@@ -32,8 +38,8 @@ invariant! {
     /// Whoever races to write a page or what a key became writes the same bytes.
     SealedBytesNeverChange: "sealed bytes never change", seen => {
         let Seen::Written(written) = seen else { return Ok(()) };
-        let sealed = ["bank:page:", "bank:operation:", "bank:post:"];
-        let immutable = sealed.iter().any(|prefix| written.key.as_str().starts_with(prefix));
+        let (_, what) = keys::parts(written.key.as_str()).unwrap_or_default();
+        let immutable = ["page:", "operation:", "post:"].iter().any(|sealed| what.starts_with(sealed));
         let before = written.before.as_ref().map(|cell| &cell.value);
         must(!immutable || before.is_none_or(|before| *before == written.after), || {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -48,7 +54,7 @@ invariant! {
     NoKeyIsBothIncrementedAndSet: "no key is both incremented and set", seen => {
         let Seen::Written(written) = seen else { return Ok(()) };
         let Some(before) = &written.before else { return Ok(()) };
-        let election = written.key.as_str().starts_with("bank:elected:");
+        let election = keys::parts(written.key.as_str()).is_some_and(|(_, what)| is_election(what));
         let mixes = match written.means {
             Means::Increment => before.set,
             Means::Set => before.incremented,

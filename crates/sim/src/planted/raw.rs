@@ -9,10 +9,12 @@ use std::time::Duration;
 use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
+use store::keys;
 use store::kv::{Failed, RawKv};
 use store::redis::{self, RawRedis, Said, Step, Verb};
 
 use super::{Bug, Wallet};
+use crate::invariants::keeping::is_election;
 
 /// The store's calls, with a mistake in their use.
 #[derive(Debug)]
@@ -30,14 +32,16 @@ impl<R> CrookedRaw<R> {
     }
 }
 
+fn what(key: &str) -> &str {
+    keys::parts(key).map_or("", |(_, what)| what)
+}
+
 impl<R: RawKv> RawKv for CrookedRaw<R> {
     type Cas = (R::Cas, bool);
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
-        let counted = ["bank:posts:", "bank:elected:posts:", "bank:counter:"];
-        if self.bug == Bug::CallsBeforeTheStoreHasAnswered
-            && counted.iter().any(|start| key.starts_with(start))
-        {
+        let counted = matches!(what(key), "cell" | "posts" | "posts:elected");
+        if self.bug == Bug::CallsBeforeTheStoreHasAnswered && counted {
             return Ok(None);
         }
         self.raw.get(key).await
@@ -48,8 +52,8 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
-        let cell = self.bug == Bug::SetsACounter && key.starts_with("bank:counter:");
-        let back = delta < 0 && key.starts_with("bank:counter:");
+        let cell = self.bug == Bug::SetsACounter && what(key) == "cell";
+        let back = delta < 0 && what(key) == "cell";
         match self.bug {
             Bug::NeverTakesItsPartBack if back => return self.raw.increment(key, 0).await,
             Bug::TakesItsPartBackTwice if back => {
@@ -68,10 +72,10 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
 
     async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed> {
         let (cas, mut current) = self.raw.begin(key).await?;
-        if self.bug == Bug::SwapsAnAbsentKey && current.is_none() && key.starts_with("bank:wallet:") {
+        if self.bug == Bug::SwapsAnAbsentKey && current.is_none() && what(key) == "wallet" {
             current = Some(Wallet::new().encode());
         }
-        Ok(((cas, key.starts_with("bank:elected:")), current))
+        Ok(((cas, is_election(what(key))), current))
     }
 
     async fn swap(&self, (cas, election): Self::Cas, value: &[u8]) {

@@ -126,7 +126,7 @@ fn a_page_that_is_corrupt_or_gone_is_named_and_nothing_is_built_on_it() {
             block_on(entries(&store, &user(), None, 200)).map(drop),
         ];
         for error in old.map(Result::unwrap_err) {
-            assert!(error.to_string().starts_with("bank:page:ann:0: "), "{error}");
+            assert!(error.to_string().starts_with("bank:{ann}:page:0: "), "{error}");
         }
         assert_eq!(block_on(now(&store, &user())).unwrap().seq, 30);
         assert_eq!(block_on(at(&store, &user(), 9)).unwrap().unwrap().seq, 9);

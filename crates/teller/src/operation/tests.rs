@@ -140,7 +140,7 @@ fn a_corrupt_index_is_named_and_nothing_is_paid() {
     block_on(store.set(&key, b"{}")).unwrap();
     for amount in ["1", "2"] {
         let error = carry(&store, &keyed("k0", Kind::Deposit, amount)).unwrap_err();
-        assert!(error.to_string().starts_with("bank:operation:ann:k0: "), "{error}");
+        assert!(error.to_string().starts_with("bank:{ann}:operation:k0: "), "{error}");
     }
     assert_eq!(balance(&store), "30.00");
     assert_eq!(block_on(store.get(&key)), Ok(Some(b"{}".to_vec())));
@@ -152,7 +152,7 @@ fn a_corrupt_wallet_is_named_and_left_alone() {
     let key = keys::wallet("ann").plain();
     block_on(store.set(&key, b"{}")).unwrap();
     let error = carry(&store, &made("a", Kind::Deposit, "1")).unwrap_err();
-    assert!(error.to_string().starts_with("bank:wallet:ann: "), "{error}");
+    assert!(error.to_string().starts_with("bank:{ann}:wallet: "), "{error}");
     assert_eq!(block_on(store.get(&key)), Ok(Some(b"{}".to_vec())));
 }
 
