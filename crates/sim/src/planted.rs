@@ -530,7 +530,7 @@ impl<S: Store> Store for Crooked<S> {
     }
 
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
-        let tickets = key.as_str().contains(":tickets:");
+        let tickets = key.as_str().ends_with(":tickets");
         match self.bug {
             Bug::OpensWithoutATicket if tickets => self.store.increment(key, delta).await.map(|_| 1),
             Bug::RetriesAnIncrement if !tickets => match self.store.increment(key, delta).await {
