@@ -40,7 +40,7 @@ impl Body {
     }
 
     /// What comes next; nothing at the end.
-    pub fn next(&mut self) -> Option<Vec<u8>> {
+    pub fn next_piece(&mut self) -> Option<Vec<u8>> {
         match self {
             Self::Whole(bytes) => {
                 Some(std::mem::take(bytes).into()).filter(|bytes: &Vec<u8>| !bytes.is_empty())
@@ -189,7 +189,7 @@ impl Answer {
         fields
             .iter()
             .fold(response, |response, (name, value)| response.header(*name, &**value))
-            .body(std::iter::from_fn(|| body.next()).flatten().collect())
+            .body(std::iter::from_fn(|| body.next_piece()).flatten().collect())
             .unwrap()
     }
 }

@@ -206,7 +206,7 @@ mod tests {
             for (mut body, expected) in [(super::packed(packed), packed), (unpacked(packed), &plain[..])] {
                 let Body::Pieces(length, _) = body else { panic!("{body:?}") };
                 assert_eq!(length, expected.len());
-                let pieces: Vec<_> = std::iter::from_fn(|| body.next()).collect();
+                let pieces: Vec<_> = std::iter::from_fn(|| body.next_piece()).collect();
                 assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())), "{size}");
                 assert!(pieces.concat() == expected, "{size}");
             }

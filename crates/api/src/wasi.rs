@@ -125,7 +125,7 @@ fn response(answer: Answer, request_id: &str) -> Response {
     // Names and values are the bank's own and well formed, and a request's id is a sane one.
     let fields = Fields::from_list(&fields.collect::<Vec<_>>()).unwrap_or_else(|_| Fields::new());
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
-    let first = body.next();
+    let first = body.next_piece();
     let (parts, reader) = first.is_some().then(wit_stream::new).unzip();
     let (response, _) = Response::new(fields, reader, no_trailers);
     // Only a number that is no status is refused.
@@ -136,7 +136,7 @@ fn response(answer: Answer, request_id: &str) -> Response {
             while let Some(piece) = next.take() {
                 // Something is left over when the host takes no more, as when the client has gone.
                 if parts.write_all(piece).await.is_empty() {
-                    next = body.next();
+                    next = body.next_piece();
                 }
             }
         }
