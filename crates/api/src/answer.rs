@@ -106,13 +106,7 @@ impl Answer {
     /// 308: what is looked for is at this path.
     #[must_use]
     pub fn moved(path: &'static str) -> Self {
-        let fields = vec![("location", path.into())];
-        Self {
-            status: StatusCode::PERMANENT_REDIRECT,
-            fields,
-            body: Body::Whole(Bytes::new()),
-            told: Told::default(),
-        }
+        Self::empty(StatusCode::PERMANENT_REDIRECT).with("location", path)
     }
 
     /// A problem document under its status.
@@ -231,6 +225,17 @@ mod tests {
         let unchanged = ok(Answer::not_modified());
         assert_eq!(unchanged.status(), 304);
         assert!(!unchanged.headers().contains_key("content-type"));
+    }
+
+    #[test]
+    fn an_answer_without_a_body_has_a_length_all_the_same() {
+        for answer in [Answer::moved("/docs"), Answer::not_modified()] {
+            assert!(format!("{answer:?}").contains("body: 0 bytes"), "{answer:?}");
+            let response = answer.into_response("r");
+            assert_eq!(response.headers()["content-length"], "0");
+            assert!(response.body().is_empty());
+        }
+        assert_eq!(Answer::moved("/docs").into_response("r").headers()["location"], "/docs");
     }
 
     #[test]

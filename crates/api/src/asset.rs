@@ -195,6 +195,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_found_by_its_path_alone() {
+        let all = ["/", "/a", "/a/b"].map(|path| Asset::new(path, "text/html; charset=utf-8", "0", PACKED));
+        let found = |target: &str| {
+            let request = Request::new(http::Request::get(target).body(String::new()).unwrap());
+            Asset::find(&all, &request).map(|asset| asset.path)
+        };
+        for (target, path) in [("/", "/"), ("/a", "/a"), ("/a?b=c", "/a"), ("/a/b", "/a/b")] {
+            assert_eq!(found(target), Some(path), "{target}");
+        }
+        assert_eq!(found("/b"), None);
+    }
+
+    #[test]
     fn a_file_is_unpacked_a_piece_at_a_time() {
         for size in [1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE + 7] {
             // It repeats what is nearly a window away, and parts of it cannot be packed.
