@@ -136,7 +136,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         redis_is_there()?;
     }
     process::forget_logs()?;
-    let alone = [Part::Outages, Part::Torture, Part::Damage, Part::Upstream, Part::Totals];
+    let alone = [Part::Budget, Part::Outages, Part::Torture, Part::Damage, Part::Upstream, Part::Totals];
     let needs_suites = arguments.only.is_empty() || arguments.only.iter().any(|part| !alone.contains(part));
     let suites = if needs_suites { suites::compiled(&arguments.suite).await? } else { Suites::default() };
     if wanted(Part::Files) {
