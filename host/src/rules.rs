@@ -90,7 +90,9 @@ impl Rule {
             }
             Kind::Url(schemes) => is_url(value, schemes),
             Kind::Origin(schemes) => is_origin(value, schemes),
-            Kind::Origins(schemes) => value.split_whitespace().all(|origin| is_origin(origin, schemes)),
+            Kind::Origins(schemes) => {
+                value.split_whitespace().all(|origin| !origin.contains(',') && is_origin(origin, schemes))
+            }
             Kind::HeaderName => value.parse::<HeaderName>().is_ok(),
         }
     }
@@ -185,7 +187,7 @@ mod tests {
             (
                 "origins = [\"https\"]",
                 &["", "https://a", "https://a https://b:8443\n"],
-                &["https://a,https://b", "*", "https://a http://b"],
+                &["https://a,https://b", "https://a, https://b", "*", "https://a http://b"],
             ),
             ("header_name = true", &["x-cg-demo-api-key"], &["", "a b", "a:"]),
             ("header_name = true\nor_empty = true", &["", " \n", "a"], &["a b"]),

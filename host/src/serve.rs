@@ -120,6 +120,8 @@ impl Connection {
         // hyper's own limit for heads would be one for idle connections too.
         let connection = http1::Builder::new()
             .header_read_timeout(None)
+            // Who has said all may close its side, and is answered all the same.
+            .half_close(true)
             .max_buf_size(BUFFER)
             .serve_connection(stream, service);
         let (mut connection, mut ended) = (pin!(connection), pin!(progress.ended(&self.limits)));

@@ -7,6 +7,8 @@ mod common;
 
 use common::http::{self, Connection};
 use common::{bank, bank_in, bank_with, manifest, refused, within};
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -32,6 +34,24 @@ fn the_functions_of_components_are_named_for_perf_when_that_is_asked_for_only() 
     assert!(names.contains(" wasm[0]::function["), "{names:.2000}");
     let unasked = bank(&manifest(""), &[]);
     assert!(!std::path::Path::new(&map(unasked.id())).exists());
+}
+
+#[test]
+fn who_has_said_all_may_close_its_side_and_is_answered() {
+    let bank = bank(&manifest(""), &[]);
+    let body = "POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello";
+    for (request, answer) in [
+        ("GET /sleep?ms=300 HTTP/1.1\r\nhost: a\r\n\r\n", "slept"),
+        ("GET /sleep?ms=300 HTTP/1.0\r\n\r\n", "slept"),
+        (body, "5 bytes"),
+    ] {
+        let mut stream = TcpStream::connect(&bank.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answered = String::new();
+        stream.read_to_string(&mut answered).unwrap();
+        assert!(answered.ends_with(answer), "{request:?}: {answered:?}");
+    }
 }
 
 #[test]
