@@ -49,6 +49,8 @@ promises! {
     a_counter_of_eight_digits_is_read_exactly,
     an_increment_past_the_range_is_refused_and_changes_nothing,
     an_increment_past_its_bound_is_refused_and_changes_nothing,
+    a_total_is_added_to_within_its_limit_in_one_go,
+    a_swap_writes_the_total_of_its_moment,
     nobody_is_elected_before_a_proposal,
     the_first_candidate_is_elected_for_ever,
     racing_candidates_agree,
