@@ -184,7 +184,8 @@ impl Live {
             self.carried.append(&mut self.shared.carried.borrow_mut());
             let mut context = Context::from_waker(&waker);
             self.carried.retain_mut(|rest| rest.as_mut().poll(&mut context).is_pending());
-            if !woken.again() {
+            // What was only now left to do has not been polled yet.
+            if !woken.again() && self.shared.carried.borrow().is_empty() {
                 break;
             }
         }

@@ -395,8 +395,10 @@ impl Meter {
         self.cell.saturating_add(self.keyed())
     }
 
+    /// Where each call stands alone, a post with a key and one without may pass the largest number together; the
+    /// bank's total stays there.
     fn acknowledge(&mut self, by: i64) {
-        self.acknowledged += by;
+        self.acknowledged = self.acknowledged.saturating_add(by);
         self.facts ^= hash_of(&("acknowledged", self.acknowledged));
     }
 
