@@ -96,7 +96,7 @@ impl Server {
 
     /// Makes sure that there is a connection, and counts as one that has it.
     pub async fn open(&self) -> Result<Opened, RedisError> {
-        let opened = Opened { server: self.clone(), number: Arc::default() };
+        let opened = self.opened();
         opened.run(|_| async { Ok(()) }).await?;
         Ok(opened)
     }
@@ -116,30 +116,11 @@ impl Server {
         T: Send + 'static,
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
-        self.run_noting(Arc::default(), command).await
+        self.opened().run(command).await
     }
 
-    /// The same, noting in `number` which connection it was.
-    async fn run_noting<T, F>(
-        &self,
-        number: Arc<AtomicU64>,
-        command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
-    ) -> Result<T, RedisError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, RedisError>> + Send + 'static,
-    {
-        let line = self.0.clone();
-        let task = tokio::spawn(async move {
-            let (connection, its_number) = line.connection().await?;
-            number.store(its_number, Ordering::Relaxed);
-            let result = command(connection).await;
-            if let Err(error) = &result {
-                line.heard(its_number, error);
-            }
-            result
-        });
-        task.await.unwrap_or_else(|_| Err((ErrorKind::Io, "the command was given up").into()))
+    fn opened(&self) -> Opened {
+        Opened { server: self.clone(), number: Arc::default() }
     }
 }
 
@@ -161,7 +142,17 @@ impl Opened {
         T: Send + 'static,
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
-        self.server.run_noting(self.number.clone(), command).await
+        let (line, last) = (self.server.0.clone(), self.number.clone());
+        let task = tokio::spawn(async move {
+            let (connection, number) = line.connection().await?;
+            last.store(number, Ordering::Relaxed);
+            let result = command(connection).await;
+            if let Err(error) = &result {
+                line.heard(number, error);
+            }
+            result
+        });
+        task.await.unwrap_or_else(|_| Err((ErrorKind::Io, "the command was given up").into()))
     }
 
     /// The component has closed it. What it opens next must be another one, as it would be in Spin: it may

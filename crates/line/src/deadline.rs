@@ -24,6 +24,25 @@ pub trait Deadline {
     fn carry_on(&self, rest: Rest);
 }
 
+/// Who has all the time in the world, and needs to do nothing for others: what asks a store in memory.
+pub trait Unhurried: Clone {}
+
+impl<R: Unhurried> Deadline for R {
+    fn deadline(&self) -> Duration {
+        Duration::MAX
+    }
+
+    fn until(&self, _: Duration) -> Self {
+        self.clone()
+    }
+
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        Some(call.await)
+    }
+
+    fn carry_on(&self, _: Rest) {}
+}
+
 /// Why a request has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missed {

@@ -17,7 +17,7 @@ mod deadline;
 mod job;
 mod keyed;
 
-pub use deadline::{Deadline, Missed, Rest};
+pub use deadline::{Deadline, Missed, Rest, Unhurried};
 pub use job::Job;
 pub use keyed::Lines;
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use line::{Deadline, Rest};
+use line::Unhurried;
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, Kv, RawKv};
 
@@ -130,21 +130,7 @@ impl RawKv for Direct {
     }
 }
 
-impl Deadline for Direct {
-    fn deadline(&self) -> Duration {
-        Duration::MAX
-    }
-
-    fn until(&self, _: Duration) -> Self {
-        self.clone()
-    }
-
-    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        Some(call.await)
-    }
-
-    fn carry_on(&self, _: Rest) {}
-}
+impl Unhurried for Direct {}
 
 impl Limits for Direct {
     fn now(&self) -> Duration {

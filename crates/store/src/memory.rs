@@ -4,9 +4,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
-use line::{Deadline, Rest};
+use line::Unhurried;
 
 use crate::keys::Opening;
 use crate::redis::model;
@@ -35,22 +34,7 @@ impl Memory {
     }
 }
 
-/// Whoever asks memory has time.
-impl Deadline for Memory {
-    fn deadline(&self) -> Duration {
-        Duration::MAX
-    }
-
-    fn until(&self, _: Duration) -> Self {
-        self.clone()
-    }
-
-    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        Some(call.await)
-    }
-
-    fn carry_on(&self, _: Rest) {}
-}
+impl Unhurried for Memory {}
 
 impl Store for Memory {
     async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
@@ -165,7 +149,10 @@ impl Store for Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures::executor::block_on;
+    use line::Deadline as _;
 
     use super::*;
 
