@@ -13,6 +13,11 @@ use store::redis::{Said, Step, Verb};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Rc<str>);
 
+/// What a key of the bank holds, such as `wallet` or `page:7`; nothing for other keys.
+pub(crate) fn what(key: &str) -> &str {
+    store::keys::parts(key).map_or("", |(_, what)| what)
+}
+
 /// A value of the store, hashed once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Value {

@@ -5,8 +5,10 @@
 //! order: what the store sees and what the bank is told are exactly what they would be if the mistake were
 //! in the code. So the code that is proved is the code that is shipped, without a switch in it.
 
+mod bug;
 mod raw;
 
+pub use bug::Bug;
 pub use raw::CrookedRaw;
 
 use std::cell::{Cell, RefCell};
@@ -14,240 +16,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ledger::{Decision, Operation, OperationId, Outcome, Tally, User, Wallet};
-use line::{Deadline, Job, Missed, Rest};
+use ledger::{Operation, Outcome, Tally, User, Wallet};
+use line::{Deadline, Rest};
 use store::keys::Opening;
 use store::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal,
     first_write, keys, one_by_one,
 };
-use teller::Error;
-use teller::operation::{Answer as Done, Seen, carry_out_all};
 
-use crate::disk::Flavour;
-use crate::task::{Answer, Lines, Task, perform};
-
-/// A mistake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Bug {
-    /// A swap that was sent counts as done.
-    TrustsSuccess,
-    /// A swap that was said to have failed counts as not committed (fact 1).
-    TrustsCasFailed,
-    /// A swap after which the store falls silent is reported as "nothing happened".
-    SaysUntouchedAfterASwap,
-    /// A swap after which the store falls silent counts as done.
-    TakesSilenceForDone,
-    /// Compares what was read and sets, without a guard in between.
-    SetsInsteadOfSwapping,
-    /// An unkeyed request whose outcome is not known is carried out again under a new id.
-    RetriesUnderANewId,
-    /// Writes the page and the index after the wallet that no longer holds them.
-    SealsAfterTheSwap,
-    /// Goes on to the swap when the page or the index was not acknowledged.
-    DoesNotWaitForTheSeal,
-    /// Looks at the wallet only.
-    NeverLooksIntoTheIndex,
-    /// Looks into the index before it reads the wallet.
-    ReadsTheIndexBeforeTheWallet,
-    /// Reads pages of history before the wallet that says which there are.
-    ReadsPagesBeforeTheWallet,
-    /// Reads the page after the one that holds the entry.
-    CountsPagesFromOne,
-    /// Answers a refusal without remembering it.
-    ForgetsRefusals,
-    /// Takes an id that the server made for an idempotency key.
-    TakesMadeIdsForKeys,
-    /// Every opener believes that it was elected.
-    OpensWithoutAnElection,
-    /// Every opener writes the plain key.
-    OpensWithoutATicket,
-    /// A second opener that sees nothing under the plain key writes it for the first one.
-    TakesTheFirstTicketOver,
-    /// Stands for election when its write was not acknowledged.
-    StandsBeforeItsWriteIsThere,
-    /// Writes the first wallet by a compare-and-swap of an absent key (fact 3).
-    SwapsAnAbsentKey,
-    /// Writes the elected number in the other backend's form (fact 4).
-    ElectsInTheWrongForm,
-    /// Reads a counter and sets it (fact 4).
-    SetsACounter,
-    /// Increments again when the first answer was lost.
-    RetriesAnIncrement,
-    /// A script whose connection broke counts as not carried out.
-    TakesABreakForARefusal,
-    /// A write whose connection broke is sent again.
-    WritesAgainAfterABreak,
-    /// An increment whose connection broke is sent again.
-    AddsAgainAfterABreak,
-    /// A script that missed its deadline counts as never sent.
-    TakesAMissedDeadlineForUnsent,
-    /// Of the steps that went together, each is told what became of the next.
-    HandsAnswersToTheWrongStep,
-    /// Those that were taken along by a request that died are told that nothing happened.
-    TellsThoseTakenAlongUntouched,
-    /// A swap looks in one script and writes in another.
-    LooksAndWritesInTwoScripts,
-    /// A swap does not look whether the index has an operation already.
-    SwapsWhatTheIndexKnows,
-    /// A swap does not write what leaves the wallet.
-    SwapsWithoutTheSeal,
-    /// A refusal of a whole script counts as one that it was carried out.
-    TakesARefusalForDone,
-    /// Each request counts missed deadlines on its own.
-    HasABreakerForEachRequest,
-    /// A breaker that is open lets calls through.
-    SendsThroughAnOpenBreaker,
-    /// What goes together ends with the deadline of the request that went first.
-    HandsItsDeadlineOn,
-    /// Who stands behind others waits for them, whatever its deadline.
-    WaitsPastItsDeadline,
-    /// A request that left before it was sent is carried out all the same.
-    CarriesOutWhatWasTakenBack,
-    /// A request that left before it was sent does not know what became of it.
-    SaysUnknownOfWhatWasNotSent,
-    /// A deadline that passed behind others counts as one that the store missed.
-    TakesAQueueForSilence,
-    /// Of the operations that went together, each is answered with the next one's outcome.
-    ShiftsAnswersInTheLine,
-    /// Refuses on a wallet that was handed on, and may be old, without reading it again.
-    RefusesOnAnOldWallet,
-    /// Seals what was only decided into pages and index, before the swap.
-    SealsWhatWasOnlyDecided,
-    /// A swap whose outcome is not known counts as lost while the old value is still there.
-    ForgetsAnAttempt,
-    /// An increment that went past the bound is not taken back.
-    NeverTakesItsPartBack,
-    /// An increment that went past the bound is taken back twice.
-    TakesItsPartBackTwice,
-    /// Adds to a sum of keyed posts that was read before, and may be old.
-    AddsToAnOldKeyedSum,
-    /// Reads a counter's cell before the script that keeps a post under a key.
-    ReadsTheCellBeforeTheScript,
-    /// Increments at once, before the store has answered anything.
-    CallsBeforeTheStoreHasAnswered,
-    /// The store forgets a swap that it has carried out, as after a failover.
-    ForgetsAnAcknowledgedWrite,
-}
-
-impl Bug {
-    /// Where it can be made.
-    #[must_use]
-    pub fn flavours(self) -> &'static [Flavour] {
-        match self {
-            Self::NeverTakesItsPartBack
-            | Self::TakesItsPartBackTwice
-            | Self::CallsBeforeTheStoreHasAnswered => &[Flavour::Sqlite, Flavour::Redis],
-            Self::AddsToAnOldKeyedSum => &[Flavour::Sqlite, Flavour::Redis, Flavour::Scripts],
-            Self::ReadsTheCellBeforeTheScript => &[Flavour::Scripts],
-            _ if self.is_below_the_adapter() => &[Flavour::Scripts, Flavour::Switching],
-            _ => &Flavour::ALL,
-        }
-    }
-
-    /// Whether it is made in a script, or in what becomes of one.
-    fn is_below_the_adapter(self) -> bool {
-        matches!(
-            self,
-            Self::TakesABreakForARefusal
-                | Self::WritesAgainAfterABreak
-                | Self::AddsAgainAfterABreak
-                | Self::TakesAMissedDeadlineForUnsent
-                | Self::HandsAnswersToTheWrongStep
-                | Self::LooksAndWritesInTwoScripts
-                | Self::SwapsWhatTheIndexKnows
-                | Self::SwapsWithoutTheSeal
-                | Self::TakesARefusalForDone
-                | Self::RefusesOnAnOldWallet
-        )
-    }
-
-    /// Whether a store has to fall silent for it to show, which takes more faults than anything else.
-    #[must_use]
-    pub fn needs_silence(self) -> bool {
-        matches!(
-            self,
-            Self::HasABreakerForEachRequest | Self::SendsThroughAnOpenBreaker | Self::TakesAQueueForSilence
-        )
-    }
-
-    /// Answers `task` with this mistake, where it is one of the request as a whole.
-    pub async fn perform<S: Store + Deadline + 'static>(
-        self,
-        open: impl Fn() -> S,
-        lines: &Lines,
-        task: &Task,
-    ) -> Answer {
-        if let Task::Operate(user, operations) = task
-            && let [operation] = &operations[..]
-            && self.is_in_the_line()
-        {
-            let answer = self.stand(&open(), lines, user, operation.clone()).await;
-            return Answer::Operated(vec![answer]);
-        }
-        let answer = perform(&open, lines, task).await;
-        match (task, answer.unavailable()) {
-            (Task::Operate(user, operations), Some(Unavailable::Unknown))
-                if self == Self::RetriesUnderANewId && !task.is_keyed() =>
-            {
-                let again = operations.iter().map(|operation| {
-                    let id = OperationId::Made(format!("{}-again", operation.id.as_str()));
-                    Operation { id, ..operation.clone() }
-                });
-                perform(&open, lines, &Task::Operate(user.clone(), again.collect())).await
-            }
-            (_, Some(Unavailable::Untouched)) if self == Self::SaysUnknownOfWhatWasNotSent => {
-                answer.because(Unavailable::Unknown)
-            }
-            _ => answer,
-        }
-    }
-
-    /// Whether it is made where requests stand in line.
-    fn is_in_the_line(self) -> bool {
-        matches!(
-            self,
-            Self::TellsThoseTakenAlongUntouched
-                | Self::CarriesOutWhatWasTakenBack
-                | Self::ShiftsAnswersInTheLine
-                | Self::RefusesOnAnOldWallet
-        )
-    }
-
-    /// As [`teller::line`], with a mistake.
-    async fn stand<S: Store + Deadline + 'static>(
-        self,
-        store: &S,
-        lines: &Lines,
-        user: &User,
-        operation: Operation,
-    ) -> Result<Done, Error> {
-        let whose = user.clone();
-        let together = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
-            let kept = |job: Job<Operation>| match self {
-                Self::CarriesOutWhatWasTakenBack => Job::new(job.what),
-                _ => job,
-            };
-            let jobs: Vec<_> = jobs.into_iter().map(kept).collect();
-            if let Some(refused) = refused(seen, &jobs).filter(|_| self == Self::RefusesOnAnOldWallet) {
-                return vec![Ok(Done { outcome: refused, replayed: false })];
-            }
-            let mut answers = carry_out_all(&store, &whose, &jobs, seen).await;
-            if self == Self::ShiftsAnswersInTheLine && answers.len() > 1 {
-                answers.rotate_left(1);
-            }
-            answers
-        };
-        let answer = lines.careless.go(user, operation, store, together).await;
-        answer.unwrap_or_else(|missed| {
-            Err(match missed {
-                Missed::Unanswered if self != Self::TellsThoseTakenAlongUntouched => Unavailable::Unknown,
-                _ => Unavailable::Untouched,
-            }
-            .into())
-        })
-    }
-}
+use crate::call::what;
+use crate::task::Task;
 
 /// The store port, with a mistake in its use.
 #[derive(Debug)]
@@ -574,19 +352,9 @@ impl<S: Store> Store for Crooked<S> {
     }
 }
 
-/// What a wallet as it was `seen` refuses to the only one of `jobs`, without anything to be kept.
-fn refused(seen: &Seen, jobs: &[Job<Operation>]) -> Option<Outcome> {
-    let ([job], Ok(mut wallet)) = (jobs, Wallet::decode(&seen.as_ref()?.value)) else { return None };
-    match wallet.decide(&job.what) {
-        Decision::New(outcome) if !outcome.is_kept() => Some(outcome),
-        _ => None,
-    }
-}
-
 /// Whether it is the key of one of these.
 fn is(key: &Document, kinds: &[&str]) -> bool {
-    let what = keys::parts(key.as_str()).and_then(|(_, what)| what.split(':').next());
-    what.is_some_and(|what| kinds.contains(&what))
+    what(key.as_str()).split(':').next().is_some_and(|kind| kinds.contains(&kind))
 }
 
 fn is_wallet(key: &Document) -> bool {

@@ -1,9 +1,9 @@
 //! How the store is used.
 
-use store::keys;
 use teller::Error;
 
 use super::{Seen, invariant, must};
+use crate::call::what;
 use crate::disk::Means;
 
 /// A wallet's value stays below this many bytes.
@@ -38,7 +38,7 @@ invariant! {
     /// Whoever races to write a page or what a key became writes the same bytes.
     SealedBytesNeverChange: "sealed bytes never change", seen => {
         let Seen::Written(written) = seen else { return Ok(()) };
-        let (_, what) = keys::parts(written.key.as_str()).unwrap_or_default();
+        let what = what(written.key.as_str());
         let immutable = ["page:", "operation:", "post:"].iter().any(|sealed| what.starts_with(sealed));
         let before = written.before.as_ref().map(|cell| &cell.value);
         must(!immutable || before.is_none_or(|before| *before == written.after), || {
@@ -54,7 +54,7 @@ invariant! {
     NoKeyIsBothIncrementedAndSet: "no key is both incremented and set", seen => {
         let Seen::Written(written) = seen else { return Ok(()) };
         let Some(before) = &written.before else { return Ok(()) };
-        let election = keys::parts(written.key.as_str()).is_some_and(|(_, what)| is_election(what));
+        let election = is_election(what(written.key.as_str()));
         let mixes = match written.means {
             Means::Increment => before.set,
             Means::Set => before.incremented,

@@ -9,11 +9,11 @@ use std::time::Duration;
 use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
-use store::keys;
 use store::kv::{Failed, RawKv};
 use store::redis::{self, RawRedis, Said, Step, Verb};
 
 use super::{Bug, Wallet};
+use crate::call::what;
 use crate::invariants::keeping::is_election;
 
 /// The store's calls, with a mistake in their use.
@@ -30,10 +30,6 @@ impl<R> CrookedRaw<R> {
     pub fn new(raw: R, bug: Bug) -> Self {
         Self { raw, bug, own: Breaker::new(), missed: Cell::new(false) }
     }
-}
-
-fn what(key: &str) -> &str {
-    keys::parts(key).map_or("", |(_, what)| what)
 }
 
 impl<R: RawKv> RawKv for CrookedRaw<R> {
