@@ -99,6 +99,23 @@ enum Part {
     Damage,
 }
 
+impl Arguments {
+    /// Whether this part is to be proven.
+    fn want(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+
+    /// The same of a part that has scenarios and no suites of its own.
+    fn want_scenarios(&self, part: Part) -> bool {
+        self.want(part) && self.suite.is_empty()
+    }
+
+    /// Banks on this store, as they are mostly wanted.
+    fn plan(&self, store: Store) -> Plan {
+        Plan::new(store, &self.bank, &self.manifest)
+    }
+}
+
 impl Part {
     fn needs_redis(self) -> bool {
         !matches!(self, Self::Files | Self::Sqlite | Self::Upstream | Self::Api)
@@ -129,7 +146,6 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
-    let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     std::env::set_current_dir(root())?;
     is_there(&arguments.bank)?;
     if arguments.only.is_empty() || arguments.only.iter().any(|part| part.needs_redis()) {
@@ -139,91 +155,125 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     let alone = [Part::Budget, Part::Outages, Part::Torture, Part::Damage, Part::Upstream, Part::Totals];
     let needs_suites = arguments.only.is_empty() || arguments.only.iter().any(|part| !alone.contains(part));
     let suites = if needs_suites { suites::compiled(&arguments.suite).await? } else { Suites::default() };
-    if wanted(Part::Files) {
-        suites.run(suites::files, None, summary).await;
-    }
-    for (part, store) in [(Part::Sqlite, Store::Sqlite), (Part::Redis, Store::Redis)] {
-        if wanted(part) {
-            on(store, arguments, &suites, summary).await?;
-            promises_of(store, arguments, &suites, summary).await?;
-        }
-    }
-    if wanted(Part::Redis) {
-        promises_of(Store::Direct, arguments, &suites, summary).await?;
-    }
-    if wanted(Part::Crowd) && arguments.suite.is_empty() {
+    of_the_stores(arguments, &suites, summary).await?;
+    if arguments.want_scenarios(Part::Crowd) {
         let name = "redis ×3: a crowd asks CoinGecko once in each window, whoever dies";
         summary.scenario(name, stampede::is_avoided(&arguments.bank, &arguments.manifest)).await;
     }
-    if wanted(Part::Upstream) && arguments.suite.is_empty() {
+    if arguments.want_scenarios(Part::Upstream) {
         of_upstream(&arguments.bank, &arguments.manifest, summary).await;
     }
-    if wanted(Part::Redis) && arguments.suite.is_empty() {
-        let plan = Plan::new(Store::Both, &arguments.bank, &arguments.manifest).patient();
-        let mut house = House::build(plan).await?;
-        suites.run(suites::after_the_restart, Some(&house), summary).await;
-        killed(&mut house, arguments.rounds, summary).await;
+    if arguments.want_scenarios(Part::Redis) {
+        of_both_adapters(arguments, &suites, summary).await?;
     }
-    if wanted(Part::Totals) && arguments.suite.is_empty() {
-        let plan = Plan::new(Store::Direct, &arguments.bank, &arguments.manifest).patient();
-        let house = House::build(plan).await?;
+    if arguments.want_scenarios(Part::Totals) {
+        let house = House::build(arguments.plan(Store::Direct).patient()).await?;
         let name = house.at("posts to a counter with and without keys are told exact totals");
         summary.scenario(&name, totals::are_exact(&house)).await;
     }
-    if wanted(Part::Faults) && arguments.suite.is_empty() {
-        for store in [Store::Sqlite, Store::Redis] {
-            faults::on(store, &arguments.bank, &arguments.manifest, &suites, summary).await?;
-        }
-        let name = "redis ×3, unguarded: money that a store loses is missed";
-        summary.scenario(name, faults::are_noticed(&arguments.bank, &arguments.manifest)).await;
+    if arguments.want_scenarios(Part::Faults) {
+        of_faults(arguments, &suites, summary).await?;
     }
-    if wanted(Part::Budget) && arguments.suite.is_empty() {
-        let start = budget::of_a_start(&arguments.bank, &arguments.manifest);
-        summary
-            .scenario("a start with everything to compile takes no more of the processor than it may", start)
-            .await;
-        // A bank that had to compile keeps some of what that took; those that follow find everything compiled.
-        drop(House::build(Plan::new(Store::Sqlite, &arguments.bank, &arguments.manifest)).await?);
-        for (store, name) in [(Store::Redis, "kv"), (Store::Direct, "redis")] {
-            let plan = Plan { processes: 1, ..Plan::new(store, &arguments.bank, &arguments.manifest) };
-            let mut house = House::build(plan).await?;
-            let title = house.at("requests make the storage calls of budgets.toml and no others");
-            summary.scenario(&title, budget::of_storage_calls(&mut house, name)).await;
-            let title = house.at("10,000 requests leave nothing in memory");
-            summary.scenario(&title, budget::of_memory(&mut house)).await;
-            let title = house.at("an answer that nobody reads is not kept in memory");
-            summary.scenario(&title, budget::of_unread_answers(&mut house)).await;
-        }
+    if arguments.want_scenarios(Part::Budget) {
+        of_budgets(arguments, summary).await?;
     }
-    if wanted(Part::Outages) && arguments.suite.is_empty() {
+    if arguments.want_scenarios(Part::Outages) {
         for &store in &arguments.adapter {
             outage::of_every_kind(store, arguments, summary).await?;
             outage::said_at_once(store, arguments, summary).await?;
         }
     }
-    if wanted(Part::Operator) && arguments.suite.is_empty() {
+    if arguments.want_scenarios(Part::Operator) {
         for &store in &arguments.adapter {
             operated(store, arguments, &suites, summary).await?;
         }
     }
-    if wanted(Part::Api) && arguments.suite.is_empty() {
-        let plan = Plan::new(Store::Sqlite, &arguments.bank, &arguments.manifest);
-        let house = House::build(Plan { cors_origins: "", ..plan }).await?;
-        let name = "api: where no origin is named, no answer says anything of origins";
-        summary.scenario(name, cors::is_silent(&house)).await;
-        summary.scenario("api: the published document is valid", api::is_described_well(&house)).await;
-        let name = format!("api: every answer is as documented (seed {})", arguments.seed);
-        summary.scenario(&name, api::is_as_described(&house, arguments.seed, arguments.cases)).await;
+    if arguments.want_scenarios(Part::Api) {
+        of_the_document(arguments, summary).await?;
     }
+    on_request(arguments, summary).await
+}
+
+/// The suites, on each store, and what the storage port promises on each.
+async fn of_the_stores(arguments: &Arguments, suites: &Suites, summary: &mut Summary) -> anyhow::Result<()> {
+    if arguments.want(Part::Files) {
+        suites.run(suites::files, None, summary).await;
+    }
+    for (part, store) in [(Part::Sqlite, Store::Sqlite), (Part::Redis, Store::Redis)] {
+        if arguments.want(part) {
+            on(store, arguments, suites, summary).await?;
+            promises_of(store, arguments, suites, summary).await?;
+        }
+    }
+    if arguments.want(Part::Redis) {
+        promises_of(Store::Direct, arguments, suites, summary).await?;
+    }
+    Ok(())
+}
+
+/// Banks on one Redis of which some use one adapter and some the other.
+async fn of_both_adapters(
+    arguments: &Arguments,
+    suites: &Suites,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    let mut house = House::build(arguments.plan(Store::Both).patient()).await?;
+    suites.run(suites::after_the_restart, Some(&house), summary).await;
+    killed(&mut house, arguments.rounds, summary).await;
+    Ok(())
+}
+
+/// Stores that misbehave.
+async fn of_faults(arguments: &Arguments, suites: &Suites, summary: &mut Summary) -> anyhow::Result<()> {
+    for store in [Store::Sqlite, Store::Redis] {
+        faults::on(store, &arguments.bank, &arguments.manifest, suites, summary).await?;
+    }
+    let name = "redis ×3, unguarded: money that a store loses is missed";
+    summary.scenario(name, faults::are_noticed(&arguments.bank, &arguments.manifest)).await;
+    Ok(())
+}
+
+/// What requests and a start may cost.
+async fn of_budgets(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    let name = "a start with everything to compile takes no more of the processor than it may";
+    summary.scenario(name, budget::of_a_start(&arguments.bank, &arguments.manifest)).await;
+    // A bank that had to compile keeps some of what that took; those that follow find everything compiled.
+    drop(House::build(arguments.plan(Store::Sqlite)).await?);
+    for (store, name) in [(Store::Redis, "kv"), (Store::Direct, "redis")] {
+        let mut house = House::build(Plan { processes: 1, ..arguments.plan(store) }).await?;
+        let title = house.at("requests make the storage calls of budgets.toml and no others");
+        summary.scenario(&title, budget::of_storage_calls(&mut house, name)).await;
+        let title = house.at("10,000 requests leave nothing in memory");
+        summary.scenario(&title, budget::of_memory(&mut house)).await;
+        let title = house.at("an answer that nobody reads is not kept in memory");
+        summary.scenario(&title, budget::of_unread_answers(&mut house)).await;
+    }
+    Ok(())
+}
+
+/// The published document, and answers held to it.
+async fn of_the_document(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    let house = House::build(Plan { cors_origins: "", ..arguments.plan(Store::Sqlite) }).await?;
+    let name = "api: where no origin is named, no answer says anything of origins";
+    summary.scenario(name, cors::is_silent(&house)).await;
+    summary.scenario("api: the published document is valid", api::is_described_well(&house)).await;
+    let name = format!("api: every answer is as documented (seed {})", arguments.seed);
+    summary.scenario(&name, api::is_as_described(&house, arguments.seed, arguments.cases)).await;
+    Ok(())
+}
+
+/// What is a part of others already, and so is proven alone only where it is named.
+async fn on_request(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    let stores = || [Store::Sqlite].into_iter().chain(arguments.adapter.clone());
     if arguments.only.contains(&Part::Torture) {
-        for store in [Store::Sqlite].into_iter().chain(arguments.adapter.clone()) {
-            let mut house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
+        for store in stores() {
+            let mut house = House::build(arguments.plan(store)).await?;
             killed(&mut house, arguments.rounds, summary).await;
         }
     }
     if arguments.only.contains(&Part::Damage) {
-        for store in [Store::Sqlite].into_iter().chain(arguments.adapter.clone()) {
-            let house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
+        for store in stores() {
+            let house = House::build(arguments.plan(store)).await?;
             damaged(&house, summary).await;
         }
     }
@@ -237,8 +287,7 @@ async fn on(
     suites: &Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let plan = Plan::new(store, &arguments.bank, &arguments.manifest).patient();
-    let mut house = House::build(plan).await?;
+    let mut house = House::build(arguments.plan(store).patient()).await?;
     if !arguments.suite.is_empty() {
         suites.run(suites::any, Some(&house), summary).await;
         return Ok(());
@@ -300,7 +349,7 @@ async fn operated(
     suites: &Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let plan = Plan { processes: 1, ..Plan::new(store, &arguments.bank, &arguments.manifest) };
+    let plan = Plan { processes: 1, ..arguments.plan(store) };
     let mut house = House::build(Plan { proxy: true, ..plan.clone() }).await?;
     let name = house.at("a failover behind one address is followed at once");
     summary.scenario(&name, failover::is_followed(&mut house)).await;

@@ -1,6 +1,6 @@
 //! How to send a request again, in three languages: `docs/retry`, which the README and `/docs` show too.
 
-/// The language, and ten lines of it. `tests/browser/retry.test.js` runs them.
+/// The language, and a few lines of it. `tests/browser/retry.test.js` runs them.
 const EXAMPLES: [(&str, &str); 3] = [
     ("curl and jq", include_str!("../../../docs/retry/curl.sh")),
     ("JavaScript", include_str!("../../../docs/retry/javascript.mjs")),
