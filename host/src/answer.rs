@@ -2,9 +2,10 @@
 //!
 //! What no route matches is 404. A component that traps, or answers with an error instead of a response,
 //! is 500 without a body, as in Spin, and the reason goes to stderr. Header fields are handed on as the bytes
-//! that they are, where Spin answers 500 to what is not UTF-8. What is no request is 400 ([`target`]).
+//! that they are, where Spin answers 500 to what is not UTF-8. What is no request is 400 ([`target`]); a body with a
+//! transfer coding other than chunked is 501.
 
-use crate::body::{Arrived, arrived};
+use crate::body::{Arrived, arrived, is_decodable};
 use crate::component::{InFlight, Turn};
 use crate::instances::{Gone, Running};
 use crate::limits::Limits;
@@ -114,6 +115,9 @@ impl App {
         let Some(found) = self.router.find(parts.uri.path()) else {
             return empty(StatusCode::NOT_FOUND);
         };
+        if !is_decodable(&parts.headers) {
+            return empty(StatusCode::NOT_IMPLEMENTED);
+        }
         parts.headers.remove(CONNECTION);
         let Some(uri) = target::absolute(&parts.uri, parts.version, &mut parts.headers, client.here.as_ref())
         else {

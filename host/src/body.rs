@@ -6,7 +6,7 @@
 
 use crate::lingering::Lingering;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap};
+use http::header::{CONTENT_LENGTH, EXPECT, HeaderMap, TRANSFER_ENCODING};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -29,6 +29,13 @@ pub enum Arrived {
     Coming(WasiBody),
     /// It did not come in time.
     Late(WasiBody),
+}
+
+/// Whether the bank can undo how the body was sent: chunked, or not encoded (RFC 9112, section 6.1).
+pub fn is_decodable(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    is_chunked && codings.next().is_none()
 }
 
 /// Waits for the end of a small body, and not at all for another.

@@ -22,6 +22,7 @@ pub struct Written {
     origin: Option<Vec<String>>,
     origins: Option<Vec<String>>,
     header_name: Option<bool>,
+    header_value: Option<bool>,
     #[serde(default)]
     or_empty: bool,
 }
@@ -51,8 +52,26 @@ enum Kind {
     Origin(Vec<String>),
     /// Any number of those, with white space between.
     Origins(Vec<String>),
+    /// The name of a header field that is not the connection's own.
     HeaderName,
+    /// Visible ASCII characters.
+    HeaderValue,
 }
+
+/// Header fields that belong to the connection or say where a message goes and ends (RFC 9110, sections 7.2, 7.6.1
+/// and 8.6): a setting cannot name one.
+const OF_THE_CONNECTION: [&str; 10] = [
+    "connection",
+    "content-length",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 impl TryFrom<Written> for Rule {
     type Error = &'static str;
@@ -65,12 +84,13 @@ impl TryFrom<Written> for Rule {
             written.origin.map(Kind::Origin),
             written.origins.map(Kind::Origins),
             written.header_name.filter(|is| *is).map(|_| Kind::HeaderName),
+            written.header_value.filter(|is| *is).map(|_| Kind::HeaderValue),
         ];
         let mut kinds = kinds.into_iter().flatten();
         match (kinds.next(), kinds.next()) {
             (Some(kind), None) => Ok(Self { kind, or_empty: written.or_empty }),
             _ => Err("a rule is one of `one_of`, `integer`, `url`, `origin`, `origins`, `header_name`, \
-                      and may add `or_empty = true`"),
+                      `header_value`, and may add `or_empty = true`"),
         }
     }
 }
@@ -91,9 +111,14 @@ impl Rule {
             Kind::Url(schemes) => is_url(value, schemes),
             Kind::Origin(schemes) => is_origin(value, schemes),
             Kind::Origins(schemes) => value.split_whitespace().all(|origin| is_origin(origin, schemes)),
-            Kind::HeaderName => value.parse::<HeaderName>().is_ok(),
+            Kind::HeaderName => is_header_name(value),
+            Kind::HeaderValue => !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()),
         }
     }
+}
+
+fn is_header_name(value: &str) -> bool {
+    value.parse::<HeaderName>().is_ok_and(|name| !OF_THE_CONNECTION.contains(&name.as_str()))
 }
 
 fn is_url(value: &str, schemes: &[String]) -> bool {
@@ -128,7 +153,10 @@ impl fmt::Display for Rule {
             Kind::Origins(schemes) => {
                 write!(f, "allowed are any number of {}, with spaces between", each(schemes, "host[:port]"))?;
             }
-            Kind::HeaderName => f.write_str("allowed is the name of a header field")?,
+            Kind::HeaderName => {
+                f.write_str("allowed is the name of a header field that is not the connection's own")?;
+            }
+            Kind::HeaderValue => f.write_str("allowed are visible ASCII characters")?,
         }
         f.write_str(if self.or_empty { ", or nothing" } else { "" })
     }
@@ -191,7 +219,12 @@ mod tests {
                 &["", "https://a", "https://a https://b:8443\n"],
                 &["https://a,https://b", "https://a, https://b", "*", "https://a http://b"],
             ),
-            ("header_name = true", &["x-cg-demo-api-key"], &["", "a b", "a:"]),
+            (
+                "header_name = true",
+                &["x-cg-demo-api-key", "Authorization"],
+                &["", "a b", "a:", "Host", "connection", "content-length", "transfer-encoding"],
+            ),
+            ("header_value = true", &["CG-a/b+c=", " k\n"], &["", "a b", "a\nb", "\u{e4}", "\0"]),
             ("header_name = true\nor_empty = true", &["", " \n", "a"], &["a b"]),
         ] {
             let rule = rule(text);

@@ -10,6 +10,7 @@ use crate::redis::Patience;
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
 use anyhow::{Context as _, anyhow, bail};
 use ledger::User;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,9 +36,9 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
     let read_only = ReadOnly { store, breaker: Breaker::new() };
     let checked = runtime.block_on(audit(&Kv::new(read_only), &user, progress));
     match checked {
+        // Whoever reads may have gone already, as `head` does: that is no panic.
         Ok(sound) => {
-            println!("{}", report(&user, &sound));
-            Ok(())
+            writeln!(std::io::stdout(), "{}", report(&user, &sound)).context("cannot write the report")
         }
         Err(unsound) => bail!("the wallet of {user} is broken: {unsound}"),
     }

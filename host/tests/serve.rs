@@ -94,6 +94,20 @@ fn bodies_arrive_and_return_whole() {
 }
 
 #[test]
+fn a_body_with_another_transfer_coding_than_chunked_is_not_implemented() {
+    let bank = bank(&manifest(""), &[]);
+    for (codings, status) in [
+        ("transfer-encoding: chunked", 200),
+        ("transfer-encoding: Chunked", 200),
+        ("transfer-encoding: gzip, chunked", 501),
+        ("transfer-encoding: gzip\r\ntransfer-encoding: chunked", 501),
+    ] {
+        let request = format!("POST /body HTTP/1.1\r\nhost: a\r\n{codings}\r\n\r\n1\r\nx\r\n0\r\n\r\n");
+        assert_eq!(http::request(&bank.address, &request).unwrap().status, status, "{codings}");
+    }
+}
+
+#[test]
 fn a_head_request_has_the_headers_of_a_get_and_no_body() {
     let bank = bank(&manifest(""), &[]);
     let mut connection = Connection::open(&bank.address);

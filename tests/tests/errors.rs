@@ -119,6 +119,15 @@ async fn a_body_that_does_not_say_what_it_is_is_unsupported() {
 }
 
 #[tokio::test]
+async fn a_body_that_says_that_it_is_compressed_is_unsupported() {
+    refuses(415, "unsupported-media-type", |request| {
+        let request = request.header("content-type", "application/json").header("content-encoding", "gzip");
+        request.body(r#"{"amount":"1"}"#)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn json_with_parameters_is_json() {
     let bank = Bank::from_env();
     let types = ["application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"];

@@ -223,21 +223,24 @@ impl Request {
         Ok(body.into())
     }
 
-    /// The whole body, which must say that it is JSON.
+    /// The whole body, which must say that it is JSON, and must not be compressed.
     ///
     /// # Errors
     /// As [`Request::body`]; 415 `unsupported-media-type`.
     pub async fn json_body(self) -> Result<Bytes, Problem> {
-        let content_type = self.headers.all("content-type").next().unwrap_or_default();
-        // What is no text is no media type either, but something was said.
-        let essence = text(content_type).unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        let is_json = essence.eq_ignore_ascii_case("application/json");
-        let nothing_said = content_type.is_empty();
+        let says_json = self.says_json();
+        let is_plain = self.headers.all("content-encoding").all(is_identity);
         let body = self.body().await?;
-        if is_json || (nothing_said && body.is_empty()) {
+        if is_plain && says_json.unwrap_or(body.is_empty()) {
             return Ok(body);
         }
-        Err(Problem::new(Code::UnsupportedMediaType, "Send the body as application/json."))
+        Err(Problem::new(Code::UnsupportedMediaType, Code::UnsupportedMediaType.detail()))
+    }
+
+    /// Whether each media type that was sent is JSON; `None` where none was.
+    fn says_json(&self) -> Option<bool> {
+        let types = self.headers.all("content-type").filter(|value| !value.is_empty());
+        types.map(is_json).reduce(|one, other| one && other)
     }
 }
 
@@ -246,6 +249,16 @@ fn cut(cut: Cut) -> Problem {
         Cut::BrokenOff => Problem::malformed("The body broke off."),
         Cut::Late => Problem::new(Code::RequestTimeout, Code::RequestTimeout.detail()),
     }
+}
+
+/// Whether this media type is JSON, whatever its parameters are. What is no text is no media type.
+fn is_json(content_type: &[u8]) -> bool {
+    let essence = text(content_type).unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn is_identity(content_coding: &[u8]) -> bool {
+    content_coding.eq_ignore_ascii_case(b"identity")
 }
 
 fn weak(tag: &str) -> &str {

@@ -33,13 +33,27 @@ pub struct Url(pub &'static [&'static str]);
 #[derive(Debug, Clone, Copy)]
 pub struct Origin(pub &'static [&'static str]);
 
-/// The name of a header field (RFC 9110, section 5.1).
+/// The name of a header field (RFC 9110, section 5.1) that does not belong to the connection and does not say where a
+/// message goes or ends (sections 7.2, 7.6.1 and 8.6).
 #[derive(Debug, Clone, Copy)]
 pub struct HeaderName;
 
 /// Visible ASCII characters.
 #[derive(Debug, Clone, Copy)]
 pub struct HeaderValue;
+
+const OF_THE_CONNECTION: [&str; 10] = [
+    "connection",
+    "content-length",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 impl Rule for OneOf {
     fn allows(&self, value: &str) -> bool {
@@ -83,11 +97,12 @@ impl Rule for Origin {
 
 impl Rule for HeaderName {
     fn allows(&self, value: &str) -> bool {
-        value.bytes().all(is_token)
+        let is_of_the_connection = OF_THE_CONNECTION.iter().any(|name| name.eq_ignore_ascii_case(value));
+        value.bytes().all(is_token) && !is_of_the_connection
     }
 
     fn words(&self) -> String {
-        "the name of a header".to_owned()
+        "the name of a header field that is not the connection's own".to_owned()
     }
 }
 

@@ -84,16 +84,17 @@ catalogue! {
     /// The path serves other methods; Allow names them.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed", "With one of the allowed methods.",
         "This path serves GET, HEAD.";
-    /// The body did not come within 10 seconds. Nothing happened, and the connection is closed.
+    /// The body did not come in time: within 10 seconds, unless whoever runs the bank set another limit. Nothing
+    /// happened, and the connection is closed.
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "Request timeout",
         "Yes, the very same request under the same idempotency key.",
-        "The body did not come within 10 seconds. Nothing happened.";
+        "The body did not come in time. Nothing happened.";
     /// A body may have 4 KiB.
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "Payload too large", "With a smaller body.",
         "A body may have 4096 bytes.";
-    /// The body is not application/json.
+    /// The body is not application/json, or it is compressed.
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", "As application/json.",
-        "Send the body as application/json.";
+        "Send the body as application/json, and not compressed.";
     /// The withdrawal asks for more than the wallet holds. The wallet is unchanged.
     InsufficientFunds = "insufficient-funds", UNPROCESSABLE_ENTITY, "Insufficient funds",
         "With a smaller amount or after a deposit, under another idempotency key.",

@@ -166,6 +166,30 @@ fn a_body_must_say_that_it_is_json() {
 }
 
 #[test]
+fn each_media_type_that_is_sent_must_be_json() {
+    for (types, is_taken) in [
+        (&["application/json", "application/json"][..], true),
+        (&["application/json", ""], true),
+        (&["application/json", "text/plain"], false),
+        (&["text/plain", "application/json"], false),
+    ] {
+        let headers: Vec<_> = types.iter().map(|media_type| ("content-type", *media_type)).collect();
+        assert_eq!(block_on(with_body(&headers, "{}").json_body()).is_ok(), is_taken, "{types:?}");
+    }
+}
+
+#[test]
+fn a_body_must_not_be_compressed() {
+    for (coding, is_taken) in
+        [("identity", true), ("Identity", true), ("gzip", false), ("gzip, identity", false)]
+    {
+        let headers = [("content-type", "application/json"), ("content-encoding", coding)];
+        let body = block_on(with_body(&headers, "{}").json_body());
+        assert_eq!(body.map_err(|problem| problem.code()).is_ok(), is_taken, "{coding}");
+    }
+}
+
+#[test]
 fn each_path_takes_its_methods_and_names_them() {
     let sent = |method: &str| {
         Request::new(

@@ -1,0 +1,83 @@
+//! `bank verify`: what it says of a wallet that the bank's own components made, and of one that somebody changed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use common::{Bank, bank_in, http};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+fn manifest() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("spin.toml")
+}
+
+/// The whole bank, after alice has moved money three times.
+fn three_entries() -> Bank {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let (manifest, state) = (manifest(), folder.path().join("state"));
+    let bank =
+        bank_in(folder, &["--from", manifest.to_str().unwrap(), "--state-dir", state.to_str().unwrap()]);
+    for (path, amount) in [("deposit", "10.50"), ("deposit", "2"), ("withdraw", "0.25")] {
+        let body = format!("{{\"amount\":\"{amount}\"}}");
+        let request = format!(
+            "POST /v1/{path} HTTP/1.1\r\nhost: a\r\nuser_id: alice\r\nidempotency-key: {path}-{amount}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        assert_eq!(http::request(&bank.address, &request).unwrap().status, 200);
+    }
+    bank
+}
+
+fn verify(bank: &Bank, user: &str, stdout: Stdio) -> Output {
+    let state = bank.folder.path().join("state");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bank"));
+    command.args(["verify", "--user", user, "--from"]).arg(manifest()).arg("--state-dir").arg(state);
+    command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+    command.spawn().unwrap().wait_with_output().unwrap()
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_sound_wallet_is_reported_with_its_balance_beside_a_running_bank() {
+    let bank = three_entries();
+    let checked = verify(&bank, "alice", Stdio::piped());
+    assert!(checked.status.success());
+    let report = text(checked.stdout);
+    assert!(report.starts_with("alice: 3 entries in 0 pages and the wallet, "), "{report}");
+    assert!(report.contains("\nbalance 12.25\n"), "{report}");
+    let nobody = verify(&bank, "bob", Stdio::piped());
+    assert!(nobody.status.success() && text(nobody.stdout).contains("\nbalance 0.00\n"));
+}
+
+#[test]
+fn a_wallet_that_somebody_changed_is_broken_and_the_exit_code_says_so() {
+    let bank = three_entries();
+    let file = bank.folder.path().join("state/sqlite_key_value.db");
+    let stored = rusqlite::Connection::open(file).unwrap();
+    let changed = stored.execute(
+        "UPDATE spin_key_value SET value = CAST(replace(CAST(value AS TEXT), '10.50', '90.50') AS BLOB) \
+         WHERE key LIKE '%alice%'",
+        [],
+    );
+    assert!(changed.unwrap() > 0);
+    let checked = verify(&bank, "alice", Stdio::piped());
+    assert_eq!(checked.status.code(), Some(1));
+    let error = text(checked.stderr);
+    assert!(error.contains("the wallet of alice is broken: entries 1 to "), "{error}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error_and_no_panic() {
+    let bank = three_entries();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let checked = verify(&bank, "alice", full.into());
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(text(checked.stderr).contains("cannot write the report"));
+}
