@@ -1,0 +1,86 @@
+//! A token taken apart: a JWS in its compact form (RFC 7515, section 7.1).
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde_json::{Map, Value};
+
+use crate::{Algorithm, Refused, json};
+
+/// The longest token that is looked at.
+pub const MAX_BYTES: usize = 8 * 1024;
+
+/// What `typ` an access token may have, in lower case and without `application/`: none at all, what most issuers
+/// write, or what RFC 9068 asks for. A token of any other type is for something else (RFC 8725, section 3.11).
+const TYPES: [&str; 2] = ["jwt", "at+jwt"];
+
+/// A token whose header has been read. Nothing of it can be believed before its signature was verified.
+#[derive(Debug)]
+pub struct Jws<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: Option<String>,
+    pub(crate) signature: Vec<u8>,
+    /// What the signature is over: header and payload as they were sent.
+    pub(crate) signed: &'a [u8],
+    payload: &'a str,
+}
+
+impl<'a> Jws<'a> {
+    /// Takes `token` apart.
+    ///
+    /// # Errors
+    /// [`Refused::TooLong`], [`Refused::Malformed`], [`Refused::Critical`], [`Refused::Type`],
+    /// [`Refused::Algorithm`].
+    pub fn parse(token: &'a str) -> Result<Self, Refused> {
+        if token.len() > MAX_BYTES {
+            return Err(Refused::TooLong);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(Refused::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(Refused::Malformed)?;
+        let header = decode(header).and_then(|header| json::object(&header)).ok_or(Refused::Malformed)?;
+        let signature = decode(signature).ok_or(Refused::Malformed)?;
+        if header.contains_key("crit") {
+            return Err(Refused::Critical);
+        }
+        check_type(&header)?;
+        let algorithm = text(&header, "alg")?.ok_or(Refused::Malformed)?;
+        let algorithm = Algorithm::parse(algorithm).ok_or(Refused::Algorithm)?;
+        let key_id = text(&header, "kid")?.map(str::to_owned);
+        Ok(Self { algorithm, key_id, signature, signed: signed.as_bytes(), payload })
+    }
+
+    /// What the token says.
+    ///
+    /// # Errors
+    /// [`Refused::Malformed`] when it is no JSON object.
+    pub(crate) fn claims(&self) -> Result<Map<String, Value>, Refused> {
+        decode(self.payload).and_then(|payload| json::object(&payload)).ok_or(Refused::Malformed)
+    }
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    Base64UrlUnpadded::decode_vec(text).ok()
+}
+
+/// A member that is text, if it is there.
+fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Refused> {
+    members.get(name).map(|value| value.as_str().ok_or(Refused::Malformed)).transpose()
+}
+
+/// Refuses what is no access token, and a token within a token (`cty`).
+fn check_type(header: &Map<String, Value>) -> Result<(), Refused> {
+    let is_access = match text(header, "typ")? {
+        None => true,
+        Some(name) => {
+            let name = name.to_ascii_lowercase();
+            TYPES.contains(&name.strip_prefix("application/").unwrap_or(&name))
+        }
+    };
+    if is_access && text(header, "cty")?.is_none() { Ok(()) } else { Err(Refused::Type) }
+}
+
+#[cfg(test)]
+impl<'a> Jws<'a> {
+    /// A token of these parts, for what judges signatures alone.
+    pub(crate) fn of_parts(algorithm: Algorithm, signed: &'a [u8], signature: &[u8]) -> Self {
+        Self { algorithm, key_id: None, signature: signature.to_vec(), signed, payload: "" }
+    }
+}

@@ -1,0 +1,95 @@
+//! Bearer tokens: which JSON Web Token is good, whose it is, and for how long (design section 7).
+//!
+//! [`verify`] is the whole of it: a token, the issuer's [`KeySet`], the [`Rules`] and the time go in; a
+//! [`Verified`] user or one reason to refuse comes out. Nothing here does I/O or knows the time.
+//!
+//! What is promised, and where it comes from:
+//! - A token is a compact JWS (RFC 7515) of at most [`MAX_BYTES`]. No JSON object in it has a member twice.
+//! - Its algorithm is one of [`Algorithm`]. The key decides whether that algorithm may be used with it (RFC 8725,
+//!   section 3.1); a token never brings a key along (`jwk`, `jku`, `x5u` and their like are ignored).
+//! - An extension that the token calls critical is refused, since none is known (RFC 7515, section 4.1.11).
+//! - Claims are looked at only once the signature is good: `iss`, `aud` and `exp` are demanded, `nbf` is kept.
+//!
+//! Signatures are verified by RustCrypto's crates, each algorithm by itself, without the code that signs, generates
+//! keys or reads PEM. `jsonwebtoken` with its pure-Rust backend stands on the same crates, brings that code along, and
+//! leaves to its caller what must be decided here anyway: which key fits which algorithm, `crit`, repeated members.
+//! `ring` and `aws-lc-rs` want a C compiler for `wasm32-wasip2`. Audits: the dalek libraries in 2019 (Quarkslab); `rsa`
+//! in 2019 (for Delta Chat), and it has changed much since; `p256`'s arithmetic never. What an audit finds beside wrong
+//! answers, time that depends on a secret (RUSTSEC-2023-0071), does not matter here: nothing secret is computed with but
+//! in HS256, where `hmac` compares in constant time. For right answers stand Project Wycheproof's vectors, which judge
+//! every algorithm in this crate's tests.
+//!
+//! - [`algorithm`]: the algorithms. [`jws`]: a token taken apart. [`jwk`]: keys. [`signature`]: what is asked of
+//!   RustCrypto. [`claims`]: what the issuer says. [`json`]: objects whose names are unique.
+
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
+)]
+
+pub mod algorithm;
+pub mod claims;
+mod json;
+pub mod jwk;
+pub mod jws;
+mod signature;
+
+pub use algorithm::Algorithm;
+pub use claims::{Rules, Verified};
+pub use jwk::KeySet;
+pub use jws::MAX_BYTES;
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It is longer than [`MAX_BYTES`].
+    #[error("the token is longer than 8 KiB")]
+    TooLong,
+    /// It is no compact JWS of unique JSON members.
+    #[error("the token is malformed")]
+    Malformed,
+    /// It is for something else than access: its `typ` or `cty` says so.
+    #[error("the token is not an access token")]
+    Type,
+    /// It calls an extension critical that is not known.
+    #[error("the token has a critical extension that is not known")]
+    Critical,
+    /// Its algorithm is none that is accepted, or none that its key may be used with.
+    #[error("the token's algorithm is not accepted")]
+    Algorithm,
+    /// No key of the issuer has its `kid`, or it has no `kid` and more than one key would do. The issuer may
+    /// have new keys.
+    #[error("the token's key is not known")]
+    UnknownKey,
+    /// It was not signed with that key, or was changed since.
+    #[error("the token's signature is not good")]
+    Signature,
+    /// It comes from another issuer.
+    #[error("the token is from another issuer")]
+    Issuer,
+    /// It is meant for another audience.
+    #[error("the token is for another audience")]
+    Audience,
+    /// It has expired, or never does.
+    #[error("the token has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("the token is not valid yet")]
+    NotYet,
+    /// It names no user.
+    #[error("the token names no user")]
+    User,
+}
+
+/// Whose token this is, by the issuer's keys and the bank's rules, at `now` (seconds since 1970).
+///
+/// # Errors
+/// [`Refused`]; of several reasons the first in the order in which they are listed there, more or less.
+pub fn verify(token: &str, keys: &KeySet, rules: &Rules, now: u64) -> Result<Verified, Refused> {
+    let jws = jws::Jws::parse(token)?;
+    keys.verify(&jws)?;
+    claims::verify(&jws.claims()?, rules, now)
+}
+
+#[cfg(test)]
+mod tests;
