@@ -1,5 +1,5 @@
 {{- define "bank.name" -}}
-{{ .Values.nameOverride | default .Release.Name | trunc 40 | trimSuffix "-" }}
+{{ regexReplaceAll "-+$" (.Values.nameOverride | default .Release.Name | trunc 40) "" }}
 {{- end }}
 
 {{- define "bank.tlsSecret" -}}
@@ -12,9 +12,39 @@
 {{- end }}
 {{- end }}
 
-{{/* `--set image.tag=2` is a number, and one from a file a float: 20261126 would be 2.0261126e+07. */}}
+{{/* A number as text; one from a file is a float: 20261126 would be 2.0261126e+07. */}}
 {{- define "bank.text" -}}
-{{ kindIs "string" . | ternary . (int64 . | toString) }}
+{{- if or (kindIs "string" .) (and (kindIs "float64" .) (ne (floor .) .)) -}}
+{{ . }}
+{{- else -}}
+{{ int64 . }}
+{{- end }}
+{{- end }}
+
+{{/* Quantities as text: a SpinApp takes no number with a fraction. */}}
+{{- define "bank.quantities" -}}
+{{- range $name, $quantity := . }}
+{{ $name }}: {{ include "bank.text" $quantity | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Called with requests and limits. */}}
+{{- define "bank.resources" -}}
+{{- range $kind, $quantities := . }}
+{{- with include "bank.quantities" $quantities }}
+{{ $kind }}:
+  {{- . | indent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A quantity of Kubernetes, or a size of Redis, as a number. */}}
+{{- define "bank.number" -}}
+{{- $text := include "bank.text" . }}
+{{- $unit := regexFind "[A-Za-z]+$" $text }}
+{{- $sizes := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824
+  "Ti" 1099511627776 "mb" 1048576 "gb" 1073741824 "m" 0.001 }}
+{{- mulf (trimSuffix $unit $text | float64) (get $sizes $unit) | printf "%.3f" }}
 {{- end }}
 
 {{- define "bank.tag" -}}
@@ -33,7 +63,7 @@
 {{/* What the release's objects are found by; pods carry it, so it never changes. */}}
 {{- define "bank.instance" -}}
 app.kubernetes.io/part-of: money-bank
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Called with the root and the component: (list $ "redis"). */}}
@@ -80,7 +110,7 @@ A check of the SpinApp. `httpHeaders` is there although it is empty: without it 
 */}}
 {{- define "bank.check" -}}
 httpGet:
-  path: {{ .path }}
+  path: {{ quote .path }}
   httpHeaders: []
 {{ omit . "path" | toYaml }}
 {{- end }}
@@ -124,7 +154,7 @@ seccompProfile:
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ quote . }}
   {{- end }}
 {{- end }}
 {{- with .Values.tolerations }}
@@ -133,18 +163,32 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* Labels of objects that others are asked to bring: {{ include "bank.labels" ... }} and the namespace are added. */}}
-{{- define "bank.extraObject" -}}
+{{/* Objects that others are asked to bring: a map, or a text of one or more documents. Labels and the namespace are added. */}}
+{{- define "bank.extraObjects" -}}
 {{- $root := index . 0 }}
 {{- $text := index . 1 }}
 {{- if not (kindIs "string" $text) }}{{ $text = toYaml $text }}{{ end }}
-{{- with tpl $text $root | fromYaml }}
-{{- $metadata := merge (dict) .metadata (dict "namespace" $root.Release.Namespace "labels" (include "bank.labels" (list $root "extra") | fromYaml)) }}
+{{- range regexSplit "(?m)^---.*$" (tpl $text $root) -1 }}
+{{- with fromYaml . }}
+{{- if .Error }}{{ fail (printf "\nextraObjects: no YAML: %s" .Error) }}{{ end }}
+---
+{{ $metadata := merge (dict) .metadata (dict "namespace" $root.Release.Namespace "labels" (include "bank.labels" (list $root "extra") | fromYaml)) }}
 {{- merge (dict "metadata" $metadata) . | toYaml }}
+{{- end }}
 {{- end }}
 {{- end }}
 
 {{/* A timeout in front of the bank, in seconds: longer than the bank takes for any answer. It waits 10 s for a body. */}}
 {{- define "bank.timeoutSeconds" -}}
 {{ add (div (add (int64 .Values.settings.storageDeadlineMs) 999) 1000) 14 }}
+{{- end }}
+
+{{/* By which certificate of which Secret `helm test` knows the ingress controller; empty: by the public ones, or not at all. */}}
+{{- define "bank.testTrusts" -}}
+{{- if not .Values.test.controller }}
+{{- else if .Values.test.caSecret }}
+{secret: {{ .Values.test.caSecret | quote }}, key: ca.crt}
+{{- else if and (eq .Values.tls.mode "selfSigned") (not .Values.test.skipVerification) }}
+{secret: {{ include "bank.tlsSecret" . | quote }}, key: tls.crt}
+{{- end }}
 {{- end }}

@@ -26,13 +26,6 @@
     {{- end }}
 {{- end }}
 
-{{/* There is no default: whatever it were, it would shut somebody's controller out. */}}
-{{- define "bank.ingressIsNamed" -}}
-{{- if and (or .Values.ingress.enabled .Values.gateway.enabled) (not .Values.networkPolicy.ingressNamespaces) (not .Values.gateway.inNamespace) }}
-{{- fail "\nnetworkPolicy.ingressNamespaces: in which namespace does your ingress controller run? Nobody else may call the bank.\n  --values k8s/chart/controllers/<yours>.yaml                 the usual one, and all else that the controller needs\n  --set 'networkPolicy.ingressNamespaces={my-ingress}'        another one" }}
-{{- end }}
-{{- end }}
-
 {{/* Annotations as templates; what comes out empty is left out. Called with the root and the annotations. */}}
 {{- define "bank.annotations" -}}
 {{- $root := index . 0 }}
@@ -45,4 +38,14 @@
 
 {{- define "bank.publicUrl" -}}
 {{ or .Values.route.enabled (ne .Values.tls.mode "none") | ternary "https" "http" }}://{{ .Values.host }}
+{{- end }}
+
+{{/* The port of an address, which is its own or that of its scheme. Called with the address and the scheme's. */}}
+{{- define "bank.port" -}}
+{{ regexReplaceAll `^[a-z]+://(?:[^/?#]*@)?(?:\[[^]]*\]|[^:/?#]*)(?::([0-9]+))?(?:[/?#].*)?$` (index . 0) "${1}" | default (index . 1) }}
+{{- end }}
+
+{{- define "bank.coingeckoPort" -}}
+{{- $origin := .Values.settings.coingeckoOrigin }}
+{{- include "bank.port" (list $origin (hasPrefix "https:" $origin | ternary "443" "80")) }}
 {{- end }}

@@ -14,7 +14,7 @@ Service forgets the pod, and only then comes the SIGTERM at which Spin ends at o
 /spec/terminationGracePeriodSeconds: {{ $grace }}
 /spec/topologySpreadConstraints:
   - maxSkew: 1
-    topologyKey: {{ .Values.podPolicy.spreadOver }}
+    topologyKey: {{ .Values.podPolicy.spreadOver | quote }}
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:
@@ -40,7 +40,7 @@ With one beside it just that one is left, which `restricted` allows.
   add: [NET_BIND_SERVICE]
 /spec/containers/0/startupProbe:
   httpGet:
-    path: {{ .Values.probes.startup.path }}
+    path: {{ .Values.probes.startup.path | quote }}
     port: 80
   {{- omit .Values.probes.startup "path" | toYaml | nindent 2 }}
 /spec/containers/0/lifecycle:

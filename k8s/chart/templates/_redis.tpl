@@ -51,33 +51,14 @@ address, in a Secret of its own. Empty where the Secret has one, or where there 
 {{ include "bank.text" .Values.secretRevision }}{{ with .Values.redis.password }}{{ if eq .source "generated" }}.{{ include "bank.text" .rotation }}{{ end }}{{ end }}
 {{- end }}
 
-{{/* A quantity of Kubernetes, or a size of Redis, in bytes. */}}
-{{- define "bank.bytes" -}}
-{{- $text := toString . }}
-{{- $unit := regexFind "[A-Za-z]+$" $text }}
-{{- $sizes := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824
-  "Ti" 1099511627776 "mb" 1048576 "gb" 1073741824 "m" 0.001 }}
-{{- mulf (trimSuffix $unit $text | float64) (index $sizes $unit) | int64 }}
+{{/* Changes with the address in the values. By scrypt: whoever may read an annotation must not be able to try passwords on it. */}}
+{{- define "bank.redisUrlMark" -}}
+{{- with .Values.redis.external.url }}{{ derivePassword 1 "long" . "money-bank" "redis" }}{{ end }}
 {{- end }}
 
-{{- define "bank.redisMemoryFits" -}}
-{{- with .Values.redis }}
-{{- $limit := dig "memory" "" .resources.limits }}
-{{- if and $limit (gt (mulf (include "bank.bytes" .maxMemory | float64) 1.25) (include "bank.bytes" $limit | float64)) }}
-{{- fail (printf "redis.maxMemory (%s) leaves too little of redis.resources.limits.memory (%v): Redis needs a quarter more than its data, and the kernel ends it at the limit" .maxMemory $limit) }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{/* A StatefulSet can not change the size of its claims; the API server's words for that are of no help. */}}
-{{- define "bank.redisClaimStays" -}}
-{{- $name := include "bank.redisName" . }}
-{{- $size := .Values.redis.storage.size }}
-{{- range dig "spec" "volumeClaimTemplates" list (lookup "apps/v1" "StatefulSet" .Release.Namespace $name) }}
-{{- $claimed := .spec.resources.requests.storage }}
-{{- if ne (include "bank.bytes" $claimed) (include "bank.bytes" $size) }}
-{{- fail (printf "\nredis.storage.size: the claim of Redis was made with %s, and a StatefulSet can not change that. To have %s:\n  kubectl -n %s patch pvc data-%s-0 -p '{\"spec\":{\"resources\":{\"requests\":{\"storage\":\"%s\"}}}}'\n  kubectl -n %s delete statefulset %s --cascade=orphan   # Redis runs on\nand the same helm command again. A claim can only grow, and only where its storage class allows it."
-  $claimed $size $.Release.Namespace $name $size $.Release.Namespace $name) }}
-{{- end }}
+{{/* Where the network policy lets the application through to, for a Redis of your own. */}}
+{{- define "bank.redisPort" -}}
+{{- with .Values.redis.external }}
+{{- if .url }}{{ include "bank.port" (list .url "6379") }}{{ else }}{{ .port | default 6379 | int }}{{ end }}
 {{- end }}
 {{- end }}

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // A chart version may have build metadata, which Flux adds by itself; a tag may end, or be cut, anywhere.
@@ -32,11 +33,72 @@ func TestEveryLabelIsOneThatTheServerTakes(t *testing.T) {
 }
 
 func TestATagMayBeANumber(t *testing.T) {
-	values := kit.Write(t, t.TempDir()+"/values.yaml", "image: {tag: 20261126}\n")
-	for _, arguments := range [][]string{{"--set", "image.tag=20261126"}, {"--values", values}} {
-		if image := spinApp(t, arguments...).Object["spec"].(map[string]any)["image"]; image != "ghcr.io/money-bank/money-bank:20261126" {
-			t.Errorf("%v: %v", arguments, image)
+	if image := spinApp(t, "--set", "image.tag=20261126").Object["spec"].(map[string]any)["image"]; image != "ghcr.io/money-bank/money-bank:20261126" {
+		t.Error(image)
+	}
+}
+
+// YAML reads 0123456 as 42798 and 1e5 as 100000; what was written is gone by then.
+func TestATagInAFileIsInQuotes(t *testing.T) {
+	for _, tag := range []string{"0123456", "1e5", "2"} {
+		values := kit.Write(t, t.TempDir()+"/values.yaml", "image: {tag: "+tag+"}\n")
+		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--values", values)
+		if err == nil || kit.Missing(output, "image.tag: in quotes") != nil {
+			t.Errorf("%s: %v\n%s", tag, err, output)
 		}
+	}
+}
+
+// A SpinApp takes whole numbers and text; 0.5 is neither, and from a file even a whole number is a float.
+func TestQuantitiesMayBeNumbers(t *testing.T) {
+	values := kit.Write(t, t.TempDir()+"/values.yaml", `
+resources: {requests: {cpu: 0.5, memory: 134217728}, limits: {cpu: 2, memory: 1073741824}}
+redis: {resources: {requests: {cpu: 0.25}}}
+test: {resources: {requests: {cpu: 0.05}}}
+quota: {enabled: true, hard: {pods: 20, requests.cpu: 4.5}}
+limitRange: {enabled: true, default: {memory: 268435456}}
+`)
+	objects := kit.Rendered(t, "--values", values)
+	app := kit.Find(t, objects, "SpinApp", "bank").Object
+	for _, row := range []struct {
+		object map[string]any
+		path   []string
+		want   string
+	}{
+		{app, []string{"spec", "resources", "requests", "cpu"}, "0.5"},
+		{app, []string{"spec", "resources", "requests", "memory"}, "134217728"},
+		{app, []string{"spec", "resources", "limits", "cpu"}, "2"},
+		{app, []string{"spec", "resources", "limits", "memory"}, "1073741824"},
+		{kit.Find(t, objects, "ResourceQuota", "bank").Object, []string{"spec", "hard", "requests.cpu"}, "4.5"},
+		{kit.Find(t, objects, "ResourceQuota", "bank").Object, []string{"spec", "hard", "pods"}, "20"},
+	} {
+		if got, _, err := unstructured.NestedString(row.object, row.path...); got != row.want {
+			t.Errorf("%v: %q, %v", row.path, got, err)
+		}
+	}
+}
+
+// YAML would read them as numbers, or as nothing.
+func TestNamesThatLookLikeSomethingElseStayText(t *testing.T) {
+	objects := kit.Objects(t, kit.Template(t, "--set-string", "image.pullSecrets={123},coingeckoApiKey.secretName=1e5,coingeckoApiKey.key=a: b,"+
+		"redis.password.source=existing,redis.password.secretName=null,redis.storage.className=7,executor.name=0x1"))
+	app := kit.Into[spinkube.SpinApp](t, kit.Find(t, objects, "SpinApp", "bank")).Spec
+	if app.ImagePullSecrets[0].Name != "123" || app.Executor != "0x1" {
+		t.Errorf("%v %v", app.ImagePullSecrets, app.Executor)
+	}
+	for name, want := range map[string]corev1.SecretKeySelector{
+		"coingecko_api_key": {LocalObjectReference: corev1.LocalObjectReference{Name: "1e5"}, Key: "a: b"},
+		"redis_url":         {LocalObjectReference: corev1.LocalObjectReference{Name: "null"}, Key: "url"},
+	} {
+		for _, variable := range app.Variables {
+			if variable.Name == name && *variable.ValueFrom.SecretKeyRef != want {
+				t.Errorf("%s: %v", name, variable.ValueFrom.SecretKeyRef)
+			}
+		}
+	}
+	redis := kit.Into[appsv1.StatefulSet](t, kit.Find(t, objects, "StatefulSet", "bank-redis"))
+	if class := redis.Spec.VolumeClaimTemplates[0].Spec.StorageClassName; class == nil || *class != "7" {
+		t.Errorf("the class is %v", class)
 	}
 }
 
@@ -84,8 +146,8 @@ func TestOnOpenShiftNoUserIsFixedAndARouteLeadsIn(t *testing.T) {
 }
 
 func TestAPrivateCertificateIsTheExecutorsInPlaceOfThePublicOnes(t *testing.T) {
-	output := kit.Template(t, "--set", "redis.enabled=false,redis.external.url=rediss://:p@cache:6380,redis.tls.caSecret=trusted")
-	if err := kit.Missing(output, "caCertSecret: trusted"); err != nil || strings.Contains(output, "installDefaultCACerts") {
+	output := kit.Template(t, "--set-string", "redis.tls.caSecret=123", "--set", "redis.enabled=false,redis.external.url=rediss://:p@cache:6380")
+	if err := kit.Missing(output, `caCertSecret: "123"`); err != nil || strings.Contains(output, "installDefaultCACerts") {
 		t.Error(err)
 	}
 }
@@ -93,8 +155,8 @@ func TestAPrivateCertificateIsTheExecutorsInPlaceOfThePublicOnes(t *testing.T) {
 // Another's template fills it in; what it says of encoding is what is held here.
 func TestAVaultsPasswordIsPercentEncodedAndMayBeAProperty(t *testing.T) {
 	output := kit.Template(t, "--set", "redis.password.source=externalSecret,externalSecret.storeName=vault,"+
-		"externalSecret.remoteKey=bank/redis,externalSecret.property=password,externalSecret.previousProperty=before")
-	if err := kit.Missing(output, `redis://:{{ .password | urlquery | replace "+" "%20" }}@bank-redis:6379`, "property: password", "property: before"); err != nil {
+		"externalSecret.remoteKey=bank/redis: 1,externalSecret.property=password,externalSecret.previousProperty=0123")
+	if err := kit.Missing(output, `redis://:{{ .password | urlquery | replace "+" "%20" }}@bank-redis:6379`, `key: "bank/redis: 1"`, `property: "password"`, `property: "0123"`); err != nil {
 		t.Error(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"moneybank/k8s/tests/kit"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -96,7 +97,87 @@ func TestAnIngressWithoutItsControllersNamespaceIsRefused(t *testing.T) {
 func TestHelmTestGoesTheWayThatUsersGo(t *testing.T) {
 	output := kit.Template(t, "--values", kit.Values("dev"), "--values", kit.Chart+"/controllers/traefik.yaml")
 	if err := kit.Missing(output, `{name: PUBLIC_URL, value: "https://bank.localhost"}`, `{name: CONTROLLER, value: "traefik.traefik.svc"}`,
-		"{name: CURL_CA_BUNDLE, value: /tls/tls.crt}"); err != nil {
+		"{name: CURL_CA_BUNDLE, value: /tls/ca.crt}", `secret: {secretName: "bank-tls", items: [{key: tls.crt, path: ca.crt}]}`); err != nil {
 		t.Error(err)
+	}
+}
+
+// The controllers' staging certificates are trusted by nobody; a private authority only by who is told.
+func TestHelmTestTrustsWhomItIsToldTo(t *testing.T) {
+	prod := in(t, "traefik.yaml")
+	for name, row := range map[string]struct {
+		objects       []unstructured.Unstructured
+		says, silence string
+	}{
+		"prod":    {prod, `"CONTROLLER"`, `"SKIP_VERIFICATION"`},
+		"staging": {in(t, "traefik.yaml", "--values", kit.Values("staging")), `"SKIP_VERIFICATION"`, `"CURL_CA_BUNDLE"`},
+		"private": {in(t, "traefik.yaml", "--set", "test.caSecret=authority"), `"secretName":"authority"`, `"SKIP_VERIFICATION"`},
+	} {
+		pod := kit.Find(t, row.objects, "Pod", "bank-test")
+		text, _ := pod.MarshalJSON()
+		if !strings.Contains(string(text), row.says) || strings.Contains(string(text), row.silence) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	// What the script makes of it: curl's own words.
+	folder := t.TempDir()
+	kit.Write(t, folder+"/curl", "#!/bin/sh\necho \"$@\"\n")
+	if err := os.Chmod(folder+"/curl", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+	t.Setenv("BANK_URL", "http://bank")
+	for value, asked := range map[string]bool{"": false, "yes": true} {
+		t.Setenv("SKIP_VERIFICATION", value)
+		if output, _ := kit.Try("sh", kit.Chart+"/files/check.sh"); strings.Contains(output, "--insecure") != asked || !strings.Contains(output, "http://bank/readyz") {
+			t.Errorf("SKIP_VERIFICATION=%s: %s", value, output)
+		}
+	}
+}
+
+// The pod must outlast its own loop, which waits 12 times for at most 10 s.
+func TestHelmTestHasTimeForItsLoop(t *testing.T) {
+	pod := kit.Find(t, in(t, "traefik.yaml"), "Pod", "bank-test")
+	if deadline := kit.Into[corev1.Pod](t, pod).Spec.ActiveDeadlineSeconds; *deadline < 180 {
+		t.Errorf("it ends after %d s", *deadline)
+	}
+}
+
+// F5's controller refuses an Ingress with a snippet unless it was told to allow them: the whole Ingress.
+func TestNoIngressHoldsASnippet(t *testing.T) {
+	for _, name := range controllers(t) {
+		for _, object := range in(t, name) {
+			for annotation := range object.GetAnnotations() {
+				if strings.Contains(annotation, "snippet") {
+					t.Errorf("%s: %s %s: %s", name, object.GetKind(), object.GetName(), annotation)
+				}
+			}
+		}
+	}
+}
+
+// A list replaces a list: what a user adds must not take away what the controller needs.
+func TestAUsersObjectsComeBesideThoseOfTheController(t *testing.T) {
+	mine := []string{"--set-json", `extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine"},"data":{"a":"b"}},
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: first}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: second}\n"]`}
+	objects := in(t, "traefik.yaml", mine...)
+	for _, name := range []string{"bank-redirect", "bank-hsts"} {
+		kit.Find(t, objects, "Middleware", name)
+	}
+	for _, name := range []string{"mine", "first", "second"} {
+		if object := kit.Find(t, objects, "ConfigMap", name); object.GetNamespace() != "money-bank" {
+			t.Errorf("%s is in %q", name, object.GetNamespace())
+		}
+	}
+}
+
+// As `make deploy` without a URL: the file may be given, its objects would belong to nothing.
+func TestAControllersObjectsAreMadeWhereSomethingLeadsIn(t *testing.T) {
+	for _, name := range controllers(t) {
+		for _, object := range in(t, name, "--set", "ingress.enabled=false,gateway.enabled=false,route.enabled=false,tls.mode=none,test.controller=") {
+			if strings.Contains("Middleware EnvoyFilter ClientTrafficPolicy ClientSettingsPolicy", object.GetKind()) {
+				t.Errorf("%s: %s %s", name, object.GetKind(), object.GetName())
+			}
+		}
 	}
 }

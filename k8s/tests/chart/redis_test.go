@@ -118,3 +118,22 @@ func TestWhileThePasswordIsChangedRedisTakesBoth(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who may read annotations must not be able to try passwords on one, as on a plain digest of the address. It changes
+// with the address all the same, since that replaces the pods.
+func TestAnAnnotationIsNoDigestOfTheAddress(t *testing.T) {
+	chart := t.TempDir() + "/chart"
+	kit.Run(t, "cp", "-r", kit.Chart, chart)
+	kit.Write(t, chart+"/templates/digest.yaml", `{apiVersion: v1, kind: ConfigMap, metadata: {name: digest}, data: {digest:
+  {{ list (include "bank.podPatch" .) (include "bank.podPolicyVersion" .) .Values.redis.external.url | toJson | sha256sum | trunc 16 | quote }}}}`)
+	seen := map[string]bool{}
+	for _, password := range []string{"a", "b"} {
+		objects := kit.Objects(t, kit.Run(t, kit.Tool("helm"), "template", "bank", chart, "--set", "redis.enabled=false,redis.external.url=redis://:"+password+"@cache"))
+		mark, _, _ := unstructured.NestedString(kit.Find(t, objects, "SpinApp", "bank").Object, "spec", "podAnnotations", "checksum/pod")
+		digest, _, _ := unstructured.NestedString(kit.Find(t, objects, "ConfigMap", "digest").Object, "data", "digest")
+		if mark == "" || mark == digest || seen[mark] {
+			t.Errorf("%s: the annotation is %q, the digest %q", password, mark, digest)
+		}
+		seen[mark] = true
+	}
+}

@@ -68,6 +68,8 @@ func deploySaysWhatIsMissing(p *Plane) {
 		{[]string{image, https, "CONTROLLER=traefik"}, "the ingress class traefik"},
 		{[]string{image, "HELM=--set redis.password.source=existing,redis.password.secretName=none-such"}, "the Secret none-such with the key password in the namespace money-bank-dev"},
 		{[]string{image, "HELM=--set image.pullSecrets={none-such}"}, "the Secret none-such in the namespace money-bank-dev"},
+		{[]string{image, "HELM=--set redis.enabled=false,redis.external.url=rediss://:p@cache,redis.tls.caSecret=none-such"}, "the Secret none-such with the key ca-certificates.crt in the namespace money-bank-dev"},
+		{[]string{image, "CONTROLLER=openshift", "HELM=--set test.controller=router.openshift-ingress,route.enabled=true,test.caSecret=none-such"}, "the Secret none-such with the key ca.crt in the namespace money-bank-dev"},
 		{[]string{image, "HELM=--set coingeckoApiKey.secretName=none-such"}, "the Secret none-such with the key api-key in the namespace money-bank-dev"},
 	} {
 		p.refuses("deploy", row.settings, "Nothing was changed. Missing:", row.missing)
@@ -144,7 +146,8 @@ func deploySaysWhyARolloutFails(p *Plane) {
 }
 
 func deployInstallsAndUndeployLeavesTheMoney(p *Plane) {
-	output, err := p.script("deploy", image, "HELM=--set settings.logLevel=warn")
+	// Nothing leads in, and the file of the controller counts all the same: OpenShift takes no fixed user.
+	output, err := p.script("deploy", image, "CONTROLLER=openshift", "HELM=--set settings.logLevel=warn")
 	if err != nil || !strings.HasSuffix(output, "Money Bank is at http://bank.money-bank-dev.svc, inside the cluster\n") {
 		p.Fatalf("%v\n%s", err, output)
 	}
@@ -153,6 +156,9 @@ func deployInstallsAndUndeployLeavesTheMoney(p *Plane) {
 	}
 	if image := p.runs("money-bank-dev", 1)[0].Spec.Containers[0].Image; image != "registry/bank:1" {
 		p.Errorf("it runs %s", image)
+	}
+	if security := p.kubectl("-n", "money-bank-dev", "get", "pod", "bank-redis-0", "-o", "jsonpath={.spec.securityContext}"); strings.Contains(security, "runAsUser") {
+		p.Errorf("on OpenShift Redis runs as a fixed user: %s", security)
 	}
 	output, err = p.script("undeploy")
 	if err != nil || kit.Missing(output, "data-bank-redis-0") != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 )
 
 const host = "bank.example.com"
@@ -33,11 +35,29 @@ func (c *Cluster) fromIngress() site {
 	ingress := kit.Into[networkingv1.Ingress](c, kit.Find(c, c.objects, "Ingress", "bank"))
 	rule, annotations := ingress.Spec.Rules[0], ingress.Annotations
 	read := site{host: rule.Host, path: rule.HTTP.Paths[0].Path, secret: ingress.Spec.TLS[0].SecretName,
-		redirects: annotations["ingress.kubernetes.io/ssl-redirect"] == "true", snippet: annotations["nginx.org/server-snippets"]}
+		redirects: annotations["ingress.kubernetes.io/ssl-redirect"] == "true", snippet: c.nginxConfig()["http-snippets"]}
 	if annotations["nginx.org/hsts"] == "true" {
 		read.hsts = "max-age=" + annotations["nginx.org/hsts-max-age"]
 	}
 	return read
+}
+
+// nginxConfig is what controllers/nginx.yaml says of the ConfigMap of the controller itself.
+func (c *Cluster) nginxConfig() map[string]string {
+	c.Helper()
+	comment := regexp.MustCompile("(?m)^#   .*$").FindAllString(kit.Read(c, "k8s/chart/controllers/nginx.yaml"), -1)
+	var documented struct {
+		Controller struct {
+			Config struct{ Entries map[string]string }
+		}
+	}
+	if err := yaml.UnmarshalStrict([]byte(strings.ReplaceAll(strings.Join(comment, "\n"), "#   ", "")), &documented); err != nil {
+		c.Fatal(err)
+	}
+	if len(documented.Controller.Config.Entries) == 0 {
+		c.Fatal("controllers/nginx.yaml says nothing of the controller's ConfigMap")
+	}
+	return documented.Controller.Config.Entries
 }
 
 // fromGateway reads the Gateway and its two routes.
@@ -80,17 +100,17 @@ daemon off; master_process off; pid nginx.pid; error_log stderr;
 events {}
 http {
   access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  %s
   upstream bank { server %s; keepalive 16; }
   server { listen %s; server_name %s; %s }
   server {
     listen %s ssl; server_name %s;
     ssl_certificate tls.crt; ssl_certificate_key tls.key;
     %s
-    %s
     location %s { proxy_pass http://bank; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }
   }
 }
-`, strings.TrimPrefix(bank, "http://"), http, site.host, redirect, https, site.host, hsts, site.snippet, site.path)
+`, site.snippet, strings.TrimPrefix(bank, "http://"), http, site.host, redirect, https, site.host, hsts, site.path)
 	process := kit.Start(c, "nginx", nil, "nginx", "-p", c.folder, "-e", "stderr", "-c", kit.Write(c, c.folder+"/nginx.conf", config))
 	kit.Eventually(c, "nginx serves", func() error {
 		if err := process.Runs(); err != nil {
@@ -145,7 +165,7 @@ func TestTheBankIsReachedOverTLSAndNoOtherWay(t *testing.T) {
 			for _, identity := range []string{"user-id", "x-user-id"} {
 				deposit(t, client, "https://"+host, identity).is(t, 200)
 			}
-			// NGINX drops it unless told otherwise, which only the Ingress has words for.
+			// NGINX drops it unless its own ConfigMap says otherwise.
 			if site.snippet != "" {
 				deposit(t, client, "https://"+host, "user_id").is(t, 200)
 				// Not `errors`: a body over nginx's own limit is refused by nginx, in its own words.

@@ -1,0 +1,219 @@
+{{/*
+What makes no sense, and a sentence that says what to change. What has a wrong type or form is the schema's business. No
+sentence holds an address of Redis, which may hold a password.
+*/}}
+{{- define "bank.refusals" -}}
+{{- range list "valuesContradict" "nameIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
+  "quotaIsTooSmall" "secretWouldGo" "redisWouldBeAnother" "claimWouldChange" }}
+{{- with include (printf "bank.refusal.%s" .) $ | trim }}{{ fail (printf "\n%s" .) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Values that do not go together. */}}
+{{- define "bank.refusal.valuesContradict" -}}
+{{- $prod := eq .Values.environment "prod" }}
+{{- $way := or .Values.ingress.enabled .Values.gateway.enabled }}
+{{- $network := .Values.networkPolicy }}
+{{- $password := .Values.redis.password }}
+{{- $external := .Values.redis.external }}
+{{- $cert := .Values.tls.certManager }}
+{{- $controllers := or $network.ingressNamespaces .Values.gateway.inNamespace .Values.route.enabled }}
+{{- range $sentence, $wrong := dict
+  "tls.mode: prod is reached over TLS: selfSigned, secret or certManager"
+    (and $prod $way (eq .Values.tls.mode "none"))
+  "tls.secretName: tls.mode is secret: name the Secret with tls.crt and tls.key"
+    (and (eq .Values.tls.mode "secret") (not .Values.tls.secretName))
+  "tls.certManager.issuer: tls.mode is certManager: name the issuer"
+    (and (eq .Values.tls.mode "certManager") (not $cert.issuer))
+  "tls.certManager.email: Let's Encrypt asks for an address such as bank@example.com"
+    (and $cert.letsEncrypt (not (regexMatch "^[^@ ]+@[^@ ]+$" ($cert.email | default ""))))
+  "tls.certManager.issuerKind: the issuer that tls.certManager.letsEncrypt makes is a ClusterIssuer"
+    (and $cert.letsEncrypt (ne $cert.issuerKind "ClusterIssuer"))
+  "gateway.enabled: one way in, not two: set ingress.enabled, gateway.enabled or route.enabled, and the others to false"
+    (or (and .Values.ingress.enabled .Values.gateway.enabled) (and .Values.route.enabled $way))
+  "gateway.className: name the class of the Gateway to make, or one that is there already in gateway.parent.name"
+    (and .Values.gateway.enabled (not .Values.gateway.className) (not .Values.gateway.parent.name))
+  "gateway.parent.name: a Gateway is made too, of gateway.className: leave one of them empty"
+    (and .Values.gateway.enabled .Values.gateway.className .Values.gateway.parent.name)
+  "host: a name such as bank.example.com, not an address: neither an Ingress nor a certificate takes one here"
+    (regexMatch "^[0-9.]+$" .Values.host)
+  "networkPolicy.ingressNamespaces: in which namespace does your ingress controller run? Nobody else may call the bank.\n  --values k8s/chart/controllers/<yours>.yaml                 the usual one, and all else that the controller needs\n  --set 'networkPolicy.ingressNamespaces={my-ingress}'        another one"
+    (and $network.enabled $way (not $network.ingressNamespaces) (not .Values.gateway.inNamespace))
+  "executor.otlpEndpoint: the network policy lets nothing through to it: name the collector's namespace in networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraEgress"
+    (and $network.enabled .Values.executor.otlpEndpoint (not $network.monitoringNamespaces) (not $network.extraEgress))
+  "test.controller: the network policy lets the test through to nobody: name the controller's namespace in networkPolicy.ingressNamespaces, or leave test.controller empty"
+    (and $network.enabled .Values.test.controller (not $controllers))
+  "test.skipVerification: trusts anybody, so test.caSecret has no meaning: leave one of them out"
+    (and .Values.test.skipVerification .Values.test.caSecret)
+  "autoscaling.minReplicas: more than autoscaling.maxReplicas"
+    (and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)))
+  "resources.requests.cpu: the autoscaler goes by a share of it, so with autoscaling.enabled it must be there"
+    (and .Values.autoscaling.enabled (not .Values.resources.requests.cpu))
+  "image.kind: an artifact of `spin registry push` does not run under the pod policy: the shim writes /spin.json into the pod's root, which is read-only. Push the plain image (k8s/images/app.Dockerfile), or set podPolicy.enabled=false"
+    (and (eq .Values.image.kind "artifact") .Values.podPolicy.enabled)
+  "tolerations: a SpinApp has no words for them, so without the pod policy they would not reach the application: set podPolicy.enabled=true"
+    (and .Values.tolerations (not .Values.podPolicy.enabled))
+  "podPolicy.affinity: nothing but the pod policy adds it: set podPolicy.enabled=true"
+    (and .Values.podPolicy.affinity (not .Values.podPolicy.enabled))
+  "redis.password.source: prod insists on a password: generated, existing or externalSecret"
+    (and $prod .Values.redis.enabled (eq $password.source "none"))
+  "redis.password.secretName: redis.password.source is existing: name the Secret with `password`"
+    (and .Values.redis.enabled (eq $password.source "existing") (not $password.secretName))
+  "redis.password.secretName: a Secret that the chart makes has the chart's name; redis.password.source=existing takes yours"
+    (and $password.secretName (has $password.source (list "generated" "none")))
+  "externalSecret.storeName: redis.password.source is externalSecret: name the store"
+    (and .Values.redis.enabled (eq $password.source "externalSecret") (not .Values.externalSecret.storeName))
+  "externalSecret.remoteKey: redis.password.source is externalSecret: name the entry that holds the password"
+    (and .Values.redis.enabled (eq $password.source "externalSecret") (not .Values.externalSecret.remoteKey))
+  "redis.external.url: redis.enabled is false: say where your Redis is, here or in a Secret (redis.external.secretName)"
+    (not (or .Values.redis.enabled $external.url $external.secretName))
+  "redis.external.secretName: redis.external.url says where Redis is, too: leave one of them empty"
+    (and $external.url $external.secretName)
+  "redis.tls.caSecret: certificates are the executor's business, and executor.create is false: name the Secret there, as caCertSecret"
+    (and .Values.redis.tls.caSecret (not .Values.executor.create))
+  "redis.tls.caSecret: the chart's own Redis has no certificate: this is for a Redis of your own (redis.enabled=false)"
+    (and .Values.redis.tls.caSecret .Values.executor.create .Values.redis.enabled)
+}}
+{{- if $wrong }}
+{{ $sentence }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Services are called by it: a letter first, no dots. YAML reads some words as something else. */}}
+{{- define "bank.refusal.nameIsNone" -}}
+{{- $name := include "bank.name" . }}
+{{- if or (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) (has $name (list "null" "true" "false" "yes" "no" "on" "off" "y" "n")) }}
+{{- printf "nameOverride: %q is no name for a Service: a letter first, then letters, digits and dashes, and no word of YAML. Call the release otherwise, or set nameOverride" $name }}
+{{- end }}
+{{- end }}
+
+{{- define "bank.refusal.imageIsNone" -}}
+{{- with .Values.image }}
+{{- if contains "://" .repository }}
+image.repository: {{ .repository }}: without {{ regexFind "^[^:]*://" .repository }}
+{{- else if regexMatch "(@|:[^/]*$)" .repository }}
+image.repository: {{ .repository }}: the tag belongs into image.tag, the digest into image.digest
+{{- else if kindIs "float64" .tag }}
+image.tag: in quotes, or by --set-string: YAML took it for the number {{ int64 .tag }}, and 0123456 would be 42798
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "bank.refusal.redisUrlIsNone" -}}
+{{- with .Values.redis.external }}
+{{- if .url }}
+{{- $port := include "bank.redisPort" $ }}
+{{- if not (regexMatch `^rediss?://([^/?#]*@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[0-9]*)?(\?.*)?$` .url) }}
+redis.external.url: an address is redis://:password@host:6379, or rediss:// for TLS; what is not a letter or a digit in the password is percent-encoded
+{{- else if and (eq $.Values.environment "prod") (not (regexMatch "^rediss?://[^/@]*:[^/@]+@" .url)) }}
+redis.external.url: prod insists on a password: redis://:password@host:6379
+{{- else if and .port (ne (int .port | toString) $port) }}
+redis.external.port: {{ int .port }} is not the port of redis.external.url, which is {{ $port }}: leave it 0, and it follows the address
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "bank.refusal.cidrIsNone" -}}
+{{- $four := `^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.|/)){4}(3[0-2]|[12]?[0-9])$` }}
+{{- $six := `^(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|(([0-9a-fA-F]{1,4}:){0,6}[0-9a-fA-F]{1,4})?::(([0-9a-fA-F]{1,4}:){0,6}[0-9a-fA-F]{1,4})?)/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$` }}
+{{- range $name, $cidrs := dict "redisCidrs" .Values.networkPolicy.redisCidrs "dns.cidrs" .Values.networkPolicy.dns.cidrs }}
+{{- range $cidrs }}
+{{- if not (or (regexMatch $four .) (regexMatch $six .)) }}
+networkPolicy.{{ $name }}: {{ . }} is no block of addresses, such as 10.20.0.0/16 or fd00::/8
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "bank.refusal.requestsExceedLimits" -}}
+{{- range $of, $resources := dict "resources" .Values.resources "redis.resources" .Values.redis.resources "test.resources" .Values.test.resources }}
+{{- range $name, $request := $resources.requests }}
+{{- $limit := get $resources.limits $name }}
+{{- if and $limit (gt (include "bank.number" $request | float64) (include "bank.number" $limit | float64)) }}
+{{ $of }}.requests.{{ $name }}: {{ $request }} is more than its limit, {{ $limit }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "bank.refusal.redisOutgrows" -}}
+{{- with .Values.redis }}
+{{- $data := include "bank.number" .maxMemory | float64 }}
+{{- $limit := get .resources.limits "memory" }}
+{{- if not .enabled }}
+{{- else if and $limit (gt (mulf $data 1.25) (include "bank.number" $limit | float64)) }}
+redis.maxMemory ({{ .maxMemory }}) leaves too little of redis.resources.limits.memory ({{ $limit }}): Redis needs a quarter more than its data, and the kernel ends it at the limit
+{{- else if gt $data (include "bank.number" .storage.size | float64) }}
+redis.storage.size ({{ .storage.size }}) is less than redis.maxMemory ({{ .maxMemory }}): what is in memory is written to the disk
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What the pods of the application and Redis request, at the most. */}}
+{{- define "bank.refusal.quotaIsTooSmall" -}}
+{{- if .Values.quota.enabled }}
+{{- $pods := .Values.autoscaling.enabled | ternary .Values.autoscaling.maxReplicas .Values.replicas | int }}
+{{- $redis := .Values.redis.enabled | ternary .Values.redis.resources.requests dict }}
+{{- range $what := list "cpu" "memory" }}
+{{- $hard := get $.Values.quota.hard (printf "requests.%s" $what) }}
+{{- $wanted := addf (mulf $pods (include "bank.number" (get $.Values.resources.requests $what | default 0) | float64)) (include "bank.number" (get $redis $what | default 0) | float64) }}
+{{- if and $hard (gt $wanted (include "bank.number" $hard | float64)) }}
+quota.hard.requests.{{ $what }}: {{ $hard }} is too little for {{ $pods }} pods of the application and Redis, which request {{ eq $what "cpu" | ternary (toString $wanted) (printf "%.0fMi" (divf $wanted 1048576)) }}
+{{- end }}
+{{- end }}
+{{- with .Values.quota.hard.pods }}
+{{- if gt (add $pods ($.Values.redis.enabled | ternary 1 0) | float64) (include "bank.number" . | float64) }}
+quota.hard.pods: {{ . }} is too little for {{ $pods }} pods of the application and Redis
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A Secret of the chart that others are to make from now on: Helm deletes what it no longer renders. */}}
+{{- define "bank.refusal.secretWouldGo" -}}
+{{- $named := dict }}
+{{- if has .Values.tls.mode (list "secret" "certManager") }}{{ $_ := set $named (include "bank.tlsSecret" .) "tls.secretName" }}{{ end }}
+{{- if not .Values.redis.enabled }}{{ $_ := set $named .Values.redis.external.secretName "redis.external.secretName" }}
+{{- else if has .Values.redis.password.source (list "existing" "externalSecret") }}{{ $_ := set $named (include "bank.redisSecret" .) "redis.password.secretName" }}{{ end }}
+{{- range $secret, $value := omit $named "" }}
+{{- $annotations := dig "metadata" "annotations" dict (lookup "v1" "Secret" $.Release.Namespace $secret) }}
+{{- if and (eq (get $annotations "meta.helm.sh/release-name") $.Release.Name) (ne (get $annotations "helm.sh/resource-policy") "keep") }}
+{{ $value }}: the Secret {{ $secret }} is the chart's own, and Helm would delete it now. To keep it:
+  kubectl -n {{ $.Release.Namespace }} annotate secret {{ $secret }} helm.sh/resource-policy=keep
+and the same helm command again.
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Under another name an empty Redis would start, and the money would seem gone. */}}
+{{- define "bank.refusal.redisWouldBeAnother" -}}
+{{- if and .Release.IsUpgrade .Values.redis.enabled }}
+{{- $name := include "bank.redisName" . }}
+{{- range dig "items" list (lookup "apps/v1" "StatefulSet" .Release.Namespace "") }}
+{{- $labels := .metadata.labels | default dict }}
+{{- if and (eq (get $labels "app.kubernetes.io/instance") $.Release.Name) (eq (get $labels "app.kubernetes.io/part-of") "money-bank") (ne .metadata.name $name) }}
+nameOverride: the Redis of this release is {{ .metadata.name }}, and {{ $name }} would be another, without the money: set nameOverride={{ trimSuffix "-redis" .metadata.name }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A StatefulSet can not change its claims; the API server's words for that are of no help. */}}
+{{- define "bank.refusal.claimWouldChange" -}}
+{{- $name := include "bank.redisName" . }}
+{{- $storage := .Values.redis.storage }}
+{{- range dig "spec" "volumeClaimTemplates" list (.Values.redis.enabled | ternary (lookup "apps/v1" "StatefulSet" .Release.Namespace $name) dict) }}
+{{- $claimed := .spec.resources.requests.storage }}
+{{- $class := .spec.storageClassName | default "" }}
+{{- if ne $class ($storage.className | default "") }}
+redis.storage.className: the claim of Redis was made with {{ $class | quote }}, and no claim can change its class: set it to that again
+{{- else if ne (include "bank.number" $claimed) (include "bank.number" $storage.size) }}
+redis.storage.size: the claim of Redis was made with {{ $claimed }}, and a StatefulSet can not change that. To have {{ $storage.size }}:
+  kubectl -n {{ $.Release.Namespace }} patch pvc data-{{ $name }}-0 -p '{"spec":{"resources":{"requests":{"storage":"{{ $storage.size }}"}}}}'
+  kubectl -n {{ $.Release.Namespace }} delete statefulset {{ $name }} --cascade=orphan   # Redis runs on
+and the same helm command again. A claim can only grow, and only where its storage class allows it.
+{{- end }}
+{{- end }}
+{{- end }}

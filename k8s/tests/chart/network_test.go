@@ -1,0 +1,78 @@
+package chart
+
+import (
+	"slices"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+func policies(t *testing.T, arguments ...string) map[string]networkingv1.NetworkPolicySpec {
+	t.Helper()
+	found := map[string]networkingv1.NetworkPolicySpec{}
+	for _, object := range kit.Rendered(t, arguments...) {
+		if object.GetKind() == "NetworkPolicy" {
+			found[object.GetName()] = kit.Into[networkingv1.NetworkPolicy](t, object).Spec
+		}
+	}
+	return found
+}
+
+// ports are those that the application may call, but for names and Redis of the chart.
+func ports(t *testing.T, arguments ...string) []int {
+	t.Helper()
+	var all []int
+	for _, rule := range policies(t, arguments...)["bank"].Egress {
+		for _, port := range rule.Ports {
+			all = append(all, port.Port.IntValue())
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func TestTheApplicationIsLetThroughToThePortsOfItsAddresses(t *testing.T) {
+	const external = "redis.enabled=false,redis.external."
+	for values, want := range map[string][]int{
+		"replicas=1": {53, 443, 6379},
+		external + "url=redis://:p@cache.example.com:6380/1":     {53, 443, 6380},
+		external + "url=rediss://user:p@[fd00::1]:7000?a=b":      {53, 443, 7000},
+		external + "url=redis://cache":                           {53, 443, 6379},
+		external + "secretName=mine":                             {53, 443, 6379},
+		external + "secretName=mine,redis.external.port=7001":    {53, 443, 7001},
+		"settings.coingeckoOrigin=http://rates.example.com:8080": {53, 6379, 8080},
+		"settings.coingeckoOrigin=http://rates.example.com":      {53, 80, 6379},
+		"executor.otlpEndpoint=http://collector.monitoring:4318": {53, 443, 4318, 6379},
+	} {
+		if got := ports(t, "--set", values); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, not %v", values, got, want)
+		}
+	}
+}
+
+// An empty list of peers is everybody.
+func TestNoRuleIsOpenToEverybodyForWantOfANamespace(t *testing.T) {
+	for name, arguments := range map[string][]string{
+		"no monitoring": {"--set-json", `networkPolicy.monitoringNamespaces=[]`},
+		"a collector elsewhere": {"--set", "executor.otlpEndpoint=http://collector.example.com:4318", "--set-json",
+			`networkPolicy.monitoringNamespaces=[]`, "--set-json", `networkPolicy.extraEgress=[{"to":[{"ipBlock":{"cidr":"192.0.2.1/32"}}]}]`},
+		"null": {"--set", "networkPolicy.ingressNamespaces=null,networkPolicy.monitoringNamespaces=null,networkPolicy.redisCidrs=null," +
+			"networkPolicy.dns.cidrs=null,networkPolicy.extraEgress=null,networkPolicy.extraIngress=null,tolerations=null,image.pullSecrets=null," +
+			"extraObjects=null,controllerObjects=null"},
+	} {
+		for policy, spec := range policies(t, arguments...) {
+			for index, rule := range spec.Egress {
+				if len(rule.To) == 0 {
+					t.Errorf("%s: %s: rule %d leads anywhere", name, policy, index)
+				}
+			}
+			for index, rule := range spec.Ingress {
+				if len(rule.From) == 0 {
+					t.Errorf("%s: %s: rule %d lets everybody in", name, policy, index)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package chart
+
+import (
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// Every row is right by itself, and wrong together: values, and the sentence that says what to change.
+var contradictions = []struct{ values, sentence string }{
+	{"tls.mode=secret", "tls.secretName: tls.mode is secret: name the Secret"},
+	{"tls.mode=certManager", "tls.certManager.issuer: tls.mode is certManager: name the issuer"},
+	{"tls.mode=certManager,tls.certManager.issuer=le,tls.certManager.letsEncrypt=staging", "tls.certManager.email: Let's Encrypt asks for an address"},
+	{"tls.mode=certManager,tls.certManager.issuer=le,tls.certManager.issuerKind=Issuer,tls.certManager.letsEncrypt=staging,tls.certManager.email=a@b", "tls.certManager.issuerKind: the issuer"},
+	{"environment=prod,ingress.enabled=true", "tls.mode: prod is reached over TLS"},
+	{"ingress.enabled=true,gateway.enabled=true", "gateway.enabled: one way in, not two"},
+	{"route.enabled=true,ingress.enabled=true", "gateway.enabled: one way in, not two"},
+	{"gateway.enabled=true", "gateway.className: name the class of the Gateway to make"},
+	{"gateway.enabled=true,gateway.className=a,gateway.parent.name=b", "gateway.parent.name: a Gateway is made too"},
+	{"host=10.0.0.1", "host: a name such as bank.example.com, not an address"},
+	{"networkPolicy.redisCidrs={10.0.0.0/33}", "networkPolicy.redisCidrs: 10.0.0.0/33 is no block of addresses"},
+	{"networkPolicy.dns.cidrs={169.254.20.10}", "networkPolicy.dns.cidrs: 169.254.20.10 is no block of addresses"},
+	{"networkPolicy.redisCidrs={1::2::3/64}", "networkPolicy.redisCidrs: 1::2::3/64 is no block of addresses"},
+	{"executor.otlpEndpoint=http://collector:4318,networkPolicy.monitoringNamespaces=null", "name the collector's namespace in networkPolicy.monitoringNamespaces"},
+	{"test.controller=traefik.traefik", "test.controller: the network policy lets the test through to nobody"},
+	{"test.skipVerification=true,test.caSecret=mine", "test.skipVerification: trusts anybody"},
+	{"autoscaling.enabled=true,autoscaling.minReplicas=11", "autoscaling.minReplicas: more than autoscaling.maxReplicas"},
+	{"autoscaling.enabled=true,resources.requests.cpu=null", "resources.requests.cpu: the autoscaler goes by a share of it"},
+	{"resources.requests.cpu=2,resources.limits.cpu=500m", "resources.requests.cpu: 2 is more than its limit, 500m"},
+	{"redis.resources.requests.memory=1Gi", "redis.resources.requests.memory: 1Gi is more than its limit, 768Mi"},
+	{"test.resources.requests.memory=65Mi", "test.resources.requests.memory: 65Mi is more than its limit, 64Mi"},
+	{"quota.enabled=true,replicas=20", "quota.hard.pods: 20 is too little for 20 pods of the application and Redis"},
+	{"quota.enabled=true,autoscaling.enabled=true,resources.requests.cpu=400m", "quota.hard.requests.cpu: 4 is too little for 10 pods of the application and Redis, which request 4.1"},
+	{"quota.enabled=true,replicas=10,resources.requests.memory=400Mi", "quota.hard.requests.memory: 4Gi is too little for 10 pods of the application and Redis, which request 4384Mi"},
+	{"image.kind=artifact", "the shim writes /spin.json into the pod's root, which is read-only"},
+	{"image.repository=https://ghcr.io/me/bank", "image.repository: https://ghcr.io/me/bank: without https://"},
+	{"image.repository=ghcr.io/me/bank:1.2", "image.repository: ghcr.io/me/bank:1.2: the tag belongs into image.tag"},
+	{"podPolicy.enabled=false,tolerations[0].key=spin", "tolerations: a SpinApp has no words for them"},
+	{"podPolicy.enabled=false,podPolicy.affinity.nodeAffinity.a=b", "podPolicy.affinity: nothing but the pod policy adds it"},
+	{"environment=prod,redis.password.source=none", "redis.password.source: prod insists on a password"},
+	{"environment=prod,redis.enabled=false,redis.external.url=redis://cache:6379", "redis.external.url: prod insists on a password"},
+	{"redis.password.source=existing", "redis.password.secretName: redis.password.source is existing: name the Secret"},
+	{"redis.password.secretName=mine", "redis.password.secretName: a Secret that the chart makes has the chart's name"},
+	{"redis.password.source=externalSecret", "externalSecret.storeName: redis.password.source is externalSecret"},
+	{"redis.password.source=externalSecret,externalSecret.storeName=vault", "externalSecret.remoteKey: redis.password.source is externalSecret"},
+	{"redis.maxMemory=1gb", "redis.maxMemory (1gb) leaves too little of redis.resources.limits.memory (768Mi)"},
+	{"redis.storage.size=200Mi", "redis.storage.size (200Mi) is less than redis.maxMemory (256mb)"},
+	{"redis.enabled=false", "redis.external.url: redis.enabled is false: say where your Redis is"},
+	{"redis.enabled=false,redis.external.url=redis://c,redis.external.secretName=mine", "redis.external.secretName: redis.external.url says where Redis is, too"},
+	{"redis.enabled=false,redis.external.url=http://cache", "redis.external.url: an address is redis://:password@host:6379"},
+	{"redis.enabled=false,redis.external.url=redis://c:6380,redis.external.port=6379", "redis.external.port: 6379 is not the port of redis.external.url, which is 6380"},
+	{"redis.tls.caSecret=mine", "redis.tls.caSecret: the chart's own Redis has no certificate"},
+	{"redis.enabled=false,redis.external.url=rediss://c,redis.tls.caSecret=mine,executor.create=false", "name the Secret there, as caCertSecret"},
+}
+
+func TestWhatDoesNotGoTogetherIsRefusedInASentence(t *testing.T) {
+	for _, row := range contradictions {
+		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", row.values)
+		if err == nil {
+			t.Errorf("%s is accepted", row.values)
+		} else if err := kit.Missing(output, row.sentence); err != nil {
+			t.Errorf("%s: %v", row.values, err)
+		}
+	}
+}
+
+// Whatever is wrong with it, the address may hold a password.
+func TestNoRefusalPrintsTheAddressOfRedis(t *testing.T) {
+	for _, url := range []string{"http://:topsecret@cache", "redis://:topsecret#1@cache", "redis://:topsecret@cache:port", "redis://topsecret@cache"} {
+		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", "environment=prod,redis.enabled=false,redis.external.url="+url)
+		if err == nil || strings.Contains(output, "topsecret") || !strings.Contains(output, "redis.external.url: ") {
+			t.Errorf("%s: %v\n%s", url, err, output)
+		}
+	}
+}
+
+// Helm takes more names than a Service does, and more than YAML leaves alone.
+func TestAReleaseNameThatNoServiceTakesIsRefused(t *testing.T) {
+	for _, name := range []string{"123", "null", "true", "2bank", "bank.v2"} {
+		output, err := kit.Try(kit.Tool("helm"), "template", name, kit.Chart)
+		if err == nil || kit.Missing(output, "nameOverride: \""+name+"\" is no name for a Service") != nil {
+			t.Errorf("%s: %v\n%s", name, err, output)
+		}
+	}
+	// With a name of its own the application may belong to any release.
+	objects := kit.Objects(t, kit.Run(t, kit.Tool("helm"), "template", "123", kit.Chart, "--set", "nameOverride=bank"))
+	service := kit.Find(t, objects, "Service", "bank-redis")
+	if instance := service.GetLabels()["app.kubernetes.io/instance"]; instance != "123" {
+		t.Errorf("the label is %q", instance)
+	}
+	// Cut after 40 characters, whatever is there.
+	long := "a" + strings.Repeat("b", 36) + "-----c"
+	kit.Find(t, kit.Objects(t, kit.Run(t, kit.Tool("helm"), "template", long, kit.Chart)), "Service", "a"+strings.Repeat("b", 36)+"-redis")
+}
