@@ -3,9 +3,28 @@ What makes no sense, and a sentence that says what to change. What has a wrong t
 sentence holds an address of Redis, which may hold a password.
 */}}
 {{- define "bank.refusals" -}}
-{{- range list "valuesContradict" "nameIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
+{{- range list "formIsAnother" "valuesContradict" "nameIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
   "quotaIsTooSmall" "secretWouldGo" "redisWouldBeAnother" "claimWouldChange" }}
 {{- with include (printf "bank.refusal.%s" .) $ | trim }}{{ fail (printf "\n%s" .) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Values of a form of their own: each with its pattern, and what it should be. */}}
+{{- define "bank.refusal.formIsAnother" -}}
+{{- range $value, $form := dict
+  "host" (list .Values.host `^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$` "a name in small letters, such as bank.example.com, without scheme and port")
+  "image.tag" (list (kindIs "float64" .Values.image.tag | ternary "" .Values.image.tag) `^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$` "letters, digits, dots, dashes and underscores, at most 128")
+  "image.digest" (list .Values.image.digest `^(sha256:[0-9a-f]{64})?$` "sha256: and 64 hexadecimal digits")
+  "settings.coingeckoOrigin" (list .Values.settings.coingeckoOrigin `^https?://[^/]+$` "scheme and host, such as https://api.coingecko.com, without a path")
+  "settings.coingeckoApiKeyHeader" (list .Values.settings.coingeckoApiKeyHeader `^[A-Za-z0-9!#$%&'*+.^_\x60|~-]+$` "the name of a header, such as x-cg-pro-api-key")
+  "settings.corsOrigins" (list .Values.settings.corsOrigins `^( *https?://[^/ ]+)*$` "origins such as https://a.example, with spaces between, without paths")
+  "executor.otlpEndpoint" (list .Values.executor.otlpEndpoint `^(https?://[^/:]+:[0-9]+)?$` "scheme, host and port, such as http://collector.monitoring:4318, without a path")
+  "redis.maxMemory" (list .Values.redis.maxMemory `^[1-9][0-9]*(mb|gb)$` "a number and mb or gb, such as 256mb")
+  "redis.storage.size" (list .Values.redis.storage.size `^[1-9][0-9]*(Mi|Gi|Ti)$` "a number and Mi, Gi or Ti, such as 10Gi")
+}}
+{{- if not (regexMatch (index $form 1) (index $form 0 | default "" | toString)) }}
+{{ $value }}: must be {{ index $form 2 }}
+{{- end }}
 {{- end }}
 {{- end }}
 
