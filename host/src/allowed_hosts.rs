@@ -6,8 +6,8 @@
 //! - port: a number, a range `8000..8100` that ends before its end, `*` for any; without one the
 //!   scheme's own (80, 443, 6379, ...).
 //!
-//! A path is refused. `self` and `*.spin.internal` are refused too: `bank` does not do calls from a
-//! component to its own application. Nothing listed means nothing allowed.
+//! A path is refused. `NAME.spin.internal` is another component of the application, `*.spin.internal` each of them; `self`,
+//! its own address, is refused: `bank` does not do that. Nothing listed means nothing allowed.
 
 use anyhow::{Context as _, bail, ensure};
 use std::net::IpAddr;
@@ -115,8 +115,10 @@ impl HostRule {
         let host = host.strip_suffix('/').unwrap_or(host);
         ensure!(!host.contains('/'), "it must not have a path");
         ensure!(!host.starts_with('{'), "lists of hosts are not done: write an entry for each");
-        if matches!(host, "self" | "self.alt") || host.ends_with(".spin.internal") {
-            bail!("`bank` does not do calls from a component to its own application");
+        if matches!(host, "self" | "self.alt") {
+            bail!(
+                "`bank` does not do calls to the application's own address: name a component, NAME.spin.internal"
+            );
         }
         let wildcard = host.strip_prefix("*.");
         ensure!(

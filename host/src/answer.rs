@@ -6,6 +6,7 @@
 //! transfer coding other than chunked is 501.
 
 use crate::body::{Arrived, arrived, is_decodable};
+use crate::chain::Chain;
 use crate::component::{InFlight, Turn};
 use crate::instances::{Gone, Running};
 use crate::limits::Limits;
@@ -36,6 +37,7 @@ pub struct App {
     router: Router<Endpoint>,
     well_known: WellKnown,
     places: Places,
+    chain: Arc<Chain>,
 }
 
 struct Endpoint {
@@ -68,6 +70,7 @@ impl App {
         well_known: WellKnown,
         most: u32,
         routes: impl IntoIterator<Item = (Route, Running)>,
+        chain: Arc<Chain>,
     ) -> anyhow::Result<Self> {
         let routes: Vec<(Route, Running)> = routes.into_iter().collect();
         let ids = routes.iter().map(|(route, _)| route.component.clone());
@@ -80,12 +83,17 @@ impl App {
             (route, Endpoint { component, running, headers, places })
         };
         let router = Router::new(routes.into_iter().map(endpoint))?;
-        Ok(Self { router, well_known, places })
+        Ok(Self { router, well_known, places, chain })
     }
 
     /// The routes as Spin lists them, each with its component's id.
     pub fn routes(&self) -> impl Iterator<Item = (String, &str)> {
         self.router.targets().map(|target| (target.to_string(), &*target.to.component))
+    }
+
+    /// What is `in_flight` from now on, calls from component to component too.
+    pub fn begins(&self, in_flight: &InFlight) {
+        self.chain.begins(in_flight);
     }
 
     /// Answers a request of `client`.
@@ -125,7 +133,8 @@ impl App {
         };
         let endpoint = &found.target.to;
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        spin_headers::add(&mut parts.headers, path, &found, &endpoint.headers, &client.address);
+        let info = found.trailing_wildcard();
+        spin_headers::add(&mut parts.headers, path, &info, found.named(), &endpoint.headers, &client.address);
         parts.uri = uri;
         let body = arrived(&parts.headers, body, limits.body_timeout).await;
         client.progress.request_is_whole();
@@ -135,7 +144,8 @@ impl App {
             Arrived::Coming(body) => (self.places.coming().await, body, false),
         };
         let turn = Turn { in_flight: in_flight.clone(), place };
-        let mut response = call(endpoint, Request::from_parts(parts, body), turn).await;
+        let mut response =
+            call(&endpoint.component, &endpoint.running, Request::from_parts(parts, body), turn).await;
         if late {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -143,13 +153,19 @@ impl App {
     }
 }
 
-async fn call(endpoint: &Endpoint, request: Request<WasiBody>, turn: Turn) -> Response<WasiBody> {
-    match endpoint.running.handle(turn, request).await {
+/// Has `component` answer `request`, whose `turn` it is.
+pub async fn call(
+    component: &str,
+    running: &Running,
+    request: Request<WasiBody>,
+    turn: Turn,
+) -> Response<WasiBody> {
+    match running.handle(turn, request).await {
         Ok(response) => response,
         Err(error) => {
             // A trap has already been told, once for all the requests that it ended.
             if !error.is::<Gone>() {
-                eprintln!("[{}] failed: {error:#}", endpoint.component);
+                eprintln!("[{component}] failed: {error:#}");
             }
             empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
@@ -192,7 +208,8 @@ fn full(body: Bytes) -> WasiBody {
     Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
-fn empty(status: StatusCode) -> Response<WasiBody> {
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Response<WasiBody> {
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = status;
     response

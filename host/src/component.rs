@@ -1,6 +1,7 @@
 //! A component that is ready to run, and what each of its instances holds.
 
 use crate::allowed_hosts::AllowedHosts;
+use crate::chain::Chain;
 use crate::imports::{KeyValueView, RedisView, Servers, Variables};
 use crate::kv::Stores;
 use crate::logs::ComponentLog;
@@ -42,6 +43,8 @@ pub struct Component {
     pub environment: Vec<(String, String)>,
     /// Where it may connect to.
     pub allowed_hosts: Arc<AllowedHosts>,
+    /// The application's components, which it may call by name.
+    pub chain: Arc<Chain>,
     /// Whether what it prints is shown.
     pub shown: bool,
 }
@@ -71,7 +74,11 @@ impl State {
             table: ResourceTable::new(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            outbound: Outbound { component: component.id.clone(), allowed: component.allowed_hosts.clone() },
+            outbound: Outbound {
+                component: component.id.clone(),
+                allowed: component.allowed_hosts.clone(),
+                chain: component.chain.clone(),
+            },
             stores: component.stores.clone(),
             servers: component.servers.clone(),
             variables: component.variables.clone(),

@@ -8,6 +8,7 @@ pub mod allowed_hosts;
 pub mod answer;
 pub mod body;
 pub mod build_command;
+pub mod chain;
 pub mod cli;
 pub mod component;
 pub mod connections;

@@ -29,6 +29,8 @@ pub struct Manifest {
     pub store_timeout_ms: Option<Template>,
     /// `[[trigger.http]]`: which component answers which route, in the order of the file.
     pub routes: Vec<Route>,
+    /// The components that only other components may call: `route = { private = true }`.
+    pub private: Vec<String>,
     /// `[component.NAME]`, in the order of the file.
     pub components: Vec<Component>,
 }

@@ -3,7 +3,8 @@
 //! Only requests that have come whole take a place of the common ones. A component has some places of its own
 //! besides, which no request to another can take: so a crowd at one endpoint keeps nobody from `/healthz`.
 //! Bodies that are handed on while they come have places apart, so that those who send them
-//! slowly hold up only one another.
+//! slowly hold up only one another. So do calls from component to component: the request that one is made for has a
+//! place, and must not wait for another such place.
 
 use futures::future::select;
 use std::pin::pin;
@@ -12,10 +13,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// As many as an instance takes at once.
 const OWN: usize = 16;
-/// Of all components together. With the common places and those of bodies that come these are fewer than the
-/// instances that there can be: a request may need one for itself.
-const ALL_OWN: usize = 384;
+/// Of all components together. With the common places, those of bodies that come and those of calls between
+/// components these are fewer than the instances that there can be: a request may need one for itself.
+const ALL_OWN: usize = 256;
 const COMING: usize = 64;
+/// For calls between components, of all that are called together.
+const CALLED: usize = 128;
 
 /// The places that all components share.
 pub struct Places {
@@ -27,6 +30,21 @@ pub struct Places {
 /// The places that only one component has.
 #[derive(Clone)]
 pub struct OwnPlaces(Arc<Semaphore>);
+
+/// The places of one component for calls by others.
+pub struct CallPlaces(Arc<Semaphore>);
+
+impl CallPlaces {
+    /// For one of so many components that are called.
+    pub fn new(components: usize) -> Self {
+        Self(Arc::new(Semaphore::new(CALLED.checked_div(components).unwrap_or(CALLED).max(1))))
+    }
+
+    /// A place for a call.
+    pub async fn call(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.clone().acquire_owned().await.ok()
+    }
+}
 
 impl Places {
     /// For an application of so many components.
@@ -76,6 +94,21 @@ mod tests {
         assert!(places.whole(&health).now_or_never().is_some());
         taken.pop();
         assert!(places.whole(&crowded).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn calls_find_places_when_clients_have_taken_all_of_theirs() {
+        let places = Places::new(1, 1);
+        let (own, calls) = (places.own(), CallPlaces::new(2));
+        let mut taken = Vec::new();
+        while let Some(place) = places.whole(&own).now_or_never() {
+            taken.push(place);
+        }
+        while let Some(place) = calls.call().now_or_never() {
+            taken.push(place);
+        }
+        assert_eq!(taken.len(), OWN + 1 + CALLED / 2);
+        assert!(CallPlaces::new(CALLED + 1).call().now_or_never().is_some());
     }
 
     #[tokio::test]

@@ -49,6 +49,7 @@ pub async fn serve(
     let connections = Connections::new(limits.connections());
     let (stop, stopping) = watch::channel(Duration::ZERO);
     let (in_flight, mut drained) = mpsc::channel::<Infallible>(1);
+    app.begins(&in_flight);
     let idle_for = loop {
         let (accepted, open) = tokio::select! {
             new = next(&listener, &connections) => new,

@@ -4,7 +4,7 @@
 //! As in Spin they are added to what the client sent, not put in its place: a client's own
 //! `spin-full-url` comes first. A component must not believe them more than any other header.
 
-use crate::router::{self, Match};
+use crate::router;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use std::net::SocketAddr;
 
@@ -37,18 +37,20 @@ pub fn client_addr(address: SocketAddr) -> HeaderValue {
     value(&address.to_string())
 }
 
-/// Adds all of them. `path` is the request's path and query.
-pub fn add<T>(
+/// Adds all of them. `path` is the request's path and query; `path_info` what the route's `/...` stands for, `named`
+/// what each of its `:name` does.
+pub fn add<'a>(
     headers: &mut HeaderMap,
     path: &str,
-    found: &Match<'_, '_, T>,
+    path_info: &str,
+    named: impl Iterator<Item = (&'a str, &'a str)>,
     route: &RouteHeaders,
     client: &HeaderValue,
 ) {
     let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or(b"localhost");
     let url = [b"http://", host, path.as_bytes()].concat();
     let url = HeaderValue::from_maybe_shared(bytes::Bytes::from(url));
-    headers.append(PATH_INFO, value(&found.trailing_wildcard()));
+    headers.append(PATH_INFO, value(path_info));
     if let Ok(url) = url {
         headers.append(FULL_URL, url);
     }
@@ -56,7 +58,7 @@ pub fn add<T>(
         headers.append(name.clone(), value.clone());
     }
     headers.append(CLIENT_ADDR, client.clone());
-    for (name, capture) in found.named() {
+    for (name, capture) in named {
         let name = format!("spin-path-match-{}", name.to_ascii_lowercase().replace('_', "-"));
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), capture.parse()) {
             headers.append(name, value);
@@ -83,7 +85,8 @@ mod tests {
             headers.append(*name, HeaderValue::from_static(value));
         }
         let client = client_addr("127.0.0.1:8777".parse().unwrap());
-        add(&mut headers, &format!("{path}?a=1"), &found, &found.target.to, &client);
+        let info = found.trailing_wildcard();
+        add(&mut headers, &format!("{path}?a=1"), &info, found.named(), &found.target.to, &client);
         let line =
             |(name, value): (&HeaderName, &HeaderValue)| format!("{name}: {}", value.to_str().unwrap());
         headers.iter().map(line).collect()

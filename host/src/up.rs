@@ -4,6 +4,7 @@
 use crate::allowed_hosts::AllowedHosts;
 use crate::answer::App;
 use crate::build_command;
+use crate::chain::{self, Chain};
 use crate::cli::Up;
 use crate::component::Component;
 use crate::engine::Compiler;
@@ -114,6 +115,7 @@ fn app(
 ) -> anyhow::Result<App> {
     let compiler = Compiler::new(!options.disable_cache)?;
     let servers = Arc::new(Servers::new(patience));
+    let chain = Arc::new(Chain::default());
     let start = |component: &&manifest::Component| {
         let running = Running::new(Component {
             id: component.id.as_str().into(),
@@ -124,24 +126,42 @@ fn app(
             variables: Arc::new(variables(component, values)?),
             environment: component.environment.clone(),
             allowed_hosts: Arc::new(allowed_hosts(component, values)?),
+            chain: chain.clone(),
             shown: !options.quiet,
         });
         Ok((component.id.clone(), running))
     };
     let running: HashMap<String, Running> = in_parallel(&used(manifest), start)?.into_iter().collect();
+    chain.connect(called(&running, manifest, values)?);
     let routes = manifest
         .routes
         .iter()
         .filter_map(|route| Some((route.clone(), running.get(&route.component)?.clone())));
-    App::new(WellKnown::new(&manifest.name, &manifest.version)?, options.limits.max_requests, routes)
+    App::new(WellKnown::new(&manifest.name, &manifest.version)?, options.limits.max_requests, routes, chain)
 }
 
-/// The components that have a route; the others are never called.
+/// The components that have a trigger; the others are never called.
 fn used(manifest: &Manifest) -> Vec<&manifest::Component> {
-    let routed = |component: &&manifest::Component| {
-        manifest.routes.iter().any(|route| route.component == component.id)
+    let routed = |id: &str| manifest.routes.iter().any(|route| route.component == id);
+    let used =
+        |component: &&manifest::Component| routed(&component.id) || manifest.private.contains(&component.id);
+    manifest.components.iter().filter(used).collect()
+}
+
+/// Those that some component may call by name.
+fn called(
+    running: &HashMap<String, Running>,
+    manifest: &Manifest,
+    values: &Values,
+) -> anyhow::Result<HashMap<String, Running>> {
+    let allowed: Vec<AllowedHosts> = used(manifest)
+        .into_iter()
+        .map(|component| allowed_hosts(component, values))
+        .collect::<anyhow::Result<_>>()?;
+    let is_called = |(name, _): &(&String, &Running)| {
+        chain::addresses(name).iter().any(|url| allowed.iter().any(|hosts| hosts.allow(url)))
     };
-    manifest.components.iter().filter(routed).collect()
+    Ok(running.iter().filter(is_called).map(|(name, running)| (name.clone(), running.clone())).collect())
 }
 
 /// Does something with each item in a thread of its own; the first error counts.

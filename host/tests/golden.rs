@@ -72,6 +72,9 @@ fn show_manifest(manifest: &Manifest, path: &Path) -> String {
     for route in &manifest.routes {
         writeln!(text, "route {} -> {}", route.path, route.component).unwrap();
     }
+    for component in &manifest.private {
+        writeln!(text, "private route -> {component}").unwrap();
+    }
     for component in &manifest.components {
         writeln!(
             text,

@@ -35,7 +35,7 @@ impl Reader<'_> {
         let store_timeout_ms =
             bank.store_timeout_ms.map(|text| self.template(&text, &declared)).transpose()?;
         let components = self.components(file.component, &variables)?;
-        let routes = self.routes(&file.trigger, &components)?;
+        let (routes, private) = self.routes(&file.trigger, &components)?;
         Ok(Manifest {
             folder: self.folder.to_owned(),
             name: file.application.name,
@@ -43,6 +43,7 @@ impl Reader<'_> {
             variables,
             store_timeout_ms,
             routes,
+            private,
             components,
         })
     }
@@ -226,7 +227,12 @@ impl Reader<'_> {
         Ok(Build { commands, folder })
     }
 
-    fn routes(&self, triggers: &schema::Triggers, components: &[Component]) -> anyhow::Result<Vec<Route>> {
+    /// The routes, and the components that have private ones.
+    fn routes(
+        &self,
+        triggers: &schema::Triggers,
+        components: &[Component],
+    ) -> anyhow::Result<(Vec<Route>, Vec<String>)> {
         if let Some(kind) = triggers.others.first() {
             let message = format!(
                 "triggers of type `{}` are not done by `bank`: it has only [[trigger.http]]",
@@ -234,21 +240,26 @@ impl Reader<'_> {
             );
             return Err(self.source.error(kind.span(), message));
         }
-        let mut routes: Vec<Route> = Vec::new();
+        let (mut routes, mut private) = (Vec::new(), Vec::new());
         for trigger in &triggers.http {
-            routes.push(self.route(trigger, components)?);
+            let (path, component) = self.route(trigger, components)?;
+            match path {
+                Some(path) => routes.push(Route { path, component }),
+                None => private.push(component),
+            }
         }
         if routes.is_empty() {
             return Err(self.source.error(0..0, "there is no [[trigger.http]]: nothing could be served"));
         }
-        Ok(routes)
+        Ok((routes, private))
     }
 
+    /// The path, if it is no private route, and the component.
     fn route(
         &self,
         trigger: &Spanned<schema::HttpTrigger>,
         components: &[Component],
-    ) -> anyhow::Result<Route> {
+    ) -> anyhow::Result<(Option<String>, String)> {
         let http = trigger.get_ref();
         for (key, message) in [
             (&http.static_response, "static responses are not done by `bank`: let a component answer"),
@@ -266,20 +277,18 @@ impl Reader<'_> {
             let message = "the only executor that `bank` has is `{ type = \"http\" }`";
             return Err(self.source.error(executor.span(), message));
         }
-        Ok(Route {
-            path: self.path(http, trigger.span())?,
-            component: self.component_of(http, trigger.span(), components)?,
-        })
+        Ok((self.path(http, trigger.span())?, self.component_of(http, trigger.span(), components)?))
     }
 
-    fn path(&self, http: &schema::HttpTrigger, here: Range<usize>) -> anyhow::Result<String> {
+    fn path(&self, http: &schema::HttpTrigger, here: Range<usize>) -> anyhow::Result<Option<String>> {
         match &http.route {
             None => Err(self.source.error(here, "an HTTP trigger needs a `route`")),
             Some(route) => match route.get_ref() {
-                Value::String(path) => Ok(path.clone()),
+                Value::String(path) => Ok(Some(path.clone())),
+                Value::Table(table) if *table == private() => Ok(None),
                 _ => Err(self.source.error(
                     route.span(),
-                    "the route must be a string: private endpoints serve service chaining, which `bank` does not do",
+                    "the route must be a string, or `{ private = true }` for a component that only others call",
                 )),
             },
         }
@@ -305,6 +314,11 @@ impl Reader<'_> {
         let message = format!("no component is named `{id}`: add [component.{id}], or correct the name");
         Err(self.source.error(component.span(), message))
     }
+}
+
+/// What stands for a route that has no path from outside.
+fn private() -> toml::Table {
+    toml::Table::from_iter([("private".to_owned(), Value::Boolean(true))])
 }
 
 /// `[]`, `{}` and `false` ask for nothing.

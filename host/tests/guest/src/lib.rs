@@ -49,6 +49,7 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
         }
         "/instance" => instance(&arg("ms")).await,
         "/fetch" => fetch(&arg("url")).await,
+        "/call" => call(&query).await,
         "/bytes" => {
             let values = request.headers().get_all(arg("name"));
             values.iter().map(|value| format!("b\"{}\"", value.as_bytes().escape_ascii())).collect()
@@ -100,6 +101,30 @@ async fn fetch(url: &str) -> String {
     match http::get(url).await {
         Ok(response) => response.status().as_u16().to_string(),
         Err(error) => format!("{error:?}"),
+    }
+}
+
+/// What another server or component answers, if it does `within` so many milliseconds.
+async fn call(query: &Query) -> String {
+    let arg = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let mut request = http::Request::builder().method("POST").uri(arg("url"));
+    if let Some((name, value)) = arg("header").split_once(':') {
+        request = request.header(name, value);
+    }
+    let Ok(request) = request.body(FullBody::new(Bytes::from(arg("body")))) else {
+        return "what?".to_owned();
+    };
+    let answered = async {
+        let response = http::send(request).await?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok::<_, http::Error>(format!("{status} {}", String::from_utf8_lossy(&body)))
+    };
+    let within = query.get("within").map_or("60000", String::as_str);
+    match select(std::pin::pin!(answered), std::pin::pin!(sleep(within))).await {
+        Either::Left((Ok(answer), _)) => answer,
+        Either::Left((Err(error), _)) => format!("{error:?}"),
+        Either::Right(_) => "late".to_owned(),
     }
 }
 

@@ -1,0 +1,174 @@
+//! Service chaining: a component calls another one of the application by name, `http://NAME.spin.internal`, without a
+//! connection. Whether it may is for its `allowed_outbound_hosts` to say, as with any other host.
+//!
+//! As in Spin every component with a trigger can be called, one with `route = { private = true }` in no other way. The
+//! path is the caller's own, whatever routes there are; the called component sees the headers that the caller set and
+//! those of Spin, by a route `/...` and from the address `0.0.0.0:0`. Spin ends an instance that calls a component
+//! which is not there; `bank` answers it with an error.
+//!
+//! Such a request takes none of the places that clients' requests share: the one that it is made for has one already
+//! and waits. Each component that is called has places apart for calls. Components that call one another in a circle
+//! wait for one another once these are taken, until the caller's time for a first byte is over.
+
+use crate::answer::{call, empty};
+use crate::component::{InFlight, Turn};
+use crate::instances::Running;
+use crate::places::CallPlaces;
+use crate::spin_headers::{self, RouteHeaders};
+use http::header::{HOST, HeaderValue};
+use http::{Request, Response, StatusCode, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc::WeakSender;
+use tokio::time::{Sleep, sleep, timeout};
+use url::Url;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+/// What the names of components end in.
+pub const DOMAIN: &str = ".spin.internal";
+/// As Spin has it, and `bank` for other hosts.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The components of an application that others may call.
+#[derive(Default)]
+pub struct Chain {
+    /// Known once all of them are ready.
+    components: OnceLock<HashMap<String, Callee>>,
+    in_flight: OnceLock<WeakSender<Infallible>>,
+}
+
+struct Callee {
+    running: Running,
+    places: CallPlaces,
+}
+
+/// The component that an address names, if it names one.
+pub fn target(uri: &Uri) -> Option<&str> {
+    let (name, domain) = uri.host()?.split_at_checked(uri.host()?.find('.')?)?;
+    (domain == DOMAIN).then_some(name)
+}
+
+/// The addresses of the component `name`.
+pub fn addresses(name: &str) -> Vec<Url> {
+    let address = |scheme| Url::parse(&format!("{scheme}://{name}{DOMAIN}/")).ok();
+    ["http", "https"].into_iter().filter_map(address).collect()
+}
+
+impl Chain {
+    /// Makes the components known that may be called.
+    pub fn connect(&self, components: HashMap<String, Running>) {
+        let called = components.len();
+        let callee = |(name, running)| (name, Callee { running, places: CallPlaces::new(called) });
+        let _ = self.components.set(components.into_iter().map(callee).collect());
+    }
+
+    /// From now on calls are in flight like the requests that they are made for.
+    pub fn begins(&self, in_flight: &InFlight) {
+        let _ = self.in_flight.set(in_flight.downgrade());
+    }
+
+    /// Has the component `name` answer `request`.
+    ///
+    /// # Errors
+    /// There is none of that name, or none that takes the call in time.
+    pub async fn send(
+        &self,
+        name: &str,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<Response<WasiBody>, Error> {
+        let options = options.unwrap_or_default();
+        let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let answered = timeout(first_byte, self.answer(name, request)).await;
+        let response = answered.map_err(|_| Error::ConnectionReadTimeout)??;
+        Ok(response.map(|body| Timed { body, between_bytes, late: None }.boxed_unsync()))
+    }
+
+    async fn answer(&self, name: &str, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
+        let callee = self.components.get().and_then(|components| components.get(name));
+        let callee = callee.ok_or_else(|| {
+            let message = format!("there is no component `{name}` with a trigger to call");
+            Error::InternalError(Some(message))
+        })?;
+        let in_flight = self.in_flight.get().and_then(WeakSender::upgrade);
+        let in_flight = in_flight.ok_or(Error::ConnectionTerminated)?;
+        let place = callee.places.call().await;
+        let turn = Turn { in_flight, place };
+        match with_headers(request) {
+            Some(request) => Ok(call(name, &callee.running, request, turn).await),
+            None => Ok(empty(StatusCode::BAD_REQUEST)),
+        }
+    }
+}
+
+/// The request as the called component sees it.
+fn with_headers(request: Request<WasiBody>) -> Option<Request<WasiBody>> {
+    const CLIENT: HeaderValue = HeaderValue::from_static("0.0.0.0:0");
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove(HOST);
+    let path = parts.uri.path_and_query()?.as_str();
+    let route = RouteHeaders::new("/...");
+    spin_headers::add(&mut parts.headers, path, parts.uri.path(), std::iter::empty(), &route, &CLIENT);
+    Some(Request::from_parts(parts, body))
+}
+
+/// A body that fails when nothing more comes in time.
+struct Timed {
+    body: WasiBody,
+    between_bytes: Duration,
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl Body for Timed {
+    type Data = bytes::Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
+        if let Poll::Ready(frame) = pin!(&mut self.body).poll_frame(context) {
+            self.late = None;
+            return Poll::Ready(frame);
+        }
+        let between_bytes = self.between_bytes;
+        let late = self.late.get_or_insert_with(|| Box::pin(sleep(between_bytes)));
+        late.as_mut().poll(context).map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_named_by_the_first_part_of_a_host_that_ends_in_spin_internal() {
+        for (uri, name) in [
+            ("http://identity.spin.internal/a", Some("identity")),
+            ("http://identity.spin.internal:80/", Some("identity")),
+            ("https://a-b.spin.internal", Some("a-b")),
+            ("http://a.b.spin.internal/", None),
+            ("http://spin.internal/", None),
+            ("http://identity.spin.internal.example.com/", None),
+            ("http://identityspin.internal/", None),
+            ("/a", None),
+        ] {
+            assert_eq!(target(&uri.parse().unwrap()), name, "{uri}");
+        }
+    }
+}
