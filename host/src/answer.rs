@@ -29,6 +29,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -138,15 +139,17 @@ impl App {
         parts.uri = uri;
         let body = arrived(&parts.headers, body, limits.body_timeout).await;
         client.progress.request_is_whole();
-        let (place, body, late) = match body {
-            Arrived::Whole(body) => (self.places.whole(&endpoint.places).await, body, false),
-            Arrived::Late(body) => (self.places.whole(&endpoint.places).await, body, true),
-            Arrived::Coming(body) => (self.places.coming().await, body, false),
+        let (place, body, is_late) = match body {
+            Arrived::Whole(body) => (self.places.whole(&endpoint.places).await, body, Arc::default()),
+            Arrived::Late(body) => {
+                (self.places.whole(&endpoint.places).await, body, Arc::new(AtomicBool::new(true)))
+            }
+            Arrived::Coming(body, is_late) => (self.places.coming().await, body, is_late),
         };
         let turn = Turn { in_flight: in_flight.clone(), place };
         let mut response =
             call(&endpoint.component, &endpoint.running, Request::from_parts(parts, body), turn).await;
-        if late {
+        if is_late.load(Ordering::Relaxed) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -12,6 +12,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, timeout_at};
@@ -25,8 +27,8 @@ const SMALL: usize = 4097;
 pub enum Arrived {
     /// Its end came.
     Whole(WasiBody),
-    /// It is handed on while it comes.
-    Coming(WasiBody),
+    /// It is handed on while it comes. Says later whether it came in time.
+    Coming(WasiBody, Arc<AtomicBool>),
     /// It did not come in time.
     Late(WasiBody),
 }
@@ -45,7 +47,7 @@ pub async fn arrived(headers: &HeaderMap, body: Incoming, limit: Duration) -> Ar
     }
     let deadline = Instant::now().checked_add(limit).unwrap_or_else(Instant::now);
     if headers.contains_key(EXPECT) || announced(headers).is_some_and(|length| length >= SMALL) {
-        return Arrived::Coming(coming(VecDeque::new(), body, deadline));
+        return coming(VecDeque::new(), body, deadline);
     }
     read(body, deadline).await
 }
@@ -69,7 +71,7 @@ async fn read(mut body: Incoming, deadline: Instant) -> Arrived {
             return Arrived::Whole(parts(came, None));
         }
         if bytes >= SMALL {
-            return Arrived::Coming(coming(came, body, deadline));
+            return coming(came, body, deadline);
         }
     }
 }
@@ -82,9 +84,10 @@ fn parts(came: VecDeque<Frame<Bytes>>, error: Option<Error>) -> WasiBody {
     Parts { came, error }.boxed_unsync()
 }
 
-fn coming(came: VecDeque<Frame<Bytes>>, body: Incoming, deadline: Instant) -> WasiBody {
-    let timer = Box::pin(tokio::time::sleep_until(deadline));
-    Coming { came, rest: Lingering::new(body), timer }.boxed_unsync()
+fn coming(came: VecDeque<Frame<Bytes>>, body: Incoming, deadline: Instant) -> Arrived {
+    let (timer, is_late) = (Box::pin(tokio::time::sleep_until(deadline)), Arc::<AtomicBool>::default());
+    let body = Coming { came, rest: Lingering::new(body), timer, is_late: is_late.clone() };
+    Arrived::Coming(body.boxed_unsync(), is_late)
 }
 
 /// A body of which nothing more will come.
@@ -129,6 +132,7 @@ struct Coming {
     came: VecDeque<Frame<Bytes>>,
     rest: Lingering<Incoming>,
     timer: Pin<Box<Sleep>>,
+    is_late: Arc<AtomicBool>,
 }
 
 impl Body for Coming {
@@ -145,7 +149,10 @@ impl Body for Coming {
         if let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(context) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
         }
-        self.timer.as_mut().poll(context).map(|()| Some(Err(Error::ConnectionReadTimeout)))
+        self.timer.as_mut().poll(context).map(|()| {
+            self.is_late.store(true, Ordering::Relaxed);
+            Some(Err(Error::ConnectionReadTimeout))
+        })
     }
 
     fn is_end_stream(&self) -> bool {

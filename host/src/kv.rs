@@ -82,7 +82,7 @@ pub fn open(
 
 fn open_one(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match config {
-        StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label)?),
+        StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label, patience.held_up())?),
         StoreConfig::Memory => Arc::new(sqlite::Sqlite::in_memory(label)?),
         StoreConfig::Redis(info) => Arc::new(redis::Redis::new(info.as_ref().clone(), patience)?),
     })

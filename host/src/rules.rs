@@ -125,8 +125,11 @@ fn is_url(value: &str, schemes: &[String]) -> bool {
     // As the components judge it (`crates/settings`): `Url` takes a comma for a part of the name.
     let is_host =
         |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
-    let known =
-        |url: Url| schemes.iter().any(|scheme| scheme == url.scheme()) && url.host_str().is_some_and(is_host);
+    let known = |url: Url| {
+        url.port() != Some(0)
+            && schemes.iter().any(|scheme| scheme == url.scheme())
+            && url.host_str().is_some_and(is_host)
+    };
     let is_redis = value.starts_with("redis");
     Url::parse(value).is_ok_and(known) && (!is_redis || value.into_connection_info().is_ok())
 }
@@ -168,8 +171,10 @@ pub fn check(manifest: &Manifest, values: &Values) -> anyhow::Result<()> {
     for variable in &manifest.variables {
         let (Some(rule), Some(value)) = (&variable.rule, values.get(&variable.name)) else { continue };
         if !rule.allows(value) {
-            let value = if variable.secret { "none".to_owned() } else { format!("`{}`", value.trim()) };
-            wrong.push(format!("the setting `{}` is {value}: {rule}", variable.name));
+            // An address may hold a password.
+            let is_shown = !variable.secret && !value.contains('@');
+            let is = if is_shown { format!("is `{}`", value.trim()) } else { "has a bad value".to_owned() };
+            wrong.push(format!("the setting `{}` {is}: {rule}", variable.name));
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n       ")) }

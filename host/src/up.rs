@@ -27,6 +27,11 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
+/// The names that the environment sets.
+fn names_set() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
+}
+
 /// Runs the application until a signal comes.
 pub fn up(options: &Up) -> anyhow::Result<()> {
     let manifest = Manifest::load(&options.from)?;
@@ -37,6 +42,9 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     let environment = |name: &str| std::env::var(name).ok();
     let config = runtime_config(options, &manifest)?;
     let values = Values::resolve(&manifest.variables, &options.variable, &config.providers, environment)?;
+    for name in Values::undeclared(&manifest.variables, names_set()) {
+        eprintln!("Warning: {name} is set and changes nothing: the manifest declares no such variable");
+    }
     rules::check(&manifest, &values)?;
     let patience = patience(&manifest, &values)?;
     let stores = stores(options, &manifest, &config, patience)?;

@@ -117,6 +117,13 @@ impl Values {
         Ok(Self(values))
     }
 
+    /// What `environment` sets that no variable is named after, and so changes nothing.
+    pub fn undeclared(variables: &[Variable], environment: impl Iterator<Item = String>) -> Vec<String> {
+        let is_declared =
+            |name: &str| variables.iter().any(|variable| variable.name.eq_ignore_ascii_case(name));
+        environment.filter(|name| name.strip_prefix(PREFIX).is_some_and(|name| !is_declared(name))).collect()
+    }
+
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -229,6 +236,14 @@ mod tests {
             let error = format!("{:?}", Values::resolve(&[], &given, &[], |_| None).unwrap_err());
             assert!(error.contains(name) && !error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_the_environment_sets_for_nobody_is_named() {
+        let set =
+            ["SPIN_VARIABLE_AUTH", "SPIN_VARIABLE_API_KEY", "PATH", "SPIN_VARIABLES"].map(str::to_owned);
+        let undeclared = Values::undeclared(&[variable("api_key", None)], set.into_iter());
+        assert_eq!(undeclared, ["SPIN_VARIABLE_AUTH"]);
     }
 
     #[test]

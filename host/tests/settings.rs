@@ -40,10 +40,19 @@ fn values_that_are_not_allowed_are_all_named_with_what_is_and_secrets_are_not_sh
     for line in [
         "the setting `store` is `mongo`: allowed are kv, redis",
         "the setting `ttl` is `-1`: allowed is an integer from 1 to 60",
-        "the setting `redis_url` is none: allowed is an address redis://… or rediss://…",
+        "the setting `redis_url` has a bad value: allowed is an address redis://… or rediss://…",
     ] {
         assert!(error.contains(line), "{line} is not in {error}");
     }
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn an_address_with_a_password_is_not_shown_where_none_may_be() {
+    let manifest =
+        with_rules().replace("ttl = { integer = { from = 1, to = 60 } }", "ttl = { origin = [\"https\"] }");
+    let error = refused(&manifest, &["--variable", "ttl=https://user:hunter2@h"]);
+    assert!(error.contains("the setting `ttl` has a bad value: allowed is https://host[:port]"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
 }
 

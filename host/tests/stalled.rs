@@ -70,6 +70,16 @@ fn a_head_that_does_not_end_is_not_waited_for() {
 }
 
 #[test]
+fn a_client_that_is_told_to_go_on_and_does_not_is_let_go_of() {
+    let bank = bank(&manifest(""), &SHORT_BODY);
+    let mut stream = connected(&bank);
+    stream
+        .write_all(HALF_A_BODY.replace("\r\n\r\n{\"am", "\r\nexpect: 100-continue\r\n\r\n").as_bytes())
+        .unwrap();
+    assert!(is_closed(&mut stream));
+}
+
+#[test]
 fn a_head_that_comes_byte_by_byte_is_not_waited_for() {
     let bank = bank(&manifest(""), &SHORT_HEAD);
     let mut stream = connected(&bank);

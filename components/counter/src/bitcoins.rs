@@ -28,10 +28,13 @@ pub fn answer(satoshis: i64) -> Answer {
 }
 
 fn digits(satoshis: i64) -> String {
-    let (whole, rest) = (satoshis.div_euclid(SATOSHIS), satoshis.rem_euclid(SATOSHIS));
+    // Posts only add; below zero is what another hand wrote.
+    let sign = if satoshis < 0 { "-" } else { "" };
+    let (size, one) = (satoshis.unsigned_abs(), SATOSHIS.unsigned_abs());
+    let (whole, rest) = (size.div_euclid(one), size.rem_euclid(one));
     match rest {
-        0 => whole.to_string(),
-        _ => format!("{whole}.{rest:08}").trim_end_matches('0').to_owned(),
+        0 => format!("{sign}{whole}"),
+        _ => format!("{sign}{whole}.{rest:08}").trim_end_matches('0').to_owned(),
     }
 }
 
@@ -68,6 +71,8 @@ mod tests {
             (500_000_000, "5"),
             (1_000_000_000, "10"),
             (i64::MAX, "92233720368.54775807"),
+            (-150_000_000, "-1.5"),
+            (-1, "-0.00000001"),
         ] {
             assert_eq!(digits(satoshis), shown);
         }

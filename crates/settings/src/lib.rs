@@ -67,7 +67,9 @@ fn read(setting: &Setting<dyn Rule>) -> Pin<Box<dyn Future<Output = Result<Strin
             Ok(Some(given)) => match setting.judged(&given) {
                 Some(value) => Ok(value.to_owned()),
                 None => {
-                    let value = if setting.secret { "(secret)" } else { given.trim_ascii() };
+                    // An address may hold a password.
+                    let is_shown = !setting.secret && !given.contains('@');
+                    let value = if is_shown { given.trim_ascii() } else { "(secret)" };
                     Err(setting.say("bad-setting", value, &setting.rule.words()))
                 }
             },

@@ -156,7 +156,7 @@ fn is_host(text: &str) -> bool {
             .unwrap_or(("", "")),
     };
     let is_port = match port.strip_prefix(':') {
-        Some(port) => integer(port).is_some_and(|port| port <= 65_535),
+        Some(port) => integer(port).is_some_and(|port| (1..=65_535).contains(&port)),
         None => port.is_empty(),
     };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);

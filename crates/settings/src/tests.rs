@@ -67,7 +67,9 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
     good.extend(texts("one_of"));
     for scheme in texts("url").chain(texts("origin")) {
         good.extend(["h", "h:1", "127.0.0.1:6379", "[::1]:80"].map(|host| format!("{scheme}://{host}")));
-        bad.extend(["", ":1", "h:x", "h:65536", "a b", "[::1"].map(|host| format!("{scheme}://{host}")));
+        bad.extend(
+            ["", ":1", "h:x", "h:65536", "h:0", "a b", "[::1"].map(|host| format!("{scheme}://{host}")),
+        );
         bad.push(format!("x{scheme}://h"));
         good.push(format!("{}://h", scheme.to_uppercase()));
     }

@@ -88,6 +88,15 @@ pub fn parts(key: &str) -> Option<(&str, &str)> {
     key.strip_prefix("bank:{")?.split_once("}:")
 }
 
+impl Document {
+    /// What kind of document it is, such as `wallet`, `page` or `operation`: not whose, and not which.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        let what = parts(&self.0).map_or("document", |(_, what)| what);
+        what.split_once(':').map_or(what, |(kind, _)| kind)
+    }
+}
+
 /// A name as a part of keys: percent-encoded where it could end the part (`:`), begin or end a Redis hash tag
 /// (`{`, `}`) or pass for something encoded (`%`). Any other name stands there as it is.
 fn part(name: &str) -> String {
@@ -253,6 +262,20 @@ mod tests {
         assert_eq!(rates().as_str(), "bank:{rates}:last");
         assert_eq!(rates_claim().plain().to_string(), "bank:{rates}:claim");
         assert_eq!(ready().as_str(), "bank:ready");
+    }
+
+    #[test]
+    fn a_documents_kind_says_neither_whose_it_is_nor_which() {
+        for (document, kind) in [
+            (wallet("alice").plain(), "wallet"),
+            (wallet("alice").of_ticket(2), "wallet"),
+            (page("alice", 7), "page"),
+            (operation("alice", "a:b"), "operation"),
+            (counter("visits").post("k"), "post"),
+            (rates(), "last"),
+        ] {
+            assert_eq!(document.kind(), kind, "{document}");
+        }
     }
 
     #[test]

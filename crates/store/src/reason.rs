@@ -55,6 +55,9 @@ const REFUSALS: &[&str] = &[
 /// Those of a server that is not, or not yet, the one that the address stands for.
 const ELSEWHERE: &[&str] = &["LOADING", "MASTERDOWN", "READONLY"];
 
+/// What SQLite says to writes alone.
+const OF_SQLITE: &[&str] = &["disk full", "locked", "read-only"];
+
 /// What else there is, by what is found in the text, in lower case. The first that fits.
 const PHRASES: &[(&str, &[&str])] = &[
     ("TLS: the certificate has expired", &["certificate expired", "certificate has expired"]),
@@ -143,10 +146,10 @@ impl Reason {
         self.0 == "READONLY"
     }
 
-    /// Whether Redis said it, rather than the way to it.
+    /// Whether the store said it, rather than the way to it: what it says to a write it need not say to a read.
     #[must_use]
     pub fn is_an_answer(self) -> bool {
-        CODES.iter().any(|(code, _)| *code == self.0)
+        CODES.iter().any(|(code, _)| *code == self.0) || OF_SQLITE.contains(&self.0)
     }
 }
 

@@ -105,6 +105,16 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_not_well_since_reads_are_answered() {
+        let trouble = Trouble::new();
+        for reason in ["database or disk is full", "database is locked"] {
+            assert_eq!(trouble.failed(at(1), Reason::of(reason), true), line(reason, 1));
+            assert_eq!(trouble.answered(at(2), false), None);
+        }
+        assert_eq!(trouble.answered(at(3), true), Some(Line { reason: None, failures: 0 }));
+    }
+
+    #[test]
     fn trouble_is_said_at_once_then_every_ten_seconds_with_a_count_and_so_is_its_end() {
         let trouble = Trouble::new();
         assert_eq!(fails(&trouble, 1, "WRONGPASS"), line("WRONGPASS", 1));

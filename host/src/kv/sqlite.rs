@@ -4,7 +4,8 @@
 //! Two threads, one that reads and one that writes, each with a connection of its own. The writer takes
 //! all that waits for it into one transaction: many requests share one wait for the disk. A read sees
 //! what is committed, and waits for no write.
-//! Other processes may have the file open; whoever is locked out for 2 seconds gets an error.
+//! Other processes may have the file open. Whoever is locked out for as long as a component waits gets an error, and
+//! those who come after it get it soon, until the lock is gone.
 
 mod worker;
 
@@ -17,7 +18,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use worker::{Job, Write, Written};
 
-const LOCKED_OUT: Duration = Duration::from_secs(2);
+/// How long opening a file waits for whoever has it locked.
+const OPENING: Duration = Duration::from_secs(2);
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
     store TEXT NOT NULL,
@@ -34,7 +36,8 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Opens or creates a file; `label` is the store in it.
-    pub fn open(path: &Path, label: &str) -> anyhow::Result<Self> {
+    /// Writes wait for no longer than `patience` for whoever has it locked.
+    pub fn open(path: &Path, label: &str, patience: Duration) -> anyhow::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot create the folder {}", folder.display()))?;
@@ -42,14 +45,17 @@ impl Sqlite {
         let writes = connect(path)?;
         writes.execute(TABLE, [])?;
         let reads = connect(path)?;
-        Ok(Self { reads: worker::start(reads, label)?, writes: worker::start(writes, label)? })
+        Ok(Self {
+            reads: worker::start(reads, label, patience)?,
+            writes: worker::start(writes, label, patience)?,
+        })
     }
 
     /// A database that is gone when `bank` ends.
     pub fn in_memory(label: &str) -> anyhow::Result<Self> {
         let connection = Connection::open_in_memory()?;
         connection.execute(TABLE, [])?;
-        let jobs = worker::start(connection, label)?;
+        let jobs = worker::start(connection, label, OPENING)?;
         Ok(Self { reads: jobs.clone(), writes: jobs })
     }
 
@@ -63,7 +69,7 @@ impl Sqlite {
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(LOCKED_OUT)?;
+    connection.busy_timeout(OPENING)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)

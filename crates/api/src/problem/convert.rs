@@ -26,7 +26,8 @@ impl From<teller::Error> for Problem {
                 Self::new(Code::IdempotencyKeyReuse, "The idempotency key was used for another request.")
             }
             teller::Error::Unavailable(unavailable) => unavailable.into(),
-            teller::Error::Corrupt { .. } => Self::internal(&error.to_string()),
+            // Whose it is, and under which key, is nothing for the log.
+            teller::Error::Corrupt { key, reason } => Self::internal(&format!("{}: {reason}", key.kind())),
         }
     }
 }

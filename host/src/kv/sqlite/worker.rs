@@ -7,6 +7,7 @@
 use super::Failure;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 const MOST_AT_ONCE: usize = 256;
@@ -43,15 +44,24 @@ pub enum Written {
 
 type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 
+/// Waits for a lock that has already kept somebody for long.
+const BRIEFLY: Duration = Duration::from_millis(10);
+
+/// A failure is told so much later: components try again until their deadline, and not as fast as a full disk says no.
+const BEFORE_A_FAILURE: Duration = Duration::from_millis(20);
+
 struct Worker {
     connection: Connection,
     store: String,
+    patience: Duration,
 }
 
 /// Starts a thread, which ends when there is nobody left to send it jobs.
-pub fn start(connection: Connection, store: &str) -> anyhow::Result<Sender<Job>> {
+/// It waits for a lock for as long as `patience`.
+pub fn start(connection: Connection, store: &str, patience: Duration) -> anyhow::Result<Sender<Job>> {
     let (sender, jobs) = channel();
-    let worker = Worker { connection, store: store.to_owned() };
+    connection.busy_timeout(patience)?;
+    let worker = Worker { connection, store: store.to_owned(), patience };
     std::thread::Builder::new().name("sqlite".to_owned()).spawn(move || worker.work(&jobs))?;
     Ok(sender)
 }
@@ -82,6 +92,11 @@ impl Worker {
         }
         let jobs = writes.iter().map(|(key, write, _)| (key.as_str(), write));
         let results = self.commit(jobs);
+        let is_locked = results
+            .as_ref()
+            .is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy));
+        // Only a connection that is closed does not take it.
+        let _ = self.connection.busy_timeout(if is_locked { BRIEFLY } else { self.patience });
         match results {
             Ok(results) => {
                 for ((_, _, reply), result) in writes.drain(..).zip(results) {
@@ -89,6 +104,7 @@ impl Worker {
                 }
             }
             Err(error) => {
+                std::thread::sleep(BEFORE_A_FAILURE);
                 for (_, _, reply) in writes.drain(..) {
                     let _ = reply.send(Err(failure(&error)));
                 }
