@@ -3,10 +3,11 @@ const headers = { "user_id": "alice", "idempotency-key": key, "content-type": "a
 for (;;) {
   const request = { method: "POST", headers, body: '{"amount":"10.50"}', signal: AbortSignal.timeout(10_000) };
   const answer = await fetch("http://127.0.0.1:3000/v1/deposit", request).catch(() => null);
-  const said = await answer?.json().catch(() => null); // null: cut, or no JSON, and that ends nothing
-  if (answer?.ok && said) { console.log(said.entry); break; }
+  const said = await answer?.json().catch(() => null);
+  if (answer?.ok && said?.entry) { console.log(said.entry); break; }
   const isRefused = answer?.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
-  if (isRefused) throw new Error(said?.detail ?? answer.statusText);
-  const after = Number(answer?.headers.get("retry-after") ?? 1) || 60; // a date, from a gateway
-  await new Promise((resolve) => setTimeout(resolve, after * 1000));
+  if (isRefused) throw new Error(said?.detail ?? answer.status);
+  const after = answer?.headers.get("retry-after") ?? 1;
+  const seconds = /^\d+$/.test(after) ? Math.min(Math.max(after, 1), 3600) : 60; // a date, from a gateway
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

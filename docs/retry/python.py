@@ -7,12 +7,12 @@ while True:
     after = "1"
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
-            print(json.load(answer)["entry"])
+            print(dict(json.load(answer)["entry"]))
             break
     except urllib.error.HTTPError as error:
         if 400 <= error.code < 500 and error.code not in (408, 429):
-            raise SystemExit(error.read().decode())
+            raise SystemExit(f"{error.code} {error.read(10_000).decode()}")
         after = error.headers.get("retry-after", "1")
-    except (OSError, http.client.HTTPException, ValueError):
-        pass  # no answer, or one that is cut or no JSON: that ends nothing
-    time.sleep(int(after) if after.isdigit() else 60)  # a date, from a gateway
+    except (OSError, http.client.HTTPException, ValueError, TypeError, LookupError):
+        pass  # no answer, cut, no JSON or no entry: again
+    time.sleep(min(max(float(after), 1), 3600) if after.isdecimal() else 60)  # a date, from a gateway

@@ -98,3 +98,31 @@ test("a deposit that was never answered can be sent again under its key", async 
   assert.equal(keys.size, 1);
   await close(page);
 });
+
+for (const after of ["99999999999999999999", "2147484", "-5", "0", "Fri, 31 Dec 9999 23:59:59 GMT"]) {
+  test(`a bank that says \`retry-after: ${after.slice(0, 8)}\` is not asked all the time, and is asked again within the hour`, async () => {
+    const asked = {};
+    const prepare = async (page) => {
+      await page.addInitScript(() => {
+        globalThis.longest = 0;
+        const real = setTimeout;
+        globalThis.setTimeout = (work, ms) => { globalThis.longest = Math.max(globalThis.longest, ms); return real(work, ms); };
+      });
+      await page.route("**/v1/**", (route) => {
+        const { pathname } = new URL(route.request().url());
+        asked[pathname] = (asked[pathname] ?? 0) + 1;
+        return route.fulfill({ status: 503, headers: { "retry-after": after }, body: "busy" });
+      });
+    };
+    const page = await open(browser, house.urls[0], { allowed, user: "hot", prepare });
+    await says(page, "#wallet-note", /^Status 503/);
+    await page.locator("#move").getByLabel("Amount").fill("10");
+    await page.getByRole("button", { name: "Deposit" }).click();
+    await says(page, "#wallet-note", /Trying again in (1 h|\d+ s) under the same key/);
+    await page.waitForTimeout(1500);
+    // By themselves panels ask every 3 s, and a deposit is sent again after 1, 2 and 4 s.
+    for (const [path, times] of Object.entries(asked)) assert.ok(times <= 4, `${path}: asked ${times} times`);
+    assert.ok(await page.evaluate(() => globalThis.longest) <= 3_600_000);
+    await close(page);
+  });
+}

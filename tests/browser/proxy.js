@@ -15,6 +15,9 @@ export const LOSSES = {
   "a 429": (out) => out.writeHead(429, { "retry-after": "1" }).end("slow down"),
   "half a body": (out, answer) => cut(out, answer),
   "half a body that ends well": (out, { status, headers, body }) => out.writeHead(status, { "content-type": headers["content-type"] }).end(half(body)),
+  "a head without a body": (out, answer) => behead(out, answer),
+  "an empty body": (out, { status }) => out.writeHead(status).end(),
+  "an empty object": (out, { status, headers }) => out.writeHead(status, { "content-type": headers["content-type"] }).end("{}"),
   "a page under 200": (out) => page(out, 200),
   "nothing": (out) => out.socket.destroy(),
 };
@@ -37,7 +40,12 @@ export class Proxy {
 
   // The next so many answers to a POST are lost in this way.
   lose(name, times = Infinity) {
-    [this.#loss, this.#left] = [LOSSES[name], times];
+    this.answer(LOSSES[name], times);
+  }
+
+  // They are given by `loss` instead.
+  answer(loss, times = Infinity) {
+    [this.#loss, this.#left] = [loss, times];
   }
 
   // From now on none is.
@@ -77,6 +85,12 @@ function page(out, status) {
 function cut(out, { status, headers, body }) {
   out.writeHead(status, headers);
   out.write(half(body), () => out.socket.destroy());
+}
+
+// The head, and then the end of the connection.
+function behead(out, { status, headers }) {
+  out.writeHead(status, headers).flushHeaders();
+  out.socket.end();
 }
 
 const half = (body) => body.subarray(0, body.length / 2);

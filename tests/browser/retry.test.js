@@ -11,6 +11,17 @@ import { House, ROOT } from "./house.js";
 import { LOSSES, Proxy } from "./proxy.js";
 
 const PROGRAMS = { "curl.sh": "bash", "javascript.mjs": process.execPath, "python.py": "python3" };
+// What stands before an example so that a wait is written down and over at once.
+const HURRIES = {
+  "curl.sh": 'sleep() { echo "$1" >>waits; }\n',
+  "javascript.mjs": 'import { appendFileSync } from "node:fs";\nconst setTimeout = (go, ms) => { appendFileSync("waits", `${ms / 1000}\\n`); go(); };\n',
+  "python.py": 'import time\ntime.sleep = lambda seconds: print(seconds, file=open("waits", "a"))\n',
+};
+// How long a `Retry-After` is waited for, in seconds.
+const WAITS = [
+  ["7", 7], ["0", 1], ["-5", 60], ["soon", 60], ["Fri, 31 Dec 9999 23:59:59 GMT", 60],
+  ["999", 999], ["3600", 3600], ["3601", 3600], ["4294967", 3600], ["9".repeat(5000), 3600],
+];
 // A program that never ends is a client that hangs.
 const PATIENCE_MS = 120_000;
 
@@ -32,11 +43,13 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-// Runs an example as it is shown, but for where the bank is and who asks. Answers how it ended and what it printed.
-function run(name, user) {
+// Runs an example as it is shown, but for where the bank is and who asks, where an earlier order left its answer.
+// Answers how it ended and what it printed.
+function run(name, user, before = "") {
   const [where, who] = ["http://127.0.0.1:3000", "alice"];
   assert.ok(source(name).includes(where) && source(name).includes(who), `${name} asks somebody else`);
-  writeFileSync(join(folder, name), source(name).replace(where, proxy.url).replace(who, user));
+  writeFileSync(join(folder, "answer.json"), '{"user":"alice","entry":{"id":"order-16"}}');
+  writeFileSync(join(folder, name), before + source(name).replace(where, proxy.url).replace(who, user));
   return new Promise((resolve) => {
     execFile(PROGRAMS[name], [name], { cwd: folder, timeout: PATIENCE_MS }, (error, out, complaints) => resolve({ code: error ? error.code : 0, out, complaints }));
   });
@@ -51,6 +64,7 @@ for (const name of Object.keys(PROGRAMS)) {
       const { code, out, complaints } = await run(name, user);
       assert.equal(code, 0, `${loss}: ${complaints}`);
       assert.match(out, /order-17/, loss);
+      assert.doesNotMatch(out, /order-16/, loss);
       assert.deepEqual(proxy.posts.map(({ key }) => key), ["order-17", "order-17"], loss);
       const { balance, seq } = await house.ask("/v1/wallet", { user });
       assert.deepEqual([balance, seq], ["10.50", 1], loss);
@@ -65,6 +79,27 @@ for (const name of Object.keys(PROGRAMS)) {
     assert.equal(proxy.posts.length, 5);
     assert.ok(proxy.posts.every(({ at }, index) => index === 0 || at - proxy.posts[index - 1].at >= 1000), "sooner than Retry-After said");
     assert.equal((await house.ask("/v1/wallet", { user })).seq, 1);
+  });
+
+  test(`${name} waits for a second at least and an hour at most, whatever it is told`, async () => {
+    for (const [told, waited] of WAITS) {
+      proxy.answer((out) => out.writeHead(503, { "retry-after": told }).end(), 1);
+      const { code, complaints } = await run(name, `waits-${name}`, HURRIES[name]);
+      assert.equal(code, 0, `${told}: ${complaints}`);
+      const waits = readFileSync(join(folder, "waits"), "utf8").trim().split("\n").map(Number);
+      rmSync(join(folder, "waits"));
+      assert.deepEqual(waits, [waited], told);
+    }
+  });
+
+  test(`${name} says what a refusal without a body says, and nothing of an earlier order`, async () => {
+    proxy.posts = [];
+    proxy.lose("a head without a body", 1);
+    const { code, out, complaints } = await run(name, "no body");
+    assert.equal(code, 1);
+    assert.equal(proxy.posts.length, 1);
+    assert.match(out + complaints, /401/);
+    assert.doesNotMatch(out + complaints, /order-16/);
   });
 
   test(`${name} takes a refusal for an answer`, async () => {

@@ -83,5 +83,10 @@ function problem({ status, headers }, said) {
 // `Retry-After` is a number of seconds or a date; nothing where it is neither or is over.
 function seconds(after) {
   const wait = /^\d+$/.test(after ?? "") ? Number(after) : Math.ceil((Date.parse(after) - Date.now()) / 1000);
-  return wait > 0 ? wait : null;
+  return wait > 0 ? bounded(wait) : null;
+}
+
+// A wait, from a second to an hour: a timer of 25 days fires at once.
+export function bounded(seconds) {
+  return seconds > 1 ? Math.min(seconds, 3600) : 1;
 }

@@ -1,5 +1,7 @@
 // Small things every panel needs: elements, messages, figures, and doing something again and again.
 
+import { bounded } from "./http.js";
+
 export const $ = (id) => document.getElementById(id);
 
 export function element(tag, className, text) {
@@ -53,7 +55,7 @@ export function again(work) {
     clearTimeout(timer);
     const seconds = await work();
     clearTimeout(timer);
-    if (!document.hidden) timer = setTimeout(run, seconds * 1000);
+    if (!document.hidden) timer = setTimeout(run, bounded(seconds) * 1000);
   };
   document.addEventListener("visibilitychange", () => { if (!document.hidden) run(); });
   run();

@@ -129,8 +129,12 @@ mod tests {
     #[test]
     fn a_user_is_told_apart_and_not_named() {
         let shown = user(&"alice".parse().unwrap());
-        // printf alice | sha256sum
         assert_eq!(shown, "2bd806c97f0e00af");
+        let told = "`printf %s alice | sha256sum | cut -c1-16` prints `2bd806c97f0e00af`";
+        assert!(
+            include_str!("../../../README.md").contains(told),
+            "the README does not say how to find a user"
+        );
         assert_ne!(shown, user(&"bob".parse().unwrap()));
     }
 }

@@ -258,6 +258,19 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_that_a_log_may_show_is_explained_to_whoever_runs_redis() {
+        let explained = include_str!("../../../docs/redis.md");
+        let of_redis = CODES.iter().map(|(code, _)| *code);
+        let others =
+            [Reason::TIMED_OUT, Reason::NO_ADDRESS, Reason::TOO_MANY_CONNECTIONS, Reason::ANOTHER_ANSWER];
+        let phrases = PHRASES.iter().map(|(reason, _)| *reason).filter(|reason| !reason.starts_with("TLS: "));
+        let all =
+            of_redis.chain(phrases).chain(others.map(Reason::as_str)).chain(["no such store", "unknown"]);
+        let missing: Vec<_> = all.filter(|reason| !explained.contains(&format!("`{reason}`"))).collect();
+        assert!(missing.is_empty(), "docs/redis.md does not explain {missing:?}");
+    }
+
+    #[test]
     fn a_reason_holds_nothing_of_what_was_asked() {
         for text in [
             "ERR unknown command 'SECRET', with args beginning with: 'SECRET'",

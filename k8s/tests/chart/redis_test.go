@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,22 @@ func newRedis(t *testing.T) *redis {
 	kit.Write(t, r.folder+"/etc/redis.conf", config)
 	r.script = strings.NewReplacer("/etc/redis/", r.folder+"/etc/", "/run/redis/", r.folder+"/").Replace(redisContainer(t).Args[0])
 	return r
+}
+
+// What the README and docs/redis.md ask of any Redis is what the chart's own is given.
+func TestTheDocumentsAskOfARedisWhatTheChartsOwnHas(t *testing.T) {
+	config, _, _ := unstructured.NestedString(kit.Find(t, kit.Rendered(t), "ConfigMap", "bank-redis").Object, "data", "redis.conf")
+	asked := []string{"appendonly yes", "appendfsync always", "maxmemory-policy noeviction"}
+	for _, line := range asked {
+		if !slices.Contains(strings.Split(config, "\n"), line) {
+			t.Errorf("the chart's Redis does not have %q", line)
+		}
+	}
+	for _, document := range []string{"README.md", "docs/redis.md"} {
+		if !strings.Contains(kit.Read(t, document), "\n```\n"+strings.Join(asked, "\n")+"\n```\n") {
+			t.Errorf("%s does not ask for %q", document, asked)
+		}
+	}
 }
 
 func (r *redis) start(environment ...string) *kit.Process {
