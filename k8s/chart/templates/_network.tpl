@@ -36,6 +36,34 @@
 {{- if $rendered }}{{ toYaml $rendered }}{{ end }}
 {{- end }}
 
+{{/* The Gateway that leads to the application: the one that is made, or the parent. */}}
+{{- define "bank.gatewayName" -}}
+{{ .Values.gateway.parent.name | default (include "bank.name" .) }}
+{{- end }}
+
+{{- define "bank.gatewayNamespace" -}}
+{{ .Values.gateway.parent.namespace | default .Release.Namespace }}
+{{- end }}
+
+{{/* The proxies of a class that runs them in the Gateway's namespace, as a peer of a policy. */}}
+{{- define "bank.gatewayPeer" -}}
+{{- $namespace := include "bank.gatewayNamespace" . -}}
+- podSelector:
+    matchLabels:
+      gateway.networking.k8s.io/gateway-name: {{ include "bank.gatewayName" . | quote }}
+  {{- if ne $namespace .Release.Namespace }}
+  namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ quote $namespace }}
+  {{- end }}
+{{- end }}
+
+{{/* The namespace that a host of the cluster names, such as `monitoring` in http://collector.monitoring.svc:4318; empty: none. */}}
+{{- define "bank.namespaceOfHost" -}}
+{{- $pattern := `^(?:https?://)?[a-z0-9-]+\.([a-z0-9-]+)(?:\.svc(?:\.[a-z0-9.-]+)?)?(?::[0-9]+)?$` }}
+{{- if regexMatch $pattern . }}{{ regexReplaceAll $pattern . "${1}" }}{{ end }}
+{{- end }}
+
 {{- define "bank.publicUrl" -}}
 {{ or .Values.route.enabled (ne .Values.tls.mode "none") | ternary "https" "http" }}://{{ .Values.host }}
 {{- end }}

@@ -13,18 +13,14 @@ Service forgets the pod, and only then comes the SIGTERM at which Spin ends at o
   - {name: net.ipv4.ip_unprivileged_port_start, value: "0"}
 /spec/terminationGracePeriodSeconds: {{ $grace }}
 /spec/topologySpreadConstraints:
+{{- range list .Values.podPolicy.spreadOver "kubernetes.io/hostname" | uniq }}
   - maxSkew: 1
-    topologyKey: {{ .Values.podPolicy.spreadOver | quote }}
+    topologyKey: {{ quote . }}
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:
-        {{- include "bank.appSelector" . | nindent 8 }}
-  - maxSkew: 1
-    topologyKey: kubernetes.io/hostname
-    whenUnsatisfiable: ScheduleAnyway
-    labelSelector:
-      matchLabels:
-        {{- include "bank.appSelector" . | nindent 8 }}
+        {{- include "bank.appSelector" $ | nindent 8 }}
+{{- end }}
 {{- with .Values.podPolicy.affinity }}
 /spec/affinity:
   {{- toYaml . | nindent 2 }}

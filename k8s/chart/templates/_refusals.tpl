@@ -19,6 +19,8 @@ sentence holds an address of Redis, which may hold a password.
   "settings.coingeckoApiKeyHeader" (list .Values.settings.coingeckoApiKeyHeader `^[A-Za-z0-9!#$%&'*+.^_\x60|~-]+$` "the name of a header, such as x-cg-pro-api-key")
   "settings.corsOrigins" (list .Values.settings.corsOrigins `^( *https?://[^/ ]+)*$` "origins such as https://a.example, with spaces between, without paths")
   "executor.otlpEndpoint" (list .Values.executor.otlpEndpoint `^(https?://[^/:]+:[0-9]+)?$` "scheme, host and port, such as http://collector.monitoring:4318, without a path")
+  "podPolicy.spreadOver" (list .Values.podPolicy.spreadOver `^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$` "the name of a node's label, such as topology.kubernetes.io/zone")
+  "monitoring.blackboxExporter" (list .Values.monitoring.blackboxExporter `^([A-Za-z0-9.-]+:[0-9]+)?$` "host and port, such as blackbox.monitoring:9115, without scheme and path")
   "redis.maxMemory" (list .Values.redis.maxMemory `^[1-9][0-9]*(mb|gb)$` "a number and mb or gb, such as 256mb")
   "redis.storage.size" (list .Values.redis.storage.size `^[1-9][0-9]*(Mi|Gi|Ti)$` "a number and Mi, Gi or Ti, such as 10Gi")
 }}
@@ -37,6 +39,10 @@ sentence holds an address of Redis, which may hold a password.
 {{- $external := .Values.redis.external }}
 {{- $cert := .Values.tls.certManager }}
 {{- $controllers := or $network.ingressNamespaces .Values.gateway.inNamespace .Values.route.enabled }}
+{{- $collector := include "bank.namespaceOfHost" (.Values.executor.otlpEndpoint | default "") }}
+{{- $gateway := include "bank.gatewayNamespace" . }}
+{{- $watchers := list }}
+{{- range $network.monitoringNamespaces }}{{ $watchers = append $watchers (kindIs "string" . | ternary . "") }}{{ end }}
 {{- range $sentence, $wrong := dict
   "tls.mode: prod is reached over TLS: selfSigned, secret or certManager"
     (and $prod $way (eq .Values.tls.mode "none"))
@@ -48,18 +54,24 @@ sentence holds an address of Redis, which may hold a password.
     (and $cert.letsEncrypt (not (regexMatch "^[^@ ]+@[^@ ]+$" ($cert.email | default ""))))
   "tls.certManager.issuerKind: the issuer that tls.certManager.letsEncrypt makes is a ClusterIssuer"
     (and $cert.letsEncrypt (ne $cert.issuerKind "ClusterIssuer"))
-  "gateway.enabled: one way in, not two: set ingress.enabled, gateway.enabled or route.enabled, and the others to false"
+  "ingress.enabled, gateway.enabled, route.enabled: one way in, not two: leave one of them true, and set the others to false"
     (or (and .Values.ingress.enabled .Values.gateway.enabled) (and .Values.route.enabled $way))
   "gateway.className: name the class of the Gateway to make, or one that is there already in gateway.parent.name"
     (and .Values.gateway.enabled (not .Values.gateway.className) (not .Values.gateway.parent.name))
   "gateway.parent.name: a Gateway is made too, of gateway.className: leave one of them empty"
     (and .Values.gateway.enabled .Values.gateway.className .Values.gateway.parent.name)
+  (printf "tls.mode: the Gateway in the namespace %s takes its certificate from there, and %s makes one here: set tls.mode=secret, and tls.secretName to the Secret of that Gateway's listener" $gateway .Values.tls.mode)
+    (and .Values.gateway.enabled .Values.gateway.parent.name (ne $gateway .Release.Namespace) (has .Values.tls.mode (list "certManager" "selfSigned")))
   "host: a name such as bank.example.com, not an address: neither an Ingress nor a certificate takes one here"
     (regexMatch "^[0-9.]+$" .Values.host)
   "networkPolicy.ingressNamespaces: in which namespace does your ingress controller run? Nobody else may call the bank.\n  --values k8s/chart/controllers/<yours>.yaml                 the usual one, and all else that the controller needs\n  --set 'networkPolicy.ingressNamespaces={my-ingress}'        another one"
     (and $network.enabled $way (not $network.ingressNamespaces) (not .Values.gateway.inNamespace))
   "executor.otlpEndpoint: the network policy lets nothing through to it: name the collector's namespace in networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraEgress"
     (and $network.enabled .Values.executor.otlpEndpoint (not $network.monitoringNamespaces) (not $network.extraEgress))
+  (printf "executor.otlpEndpoint: the network policy does not let the application through to the namespace %s: add it to networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraEgress" $collector)
+    (and $network.enabled $collector $watchers (not (has $collector $watchers)) (not (has "" $watchers)) (not $network.extraEgress))
+  "monitoring.blackboxExporter: the network policy lets it through to nobody: name its namespace in networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraIngress"
+    (and $network.enabled .Values.monitoring.blackboxExporter (not $watchers) (not $network.extraIngress))
   "test.controller: the network policy lets the test through to nobody: name the controller's namespace in networkPolicy.ingressNamespaces, or leave test.controller empty"
     (and $network.enabled .Values.test.controller (not $controllers))
   "test.skipVerification: trusts anybody, so test.caSecret has no meaning: leave one of them out"
@@ -86,6 +98,8 @@ sentence holds an address of Redis, which may hold a password.
     (and .Values.redis.enabled (eq $password.source "externalSecret") (not .Values.externalSecret.remoteKey))
   "redis.external.url: redis.enabled is false: say where your Redis is, here or in a Secret (redis.external.secretName)"
     (not (or .Values.redis.enabled $external.url $external.secretName))
+  "redis.external, networkPolicy.redisCidrs: they are for a Redis of your own, and redis.enabled is true, so that the chart runs one: set redis.enabled=false, or leave them empty"
+    (and .Values.redis.enabled (or $external.url $external.secretName $external.port $network.redisCidrs))
   "redis.external.secretName: redis.external.url says where Redis is, too: leave one of them empty"
     (and $external.url $external.secretName)
   "redis.tls.caSecret: certificates are the executor's business, and executor.create is false: name the Secret there, as caCertSecret"
@@ -113,6 +127,8 @@ sentence holds an address of Redis, which may hold a password.
 image.repository: {{ .repository }}: without {{ regexFind "^[^:]*://" .repository }}
 {{- else if regexMatch "(@|:[^/]*$)" .repository }}
 image.repository: {{ .repository }}: the tag belongs into image.tag, the digest into image.digest
+{{- else if regexMatch "[A-Z]" .repository }}
+image.repository: {{ .repository }}: in small letters, as {{ lower .repository }}: no registry takes others
 {{- else if kindIs "float64" .tag }}
 image.tag: in quotes, or by --set-string: YAML took it for the number {{ int64 .tag }}, and 0123456 would be 42798
 {{- end }}
@@ -125,6 +141,8 @@ image.tag: in quotes, or by --set-string: YAML took it for the number {{ int64 .
 {{- $port := include "bank.redisPort" $ }}
 {{- if not (regexMatch `^rediss?://([^/?#]*@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[0-9]*)?(\?.*)?$` .url) }}
 redis.external.url: an address is redis://:password@host:6379, or rediss:// for TLS; what is not a letter or a digit in the password is percent-encoded
+{{- else if or (lt (int $port) 1) (gt (int $port) 65535) }}
+redis.external.url: its port is {{ $port }}: set one from 1 to 65535
 {{- else if and (eq $.Values.environment "prod") (not (regexMatch "^rediss?://[^/@]*:[^/@]+@" .url)) }}
 redis.external.url: prod insists on a password: redis://:password@host:6379
 {{- else if and .port (ne (int .port | toString) $port) }}
@@ -164,27 +182,40 @@ networkPolicy.{{ $name }}: {{ . }} is no block of addresses, such as 10.20.0.0/1
 {{- if not .enabled }}
 {{- else if and $limit (gt (mulf $data 1.25) (include "bank.number" $limit | float64)) }}
 redis.maxMemory ({{ .maxMemory }}) leaves too little of redis.resources.limits.memory ({{ $limit }}): Redis needs a quarter more than its data, and the kernel ends it at the limit
-{{- else if gt $data (include "bank.number" .storage.size | float64) }}
-redis.storage.size ({{ .storage.size }}) is less than redis.maxMemory ({{ .maxMemory }}): what is in memory is written to the disk
+{{- else if gt (addf (mulf $data 3) 268435456) (include "bank.number" .storage.size | float64) }}
+redis.storage.size ({{ .storage.size }}) is too little for redis.maxMemory ({{ .maxMemory }}): Redis ends when its disk is full, and its log takes up to three times its data while it is written anew: set at least {{ divf (addf (mulf $data 3) 268435456) 1048576 | printf "%.0f" }}Mi
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* What the pods of the application and Redis request, at the most. */}}
+{{/* All pods that there may be at once: a rollout makes one more before it takes one away, and `helm test` its own. */}}
 {{- define "bank.refusal.quotaIsTooSmall" -}}
 {{- if .Values.quota.enabled }}
+{{- $hard := .Values.quota.hard }}
 {{- $pods := .Values.autoscaling.enabled | ternary .Values.autoscaling.maxReplicas .Values.replicas | int }}
-{{- $redis := .Values.redis.enabled | ternary .Values.redis.resources.requests dict }}
-{{- range $what := list "cpu" "memory" }}
-{{- $hard := get $.Values.quota.hard (printf "requests.%s" $what) }}
-{{- $wanted := addf (mulf $pods (include "bank.number" (get $.Values.resources.requests $what | default 0) | float64)) (include "bank.number" (get $redis $what | default 0) | float64) }}
-{{- if and $hard (gt $wanted (include "bank.number" $hard | float64)) }}
-quota.hard.requests.{{ $what }}: {{ $hard }} is too little for {{ $pods }} pods of the application and Redis, which request {{ eq $what "cpu" | ternary (toString $wanted) (printf "%.0fMi" (divf $wanted 1048576)) }}
+{{- $redis := .Values.redis.enabled | ternary (list .Values.redis.resources) list }}
+{{- $others := append $redis .Values.test.resources }}
+{{- $all := printf "%d pods of the application, one more while they are replaced,%s and that of the test" $pods (.Values.redis.enabled | ternary " Redis" "") }}
+{{- range $key := list "requests.cpu" "cpu" "requests.memory" "memory" }}
+{{- $what := trimPrefix "requests." $key }}
+{{- $wanted := mulf (add1 $pods) (include "bank.number" (get $.Values.resources.requests $what | default 0) | float64) }}
+{{- range $others }}{{ $wanted = addf $wanted (include "bank.number" (get .requests $what | default 0) | float64) }}{{ end }}
+{{- if and (hasKey $hard $key) (gt (printf "%.3f" $wanted | float64) (include "bank.number" (get $hard $key) | float64)) }}
+quota.hard.{{ $key }}: {{ get $hard $key }} is too little for {{ $all }}, which request {{ eq $what "cpu" | ternary (regexReplaceAll `\.?0+$` (printf "%.3f" $wanted) "") (printf "%.0fMi" (divf $wanted 1048576)) }}
 {{- end }}
 {{- end }}
-{{- with .Values.quota.hard.pods }}
-{{- if gt (add $pods ($.Values.redis.enabled | ternary 1 0) | float64) (include "bank.number" . | float64) }}
-quota.hard.pods: {{ . }} is too little for {{ $pods }} pods of the application and Redis
+{{- $least := add $pods 1 (len $others) }}
+{{- if and (hasKey $hard "pods") (gt (float64 $least) (include "bank.number" $hard.pods | float64)) }}
+quota.hard.pods: {{ $hard.pods }} is too little for {{ $all }}: set at least {{ $least }}
+{{- end }}
+{{- if and $redis (hasKey $hard "persistentvolumeclaims") (lt (include "bank.number" $hard.persistentvolumeclaims | float64) 1.0) }}
+quota.hard.persistentvolumeclaims: {{ $hard.persistentvolumeclaims }} leaves none for Redis: set at least 1
+{{- end }}
+{{- $unlimited := not (and .Values.limitRange.enabled (hasKey .Values.limitRange.default "cpu")) }}
+{{- range append $others .Values.resources }}
+{{- if and (hasKey $hard "limits.cpu") $unlimited (not (hasKey .limits "cpu")) }}
+{{- $unlimited = false }}
+quota.hard.limits.cpu: it refuses every pod without a limit of the CPU, and the chart sets none: leave it out, or set limits.cpu in resources, redis.resources and test.resources
 {{- end }}
 {{- end }}
 {{- end }}

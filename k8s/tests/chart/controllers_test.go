@@ -110,7 +110,7 @@ func TestHelmTestTrustsWhomItIsToldTo(t *testing.T) {
 		says, silence string
 	}{
 		"prod":    {prod, `"CONTROLLER"`, `"SKIP_VERIFICATION"`},
-		"staging": {in(t, "traefik.yaml", "--values", kit.Values("staging")), `"SKIP_VERIFICATION"`, `"CURL_CA_BUNDLE"`},
+		"staging": {in(t, "traefik.yaml", "--values", kit.Values("staging"), "--set", "redis.storage.size=50Gi"), `"SKIP_VERIFICATION"`, `"CURL_CA_BUNDLE"`},
 		"private": {in(t, "traefik.yaml", "--set", "test.caSecret=authority"), `"secretName":"authority"`, `"SKIP_VERIFICATION"`},
 	} {
 		pod := kit.Find(t, row.objects, "Pod", "bank-test")
@@ -179,5 +179,42 @@ func TestAControllersObjectsAreMadeWhereSomethingLeadsIn(t *testing.T) {
 				t.Errorf("%s: %s %s", name, object.GetKind(), object.GetName())
 			}
 		}
+	}
+}
+
+// All that names the Gateway must name the same one: proxies that the policy does not know are shut out.
+func TestAParentGatewayIsMeantWhereverAGatewayIsNamed(t *testing.T) {
+	for file, kind := range map[string]string{"gateway-istio.yaml": "EnvoyFilter", "gateway-envoy.yaml": "ClientTrafficPolicy", "gateway-nginx.yaml": "ClientSettingsPolicy"} {
+		for namespace, want := range map[string]string{"": "money-bank", "edge": "edge"} {
+			objects := in(t, file, "--set", "gateway.inNamespace=true,gateway.className=,gateway.parent.name=shared,tls.mode=secret,tls.secretName=own,gateway.parent.namespace="+namespace)
+			for _, object := range objects {
+				text, _ := object.MarshalJSON()
+				switch object.GetKind() {
+				case "HTTPRoute", kind:
+					if err := kit.Missing(string(text), `"shared"`); err != nil {
+						t.Errorf("%s: %s %s: %v", file, object.GetKind(), object.GetName(), err)
+					}
+					if object.GetKind() == kind && object.GetNamespace() != want {
+						t.Errorf("%s: %s is in %s, the Gateway in %s", file, kind, object.GetNamespace(), want)
+					}
+				case "NetworkPolicy":
+					if strings.Contains(string(text), "gateway-name") && (!strings.Contains(string(text), `"gateway.networking.k8s.io/gateway-name":"shared"`) ||
+						strings.Contains(string(text), `"edge"`) != (namespace == "edge")) {
+						t.Errorf("%s: %s", file, text)
+					}
+				case "Gateway":
+					t.Errorf("%s: a Gateway is made", file)
+				}
+			}
+		}
+	}
+}
+
+// A key that is there twice: strict readers refuse the whole object.
+func TestTheIssuerOfAParentGatewayNamesItsNamespaceOnce(t *testing.T) {
+	output := kit.Template(t, "--show-only", "templates/clusterissuer.yaml", "--set", "gateway.enabled=true,gateway.parent.name=shared,gateway.parent.namespace=money-bank,"+
+		"tls.mode=certManager,tls.certManager.issuer=le,tls.certManager.letsEncrypt=staging,tls.certManager.email=a@b")
+	if strings.Count(output, "namespace:") != 1 || !strings.Contains(output, `name: "shared"`) {
+		t.Error(output)
 	}
 }

@@ -45,6 +45,8 @@ func TestTheApplicationIsLetThroughToThePortsOfItsAddresses(t *testing.T) {
 		"settings.coingeckoOrigin=http://rates.example.com:8080": {53, 6379, 8080},
 		"settings.coingeckoOrigin=http://rates.example.com":      {53, 80, 6379},
 		"executor.otlpEndpoint=http://collector.monitoring:4318": {53, 443, 4318, 6379},
+		"executor.otlpEndpoint=http://collector.telemetry.svc:4318,networkPolicy.monitoringNamespaces={monitoring,telemetry}": {53, 443, 4318, 6379},
+		"executor.otlpEndpoint=http://collector.telemetry:4318,networkPolicy.monitoringNamespaces[0].team=watch":              {53, 443, 4318, 6379},
 	} {
 		if got := ports(t, "--set", values); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, not %v", values, got, want)

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -29,5 +30,31 @@ func TestTheNotesSayNothingOfAClaimThatIsNotThere(t *testing.T) {
 	notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--set", "redis.enabled=false,redis.external.secretName=mine")
 	if strings.Contains(notes, "claim") {
 		t.Error(notes)
+	}
+}
+
+// Only the pod policy makes the application's pods meet `restricted`: enforced without it, none of them would be made. A
+// namespace that is not there, and an API server of today, are put into a copy of the chart.
+func TestTheNotesAskToEnforcePodSecurityOnlyWhereAllPodsMeetIt(t *testing.T) {
+	for has, asked := range map[bool]bool{false: false, true: true} {
+		chart := t.TempDir() + "/chart"
+		kit.Run(t, "cp", "-r", kit.Chart, chart)
+		for file, pair := range map[string][2]string{
+			"NOTES.txt":    {`lookup "v1" "Namespace" "" .Release.Namespace`, `dict "metadata" dict`},
+			"_helpers.tpl": {`.Capabilities.APIVersions.Has (printf "%s/v1/MutatingAdmissionPolicy" $group)`, fmt.Sprint(has)},
+		} {
+			path := chart + "/templates/" + file
+			changed := strings.Replace(kit.Read(t, path), pair[0], pair[1], 1)
+			if !strings.Contains(changed, pair[1]) {
+				t.Fatalf("%s has no %s", file, pair[0])
+			}
+			kit.Write(t, path, changed)
+		}
+		for values, asked := range map[string]bool{"podPolicy.enabled=true": asked, "podPolicy.enabled=false": false} {
+			notes := kit.Run(t, kit.Tool("helm"), "install", "bank", chart, "--dry-run=client", "--set", values)
+			if strings.Contains(notes, "pod-security.kubernetes.io/enforce=restricted") != asked {
+				t.Errorf("%s, an API server that has the policy: %v\n%s", values, has, notes)
+			}
+		}
 	}
 }

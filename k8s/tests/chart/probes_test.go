@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"strings"
 	"testing"
 
 	"moneybank/k8s/tests/kit"
@@ -65,5 +66,27 @@ func TestWithoutAStartupProbeLivenessWaitsAsLongAsOneWould(t *testing.T) {
 func TestDroppingAllCapabilitiesLeavesTheShimJustOne(t *testing.T) {
 	if err := kit.Missing(podPolicy(t), `securityContext/capabilities", value: dyn({"add": dyn([dyn("NET_BIND_SERVICE")]), "drop": dyn([dyn("ALL")])})`); err != nil {
 		t.Error(err)
+	}
+}
+
+// Two constraints of one key make a pod invalid.
+func TestPodsAreSpreadOverNodesOnce(t *testing.T) {
+	for over, constraints := range map[string]int{"kubernetes.io/hostname": 1, "topology.kubernetes.io/zone": 2, "rack": 2} {
+		policy := podPolicy(t, "--set", "podPolicy.spreadOver="+over)
+		if got := strings.Count(policy, `"topologyKey"`); got != constraints || !strings.Contains(policy, `"topologyKey": dyn("`+over+`")`) {
+			t.Errorf("%s: %d constraints\n%s", over, got, policy)
+		}
+	}
+}
+
+// A changed policy replaces no pods; a changed annotation does.
+func TestWhatThePodPolicyAddsReplacesThePodsWhenItChanges(t *testing.T) {
+	seen := map[string]string{}
+	for _, values := range []string{"replicas=1", "tolerations[0].key=spin", "tolerations[0].key=other", "podPolicy.drainSeconds=20"} {
+		mark, _, _ := unstructured.NestedString(spinApp(t, "--set", values).Object, "spec", "podAnnotations", "checksum/pod")
+		if other, is := seen[mark]; is || mark == "" {
+			t.Errorf("%s and %s: %q", values, other, mark)
+		}
+		seen[mark] = values
 	}
 }

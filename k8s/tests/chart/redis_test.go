@@ -142,7 +142,7 @@ func TestAnAnnotationIsNoDigestOfTheAddress(t *testing.T) {
 	chart := t.TempDir() + "/chart"
 	kit.Run(t, "cp", "-r", kit.Chart, chart)
 	kit.Write(t, chart+"/templates/digest.yaml", `{apiVersion: v1, kind: ConfigMap, metadata: {name: digest}, data: {digest:
-  {{ list (include "bank.podPatch" .) (include "bank.podPolicyVersion" .) .Values.redis.external.url | toJson | sha256sum | trunc 16 | quote }}}}`)
+  {{ list (include "bank.podPatches" .) (include "bank.podPolicyVersion" .) .Values.redis.external.url | toJson | sha256sum | trunc 16 | quote }}}}`)
 	seen := map[string]bool{}
 	for _, password := range []string{"a", "b"} {
 		objects := kit.Objects(t, kit.Run(t, kit.Tool("helm"), "template", "bank", chart, "--set", "redis.enabled=false,redis.external.url=redis://:"+password+"@cache"))

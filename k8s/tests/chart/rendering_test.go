@@ -152,3 +152,27 @@ func TestEveryVariableOfTheApplicationIsGivenAndNoOther(t *testing.T) {
 		t.Errorf("spin.toml declares %v, the chart gives %v", declared, given)
 	}
 }
+
+func TestALargeBudgetIsWrittenInDigits(t *testing.T) {
+	values := kit.Write(t, t.TempDir()+"/values.yaml", "disruptionBudget: {maxUnavailable: 1000000}")
+	if err := kit.Missing(kit.Template(t, "--values", values), "maxUnavailable: 1000000\n"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Turned off while users are there, the autoscaler must not leave one pod.
+func TestWithoutTheAutoscalerAsManyPodsRunAsItsLeast(t *testing.T) {
+	for environment, replicas := range map[string]int32{"staging": 2, "prod": 3} {
+		app := kit.Into[spinkube.SpinApp](t, spinApp(t, "--values", kit.Values(environment), "--set", "autoscaling.enabled=false"))
+		if app.Spec.Replicas != replicas {
+			t.Errorf("%s: %d", environment, app.Spec.Replicas)
+		}
+	}
+}
+
+func TestAPrometheusFindsTheProbeByItsLabels(t *testing.T) {
+	probe := kit.Find(t, kit.Rendered(t, "--set", "monitoring.blackboxExporter=blackbox.monitoring:9115,monitoring.labels.release=stack,monitoring.labels.environment=mine"), "Probe", "bank")
+	if labels := probe.GetLabels(); labels["release"] != "stack" || labels["environment"] != "dev" {
+		t.Error(labels)
+	}
+}
