@@ -50,7 +50,11 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-browser
 
 .PHONY: test-all
-test-all: lint coverage test test-k8s test-k8s-more ## All of it
+test-all: lint coverage test test-sim-more test-k8s test-k8s-more ## All of it
+
+.PHONY: test-sim-more
+test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
+	cargo test $(NATIVE) --package sim --test planted -- --ignored
 
 .PHONY: test-k8s-more
 test-k8s-more: build k8s-tools ## What takes long to build: the chart behind Traefik and under Helm 3

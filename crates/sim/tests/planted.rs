@@ -31,6 +31,7 @@ fn chance_finds_every_planted_bug_that_it_can_find() {
 }
 
 #[test]
+#[ignore = "takes five minutes; `make test-all` runs it"]
 fn small_cases_find_every_planted_bug_that_one_can_show() {
     assert_eq!(unfound(by_exhaustion, &BY_CHANCE_ALONE), []);
 }
