@@ -2,6 +2,21 @@
 {{ include "bank.name" . }}-redis
 {{- end }}
 
+{{/* Where the pod of Redis runs, and whom it may push aside. */}}
+{{- define "bank.redisPlace" -}}
+{{- with .Values.redis.priorityClassName }}
+priorityClassName: {{ quote . }}
+{{- end }}
+{{- with .Values.redis.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.redis.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{/* The Secret with the key `password`, whoever makes it. */}}
 {{- define "bank.redisSecret" -}}
 {{ .Values.redis.password.secretName | default (include "bank.redisName" .) }}

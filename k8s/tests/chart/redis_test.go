@@ -154,3 +154,11 @@ func TestAnAnnotationIsNoDigestOfTheAddress(t *testing.T) {
 		seen[mark] = true
 	}
 }
+
+func TestRedisRunsWhereItIsToldTo(t *testing.T) {
+	pod := kit.Into[appsv1.StatefulSet](t, kit.Find(t, kit.Rendered(t, "--set", "redis.nodeSelector.disk=fast,redis.priorityClassName=money", "--set-json",
+		`redis.affinity={"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{"topologyKey":"kubernetes.io/hostname"}]}}`), "StatefulSet", "bank-redis")).Spec.Template.Spec
+	if pod.NodeSelector["disk"] != "fast" || pod.PriorityClassName != "money" || pod.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].TopologyKey != "kubernetes.io/hostname" {
+		t.Errorf("%v %q %v", pod.NodeSelector, pod.PriorityClassName, pod.Affinity)
+	}
+}
