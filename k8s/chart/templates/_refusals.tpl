@@ -4,7 +4,7 @@ sentence holds an address of Redis, which may hold a password.
 */}}
 {{- define "bank.refusals" -}}
 {{- range list "formIsAnother" "valuesContradict" "nameIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
-  "quotaIsTooSmall" "secretWouldGo" "redisWouldBeAnother" "claimWouldChange" }}
+  "quotaIsTooSmall" "secretWouldGo" "redisWouldBeAnother" "claimWouldChange" "namedObjectWouldGo" "redisWouldGo" }}
 {{- with include (printf "bank.refusal.%s" .) $ | trim }}{{ fail (printf "\n%s" .) }}{{ end }}
 {{- end }}
 {{- end }}
@@ -264,6 +264,45 @@ redis.storage.size: the claim of Redis was made with {{ $claimed }}, and a State
   kubectl -n {{ $.Release.Namespace }} patch pvc data-{{ $name }}-0 -p '{"spec":{"resources":{"requests":{"storage":"{{ $storage.size }}"}}}}'
   kubectl -n {{ $.Release.Namespace }} delete statefulset {{ $name }} --cascade=orphan   # Redis runs on
 and the same helm command again. A claim can only grow, and only where its storage class allows it.
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+An object of the chart that is still named when the chart no longer makes it. Cluster-wide ones are looked for with the pod policy
+only: who may make one may read these, others may not, and their upgrades must not fail for that.
+*/}}
+{{- define "bank.refusal.namedObjectWouldGo" -}}
+{{- $cert := .Values.tls.certManager }}
+{{- $wide := and .Release.IsUpgrade .Values.podPolicy.enabled }}
+{{- range $named := list
+  (dict "made" "executor.create" "api" "core.spinkube.dev/v1alpha1" "kind" "SpinAppExecutor" "namespace" .Release.Namespace "name" .Values.executor.name
+    "asked" (and .Release.IsUpgrade (not .Values.executor.create)))
+  (dict "made" "runtimeClass.create" "api" "node.k8s.io/v1" "kind" "RuntimeClass" "namespace" "" "name" .Values.executor.runtimeClassName
+    "asked" (and $wide (not .Values.runtimeClass.create)))
+  (dict "made" "tls.certManager.letsEncrypt" "api" "cert-manager.io/v1" "kind" "ClusterIssuer" "namespace" "" "name" $cert.issuer
+    "asked" (and $wide (eq .Values.tls.mode "certManager") (eq $cert.issuerKind "ClusterIssuer") (not $cert.letsEncrypt)))
+}}
+{{- if and .asked ($.Capabilities.APIVersions.Has (printf "%s/%s" .api .kind)) }}
+{{- $annotations := dig "metadata" "annotations" dict (lookup .api .kind .namespace .name) | default dict }}
+{{- if and (eq (get $annotations "meta.helm.sh/release-name") $.Release.Name) (eq (get $annotations "meta.helm.sh/release-namespace") $.Release.Namespace)
+  (ne (get $annotations "helm.sh/resource-policy") "keep") }}
+{{ .made }}: the {{ .kind }} {{ .name }} is the chart's own and still named, and Helm would delete it now. To keep it:
+  kubectl {{ with .namespace }}-n {{ . }} {{ end }}annotate {{ lower .kind }} {{ .name }} helm.sh/resource-policy=keep
+and the same helm command again.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Helm would end a Redis that holds the money, and the application would go on with another one. */}}
+{{- define "bank.refusal.redisWouldGo" -}}
+{{- if and .Release.IsUpgrade (not .Values.redis.enabled) }}
+{{- $name := include "bank.redisName" . }}
+{{- if eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" (lookup "apps/v1" "StatefulSet" .Release.Namespace $name)) .Release.Name }}
+redis.enabled: {{ $name }} holds the money, and the external Redis only what was copied to it. Once nobody writes and all is copied:
+  kubectl -n {{ .Release.Namespace }} delete statefulset {{ $name }}   # its claim data-{{ $name }}-0 stays
+and the same helm command again.
 {{- end }}
 {{- end }}
 {{- end }}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"moneybank/k8s/tests/kit"
@@ -57,6 +58,8 @@ func deploySaysWhatIsMissing(p *Plane) {
 		missing  string
 	}{
 		{[]string{"IMAGE="}, "IMAGE: where the application is pushed"},
+		{[]string{"IMAGE=registry/Bank"}, `IMAGE in small letters: no registry takes "registry/Bank"`},
+		{[]string{image, https, "CONTROLLER=gateway-traefik"}, "the GatewayClass traefik"},
 		{[]string{image, "ENV=production"}, `ENV is dev, staging or prod, not "production"`},
 		{[]string{image, "URL=bank.example.com"}, "URL is https://HOST"},
 		{[]string{image, "KUBECONFIG=/none"}, "a cluster that answers"},
@@ -75,6 +78,28 @@ func deploySaysWhatIsMissing(p *Plane) {
 		p.refuses("deploy", row.settings, "Nothing was changed. Missing:", row.missing)
 	}
 	p.untouched()
+}
+
+// Who may read and patch each object, but not list the Secrets, is told nothing of a release: it runs on, and no Secret of it is deleted.
+func deployStopsWhereHelmCanNotTellWhatIsThere(p *Plane) {
+	const namespace = "money-bank-dev"
+	p.install(p.namespace(namespace), kit.Chart)
+	before := p.left(namespace)
+	p.kubectl("create", "clusterrole", "reader", "--verb=get,list", "--resource=namespaces,runtimeclasses,storageclasses,statefulsets,persistentvolumeclaims")
+	p.kubectl("create", "clusterrole", "getter", "--verb=get,patch", "--resource=*.*")
+	for _, role := range []string{"reader", "getter"} {
+		p.kubectl("create", "clusterrolebinding", role, "--clusterrole="+role, "--user=reader")
+	}
+	limited := kit.Write(p, p.TempDir()+"/kubeconfig", strings.Replace(kit.Read(p, p.kubeconfig), "user: {token:", "user: {as: reader, token:", 1))
+	output, err := p.script("deploy", image, "KUBECONFIG="+limited)
+	if err == nil || kit.Missing(output, "Nothing was changed. Whether there is a release", "cannot list") != nil || strings.Contains(output, "taken back") {
+		p.Errorf("%v\n%s", err, output)
+	}
+	if after := p.left(namespace); !slices.Contains(after, "secret/bank-redis") || !slices.Contains(after, "spinapp.core.spinkube.dev/bank") {
+		p.Errorf("there was %v, there is %v", before, after)
+	}
+	p.helm("uninstall", "bank", "--namespace", namespace)
+	p.kubectl("delete", "namespace", namespace)
 }
 
 func deployStopsWhereTheTemplateFails(p *Plane) {
@@ -139,6 +164,10 @@ func deploySaysWhyARolloutFails(p *Plane) {
 	p.refuses("deployed", []string{namespace, "PATIENCE=5"}, `violates PodSecurity "restricted:latest"`, look)
 	p.helm("uninstall", "bank", "--namespace", namespace)
 
+	// A key that only begins like the one that is asked for.
+	p.kubectl("-n", namespace, "create", "secret", "generic", "old", "--from-literal=url-old=redis://c")
+	p.refuses("deploy", []string{image, "HELM=--set redis.enabled=false,redis.external.secretName=old"}, "the Secret old with the key url in the namespace")
+
 	// A Secret that is gone: the operator waits for it, and tells nobody.
 	p.install(namespace, kit.Chart, "--set", "redis.password.source=existing,redis.password.secretName=none-such")
 	p.refuses("deployed", []string{namespace, "PATIENCE=5"}, "SpinApp/bank: it names the Secret none-such, which is not there", look)
@@ -159,6 +188,11 @@ func deployInstallsAndUndeployLeavesTheMoney(p *Plane) {
 	}
 	if security := p.kubectl("-n", "money-bank-dev", "get", "pod", "bank-redis-0", "-o", "jsonpath={.spec.securityContext}"); strings.Contains(security, "runAsUser") {
 		p.Errorf("on OpenShift Redis runs as a fixed user: %s", security)
+	}
+	p.helm("uninstall", "bank", "--namespace", "money-bank-dev")
+	output, err = p.script("deploy", image, "HELM=--set nameOverride=moneybank")
+	if err != nil || !strings.HasSuffix(output, "Money Bank is at http://moneybank.money-bank-dev.svc, inside the cluster\n") {
+		p.Errorf("%v\n%s", err, output)
 	}
 	output, err = p.script("undeploy")
 	if err != nil || kit.Missing(output, "data-bank-redis-0") != nil {
