@@ -1,5 +1,5 @@
-//! Stored documents that another hand has changed: a 500 that names the document in the log and tells the
-//! client nothing of it, and not one byte in the store is different after.
+//! Stored documents that another hand has changed: a 500 that names the kind of document in the log, not whose it is,
+//! and tells the client nothing of it; and not one byte in the store is different after.
 //!
 //! Each kind of document is met by every request that has to read it, damaged in each of several ways.
 //! Mended, it serves on as if nothing had been.
@@ -124,19 +124,27 @@ impl Case<'_> {
         let stored = house.stored().await?;
         let sound = stored.get(&self.key).context("it is not in the store")?;
         let damaged = self.damaged(sound)?;
+        let named = self.as_the_log_names_it()?;
         for value in &damaged {
             house.plant(&self.key, value).await?;
             let held = house.stored().await?;
             for request in &self.requests {
-                let logged = house.said()?.matches(&self.key).count();
+                let logged = house.said()?.matches(&named).count();
                 let answer = request.clone().send().await.map_err(anyhow::Error::msg)?;
                 tells_nothing(&answer)?;
-                names_the_key(house, &self.key, logged).await?;
+                names_it(house, &named, logged).await?;
+                ensure!(!house.said()?.contains(&self.key), "the log says whose {named} is");
                 ensure!(house.stored().await? == held, "something was written: {answer}");
             }
         }
         house.plant(&self.key, sound).await?;
         Ok(damaged.len() * self.requests.len())
+    }
+
+    /// Its kind: neither whose it is nor under which idempotency key.
+    fn as_the_log_names_it(&self) -> anyhow::Result<String> {
+        let (_, what) = self.key.split_once("}:").context("a key without a hash tag")?;
+        Ok(format!(r#""cause":"{}: "#, what.split(':').next().unwrap_or_default()))
     }
 
     /// One character changed, the end cut off, emptied, and bytes that were never ours.
@@ -160,11 +168,11 @@ fn tells_nothing(answer: &Answer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The log of the bank that answered has one more line with the key.
-async fn names_the_key(house: &House, key: &str, logged: usize) -> anyhow::Result<()> {
+/// The log of the bank that answered has one more line that names it.
+async fn names_it(house: &House, named: &str, logged: usize) -> anyhow::Result<()> {
     let begun = Instant::now();
-    while house.said()?.matches(key).count() <= logged {
-        ensure!(begun.elapsed() < limits::ANSWER, "no log names {key}");
+    while house.said()?.matches(named).count() <= logged {
+        ensure!(begun.elapsed() < limits::ANSWER, "no log has {named}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
