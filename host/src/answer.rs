@@ -29,7 +29,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -137,19 +136,16 @@ impl App {
         let info = found.trailing_wildcard();
         spin_headers::add(&mut parts.headers, path, &info, found.named(), &endpoint.headers, &client.address);
         parts.uri = uri;
-        let body = arrived(&parts.headers, body, limits.body_timeout).await;
+        let (arrived, body) = arrived(&parts.headers, body, limits.body_timeout).await;
         client.progress.request_is_whole();
-        let (place, body, is_late) = match body {
-            Arrived::Whole(body) => (self.places.whole(&endpoint.places).await, body, Arc::default()),
-            Arrived::Late(body) => {
-                (self.places.whole(&endpoint.places).await, body, Arc::new(AtomicBool::new(true)))
-            }
-            Arrived::Coming(body, is_late) => (self.places.coming().await, body, is_late),
+        let place = match arrived {
+            Arrived::Whole | Arrived::Late => self.places.whole(&endpoint.places).await,
+            Arrived::Coming(_) => self.places.coming().await,
         };
         let turn = Turn { in_flight: in_flight.clone(), place };
         let mut response =
             call(&endpoint.component, &endpoint.running, Request::from_parts(parts, body), turn).await;
-        if is_late.load(Ordering::Relaxed) {
+        if arrived.is_late() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -23,14 +23,25 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// refuse what is too large without having waited for it.
 const SMALL: usize = 4097;
 
-/// What there is of a body.
+/// How much of a body is there.
 pub enum Arrived {
     /// Its end came.
-    Whole(WasiBody),
-    /// It is handed on while it comes. Says later whether it came in time.
-    Coming(WasiBody, Arc<AtomicBool>),
+    Whole,
+    /// It is handed on while it comes, and notes here when it is late.
+    Coming(Arc<AtomicBool>),
     /// It did not come in time.
-    Late(WasiBody),
+    Late,
+}
+
+impl Arrived {
+    /// Whether it did not come in time, as far as is known now.
+    pub fn is_late(&self) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::Coming(is_late) => is_late.load(Ordering::Relaxed),
+            Self::Late => true,
+        }
+    }
 }
 
 /// Whether the bank can undo how the body was sent: chunked, or not encoded (RFC 9112, section 6.1).
@@ -41,9 +52,9 @@ pub fn is_decodable(headers: &HeaderMap) -> bool {
 }
 
 /// Waits for the end of a small body, and not at all for another.
-pub async fn arrived(headers: &HeaderMap, body: Incoming, limit: Duration) -> Arrived {
+pub async fn arrived(headers: &HeaderMap, body: Incoming, limit: Duration) -> (Arrived, WasiBody) {
     if body.is_end_stream() {
-        return Arrived::Whole(parts(VecDeque::new(), None));
+        return (Arrived::Whole, parts(VecDeque::new(), None));
     }
     let deadline = Instant::now().checked_add(limit).unwrap_or_else(Instant::now);
     if headers.contains_key(EXPECT) || announced(headers).is_some_and(|length| length >= SMALL) {
@@ -52,7 +63,7 @@ pub async fn arrived(headers: &HeaderMap, body: Incoming, limit: Duration) -> Ar
     read(body, deadline).await
 }
 
-async fn read(mut body: Incoming, deadline: Instant) -> Arrived {
+async fn read(mut body: Incoming, deadline: Instant) -> (Arrived, WasiBody) {
     let (mut came, mut bytes) = (VecDeque::new(), 0_usize);
     loop {
         match timeout_at(deadline, body.frame()).await {
@@ -60,15 +71,15 @@ async fn read(mut body: Incoming, deadline: Instant) -> Arrived {
                 bytes = bytes.saturating_add(frame.data_ref().map_or(0, Bytes::len));
                 came.push_back(frame);
             }
-            Ok(Some(Err(error))) => return Arrived::Whole(parts(came, Some(error.into()))),
-            Ok(None) => return Arrived::Whole(parts(came, None)),
+            Ok(Some(Err(error))) => return (Arrived::Whole, parts(came, Some(error.into()))),
+            Ok(None) => return (Arrived::Whole, parts(came, None)),
             Err(_) => {
                 drop(Lingering::new(body));
-                return Arrived::Late(parts(came, Some(Error::ConnectionReadTimeout)));
+                return (Arrived::Late, parts(came, Some(Error::ConnectionReadTimeout)));
             }
         }
         if body.is_end_stream() {
-            return Arrived::Whole(parts(came, None));
+            return (Arrived::Whole, parts(came, None));
         }
         if bytes >= SMALL {
             return coming(came, body, deadline);
@@ -84,10 +95,10 @@ fn parts(came: VecDeque<Frame<Bytes>>, error: Option<Error>) -> WasiBody {
     Parts { came, error }.boxed_unsync()
 }
 
-fn coming(came: VecDeque<Frame<Bytes>>, body: Incoming, deadline: Instant) -> Arrived {
+fn coming(came: VecDeque<Frame<Bytes>>, body: Incoming, deadline: Instant) -> (Arrived, WasiBody) {
     let (timer, is_late) = (Box::pin(tokio::time::sleep_until(deadline)), Arc::<AtomicBool>::default());
     let body = Coming { came, rest: Lingering::new(body), timer, is_late: is_late.clone() };
-    Arrived::Coming(body.boxed_unsync(), is_late)
+    (Arrived::Coming(is_late), body.boxed_unsync())
 }
 
 /// A body of which nothing more will come.

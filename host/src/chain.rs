@@ -22,7 +22,7 @@ use http_body_util::BodyExt as _;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc::WeakSender;
@@ -32,6 +32,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 /// What the names of components end in.
 pub const DOMAIN: &str = ".spin.internal";
+/// The route by which a component is called.
+static ROUTE: LazyLock<RouteHeaders> = LazyLock::new(|| RouteHeaders::new("/..."));
 /// As Spin has it, and `bank` for other hosts.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -114,8 +116,7 @@ fn with_headers(request: Request<WasiBody>) -> Option<Request<WasiBody>> {
     let (mut parts, body) = request.into_parts();
     parts.headers.remove(HOST);
     let path = parts.uri.path_and_query()?.as_str();
-    let route = RouteHeaders::new("/...");
-    spin_headers::add(&mut parts.headers, path, parts.uri.path(), std::iter::empty(), &route, &CLIENT);
+    spin_headers::add(&mut parts.headers, path, parts.uri.path(), std::iter::empty(), &ROUTE, &CLIENT);
     Some(Request::from_parts(parts, body))
 }
 

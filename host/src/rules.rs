@@ -9,6 +9,7 @@ use anyhow::{bail, ensure};
 use http::HeaderName;
 use redis::IntoConnectionInfo as _;
 use serde::Deserialize;
+use settings::OF_THE_CONNECTION;
 use std::fmt;
 use url::Url;
 
@@ -57,21 +58,6 @@ enum Kind {
     /// Visible ASCII characters.
     HeaderValue,
 }
-
-/// Header fields that belong to the connection or say where a message goes and ends (RFC 9110, sections 7.2, 7.6.1
-/// and 8.6): a setting cannot name one.
-const OF_THE_CONNECTION: [&str; 10] = [
-    "connection",
-    "content-length",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 impl TryFrom<Written> for Rule {
     type Error = &'static str;

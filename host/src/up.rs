@@ -27,11 +27,6 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// The names that the environment sets.
-fn names_set() -> impl Iterator<Item = String> {
-    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
-}
-
 /// Runs the application until a signal comes.
 pub fn up(options: &Up) -> anyhow::Result<()> {
     let manifest = Manifest::load(&options.from)?;
@@ -42,7 +37,8 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     let environment = |name: &str| std::env::var(name).ok();
     let config = runtime_config(options, &manifest)?;
     let values = Values::resolve(&manifest.variables, &options.variable, &config.providers, environment)?;
-    for name in Values::undeclared(&manifest.variables, names_set()) {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in Values::undeclared(&manifest.variables, names) {
         eprintln!("Warning: {name} is set and changes nothing: the manifest declares no such variable");
     }
     rules::check(&manifest, &values)?;
@@ -124,7 +120,9 @@ fn app(
     let compiler = Compiler::new(!options.disable_cache)?;
     let servers = Arc::new(Servers::new(patience));
     let chain = Arc::new(Chain::default());
-    let start = |component: &&manifest::Component| {
+    let allowed = |component| Ok((component, Arc::new(allowed_hosts(component, values)?)));
+    let used: Vec<_> = used(manifest).into_iter().map(allowed).collect::<anyhow::Result<_>>()?;
+    let start = |(component, allowed): &(&manifest::Component, Arc<AllowedHosts>)| {
         let running = Running::new(Component {
             id: component.id.as_str().into(),
             engine: compiler.engine().clone(),
@@ -133,14 +131,14 @@ fn app(
             servers: servers.clone(),
             variables: Arc::new(variables(component, values)?),
             environment: component.environment.clone(),
-            allowed_hosts: Arc::new(allowed_hosts(component, values)?),
+            allowed_hosts: allowed.clone(),
             chain: chain.clone(),
             shown: !options.quiet,
         });
         Ok((component.id.clone(), running))
     };
-    let running: HashMap<String, Running> = in_parallel(&used(manifest), start)?.into_iter().collect();
-    chain.connect(called(&running, manifest, values)?);
+    let running: HashMap<String, Running> = in_parallel(&used, start)?.into_iter().collect();
+    chain.connect(called(&running, used.iter().map(|(_, allowed)| &**allowed)));
     let routes = manifest
         .routes
         .iter()
@@ -157,19 +155,14 @@ fn used(manifest: &Manifest) -> Vec<&manifest::Component> {
 }
 
 /// Those that some component may call by name.
-fn called(
+fn called<'a>(
     running: &HashMap<String, Running>,
-    manifest: &Manifest,
-    values: &Values,
-) -> anyhow::Result<HashMap<String, Running>> {
-    let allowed: Vec<AllowedHosts> = used(manifest)
-        .into_iter()
-        .map(|component| allowed_hosts(component, values))
-        .collect::<anyhow::Result<_>>()?;
+    allowed: impl Iterator<Item = &'a AllowedHosts> + Clone,
+) -> HashMap<String, Running> {
     let is_called = |(name, _): &(&String, &Running)| {
-        chain::addresses(name).iter().any(|url| allowed.iter().any(|hosts| hosts.allow(url)))
+        chain::addresses(name).iter().any(|url| allowed.clone().any(|hosts| hosts.allow(url)))
     };
-    Ok(running.iter().filter(is_called).map(|(name, running)| (name.clone(), running.clone())).collect())
+    running.iter().filter(is_called).map(|(name, running)| (name.clone(), running.clone())).collect()
 }
 
 /// Does something with each item in a thread of its own; the first error counts.

@@ -33,8 +33,7 @@ pub struct Url(pub &'static [&'static str]);
 #[derive(Debug, Clone, Copy)]
 pub struct Origin(pub &'static [&'static str]);
 
-/// The name of a header field (RFC 9110, section 5.1) that does not belong to the connection and does not say where a
-/// message goes or ends (sections 7.2, 7.6.1 and 8.6).
+/// The name of a header field (RFC 9110, section 5.1) that is not [`OF_THE_CONNECTION`].
 #[derive(Debug, Clone, Copy)]
 pub struct HeaderName;
 
@@ -42,7 +41,9 @@ pub struct HeaderName;
 #[derive(Debug, Clone, Copy)]
 pub struct HeaderValue;
 
-const OF_THE_CONNECTION: [&str; 10] = [
+/// Header fields that belong to the connection or say where a message goes and ends (RFC 9110, sections 7.2, 7.6.1
+/// and 8.6): a setting cannot name one.
+pub const OF_THE_CONNECTION: [&str; 10] = [
     "connection",
     "content-length",
     "host",

@@ -13,8 +13,20 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// refusal: values, for --set, that the chart does not take, and a part of what it says.
+type refusal struct{ values, says string }
+
+func (row refusal) isSaid(t *testing.T) {
+	output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", row.values)
+	if err == nil {
+		t.Errorf("%s is accepted", row.values)
+	} else if err := kit.Missing(output, row.says); err != nil {
+		t.Errorf("%s: %v", row.values, err)
+	}
+}
+
 // Every row is a mistake that somebody will make, and words of the message that tells them.
-var refused = []struct{ values, message string }{
+var refused = []refusal{
 	{"replicas=-1", "at '/replicas': minimum: got -1, want 1"},
 	{"replicas=0", "at '/replicas': minimum: got 0, want 1"},
 	{"replicas=two", "at '/replicas': got string, want integer"},
@@ -52,12 +64,7 @@ var refused = []struct{ values, message string }{
 
 func TestNonsenseIsRefusedWithAMessageThatSaysWhere(t *testing.T) {
 	for _, row := range refused {
-		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", row.values)
-		if err == nil {
-			t.Errorf("%s is accepted", row.values)
-		} else if err := kit.Missing(output, row.message); err != nil {
-			t.Errorf("%s: %v", row.values, err)
-		}
+		row.isSaid(t)
 	}
 }
 

@@ -26,7 +26,7 @@ impl From<teller::Error> for Problem {
                 Self::new(Code::IdempotencyKeyReuse, "The idempotency key was used for another request.")
             }
             teller::Error::Unavailable(unavailable) => unavailable.into(),
-            // Whose it is, and under which key, is nothing for the log.
+            // The log names neither the user nor the idempotency key, and both are in the document's key.
             teller::Error::Corrupt { key, reason } => Self::internal(&format!("{}: {reason}", key.kind())),
         }
     }

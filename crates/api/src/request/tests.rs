@@ -184,8 +184,7 @@ fn a_body_must_not_be_compressed() {
         [("identity", true), ("Identity", true), ("gzip", false), ("gzip, identity", false)]
     {
         let headers = [("content-type", "application/json"), ("content-encoding", coding)];
-        let body = block_on(with_body(&headers, "{}").json_body());
-        assert_eq!(body.map_err(|problem| problem.code()).is_ok(), is_taken, "{coding}");
+        assert_eq!(block_on(with_body(&headers, "{}").json_body()).is_ok(), is_taken, "{coding}");
     }
 }
 
