@@ -39,6 +39,12 @@ impl Body {
         }
     }
 
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// What comes next; nothing at the end.
     pub fn next_piece(&mut self) -> Option<Vec<u8>> {
         match self {

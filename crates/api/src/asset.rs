@@ -4,7 +4,7 @@
 //! keep them apart (RFC 9110, sections 8.8.3.3 and 12.5.3). Whoever says nothing is sent the plain file.
 
 use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_IGNORE_ADLER32;
+use miniz_oxide::inflate::core::inflate_flags::{TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_IGNORE_ADLER32};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use crate::answer::Body;
@@ -13,9 +13,12 @@ use crate::{Answer, Request};
 
 /// What stands before the packed bytes in a gzip file without a name (RFC 1952).
 const GZIP_HEADER: usize = 10;
-/// How much of a file is unpacked before its client has taken what came before: as much as deflate may refer to
-/// (RFC 1951).
+/// How far back deflate may refer (RFC 1951), and the most that is made of a file before its client has taken what
+/// came before.
 const PIECE: usize = 32 * 1024;
+/// How much of a packed file is unpacked at a time: hundreds of clients may want that at the same moment, and others wait
+/// meanwhile.
+const STEP: usize = 1024;
 /// A weight of one, in thousandths.
 const ONE: u16 = 1000;
 
@@ -78,17 +81,20 @@ fn unpacked(file: &'static [u8]) -> Body {
 /// Unpacks a gzip file piece by piece.
 struct Unpacking {
     state: Box<DecompressorOxide>,
-    /// The last piece. The next one may repeat what is in it.
+    /// What was unpacked last, as a ring: what follows may repeat any of it.
     window: Box<[u8; PIECE]>,
-    /// What has not been read; nothing once all of it has been unpacked.
+    /// Where in it the next piece begins.
+    at: usize,
+    /// What has not been read.
     rest: &'static [u8],
+    is_done: bool,
 }
 
 impl Unpacking {
     /// The plain bytes of `packed`, which was packed when the component was built.
     fn of(packed: &'static [u8]) -> Self {
         let rest = packed.get(GZIP_HEADER..).unwrap_or_default();
-        Self { state: Box::default(), window: Box::new([0; PIECE]), rest }
+        Self { state: Box::default(), window: Box::new([0; PIECE]), at: 0, rest, is_done: false }
     }
 }
 
@@ -96,11 +102,21 @@ impl Iterator for Unpacking {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
-        let (status, read, written) =
-            decompress(&mut self.state, self.rest, &mut *self.window, 0, TINFL_FLAG_IGNORE_ADLER32);
-        let is_more = status == TINFLStatus::HasMoreOutput;
-        self.rest = self.rest.get(read..).filter(|_| is_more).unwrap_or_default();
-        self.window.get(..written).filter(|piece| !piece.is_empty()).map(<[u8]>::to_vec)
+        while !self.is_done {
+            let step = self.rest.get(..STEP).unwrap_or(self.rest);
+            let more = if step.len() < self.rest.len() { TINFL_FLAG_HAS_MORE_INPUT } else { 0 };
+            let flags = more | TINFL_FLAG_IGNORE_ADLER32;
+            let (status, read, written) =
+                decompress(&mut self.state, step, &mut *self.window, self.at, flags);
+            self.is_done = !matches!(status, TINFLStatus::HasMoreOutput | TINFLStatus::NeedsMoreInput);
+            self.rest = self.rest.get(read..).unwrap_or_default();
+            let (from, to) = (self.at, self.at.saturating_add(written));
+            self.at = to % PIECE;
+            if let Some(piece) = self.window.get(from..to).filter(|piece| !piece.is_empty()) {
+                return Some(piece.to_vec());
+            }
+        }
+        None
     }
 }
 
@@ -222,6 +238,8 @@ mod tests {
                 let pieces: Vec<_> = std::iter::from_fn(|| body.next_piece()).collect();
                 assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())), "{size}");
                 assert!(pieces.concat() == expected, "{size}");
+                // No piece is made of more than a step of the packed file.
+                assert!(length == packed.len() || pieces.len() >= packed.len() / STEP, "{size}");
             }
         }
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use eventlog::Level;
 use spin_sdk::wasip3::http::types::{Fields, Method, Trailers};
-use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult};
+use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, yield_async};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
 pub use spin_sdk::wasip3::exports::http::handler::Guest;
@@ -125,22 +125,29 @@ fn response(answer: Answer, request_id: &str) -> Response {
     // Names and values are the bank's own and well formed, and a request's id is a sane one.
     let fields = Fields::from_list(&fields.collect::<Vec<_>>()).unwrap_or_else(|_| Fields::new());
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
-    let first = body.next_piece();
-    let (parts, reader) = first.is_some().then(wit_stream::new).unzip();
+    let (parts, reader) = (!body.is_empty()).then(wit_stream::new).unzip();
     let (response, _) = Response::new(fields, reader, no_trailers);
     // Only a number that is no status is refused.
     let _ = response.set_status_code(status.as_u16());
     spawn(async move {
         if let Some(mut parts) = parts {
-            let mut next = first;
-            while let Some(piece) = next.take() {
+            while let Some(piece) = next_piece(&mut body).await {
                 // Something is left over when the host takes no more, as when the client has gone.
-                if parts.write_all(piece).await.is_empty() {
-                    next = body.next_piece();
+                if !parts.write_all(piece).await.is_empty() {
+                    break;
                 }
             }
         }
         let _ = trailers.write(Ok(None)).await;
     });
     response
+}
+
+/// What comes next of `body`. Others have the processor before a piece is made: hundreds of clients may want one at
+/// the same moment.
+async fn next_piece(body: &mut answer::Body) -> Option<Vec<u8>> {
+    if let answer::Body::Pieces(..) = body {
+        yield_async().await;
+    }
+    body.next_piece()
 }
