@@ -170,6 +170,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         let house = House::build(arguments.plan(Store::Direct).patient()).await?;
         let name = house.at("posts to a counter with and without keys are told exact totals");
         summary.scenario(&name, totals::are_exact(&house)).await;
+        damaged(&house, summary).await;
     }
     if arguments.want_scenarios(Part::Faults) {
         of_faults(arguments, &suites, summary).await?;

@@ -271,7 +271,7 @@ impl<S: Store> Store for Crooked<S> {
                 let keyed = keyed.map_or(0, |keyed| keyed.sum());
                 let room = limit.saturating_sub(keyed);
                 let sum = self.store.increment_within(&counter.cell(), delta, room).await?;
-                Ok(sum.map_or(Added::Past, |sum| Added::To(sum.saturating_add(keyed))))
+                Ok(sum.map_or(Added::Past, |sum| Added::To(sum.saturating_add(keyed), None)))
             }
             Bug::RetriesAnIncrement => match self.store.add_to_total(counter, delta, limit).await {
                 Err(Unavailable::Unknown) => self.store.add_to_total(counter, delta, limit).await,

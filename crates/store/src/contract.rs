@@ -284,16 +284,20 @@ async fn a_total_is_added_to_within_its_limit_in_one_go(store: &impl Store, scop
         return expect("apart", store.add_to_total(&counter, 1, 9).await, Err(Unavailable::Untouched));
     }
     let add = |delta| store.add_to_total(&counter, delta, i64::MAX);
-    expect("alone", said(add(2).await)?, Added::To(2))?;
+    expect("alone", said(add(2).await)?, Added::To(2, None))?;
     // The first opener is gone, and the document is that of the second.
     said(store.increment(&posts.tickets(), 1).await)?;
     let found = said(first_write::open(store, &posts, br#"{"sum":0}"#).await)?;
     expect("document", &found.key, &posts.of_ticket(2))?;
-    expect("empty", said(add(3).await)?, Added::To(5))?;
+    let to = |total, value: &[u8]| {
+        Added::To(total, Some(first_write::Found { key: found.key.clone(), value: value.to_vec() }))
+    };
+    expect("empty", said(add(3).await)?, to(5, &found.value))?;
     let keyed = i64::MAX.saturating_sub(6);
-    said(store.swap(&found.key, &found.value, format!(r#"{{"sum":{keyed},"sum":1}}"#).as_bytes()).await)?;
+    let full = format!(r#"{{"sum":{keyed},"sum":1}}"#);
+    said(store.swap(&found.key, &found.value, full.as_bytes()).await)?;
     expect("past", said(add(2).await)?, Added::Past)?;
-    expect("up to it", said(add(1).await)?, Added::To(i64::MAX))?;
+    expect("up to it", said(add(1).await)?, to(i64::MAX, full.as_bytes()))?;
     expect("past it", said(add(1).await)?, Added::Past)?;
     said(store.set(&found.key, b"{}").await)?;
     expect("unread", said(add(1).await)?, Added::Unread)?;

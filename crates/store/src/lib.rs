@@ -34,6 +34,8 @@ pub use keys::{Counter, Document, Election};
 
 use futures::future::try_join_all;
 
+use first_write::Found;
+
 /// How a swap went, as far as the store says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Swap {
@@ -56,10 +58,11 @@ pub struct Before<'a> {
 }
 
 /// What became of an increment that is part of a total.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
-    /// It was added, and this is the total right after it.
-    To(i64),
+    /// It was added, and this is the total right after it, with the document that the other part of the total was
+    /// taken from. Only that document's sum was looked at: the caller checks the rest.
+    To(i64, Option<Found>),
     /// The total would have passed its limit; nothing was added.
     Past,
     /// The other part of the total could not be told; nothing was added.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use line::Unhurried;
 
+use crate::first_write::Found;
 use crate::keys::Opening;
 use crate::redis::model;
 use crate::{Added, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys};
@@ -82,16 +83,17 @@ impl Store for Memory {
             return Err(Unavailable::Untouched);
         }
         let (cell, posts) = (counter.cell(), counter.posts());
-        let keyed = match self.elected(&posts.election()).await? {
-            None => 0,
+        let (keyed, found) = match self.elected(&posts.election()).await? {
+            None => (0, None),
             Some(ticket) => {
-                let document = self.get(&posts.of_ticket(ticket)).await?.unwrap_or_default();
-                let Ok(keyed) = model::summed(&document) else { return Ok(Added::Unread) };
-                keyed
+                let key = posts.of_ticket(ticket);
+                let value = self.get(&key).await?.unwrap_or_default();
+                let Ok(keyed) = model::summed(&value) else { return Ok(Added::Unread) };
+                (keyed, Some(Found { key, value }))
             }
         };
         let sum = self.increment_within(&cell, delta, limit.saturating_sub(keyed)).await?;
-        Ok(sum.map_or(Added::Past, |sum| Added::To(sum.saturating_add(keyed))))
+        Ok(sum.map_or(Added::Past, |sum| Added::To(sum.saturating_add(keyed), found)))
     }
 
     async fn swap_total(

@@ -17,6 +17,7 @@ use line::{Deadline, Job, Line, Rest};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
+use crate::first_write::Found;
 use crate::keys::Opening;
 use crate::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
@@ -136,6 +137,16 @@ fn unwritten(answer: &Answer) -> Unavailable {
 }
 
 /// What became of a swap that got this answer.
+/// The total that a post came to, and the document that the keyed part was taken from.
+fn total_of(said: &[u8], key: Document) -> Option<Added> {
+    let (total, value) = match said.iter().position(|byte| *byte == b' ') {
+        Some(space) => (said.get(..space)?, said.get(space.saturating_add(1)..)),
+        None => (said, None),
+    };
+    let found = value.map(|value| Found { key, value: value.to_vec() });
+    counter::text(total).map(|total| Added::To(total, found))
+}
+
 fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
     match answer {
         Ok(Said::Done(_)) => Ok(Swap::Done),
@@ -220,17 +231,18 @@ impl<R: RawRedis> Store for Redis<R> {
         let mut ticket = 1;
         // Who is elected stays so for ever: whoever was told goes there.
         for _ in 0..2 {
+            let document = posts.of_ticket(ticket);
             let verb = Verb::Total {
                 election: posts.election().as_str().to_owned(),
-                document: posts.of_ticket(ticket).as_str().to_owned(),
+                document: document.as_str().to_owned(),
                 ticket,
                 delta,
                 bound: limit,
             };
             match self.step(cell.as_str(), verb).await {
                 Ok(Said::Done(total)) => {
-                    let total = total.as_deref().and_then(counter::text);
-                    return total.map(Added::To).ok_or(Unavailable::Unknown);
+                    let total = total.as_deref().and_then(|said| total_of(said, document));
+                    return total.ok_or(Unavailable::Unknown);
                 }
                 Ok(Said::Held(None)) => return Ok(Added::Past),
                 Ok(Said::Held(Some(elected))) => {

@@ -75,8 +75,12 @@ pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Err
 pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64) -> Result<Answer, Error> {
     let total = if store.goes_together() {
         match store.add_to_total(counter, by, limit).await? {
-            Added::To(total) => Some(total),
-            Added::Past => None,
+            Added::To(total, posts) => match read(posts.as_ref()) {
+                Ok(_) => Some(total),
+                Err(corrupt) => return Err(take_back(store, counter, by).await.err().unwrap_or(corrupt)),
+            },
+            // A refusal rests on them too.
+            Added::Past => keyed(store, counter).await.map(|_| None)?,
             // Whoever reads it hears why.
             Added::Unread => return keyed(store, counter).await.and(Err(Unavailable::Untouched.into())),
         }
@@ -84,6 +88,12 @@ pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64)
         add_apart(store, counter, by, limit).await?
     };
     Ok(Answer { total, replayed: false })
+}
+
+/// Takes back a post that was added beside posts that are corrupt.
+async fn take_back(store: &impl Store, counter: &keys::Tally, by: i64) -> Result<(), Error> {
+    let back = store.increment(&counter.cell(), by.saturating_neg()).await;
+    back.map(drop).map_err(|_| Unavailable::Unknown.into())
 }
 
 /// Adds on a store where no call sees both parts.
@@ -368,5 +378,23 @@ mod tests {
         }
         assert_eq!(block_on(store.count(&bitcoins().cell())), Ok(0));
         assert_eq!(block_on(store.get(&newest)), Ok(Some(b"{}".to_vec())));
+    }
+
+    #[test]
+    fn a_sum_that_another_hand_changed_is_never_built_on() {
+        for store in [Memory::new(), Memory::that_goes_together()] {
+            let posts = bitcoins().posts().plain();
+            assert!(block_on(add_once(&store, &bitcoins(), &post("k", 1, "r"), 99)).is_ok());
+            let sound = String::from_utf8(block_on(store.get(&posts)).unwrap().unwrap()).unwrap();
+            for (sum, limit) in [(0, 99), (2, 99), (98, 99)] {
+                let damaged = sound.replace(r#""sum":1"#, &format!(r#""sum":{sum}"#));
+                block_on(store.set(&posts, damaged.as_bytes())).unwrap();
+                for by in [1, 2] {
+                    let error = block_on(add(&store, &bitcoins(), by, limit)).unwrap_err();
+                    assert!(error.to_string().starts_with("bank:{bitcoins}:posts: "), "{error}");
+                    assert_eq!(block_on(store.count(&bitcoins().cell())), Ok(0));
+                }
+            }
+        }
     }
 }

@@ -77,20 +77,25 @@ fn tried(
         },
         Verb::Total { election, document, ticket, delta, bound } => {
             let elected = look(election)?.filter(|elected| elected != b"0");
-            let keyed = match elected {
-                None => 0,
+            let (keyed, document) = match elected {
+                None => (0, None),
                 Some(elected) if elected != ticket.to_string().as_bytes() => {
                     return Ok((Said::Held(Some(elected)), Vec::new()));
                 }
-                Some(_) => summed(&look(document)?.unwrap_or_default())?,
+                Some(_) => {
+                    let document = look(document)?.unwrap_or_default();
+                    (summed(&document)?, Some(document))
+                }
             };
             let before = sum(held, 0)?;
             let total = before.checked_add(keyed).and_then(|sum| sum.checked_add(*delta));
             match total.filter(|total| total <= bound) {
                 Some(total) => {
                     let after = before.saturating_add(*delta).to_string();
-                    let said = Said::Done(Some(total.to_string().into_bytes()));
-                    (said, vec![write(key, after.as_bytes(), Means::Increment)])
+                    let total = total.to_string().into_bytes();
+                    let said =
+                        document.map_or(total.clone(), |document| [&total, &b" "[..], &document].concat());
+                    (Said::Done(Some(said)), vec![write(key, after.as_bytes(), Means::Increment)])
                 }
                 None => {
                     let before = before.to_string();

@@ -58,8 +58,9 @@ while at < #ARGV do
     local elected, posts, keyed = ask('GET', another()), another(), '0'
     local ticket, delta, bound = take(), take(), take()
     local elsewhere = elected and elected ~= '0' and elected ~= ticket
+    local document = nil
     if elected == ticket then
-      local document = ask('GET', posts)
+      document = ask('GET', posts)
       keyed = document and document:match('"sum":(%d+)')
       if not keyed then why = why or 'ERR a document holds no sum' end
     end
@@ -67,6 +68,7 @@ while at < #ARGV do
     else
       told = not why and total(key, keyed, delta)
       if told and not past(told, bound) then done = ask('INCRBY', key, delta) end
+      if document and told then told = told .. ' ' .. document end
       held = false
     end
   elseif verb == 'post' then
@@ -157,7 +159,8 @@ pub enum Verb {
         bound: i64,
     },
     /// Add to the number that it holds, unless that and the sum in a document would pass a bound together; say
-    /// what they are together. Where another ticket was elected, say which.
+    /// what they are together, and behind a space the document, if it counts. Where another ticket was elected, say
+    /// which.
     Total {
         /// Where it is elected which document counts; none does while nobody is.
         election: String,
