@@ -294,7 +294,11 @@ async fn on(
         return Ok(());
     }
     let book = summary.scenario(&house.at("balances are written down"), book::open(&house)).await;
-    suites.run(suites::before_the_restart, Some(&house), summary).await;
+    let wanted = match store {
+        Store::Sqlite => suites::before_the_restart,
+        _ => suites::before_the_restart_again,
+    };
+    suites.run(wanted, Some(&house), summary).await;
     let name = house.at("a restart in the middle keeps every balance");
     summary.scenario(&name, restart::in_the_middle(&mut house, book.as_ref())).await;
     suites.run(suites::after_the_restart, Some(&house), summary).await;

@@ -16,6 +16,8 @@ const FILES: &[&str] = &["manifest", "packed_size", "tests"];
 const AT_THE_END: &[&str] = &["counter_limit"];
 /// What runs once the balances have been through a restart.
 const AFTER_THE_RESTART: &[&str] = &["first_deposits", "idempotency", "overdraft", "wallet"];
+/// What the store has no part in: on one store is enough.
+const ON_ANY_STORE: &[&str] = &["rates_odd", "wire"];
 /// What is run by a component of its own, `tests/store-contract`.
 const OF_THE_STORE: &[&str] = &["store_contract"];
 /// How long a suite may take.
@@ -47,6 +49,11 @@ pub fn of_the_store(name: &str) -> bool {
 
 pub fn before_the_restart(name: &str) -> bool {
     any(name) && !at_the_end(name) && !after_the_restart(name)
+}
+
+/// [`before_the_restart`], on a second store.
+pub fn before_the_restart_again(name: &str) -> bool {
+    before_the_restart(name) && !ON_ANY_STORE.contains(&name)
 }
 
 /// What a bank can be asked.
