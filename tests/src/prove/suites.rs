@@ -16,8 +16,8 @@ const FILES: &[&str] = &["manifest", "packed_size", "tests"];
 const AT_THE_END: &[&str] = &["counter_limit"];
 /// What runs once the balances have been through a restart.
 const AFTER_THE_RESTART: &[&str] = &["first_deposits", "idempotency", "overdraft", "wallet"];
-/// What the store has no part in: on one store is enough.
-const ON_ANY_STORE: &[&str] = &["rates_odd", "wire"];
+/// What the store has little part in: on one store is enough, and `make test-all` runs it on the others.
+const ON_ANY_STORE: &[&str] = &["convert", "rates_odd", "rates_outage", "wire"];
 /// What is run by a component of its own, `tests/store-contract`.
 const OF_THE_STORE: &[&str] = &["store_contract"];
 /// How long a suite may take.
