@@ -63,10 +63,16 @@ fn every_route_of_the_contract_leads_to_its_component() {
     let triggers = manifest["trigger"]["http"].as_array().unwrap();
     let wired: BTreeSet<(&str, &str)> = triggers
         .iter()
-        .map(|trigger| (trigger["route"].as_str().unwrap(), trigger["component"].as_str().unwrap()))
+        .filter_map(|trigger| Some((trigger["route"].as_str()?, trigger["component"].as_str().unwrap())))
         .collect();
     assert_eq!(wired, ROUTES.iter().copied().collect());
-    assert_eq!(wired.len(), triggers.len(), "a route is there twice");
+    let private: Vec<_> = triggers.iter().filter(|trigger| trigger["route"].is_table()).collect();
+    assert_eq!(wired.len() + private.len(), triggers.len(), "a route is there twice");
+    let [only] = private.as_slice() else { panic!("{private:?}") };
+    assert_eq!(
+        (only["component"].as_str(), only["route"]["private"].as_bool()),
+        (Some("identity"), Some(true))
+    );
 }
 
 #[test]
@@ -89,9 +95,14 @@ fn every_component_is_built_where_it_is_looked_for() {
 }
 
 #[test]
-fn who_has_a_store_may_talk_to_redis_and_only_rates_to_its_upstream() {
+fn who_has_a_store_may_talk_to_redis_and_only_rates_and_identity_to_their_upstreams() {
     for (name, component) in components() {
-        let upstream: &[&str] = if name == "rates" { &["{{ coingecko_origin }}"] } else { &[] };
+        let upstream: &[&str] = match name.as_str() {
+            "rates" => &["{{ coingecko_origin }}"],
+            // Where an issuer keeps its keys is for the issuer to say.
+            "identity" => &["https://*:*", "http://*:*"],
+            _ => &[],
+        };
         let has_store = !texts(&component, "key_value_stores").is_empty();
         let redis: &[&str] = if has_store { &["redis://*:*", "rediss://*:*"] } else { &[] };
         let expected = [upstream, redis].concat();
@@ -127,6 +138,15 @@ fn only_rates_sees_the_settings_of_rates() {
 }
 
 #[test]
+fn only_identity_sees_the_settings_of_tokens() {
+    for (name, component) in components() {
+        let variables = component.get("variables").and_then(Value::as_table).cloned().unwrap_or_default();
+        let of_tokens = variables.keys().any(|variable| variable.starts_with("jwt_"));
+        assert_eq!(of_tokens, name == "identity", "{name}");
+    }
+}
+
+#[test]
 fn every_component_knows_whose_pages_may_call_and_what_the_log_is_to_show() {
     for (name, component) in components() {
         for setting in ["cors_origins", "log_level"] {
@@ -151,7 +171,7 @@ fn what_is_secret_says_so() {
     let manifest = manifest();
     for (name, setting) in manifest["variables"].as_table().unwrap() {
         let secret = setting.get("secret").and_then(Value::as_bool).unwrap_or_default();
-        assert_eq!(secret, name.ends_with("_key") || name.ends_with("redis_url"), "{name}");
+        assert_eq!(secret, ["_key", "_secret", "redis_url"].iter().any(|end| name.ends_with(end)), "{name}");
     }
 }
 

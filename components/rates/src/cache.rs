@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use ::upstream::claim::{self, Mine};
+use ::upstream::moment::{self, now_ms};
 use api::{Code, Problem};
 use eventlog::Level;
 use store::{Store, keys};
 
-use crate::claim::{self, Mine};
 use crate::history::History;
-use crate::moment::{self, now_ms};
 use crate::report::News;
 use crate::settings::{self, Lifetimes};
 use crate::sheet::{Read, Sheet};
@@ -64,7 +64,8 @@ pub async fn current() -> Result<Kept, Problem> {
     if kept.as_ref().is_some_and(|kept| !kept.is_stale()) {
         return kept.ok_or_else(unavailable);
     }
-    let mine = claim::claim(&store::spin::open().await, now_ms()).await.ok().flatten();
+    let (store, opening) = (store::spin::open().await, keys::rates_claim());
+    let mine = claim::claim(&store, &opening, upstream::DEADLINE, now_ms()).await.ok().flatten();
     let is_mine = mine.is_some();
     if let Some(mine) = mine {
         if let Some(kept) = kept.as_ref().filter(|kept| kept.ahead) {
@@ -140,7 +141,8 @@ async fn wait(lifetimes: Lifetimes) -> Result<Kept, Problem> {
     let mut waited = Duration::ZERO;
     loop {
         // Asked before the rates are looked for: whoever fetches keeps them first and settles then.
-        let is_fetching = claim::is_fetching(&store::spin::open().await, now_ms()).await;
+        let is_fetching =
+            claim::is_fetching(&store::spin::open().await, &keys::rates_claim(), now_ms()).await;
         match read(lifetimes).await? {
             Some(kept) if kept.age <= lifetimes.max_stale => return Ok(kept),
             _ if is_fetching && waited < upstream::DEADLINE => (),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use spin_sdk::wasip3::http::types::ErrorCode;
+use upstream::wire::Broken;
 
 /// Why there are no new rates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,18 @@ impl Failed {
             _ => ("status", "is coingecko_origin CoinGecko?"),
         };
         Self::new(cause, format!("{said}: {meaning}"))
+    }
+}
+
+impl From<Broken> for Failed {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Field => {
+                Self::new("bad-key", "coingecko_api_key_header names a header that may not be sent")
+            }
+            Broken::TooLarge => Self::new("too-large", "the answer is over 1 MiB"),
+            Broken::Host(code) => code.into(),
+        }
     }
 }
 

@@ -8,18 +8,15 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
 
 mod cache;
-mod claim;
 mod convert;
 mod failure;
 mod history;
-mod moment;
 mod number;
 mod report;
 mod settings;
 mod sheet;
 mod upstream;
 mod view;
-mod wire;
 
 use api::{Answer, Problem, Request};
 

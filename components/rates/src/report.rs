@@ -5,10 +5,9 @@
 use std::time::Duration;
 
 use eventlog::Level;
-use serde::{Deserialize, Serialize};
+use upstream::said::Said;
 
 use crate::failure::Failed;
-use crate::moment;
 
 /// How often a failure that goes on is said again.
 const FAILED_AGAIN: Duration = Duration::from_secs(60);
@@ -26,25 +25,11 @@ pub enum News {
     Failed(Failed),
 }
 
-/// What the log was last told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
-    /// What was the matter; empty while nothing was.
-    #[serde(default)]
-    what: String,
-    /// How often in a row.
-    #[serde(default)]
-    times: u64,
-    /// When it was last said.
-    #[serde(default)]
-    at_ms: u64,
-}
-
 impl News {
     /// Tells the log, unless it was told; what it has been told now.
     pub fn tell(&self, before: &Said, now_ms: u64) -> Said {
         let said = self.after(before, now_ms);
-        if said.at_ms == before.at_ms && said.what == before.what {
+        if !said.is_news(before) {
             return said;
         }
         let times = ("times", said.times.into());
@@ -76,20 +61,13 @@ impl News {
             Self::LeftOut(currencies) => (format!("left out: {currencies}"), LEFT_OUT_AGAIN),
             Self::Failed(Failed { cause, detail, .. }) => (format!("{cause}: {detail}"), FAILED_AGAIN),
         };
-        if what != before.what {
-            return Said { what, times: 1, at_ms: now_ms };
-        }
-        let is_due = moment::since(before.at_ms, now_ms).is_ok_and(|waited| waited >= again);
-        let at_ms = if is_due { now_ms } else { before.at_ms };
-        Said { what, times: before.times.saturating_add(1), at_ms }
+        before.next(what, again, now_ms)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MINUTE_MS: u64 = 60_000;
 
     /// When the log is told, of fetches a second apart, and how often it had been so.
     fn told(news: impl Fn(u64) -> News, seconds: u64) -> Vec<(u64, u64)> {
@@ -129,12 +107,5 @@ mod tests {
     fn a_currency_that_stays_away_is_said_once_an_hour() {
         let news = |_| News::LeftOut("vef (value null)".into());
         assert_eq!(told(news, 3700), [(1, 1), (3601, 3601)]);
-    }
-
-    #[test]
-    fn what_was_said_by_a_clock_that_was_ahead_is_not_said_with_every_fetch() {
-        let said = Said { what: "refused: no".into(), times: 1, at_ms: 9 * MINUTE_MS };
-        let news = News::Failed(Failed::new("refused", "no"));
-        assert_eq!(news.after(&said, MINUTE_MS).at_ms, said.at_ms);
     }
 }

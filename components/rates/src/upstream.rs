@@ -7,15 +7,17 @@ use std::time::{Duration, SystemTime};
 
 use futures::future::{Either, select};
 use serde::Deserialize;
+use upstream::claim::LONGEST;
+use upstream::wire::{self, Answered};
 
-use crate::claim::LONGEST;
 use crate::failure::Failed;
 use crate::settings::{self, Source};
 use crate::sheet::{Read, Sheet};
-use crate::wire::{self, Answered};
 
 /// How long a fetch may take, in all.
 pub const DEADLINE: Duration = Duration::from_secs(3);
+/// The largest answer.
+const BODY_LIMIT: usize = 1 << 20;
 const PATH: &str = "/api/v3/exchange_rates";
 const USER_AGENT: &str = concat!("money-bank/", env!("CARGO_PKG_VERSION"));
 
@@ -32,7 +34,7 @@ pub async fn fetch(now_ms: u64) -> Result<Read, Failed> {
 
 async fn asked(now_ms: u64) -> Result<Read, Failed> {
     let source = settings::source().await?;
-    let answered = wire::get(&source.origin, PATH, fields(&source)).await?;
+    let answered = wire::get(&source.origin, PATH, &fields(&source), BODY_LIMIT).await?;
     judged(answered, now_ms, SystemTime::now())
 }
 
@@ -51,7 +53,7 @@ fn judged(answered: Answered, now_ms: u64, now: SystemTime) -> Result<Read, Fail
         return Sheet::from_upstream(&answered.body, now_ms);
     }
     let code = serde_json::from_slice(&answered.body).ok().and_then(Refusal::code);
-    let retry_after = answered.retry_after(now);
+    let retry_after = retry_after(&answered, now);
     Err(Failed { retry_after, ..Failed::of_status(answered.status, code) })
 }
 
@@ -73,19 +75,17 @@ impl Refusal {
     }
 }
 
-impl Answered {
-    /// How long upstream wants to be left alone (RFC 9110, section 10.2.3): seconds, or a date. A date is upstream's,
-    /// so it is compared with upstream's own `Date` where that is there: whose clock is off does not matter then.
-    fn retry_after(&self, now: SystemTime) -> Option<Duration> {
-        let wanted = self.field("retry-after")?.trim();
-        if !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_digit()) {
-            // More digits than a number holds are a long wait too.
-            return Some(wanted.parse().map_or(LONGEST, Duration::from_secs).min(LONGEST));
-        }
-        let until = httpdate::parse_http_date(wanted).ok()?;
-        let said = self.field("date").and_then(|date| httpdate::parse_http_date(date.trim()).ok());
-        Some(until.duration_since(said.unwrap_or(now)).unwrap_or_default().min(LONGEST))
+/// How long upstream wants to be left alone (RFC 9110, section 10.2.3): seconds, or a date. A date is upstream's,
+/// so it is compared with upstream's own `Date` where that is there: whose clock is off does not matter then.
+fn retry_after(answered: &Answered, now: SystemTime) -> Option<Duration> {
+    let wanted = answered.field("retry-after")?.trim();
+    if !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number holds are a long wait too.
+        return Some(wanted.parse().map_or(LONGEST, Duration::from_secs).min(LONGEST));
     }
+    let until = httpdate::parse_http_date(wanted).ok()?;
+    let said = answered.field("date").and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+    Some(until.duration_since(said.unwrap_or(now)).unwrap_or_default().min(LONGEST))
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ pub struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     members: Members,
-    allow: Option<&'static str>,
+    /// A header field that goes with it.
+    field: Option<(&'static str, &'static str)>,
     replayed: bool,
 }
 
@@ -75,7 +76,7 @@ pub struct Document<'a> {
 impl Problem {
     /// A problem with this code, explained by `detail`.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), members: Members::default(), allow: None, replayed: false }
+        Self { code, detail: detail.into(), members: Members::default(), field: None, replayed: false }
     }
 
     /// The request itself is wrong: 400 `malformed-request`.
@@ -93,7 +94,7 @@ impl Problem {
     #[must_use]
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("This path serves {allow}.");
-        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
+        Self { field: Some(("allow", allow)), ..Self::new(Code::MethodNotAllowed, detail) }
     }
 
     /// A fault of ours: 500 `internal-error`. The cause goes to the log and to nobody else.
@@ -114,6 +115,25 @@ impl Problem {
         let members =
             Members { outcome: Some("none"), checks: Some(ChecksView { store }), ..Members::default() };
         Self { members, ..Self::new(Code::StorageUnavailable, detail) }
+    }
+
+    /// The request comes with no bearer token: 401 `missing-identity`, and how to come back (RFC 6750, section 3).
+    #[must_use]
+    pub fn no_token() -> Self {
+        let field = Some(("www-authenticate", "Bearer"));
+        Self { field, ..Self::new(Code::MissingIdentity, "Send a bearer token in the header Authorization.") }
+    }
+
+    /// The request comes with a bearer token that is not good: 401 `invalid-identity`.
+    pub fn bad_token(detail: impl Into<Cow<'static, str>>) -> Self {
+        let field = Some(("www-authenticate", "Bearer error=\"invalid_token\""));
+        Self { field, ..Self::new(Code::InvalidIdentity, detail) }
+    }
+
+    /// Something that the request needs does not answer, and nothing was done: 503 with the outcome `none`.
+    pub fn untouched(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        let members = Members { outcome: Some("none"), ..Members::default() };
+        Self { members, ..Self::new(code, detail) }
     }
 
     /// The same problem, saying so when it is given again under an idempotency key.
@@ -162,8 +182,8 @@ impl Problem {
         let answer = Answer::problem(code.status(), &self.document(request_id))
             .replayed(self.replayed)
             .telling(code.as_str(), self.members.outcome);
-        let answer = match self.allow {
-            Some(allow) => answer.with("allow", allow),
+        let answer = match self.field {
+            Some((name, value)) => answer.with(name, value),
             None => answer,
         };
         if code.status() == StatusCode::SERVICE_UNAVAILABLE {

@@ -163,6 +163,20 @@ impl Request {
         Ok(user)
     }
 
+    /// The bearer token (RFC 6750, section 2.1).
+    ///
+    /// # Errors
+    /// 401 `missing-identity` where there is none; `invalid-identity` where there are two, or something else.
+    pub fn bearer(&self) -> Result<&str, Problem> {
+        let mut values = self.headers.all("authorization");
+        let Some(value) = values.next() else { return Err(Problem::no_token()) };
+        let token = text(value).and_then(|value| value.split_once(' ')).filter(|_| values.next().is_none());
+        match token {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_matches(' ')),
+            _ => Err(Problem::bad_token("The header Authorization must hold one bearer token.")),
+        }
+    }
+
     /// The idempotency key: raw, or as a quoted string (RFC 9651, String), which is the same key.
     ///
     /// # Errors

@@ -29,6 +29,22 @@ pub const RATES_TTL_SECONDS: Setting<Integer> =
 /// How old rates may be that stand in.
 pub const RATES_MAX_STALE_SECONDS: Setting<Integer> =
     Setting::new("rates_max_stale_seconds", Integer { from: 0, to: YEAR_SECONDS }, "86400");
+/// Who the user is: whom a header names, or whom a token does.
+pub const AUTH: Setting<OneOf> = Setting::new("auth", OneOf(&["header", "jwt"]), "header");
+/// The `iss` of every token.
+pub const JWT_ISSUER: Setting<Url> =
+    Setting { or_empty: true, ..Setting::new("jwt_issuer", Url(&["http", "https"]), "") };
+/// One `aud` of every token.
+pub const JWT_AUDIENCE: Setting<HeaderValue> =
+    Setting { or_empty: true, ..Setting::new("jwt_audience", HeaderValue, "") };
+/// Where the issuer's keys are, instead of where it says.
+pub const JWT_JWKS_URL: Setting<Url> =
+    Setting { or_empty: true, ..Setting::new("jwt_jwks_url", Url(&["http", "https"]), "") };
+/// The key of HS256, instead of an issuer's.
+pub const JWT_SECRET: Setting<HeaderValue> =
+    Setting { secret: true, or_empty: true, ..Setting::new("jwt_secret", HeaderValue, "") };
+/// Which claim is the user.
+pub const JWT_USER_CLAIM: Setting<HeaderValue> = Setting::new("jwt_user_claim", HeaderValue, "sub");
 /// How much gets into the log.
 pub const LOG_LEVEL: Setting<OneOf> =
     Setting::new("log_level", OneOf(&["error", "warn", "info", "debug"]), "info");

@@ -44,6 +44,12 @@ fn all() -> Vec<Box<dyn Judge>> {
         Box::new(COINGECKO_API_KEY_HEADER),
         Box::new(RATES_TTL_SECONDS),
         Box::new(RATES_MAX_STALE_SECONDS),
+        Box::new(AUTH),
+        Box::new(JWT_ISSUER),
+        Box::new(JWT_AUDIENCE),
+        Box::new(JWT_JWKS_URL),
+        Box::new(JWT_SECRET),
+        Box::new(JWT_USER_CLAIM),
         Box::new(LOG_LEVEL),
     ]
 }

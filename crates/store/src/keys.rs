@@ -190,6 +190,20 @@ pub fn rates_claim() -> Opening {
     Opening { tag: RATES.to_owned(), name: "claim" }
 }
 
+const ISSUER: &str = "issuer";
+
+/// The keys of the issuer of tokens.
+#[must_use]
+pub fn issuer() -> Document {
+    Document(key(ISSUER, "keys"))
+}
+
+/// Whose turn it is to fetch the keys of the issuer of tokens.
+#[must_use]
+pub fn issuer_claim() -> Opening {
+    Opening { tag: ISSUER.to_owned(), name: "claim" }
+}
+
 /// A key that is written to learn whether the store answers, and takes writes.
 #[must_use]
 pub fn ready() -> Document {
@@ -261,6 +275,8 @@ mod tests {
         assert_eq!(rates_history().as_str(), "bank:{rates}:history");
         assert_eq!(rates().as_str(), "bank:{rates}:last");
         assert_eq!(rates_claim().plain().to_string(), "bank:{rates}:claim");
+        assert_eq!(issuer().as_str(), "bank:{issuer}:keys");
+        assert_eq!(issuer_claim().plain().as_str(), "bank:{issuer}:claim");
         assert_eq!(ready().as_str(), "bank:ready");
     }
 

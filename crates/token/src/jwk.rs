@@ -7,6 +7,9 @@ use crate::jws::Jws;
 use crate::signature::Material;
 use crate::{Algorithm, Refused, json};
 
+/// The shortest secret.
+const SECRET_BYTES: usize = 32;
+
 /// The keys that tokens may be signed with.
 #[derive(Debug, Default)]
 pub struct KeySet(Vec<Key>);
@@ -29,14 +32,13 @@ impl KeySet {
         Some(Self(keys.iter().filter_map(Value::as_object).filter_map(Key::of_issuer).collect()))
     }
 
-    /// The one key of tokens that are signed with a shared secret.
+    /// The one key of tokens that are signed with a shared secret; `None` if it is shorter than 32 bytes (RFC 7518,
+    /// section 3.2).
     #[must_use]
-    pub fn of_secret(secret: &[u8]) -> Self {
-        Self(vec![Key {
-            id: None,
-            algorithm: Some(Algorithm::Hs256),
-            material: Material::Secret(secret.into()),
-        }])
+    pub fn of_secret(secret: &[u8]) -> Option<Self> {
+        let material = Material::Secret(secret.into());
+        let key = Key { id: None, algorithm: Some(Algorithm::Hs256), material };
+        (secret.len() >= SECRET_BYTES).then(|| Self(vec![key]))
     }
 
     /// Whether there is no key that can be used.

@@ -25,7 +25,7 @@ fn an_honest_token_of_each_algorithm_is_good() {
         assert_eq!((verified.user.as_str(), verified.expires), ("alice", NOW + 630), "{algorithm}");
         assert_eq!(verified.scopes, ["wallet:read", "wallet:write"], "{algorithm}");
     }
-    let secret = KeySet::of_secret(SECRET);
+    let secret = KeySet::of_secret(SECRET).unwrap();
     assert_eq!(verify(&token("HS256", &claims()), &secret, &rules(), NOW).unwrap().user, "alice");
 }
 
@@ -72,7 +72,7 @@ fn a_key_is_used_with_its_own_algorithms_alone() {
 
 #[test]
 fn with_a_secret_nothing_but_hs256_is_accepted() {
-    let secret = KeySet::of_secret(SECRET);
+    let secret = KeySet::of_secret(SECRET).unwrap();
     for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
         assert_eq!(
             verify(&token(algorithm, &claims()), &secret, &rules(), NOW),
@@ -85,6 +85,11 @@ fn with_a_secret_nothing_but_hs256_is_accepted() {
         let forged = format!("{input}.{}", encode(&hmac(SECRET, input.as_bytes())));
         assert_eq!(verify(&forged, &secret, &rules(), NOW), Err(Refused::Algorithm), "{algorithm}");
     }
+}
+
+#[test]
+fn a_secret_of_fewer_bytes_than_its_hash_is_no_key() {
+    assert!(KeySet::of_secret(&SECRET[1..]).is_none() && KeySet::of_secret(b"").is_none());
 }
 
 #[test]

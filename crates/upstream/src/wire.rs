@@ -5,10 +5,6 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, Response, Scheme
 use spin_sdk::wasip3::wit_bindgen::StreamResult;
 use spin_sdk::wasip3::wit_future;
 
-use crate::failure::Failed;
-
-/// The largest answer.
-const BODY_LIMIT: usize = 1 << 20;
 /// How much is read at once.
 const PART: usize = 1 << 14;
 
@@ -31,14 +27,34 @@ impl Answered {
     }
 }
 
-/// Asks `origin` for `path` with these header fields.
+/// Why there is no whole answer.
+#[derive(Debug)]
+pub enum Broken {
+    /// A header field may not be sent.
+    Field,
+    /// The body is over the limit.
+    TooLarge,
+    /// What the host says.
+    Host(ErrorCode),
+}
+
+impl From<ErrorCode> for Broken {
+    fn from(code: ErrorCode) -> Self {
+        Self::Host(code)
+    }
+}
+
+/// Asks `origin` for `path` with these header fields; the body may have `limit` bytes. Redirects are not followed.
 ///
 /// # Errors
 /// Why there is no whole answer.
-pub async fn get(origin: &str, path: &str, fields: Vec<(String, Vec<u8>)>) -> Result<Answered, Failed> {
-    let fields = Fields::from_list(&fields).map_err(|_| {
-        Failed::new("bad-key", "coingecko_api_key_header names a header that may not be sent")
-    })?;
+pub async fn get(
+    origin: &str,
+    path: &str,
+    fields: &[(String, Vec<u8>)],
+    limit: usize,
+) -> Result<Answered, Broken> {
+    let fields = Fields::from_list(fields).map_err(|_| Broken::Field)?;
     let (no_trailers, trailers) = wit_future::new(|| Ok(None));
     let (request, _) = Request::new(fields, None, trailers, None);
     let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
@@ -47,15 +63,15 @@ pub async fn get(origin: &str, path: &str, fields: Vec<(String, Vec<u8>)>) -> Re
         .set_scheme(Some(&scheme))
         .and_then(|()| request.set_authority(Some(authority.trim_end_matches('/'))))
         .and_then(|()| request.set_path_with_query(Some(path)))
-        .map_err(|()| Failed::from(ErrorCode::HttpRequestUriInvalid))?;
+        .map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
     let response = send(request).await?;
     drop(no_trailers);
     let (status, fields) = (response.get_status_code(), response.get_headers().copy_all());
-    let body = body(response).await?;
+    let body = body(response, limit).await?;
     Ok(Answered { status, fields, body })
 }
 
-async fn body(response: Response) -> Result<Vec<u8>, Failed> {
+async fn body(response: Response, limit: usize) -> Result<Vec<u8>, Broken> {
     let (_result, told) = wit_future::new(|| Ok(()));
     let (mut parts, trailers) = Response::consume_body(response, told);
     let mut body = Vec::new();
@@ -63,7 +79,7 @@ async fn body(response: Response) -> Result<Vec<u8>, Failed> {
         let (result, part) = parts.read(Vec::with_capacity(PART)).await;
         body.extend_from_slice(&part);
         match result {
-            _ if body.len() > BODY_LIMIT => return Err(Failed::new("too-large", "the answer is over 1 MiB")),
+            _ if body.len() > limit => return Err(Broken::TooLarge),
             StreamResult::Complete(_) => (),
             StreamResult::Dropped => break,
             StreamResult::Cancelled => return Err(ErrorCode::HttpResponseIncomplete.into()),

@@ -1,7 +1,7 @@
-//! Whose turn it is to fetch: one request across all replicas in each window of `rates_ttl_seconds`.
+//! Whose turn it is to fetch: one request across all replicas.
 //!
 //! The claim is a small document that is swapped for one with a fresh name in it. Whoever reads its own
-//! name back may fetch, and settles the claim afterwards: it is nobody's turn until the rates are stale again, or
+//! name back may fetch, and settles the claim afterwards: it is nobody's turn until what was fetched is stale again, or
 //! until upstream wants to be asked again. A fetcher that dies settles nothing, and its claim ends by itself.
 //! The claim also keeps what the log was last told of upstream, since each fetch may be another instance's.
 
@@ -10,11 +10,11 @@ use std::time::Duration;
 use api::clock;
 use serde::{Deserialize, Serialize};
 use store::first_write::{self, Found};
-use store::{Store, Swap, Unavailable, keys};
+use store::keys::Opening;
+use store::{Store, Swap, Unavailable};
 
 use crate::moment::{SKEW, later, since};
-use crate::report::Said;
-use crate::upstream;
+use crate::said::Said;
 
 /// Before anybody has claimed anything.
 const NOBODY: &[u8] = br#"{"holder":"","until_ms":0}"#;
@@ -62,17 +62,22 @@ pub struct Mine {
     pub said: Said,
 }
 
-/// Claims the right to fetch; `None` when it is somebody else's turn, or nobody's yet.
+/// Claims the right to a fetch that takes at most `deadline`; `None` when it is somebody else's turn, or nobody's yet.
 ///
 /// # Errors
 /// [`Unavailable`]: as good as not having it.
-pub async fn claim(store: &impl Store, now_ms: u64) -> Result<Option<Mine>, Unavailable> {
-    let found = first_write::open(store, &keys::rates_claim(), NOBODY).await?;
+pub async fn claim(
+    store: &impl Store,
+    opening: &Opening,
+    deadline: Duration,
+    now_ms: u64,
+) -> Result<Option<Mine>, Unavailable> {
+    let found = first_write::open(store, opening, NOBODY).await?;
     let before = Claim::read(&found);
     if before.stands(now_ms) {
         return Ok(None);
     }
-    let until_ms = later(now_ms, upstream::DEADLINE.saturating_add(BREATH));
+    let until_ms = later(now_ms, deadline.saturating_add(BREATH));
     let (holder, since_ms, said) = (clock::fresh_id(), Some(now_ms), before.said);
     let value = Claim { holder, since_ms, until_ms, said: said.clone() }.encode();
     let is_mine = match store.swap(&found.key, &found.value, &value).await? {
@@ -95,8 +100,8 @@ pub async fn settle(store: &impl Store, mine: Mine, now_ms: u64, pause: Duration
 }
 
 /// Whether somebody is fetching. A store that does not answer knows of nobody.
-pub async fn is_fetching(store: &impl Store, now_ms: u64) -> bool {
-    let found = first_write::find(store, &keys::rates_claim(), NOBODY).await;
+pub async fn is_fetching(store: &impl Store, opening: &Opening, now_ms: u64) -> bool {
+    let found = first_write::find(store, opening, NOBODY).await;
     let claim = found.ok().flatten().map(|found| Claim::read(&found));
     claim.is_some_and(|claim| claim.stands(now_ms) && !claim.holder.is_empty())
 }
@@ -104,6 +109,7 @@ pub async fn is_fetching(store: &impl Store, now_ms: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use futures::executor::block_on;
+    use store::keys::rates_claim;
     use store::memory::Memory;
 
     use super::*;
@@ -112,7 +118,7 @@ mod tests {
     const DAY_MS: u64 = 86_400_000;
 
     fn claimed(store: &Memory, now_ms: u64) -> Option<Mine> {
-        block_on(claim(store, now_ms)).unwrap()
+        block_on(claim(store, &rates_claim(), Duration::from_secs(3), now_ms)).unwrap()
     }
 
     #[test]
@@ -120,7 +126,7 @@ mod tests {
         let store = Memory::new();
         assert!(claimed(&store, 1_000).is_some());
         assert!(claimed(&store, 1_000).is_none());
-        assert!(block_on(is_fetching(&store, 1_000)));
+        assert!(block_on(is_fetching(&store, &rates_claim(), 1_000)));
     }
 
     #[test]
@@ -128,7 +134,7 @@ mod tests {
         let store = Memory::new();
         let mine = claimed(&store, 1_000).unwrap();
         block_on(settle(&store, mine, 1_000, MINUTE)).unwrap();
-        assert!(!block_on(is_fetching(&store, 2_000)));
+        assert!(!block_on(is_fetching(&store, &rates_claim(), 2_000)));
         assert!(claimed(&store, 60_999).is_none());
         assert!(claimed(&store, 61_000).is_some());
     }
@@ -147,7 +153,7 @@ mod tests {
         let dead = claimed(&store, 1_000).unwrap();
         assert!(claimed(&store, 6_000).is_some());
         block_on(settle(&store, dead, 6_000, Duration::ZERO)).unwrap();
-        assert!(block_on(is_fetching(&store, 6_001)));
+        assert!(block_on(is_fetching(&store, &rates_claim(), 6_001)));
     }
 
     #[test]

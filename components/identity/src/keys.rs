@@ -1,0 +1,211 @@
+//! The issuer's keys: an instance remembers them, the store keeps them for all replicas, and one request of all is
+//! elected to fetch them.
+//!
+//! They are fetched anew after 10 minutes, and for a token whose key is not known, but not within 30 seconds of the
+//! last time. While the issuer cannot be asked they are good for a day. Keys of another source than the one that is
+//! set are none.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use api::Problem;
+use eventlog::Level;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::{Store, keys};
+use token::KeySet;
+use upstream::claim::{self, Mine};
+use upstream::moment;
+
+use crate::issuer;
+use crate::outside::Outside;
+use crate::settings::Source;
+use crate::unavailable;
+
+/// How long keys are used without asking again.
+const FRESH: Duration = Duration::from_secs(600);
+/// How long they are used while the issuer cannot be asked.
+const LONGEST: Duration = Duration::from_secs(86_400);
+/// How soon the issuer is asked again, whatever for.
+const AGAIN: Duration = Duration::from_secs(30);
+/// How often a request looks whether the one that fetches has come back.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How often an instance looks in the store whether there are fresh ones, while it has none.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a failure that goes on is said again.
+const SAID_AGAIN: Duration = Duration::from_secs(60);
+
+/// Keys as they are stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u8,
+    as_of_ms: u64,
+    issuer: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jwks_url: Option<String>,
+    keys: Box<RawValue>,
+}
+
+/// Keys, and when they were fetched.
+#[derive(Debug)]
+pub struct Kept {
+    /// The keys.
+    pub set: KeySet,
+    as_of_ms: u64,
+}
+
+thread_local! {
+    static REMEMBERED: RefCell<Option<Rc<Kept>>> = const { RefCell::new(None) };
+    static LOOKED_MS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Forgets what this instance remembers.
+#[cfg(test)]
+pub fn forget() {
+    REMEMBERED.set(None);
+    LOOKED_MS.set(0);
+}
+
+/// Where keys are found.
+pub struct Keys<'a, S, O> {
+    /// Where they are kept.
+    pub store: &'a S,
+    /// Whom they are fetched from.
+    pub outside: &'a O,
+    /// Which ones.
+    pub source: &'a Source,
+}
+
+impl Kept {
+    /// How old they are. By a clock that is ahead they are as old as they are ahead, so that they too end some day.
+    fn age(&self, now_ms: u64) -> Duration {
+        moment::since(self.as_of_ms, now_ms).unwrap_or_else(|ahead| ahead.max(FRESH))
+    }
+}
+
+impl<S: Store, O: Outside> Keys<'_, S, O> {
+    /// The keys to verify with now.
+    ///
+    /// # Errors
+    /// 503 where there are none that are not too old.
+    pub async fn current(&self) -> Result<Rc<Kept>, Problem> {
+        let now_ms = self.outside.now_ms();
+        let remembered = REMEMBERED.with_borrow(Clone::clone);
+        if let Some(kept) = &remembered {
+            let age = kept.age(now_ms);
+            let looked = moment::since(LOOKED_MS.get(), now_ms).is_ok_and(|ago| ago < LOOK);
+            if age < FRESH || (looked && age <= LONGEST) {
+                return Ok(kept.clone());
+            }
+        }
+        LOOKED_MS.set(now_ms);
+        // A store that does not answer takes no keys away.
+        let stored = self.stored().await;
+        let best = stored.as_ref().ok().cloned().flatten().or(remembered);
+        match best {
+            Some(kept) if kept.age(now_ms) < FRESH => Ok(kept),
+            Some(kept) if kept.age(now_ms) <= LONGEST => Ok(self.refreshed().await.unwrap_or(kept)),
+            _ => {
+                stored?;
+                let newer = self.newer(0).await;
+                newer.ok_or_else(|| unavailable("The keys of the issuer of tokens cannot be had."))
+            }
+        }
+    }
+
+    /// Keys that were fetched after `kept`, for a token whose key is not among those.
+    pub async fn newer_than(&self, kept: &Kept) -> Option<Rc<Kept>> {
+        self.newer(kept.as_of_ms).await
+    }
+
+    /// Keys that were fetched after this time: by another request, by this one, or by one that is at it.
+    async fn newer(&self, as_of_ms: u64) -> Option<Rc<Kept>> {
+        let mut waited = Duration::ZERO;
+        loop {
+            // Asked before keys are looked for: whoever fetches keeps them first and settles then.
+            let is_fetching =
+                claim::is_fetching(self.store, &keys::issuer_claim(), self.outside.now_ms()).await;
+            let stored = self.stored().await.ok().flatten();
+            if let Some(newer) = stored.filter(|kept| kept.as_of_ms > as_of_ms) {
+                return Some(newer).filter(|kept| kept.age(self.outside.now_ms()) <= LONGEST);
+            }
+            if !is_fetching && let Some(mine) = self.claimed().await {
+                return self.fetched(mine).await;
+            }
+            if waited > issuer::DEADLINE || (!is_fetching && !waited.is_zero()) {
+                return None;
+            }
+            self.outside.pause(LOOK_AGAIN).await;
+            waited = waited.saturating_add(LOOK_AGAIN);
+        }
+    }
+
+    /// Fetches, if it is this request's turn.
+    async fn refreshed(&self) -> Option<Rc<Kept>> {
+        let mine = self.claimed().await?;
+        self.fetched(mine).await
+    }
+
+    async fn claimed(&self) -> Option<Mine> {
+        let opening = keys::issuer_claim();
+        let claim = claim::claim(self.store, &opening, issuer::DEADLINE, self.outside.now_ms());
+        claim.await.ok().flatten()
+    }
+
+    async fn fetched(&self, mut mine: Mine) -> Option<Rc<Kept>> {
+        let begun_ms = self.outside.now_ms();
+        let fetched = issuer::fetch(self.outside, self.source).await;
+        let what = fetched.as_ref().err().cloned().unwrap_or_default();
+        let said = mine.said.next(what, SAID_AGAIN, self.outside.now_ms());
+        if said.is_news(&mine.said) && !said.what.is_empty() {
+            let members = [("cause", said.what.as_str().into()), ("times", said.times.into())];
+            eventlog::event(Level::Warn, "keys-not-fetched", members);
+        }
+        mine.said = said;
+        let kept = fetched.ok().and_then(|keys| self.keep(&keys, begun_ms));
+        let kept = match kept {
+            Some((encoded, kept)) => {
+                // What could not be stored can still be used, and a claim that was not settled ends by itself.
+                let _ = self.store.set(&keys::issuer(), &encoded).await;
+                Some(remember(kept))
+            }
+            None => None,
+        };
+        let _ = claim::settle(self.store, mine, begun_ms, AGAIN).await;
+        kept
+    }
+
+    fn keep(&self, fetched: &[u8], as_of_ms: u64) -> Option<(Vec<u8>, Kept)> {
+        let set = KeySet::of_issuer(fetched)?;
+        let Source { issuer, jwks_url } = self.source.clone();
+        let keys = serde_json::from_slice(fetched).ok()?;
+        let stored = Stored { v: 1, as_of_ms, issuer, jwks_url, keys };
+        Some((serde_json::to_vec(&stored).ok()?, Kept { set, as_of_ms }))
+    }
+
+    /// What the store has. Keys that cannot be read, or of another source, are none.
+    async fn stored(&self) -> Result<Option<Rc<Kept>>, Problem> {
+        let stored = self.store.get(&keys::issuer()).await?;
+        let Some(Stored { v: 1, as_of_ms, issuer, jwks_url, keys }) =
+            stored.and_then(|stored| serde_json::from_slice(&stored).ok())
+        else {
+            return Ok(None);
+        };
+        if (Source { issuer, jwks_url }) != *self.source {
+            return Ok(None);
+        }
+        let known = REMEMBERED.with_borrow(Clone::clone).filter(|kept| kept.as_of_ms == as_of_ms);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let set = KeySet::of_issuer(keys.get().as_bytes());
+        Ok(set.map(|set| remember(Kept { set, as_of_ms })))
+    }
+}
+
+fn remember(kept: Kept) -> Rc<Kept> {
+    let kept = Rc::new(kept);
+    REMEMBERED.set(Some(kept.clone()));
+    kept
+}

@@ -1,0 +1,51 @@
+//! What is outside of the component: the clock, and HTTP. Tests put an issuer of their own there.
+
+use std::time::Duration;
+
+use upstream::moment;
+use upstream::wire::{self, Broken};
+
+/// The largest document of an issuer.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// The world outside.
+pub trait Outside {
+    /// Now, in milliseconds since 1970.
+    fn now_ms(&self) -> u64;
+    /// Lets some time pass.
+    async fn pause(&self, time: Duration);
+    /// The status and the body, at most [`BODY_LIMIT`], of what is at an address. Redirects are not followed.
+    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), String>;
+}
+
+/// The host.
+pub struct Host;
+
+impl Outside for Host {
+    fn now_ms(&self) -> u64 {
+        moment::now_ms()
+    }
+
+    async fn pause(&self, time: Duration) {
+        spin_sdk::time::sleep(time).await;
+    }
+
+    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), String> {
+        let begin = url.find("://").map_or(0, |at| at.saturating_add(3));
+        let end =
+            url.get(begin..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| at.saturating_add(begin));
+        let (origin, path) = url.split_at_checked(end).unwrap_or((url, ""));
+        let field = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let fields = [
+            field("accept", "application/json"),
+            field("user-agent", concat!("money-bank/", env!("CARGO_PKG_VERSION"))),
+        ];
+        let answered = wire::get(origin, if path.is_empty() { "/" } else { path }, &fields, BODY_LIMIT).await;
+        let answered = answered.map_err(|broken| match broken {
+            Broken::Field => "a header cannot be sent".to_owned(),
+            Broken::TooLarge => "the answer is over 64 KiB".to_owned(),
+            Broken::Host(code) => format!("{code:?}"),
+        })?;
+        Ok((answered.status, answered.body))
+    }
+}

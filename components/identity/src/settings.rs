@@ -1,0 +1,132 @@
+//! The settings of identity, read once by an instance, and where keys come from.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use api::Problem;
+use eventlog::Level;
+use settings::{AUTH, JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, JWT_SECRET, JWT_USER_CLAIM};
+use token::{KeySet, Rules};
+
+use crate::unavailable;
+
+/// What tokens must say, and who signs them.
+#[derive(Debug)]
+pub struct Settings {
+    /// `jwt_issuer`, `jwt_audience`, `jwt_user_claim`
+    pub rules: Rules,
+    /// Whose keys they are signed with.
+    pub keeper: Keeper,
+}
+
+/// Where keys come from: one source and no other.
+#[derive(Debug)]
+pub enum Keeper {
+    /// `jwt_secret`
+    Secret(KeySet),
+    /// What the issuer publishes.
+    Issuer(Source),
+}
+
+/// Where an issuer publishes its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// `jwt_issuer`
+    pub issuer: String,
+    /// `jwt_jwks_url`; without it the issuer's discovery document says where they are.
+    pub jwks_url: Option<String>,
+}
+
+/// Settings as they are given.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    pub issuer: String,
+    pub audience: String,
+    pub user_claim: String,
+    pub jwks_url: String,
+    pub secret: String,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
+}
+
+/// Reads them.
+///
+/// # Errors
+/// 404 with `auth = header`; 503 where they are bad or do not go together: nobody is let in by half of what was meant.
+pub async fn read() -> Result<Rc<Settings>, Problem> {
+    if let Some(known) = KNOWN.with_borrow(Clone::clone) {
+        return Ok(known);
+    }
+    let bad = |_| unavailable("A setting of tokens is bad: see bad-setting in the log.");
+    if AUTH.text().await.map_err(bad)? != "jwt" {
+        return Err(Problem::not_found());
+    }
+    let given = Given {
+        issuer: JWT_ISSUER.text().await.map_err(bad)?,
+        audience: JWT_AUDIENCE.text().await.map_err(bad)?,
+        user_claim: JWT_USER_CLAIM.text().await.map_err(bad)?,
+        jwks_url: JWT_JWKS_URL.text().await.map_err(bad)?,
+        secret: JWT_SECRET.text().await.map_err(bad)?,
+    };
+    let settings = Settings::new(given).map_err(|(name, allowed)| {
+        eventlog::event(Level::Error, "bad-setting", [("setting", name.into()), ("allowed", allowed.into())]);
+        unavailable("The settings of tokens do not go together: see bad-setting in the log.")
+    })?;
+    let settings = Rc::new(settings);
+    KNOWN.set(Some(settings.clone()));
+    Ok(settings)
+}
+
+impl Settings {
+    /// Settings that go together, or the name of one that does not, and what is allowed.
+    pub fn new(given: Given) -> Result<Self, (&'static str, &'static str)> {
+        let Given { issuer, audience, user_claim, jwks_url, secret } = given;
+        if issuer.is_empty() {
+            return Err(("jwt_issuer", "with auth = jwt the `iss` of every token"));
+        }
+        if audience.is_empty() {
+            return Err(("jwt_audience", "with auth = jwt one `aud` of every token"));
+        }
+        let keeper = match (secret.is_empty(), jwks_url.is_empty()) {
+            (true, is_discovered) => Keeper::Issuer(Source {
+                issuer: issuer.clone(),
+                jwks_url: (!is_discovered).then_some(jwks_url),
+            }),
+            (false, true) => Keeper::Secret(
+                KeySet::of_secret(secret.as_bytes()).ok_or(("jwt_secret", "at least 32 characters"))?,
+            ),
+            (false, false) => return Err(("jwt_secret", "either jwt_secret or jwt_jwks_url, not both")),
+        };
+        Ok(Self { rules: Rules { issuer, audience, user_claim }, keeper })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_from_one_source_and_issuer_and_audience_are_demanded() {
+        let given = |issuer: &str, audience: &str, jwks_url: &str, secret: &str| Given {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            user_claim: "sub".into(),
+            jwks_url: jwks_url.into(),
+            secret: secret.into(),
+        };
+        let long = "0123456789abcdef0123456789abcdef";
+        for (given, wrong) in [
+            (given("https://i", "bank", "", ""), None),
+            (given("https://i", "bank", "https://k", ""), None),
+            (given("https://i", "bank", "", long), None),
+            (given("", "bank", "", ""), Some("jwt_issuer")),
+            (given("https://i", "", "", ""), Some("jwt_audience")),
+            (given("https://i", "bank", "https://k", long), Some("jwt_secret")),
+            (given("https://i", "bank", "", &long[1..]), Some("jwt_secret")),
+        ] {
+            assert_eq!(Settings::new(given.clone()).err().map(|(name, _)| name), wrong, "{given:?}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the log was last told of upstream: it is told when something changes, and from time to time while it stays
+//! bad. A fetch is one request's of one instance, so this is kept with the claim, for all.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::moment;
+
+/// What the log was last told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// What was the matter; empty while nothing was.
+    #[serde(default)]
+    pub what: String,
+    /// How often in a row.
+    #[serde(default)]
+    pub times: u64,
+    /// When it was last said.
+    #[serde(default)]
+    pub at_ms: u64,
+}
+
+impl Said {
+    /// What is said once it is `what` at `now_ms`, which while it stays so is told `again` after so long.
+    #[must_use]
+    pub fn next(&self, what: String, again: Duration, now_ms: u64) -> Self {
+        if what != self.what {
+            return Self { what, times: 1, at_ms: now_ms };
+        }
+        let is_due = moment::since(self.at_ms, now_ms).is_ok_and(|waited| waited >= again);
+        let at_ms = if is_due { now_ms } else { self.at_ms };
+        Self { what, times: self.times.saturating_add(1), at_ms }
+    }
+
+    /// Whether the log is told, after it was told `before`.
+    #[must_use]
+    pub fn is_news(&self, before: &Self) -> bool {
+        self.at_ms != before.at_ms || self.what != before.what
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_by_a_clock_that_was_ahead_is_not_said_with_every_fetch() {
+        let said = Said { what: "refused".into(), times: 1, at_ms: 540_000 };
+        let next = said.next("refused".into(), Duration::from_secs(60), 60_000);
+        assert_eq!(next.at_ms, said.at_ms);
+        assert!(!next.is_news(&said));
+    }
+}
