@@ -124,7 +124,7 @@ mod tests {
             (given("", "bank", "", ""), Some("jwt_issuer")),
             (given("https://i", "", "", ""), Some("jwt_audience")),
             (given("https://i", "bank", "https://k", long), Some("jwt_secret")),
-            (given("https://i", "bank", "", &long[1..]), Some("jwt_secret")),
+            (given("https://i", "bank", "", long.trim_start_matches('0')), Some("jwt_secret")),
         ] {
             assert_eq!(Settings::new(given.clone()).err().map(|(name, _)| name), wrong, "{given:?}");
         }

@@ -121,8 +121,8 @@ fn answered(
     settings: &Settings,
     authorization: &[&str],
 ) -> (u16, Option<String>, Value) {
-    let mut request = http_request(authorization);
-    let answer = block_on(identify(&mut request, settings, store, world))
+    let request = http_request(authorization);
+    let answer = block_on(identify(&request, settings, store, world))
         .unwrap_or_else(|problem| problem.into_answer("r"));
     let (status, fields, mut body) = answer.into_parts("r");
     let challenge = fields.iter().find(|(name, _)| *name == "www-authenticate");

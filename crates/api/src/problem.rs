@@ -22,8 +22,9 @@ pub struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     members: Members,
-    /// A header field that goes with it.
-    field: Option<(&'static str, &'static str)>,
+    allow: Option<&'static str>,
+    /// The client may come back with a bearer token.
+    asks_for_token: bool,
     replayed: bool,
 }
 
@@ -76,7 +77,14 @@ pub struct Document<'a> {
 impl Problem {
     /// A problem with this code, explained by `detail`.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), members: Members::default(), field: None, replayed: false }
+        Self {
+            code,
+            detail: detail.into(),
+            members: Members::default(),
+            allow: None,
+            asks_for_token: false,
+            replayed: false,
+        }
     }
 
     /// The request itself is wrong: 400 `malformed-request`.
@@ -94,7 +102,7 @@ impl Problem {
     #[must_use]
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("This path serves {allow}.");
-        Self { field: Some(("allow", allow)), ..Self::new(Code::MethodNotAllowed, detail) }
+        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
     }
 
     /// A fault of ours: 500 `internal-error`. The cause goes to the log and to nobody else.
@@ -120,14 +128,13 @@ impl Problem {
     /// The request comes with no bearer token: 401 `missing-identity`, and how to come back (RFC 6750, section 3).
     #[must_use]
     pub fn no_token() -> Self {
-        let field = Some(("www-authenticate", "Bearer"));
-        Self { field, ..Self::new(Code::MissingIdentity, "Send a bearer token in the header Authorization.") }
+        let detail = "Send a bearer token in the header Authorization.";
+        Self { asks_for_token: true, ..Self::new(Code::MissingIdentity, detail) }
     }
 
     /// The request comes with a bearer token that is not good: 401 `invalid-identity`.
     pub fn bad_token(detail: impl Into<Cow<'static, str>>) -> Self {
-        let field = Some(("www-authenticate", "Bearer error=\"invalid_token\""));
-        Self { field, ..Self::new(Code::InvalidIdentity, detail) }
+        Self { asks_for_token: true, ..Self::new(Code::InvalidIdentity, detail) }
     }
 
     /// Something that the request needs does not answer, and nothing was done: 503 with the outcome `none`.
@@ -182,9 +189,14 @@ impl Problem {
         let answer = Answer::problem(code.status(), &self.document(request_id))
             .replayed(self.replayed)
             .telling(code.as_str(), self.members.outcome);
-        let answer = match self.field {
-            Some((name, value)) => answer.with(name, value),
+        let answer = match self.allow {
+            Some(allow) => answer.with("allow", allow),
             None => answer,
+        };
+        let answer = match (self.asks_for_token, code) {
+            (false, _) => answer,
+            (true, Code::MissingIdentity) => answer.with("www-authenticate", "Bearer"),
+            (true, _) => answer.with("www-authenticate", "Bearer error=\"invalid_token\""),
         };
         if code.status() == StatusCode::SERVICE_UNAVAILABLE {
             return answer.with("retry-after", clock::jittered(1).to_string());
