@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use outbound::Broken;
 use upstream::moment;
-use upstream::wire::{self, Broken};
 
 /// The largest document of an issuer.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -15,7 +15,7 @@ pub trait Outside {
     /// Lets some time pass.
     async fn pause(&self, time: Duration);
     /// The status and the body, at most [`BODY_LIMIT`], of what is at an address. Redirects are not followed.
-    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), String>;
+    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), &'static str>;
 }
 
 /// The host.
@@ -30,7 +30,7 @@ impl Outside for Host {
         spin_sdk::time::sleep(time).await;
     }
 
-    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), String> {
+    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), &'static str> {
         let begin = url.find("://").map_or(0, |at| at.saturating_add(3));
         let end =
             url.get(begin..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| at.saturating_add(begin));
@@ -40,11 +40,11 @@ impl Outside for Host {
             field("accept", "application/json"),
             field("user-agent", concat!("money-bank/", env!("CARGO_PKG_VERSION"))),
         ];
-        let answered = wire::get(origin, if path.is_empty() { "/" } else { path }, &fields, BODY_LIMIT).await;
+        let answered =
+            outbound::get(origin, if path.is_empty() { "/" } else { path }, &fields, BODY_LIMIT).await;
         let answered = answered.map_err(|broken| match broken {
-            Broken::Field => "a header cannot be sent".to_owned(),
-            Broken::TooLarge => "the answer is over 64 KiB".to_owned(),
-            Broken::Host(code) => format!("{code:?}"),
+            Broken::TooLarge => "the answer is over 64 KiB",
+            other => other.words(),
         })?;
         Ok((answered.status, answered.body))
     }

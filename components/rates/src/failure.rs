@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use outbound::Broken;
 use spin_sdk::wasip3::http::types::ErrorCode;
-use upstream::wire::Broken;
 
 /// Why there are no new rates.
 #[derive(Debug, Clone, PartialEq, Eq)]

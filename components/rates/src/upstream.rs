@@ -6,9 +6,9 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use futures::future::{Either, select};
+use outbound::Answered;
 use serde::Deserialize;
 use upstream::claim::LONGEST;
-use upstream::wire::{self, Answered};
 
 use crate::failure::Failed;
 use crate::settings::{self, Source};
@@ -34,7 +34,7 @@ pub async fn fetch(now_ms: u64) -> Result<Read, Failed> {
 
 async fn asked(now_ms: u64) -> Result<Read, Failed> {
     let source = settings::source().await?;
-    let answered = wire::get(&source.origin, PATH, &fields(&source), BODY_LIMIT).await?;
+    let answered = outbound::get(&source.origin, PATH, &fields(&source), BODY_LIMIT).await?;
     judged(answered, now_ms, SystemTime::now())
 }
 

@@ -2,11 +2,9 @@
 //!
 //! - [`claim`]: whose turn it is to ask. [`said`]: what the log was last told of it.
 //! - [`moment`]: time by clocks that may disagree.
-//! - [`wire`]: `GET` by `wasi:http`.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
 
 pub mod claim;
 pub mod moment;
 pub mod said;
-pub mod wire;

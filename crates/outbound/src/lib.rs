@@ -1,4 +1,4 @@
-//! `GET` by `wasi:http`, without `http::Request`: as in `api::wasi`, that is a fifth of the `.wasm`.
+//! Outbound HTTP: `GET` by `wasi:http`, without `http::Request`, which is a fifth of a `.wasm`, as in `api::wasi`.
 
 use spin_sdk::wasip3::http::client::send;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, Response, Scheme};
@@ -44,6 +44,33 @@ impl From<ErrorCode> for Broken {
     }
 }
 
+impl Broken {
+    /// In words, for the log.
+    #[must_use]
+    pub fn words(&self) -> &'static str {
+        use ErrorCode::{
+            ConnectionReadTimeout, ConnectionRefused, ConnectionTimeout, DestinationIpProhibited,
+            DestinationNotFound, DestinationUnavailable, DnsError, DnsTimeout, HttpRequestDenied,
+            HttpResponseTimeout, TlsAlertReceived, TlsCertificateError, TlsProtocolError,
+        };
+        match self {
+            Self::Field => "a header cannot be sent",
+            Self::TooLarge => "the answer is too large",
+            Self::Host(DnsTimeout | DnsError(_) | DestinationNotFound) => "the name leads to no address",
+            Self::Host(ConnectionRefused | DestinationUnavailable) => "nobody takes connections there",
+            Self::Host(ConnectionTimeout | ConnectionReadTimeout | HttpResponseTimeout) => {
+                "no answer in time"
+            }
+            Self::Host(TlsCertificateError) => "the certificate is not accepted",
+            Self::Host(TlsProtocolError | TlsAlertReceived(_)) => "no TLS handshake",
+            Self::Host(HttpRequestDenied | DestinationIpProhibited) => {
+                "the host does not let this component connect there"
+            }
+            Self::Host(_) => "the connection broke off, or it is no HTTP",
+        }
+    }
+}
+
 /// Asks `origin` for `path` with these header fields; the body may have `limit` bytes. Redirects are not followed.
 ///
 /// # Errors
@@ -54,6 +81,26 @@ pub async fn get(
     fields: &[(String, Vec<u8>)],
     limit: usize,
 ) -> Result<Answered, Broken> {
+    let response = response(origin, path, fields).await?;
+    let (status, fields) = (response.get_status_code(), response.get_headers().copy_all());
+    let body = body(response, limit).await?;
+    Ok(Answered { status, fields, body })
+}
+
+/// The same, for who reads no body: status and header fields.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn head(
+    origin: &str,
+    path: &str,
+    fields: &[(String, Vec<u8>)],
+) -> Result<(u16, Vec<(String, Vec<u8>)>), Broken> {
+    let response = response(origin, path, fields).await?;
+    Ok((response.get_status_code(), response.get_headers().copy_all()))
+}
+
+async fn response(origin: &str, path: &str, fields: &[(String, Vec<u8>)]) -> Result<Response, Broken> {
     let fields = Fields::from_list(fields).map_err(|_| Broken::Field)?;
     let (no_trailers, trailers) = wit_future::new(|| Ok(None));
     let (request, _) = Request::new(fields, None, trailers, None);
@@ -66,9 +113,7 @@ pub async fn get(
         .map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
     let response = send(request).await?;
     drop(no_trailers);
-    let (status, fields) = (response.get_status_code(), response.get_headers().copy_all());
-    let body = body(response, limit).await?;
-    Ok(Answered { status, fields, body })
+    Ok(response)
 }
 
 async fn body(response: Response, limit: usize) -> Result<Vec<u8>, Broken> {
