@@ -10,6 +10,7 @@ use http::HeaderName;
 use redis::IntoConnectionInfo as _;
 use serde::Deserialize;
 use settings::OF_THE_CONNECTION;
+use std::collections::BTreeMap;
 use std::fmt;
 use url::Url;
 
@@ -24,8 +25,11 @@ pub struct Written {
     origins: Option<Vec<String>>,
     header_name: Option<bool>,
     header_value: Option<bool>,
+    secret: Option<Secret>,
     #[serde(default)]
     or_empty: bool,
+    needed_with: Option<BTreeMap<String, String>>,
+    not_with: Option<String>,
 }
 
 /// Both ends are allowed.
@@ -36,11 +40,22 @@ pub struct Bounds {
     to: i64,
 }
 
+/// How long a secret is.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    at_least: usize,
+}
+
 /// What values a variable may have.
 #[derive(Debug)]
 pub struct Rule {
     kind: Kind,
     or_empty: bool,
+    /// It may not be empty where these variables have these values.
+    needed_with: BTreeMap<String, String>,
+    /// It must be empty where this variable is not.
+    not_with: Option<String>,
 }
 
 #[derive(Debug)]
@@ -57,6 +72,8 @@ enum Kind {
     HeaderName,
     /// Visible ASCII characters.
     HeaderValue,
+    /// At least so many of them.
+    Secret(Secret),
 }
 
 impl TryFrom<Written> for Rule {
@@ -71,12 +88,19 @@ impl TryFrom<Written> for Rule {
             written.origins.map(Kind::Origins),
             written.header_name.filter(|is| *is).map(|_| Kind::HeaderName),
             written.header_value.filter(|is| *is).map(|_| Kind::HeaderValue),
+            written.secret.map(Kind::Secret),
         ];
         let mut kinds = kinds.into_iter().flatten();
         match (kinds.next(), kinds.next()) {
-            (Some(kind), None) => Ok(Self { kind, or_empty: written.or_empty }),
+            (Some(kind), None) => Ok(Self {
+                kind,
+                or_empty: written.or_empty,
+                needed_with: written.needed_with.unwrap_or_default(),
+                not_with: written.not_with,
+            }),
             _ => Err("a rule is one of `one_of`, `integer`, `url`, `origin`, `origins`, `header_name`, \
-                      `header_value`, and may add `or_empty = true`"),
+                      `header_value`, `secret`, and may add `or_empty = true`, `needed_with = { NAME = VALUE }`, \
+                      `not_with = NAME`"),
         }
     }
 }
@@ -98,9 +122,31 @@ impl Rule {
             Kind::Origin(schemes) => is_origin(value, schemes),
             Kind::Origins(schemes) => value.split_whitespace().all(|origin| is_origin(origin, schemes)),
             Kind::HeaderName => is_header_name(value),
-            Kind::HeaderValue => !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()),
+            Kind::HeaderValue => is_secret(value, 1),
+            Kind::Secret(Secret { at_least }) => is_secret(value, *at_least),
         }
     }
+
+    /// The variables that it speaks of beside its own.
+    pub fn others(&self) -> impl Iterator<Item = &str> {
+        self.needed_with.keys().chain(&self.not_with).map(String::as_str)
+    }
+
+    /// Why `value` does not go together with the values of others, if it does not.
+    fn conflict(&self, value: &str, values: &Values) -> Option<String> {
+        let other = |name: &str| values.get(name).unwrap_or_default().trim();
+        if value.trim().is_empty() {
+            let needed = self.needed_with.iter().find(|(name, needing)| other(name) == needing.as_str());
+            return needed
+                .map(|(name, needing)| format!("is empty, and is needed with `{name}` = `{needing}`"));
+        }
+        let not_with = self.not_with.as_deref().filter(|name| !other(name).is_empty());
+        not_with.map(|name| format!("cannot stand beside `{name}`: give one of them"))
+    }
+}
+
+fn is_secret(value: &str, at_least: usize) -> bool {
+    value.len() >= at_least && value.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_header_name(value: &str) -> bool {
@@ -146,6 +192,9 @@ impl fmt::Display for Rule {
                 f.write_str("allowed is the name of a header field that is not the connection's own")?;
             }
             Kind::HeaderValue => f.write_str("allowed are visible ASCII characters")?,
+            Kind::Secret(Secret { at_least }) => {
+                write!(f, "allowed are visible ASCII characters, at least {at_least} of them")?;
+            }
         }
         f.write_str(if self.or_empty { ", or nothing" } else { "" })
     }
@@ -161,6 +210,8 @@ pub fn check(manifest: &Manifest, values: &Values) -> anyhow::Result<()> {
             let is_shown = !variable.secret && !value.contains('@');
             let is = if is_shown { format!("is `{}`", value.trim()) } else { "has a bad value".to_owned() };
             wrong.push(format!("the setting `{}` {is}: {rule}", variable.name));
+        } else if let Some(conflict) = rule.conflict(value, values) {
+            wrong.push(format!("the setting `{}` {conflict}", variable.name));
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n       ")) }
@@ -217,6 +268,7 @@ mod tests {
             ),
             ("header_value = true", &["CG-a/b+c=", " k\n"], &["", "a b", "a\nb", "\u{e4}", "\0"]),
             ("header_name = true\nor_empty = true", &["", " \n", "a"], &["a b"]),
+            ("secret = { at_least = 4 }", &["abcd", " abcde\n"], &["", "abc", "ab cd", " abc\n"]),
         ] {
             let rule = rule(text);
             for value in allowed {
@@ -235,6 +287,10 @@ mod tests {
             ("integer = { from = 1, to = 60 }", "allowed is an integer from 1 to 60"),
             ("url = [\"redis\", \"rediss\"]", "allowed is an address redis://… or rediss://…"),
             ("origin = [\"https\"]\nor_empty = true", "allowed is https://host[:port], or nothing"),
+            (
+                "secret = { at_least = 32 }\nor_empty = true",
+                "allowed are visible ASCII characters, at least 32 of them, or nothing",
+            ),
         ] {
             assert_eq!(rule(text).to_string(), expected);
         }

@@ -57,6 +57,44 @@ fn an_address_with_a_password_is_not_shown_where_none_may_be() {
 }
 
 #[test]
+fn settings_that_do_not_go_together_are_named_and_their_values_are_not_shown() {
+    let rules = "[application.tool.bank.variables]\n\
+                 auth = { one_of = [\"header\", \"jwt\"] }\n\
+                 issuer = { url = [\"https\"], or_empty = true, needed_with = { auth = \"jwt\" } }\n\
+                 secret = { secret = { at_least = 8 }, or_empty = true, not_with = \"keys\" }\n\
+                 [variables]\n\
+                 auth = { default = \"header\" }\n\
+                 issuer = { default = \"\" }\n\
+                 keys = { default = \"\" }\n\
+                 secret = { default = \"\", secret = true }\n";
+    let manifest = manifest("").replace("[variables]\n", rules);
+    let flags = |given: &[&'static str]| -> Vec<&'static str> {
+        given.iter().flat_map(|flag| ["--variable", *flag]).collect()
+    };
+    for (given, said) in [
+        (&["auth=jwt"][..], "the setting `issuer` is empty, and is needed with `auth` = `jwt`"),
+        (&["auth=jwt\n", "issuer= \n"], "the setting `issuer` is empty, and is needed with `auth` = `jwt`"),
+        (
+            &["secret=hunter2-hunter2", "keys=https://k"],
+            "the setting `secret` cannot stand beside `keys`: give one of them",
+        ),
+        (
+            &["secret=hunter2"],
+            "the setting `secret` has a bad value: allowed are visible ASCII characters, at least 8 of them, or nothing",
+        ),
+    ] {
+        let error = refused(&manifest, &flags(given));
+        assert!(error.contains(said), "{said} is not in {error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    for given in
+        [&[][..], &["issuer=https://i"], &["auth=jwt", "issuer=https://i"], &["secret=hunter2-hunter2"]]
+    {
+        bank(&manifest, &flags(given)).get("/");
+    }
+}
+
+#[test]
 fn white_space_around_a_value_does_not_count() {
     let bank = bank(&with_rules(), &["--variable", "store= redis\n", "--variable", "ttl=\t60\r\n"]);
     bank.get("/");

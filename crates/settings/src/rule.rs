@@ -41,6 +41,10 @@ pub struct HeaderName;
 #[derive(Debug, Clone, Copy)]
 pub struct HeaderValue;
 
+/// Visible ASCII characters, at least so many.
+#[derive(Debug, Clone, Copy)]
+pub struct Secret(pub usize);
+
 /// Header fields that belong to the connection or say where a message goes and ends (RFC 9110, sections 7.2, 7.6.1
 /// and 8.6): a setting cannot name one.
 pub const OF_THE_CONNECTION: [&str; 10] = [
@@ -114,6 +118,16 @@ impl Rule for HeaderValue {
 
     fn words(&self) -> String {
         "visible ASCII characters".to_owned()
+    }
+}
+
+impl Rule for Secret {
+    fn allows(&self, value: &str) -> bool {
+        value.len() >= self.0 && HeaderValue.allows(value)
+    }
+
+    fn words(&self) -> String {
+        format!("visible ASCII characters, at least {} of them", self.0)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every setting that a component reads.
 
-use crate::{HeaderName, HeaderValue, Integer, OneOf, Origin, Setting, Url};
+use crate::{HeaderName, HeaderValue, Integer, OneOf, Origin, Secret, Setting, Url};
 
 const YEAR_SECONDS: u64 = 31_536_000;
 
@@ -41,10 +41,12 @@ pub const JWT_AUDIENCE: Setting<HeaderValue> =
 pub const JWT_JWKS_URL: Setting<Url> =
     Setting { or_empty: true, ..Setting::new("jwt_jwks_url", Url(&["http", "https"]), "") };
 /// The key of HS256, instead of an issuer's.
-pub const JWT_SECRET: Setting<HeaderValue> =
-    Setting { secret: true, or_empty: true, ..Setting::new("jwt_secret", HeaderValue, "") };
+pub const JWT_SECRET: Setting<Secret> =
+    Setting { secret: true, or_empty: true, ..Setting::new("jwt_secret", Secret(32), "") };
 /// Which claim is the user.
 pub const JWT_USER_CLAIM: Setting<HeaderValue> = Setting::new("jwt_user_claim", HeaderValue, "sub");
+/// Whether a token must carry the scope of what is asked.
+pub const JWT_SCOPES: Setting<OneOf> = Setting::new("jwt_scopes", OneOf(&["off", "on"]), "off");
 /// How much gets into the log.
 pub const LOG_LEVEL: Setting<OneOf> =
     Setting::new("log_level", OneOf(&["error", "warn", "info", "debug"]), "info");

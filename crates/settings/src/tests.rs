@@ -50,6 +50,7 @@ fn all() -> Vec<Box<dyn Judge>> {
         Box::new(JWT_JWKS_URL),
         Box::new(JWT_SECRET),
         Box::new(JWT_USER_CLAIM),
+        Box::new(JWT_SCOPES),
         Box::new(LOG_LEVEL),
     ]
 }
@@ -109,6 +110,11 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
             ]
             .map(str::to_owned),
         );
+    }
+    if let Some(secret) = rule.get("secret").and_then(toml::Value::as_table) {
+        let at_least = usize::try_from(secret["at_least"].as_integer().unwrap()).unwrap();
+        good.push("~".repeat(at_least));
+        bad.extend(["~".repeat(at_least - 1), " ~".repeat(at_least)]);
     }
     if rule.contains_key("header_value") {
         good.push("CG-a/b+c=~".to_owned());

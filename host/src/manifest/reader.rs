@@ -6,7 +6,7 @@ use super::schema::{self, Commands, Unsupported};
 use super::{Build, Component, Manifest, Route, Variable};
 use crate::allowed_hosts::AllowedHost;
 use crate::names;
-use crate::rules::Written;
+use crate::rules::{Rule, Written};
 use crate::source::{Source, Table};
 use crate::template::Template;
 use std::collections::HashSet;
@@ -89,16 +89,22 @@ impl Reader<'_> {
     }
 
     fn rules(&self, table: Table<Spanned<Written>>, variables: &mut [Variable]) -> anyhow::Result<()> {
+        let place = |variables: &[Variable], name: &str, span: Range<usize>| {
+            let unknown = || format!("no variable is named `{name}`: declare it under [variables]");
+            let place = variables.iter().position(|variable| variable.name == name);
+            place.ok_or_else(|| self.source.error(span, unknown()))
+        };
         for (name, written) in table.0 {
-            let Some(variable) = variables.iter_mut().find(|variable| variable.name == *name.get_ref())
-            else {
-                let message =
-                    format!("no variable is named `{}`: declare it under [variables]", name.get_ref());
-                return Err(self.source.error(name.span(), message));
-            };
+            let index = place(variables, name.get_ref(), name.span())?;
             let span = written.span();
-            let rule = written.into_inner().try_into();
-            variable.rule = Some(rule.map_err(|message: &str| self.source.error(span, message))?);
+            let rule: Result<Rule, &str> = written.into_inner().try_into();
+            let rule = rule.map_err(|message| self.source.error(span.clone(), message))?;
+            for other in rule.others() {
+                place(variables, other, span.clone())?;
+            }
+            if let Some(variable) = variables.get_mut(index) {
+                variable.rule = Some(rule);
+            }
         }
         Ok(())
     }
