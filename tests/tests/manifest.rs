@@ -95,12 +95,14 @@ fn every_component_is_built_where_it_is_looked_for() {
 }
 
 #[test]
-fn who_has_a_store_may_talk_to_redis_and_only_rates_and_identity_to_their_upstreams() {
+fn who_has_a_store_may_talk_to_redis_who_needs_a_user_to_identity_and_only_rates_and_identity_to_their_upstreams()
+ {
     for (name, component) in components() {
         let upstream: &[&str] = match name.as_str() {
             "rates" => &["{{ coingecko_origin }}"],
             // Where an issuer keeps its keys is for the issuer to say.
             "identity" => &["https://*:*", "http://*:*"],
+            "counter" | "deposit" | "wallet" | "withdraw" => &["http://identity.spin.internal"],
             _ => &[],
         };
         let has_store = !texts(&component, "key_value_stores").is_empty();
@@ -138,11 +140,15 @@ fn only_rates_sees_the_settings_of_rates() {
 }
 
 #[test]
-fn only_identity_sees_the_settings_of_tokens() {
+fn only_identity_sees_what_tokens_are_judged_by() {
     for (name, component) in components() {
         let variables = component.get("variables").and_then(Value::as_table).cloned().unwrap_or_default();
-        let of_tokens = variables.keys().any(|variable| variable.starts_with("jwt_"));
-        assert_eq!(of_tokens, name == "identity", "{name}");
+        let names = |begin: &str| -> Vec<&str> {
+            variables.keys().map(String::as_str).filter(|name| name.starts_with(begin)).collect()
+        };
+        assert_eq!(names("jwt_").len(), if name == "identity" { 6 } else { 0 }, "{name}");
+        let asks = ["counter", "deposit", "identity", "wallet", "withdraw"].contains(&name.as_str());
+        assert_eq!(names("auth").len(), usize::from(asks), "{name}");
     }
 }
 

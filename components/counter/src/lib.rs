@@ -2,7 +2,8 @@
 //!
 //! A post is one atomic increment and answers the total after it; under an `Idempotency-Key` it counts
 //! once, and the first answer is given again. A total that would pass its limit is 422 `limit-exceeded`,
-//! never a wrap. Imports the key-value store and the setting `storage_deadline_ms`.
+//! never a wrap. With `auth = jwt` a post needs a token, whoever's, and reading needs none. Imports the key-value store,
+//! `identity` by its name, and the settings `storage_deadline_ms` and `auth`.
 
 mod bitcoins;
 mod named;
@@ -32,6 +33,7 @@ async fn bitcoins() -> Result<Answer, Problem> {
 }
 
 async fn add_bitcoins(request: Request) -> Result<Answer, Problem> {
+    request.token().await?;
     let satoshis = bitcoins::parameter(&request)?;
     post(request, &keys::bitcoins(), satoshis, i64::MAX, bitcoins::answer).await
 }
@@ -43,6 +45,7 @@ async fn counter(request: Request) -> Result<Answer, Problem> {
 }
 
 async fn add_to_counter(request: Request) -> Result<Answer, Problem> {
+    request.token().await?;
     let (name, by) = (named::name(&request)?, named::by(&request)?);
     post(request, &keys::counter(&name), by, limits::COUNTER_VALUE, |total| named::answer(&name, total)).await
 }

@@ -2,7 +2,7 @@
 //!
 //! Takes `{"amount":"10.50"}`, answers the user's balance and the new entry.
 //! Safe to retry under an `Idempotency-Key`: the first answer is given again, for ever.
-//! Imports the key-value store and the setting `storage_deadline_ms`.
+//! Imports the key-value store, `identity` by its name, and the settings `storage_deadline_ms` and `auth`.
 
 use std::rc::Rc;
 

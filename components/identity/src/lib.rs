@@ -1,9 +1,10 @@
 //! Who is asking: verifies a bearer token for the other components, which call it by name,
 //! `http://identity.spin.internal/`, with the `authorization` that they were sent (design section 7).
 //!
-//! 200 `{"user":"alice","scopes":["wallet:read"],"expires":1800000000}`, where `expires` is when the token is no
-//! longer good, in seconds since 1970; 401 with `www-authenticate` as RFC 6750 has it; 503 where the issuer's keys
-//! cannot be had. It has no route from outside, and with `auth = header` it answers nobody.
+//! 200 without a body: `user-id` is the user, `scope` what they may of what the bank asks for (all of it with
+//! `jwt_scopes = off`), and `cache-control` says for how long that may be remembered. To read a body and JSON would make
+//! each of the callers 20 KB larger. 401 with `www-authenticate` as RFC 6750 has it; 503 where the issuer's keys cannot be
+//! had. It has no route from outside, and with `auth = header` it answers nobody.
 //!
 //! The keys of the issuer are fetched once for all replicas and kept in the store ([`keys`]). Imports the store,
 //! outbound HTTP to the issuer, and the settings named in [`settings`]. No token, nor part of one, is in any answer or log.
@@ -17,9 +18,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use api::{Answer, Code, Problem, Request};
+use api::{Answer, Code, Problem, Request, Scope};
 use ledger::User;
-use serde::Serialize;
 use token::{KeySet, Refused, Rules, Verified};
 
 use crate::keys::Keys;
@@ -35,13 +35,8 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
     identify(&request, &settings, &store, &Host).await
 }
 
-/// What is known of who asks.
-#[derive(Serialize)]
-struct Identity<'a> {
-    user: &'a str,
-    scopes: &'a [String],
-    expires: u64,
-}
+/// How long a token that was verified may be remembered, in seconds.
+const REMEMBERED_SECONDS: u64 = 60;
 
 async fn identify(
     request: &Request,
@@ -70,7 +65,13 @@ async fn identify(
     if user.parse::<User>().is_err() {
         return Err(Problem::bad_token("The token's user has characters that no user has, or too many."));
     }
-    Ok(Answer::json(&Identity { user: &user, scopes: &scopes, expires }))
+    let age = expires.saturating_sub(now(outside)).min(REMEMBERED_SECONDS);
+    let may = |scope: &Scope| !settings.asks_for_scopes || scopes.iter().any(|one| one == scope.as_str());
+    let allowed: Vec<&str> = [Scope::Read, Scope::Write].into_iter().filter(may).map(Scope::as_str).collect();
+    Ok(Answer::bare()
+        .with("user-id", user)
+        .with("scope", allowed.join(" "))
+        .with("cache-control", format!("max-age={age}")))
 }
 
 fn judge(
@@ -79,8 +80,12 @@ fn judge(
     rules: &Rules,
     outside: &impl outside::Outside,
 ) -> Result<Verified, Refused> {
-    let now = outside.now_ms().checked_div(1000).unwrap_or_default();
-    token::verify(token, keys, rules, now)
+    token::verify(token, keys, rules, now(outside))
+}
+
+/// In seconds since 1970.
+fn now(outside: &impl outside::Outside) -> u64 {
+    outside.now_ms().checked_div(1000).unwrap_or_default()
 }
 
 fn refused(refused: Refused) -> Problem {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use api::Problem;
 use eventlog::Level;
-use settings::{AUTH, JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, JWT_SECRET, JWT_USER_CLAIM};
+use settings::{AUTH, JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, JWT_SCOPES, JWT_SECRET, JWT_USER_CLAIM};
 use token::{KeySet, Rules};
 
 use crate::unavailable;
@@ -17,6 +17,8 @@ pub struct Settings {
     pub rules: Rules,
     /// Whose keys they are signed with.
     pub keeper: Keeper,
+    /// `jwt_scopes`
+    pub asks_for_scopes: bool,
 }
 
 /// Where keys come from: one source and no other.
@@ -45,6 +47,7 @@ pub struct Given {
     pub user_claim: String,
     pub jwks_url: String,
     pub secret: String,
+    pub scopes: String,
 }
 
 thread_local! {
@@ -69,6 +72,7 @@ pub async fn read() -> Result<Rc<Settings>, Problem> {
         user_claim: JWT_USER_CLAIM.text().await.map_err(bad)?,
         jwks_url: JWT_JWKS_URL.text().await.map_err(bad)?,
         secret: JWT_SECRET.text().await.map_err(bad)?,
+        scopes: JWT_SCOPES.text().await.map_err(bad)?,
     };
     let settings = Settings::new(given).map_err(|(name, allowed)| {
         eventlog::event(Level::Error, "bad-setting", [("setting", name.into()), ("allowed", allowed.into())]);
@@ -82,7 +86,7 @@ pub async fn read() -> Result<Rc<Settings>, Problem> {
 impl Settings {
     /// Settings that go together, or the name of one that does not, and what is allowed.
     pub fn new(given: Given) -> Result<Self, (&'static str, &'static str)> {
-        let Given { issuer, audience, user_claim, jwks_url, secret } = given;
+        let Given { issuer, audience, user_claim, jwks_url, secret, scopes } = given;
         if issuer.is_empty() {
             return Err(("jwt_issuer", "with auth = jwt the `iss` of every token"));
         }
@@ -99,7 +103,7 @@ impl Settings {
             ),
             (false, false) => return Err(("jwt_secret", "either jwt_secret or jwt_jwks_url, not both")),
         };
-        Ok(Self { rules: Rules { issuer, audience, user_claim }, keeper })
+        Ok(Self { rules: Rules { issuer, audience, user_claim }, keeper, asks_for_scopes: scopes == "on" })
     }
 }
 
@@ -115,6 +119,7 @@ mod tests {
             user_claim: "sub".into(),
             jwks_url: jwks_url.into(),
             secret: secret.into(),
+            scopes: "off".into(),
         };
         let long = "0123456789abcdef0123456789abcdef";
         for (given, wrong) in [

@@ -37,13 +37,13 @@ impl outside::Outside for World {
         self.now_ms.set(self.now_ms.get() + u64::try_from(time.as_millis()).unwrap());
     }
 
-    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), String> {
+    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), &'static str> {
         self.asked.borrow_mut().push(url.to_owned());
         if self.hangs.get() {
             std::future::pending::<()>().await;
         }
         let document = self.documents.borrow().get(url).cloned();
-        document.map(|(status, body)| (status, body.into_bytes())).ok_or("refused".to_owned())
+        document.map(|(status, body)| (status, body.into_bytes())).ok_or("refused")
     }
 }
 
@@ -114,20 +114,28 @@ fn given(given: &Given) -> Settings {
     Settings::new(Given { issuer, audience, user_claim, ..given.clone() }).unwrap()
 }
 
-/// Status, header `www-authenticate` and body of what is answered to these headers.
-fn answered(
-    world: &World,
-    store: &Memory,
-    settings: &Settings,
-    authorization: &[&str],
-) -> (u16, Option<String>, Value) {
+/// What is answered to these headers: the status, header fields, and the body of a problem.
+struct Answered {
+    status: u16,
+    fields: BTreeMap<&'static str, String>,
+    body: Value,
+}
+
+impl Answered {
+    fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
+    }
+}
+
+fn answered(world: &World, store: &Memory, settings: &Settings, authorization: &[&str]) -> Answered {
     let request = http_request(authorization);
     let answer = block_on(identify(&request, settings, store, world))
         .unwrap_or_else(|problem| problem.into_answer("r"));
     let (status, fields, mut body) = answer.into_parts("r");
-    let challenge = fields.iter().find(|(name, _)| *name == "www-authenticate");
+    let fields = fields.into_iter().map(|(name, value)| (name, value.into_owned())).collect();
     let body = std::iter::from_fn(|| body.next_piece()).flatten().collect::<Vec<u8>>();
-    (status.as_u16(), challenge.map(|(_, value)| value.to_string()), serde_json::from_slice(&body).unwrap())
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    Answered { status: status.as_u16(), fields, body }
 }
 
 fn http_request(authorization: &[&str]) -> Request {
@@ -139,18 +147,49 @@ fn http_request(authorization: &[&str]) -> Request {
 }
 
 fn status(world: &World, store: &Memory, token: &str) -> u16 {
-    answered(world, store, &settings(), &[&format!("Bearer {token}")]).0
+    answered(world, store, &settings(), &[&format!("Bearer {token}")]).status
 }
 
 #[test]
-fn a_good_token_says_who_asks_what_is_allowed_and_until_when() {
+fn a_good_token_says_who_asks_what_is_allowed_and_for_how_long() {
     let (world, store) = (World::new(&[1]), Memory::new());
-    let expires = world.now_ms.get() / 1000 + 172_800 + 30;
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let found = answered(&world, &store, &settings(), &[&format!("{scheme} {}", world.token(1))]);
-        assert_eq!(found, (200, None, json!({"user": "alice", "scopes": ["a", "b"], "expires": expires})));
+        assert_eq!((found.status, found.body.clone()), (200, Value::Null));
+        assert_eq!(found.field("user-id"), Some("alice"));
+        assert_eq!(found.field("scope"), Some("wallet:read wallet:write"), "nobody asks for scopes");
+        assert_eq!(found.field("cache-control"), Some("max-age=60"));
     }
     assert_eq!(world.fetches(), 1);
+}
+
+#[test]
+fn where_scopes_are_asked_for_a_token_allows_what_it_says() {
+    let (world, store) = (World::new(&[1]), Memory::new());
+    let settings = given(&Given { scopes: "on".into(), ..Given::default() });
+    for (scope, allowed) in [
+        ("", ""),
+        ("a b", ""),
+        ("wallet:write openid", "wallet:write"),
+        ("openid wallet:write wallet:read", "wallet:read wallet:write"),
+    ] {
+        let exp = world.now_ms.get() / 1000 + 600;
+        let claims = json!({"iss": ISSUER, "aud": "bank", "sub": "alice", "exp": exp, "scope": scope});
+        let found = answered(&world, &store, &settings, &[&format!("Bearer {}", signed(1, &claims))]);
+        assert_eq!((found.status, found.field("scope")), (200, Some(allowed)), "{scope}");
+    }
+}
+
+#[test]
+fn what_is_known_of_a_token_may_not_be_remembered_past_its_time() {
+    let (world, store) = (World::new(&[1]), Memory::new());
+    let now = world.now_ms.get() / 1000;
+    // With 30 s of leeway.
+    for (exp, age) in [(now + 600, 60), (now + 20, 50), (now, 30), (now - 29, 1)] {
+        let token = signed(1, &json!({"iss": ISSUER, "aud": "bank", "sub": "alice", "exp": exp}));
+        let found = answered(&world, &store, &settings(), &[&format!("Bearer {token}")]);
+        assert_eq!(found.field("cache-control"), Some(format!("max-age={age}").as_str()), "{exp}");
+    }
 }
 
 #[test]
@@ -161,21 +200,21 @@ fn what_is_no_good_token_is_401_with_a_challenge_and_says_nothing_of_the_token()
     assert_ne!(forged, good);
     let long_user = signed(1, &json!({"iss": ISSUER, "aud": "bank", "sub": "a b", "exp": 9_999_999_999_u64}));
     let long_user = format!("Bearer {long_user}");
-    let unnamed: (&[&str], _, _) = (&[], "missing-identity", "Bearer");
-    let invalid = "Bearer error=\"invalid_token\"";
-    for (authorization, code, challenge) in [
-        unnamed,
-        (&["Basic YTpi"], "invalid-identity", invalid),
-        (&["Bearer"], "invalid-identity", invalid),
-        (&["Bearer x"], "invalid-identity", invalid),
-        (&[&good, &good], "invalid-identity", invalid),
-        (&[&forged], "invalid-identity", invalid),
-        (&[&long_user], "invalid-identity", invalid),
-    ] {
-        let (status, found, body) = answered(&world, &store, &settings(), authorization);
-        assert_eq!((status, found.as_deref()), (401, Some(challenge)), "{authorization:?}");
-        assert_eq!(body["code"], code, "{authorization:?}");
-        assert!(!body.to_string().contains("eyJ"), "{body}");
+    let missing: &[&[&str]] = &[&[], &["Basic YTpi"]];
+    let invalid: &[&[&str]] = &[&["Bearer"], &["Bearer x"], &[&good, &good], &[&forged], &[&long_user]];
+    let missing = missing.iter().map(|sent| (sent, "missing-identity"));
+    for (sent, code) in missing.chain(invalid.iter().map(|sent| (sent, "invalid-identity"))) {
+        let found = answered(&world, &store, &settings(), sent);
+        assert_eq!((found.status, &found.body["code"]), (401, &json!(code)), "{sent:?}");
+        let challenge = found.field("www-authenticate").unwrap();
+        let detail = found.body["detail"].as_str().unwrap();
+        let expected = match code {
+            "missing-identity" => "Bearer".to_owned(),
+            _ => format!("Bearer error=\"invalid_token\", error_description=\"{detail}\""),
+        };
+        assert_eq!(challenge, expected, "{sent:?}");
+        let said = format!("{}{:?}", found.body, found.fields);
+        assert!(!said.contains("eyJ"), "{said}");
     }
 }
 
@@ -183,7 +222,7 @@ fn what_is_no_good_token_is_401_with_a_challenge_and_says_nothing_of_the_token()
 fn with_a_secret_nobody_outside_is_asked() {
     let (world, store) = (World::new(&[1]), Memory::new());
     let settings = given(&Given { secret: "0123456789abcdef0123456789abcdef".into(), ..Given::default() });
-    assert_eq!(answered(&world, &store, &settings, &[&format!("Bearer {}", world.token(1))]).0, 401);
+    assert_eq!(answered(&world, &store, &settings, &[&format!("Bearer {}", world.token(1))]).status, 401);
     assert!(world.asked.take().is_empty());
 }
 
@@ -245,8 +284,8 @@ fn while_the_issuer_is_away_keys_are_good_for_a_day() {
             assert_eq!(status(&world, &store, &token), 200, "{hangs}");
         }
         world.passes(3_700);
-        let (status, _, body) = answered(&world, &store, &settings(), &[&format!("Bearer {token}")]);
-        assert_eq!((status, &body["outcome"]), (503, &json!("none")), "{hangs}");
+        let found = answered(&world, &store, &settings(), &[&format!("Bearer {token}")]);
+        assert_eq!((found.status, &found.body["outcome"]), (503, &json!("none")), "{hangs}");
         keys::forget();
     }
 }
@@ -285,7 +324,7 @@ fn an_issuer_that_lies_or_says_too_little_gives_no_keys_and_is_asked_again_after
 fn an_address_of_keys_that_is_set_is_asked_without_discovery() {
     let (world, store) = (World::new(&[1]), Memory::new());
     let settings = given(&Given { jwks_url: JWKS.into(), ..Given::default() });
-    assert_eq!(answered(&world, &store, &settings, &[&format!("Bearer {}", world.token(1))]).0, 200);
+    assert_eq!(answered(&world, &store, &settings, &[&format!("Bearer {}", world.token(1))]).status, 200);
     assert_eq!(world.asked.take(), [JWKS]);
 }
 

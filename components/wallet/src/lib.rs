@@ -1,11 +1,11 @@
 //! A user's money: `GET /v1/wallet`, now or `?at=SEQ`, and `GET /v1/wallet/entries`, newest first.
 //!
-//! A user who never moved money has `"0.00"`, entry 0 and a hash of zeros. Imports the key-value store
-//! and the setting `storage_deadline_ms`.
+//! A user who never moved money has `"0.00"`, entry 0 and a hash of zeros. Imports the key-value store,
+//! `identity` by its name, and the settings `storage_deadline_ms` and `auth`.
 
 mod view;
 
-use api::{Answer, Problem, Request};
+use api::{Answer, Problem, Request, Scope};
 use teller::history;
 
 api::component!("wallet", handle);
@@ -20,7 +20,7 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
 
 async fn wallet(request: Request) -> Result<Answer, Problem> {
     request.get()?;
-    let (user, at) = (request.user()?, view::at(&request)?);
+    let (user, at) = (request.user(Scope::Read).await?, view::at(&request)?);
     let store = store::spin::open().await;
     let mark = match at {
         None => history::now(&store, &user).await?,
@@ -31,7 +31,8 @@ async fn wallet(request: Request) -> Result<Answer, Problem> {
 
 async fn entries(request: Request) -> Result<Answer, Problem> {
     request.get()?;
-    let (user, limit, before) = (request.user()?, view::limit(&request)?, view::cursor(&request)?);
+    let user = request.user(Scope::Read).await?;
+    let (limit, before) = (view::limit(&request)?, view::cursor(&request)?);
     let store = store::spin::open().await;
     Ok(view::entries(&history::entries(&store, &user, before, limit).await?))
 }

@@ -3,7 +3,7 @@
 //! Takes `{"amount":"10.50"}`, answers the user's balance and the new entry.
 //! A wallet is never overdrawn: 422 `insufficient-funds`, and the balance is unchanged. Safe to retry under
 //! an `Idempotency-Key`: the first answer is given again, a refusal included, for ever.
-//! Imports the key-value store and the setting `storage_deadline_ms`.
+//! Imports the key-value store, `identity` by its name, and the settings `storage_deadline_ms` and `auth`.
 
 use std::rc::Rc;
 

@@ -98,6 +98,12 @@ impl Answer {
         Self::new(StatusCode::OK, media_type, body.into())
     }
 
+    /// 200 without a body.
+    #[must_use]
+    pub fn bare() -> Self {
+        Self::empty(StatusCode::OK)
+    }
+
     /// 304: what the client has is what there is.
     #[must_use]
     pub fn not_modified() -> Self {

@@ -4,7 +4,7 @@
 //! three moves: read the [`Request`], ask the rules, [`Answer`]; `?` leads every failure to one
 //! [`Problem`]. Four kinds never mix: malformed (400s), refused (422), unknown outcome (503), ours (500).
 //!
-//! - [`request`]: method, path, query, identity, idempotency key, body up to 4 KiB.
+//! - [`request`]: method, path, query, idempotency key, body up to 4 KiB; [`identity`]: who asks, and what they may.
 //! - [`money`]: amounts from raw JSON tokens; operations; their answers.
 //! - [`problem`]: problem+json (RFC 9457), the catalogue of codes, and every failure's way into it.
 //! - [`answer`]: JSON and pages, with the headers that every response carries; [`asset`]: files, kept packed.
@@ -24,6 +24,7 @@ mod body;
 pub mod clock;
 pub mod cors;
 mod headers;
+pub mod identity;
 pub mod limits;
 mod log;
 pub mod money;
@@ -37,6 +38,7 @@ pub mod wasi;
 
 pub use answer::Answer;
 pub use asset::Asset;
+pub use identity::Scope;
 pub use problem::{Code, Problem};
 pub use request::{Request, Verb};
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::view::MovedView;
-use crate::{Answer, Code, Problem, Request, clock};
+use crate::{Answer, Code, Problem, Request, Scope, clock};
 
 /// The body of a deposit or withdrawal. The amount keeps its token: no float ever touches it.
 #[derive(Debug, Deserialize)]
@@ -21,9 +21,9 @@ pub struct OperationBody<'a> {
 /// Reads an operation of this kind: who, under which key, how much.
 ///
 /// # Errors
-/// 401, 400, 413 or 415, in this order.
+/// 401, 403, 400, 413 or 415, in this order; 503 where tokens cannot be verified.
 pub async fn operation(request: Request, kind: Kind) -> Result<(User, Operation), Problem> {
-    let user = request.user()?;
+    let user = request.user(Scope::Write).await?;
     let id = match request.idempotency_key()? {
         Some(key) => OperationId::Keyed(key),
         None => OperationId::Made(clock::fresh_id()),

@@ -9,7 +9,7 @@ use serde::Serialize;
 #[cfg(feature = "openapi")]
 use crate::schema;
 use crate::view::ChecksView;
-use crate::{Answer, clock};
+use crate::{Answer, Scope, clock};
 
 mod catalogue;
 mod convert;
@@ -23,9 +23,36 @@ pub struct Problem {
     detail: Cow<'static, str>,
     members: Members,
     allow: Option<&'static str>,
-    /// The client may come back with a bearer token.
-    asks_for_token: bool,
+    challenge: Challenge,
     replayed: bool,
+}
+
+/// What a client must bring that comes back (RFC 6750, section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Challenge {
+    /// Nothing of this kind.
+    None,
+    /// A bearer token.
+    Token,
+    /// A good one.
+    GoodToken,
+    /// One that allows this.
+    Scope(Scope),
+}
+
+impl Challenge {
+    /// The header `www-authenticate`. No detail holds a quote or a backslash.
+    fn value(self, detail: &str) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::None => return None,
+            Self::Token => "Bearer".into(),
+            Self::GoodToken => {
+                ["Bearer error=\"invalid_token\", error_description=\"", detail, "\""].concat().into()
+            }
+            Self::Scope(Scope::Read) => "Bearer error=\"insufficient_scope\", scope=\"wallet:read\"".into(),
+            Self::Scope(Scope::Write) => "Bearer error=\"insufficient_scope\", scope=\"wallet:write\"".into(),
+        })
+    }
 }
 
 /// What some codes tell beside the common members.
@@ -82,7 +109,7 @@ impl Problem {
             detail: detail.into(),
             members: Members::default(),
             allow: None,
-            asks_for_token: false,
+            challenge: Challenge::None,
             replayed: false,
         }
     }
@@ -129,12 +156,26 @@ impl Problem {
     #[must_use]
     pub fn no_token() -> Self {
         let detail = "Send a bearer token in the header Authorization.";
-        Self { asks_for_token: true, ..Self::new(Code::MissingIdentity, detail) }
+        Self { challenge: Challenge::Token, ..Self::new(Code::MissingIdentity, detail) }
     }
 
     /// The request comes with a bearer token that is not good: 401 `invalid-identity`.
     pub fn bad_token(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { asks_for_token: true, ..Self::new(Code::InvalidIdentity, detail) }
+        Self::new(Code::InvalidIdentity, detail).asking_for_token()
+    }
+
+    /// The same problem, asking for a bearer token that is good.
+    pub(crate) fn asking_for_token(self) -> Self {
+        Self { challenge: Challenge::GoodToken, ..self }
+    }
+
+    /// The token does not carry this scope: 403 `insufficient-scope`.
+    pub(crate) fn scope(scope: Scope) -> Self {
+        let detail = match scope {
+            Scope::Read => "The token does not carry the scope wallet:read.",
+            Scope::Write => "The token does not carry the scope wallet:write.",
+        };
+        Self { challenge: Challenge::Scope(scope), ..Self::new(Code::InsufficientScope, detail) }
     }
 
     /// Something that the request needs does not answer, and nothing was done: 503 with the outcome `none`.
@@ -193,10 +234,9 @@ impl Problem {
             Some(allow) => answer.with("allow", allow),
             None => answer,
         };
-        let answer = match (self.asks_for_token, code) {
-            (false, _) => answer,
-            (true, Code::MissingIdentity) => answer.with("www-authenticate", "Bearer"),
-            (true, _) => answer.with("www-authenticate", "Bearer error=\"invalid_token\""),
+        let answer = match self.challenge.value(&self.detail) {
+            Some(challenge) => answer.with("www-authenticate", challenge),
+            None => answer,
         };
         if code.status() == StatusCode::SERVICE_UNAVAILABLE {
             return answer.with("retry-after", clock::jittered(1).to_string());

@@ -9,7 +9,7 @@ use ledger::{IdempotencyKey, User};
 use crate::body::{Body, Cut, sleep};
 use crate::headers::{Headers, text};
 use crate::limits::{BODY_BYTES, BODY_TIME, REQUEST_ID_LENGTH};
-use crate::log::{self, Noted};
+use crate::log::Noted;
 use crate::{Code, Problem, clock};
 
 /// The headers that may name the user.
@@ -141,38 +141,44 @@ impl Request {
         sent.map(str::trim).any(|one| one == "*" || weak(one) == weak(tag))
     }
 
-    /// The user that the request is for. The one place where identity is read.
+    /// The user whom headers name, if any does.
     ///
     /// # Errors
-    /// 401 `missing-identity` or `invalid-identity`.
-    pub fn user(&self) -> Result<User, Problem> {
+    /// 401 `invalid-identity` where it is no user's name, or two of them differ.
+    pub(crate) fn named(&self) -> Result<Option<User>, Problem> {
         let mut names = USER_HEADERS.iter().flat_map(|name| self.headers.all(name));
-        let Some(first) = names.next() else {
-            return Err(Problem::new(Code::MissingIdentity, "Name a user in the header user_id."));
-        };
+        let Some(first) = names.next() else { return Ok(None) };
         if names.any(|other| other != first) {
             return Err(Problem::new(Code::InvalidIdentity, "Two headers name two users."));
         }
-        let user = text(first).and_then(|name| name.parse().ok()).ok_or_else(|| {
+        text(first).and_then(|name| name.parse().ok()).map(Some).ok_or_else(|| {
             Problem::new(
                 Code::InvalidIdentity,
                 "A user is 1 to 128 characters of A-Z, a-z, 0-9 and ._~@+|:/=-.",
             )
-        })?;
-        self.noted.replace(Some(log::user(&user)));
-        Ok(user)
+        })
+    }
+
+    /// The log is told who asks.
+    pub(crate) fn note(&self, user: String) {
+        self.noted.replace(Some(user));
     }
 
     /// The bearer token (RFC 6750, section 2.1).
     ///
     /// # Errors
-    /// 401 `missing-identity` where there is none; `invalid-identity` where there are two, or something else.
+    /// 401 `missing-identity` where there is none, or something of another scheme; `invalid-identity` where there are
+    /// two, or none behind the name of the scheme.
     pub fn bearer(&self) -> Result<&str, Problem> {
         let mut values = self.headers.all("authorization");
         let Some(value) = values.next() else { return Err(Problem::no_token()) };
-        let token = text(value).and_then(|value| value.split_once(' ')).filter(|_| values.next().is_none());
-        match token {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_matches(' ')),
+        let (scheme, token) = text(value).and_then(|value| value.split_once(' ')).unwrap_or_default();
+        let is_one = values.next().is_none();
+        match token.trim_matches(' ') {
+            _ if is_one && !scheme.is_empty() && !scheme.eq_ignore_ascii_case("bearer") => {
+                Err(Problem::no_token())
+            }
+            token if is_one && !token.is_empty() => Ok(token),
             _ => Err(Problem::bad_token("The header Authorization must hold one bearer token.")),
         }
     }

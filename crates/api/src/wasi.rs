@@ -5,9 +5,13 @@
 //! black-box suites see this module; everything else of the crate runs natively too.
 
 use std::cell::OnceCell;
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use eventlog::Level;
+use futures::future::{Either, select};
+use spin_sdk::time::sleep;
 use spin_sdk::wasip3::http::types::{Fields, Method, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, yield_async};
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
@@ -19,7 +23,11 @@ pub use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
 use crate::body::Cut;
 use crate::cors::{self, Origins};
 use crate::headers::Headers;
+use crate::identity::Said;
 use crate::{Answer, Problem, answer};
+
+/// How long `identity` may take, which may have to ask the issuer of a token for its keys.
+const IDENTITY_TIME: Duration = Duration::from_secs(5);
 
 /// Answers `request` to `component` with what `handler` makes of it.
 pub async fn serve(
@@ -58,6 +66,21 @@ async fn origins() -> Rc<Origins> {
         }
     }
     origins
+}
+
+/// What the component `identity` says to a value of the header `authorization`; `None` where it does not answer in time.
+pub(crate) async fn identified(authorization: String, request_id: &str) -> Option<Said> {
+    let fields = [
+        ("authorization".to_owned(), authorization.into_bytes()),
+        ("x-request-id".to_owned(), request_id.as_bytes().to_vec()),
+    ];
+    let asked = outbound::head("http://identity.spin.internal", "/", &fields);
+    if let Either::Left((Ok((status, fields)), _)) = select(pin!(asked), pin!(sleep(IDENTITY_TIME))).await {
+        return Some((status, Headers::new(fields)));
+    }
+    let members = [("cause", "no answer from http://identity.spin.internal".into())];
+    eventlog::event(Level::Error, "identity-not-asked", members);
+    None
 }
 
 fn received(request: Request) -> crate::Request {

@@ -59,6 +59,12 @@ impl Hash {
     pub fn of(text: impl AsRef<[u8]>) -> Self {
         Self(Sha256::digest(text).into())
     }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl fmt::Display for Hash {

@@ -65,13 +65,18 @@ catalogue! {
     /// An idempotency key is 1 to 255 visible ASCII characters, raw or as a quoted string.
     InvalidIdempotencyKey = "invalid-idempotency-key", BAD_REQUEST, "Invalid idempotency key", "Mend the key first.",
         "An idempotency key is 1 to 255 visible ASCII characters, raw or as a quoted string.";
-    /// The request names no user. Send one in the header user_id, user-id or x-user-id.
+    /// The request names no user. Send one in the header user_id, user-id or x-user-id; where the bank asks for tokens,
+    /// send a bearer token in the header Authorization.
     MissingIdentity = "missing-identity", UNAUTHORIZED, "Missing identity", "Name a user first.",
         "Name a user in the header user_id.";
     /// A user is 1 to 128 of A-Z, a-z, 0-9 and ._~@+|:/=-; two headers must not differ. A comma, which a proxy puts
-    /// between two headers that it joins, is never part of a user.
-    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first.",
+    /// between two headers that it joins, is never part of a user. Where the bank asks for tokens: the token has expired,
+    /// is forged, or is another user's than the one that a header names.
+    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first, or get a new token.",
         "Two headers name two users.";
+    /// The token does not carry the scope that the route asks for: wallet:read for reading, wallet:write for moving money.
+    InsufficientScope = "insufficient-scope", FORBIDDEN, "Insufficient scope", "With a token that carries the scope.",
+        "The token does not carry the scope wallet:write.";
     /// Nothing is at this path.
     NotFound = "not-found", NOT_FOUND, "Not found", "Not before the path is right.",
         "Nothing is at this path.";

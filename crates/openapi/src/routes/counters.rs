@@ -1,6 +1,9 @@
 //! `components/counter`
 
-use api::Code::{InvalidAmount, LimitExceeded, MalformedRequest, NotFound, StorageUnavailable};
+use api::Code::{
+    InvalidAmount, InvalidIdentity, LimitExceeded, MalformedRequest, MissingIdentity, NotFound,
+    StorageUnavailable,
+};
 use api::view::{BitcoinsView, CounterView};
 use serde_json::value::RawValue;
 
@@ -27,7 +30,14 @@ fn add_bitcoins() -> Operation {
         .takes([parameter::bitcoins()])
         .answers("The total after it", &[("bitcoins", total("10.5"))])
         .with_headers(["idempotent-replayed"])
-        .may_fail([MalformedRequest, InvalidAmount, LimitExceeded, StorageUnavailable])
+        .may_fail([
+            MalformedRequest,
+            InvalidAmount,
+            MissingIdentity,
+            InvalidIdentity,
+            LimitExceeded,
+            StorageUnavailable,
+        ])
 }
 
 fn counter() -> Operation {
@@ -44,7 +54,14 @@ fn add_to_counter() -> Operation {
         .takes([parameter::counter_name(), parameter::by()])
         .answers("The value after it", &[("visits", CounterView { name: "visits", value: 42 })])
         .with_headers(["idempotent-replayed"])
-        .may_fail([MalformedRequest, NotFound, LimitExceeded, StorageUnavailable])
+        .may_fail([
+            MalformedRequest,
+            NotFound,
+            MissingIdentity,
+            InvalidIdentity,
+            LimitExceeded,
+            StorageUnavailable,
+        ])
 }
 
 fn total(digits: &str) -> BitcoinsView {

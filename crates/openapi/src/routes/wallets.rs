@@ -1,8 +1,8 @@
 //! `components/deposit`, `components/withdraw`, `components/wallet`
 
 use api::Code::{
-    InsufficientFunds, InvalidAmount, InvalidIdentity, LimitExceeded, MalformedRequest, MissingIdentity,
-    NoSuchEntry, StorageUnavailable,
+    InsufficientFunds, InsufficientScope, InvalidAmount, InvalidIdentity, LimitExceeded, MalformedRequest,
+    MissingIdentity, NoSuchEntry, StorageUnavailable,
 };
 use api::money::OperationBody;
 use api::view::EntriesView;
@@ -40,7 +40,14 @@ fn moves(path: &'static str, id: &str, kind: Kind) -> Operation {
         .takes_body::<OperationBody>(amount_body())
         .answers("The balance after it, and the new entry", &example::moved(kind))
         .with_headers(["idempotent-replayed"])
-        .may_fail([MalformedRequest, InvalidAmount, MissingIdentity, InvalidIdentity, StorageUnavailable])
+        .may_fail([
+            MalformedRequest,
+            InvalidAmount,
+            MissingIdentity,
+            InvalidIdentity,
+            InsufficientScope,
+            StorageUnavailable,
+        ])
 }
 
 fn wallet() -> Operation {
@@ -51,7 +58,14 @@ fn wallet() -> Operation {
         .takes(parameter::user())
         .takes([parameter::at()])
         .answers("Where it stands", &[("now", example::wallet(3)), ("at the start", example::wallet(0))])
-        .may_fail([MalformedRequest, MissingIdentity, InvalidIdentity, NoSuchEntry, StorageUnavailable])
+        .may_fail([
+            MalformedRequest,
+            MissingIdentity,
+            InvalidIdentity,
+            InsufficientScope,
+            NoSuchEntry,
+            StorageUnavailable,
+        ])
 }
 
 fn entries() -> Operation {
@@ -64,5 +78,5 @@ fn entries() -> Operation {
         .takes(parameter::user())
         .takes([parameter::limit(), parameter::cursor()])
         .answers("A stretch of entries", &[("the newest two", example)])
-        .may_fail([MalformedRequest, MissingIdentity, InvalidIdentity, StorageUnavailable])
+        .may_fail([MalformedRequest, MissingIdentity, InvalidIdentity, InsufficientScope, StorageUnavailable])
 }

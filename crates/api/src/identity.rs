@@ -1,0 +1,220 @@
+//! Who asks, and what they may: the one place where identity is read (design section 7).
+//!
+//! With `auth = header` the user is whom a header names. With `auth = jwt` it is whom a bearer token names, and the
+//! component `identity` says whom, by service chaining: only it knows keys. An instance remembers a token that was
+//! verified by its SHA-256, for as long as `identity` says: a minute at most, and never past its time. A header that names a user beside the token
+//! must name the same one. No token, nor part of one, is in any answer or log.
+
+use std::cell::{Cell, RefCell};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ledger::{Hash, User};
+use settings::AUTH;
+
+use crate::headers::Headers;
+use crate::{Code, Problem, Request, log};
+
+/// How many tokens that were verified an instance remembers, each in a place that its SHA-256 says.
+const REMEMBERED: usize = 1 << u8::BITS;
+
+/// What a route asks for, with `jwt_scopes = on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// `wallet:read`
+    Read,
+    /// `wallet:write`
+    Write,
+}
+
+impl Scope {
+    /// As it stands in a token.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "wallet:read",
+            Self::Write => "wallet:write",
+        }
+    }
+}
+
+/// Whom a token that is good names, and what it allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    user: User,
+    reads: bool,
+    writes: bool,
+}
+
+/// A token that was verified.
+#[derive(Clone)]
+struct Remembered {
+    token: Hash,
+    /// In seconds since 1970, as the next.
+    since: u64,
+    until: u64,
+    known: Known,
+}
+
+thread_local! {
+    static BY_TOKEN: Cell<Option<bool>> = const { Cell::new(None) };
+    static TOKENS: RefCell<Vec<Option<Remembered>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What `identity` answers: its status and its header fields.
+pub(crate) type Said = (u16, Headers);
+
+/// Asks `identity` whose the token in a value of the header `authorization` is.
+trait Ask {
+    /// `None` where it does not answer in time.
+    async fn ask(&self, authorization: String, request_id: &str) -> Option<Said>;
+}
+
+impl Request {
+    /// The user that the request is for, who must be allowed what `scope` says.
+    ///
+    /// # Errors
+    /// 401 `missing-identity` or `invalid-identity`; with tokens also 403 `insufficient-scope`, and 503 where they
+    /// cannot be verified.
+    pub async fn user(&self, scope: Scope) -> Result<User, Problem> {
+        let user = user(self, by_token().await?, scope, now(), &Component).await?;
+        self.note(log::user(&user));
+        Ok(user)
+    }
+
+    /// For what anybody may do who has a token, where tokens are asked for.
+    ///
+    /// # Errors
+    /// As [`Request::user`], without 403.
+    pub async fn token(&self) -> Result<(), Problem> {
+        if by_token().await? {
+            let known = known(self, now(), &Component).await?;
+            self.note(log::user(&known.user));
+        }
+        Ok(())
+    }
+}
+
+async fn user(
+    request: &Request,
+    by_token: bool,
+    scope: Scope,
+    now: u64,
+    identity: &impl Ask,
+) -> Result<User, Problem> {
+    let named = request.named();
+    if !by_token {
+        return named?
+            .ok_or_else(|| Problem::new(Code::MissingIdentity, "Name a user in the header user_id."));
+    }
+    let known = known(request, now, identity).await?;
+    let is_other = named.map_err(Problem::asking_for_token)?.is_some_and(|named| named != known.user);
+    if is_other {
+        return Err(Problem::bad_token("The token is another user's than the one that a header names."));
+    }
+    let is_allowed = match scope {
+        Scope::Read => known.reads,
+        Scope::Write => known.writes,
+    };
+    if is_allowed { Ok(known.user) } else { Err(Problem::scope(scope)) }
+}
+
+/// Whom the request's token names: remembered, or asked for.
+async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<Known, Problem> {
+    let sent = request.bearer()?;
+    let token = Hash::of(sent);
+    if let Some(known) = remembered(&token, now) {
+        return Ok(known);
+    }
+    let said = identity.ask(["Bearer ", sent].concat(), request.id()).await;
+    let (known, seconds) = judged(said)?;
+    remember(Remembered { token, since: now, until: now.saturating_add(seconds), known: known.clone() });
+    Ok(known)
+}
+
+/// Who that is, and for how many seconds that may be remembered.
+fn judged(said: Option<Said>) -> Result<(Known, u64), Problem> {
+    let whole = said.and_then(|(status, fields)| match status {
+        200 => Some(Ok((whom(&fields)?, seconds(&fields)?))),
+        401 => Some(Err(Problem::bad_token(why(&fields)?))),
+        _ => None,
+    });
+    let unavailable = || Problem::untouched(Code::StorageUnavailable, "Tokens cannot be verified now.");
+    whole.unwrap_or_else(|| Err(unavailable()))
+}
+
+fn whom(fields: &Headers) -> Option<Known> {
+    let scopes = fields.first("scope")?;
+    let has = |scope: Scope| scopes.split(' ').any(|one| one == scope.as_str());
+    let user = fields.first("user-id")?.parse().ok()?;
+    Some(Known { user, reads: has(Scope::Read), writes: has(Scope::Write) })
+}
+
+fn seconds(fields: &Headers) -> Option<u64> {
+    fields.first("cache-control")?.strip_prefix("max-age=")?.parse().ok()
+}
+
+/// What is wrong with the token: the `error_description` of RFC 6750.
+fn why(fields: &Headers) -> Option<String> {
+    fields.first("www-authenticate")?.split('"').nth(3).map(str::to_owned)
+}
+
+/// Where a token is remembered.
+fn place(token: &Hash) -> usize {
+    let [first, ..] = token.as_bytes();
+    usize::from(*first)
+}
+
+fn remembered(token: &Hash, now: u64) -> Option<Known> {
+    TOKENS.with_borrow(|tokens| {
+        let one = tokens.get(place(token))?.as_ref()?;
+        // Of a clock that was set back nothing is concluded.
+        (one.token == *token && (one.since..one.until).contains(&now)).then(|| one.known.clone())
+    })
+}
+
+fn remember(one: Remembered) {
+    TOKENS.with_borrow_mut(|tokens| {
+        tokens.resize(REMEMBERED, None);
+        if let Some(place) = tokens.get_mut(place(&one.token)) {
+            *place = Some(one);
+        }
+    });
+}
+
+/// Whether `auth = jwt`, read once by an instance. Where that cannot be read nobody is let in.
+async fn by_token() -> Result<bool, Problem> {
+    if let Some(known) = BY_TOKEN.get() {
+        return Ok(known);
+    }
+    let unknown =
+        |_| Problem::untouched(Code::StorageUnavailable, "How users are known cannot be read: see the log.");
+    let by_token = AUTH.text().await.map_err(unknown)? == "jwt";
+    BY_TOKEN.set(Some(by_token));
+    Ok(by_token)
+}
+
+/// In seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The component `identity`.
+struct Component;
+
+#[cfg(target_arch = "wasm32")]
+impl Ask for Component {
+    async fn ask(&self, authorization: String, request_id: &str) -> Option<Said> {
+        crate::wasi::identified(authorization, request_id).await
+    }
+}
+
+/// Natively only tests run, and they bring their own.
+#[cfg(not(target_arch = "wasm32"))]
+impl Ask for Component {
+    async fn ask(&self, _: String, _: &str) -> Option<Said> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
