@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::red;
 use crate::request::{Body, Request};
+use crate::token::Mint;
 use http::Method;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -12,6 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Bank {
     urls: Vec<String>,
     turn: AtomicUsize,
+    /// Makes a token for each request, where the bank asks for one.
+    pub(crate) mint: Option<Mint>,
     pub(crate) http: Client<HttpConnector, Body>,
 }
 
@@ -50,13 +53,18 @@ impl Bank {
         let missing = "BANK_URL is not set. Start a bank (`make up`), then: \
                        BANK_URL=http://127.0.0.1:3000 cargo test --profile native -p tests";
         assert!(urls.iter().all(|url| url.starts_with("http://")), "{}", red::line(missing));
-        Self::at(urls)
+        Self { mint: Mint::from_env(), ..Self::at(urls) }
+    }
+
+    /// The same bank, asked with tokens.
+    pub fn with_tokens(self, mint: Option<Mint>) -> Self {
+        Self { mint, ..self }
     }
 
     pub fn at(urls: Vec<String>) -> Self {
         let urls = urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { urls, turn: AtomicUsize::new(0), http }
+        Self { urls, turn: AtomicUsize::new(0), mint: None, http }
     }
 
     /// The next of the base URLs, in turn.

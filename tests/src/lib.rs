@@ -25,6 +25,7 @@ pub mod coingecko;
 pub mod decimal;
 pub mod feed;
 pub mod figures;
+pub mod issuer;
 pub mod limits;
 pub mod money;
 pub mod names;
@@ -36,6 +37,7 @@ pub mod red;
 pub mod request;
 pub mod retry;
 pub mod rules;
+pub mod token;
 
 pub use answer::Answer;
 pub use bank::{Bank, Entry, Receipt, Wallet};

@@ -11,6 +11,7 @@ pub const TABLE: &[(u16, &str)] = &[
     (400, "invalid-idempotency-key"),
     (401, "missing-identity"),
     (401, "invalid-identity"),
+    (403, "insufficient-scope"),
     (404, "not-found"),
     (404, "unknown-currency"),
     (404, "no-such-entry"),

@@ -35,6 +35,7 @@ mod restart;
 mod stampede;
 mod suites;
 mod summary;
+mod tokens;
 mod totals;
 mod upstream;
 mod why;
@@ -95,6 +96,8 @@ enum Part {
     Budget,
     /// Banks killed under load, and nothing else; a part of `sqlite` and `redis`
     Torture,
+    /// `auth=jwt`: every route, every way to be refused, an issuer that dies, lies and changes its keys, all suites
+    Tokens,
     /// Stored documents that another hand changed, and nothing else; a part of `sqlite` and `redis`
     Damage,
 }
@@ -166,6 +169,9 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     if arguments.want_scenarios(Part::Redis) {
         of_both_adapters(arguments, &suites, summary).await?;
     }
+    if arguments.want(Part::Tokens) {
+        of_tokens(arguments, &suites, summary).await?;
+    }
     if arguments.want_scenarios(Part::Totals) {
         let house = House::build(arguments.plan(Store::Direct).patient()).await?;
         let name = house.at("posts to a counter with and without keys are told exact totals");
@@ -221,6 +227,20 @@ async fn of_both_adapters(
     let mut house = House::build(arguments.plan(Store::Both).patient()).await?;
     suites.run(suites::after_the_restart, Some(&house), summary).await;
     killed(&mut house, arguments.rounds, summary).await;
+    Ok(())
+}
+
+/// Who asks, where tokens say so.
+async fn of_tokens(arguments: &Arguments, suites: &Suites, summary: &mut Summary) -> anyhow::Result<()> {
+    if arguments.suite.is_empty() {
+        tokens::of_an_issuer(arguments, summary).await;
+        tokens::of_a_secret(arguments, summary).await;
+    }
+    let house = House::build(arguments.plan(Store::Direct).patient().with_tokens()).await?;
+    suites.run(|suite| suites::any(suite) && !suites::at_the_end(suite), Some(&house), summary).await;
+    summary
+        .scenario(&house.at("with tokens: none of them is in the log"), tokens::are_not_logged(&house))
+        .await;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use crate::answer::{Answer, Asked};
 use crate::bank::Bank;
 use crate::limits;
+use crate::token::Mint;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::time::Instant;
@@ -14,18 +15,22 @@ pub struct Wire {
     stream: TcpStream,
     host: String,
     unread: Vec<u8>,
+    mint: Option<Mint>,
 }
 
 impl Wire {
     pub async fn to(bank: &Bank) -> Self {
         let host = bank.next_url().trim_start_matches("http://").to_owned();
         let stream = TcpStream::connect(&host).await.expect("a connection");
-        Self { stream, host, unread: Vec::new() }
+        Self { stream, host, unread: Vec::new(), mint: bank.mint.clone() }
     }
 
-    /// Sends the bytes as they are; `{host}` stands for the address.
+    /// Sends the bytes as they are; `{host}` stands for the address, and for a line with a token where one is asked for.
     pub async fn say(&mut self, text: &str) -> &mut Self {
-        let text = text.replace("{host}", &self.host);
+        let user = text.split_once("user_id: ").and_then(|(_, rest)| rest.split("\r\n").next());
+        let token = self.mint.as_ref().map(|mint| mint.authorization(user));
+        let token = token.map(|token| format!("\r\nauthorization: {token}")).unwrap_or_default();
+        let text = text.replace("{host}", &format!("{}{token}", self.host));
         // The other side may have answered and hung up already: what counts is what it said.
         let _ = self.stream.write_all(text.as_bytes()).await;
         self

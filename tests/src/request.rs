@@ -13,6 +13,9 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
+/// What may name the user.
+const USER_HEADERS: [&str; 3] = ["user_id", "user-id", "x-user-id"];
+
 pub type Body = BoxBody<Bytes, Infallible>;
 
 #[derive(Clone)]
@@ -104,11 +107,27 @@ impl<'a> Request<'a> {
         Asked { method: self.method.clone(), path: self.path.clone(), request_id }
     }
 
+    /// What the bank's mint says of it: a token of the user whom a header names, or where a counter is posted to
+    /// somebody's. A request that brings one, or asks for nobody, has no other.
+    fn authorization(&self) -> Option<String> {
+        let mint = self.bank.mint.as_ref()?;
+        let mut named = self.headers.iter().filter(|(name, _)| USER_HEADERS.contains(name));
+        let user = named.next().map(|(_, value)| value.to_str().unwrap_or_default());
+        let counts = ["/v1/bitcoins", "/v1/counters/"].iter().any(|path| self.path.starts_with(path));
+        let is_needed = user.is_some() || (counts && self.method == Method::POST);
+        let brings_one = self.headers.iter().any(|(name, _)| *name == "authorization");
+        (is_needed && !brings_one).then(|| mint.authorization(user))
+    }
+
     async fn exchange(self) -> Result<(http::response::Parts, Bytes), String> {
+        let authorization = self.authorization();
         let uri = format!("{}{}", self.bank.next_url(), self.path);
         let mut request = http::Request::builder().method(self.method).uri(uri);
         for (name, value) in self.headers {
             request = request.header(name, value);
+        }
+        if let Some(value) = authorization {
+            request = request.header("authorization", value);
         }
         let body = if self.chunked { in_chunks(self.body) } else { Full::new(self.body).boxed() };
         let request = request.body(body).map_err(|problem| problem.to_string())?;

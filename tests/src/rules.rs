@@ -81,6 +81,10 @@ fn is_a_problem(answer: &Answer) {
     assert!(!problem.title.is_empty() && !problem.detail.is_empty(), "{answer}");
     let row = (problem.status, problem.code.as_str());
     assert!(TABLE.contains(&row), "not in the contract's table: {answer}");
+    if answer.status == 403 {
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        assert!(challenge.starts_with("Bearer error=\"insufficient_scope\", scope="), "{answer}");
+    }
     if answer.status == 503 {
         let after = answer.header("retry-after").and_then(|after| after.parse::<u64>().ok());
         assert!(after.is_some(), "no retry-after: {answer}");

@@ -4,6 +4,7 @@ use crate::bank::Bank;
 use crate::feed;
 use crate::prove::process::Process;
 use crate::proxy::Proxy;
+use crate::token::{self, Mint};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use std::fmt::Write as _;
@@ -77,6 +78,8 @@ pub struct Plan {
     pub cors_origins: &'static str,
     /// Settings that differ from those of every house.
     pub variables: Vec<(&'static str, String)>,
+    /// Its clients send tokens with a mint of this issuer's and this secret.
+    pub mint: Option<(String, String)>,
 }
 
 impl Plan {
@@ -95,7 +98,27 @@ impl Plan {
             storage_deadline: STORAGE_DEADLINE,
             cors_origins: CORS_ORIGINS,
             variables: Vec::new(),
+            mint: None,
         }
+    }
+
+    /// The same with tokens that are signed with a secret, and scopes.
+    pub fn with_tokens(self) -> Self {
+        let variables = [
+            ("auth", "jwt"),
+            ("jwt_issuer", token::ISSUER),
+            ("jwt_audience", token::AUDIENCE),
+            ("jwt_secret", token::SECRET),
+            ("jwt_scopes", "on"),
+        ];
+        let mint = Some((token::ISSUER.to_owned(), token::SECRET.to_owned()));
+        Self { mint, ..self.with(&variables) }
+    }
+
+    /// The same with these settings, which count before those that it has.
+    pub fn with(mut self, variables: &[(&'static str, &str)]) -> Self {
+        self.variables.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self
     }
 
     /// The same, for what is not about time.
@@ -156,12 +179,12 @@ impl House {
 
     /// A client of all its processes.
     pub fn client(&self) -> Bank {
-        Bank::at(self.urls())
+        Bank::at(self.urls()).with_tokens(self.mint())
     }
 
     /// A client of one of them.
     pub fn client_of(&self, index: usize) -> Bank {
-        Bank::at(vec![self.banks[index].0.clone()])
+        Bank::at(vec![self.banks[index].0.clone()]).with_tokens(self.mint())
     }
 
     pub fn process(&mut self, index: usize) -> anyhow::Result<&mut Process> {
@@ -177,13 +200,22 @@ impl House {
     }
 
     /// What the suites are told about it.
-    pub fn environment(&self) -> [(&'static str, String); 4] {
-        [
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = vec![
             ("BANK_URL", self.urls().join(",")),
             ("COINGECKO_URL", self.coingecko.clone()),
             ("COINGECKO_API_KEY", API_KEY.to_owned()),
             ("CORS_ORIGIN", CORS_ORIGIN.to_owned()),
-        ]
+        ];
+        if let Some((issuer, secret)) = &self.plan.mint {
+            environment.push(("BANK_JWT_ISSUER", issuer.clone()));
+            environment.push(("BANK_JWT_SECRET", secret.clone()));
+        }
+        environment
+    }
+
+    fn mint(&self) -> Option<Mint> {
+        self.plan.mint.as_ref().map(|(issuer, secret)| Mint::new(issuer, secret))
     }
 
     /// Where the stand-in for CoinGecko is.
@@ -229,6 +261,13 @@ impl House {
     pub async fn tell(&mut self, redis_url: String) -> anyhow::Result<()> {
         self.stop_banks().await?;
         self.told = Some(redis_url);
+        self.start_banks().await
+    }
+
+    /// Starts all of them again, with these further settings.
+    pub async fn set(&mut self, variables: &[(&'static str, &str)]) -> anyhow::Result<()> {
+        self.stop_banks().await?;
+        self.plan = self.plan.clone().with(variables);
         self.start_banks().await
     }
 
