@@ -161,7 +161,8 @@ impl Mint {
 
     /// The value of the header `authorization` for this user; somebody's, where that is nobody.
     pub fn authorization(&self, user: Option<&str>) -> String {
-        let user = user.filter(|user| !user.is_empty()).unwrap_or(ANYBODY);
+        let is_one = |user: &&str| !user.is_empty() && !user.contains(|c: char| !c.is_ascii_graphic());
+        let user = user.filter(is_one).unwrap_or(ANYBODY);
         format!("Bearer {}", self.key.token(&claims(&self.issuer, user)))
     }
 }

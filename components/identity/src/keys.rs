@@ -19,7 +19,7 @@ use upstream::claim::{self, Mine};
 use upstream::moment;
 
 use crate::issuer;
-use crate::outside::Outside;
+use crate::outside::{Outside, Stores};
 use crate::settings::Source;
 use crate::unavailable;
 
@@ -70,7 +70,7 @@ pub fn forget() {
 /// Where keys are found.
 pub struct Keys<'a, S, O> {
     /// Where they are kept.
-    pub store: &'a S,
+    pub stores: &'a S,
     /// Whom they are fetched from.
     pub outside: &'a O,
     /// Which ones.
@@ -84,7 +84,7 @@ impl Kept {
     }
 }
 
-impl<S: Store, O: Outside> Keys<'_, S, O> {
+impl<S: Stores, O: Outside> Keys<'_, S, O> {
     /// The keys to verify with now.
     ///
     /// # Errors
@@ -125,7 +125,8 @@ impl<S: Store, O: Outside> Keys<'_, S, O> {
         loop {
             // Asked before keys are looked for: whoever fetches keeps them first and settles then.
             let is_fetching =
-                claim::is_fetching(self.store, &keys::issuer_claim(), self.outside.now_ms()).await;
+                claim::is_fetching(&self.stores.open().await, &keys::issuer_claim(), self.outside.now_ms())
+                    .await;
             let stored = self.stored().await.ok().flatten();
             if let Some(newer) = stored.filter(|kept| kept.as_of_ms > as_of_ms) {
                 return Some(newer).filter(|kept| kept.age(self.outside.now_ms()) <= LONGEST);
@@ -149,7 +150,8 @@ impl<S: Store, O: Outside> Keys<'_, S, O> {
 
     async fn claimed(&self) -> Option<Mine> {
         let opening = keys::issuer_claim();
-        let claim = claim::claim(self.store, &opening, issuer::DEADLINE, self.outside.now_ms());
+        let store = self.stores.open().await;
+        let claim = claim::claim(&store, &opening, issuer::DEADLINE, self.outside.now_ms());
         claim.await.ok().flatten()
     }
 
@@ -163,16 +165,17 @@ impl<S: Store, O: Outside> Keys<'_, S, O> {
             eventlog::event(Level::Warn, "keys-not-fetched", members);
         }
         mine.said = said;
+        let store = self.stores.open().await;
         let kept = fetched.ok().and_then(|keys| self.keep(&keys, begun_ms));
         let kept = match kept {
             Some((encoded, kept)) => {
                 // What could not be stored can still be used, and a claim that was not settled ends by itself.
-                let _ = self.store.set(&keys::issuer(), &encoded).await;
+                let _ = store.set(&keys::issuer(), &encoded).await;
                 Some(remember(kept))
             }
             None => None,
         };
-        let _ = claim::settle(self.store, mine, begun_ms, AGAIN).await;
+        let _ = claim::settle(&store, mine, begun_ms, AGAIN).await;
         kept
     }
 
@@ -186,7 +189,7 @@ impl<S: Store, O: Outside> Keys<'_, S, O> {
 
     /// What the store has. Keys that cannot be read, or of another source, are none.
     async fn stored(&self) -> Result<Option<Rc<Kept>>, Problem> {
-        let stored = self.store.get(&keys::issuer()).await?;
+        let stored = self.stores.open().await.get(&keys::issuer()).await?;
         let Some(Stored { v: 1, as_of_ms, issuer, jwks_url, keys }) =
             stored.and_then(|stored| serde_json::from_slice(&stored).ok())
         else {

@@ -31,8 +31,7 @@ api::component!("identity", handle);
 async fn handle(request: Request) -> Result<Answer, Problem> {
     request.verb()?;
     let settings = settings::read().await?;
-    let store = store::spin::open().await;
-    identify(&request, &settings, &store, &Host).await
+    identify(&request, &settings, &Host, &Host).await
 }
 
 /// How long a token that was verified may be remembered, in seconds.
@@ -41,7 +40,7 @@ const REMEMBERED_SECONDS: u64 = 60;
 async fn identify(
     request: &Request,
     settings: &Settings,
-    store: &impl store::Store,
+    stores: &impl outside::Stores,
     outside: &impl outside::Outside,
 ) -> Result<Answer, Problem> {
     let token = request.bearer()?;
@@ -49,7 +48,7 @@ async fn identify(
     let verified = match &settings.keeper {
         Keeper::Secret(keys) => judge(token, keys, rules, outside),
         Keeper::Issuer(source) => {
-            let keys = Keys { store, outside, source };
+            let keys = Keys { stores, outside, source };
             let kept = keys.current().await?;
             match judge(token, &kept.set, rules, outside) {
                 // The issuer may have new keys.

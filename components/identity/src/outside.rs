@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use outbound::Broken;
+use store::Store;
 use upstream::moment;
 
 /// The largest document of an issuer.
@@ -18,8 +19,25 @@ pub trait Outside {
     async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), &'static str>;
 }
 
+/// Where the keys are kept. It is opened for each step: an issuer takes longer to answer than a request may wait for
+/// storage.
+pub trait Stores {
+    /// What is opened.
+    type Store: Store;
+    /// The store, whose deadline begins now.
+    async fn open(&self) -> Self::Store;
+}
+
 /// The host.
 pub struct Host;
+
+impl Stores for Host {
+    type Store = store::spin::Open;
+
+    async fn open(&self) -> Self::Store {
+        store::spin::open().await
+    }
+}
 
 impl Outside for Host {
     fn now_ms(&self) -> u64 {

@@ -47,6 +47,14 @@ impl outside::Outside for World {
     }
 }
 
+impl outside::Stores for Memory {
+    type Store = Memory;
+
+    async fn open(&self) -> Memory {
+        self.clone()
+    }
+}
+
 fn key(id: u8) -> SigningKey {
     SigningKey::from_bytes(&[id; 32])
 }
@@ -335,7 +343,7 @@ fn keys_that_were_kept_for_another_issuer_are_none() {
     keys::forget();
     let source =
         Source { issuer: "https://other.test".into(), jwks_url: Some("https://other.test/k".into()) };
-    let keys = Keys { store: &store, outside: &world, source: &source };
+    let keys = Keys { stores: &store, outside: &world, source: &source };
     assert!(block_on(keys.current()).is_err());
     block_on(store.set(&::store::keys::issuer(), b"what?")).unwrap();
     keys::forget();

@@ -114,7 +114,7 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
     if let Some(secret) = rule.get("secret").and_then(toml::Value::as_table) {
         let at_least = usize::try_from(secret["at_least"].as_integer().unwrap()).unwrap();
         good.push("~".repeat(at_least));
-        bad.extend(["~".repeat(at_least - 1), " ~".repeat(at_least)]);
+        bad.extend(["~".repeat(at_least.saturating_sub(1)), " ~".repeat(at_least)]);
     }
     if rule.contains_key("header_value") {
         good.push("CG-a/b+c=~".to_owned());

@@ -14,9 +14,12 @@ const NOW: u64 = 1_800_000_000;
 const HEADER: bool = false;
 const TOKEN: bool = true;
 
+/// A status and header fields.
+type Says = (u16, Vec<(&'static str, String)>);
+
 /// Says the same to everybody, and keeps what it was asked.
 struct Identity {
-    says: RefCell<Option<(u16, Vec<(&'static str, String)>)>>,
+    says: RefCell<Option<Says>>,
     asked: Cell<usize>,
     told: RefCell<String>,
 }
