@@ -176,7 +176,7 @@ async fn of_a_header(
     other: &str,
 ) -> anyhow::Result<()> {
     for name in ["user_id", "user-id", "x-user-id"] {
-        let beside = |user: &str| bearing(ask(bank, method, path), token).header(name, user.to_owned());
+        let beside = |user: &str| bearing(ask(bank, method, path), token).header(name, user);
         let answer = beside(other).await;
         match asks {
             Asks::Scope(_) => {
