@@ -1,10 +1,12 @@
-//! Packs what the component serves: the published document, made from the code by `crates/openapi`; our
+//! Packs what the component serves: the published document, made from the code by `crates/openapi`, in both its forms; our
 //! page; Swagger UI, from the package that carries its files.
 
 use std::error::Error;
 use std::io::{Cursor, Read as _};
 use std::path::Path;
+use std::{env, fs};
 
+use openapi::Auth;
 use pack::Table;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
@@ -12,13 +14,21 @@ use zip::ZipArchive;
 /// The path, where the file is.
 const PAGE: [(&str, &str); 3] =
     [("/docs", "index.html"), ("/docs/start.js", "start.js"), ("/docs/page.css", "page.css")];
-const SWAGGER_UI: [(&str, &str); 2] =
-    [("/docs/swagger-ui.js", "dist/swagger-ui-bundle.js"), ("/docs/swagger-ui.css", "dist/swagger-ui.css")];
+/// The last two are where an issuer leads back to.
+const SWAGGER_UI: [(&str, &str); 4] = [
+    ("/docs/swagger-ui.js", "dist/swagger-ui-bundle.js"),
+    ("/docs/swagger-ui.css", "dist/swagger-ui.css"),
+    ("/docs/oauth2-redirect.html", "dist/oauth2-redirect.html"),
+    ("/docs/oauth2-redirect.js", "dist/oauth2-redirect.js"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let mut table = Table::begin()?;
-    table.add("/openapi.json", openapi::document().to_json()?.as_bytes())?;
+    table.add("/openapi.json", openapi::document(Auth::Header).to_json()?.as_bytes())?;
+    table.add("by-token.json", openapi::document(Auth::Jwt).to_json()?.as_bytes())?;
+    let out = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
+    fs::write(Path::new(&out).join("issuer.rs"), format!("{:?}", openapi::ISSUER))?;
     for (path, file) in PAGE {
         table.add_file(path, &Path::new("src/page").join(file))?;
     }

@@ -280,6 +280,11 @@ async fn of_the_document(arguments: &Arguments, summary: &mut Summary) -> anyhow
     summary.scenario("api: the published document is valid", api::is_described_well(&house)).await;
     let name = format!("api: every answer is as documented (seed {})", arguments.seed);
     summary.scenario(&name, api::is_as_described(&house, arguments.seed, arguments.cases)).await;
+    let house = House::build(arguments.plan(Store::Sqlite).with_tokens()).await?;
+    let name = "api, with tokens: the published document is valid";
+    summary.scenario(name, api::is_described_well(&house)).await;
+    let name = format!("api, with tokens: every answer is as documented (seed {})", arguments.seed);
+    summary.scenario(&name, api::is_as_described(&house, arguments.seed, arguments.cases)).await;
     Ok(())
 }
 

@@ -16,8 +16,16 @@ use std::path::Path;
 use tests::{Answer, Bank, problem};
 
 /// What `/docs` loads.
-const LOADED: [&str; 5] =
-    ["/docs/swagger-ui.js", "/docs/swagger-ui.css", "/docs/start.js", "/docs/page.css", "/openapi.json"];
+const LOADED: [&str; 8] = [
+    "/docs/swagger-ui.js",
+    "/docs/swagger-ui.css",
+    "/docs/start.js",
+    "/docs/settings.js",
+    "/docs/page.css",
+    "/docs/oauth2-redirect.html",
+    "/docs/oauth2-redirect.js",
+    "/openapi.json",
+];
 
 async fn document() -> Value {
     Bank::from_env().get("/openapi.json").await.is(200).json()
@@ -80,6 +88,21 @@ async fn every_operation_says_what_it_is_under_a_name_of_its_own() {
             names.insert(operation["operationId"].as_str().unwrap()),
             "{method} {path}: its name is another's"
         );
+    }
+}
+
+#[tokio::test]
+async fn every_operation_says_what_it_asks_for() {
+    let document = document().await;
+    for (path, method, operation) in operations(&document) {
+        let asked = operation["security"].as_array();
+        assert!(asked.is_some(), "{method} {path} leaves open whether it asks for anything");
+        for scheme in asked.unwrap().iter().flat_map(|one| one.as_object().unwrap().keys()) {
+            assert!(
+                document["components"]["securitySchemes"][scheme].is_object(),
+                "{method} {path}: {scheme}"
+            );
+        }
     }
 }
 
@@ -176,6 +199,8 @@ async fn every_file_says_what_it_is() {
     for (path, media_type) in [
         ("/docs", "text/html; charset=utf-8"),
         ("/docs/swagger-ui.js", "text/javascript; charset=utf-8"),
+        ("/docs/settings.js", "text/javascript; charset=utf-8"),
+        ("/docs/oauth2-redirect.html", "text/html; charset=utf-8"),
         ("/docs/swagger-ui.css", "text/css; charset=utf-8"),
         ("/openapi.json", "application/json"),
     ] {

@@ -48,6 +48,21 @@ async fn every_file_of_the_dashboard_is_sent_once_and_then_only_when_it_changed(
     }
 }
 
+#[tokio::test]
+async fn the_dashboard_and_the_documentation_are_told_who_the_user_is_and_ask_again_each_time() {
+    let bank = Bank::from_env();
+    for path in ["/settings.js", "/docs/settings.js"] {
+        let settings = bank.get(path).await.is(200);
+        assert_eq!(settings.header("content-type"), Some("text/javascript; charset=utf-8"), "{settings}");
+        assert_eq!(settings.header("cache-control"), Some("no-cache"), "{settings}");
+        let said = settings.text().starts_with("export default {\"auth\":\"");
+        assert!(said, "{settings}");
+        let tag = settings.header("etag").unwrap_or_default();
+        bank.get(path).header("if-none-match", tag).await.is(304);
+        bank.post(path).await.problem(405, "method-not-allowed");
+    }
+}
+
 /// Where pages of other origins may call, an answer varies by `origin` too.
 fn varies_by_encoding(answer: &Answer) -> bool {
     answer.header("vary").unwrap_or_default().split(", ").any(|word| word == "accept-encoding")

@@ -1,17 +1,18 @@
 //! The API explained: `GET /openapi.json`, the document generated from the code, and `GET /docs`, Swagger UI
-//! with it, to read and to try.
+//! with it, to read and to try. With `auth = jwt` the document names the issuer, and the page signs in there.
 //!
 //! A component of its own, since Swagger UI weighs more than all the others. Files are kept packed, as
-//! `build.rs` made them, and sent so to whoever takes gzip. Imports the setting `log_level`, and
-//! nothing else of Spin: it has no store and no hosts.
+//! `build.rs` made them, and sent so to whoever takes gzip. Imports settings, `log_level` and those of signing in
+//! (`crates/signin`), and nothing else of Spin: it has no store and no hosts.
 
 use api::{Answer, Asset, Problem, Request};
-
-/// Only what the bank itself serves. Swagger UI's stylesheet has its pictures in `data:` addresses.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+use signin::{Auth, SignIn};
 
 static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// The document of a bank that asks for tokens, whose issuer has yet to be filled in. No path is called like that.
+const BY_TOKEN: &str = "by-token.json";
+/// That blank.
+const ISSUER: &str = include!(concat!(env!("OUT_DIR"), "/issuer.rs"));
 
 api::component!("docs", handle);
 
@@ -20,8 +21,23 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
         request.get()?;
         return Ok(Answer::moved("/docs"));
     }
-    let asset = Asset::find(ASSETS, &request).ok_or_else(Problem::not_found)?;
+    let sign_in = signin::read().await;
+    let answer = match (request.path(), sign_in.auth()) {
+        ("/docs/settings.js", _) => Some(sign_in.module(&request)),
+        ("/openapi.json", Auth::Jwt) => by_token(&request, &sign_in),
+        _ => file(&request, &sign_in),
+    };
+    let answer = answer.ok_or_else(Problem::not_found)?;
     request.get()?;
-    let answer = asset.answer(&request);
-    Ok(answer.with("content-security-policy", POLICY).with("referrer-policy", "no-referrer"))
+    Ok(answer.with("referrer-policy", "no-referrer"))
+}
+
+fn file(request: &Request, sign_in: &SignIn) -> Option<Answer> {
+    let policy = sign_in.policy();
+    let answer = Asset::find(ASSETS, request.path())?.answer_with(request, &policy.version());
+    Some(answer.with("content-security-policy", policy.to_string()))
+}
+
+fn by_token(request: &Request, sign_in: &SignIn) -> Option<Answer> {
+    Some(Asset::find(ASSETS, BY_TOKEN)?.filled(request, ISSUER, sign_in.issuer()))
 }

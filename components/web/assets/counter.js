@@ -3,6 +3,7 @@
 import { MoneyForm } from "./form.js";
 import { ask } from "./http.js";
 import { $, again, grouped, write } from "./page.js";
+import { follow, isSignedIn } from "./session.js";
 
 const LOOK_SECONDS = 5;
 const FAILED_SECONDS = 3;
@@ -24,6 +25,7 @@ export function start() {
     onEnd: () => look(),
   });
   look = again(load);
+  follow(() => { if (isSignedIn()) form.resume(); else form.show(); });
   $("count").addEventListener("submit", (event) => {
     event.preventDefault();
     const bitcoins = $("count").bitcoins.value.trim();

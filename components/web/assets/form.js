@@ -4,6 +4,7 @@
 
 import { begin, isKept, mayHaveHappened, send, unsettled, watch } from "./operation.js";
 import { ago, say } from "./page.js";
+import { canSignIn, isSignedIn, signIn } from "./session.js";
 
 const FIELD = "input";
 // Most operations of other tabs end before anybody would have read about them.
@@ -19,7 +20,7 @@ export class MoneyForm {
   // `onEnd` is called when an operation is over, and `doubt` says where to look when a refusal leaves a doubt.
   constructor(form, place, { note, again, hint, doubt, user, onDone, onEnd }) {
     Object.assign(this, { form, place, note, again, hint, doubt, user, onDone, onEnd });
-    again.addEventListener("click", () => { if (this.current && !this.#doing.has(this.current.key)) this.#send(this.current); });
+    again.addEventListener("click", () => this.#goOn());
     watch(() => setTimeout(() => this.show(), OTHER_TABS_MS));
     say(note, hint, "hint");
     this.show();
@@ -34,6 +35,12 @@ export class MoneyForm {
   submit(what) {
     if (this.current) return this.again.focus();
     return this.#send(begin({ place: this.place, user: this.user(), ...what }));
+  }
+
+  // Sends what waited for somebody to sign in.
+  resume() {
+    this.show();
+    if (this.#waits) this.#goOn();
   }
 
   // Puts the form and its words right for the user of now.
@@ -63,6 +70,17 @@ export class MoneyForm {
     if (this.current) return;
     if (words) say(this.note, words, kind);
     else if (this.note.dataset.kind === "away") say(this.note, this.hint, "hint");
+  }
+
+  get #waits() {
+    return this.current?.waits && !this.#doing.has(this.current.key);
+  }
+
+  // The button: sends the operation again, once somebody is signed in who may.
+  #goOn() {
+    if (!this.current || this.#doing.has(this.current.key)) return;
+    if (!this.current.waits || !canSignIn || isSignedIn()) return this.#send(this.current);
+    signIn().catch((failure) => say(this.note, failure.message, "bad"));
   }
 
   async #send(operation) {
@@ -95,6 +113,7 @@ export class MoneyForm {
   }
 
   #unsure(operation) {
+    if (operation.waits) return `${this.#failed.get(operation.key) ?? "Nobody is signed in."} The ${operation.words} waits: once somebody is signed in it is sent again under the same key.`;
     const why = this.#failed.get(operation.key) ?? "No answer has been seen yet.";
     const state = mayHaveHappened(operation) ? `Whether the ${operation.words} happened is not known yet.` : `The ${operation.words} has not happened so far.`;
     const kept = isKept(operation) ? "" : " Leave this page open until then: this browser keeps nothing.";
@@ -112,6 +131,7 @@ export class MoneyForm {
   #offer(isOffered) {
     const hadFocus = document.activeElement === this.again;
     this.again.hidden = !isOffered;
+    this.again.textContent = this.#waits && canSignIn && !isSignedIn() ? "Sign in" : "Try again, same key";
     if (!isOffered && hadFocus) this.form.querySelector(FIELD).focus();
   }
 }

@@ -1,5 +1,7 @@
 // Asking the bank: with a deadline, as somebody, and every failure in words with what to do next. Every request of
-// the dashboard leaves from `ask`, and only `identity` knows how the bank is told who asks.
+// the dashboard leaves from `ask`, and only `identity` and `withToken` know how the bank is told who asks.
+
+import { byToken, end, renew, token } from "./session.js";
 
 const DEADLINE_MS = 8000;
 
@@ -8,6 +10,8 @@ const ADVICE = {
   "network": "Check the connection; it is tried again by itself.",
   "timeout": "The bank is slow or away; it is tried again by itself.",
   "invalid-amount": "Write a plain number above zero such as 10.50, with at most 8 places.",
+  "issuer": "It is tried again by itself.",
+  "insufficient-scope": "Sign in as somebody who may do that.",
   "missing-identity": "Write a user name and open the wallet first.",
   "invalid-identity": "Correct the user name.",
   "insufficient-funds": "Withdraw less, or deposit first.",
@@ -24,9 +28,14 @@ export class Failure extends Error {
     Object.assign(this, { code, status: 0, outcome: null, retryAfter: null, requestId: null }, more);
   }
 
-  // Asking again changes nothing: a 4xx other than 408 and 429 (the contract, "How to retry").
+  // Asking again changes nothing: a 4xx other than 408 and 429 (the contract, "How to retry"), and no question of who asks.
   get isFinal() {
-    return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429;
+    return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429 && !this.asksForSignIn;
+  }
+
+  // No good token came with it, so nothing was done; with another one the very same request may do it.
+  get asksForSignIn() {
+    return byToken && this.status === 401;
   }
 
   // What happened, with the id to ask for help with where it is the bank's fault.
@@ -35,6 +44,7 @@ export class Failure extends Error {
   }
 
   get words() {
+    if (this.asksForSignIn) return `${this.what} Sign in to go on.`;
     return `${this.what} ${ADVICE[this.code] ?? (this.isFinal ? "Tell whoever runs this bank." : "It is tried again by itself.")}`;
   }
 }
@@ -46,10 +56,36 @@ function identity(user) {
   return { "user-id": user };
 }
 
-// One request. Answers `{ text, json, headers }` or throws a `Failure`; never waits past the deadline.
-export async function ask(path, { method = "GET", user, headers = {}, body, signal } = {}) {
+// Asks the bank. Whoever gives a `user`, be it an empty one, asks as somebody. Answers `{ text, json, headers }` or throws a
+// `Failure`; never waits past the deadline.
+export function ask(path, options = {}) {
+  return byToken && options.user !== undefined ? withToken(path, options) : once(path, options, identity(options.user));
+}
+
+// As whoever is signed in, who must be the `user`. A token that is refused is renewed once.
+async function withToken(path, options) {
+  for (let isFirst = true; ; isFirst = false) {
+    const access = await known(token());
+    if (!access) throw new Failure("sign-in", "Nobody is signed in.", { status: 401 });
+    try {
+      return await once(path, options, { authorization: `Bearer ${access}`, ...identity(options.user) });
+    } catch (failure) {
+      if (!failure.asksForSignIn) throw failure;
+      if (isFirst && await known(renew(access))) continue;
+      end(failure.message);
+      throw failure;
+    }
+  }
+}
+
+// What the issuer says; that it does not answer is a failure like any other.
+async function known(asked) {
+  try { return await asked; } catch (error) { throw new Failure("issuer", error.message, { outcome: "none" }); }
+}
+
+async function once(path, { method = "GET", headers = {}, body, signal }, who) {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
-  const request = { method, body, headers: { ...identity(user), ...headers }, signal: signal ? AbortSignal.any([signal, deadline]) : deadline };
+  const request = { method, body, headers: { ...who, ...headers }, signal: signal ? AbortSignal.any([signal, deadline]) : deadline };
   let response;
   try {
     response = await fetch(path, request);

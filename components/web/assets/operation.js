@@ -1,6 +1,7 @@
 // An operation: a POST under an idempotency key, from the click to the answer that ends it. A 2xx that can be read
-// ends it, and a 4xx other than 408 and 429, and nothing else (the contract, "How to retry"). Until then it is kept in
-// this browser, a record for each: a reload loses none, nor do two tabs or two users overwrite each other's.
+// ends it, and a 4xx other than 408 and 429, and nothing else (the contract, "How to retry"); with `auth=jwt` no 401
+// either, which asks for a token. Until then it is kept in this browser, a record for each: a reload and a way to the
+// issuer lose none, nor do two tabs or two users overwrite each other's.
 
 import { ask, Failure } from "./http.js";
 
@@ -35,7 +36,7 @@ export async function send(operation, onWait) {
       return answer;
     } catch (failure) {
       if (failure.isFinal) forget(operation);
-      if (failure.isFinal || tried === TRIES) throw failure;
+      if (failure.isFinal || failure.asksForSignIn || tried === TRIES) throw failure;
       const seconds = Math.min(2 ** (tried - 1), LONGEST_PAUSE_SECONDS);
       if (!operation.pause) await wait({ from: Date.now(), seconds, why: failure.what }, onWait);
     }
@@ -55,7 +56,7 @@ export function watch(follower) {
 
 async function attempt(operation) {
   const { path, user, body, key, member } = operation;
-  change(operation, { sent: operation.sent + 1, pause: null });
+  change(operation, { sent: operation.sent + 1, pause: null, waits: false });
   try {
     const headers = { "idempotency-key": key, ...(body && { "content-type": "application/json" }) };
     const answer = await ask(path, { method: "POST", user, headers, body });
@@ -63,7 +64,9 @@ async function attempt(operation) {
     return answer;
   } catch (failure) {
     const { retryAfter: seconds, outcome, what } = failure;
-    if (outcome === "none") change(operation, { idle: operation.idle + 1 });
+    if (outcome === "none" || failure.asksForSignIn) change(operation, { idle: operation.idle + 1 });
+    // Somebody signs in, which leads away from this page and back, and it is sent again.
+    if (failure.asksForSignIn) change(operation, { waits: true });
     // Asked for by the bank, so it holds after a reload too.
     if (seconds) change(operation, { pause: { from: Date.now(), seconds, why: what } });
     throw failure;

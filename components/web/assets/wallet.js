@@ -5,11 +5,13 @@ import { verify } from "./chain.js";
 import { MoneyForm } from "./form.js";
 import { ask } from "./http.js";
 import { $, again, element, grouped, memory, say, write } from "./page.js";
+import { byToken, canSignIn, follow, isSignedIn, issuer, signIn, signOut, why } from "./session.js";
 
 const LOOK_SECONDS = 5;
 const FAILED_SECONDS = 3;
 const SHOWN = 5;
 
+// Whose wallet it is: who is written into the field or, with `auth=jwt`, whom the bank takes the token for.
 let user = "";
 let seen = "";
 let verifying = null;
@@ -29,11 +31,14 @@ export function start() {
   });
   $("who").addEventListener("submit", (event) => {
     event.preventDefault();
-    open($("who").user.value.trim());
+    if (byToken) signInOrOut();
+    else open($("who").user.value.trim());
   });
+  if (byToken) asksForSignIn();
   $("move").addEventListener("submit", (event) => {
     event.preventDefault();
     const name = $("who").user.value.trim();
+    if (byToken && !user) return form.tell("Sign in first.");
     if (name !== user) open(name);
     move(event.submitter?.value ?? "deposit", $("move").amount.value.trim());
   });
@@ -42,40 +47,84 @@ export function start() {
 }
 
 function open(name) {
-  if (name !== user) {
-    verifying?.abort();
-    [user, seen] = [name, ""];
-    memory.set("user", name);
-    write($("balance"), "");
-    write($("entry-count"), "");
-    $("entries").replaceChildren();
-    say($("verified"), "");
-    form.reset();
-  }
+  belongsTo(name);
   return look();
 }
 
-async function load() {
-  const mine = user;
-  $("verify").disabled = !mine;
-  if (!mine) {
-    write($("balance"), "—");
-    write($("entry-count"), "no user");
-    $("entries").replaceChildren(element("li", "none soft", "The last five appear here."));
-    form.tell("Write a user name, such as alice. A new name is a new, empty wallet.", "hint");
-    return LOOK_SECONDS;
+// Forgets the wallet that was shown, if it is another's.
+function belongsTo(name) {
+  if (name === user) return;
+  verifying?.abort();
+  [user, seen] = [name, ""];
+  memory.set("user", name);
+  write($("balance"), "");
+  write($("entry-count"), "");
+  $("entries").replaceChildren();
+  say($("verified"), "");
+  form.reset();
+}
+
+// With `auth=jwt` the field says who is signed in, and its button signs in or out.
+function asksForSignIn() {
+  const button = $("who").querySelector("button");
+  const show = () => {
+    $("who").user.value = user;
+    button.textContent = isSignedIn() ? "Sign out" : "Sign in";
+  };
+  $("who").user.readOnly = true;
+  $("who").user.placeholder = "nobody";
+  button.disabled = !canSignIn;
+  say($("who-note"), canSignIn ? `You sign in with ${issuer}.` : "This bank asks for tokens and knows no client for this page (oidc_client_id).");
+  show();
+  follow(() => {
+    show();
+    form.show();
+    return look();
+  });
+}
+
+async function signInOrOut() {
+  try {
+    if (!isSignedIn()) return await signIn();
+    open("");
+    await signOut();
+  } catch (failure) {
+    form.tell(failure.message);
   }
+}
+
+function nobody() {
+  write($("balance"), "—");
+  write($("entry-count"), "no user");
+  $("entries").replaceChildren(element("li", "none soft", "The last five appear here."));
+  const words = byToken ? `${why()} Sign in to see your wallet.`.trim() : "Write a user name, such as alice. A new name is a new, empty wallet.";
+  form.tell(words, why() ? "away" : "hint");
+  return LOOK_SECONDS;
+}
+
+// Who asks by a token is named by the answer: an operation that waited for them goes on.
+function isSaid(name) {
+  belongsTo(name);
+  $("who").user.value = name;
+  form.resume();
+}
+
+async function load() {
+  const mine = byToken && isSignedIn() ? "" : user;
+  $("verify").disabled = byToken ? !isSignedIn() : !mine;
+  if (byToken ? !isSignedIn() && !user : !mine) return nobody();
   try {
     const { json: wallet } = await ask("/v1/wallet", { user: mine });
-    if (mine !== user) return LOOK_SECONDS;
+    if (byToken) isSaid(wallet.user);
+    else if (mine !== user) return LOOK_SECONDS;
     write($("balance"), grouped(wallet.balance));
     write($("entry-count"), wallet.seq === 1 ? "1 entry" : `${grouped(String(wallet.seq))} entries`);
     $("balance").classList.remove("old");
-    if (wallet.hash !== seen) await loadEntries(mine, wallet.hash);
+    if (wallet.hash !== seen) await loadEntries(user, wallet.hash);
     form.tell("");
     return LOOK_SECONDS;
   } catch (failure) {
-    if (mine !== user) return LOOK_SECONDS;
+    if (!byToken && mine !== user) return LOOK_SECONDS;
     $("balance").classList.add("old");
     form.tell(failure.words);
     return failure.isFinal ? LOOK_SECONDS : failure.retryAfter ?? FAILED_SECONDS;

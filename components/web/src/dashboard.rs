@@ -1,12 +1,16 @@
-//! The dashboard and its files, as `build.rs` packed them.
+//! The dashboard and its files, as `build.rs` packed them, and how users of it sign in.
 
 use api::{Answer, Asset, Request};
-
-use crate::page;
 
 static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The file at the path that is asked for.
-pub fn file(request: &Request) -> Option<Answer> {
-    Asset::find(ASSETS, request).map(|asset| page::guarded(asset.answer(request)))
+pub async fn file(request: &Request) -> Option<Answer> {
+    if request.path() == "/settings.js" {
+        return Some(signin::read().await.module(request));
+    }
+    let asset = Asset::find(ASSETS, request.path())?;
+    let policy = signin::read().await.policy();
+    let answer = asset.answer_with(request, &policy.version());
+    Some(answer.with("content-security-policy", policy.to_string()).with("referrer-policy", "no-referrer"))
 }

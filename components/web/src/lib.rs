@@ -1,7 +1,8 @@
 //! Pages: `GET /`, the dashboard, and its files; `GET /problems/{code}`, what a problem means; 404 for every
 //! other path. Files are kept packed, and sent so to whoever takes gzip.
 //!
-//! Imports the setting `log_level`, and nothing else of Spin: it has no store and no hosts.
+//! Imports settings, `log_level` and those of signing in (`crates/signin`), and nothing else of Spin: it has no store
+//! and no hosts.
 
 mod dashboard;
 mod page;
@@ -14,7 +15,7 @@ api::component!("web", handle);
 async fn handle(request: Request) -> Result<Answer, Problem> {
     let answer = match request.path() {
         path if path.starts_with("/problems/") => page::problem(named(path)?),
-        _ => dashboard::file(&request).ok_or_else(Problem::not_found)?,
+        _ => dashboard::file(&request).await.ok_or_else(Problem::not_found)?,
     };
     request.get()?;
     Ok(answer)

@@ -3,6 +3,8 @@
 //! Packed and plain are two representations of a file: each has an entity tag of its own, and a cache is told to
 //! keep them apart (RFC 9110, sections 8.8.3.3 and 12.5.3). Whoever says nothing is sent the plain file.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::{TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_IGNORE_ADLER32};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
@@ -45,17 +47,25 @@ impl Asset {
         Self { path, media_type, hash, packed }
     }
 
-    /// The one that is asked for.
+    /// The one at this path.
     #[must_use]
-    pub fn find<'a>(all: &'a [Self], request: &Request) -> Option<&'a Self> {
-        all.iter().find(|asset| asset.path == request.path())
+    pub fn find<'a>(all: &'a [Self], path: &str) -> Option<&'a Self> {
+        all.iter().find(|asset| asset.path == path)
     }
 
     /// The file, unless the client has it: it asks each time, and is told in a few bytes.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Answer {
+        self.answer_with(request, "")
+    }
+
+    /// The same for a file that goes out with headers which a browser keeps together with it: their `version` is a part
+    /// of its entity tag.
+    #[must_use]
+    pub fn answer_with(&self, request: &Request, version: &str) -> Answer {
         let is_packed = takes_gzip(request.headers());
-        let tag = format!("\"{}{}\"", self.hash, if is_packed { "-gzip" } else { "" });
+        let dash = if version.is_empty() { "" } else { "-" };
+        let tag = format!("\"{}{dash}{version}{}\"", self.hash, if is_packed { "-gzip" } else { "" });
         let answer = match () {
             () if request.has(&tag) => Answer::not_modified(),
             () if is_packed => {
@@ -64,6 +74,24 @@ impl Asset {
             () => Answer::file(self.media_type, unpacked(self.packed)),
         };
         answer.with("etag", tag).with("cache-control", "no-cache").with("vary", "accept-encoding")
+    }
+
+    /// The file, plain, with this text in place of a blank; a file of JSON, and so are the strings that hold the blank.
+    #[must_use]
+    pub fn filled(&self, request: &Request, blank: &str, text: &str) -> Answer {
+        let text = serde_json::to_string(text).unwrap_or_default();
+        let text = text.trim_matches('"');
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let tag = format!("\"{}-{:016x}\"", self.hash, hasher.finish());
+        let answer = if request.has(&tag) {
+            Answer::not_modified()
+        } else {
+            let plain: Vec<u8> = Unpacking::of(self.packed).flatten().collect();
+            let plain = String::from_utf8(plain).unwrap_or_default();
+            Answer::file(self.media_type, plain.replace(blank, text).into_bytes())
+        };
+        answer.with("etag", tag).with("cache-control", "no-cache")
     }
 }
 
@@ -211,11 +239,40 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_goes_out_with_other_headers_has_another_tag() {
+        let asked = |tag: &str| {
+            let request = http::Request::get("/a").header("if-none-match", tag);
+            let request = Request::new(request.body(String::new()).unwrap());
+            ASSET.answer_with(&request, "5678").into_response("r")
+        };
+        assert_eq!(asked("\"0123-5678\"").status(), 304);
+        let response = asked("\"0123\"");
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["etag"]),
+            (200, &"\"0123-5678\"".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_blank_is_filled_with_what_json_makes_of_a_text() {
+        let asked = |tag: &str, text: &str| {
+            let request =
+                http::Request::get("/a").header("if-none-match", tag).header("accept-encoding", "gzip");
+            ASSET.filled(&Request::new(request.body(String::new()).unwrap()), "ai", text).into_response("r")
+        };
+        let response = asked("\"0123\"", "A\"I");
+        assert_eq!(response.body(), b"plA\\\"In".as_slice());
+        let tag = response.headers()["etag"].to_str().unwrap();
+        assert_eq!(asked(tag, "A\"I").status(), 304);
+        assert_eq!(asked(tag, "AI").status(), 200);
+    }
+
+    #[test]
     fn a_file_is_found_by_its_path_alone() {
         let all = ["/", "/a", "/a/b"].map(|path| Asset::new(path, "text/html; charset=utf-8", "0", PACKED));
         let found = |target: &str| {
             let request = Request::new(http::Request::get(target).body(String::new()).unwrap());
-            Asset::find(&all, &request).map(|asset| asset.path)
+            Asset::find(&all, request.path()).map(|asset| asset.path)
         };
         for (target, path) in [("/", "/"), ("/a", "/a"), ("/a?b=c", "/a"), ("/a/b", "/a/b")] {
             assert_eq!(found(target), Some(path), "{target}");

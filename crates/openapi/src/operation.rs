@@ -19,14 +19,15 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::security::{Access, Auth};
 use crate::{header, parameter};
 
 /// What may go wrong on every path.
 const ALWAYS: [Code; 2] = [Code::MethodNotAllowed, Code::InternalError];
 
-/// What operations share: the document's `components`.
-#[derive(Default)]
+/// What operations share: who the user is, and the document's `components`.
 pub struct Shared {
+    auth: Auth,
     schemas: Vec<(String, RefOr<Schema>)>,
     problems: BTreeSet<Vec<&'static str>>,
     headers: BTreeSet<&'static str>,
@@ -41,6 +42,7 @@ pub struct Operation {
     headers: BTreeSet<&'static str>,
     problems: Vec<Code>,
     schemas: Vec<(String, RefOr<Schema>)>,
+    access: Access,
 }
 
 impl Operation {
@@ -69,7 +71,20 @@ impl Operation {
             headers: header::COMMON.into(),
             problems: ALWAYS.into(),
             schemas: Vec::new(),
+            access: Access::Open,
         }
+    }
+
+    /// A token, whoever's, where the bank asks for tokens.
+    pub fn of_anybody_known(mut self) -> Self {
+        self.access = Access::AnyToken;
+        self.may_fail([Code::MissingIdentity, Code::InvalidIdentity])
+    }
+
+    /// A user; where the bank asks for tokens, with this scope.
+    pub fn of_the_user(mut self, scope: &'static str) -> Self {
+        self.access = Access::User(scope);
+        self.may_fail([Code::MissingIdentity, Code::InvalidIdentity, Code::InsufficientScope])
     }
 
     /// Its group, its name, and what to know about it.
@@ -143,7 +158,10 @@ impl Operation {
 
     /// Writes it into the document.
     pub fn add_to(self, paths: &mut Paths, shared: &mut Shared) {
-        let mut operation = self.inner;
+        let mut operation = self.inner.securities(Some(shared.auth.asked(self.access)));
+        if let (Auth::Header, Access::User(_)) = (shared.auth, self.access) {
+            operation = parameter::user().into_iter().fold(operation, OperationBuilder::parameter);
+        }
         if matches!(self.method, HttpMethod::Post) {
             operation = operation.parameter(parameter::idempotency_key());
         }
@@ -165,6 +183,11 @@ impl Operation {
 }
 
 impl Shared {
+    /// Nothing yet.
+    pub fn of(auth: Auth) -> Self {
+        Self { auth, schemas: Vec::new(), problems: BTreeSet::new(), headers: BTreeSet::new() }
+    }
+
     /// Names that stand for two schemas.
     #[cfg(test)]
     pub fn ambiguous(&self) -> Vec<String> {
@@ -187,6 +210,9 @@ impl Shared {
         self.headers.extend(["retry-after", "allow", "idempotent-replayed"]);
         for name in self.headers {
             components = components.header(name, header::described(name));
+        }
+        for (name, scheme) in self.auth.schemes() {
+            components = components.security_scheme(name, scheme);
         }
         components.build()
     }

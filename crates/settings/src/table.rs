@@ -47,6 +47,9 @@ pub const JWT_SECRET: Setting<Secret> =
 pub const JWT_USER_CLAIM: Setting<HeaderValue> = Setting::new("jwt_user_claim", HeaderValue, "sub");
 /// Whether a token must carry the scope of what is asked.
 pub const JWT_SCOPES: Setting<OneOf> = Setting::new("jwt_scopes", OneOf(&["off", "on"]), "off");
+/// The client that pages sign in with.
+pub const OIDC_CLIENT_ID: Setting<HeaderValue> =
+    Setting { or_empty: true, ..Setting::new("oidc_client_id", HeaderValue, "") };
 /// How much gets into the log.
 pub const LOG_LEVEL: Setting<OneOf> =
     Setting::new("log_level", OneOf(&["error", "warn", "info", "debug"]), "info");

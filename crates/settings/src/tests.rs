@@ -51,6 +51,7 @@ fn all() -> Vec<Box<dyn Judge>> {
         Box::new(JWT_SECRET),
         Box::new(JWT_USER_CLAIM),
         Box::new(JWT_SCOPES),
+        Box::new(OIDC_CLIENT_ID),
         Box::new(LOG_LEVEL),
     ]
 }

@@ -21,7 +21,8 @@ pub async fn is_described_well(house: &House) -> anyhow::Result<()> {
     run(Command::new(tool("python")?).arg("tests/api/document.py").arg(document(house)?)).await
 }
 
-/// Every answer is as documented, to this many requests of each kind for each operation.
+/// Every answer is as documented, to this many requests of each kind for each operation; with somebody's token, where
+/// the bank asks for one.
 pub async fn is_as_described(house: &House, seed: u64, cases: u32) -> anyhow::Result<()> {
     let mut command = Command::new(tool("schemathesis")?);
     command.args([
@@ -33,6 +34,9 @@ pub async fn is_as_described(house: &House, seed: u64, cases: u32) -> anyhow::Re
         "all",
     ]);
     command.args(["--seed", &seed.to_string(), "--max-examples", &cases.to_string(), "--no-color"]);
+    if let Some(mint) = house.mint() {
+        command.arg("--header").arg(format!("Authorization: {}", mint.authorization(Some("alice"))));
+    }
     run(command.env("HYPOTHESIS_STORAGE_DIRECTORY", "build/hypothesis")).await
 }
 

@@ -214,7 +214,7 @@ impl House {
         environment
     }
 
-    fn mint(&self) -> Option<Mint> {
+    pub fn mint(&self) -> Option<Mint> {
         self.plan.mint.as_ref().map(|(issuer, secret)| Mint::new(issuer, secret))
     }
 

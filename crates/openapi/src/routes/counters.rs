@@ -1,9 +1,6 @@
 //! `components/counter`
 
-use api::Code::{
-    InvalidAmount, InvalidIdentity, LimitExceeded, MalformedRequest, MissingIdentity, NotFound,
-    StorageUnavailable,
-};
+use api::Code::{InvalidAmount, LimitExceeded, MalformedRequest, NotFound, StorageUnavailable};
 use api::view::{BitcoinsView, CounterView};
 use serde_json::value::RawValue;
 
@@ -27,17 +24,11 @@ fn add_bitcoins() -> Operation {
     let says = "Answers the total after it. A total past 2^63 − 1 satoshis is refused, never wrapped.";
     Operation::post("/v1/bitcoins", "addBitcoins")
         .says(TAG, "Count bitcoins", says)
+        .of_anybody_known()
         .takes([parameter::bitcoins()])
         .answers("The total after it", &[("bitcoins", total("10.5"))])
         .with_headers(["idempotent-replayed"])
-        .may_fail([
-            MalformedRequest,
-            InvalidAmount,
-            MissingIdentity,
-            InvalidIdentity,
-            LimitExceeded,
-            StorageUnavailable,
-        ])
+        .may_fail([MalformedRequest, InvalidAmount, LimitExceeded, StorageUnavailable])
 }
 
 fn counter() -> Operation {
@@ -51,17 +42,11 @@ fn counter() -> Operation {
 fn add_to_counter() -> Operation {
     Operation::post("/v1/counters/{name}", "addToCounter")
         .says(TAG, "Add to a counter", "Answers the value after it.")
+        .of_anybody_known()
         .takes([parameter::counter_name(), parameter::by()])
         .answers("The value after it", &[("visits", CounterView { name: "visits", value: 42 })])
         .with_headers(["idempotent-replayed"])
-        .may_fail([
-            MalformedRequest,
-            NotFound,
-            MissingIdentity,
-            InvalidIdentity,
-            LimitExceeded,
-            StorageUnavailable,
-        ])
+        .may_fail([MalformedRequest, NotFound, LimitExceeded, StorageUnavailable])
 }
 
 fn total(digits: &str) -> BitcoinsView {

@@ -1,8 +1,7 @@
 //! `components/deposit`, `components/withdraw`, `components/wallet`
 
 use api::Code::{
-    InsufficientFunds, InsufficientScope, InvalidAmount, InvalidIdentity, LimitExceeded, MalformedRequest,
-    MissingIdentity, NoSuchEntry, StorageUnavailable,
+    InsufficientFunds, InvalidAmount, LimitExceeded, MalformedRequest, NoSuchEntry, StorageUnavailable,
 };
 use api::money::OperationBody;
 use api::view::EntriesView;
@@ -36,18 +35,11 @@ fn withdraw(path: &'static str, id: &str) -> Operation {
 
 fn moves(path: &'static str, id: &str, kind: Kind) -> Operation {
     Operation::post(path, id)
-        .takes(parameter::user())
+        .of_the_user("wallet:write")
         .takes_body::<OperationBody>(amount_body())
         .answers("The balance after it, and the new entry", &example::moved(kind))
         .with_headers(["idempotent-replayed"])
-        .may_fail([
-            MalformedRequest,
-            InvalidAmount,
-            MissingIdentity,
-            InvalidIdentity,
-            InsufficientScope,
-            StorageUnavailable,
-        ])
+        .may_fail([MalformedRequest, InvalidAmount, StorageUnavailable])
 }
 
 fn wallet() -> Operation {
@@ -55,17 +47,10 @@ fn wallet() -> Operation {
                 `0.00`, entry 0 and a hash of 64 zeros.";
     Operation::get("/v1/wallet", "wallet")
         .says(TAG, "Where a wallet stands", says)
-        .takes(parameter::user())
+        .of_the_user("wallet:read")
         .takes([parameter::at()])
         .answers("Where it stands", &[("now", example::wallet(3)), ("at the start", example::wallet(0))])
-        .may_fail([
-            MalformedRequest,
-            MissingIdentity,
-            InvalidIdentity,
-            InsufficientScope,
-            NoSuchEntry,
-            StorageUnavailable,
-        ])
+        .may_fail([MalformedRequest, NoSuchEntry, StorageUnavailable])
 }
 
 fn entries() -> Operation {
@@ -75,8 +60,8 @@ fn entries() -> Operation {
     let example = EntriesView { entries: example::entries(), next: Some("e1-2".to_owned()) };
     Operation::get("/v1/wallet/entries", "entries")
         .says(TAG, "Every movement, newest first", says)
-        .takes(parameter::user())
+        .of_the_user("wallet:read")
         .takes([parameter::limit(), parameter::cursor()])
         .answers("A stretch of entries", &[("the newest two", example)])
-        .may_fail([MalformedRequest, MissingIdentity, InvalidIdentity, InsufficientScope, StorageUnavailable])
+        .may_fail([MalformedRequest, StorageUnavailable])
 }

@@ -1,0 +1,166 @@
+// Who is signed in: OpenID Connect with the bank's issuer, by authorization code with PKCE (RFC 7636, RFC 9700). Tokens are in
+// this page's memory and nowhere else; what has to outlive the way to the issuer and back (`state`, `nonce`, the code
+// verifier) is kept for this tab, and used once. With `auth=header` nobody signs in.
+
+import settings from "/settings.js";
+
+const DEADLINE_MS = 8000;
+const ON_THE_WAY = "sign-in";
+const WAS_SIGNED_IN = "signed-in";
+const HOME = `${location.origin}/`;
+
+export const byToken = settings.auth !== "header";
+export const canSignIn = byToken && settings.client !== "";
+export const issuer = settings.issuer.replace(/^https?:\/\//, "");
+
+let session = null;
+let refreshing = null;
+let discovered = null;
+let trouble = "";
+const followers = [];
+
+export const isSignedIn = () => session !== null;
+// Why nobody is signed in, where something went wrong.
+export const why = () => trouble;
+// Calls back when somebody has signed in, or is signed in no more.
+export const follow = (follower) => followers.push(follower);
+
+// Finishes a sign-in that led here, or tries one without a word after a reload. Answers once it is known who is signed in.
+export async function start() {
+  if (!canSignIn) return;
+  const said = new URLSearchParams(location.search);
+  try {
+    if (said.has("state")) {
+      history.replaceState(null, "", HOME);
+      await finish(said);
+    } else if (sessionStorage.getItem(WAS_SIGNED_IN)) {
+      // The issuer may know them still; it is asked once.
+      sessionStorage.removeItem(WAS_SIGNED_IN);
+      await signIn({ prompt: "none" });
+    }
+  } catch (failure) {
+    end(failure.message);
+  }
+}
+
+// Leads to the issuer, and from there back here.
+export async function signIn(more = {}) {
+  if (!globalThis.crypto?.subtle) throw new Error("This browser signs in only over HTTPS or on localhost. Open the page there.");
+  const { authorization_endpoint: endpoint } = await discover();
+  const [state, nonce, verifier] = [random(), random(), random()];
+  sessionStorage.setItem(ON_THE_WAY, JSON.stringify({ state, nonce, verifier, isSilent: "prompt" in more }));
+  const challenge = base64(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier)));
+  leave(endpoint, {
+    response_type: "code", client_id: settings.client, redirect_uri: HOME, scope: ["openid", ...settings.scopes].join(" "),
+    state, nonce, code_challenge: challenge, code_challenge_method: "S256", ...audience(), ...more,
+  });
+}
+
+// Forgets the tokens, and leads to the issuer, where its own session ends, and back.
+export async function signOut() {
+  const hint = session?.id;
+  sessionStorage.removeItem(WAS_SIGNED_IN);
+  end("");
+  const { end_session_endpoint: endpoint } = await discover();
+  if (endpoint) leave(endpoint, { ...(hint && { id_token_hint: hint }), client_id: settings.client, post_logout_redirect_uri: HOME });
+}
+
+// A token to send, refreshed in time; nothing where nobody is signed in.
+export async function token() {
+  if (session && Date.now() > session.renew) await renew(session.access);
+  return session?.access ?? null;
+}
+
+// Takes another token for one that is refused or runs out. Answers whether there is one; fails where the issuer does not answer.
+export async function renew(refused) {
+  if (session?.access !== refused) return session !== null;
+  if (!session.refresh) return end("Your sign-in has expired.");
+  refreshing ??= redeem({ grant_type: "refresh_token", refresh_token: session.refresh })
+    .then((answer) => begin({ ...session, ...pick(answer) }))
+    .catch((failure) => { if (failure.isRefusal) return end("Your sign-in has expired."); throw failure; })
+    .finally(() => { refreshing = null; });
+  return refreshing;
+}
+
+// Nobody is signed in any more.
+export function end(words) {
+  [session, trouble] = [null, words];
+  followers.forEach((follower) => follower());
+  return false;
+}
+
+function begin(tokens) {
+  [session, trouble] = [tokens, ""];
+  sessionStorage.setItem(WAS_SIGNED_IN, "yes");
+  followers.forEach((follower) => follower());
+  return true;
+}
+
+// What the issuer said when it led back here.
+async function finish(said) {
+  const mine = JSON.parse(sessionStorage.getItem(ON_THE_WAY) ?? "null");
+  sessionStorage.removeItem(ON_THE_WAY);
+  if (!mine || said.get("state") !== mine.state) return end("That was no answer to a sign-in of this tab. Sign in again.");
+  if (said.has("iss") && said.get("iss") !== settings.issuer) return end("Another issuer answered. Sign in again.");
+  if (said.has("error")) return end(mine.isSilent ? "" : `The issuer says ${said.get("error")}. ${said.get("error_description") ?? ""}`.trim());
+  const answer = await redeem({ grant_type: "authorization_code", code: said.get("code"), redirect_uri: HOME, code_verifier: mine.verifier });
+  const wrong = fault(answer.id_token, mine.nonce);
+  return wrong ? end(`The issuer's id token ${wrong}. Tell whoever runs this bank.`) : begin(pick(answer));
+}
+
+// What is wrong with an id token that came straight from the issuer (OpenID Connect Core, 3.1.3.7); nothing, mostly.
+function fault(jwt, nonce) {
+  let claims;
+  try {
+    const bytes = Uint8Array.from(atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
+    claims = JSON.parse(new TextDecoder().decode(bytes));
+  } catch { return "cannot be read"; }
+  if (claims.iss !== settings.issuer) return "is another issuer's";
+  if (![].concat(claims.aud).includes(settings.client) || (claims.azp ?? settings.client) !== settings.client) return "is another client's";
+  return claims.nonce === nonce ? null : "is another sign-in's";
+}
+
+function pick({ access_token: access, refresh_token: refresh, id_token: id, expires_in: seconds = 3600 }) {
+  if (typeof access !== "string") throw new Error("The issuer gave no token.");
+  return { access, ...(refresh && { refresh }), ...(id && { id }), renew: Date.now() + seconds * 900 };
+}
+
+async function redeem(what) {
+  const { token_endpoint: endpoint } = await discover();
+  return request(endpoint, { method: "POST", body: new URLSearchParams({ client_id: settings.client, ...resource(), ...what }) });
+}
+
+// What the issuer says of itself. It is asked again where it did not answer.
+function discover() {
+  discovered ??= request(`${settings.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`).then((found) => {
+    if (found.issuer !== settings.issuer) throw new Error("The issuer's document is another issuer's. Tell whoever runs this bank.");
+    // The page's policy lets it ask nobody else.
+    if (new URL(found.token_endpoint).origin !== new URL(settings.issuer).origin) throw new Error("The issuer gives tokens on another host, which this page may not ask. Tell whoever runs this bank.");
+    return found;
+  }).catch((failure) => { discovered = null; throw failure; });
+  return discovered;
+}
+
+async function request(url, options = {}) {
+  let answer, json;
+  try {
+    answer = await fetch(url, { ...options, credentials: "omit", cache: "no-store", redirect: "error", signal: AbortSignal.timeout(DEADLINE_MS) });
+    json = await answer.json();
+  } catch { throw new Error(`${issuer} does not answer.`); }
+  if (!answer.ok) throw Object.assign(new Error(`${issuer} says ${json.error ?? answer.status}.`), { isRefusal: answer.status === 400 || answer.status === 401 });
+  return json;
+}
+
+function leave(endpoint, query) {
+  const url = new URL(endpoint);
+  if (!/^https?:$/.test(url.protocol)) throw new Error("The issuer's address cannot be opened.");
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  location.assign(url);
+}
+
+// For whom a token is: RFC 8707 where that is an address, and as Auth0 calls it.
+const resource = () => (/^[a-z][a-z0-9+.-]*:/i.test(settings.audience) ? { resource: settings.audience } : {});
+const audience = () => ({ ...resource(), audience: settings.audience });
+
+const random = () => base64(crypto.getRandomValues(new Uint8Array(32)));
+const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
