@@ -48,6 +48,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	cargo build $(NATIVE) --package tests --all-targets
 	cargo run $(NATIVE) --package tests --bin prove
 	$(MAKE) --no-print-directory test-browser
+	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
 test-all: lint coverage test test-sim-more test-suites-more test-k8s test-k8s-more ## All of it
@@ -78,7 +79,15 @@ test-browser: build redis-server ## The dashboard in Debian's Chromium, before t
 	@scripts/need python3 python3
 	cargo build $(NATIVE) --package tests --all-targets
 	cd tests/browser && npm ci --no-audit --no-fund
+	cd tests/issuer && npm ci --no-audit --no-fund
 	node --test --test-concurrency=1 tests/browser/*.test.js
+
+.PHONY: test-issuer
+test-issuer: build redis-server ## Tokens of a real issuer, oidc-provider: every algorithm, keys that change under load, an issuer that is dead or lies
+	@scripts/need npm npm
+	cargo build $(NATIVE) --package tests --bins
+	cd tests/issuer && npm ci --no-audit --no-fund
+	node --test --test-concurrency=2 tests/issuer/*.test.js
 
 .PHONY: test-api
 test-api: build api-tools ## Hold the published document to OpenAPI, and every answer to the document; SEED (1)

@@ -21,8 +21,8 @@ export function launch() {
 }
 
 // A page, and what it did wrong so far; in a browser of its own, or a tab of `context`. `user` has been here before; `prepare` gets the page before it loads;
-// `allowed` fits the console's lines about failures that a test makes.
-export async function open(browser, url, { viewport = DESK, colorScheme = "light", allowed = /^$/, user, prepare, context } = {}) {
+// `allowed` fits the console's lines about failures that a test makes, and `elsewhere` is who else may be asked.
+export async function open(browser, url, { viewport = DESK, colorScheme = "light", allowed = /^$/, elsewhere, user, prepare, context } = {}) {
   context ??= await browser.newContext({ viewport, colorScheme, locale: "en-GB", timezoneId: "UTC" });
   const page = await context.newPage();
   if (user) await page.addInitScript((name) => localStorage.setItem("user", name), user);
@@ -34,7 +34,7 @@ export async function open(browser, url, { viewport = DESK, colorScheme = "light
   page.on("pageerror", (error) => wrongs.push(`uncaught: ${error.stack}`));
   page.on("request", (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol !== "data:" && origin !== new URL(url).origin) wrongs.push(`asked elsewhere: ${request.url()}`);
+    if (protocol !== "data:" && origin !== new URL(url).origin && !isFor(elsewhere, request)) wrongs.push(`asked elsewhere: ${request.url()}`);
   });
   await page.addInitScript(() => {
     globalThis.shifts = [];
@@ -49,6 +49,11 @@ export async function open(browser, url, { viewport = DESK, colorScheme = "light
   await page.goto(url);
   page.wrongs = wrongs;
   return page;
+}
+
+// Whether that is another's page, which is led to and asks what it likes, or is asked by one of the bank's.
+function isFor(elsewhere, request) {
+  return elsewhere !== undefined && [request.url(), request.frame().url()].some((url) => url.startsWith(`${elsewhere}/`));
 }
 
 // Closes a page that did nothing wrong.

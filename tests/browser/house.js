@@ -15,8 +15,9 @@ export class House {
   #processes = new Map();
   #folder = mkdtempSync(join(tmpdir(), "money-bank-browser-"));
 
-  // Starts everything. Rates live for `ttl` seconds; a busy machine is given time, where the store is well.
-  static async build({ ttl = 2, storageDeadline = 3000 } = {}) {
+  // Starts everything. Rates live for `ttl` seconds; a busy machine is given time, where the store is well. `settings` are
+  // further ones.
+  static async build({ ttl = 2, storageDeadline = 3000, settings: more = {} } = {}) {
     const house = new House();
     try {
       house.redisPort = await freePort();
@@ -24,7 +25,7 @@ export class House {
       house.coingecko = await house.#start("coingecko", "target/native/coingecko", [], /^Serving (\S+)/);
       const config = join(house.#folder, "redis.toml");
       writeFileSync(config, `[key_value_store.default]\ntype = "redis"\nurl = "redis://127.0.0.1:${house.redisPort}"\n`);
-      const settings = { coingecko_origin: house.coingecko, rates_ttl_seconds: ttl, storage_deadline_ms: storageDeadline };
+      const settings = { coingecko_origin: house.coingecko, rates_ttl_seconds: ttl, storage_deadline_ms: storageDeadline, ...more };
       const variables = Object.entries(settings).flatMap(([name, value]) => ["--variable", `${name}=${value}`]);
       const up = ["up", "--listen", "127.0.0.1:0", "--state-dir", house.#folder, "--runtime-config-file", config, ...variables];
       const starts = [0, 1].map((index) => house.#start(`bank-${index}`, "target/native/bank", up, /^Serving (\S+)/));

@@ -1,0 +1,223 @@
+// Signing in with a real issuer: in, out, expired, and an operation that is in flight meanwhile. The issuer's pages are its own.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Issuer } from "../issuer/issuer.js";
+import { close, hasNoBarriers, launch, open, says, screenshot } from "./browser.js";
+import { House } from "./house.js";
+import { Proxy } from "./proxy.js";
+
+// So short that tokens run out while somebody looks.
+const SECONDS = 4;
+const SIGNED_IN = { name: "Sign out" };
+
+// What the bank says of a token that has run out.
+const refusal = (out) => out.writeHead(401, { "content-type": "application/problem+json" })
+  .end('{"status":401,"code":"invalid-identity","detail":"The token has expired."}');
+
+let issuer;
+let house;
+let browser;
+let proxy;
+let users = 0;
+const freshUser = () => `signer-${++users}`;
+
+before(async () => {
+  issuer = await Issuer.start({ seconds: SECONDS });
+  house = await House.build({ settings: issuer.settings });
+  proxy = await Proxy.before(house.urls[0]);
+  issuer.serves([house.urls[0], proxy.url]);
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await proxy?.end();
+  await house?.end();
+  await issuer?.end();
+});
+
+const PATIENCE_MS = 10_000;
+const prepare = (page) => page.setDefaultTimeout(PATIENCE_MS);
+const visit = (url, more = {}) => open(browser, url, { prepare, elsewhere: issuer.url, allowed: /status of 4\d\d|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED/, ...more });
+
+// What the issuer asks of somebody whom it does not know.
+async function signIn(page, user) {
+  await page.getByRole("button", { name: "Sign in", exact: true }).first().click();
+  await page.locator('input[name="login"]').fill(user);
+  await page.locator('input[name="password"]').fill("any");
+  await page.locator('button[type="submit"]').click();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("button", SIGNED_IN).waitFor();
+  await says(page, "#balance", /^[\d,.]+$/);
+}
+
+async function deposit(page, amount) {
+  await page.locator("#move").getByLabel("Amount").fill(amount);
+  await page.getByRole("button", { name: "Deposit" }).click();
+}
+
+const kept = (page) => page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
+const runOut = (page) => page.waitForTimeout(SECONDS * 1000);
+
+test("somebody signs in, moves money, and nothing of the token is kept", async () => {
+  const user = freshUser();
+  const page = await visit(house.urls[0]);
+  await says(page, "#who-note", new RegExp(`^You sign in with ${issuer.url.slice(7)}\\.$`));
+  await says(page, "#wallet-note", /^Sign in to see your wallet\.$/);
+  await screenshot(page, "signed-out");
+  await signIn(page, user);
+  assert.equal(new URL(page.url()).search, "");
+  assert.equal(await page.getByLabel("User").inputValue(), user);
+  await deposit(page, "10.50");
+  await says(page, "#wallet-note", /^Deposited 10\.50: entry 1\.$/);
+  await page.locator("#count").getByRole("button", { name: "Count" }).click();
+  await says(page, "#counter-note", /^Counted 1\.$/);
+  await page.getByRole("button", { name: "Verify the chain" }).click();
+  await says(page, "#verified", /^✓ All 1 entry checks/);
+  assert.doesNotMatch(await kept(page), /eyJ|verifier|nonce/);
+  await hasNoBarriers(page);
+  await screenshot(page, "signed-in");
+  await close(page);
+});
+
+test("the page may ask the bank and the issuer, and nobody else", async () => {
+  const { headers } = await fetch(house.urls[0]);
+  const rules = headers.get("content-security-policy").split("; ");
+  assert.deepEqual(rules.filter((rule) => rule.includes("//")), [`connect-src 'self' ${issuer.url}`]);
+  assert.ok(rules.includes("form-action 'none'"));
+});
+
+test("a token that runs out is refreshed without a word, and a reload asks nobody anything", async () => {
+  const user = freshUser();
+  const page = await visit(house.urls[0]);
+  await signIn(page, user);
+  for (const entry of [1, 2]) {
+    await runOut(page);
+    await deposit(page, "1");
+    await says(page, "#wallet-note", new RegExp(`^Deposited 1\\.00: entry ${entry}\\.$`));
+  }
+  await page.reload();
+  await page.getByRole("button", SIGNED_IN).waitFor();
+  await says(page, "#balance", /^2\.00$/);
+  await close(page);
+});
+
+test("an operation that a sign-in has run out for waits for the next one, and happens once under its key", async () => {
+  const user = freshUser();
+  const page = await visit(proxy.url);
+  await signIn(page, user);
+  proxy.posts.length = 0;
+  issuer.refreshes(false);
+  try {
+    // The bank has carried it out, and somebody on the way says otherwise.
+    proxy.answer(refusal, 1);
+    await deposit(page, "10");
+    await says(page, "#wallet-note", /The deposit of 10 waits: once somebody is signed in it is sent again under the same key\.$/);
+    assert.equal(await page.locator("#move").getByRole("button", { name: "Deposit" }).getAttribute("aria-disabled"), "true");
+    // The issuer knows them still.
+    await page.locator("#move-again").click();
+    await says(page, "#wallet-note", /^Deposited 10\.00: entry 1\./);
+    await says(page, "#balance", /^10\.00$/);
+    await runOut(page);
+    await deposit(page, "5");
+    await says(page, "#wallet-note", /^Your sign-in has expired\.|^Nobody is signed in\. The deposit of 5 waits/);
+    await page.locator("#move-again").click();
+    await says(page, "#balance", /^15\.00$/);
+  } finally {
+    issuer.refreshes(true);
+  }
+  assert.equal(new Set(proxy.posts.map(({ key }) => key)).size, 2);
+  await close(page);
+});
+
+test("a deposit that the bank refuses with 401 is sent again under its key with a fresh token, by itself", async () => {
+  const page = await visit(proxy.url);
+  await signIn(page, freshUser());
+  proxy.posts.length = 0;
+  proxy.answer(refusal, 1);
+  await deposit(page, "3");
+  await says(page, "#wallet-note", /^Deposited 3\.00: entry 1\. It had been done by an earlier try\.$/);
+  assert.deepEqual([proxy.posts.length, new Set(proxy.posts.map(({ key }) => key)).size], [2, 1]);
+  await close(page);
+});
+
+test("an operation waits for its own user, and is never sent as another's", async () => {
+  const [ann, bob] = [freshUser(), freshUser()];
+  const page = await visit(house.urls[0]);
+  await signIn(page, ann);
+  const waiting = { place: "wallet", user: ann, path: "/v1/deposit", body: '{"amount":"7"}', amount: "7", words: "deposit of 7", member: "entry", key: "k-7", begun: Date.now(), sent: 1, idle: 1, pause: null, waits: true };
+  await page.evaluate((operation) => localStorage.setItem("operation:k-7", JSON.stringify(operation)), waiting);
+  await page.context().clearCookies();
+  await page.evaluate(() => sessionStorage.clear());
+  await page.reload();
+  await says(page, "#wallet-note", /The deposit of 7 waits/);
+  await signIn(page, bob);
+  await says(page, "#wallet-note", /^Each click has a key of its own/);
+  assert.match(await kept(page), /k-7/);
+  await page.context().clearCookies();
+  await page.evaluate(() => sessionStorage.clear());
+  await page.reload();
+  await signIn(page, ann);
+  await says(page, "#wallet-note", /^Deposited 7\.00: entry 1\.$/);
+  await close(page);
+});
+
+test("who signs out is signed out here and at the issuer", async () => {
+  const page = await visit(house.urls[0]);
+  await signIn(page, freshUser());
+  await page.getByRole("button", SIGNED_IN).click();
+  await page.getByRole("button", { name: "Yes, sign me out" }).click();
+  await page.waitForURL(`${house.urls[0]}/**`);
+  await says(page, "#wallet-note", /^Sign in to see your wallet\.$/);
+  assert.equal(await page.getByLabel("User").inputValue(), "");
+  await page.reload();
+  await says(page, "#wallet-note", /^Sign in to see your wallet\.$/);
+  await page.getByRole("button", { name: "Sign in", exact: true }).first().click();
+  await page.locator('input[name="login"]').waitFor();
+  await close(page);
+});
+
+test("an answer to no sign-in of this tab signs nobody in", async () => {
+  const page = await visit(`${house.urls[0]}/?code=stolen&state=another&iss=${encodeURIComponent(issuer.url)}`);
+  await says(page, "#wallet-note", /^That was no answer to a sign-in of this tab\. Sign in again\. Sign in to see your wallet\.$/);
+  assert.equal(new URL(page.url()).search, "");
+  await close(page);
+});
+
+test("where headers name the user the page says in a line what that means", async () => {
+  const open_house = await House.build();
+  try {
+    const page = await open(browser, open_house.urls[0]);
+    await says(page, "#who-note", /^Anybody here may open any wallet: the bank believes the name \(auth=header\)\.$/);
+    await close(page);
+    const [header, jwt] = await Promise.all([open_house.urls[0], house.urls[0]].map((url) => fetch(url)));
+    // A browser keeps a page with its policy: where that changed, so must the tag.
+    assert.notEqual(header.headers.get("etag"), jwt.headers.get("etag"));
+    assert.equal(await header.text(), await jwt.text());
+  } finally {
+    await open_house.end();
+  }
+});
+
+test("Authorize in the documentation signs in with the issuer, and requests are then somebody's", async () => {
+  const page = await visit(`${house.urls[0]}/docs`);
+  await page.getByRole("button", { name: "Authorize" }).first().click();
+  const dialog = page.locator(".dialog-ux");
+  await dialog.getByText("authorization_code").first().waitFor();
+  const form = dialog.locator(".auth-container").filter({ hasText: "authorization_code" }).first();
+  assert.equal(await form.locator("#client_id_authorization_code, input[data-name='clientId']").first().inputValue(), "page");
+  const [popup] = await Promise.all([page.waitForEvent("popup"), form.locator("button.authorize").click()]);
+  const user = freshUser();
+  await popup.locator('input[name="login"]').fill(user);
+  await popup.locator('input[name="password"]').fill("any");
+  await popup.locator('button[type="submit"]').click();
+  await popup.getByRole("button", { name: "Continue" }).click();
+  await form.getByText("Logout").waitFor();
+  await form.locator("button.btn-done").click();
+  const operation = page.locator("#operations-Wallets-wallet");
+  await operation.locator(".opblock-summary-control").click();
+  await operation.getByRole("button", { name: "Execute" }).click();
+  await says(page, "#operations-Wallets-wallet .live-responses-table tbody .response-col_description", new RegExp(`"user": "${user}"`));
+  await close(page);
+});

@@ -1,0 +1,44 @@
+// The issuer's keys change under load: who comes with a token of the old keys or of the new ones is let in.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { House } from "../browser/house.js";
+import { Issuer } from "./issuer.js";
+
+// A key that is not known is looked for at most so often.
+const PAUSE_MS = 30_000;
+const CLIENTS = 8;
+
+test("keys are rotated under load, and nobody is refused", async () => {
+  const issuer = await Issuer.start();
+  const house = await House.build({ settings: issuer.settings });
+  try {
+    const users = Array.from({ length: CLIENTS }, (_, index) => `client-${index}`);
+    const tokens = new Map();
+    for (const user of users) tokens.set(user, [await issuer.token(user)]);
+    const statuses = new Map();
+    let isOver = false;
+    const client = async (user, index) => {
+      for (let round = 0; !isOver; round++) {
+        const mine = tokens.get(user);
+        const headers = { authorization: `Bearer ${mine[round % mine.length]}`, "content-type": "application/json" };
+        const { status } = await fetch(`${house.urls[(index + round) % 2]}/v1/deposit`, { method: "POST", headers, body: '{"amount":"1"}' });
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    };
+    const load = Promise.all(users.map(client));
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS + 1000));
+    issuer.rotate();
+    for (const user of users) tokens.get(user).push(await issuer.token(user));
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    isOver = true;
+    await load;
+    assert.deepEqual([...statuses.keys()], [200], JSON.stringify([...statuses]));
+    assert.equal(issuer.fetched, 2);
+    const kids = new Set(users.flatMap((user) => tokens.get(user).map((token) => JSON.parse(Buffer.from(token.split(".")[0], "base64url")).kid)));
+    assert.equal(kids.size, 2);
+  } finally {
+    await house.end();
+    await issuer.end();
+  }
+});
