@@ -1,5 +1,6 @@
 # `helm test`: a deposit, its replay, an overdraft refused, readiness; over the Service at BANK_URL, and where CONTROLLER
-# is given, a deposit and the redirect at PUBLIC_URL by way of that ingress controller.
+# is given, a deposit and the redirect at PUBLIC_URL by way of that ingress controller. AUTH: header; jwt, where the test has no
+# token, and sees that nobody gets in without one; gateway, which says itself who the user is.
 # SKIP_VERIFICATION: whatever certificate it has.
 set -eu
 
@@ -25,10 +26,15 @@ money() {
 }
 
 expect 'it is ready' 200 '"status":"ready"' "$BANK_URL/readyz"
-money 'a deposit' 200 '"balance":"10.50"' "$BANK_URL/v1/deposit" deposit 10.50
-money 'its replay' 200 'idempotent-replayed: true' "$BANK_URL/v1/deposit" deposit 10.50
-money 'an overdraft is refused' 422 '"code":"insufficient-funds"' "$BANK_URL/v1/withdraw" overdraw 10.51
-expect 'the balance is as it was' 200 '"balance":"10.50"' "$BANK_URL/v1/wallet" -H "user-id: $user"
+if [ "${AUTH:-header}" = jwt ]; then
+  money 'a deposit without a token is refused' 401 'www-authenticate: Bearer' "$BANK_URL/v1/deposit" deposit 10.50
+  expect 'a wallet is not shown without a token' 401 '"code":"missing-identity"' "$BANK_URL/v1/wallet"
+else
+  money 'a deposit' 200 '"balance":"10.50"' "$BANK_URL/v1/deposit" deposit 10.50
+  money 'its replay' 200 'idempotent-replayed: true' "$BANK_URL/v1/deposit" deposit 10.50
+  money 'an overdraft is refused' 422 '"code":"insufficient-funds"' "$BANK_URL/v1/withdraw" overdraw 10.51
+  expect 'the balance is as it was' 200 '"balance":"10.50"' "$BANK_URL/v1/wallet" -H "user-id: $user"
+fi
 
 if [ -n "${CONTROLLER:-}" ]; then
   host=${PUBLIC_URL#*://}
@@ -38,7 +44,11 @@ if [ -n "${CONTROLLER:-}" ]; then
     ! curl --silent --fail --max-time 5 "$PUBLIC_URL/readyz" --connect-to "$host::$CONTROLLER:" >/dev/null || break
     sleep 5
   done
-  through money "a deposit by way of $CONTROLLER" 200 '"balance":"11.50"' "$PUBLIC_URL/v1/deposit" outside 1
+  case ${AUTH:-header} in
+    header) through money "a deposit by way of $CONTROLLER" 200 '"balance":"11.50"' "$PUBLIC_URL/v1/deposit" outside 1 ;;
+    jwt) through money "no deposit without a token by way of $CONTROLLER" 401 'www-authenticate: Bearer' "$PUBLIC_URL/v1/deposit" outside 1 ;;
+    *) through expect "it is ready by way of $CONTROLLER" 200 '"status":"ready"' "$PUBLIC_URL/readyz" ;;
+  esac
   case $PUBLIC_URL in
     https:*) through expect "$CONTROLLER redirects http" 30 "https://$host/readyz" "http://$host/readyz" ;;
   esac

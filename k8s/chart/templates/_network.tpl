@@ -73,7 +73,36 @@
 {{ regexReplaceAll `^[a-z]+://(?:[^/?#]*@)?(?:\[[^]]*\]|[^:/?#]*)(?::([0-9]+))?(?:[/?#].*)?$` (index . 0) "${1}" | default (index . 1) }}
 {{- end }}
 
-{{- define "bank.coingeckoPort" -}}
-{{- $origin := .Values.settings.coingeckoOrigin }}
-{{- include "bank.port" (list $origin (hasPrefix "https:" $origin | ternary "443" "80")) }}
+{{- define "bank.portOfUrl" -}}
+{{- include "bank.port" (list . (hasPrefix "https:" . | ternary "443" "80")) }}
+{{- end }}
+
+{{/* Where the keys of tokens are fetched; empty: nowhere. */}}
+{{- define "bank.keysUrl" -}}
+{{- with .Values.auth }}
+{{- if and (eq .mode "jwt") (not .secret.secretName) }}{{ .jwksUrl | default .issuer }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* The namespace of an issuer in the cluster, such as `login` in https://keycloak.login.svc/realms/bank; empty: it is outside. */}}
+{{- define "bank.issuerNamespace" -}}
+{{- $pattern := `^https?://[a-z0-9-]+\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?(:[0-9]+)?(/.*)?$` }}
+{{- $url := include "bank.keysUrl" . }}
+{{- if regexMatch $pattern $url }}{{ regexReplaceAll $pattern $url "${1}" }}{{ end }}
+{{- end }}
+
+{{/* The ports that the application may call outside of the cluster. */}}
+{{- define "bank.publicPorts" -}}
+{{- $ports := list (include "bank.portOfUrl" .Values.settings.coingeckoOrigin) }}
+{{- $url := include "bank.keysUrl" . }}
+{{- if and $url (not (include "bank.issuerNamespace" .)) }}{{ $ports = append $ports (include "bank.portOfUrl" $url) }}{{ end }}
+{{- uniq $ports | toYaml }}
+{{- end }}
+
+{{/* The pods of the gateway that is trusted to say who the user is. */}}
+{{- define "bank.trustedPeers" -}}
+{{- range .Values.networkPolicy.ingressNamespaces }}
+{{- $namespace := include "bank.namespaces" (list .) | fromYamlArray | first }}
+{{- merge (dict "podSelector" (dict "matchLabels" $.Values.auth.gatewayPods)) $namespace | list | toYaml | nindent 0 }}
+{{- end }}
 {{- end }}

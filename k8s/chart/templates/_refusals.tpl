@@ -15,6 +15,8 @@ sentence holds an address of Redis, which may hold a password.
   "host" (list .Values.host `^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$` "a name in small letters, such as bank.example.com, without scheme and port")
   "image.tag" (list (kindIs "float64" .Values.image.tag | ternary "" .Values.image.tag) `^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$` "letters, digits, dots, dashes and underscores, at most 128")
   "image.digest" (list .Values.image.digest `^(sha256:[0-9a-f]{64})?$` "sha256: and 64 hexadecimal digits")
+  "auth.issuer" (list .Values.auth.issuer `^(https?://[^/?#@ ]+(/[^?# ]*)?)?$` "the issuer's address, as its tokens have it, such as https://login.example.com/realms/bank")
+  "auth.jwksUrl" (list .Values.auth.jwksUrl `^(https?://[^/?#@ ]+(/[^# ]*)?)?$` "the address of a JSON Web Key Set, such as https://login.example.com/jwks")
   "settings.coingeckoOrigin" (list .Values.settings.coingeckoOrigin `^https?://[^/]+$` "scheme and host, such as https://api.coingecko.com, without a path")
   "settings.coingeckoApiKeyHeader" (list .Values.settings.coingeckoApiKeyHeader `^[A-Za-z0-9!#$%&'*+.^_\x60|~-]+$` "the name of a header, such as x-cg-pro-api-key")
   "settings.corsOrigins" (list .Values.settings.corsOrigins `^( *https?://[^/ ]+)*$` "origins such as https://a.example, with spaces between, without paths")
@@ -34,6 +36,8 @@ sentence holds an address of Redis, which may hold a password.
 {{- define "bank.refusal.valuesContradict" -}}
 {{- $prod := eq .Values.environment "prod" }}
 {{- $way := or .Values.ingress.enabled .Values.gateway.enabled }}
+{{- $auth := .Values.auth }}
+{{- $header := eq $auth.mode "header" }}
 {{- $network := .Values.networkPolicy }}
 {{- $password := .Values.redis.password }}
 {{- $external := .Values.redis.external }}
@@ -46,6 +50,24 @@ sentence holds an address of Redis, which may hold a password.
 {{- range $sentence, $wrong := dict
   "tls.mode: prod is reached over TLS: selfSigned, secret or certManager"
     (and $prod $way (eq .Values.tls.mode "none"))
+  "auth.mode: with header whoever can reach the bank moves anybody's money, and prod is reached from outside: set auth.mode=jwt, with auth.issuer and auth.audience; or auth.trustGateway=true, if a gateway in front signs users in, sets their header, and lets no client's through"
+    (and $prod (or $way .Values.route.enabled) $header (not $auth.trustGateway))
+  "auth.issuer: auth.mode is jwt: name the issuer, such as https://login.example.com"
+    (not (or $header $auth.issuer))
+  "auth.audience: auth.mode is jwt: name the `aud` of the tokens that are meant for the bank"
+    (not (or $header $auth.audience))
+  "auth.issuer: prod fetches the keys that it trusts over TLS: https://…"
+    (and $prod (not $header) (or (hasPrefix "http:" $auth.issuer) (hasPrefix "http:" $auth.jwksUrl)))
+  "auth.secret.secretName: auth.jwksUrl says where keys are, too: leave one of them empty"
+    (and $auth.jwksUrl $auth.secret.secretName)
+  "auth.trustGateway: auth.mode is jwt, which trusts no gateway: set it to false"
+    (and $auth.trustGateway (not $header))
+  "auth.trustGateway: without the network policy anybody in the cluster passes the gateway by: set networkPolicy.enabled=true"
+    (and $auth.trustGateway (not $network.enabled))
+  "auth.gatewayPods: which pods in networkPolicy.ingressNamespaces are the gateway? Nobody else may call the bank: name labels of theirs"
+    (and $auth.trustGateway $network.enabled $network.ingressNamespaces (not $auth.gatewayPods))
+  "auth.trustGateway: the network policy lets nobody but the gateway through, and monitoring.blackboxExporter is another: write a rule into networkPolicy.extraIngress, or leave monitoring.blackboxExporter empty"
+    (and $auth.trustGateway .Values.monitoring.blackboxExporter (not $network.extraIngress))
   "tls.secretName: tls.mode is secret: name the Secret with tls.crt and tls.key"
     (and (eq .Values.tls.mode "secret") (not .Values.tls.secretName))
   "tls.certManager.issuer: tls.mode is certManager: name the issuer"

@@ -35,6 +35,7 @@ func ports(t *testing.T, arguments ...string) []int {
 
 func TestTheApplicationIsLetThroughToThePortsOfItsAddresses(t *testing.T) {
 	const external = "redis.enabled=false,redis.external."
+	const jwt = "auth.mode=jwt,auth.audience=bank,auth.issuer="
 	for values, want := range map[string][]int{
 		"replicas=1": {53, 443, 6379},
 		external + "url=redis://:p@cache.example.com:6380/1":     {53, 443, 6380},
@@ -47,6 +48,11 @@ func TestTheApplicationIsLetThroughToThePortsOfItsAddresses(t *testing.T) {
 		"executor.otlpEndpoint=http://collector.monitoring:4318": {53, 443, 4318, 6379},
 		"executor.otlpEndpoint=http://collector.telemetry.svc:4318,networkPolicy.monitoringNamespaces={monitoring,telemetry}": {53, 443, 4318, 6379},
 		"executor.otlpEndpoint=http://collector.telemetry:4318,networkPolicy.monitoringNamespaces[0].team=watch":              {53, 443, 4318, 6379},
+		"auth.issuer=https://login.example.com:8443":                                                {53, 443, 6379}, // auth.mode is header: nobody asks it
+		jwt + "https://login.example.com:8443/realms/bank":                                          {53, 443, 6379, 8443},
+		jwt + "https://login.example.com,auth.jwksUrl=https://keys.example.com:9443/a":              {53, 443, 6379, 9443},
+		jwt + "https://login.example.com:8443,auth.secret.secretName=mine":                          {53, 443, 6379},
+		jwt + "http://keycloak.login.svc.cluster.local:8080/realms/bank,settings.ratesTtlSeconds=1": {53, 443, 6379},
 	} {
 		if got := ports(t, "--set", values); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, not %v", values, got, want)
@@ -77,4 +83,64 @@ func TestNoRuleIsOpenToEverybodyForWantOfANamespace(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAnIssuerInTheClusterIsReachedByItsNamespace(t *testing.T) {
+	for issuer, namespace := range map[string]string{
+		"https://keycloak.login.svc/realms/bank":              "login",
+		"http://keycloak.login.svc.cluster.local:8080/realms": "login",
+		"https://login.example.com":                           "",
+		"https://keycloak.login":                              "",
+	} {
+		found := ""
+		for _, rule := range policies(t, "--set", "auth.mode=jwt,auth.audience=bank,auth.issuer="+issuer)["bank"].Egress {
+			if len(rule.Ports) == 0 && len(rule.To) == 1 {
+				found = rule.To[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"]
+			}
+		}
+		if found != namespace {
+			t.Errorf("%s: %q", issuer, found)
+		}
+	}
+}
+
+// What a trusted gateway says of the user is believed, so nobody else may say anything.
+func TestOnlyATrustedGatewayAndTheTestAreLetIn(t *testing.T) {
+	const trusted = "auth.trustGateway=true,"
+	for values, peers := range map[string][]string{
+		trusted + "auth.gatewayPods.app=edge": {"ingress/app=edge", "app.kubernetes.io/component=test"},
+		trusted + "auth.gatewayPods.app=edge,networkPolicy.ingressNamespaces[0].team=edge,networkPolicy.ingressNamespaces[1]=dmz": {
+			"edge/app=edge", "dmz/app=edge", "app.kubernetes.io/component=test"},
+		trusted + "networkPolicy.ingressNamespaces=null,gateway.enabled=true,gateway.className=istio,gateway.inNamespace=true": {
+			"gateway.networking.k8s.io/gateway-name=bank", "app.kubernetes.io/component=test"},
+	} {
+		var found []string
+		for _, rule := range policies(t, "--set", values)["bank"].Ingress {
+			for _, peer := range rule.From {
+				found = append(found, peerName(peer))
+			}
+		}
+		if !slices.Equal(found, peers) {
+			t.Errorf("%s: %v", values, found)
+		}
+	}
+}
+
+// peerName is the namespace of a peer, if it has one, and the label that tells its pods.
+func peerName(peer networkingv1.NetworkPolicyPeer) string {
+	name := ""
+	if peer.NamespaceSelector != nil {
+		for _, value := range peer.NamespaceSelector.MatchLabels {
+			name = value + "/"
+		}
+	}
+	if peer.PodSelector == nil {
+		return name + "everybody"
+	}
+	for _, key := range []string{"app.kubernetes.io/component", "gateway.networking.k8s.io/gateway-name", "app"} {
+		if value, has := peer.PodSelector.MatchLabels[key]; has {
+			return name + key + "=" + value
+		}
+	}
+	return name + "everybody"
 }

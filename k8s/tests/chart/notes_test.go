@@ -26,9 +26,28 @@ func TestTheNotesSayWhatIsMissing(t *testing.T) {
 	}
 }
 
+// Before anything else: who does not read on has read that.
+func TestTheNotesSayFirstWhomTheBankBelieves(t *testing.T) {
+	const jwt = "auth.mode=jwt,auth.audience=bank,auth.issuer=https://login.example.com"
+	for values, first := range map[string]string{
+		"replicas=1": "! auth.mode is header: the bank believes the header that names the user, so whoever can reach it moves anybody's money.\n! That is for local use.",
+		"auth.trustGateway=true,auth.gatewayPods.app=edge": "! auth.mode is header: the bank believes the header that names the user, so whoever can reach it moves anybody's money.\n! You say that a gateway",
+		jwt: "Money Bank is on its way.",
+	} {
+		notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--values", kit.InFront, "--set", values)
+		if _, said, _ := strings.Cut(notes, "\nNOTES:\n"); !strings.HasPrefix(said, first) {
+			t.Errorf("%s: %s", values, said)
+		}
+	}
+	notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--set", jwt+",auth.clientId=page")
+	if err := kit.Missing(notes, "Users are known by their tokens of https://login.example.com", "http://bank.localhost/docs/oauth2-redirect.html"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheNotesSayNothingOfAClaimThatIsNotThere(t *testing.T) {
 	notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--set", "redis.enabled=false,redis.external.secretName=mine")
-	if strings.Contains(notes, "claim") {
+	if _, said, _ := strings.Cut(notes, "\nNOTES:\n"); strings.Contains(said, "claim") {
 		t.Error(notes)
 	}
 }

@@ -146,7 +146,13 @@ func TestEveryVariableOfTheApplicationIsGivenAndNoOther(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^([a-z_]+) *=").FindAllStringSubmatch(section, -1) {
 		declared = append(declared, row[1])
 	}
-	given := slices.Sorted(maps.Keys(variables(t, "--set", "coingeckoApiKey.secretName=coingecko,settings.corsOrigins=https://a.example https://b.example")))
+	all := map[string]string{}
+	// Keys come from one of two places.
+	for _, keys := range []string{"auth.secret.secretName=mine", "auth.jwksUrl=https://login.example.com/keys"} {
+		maps.Copy(all, variables(t, "--set", "coingeckoApiKey.secretName=coingecko,settings.corsOrigins=https://a.example https://b.example",
+			"--values", kit.Values("prod"), "--set", keys))
+	}
+	given := slices.Sorted(maps.Keys(all))
 	slices.Sort(declared)
 	if len(declared) == 0 || !slices.Equal(declared, given) {
 		t.Errorf("spin.toml declares %v, the chart gives %v", declared, given)

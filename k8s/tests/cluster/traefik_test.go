@@ -42,7 +42,7 @@ func (p *Plane) throughTraefik(namespace string, arguments []string) {
 	p.Helper()
 	p.namespace(namespace)
 	p.install(namespace, kit.Chart, append([]string{"--values", kit.Values("prod"), "--set", "host=" + host,
-		"--set", "tls.mode=selfSigned,autoscaling.enabled=false,replicas=1"}, arguments...)...)
+		"--set", "tls.mode=selfSigned,autoscaling.enabled=false,replicas=1,auth.mode=header,auth.trustGateway=true,auth.gatewayPods.app=traefik"}, arguments...)...)
 	// Two with the same host would be one to it.
 	p.Cleanup(func() { p.helm("uninstall", "bank", "--namespace", namespace) })
 	pod := p.runs(namespace, 1)[0]

@@ -36,6 +36,8 @@ func rendered(t *testing.T, arguments ...string) *Cluster {
 	coingecko := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(t))
 	kit.Start(t, "coingecko", nil, kit.At("target/native/coingecko"), "--listen", coingecko)
 	arguments = append([]string{"--values", kit.Values("prod"), "--set", "settings.coingeckoOrigin=http://" + coingecko,
+		// The suites name their users by a header, as a gateway does.
+		"--set", "auth.mode=header,auth.trustGateway=true,auth.gatewayPods.app=nginx",
 		// A machine that is busy building must not look like a store that is dead.
 		"--set", "settings.storageDeadlineMs=5000", "--set", "settings.ratesTtlSeconds=1,settings.ratesMaxStaleSeconds=8,coingeckoApiKey.secretName=coingecko"}, arguments...)
 	return &Cluster{T: t, objects: kit.Rendered(t, arguments...), folder: t.TempDir(), redisPort: kit.FreePort(t), coingecko: "http://" + coingecko}
