@@ -60,7 +60,9 @@ fn says_what_may_be_cached(answer: &Answer) {
         ("/v1/rates", true) => age.is_some(),
         (path, true) if path == "/openapi.json" || path.starts_with("/docs") => said == "no-cache",
         (path, true) if path.starts_with("/v1/rates/") => age.is_some() || said == "no-store",
-        (path, true) if ["/", "/style.css"].contains(&path) || path.starts_with("/assets/") => {
+        (path, true)
+            if ["/", "/style.css", "/settings.js"].contains(&path) || path.starts_with("/assets/") =>
+        {
             said == "no-cache"
         }
         _ => said == "no-store",

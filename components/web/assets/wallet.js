@@ -86,7 +86,7 @@ function asksForSignIn() {
 async function signInOrOut() {
   try {
     if (!isSignedIn()) return await signIn();
-    open("");
+    belongsTo("");
     await signOut();
   } catch (failure) {
     form.tell(failure.message);
@@ -115,6 +115,8 @@ async function load() {
   if (byToken ? !isSignedIn() && !user : !mine) return nobody();
   try {
     const { json: wallet } = await ask("/v1/wallet", { user: mine });
+    // Somebody has signed out meanwhile.
+    if (byToken && !isSignedIn()) return nobody();
     if (byToken) isSaid(wallet.user);
     else if (mine !== user) return LOOK_SECONDS;
     write($("balance"), grouped(wallet.balance));
@@ -125,6 +127,7 @@ async function load() {
     return LOOK_SECONDS;
   } catch (failure) {
     if (!byToken && mine !== user) return LOOK_SECONDS;
+    if (byToken && !user && !isSignedIn()) return nobody();
     $("balance").classList.add("old");
     form.tell(failure.words);
     return failure.isFinal ? LOOK_SECONDS : failure.retryAfter ?? FAILED_SECONDS;
