@@ -44,10 +44,18 @@ pub use request::{Request, Verb};
 
 /// Makes a crate the component of this name, which answers each request with what `$handler` makes of it: an
 /// `async fn(Request) -> Result<Answer, Problem>` beside it. Stands where `#[http_service]` does elsewhere.
-/// Natively, where only tests run, it makes nothing.
+/// Natively, where only tests run, it makes nothing. A crate that is several components says behind `of` which one a
+/// path leads to.
 #[macro_export]
 macro_rules! component {
     ($name:literal, $handler:ident) => {
+        /// Whatever the path.
+        fn component(_: &str) -> &'static str {
+            $name
+        }
+        $crate::component!(of component, $handler);
+    };
+    (of $component:ident, $handler:ident) => {
         #[cfg(target_arch = "wasm32")]
         #[doc(hidden)]
         mod component {
@@ -58,13 +66,13 @@ macro_rules! component {
 
             impl Guest for Component {
                 async fn handle(request: Request) -> Result<Response, ErrorCode> {
-                    Ok(serve($name, request, super::$handler).await)
+                    Ok(serve(super::$component, request, super::$handler).await)
                 }
             }
         }
         #[cfg(not(target_arch = "wasm32"))]
         const _: () = {
-            let _ = $handler;
+            let _ = ($component, $handler);
         };
     };
 }

@@ -29,15 +29,15 @@ use crate::{Answer, Problem, answer};
 /// How long `identity` may take, which may have to ask the issuer of a token for its keys.
 const IDENTITY_TIME: Duration = Duration::from_secs(5);
 
-/// Answers `request` to `component` with what `handler` makes of it.
+/// Answers `request` to the `component` that its path leads to with what `handler` makes of it.
 pub async fn serve(
-    component: &'static str,
+    component: fn(&str) -> &'static str,
     request: Request,
     handler: impl AsyncFnOnce(crate::Request) -> Result<Answer, Problem>,
 ) -> Response {
-    eventlog::begin(component, settings::log_level).await;
-    let origins = origins().await;
     let request = received(request);
+    eventlog::begin(component(request.path()), settings::log_level).await;
+    let origins = origins().await;
     let id = request.id().to_owned();
     response(answer(request, &origins, handler).await, &id)
 }

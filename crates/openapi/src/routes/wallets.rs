@@ -1,4 +1,4 @@
-//! `components/deposit`, `components/withdraw`, `components/wallet`
+//! `components/operation`, `components/wallet`
 
 use api::Code::{
     InsufficientFunds, InvalidAmount, LimitExceeded, MalformedRequest, NoSuchEntry, StorageUnavailable,

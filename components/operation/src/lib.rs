@@ -1,0 +1,46 @@
+//! Money in and out: `POST /v1/deposit` and `POST /v1/withdraw`, also `/deposit` and `/withdraw`.
+//!
+//! Takes `{"amount":"10.50"}`, answers the user's balance and the new entry. A wallet is never overdrawn: 422
+//! `insufficient-funds`, and the balance is unchanged. Safe to retry under an `Idempotency-Key`: the first answer is given
+//! again, a refusal included, for ever.
+//!
+//! `spin.toml` makes two components of this one file, `deposit` and `withdraw`, which differ in the kind of operation that
+//! their paths name. Imports the key-value store, `identity` by its name, and the settings `storage_deadline_ms` and `auth`.
+
+use std::rc::Rc;
+
+use api::{Answer, Problem, Request, money};
+use ledger::Kind;
+use teller::line::Line;
+
+thread_local! {
+    /// Requests on one wallet in this instance do not fight for it.
+    static LINE: Rc<Line> = Rc::new(Line::new());
+}
+
+api::component!(of component, handle);
+
+/// The component that `path` leads to.
+fn component(path: &str) -> &'static str {
+    match kind(path) {
+        Some(Kind::Withdrawal) => "withdraw",
+        _ => "deposit",
+    }
+}
+
+fn kind(path: &str) -> Option<Kind> {
+    match path {
+        "/v1/deposit" | "/deposit" => Some(Kind::Deposit),
+        "/v1/withdraw" | "/withdraw" => Some(Kind::Withdrawal),
+        _ => None,
+    }
+}
+
+async fn handle(request: Request) -> Result<Answer, Problem> {
+    let kind = kind(request.path()).ok_or_else(Problem::not_found)?;
+    request.post()?;
+    let (user, operation) = money::operation(request, kind).await?;
+    let store = store::spin::open().await;
+    let answer = LINE.with(Rc::clone).carry_out(&store, &user, operation).await?;
+    money::answer(&user, &answer)
+}
