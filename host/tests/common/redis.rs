@@ -1,6 +1,7 @@
 //! A real Redis server on a free port, which keeps nothing.
 
 use super::{free_port, signal, within};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -12,12 +13,19 @@ pub struct Redis {
 }
 
 impl Redis {
+    /// Starts on a port that is free. Between choosing and taking it, another test may take it: then on another.
     pub fn start() -> Self {
-        Self::start_on(free_port())
+        let started = (0..10).find_map(|_| Self::spawned(free_port()));
+        started.expect("redis-server does not start")
     }
 
     /// Starts on a port where one was before.
     pub fn start_on(port: u16) -> Self {
+        Self::spawned(port).unwrap_or_else(|| panic!("redis-server does not start on {port}"))
+    }
+
+    /// `None` where something else has the port.
+    fn spawned(port: u16) -> Option<Self> {
         let child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--dir", &std::env::temp_dir().display().to_string()])
@@ -25,9 +33,25 @@ impl Redis {
             .stderr(Stdio::null())
             .spawn()
             .expect("there is no `redis-server` here: apt-get install redis-server");
-        let answers = within(Duration::from_secs(10), || TcpStream::connect(("127.0.0.1", port)).is_ok());
-        assert!(answers, "redis-server does not listen on {port}");
-        Self { port, child }
+        let mut redis = Self { port, child };
+        let ended = within(Duration::from_secs(10), || redis.has_ended() || redis.answers());
+        (ended && !redis.has_ended()).then_some(redis)
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    /// Whether this very process answers on the port.
+    fn answers(&self) -> bool {
+        let said = || -> io::Result<String> {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+            stream.write_all(b"INFO server\r\nQUIT\r\n")?;
+            let mut said = String::new();
+            stream.read_to_string(&mut said).map(|_| said)
+        };
+        said().is_ok_and(|said| said.contains(&format!("process_id:{}\r\n", self.child.id())))
     }
 
     pub fn url(&self) -> String {
