@@ -120,9 +120,16 @@ test("an operation that a sign-in has run out for waits for the next one, and ha
     await says(page, "#wallet-note", /^Deposited 10\.00: entry 1\./);
     await says(page, "#balance", /^10\.00$/);
     await runOut(page);
+    // Whoever sits there now begins nothing in the name of who was signed in.
+    const signInAgain = page.getByRole("button", { name: "Sign in", exact: true }).first();
+    await signInAgain.waitFor();
     await deposit(page, "5");
-    await says(page, "#wallet-note", /^Your sign-in has expired\.|^Nobody is signed in\. The deposit of 5 waits/);
-    await page.locator("#move-again").click();
+    await says(page, "#wallet-note", /^Sign in first\.$/);
+    assert.doesNotMatch(await kept(page), /operation:/);
+    await signInAgain.click();
+    await page.getByRole("button", SIGNED_IN).waitFor();
+    await says(page, "#balance", /^10\.00$/);
+    await deposit(page, "5");
     await says(page, "#balance", /^15\.00$/);
   } finally {
     issuer.refreshes(true);

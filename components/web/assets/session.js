@@ -75,9 +75,15 @@ export async function token() {
 export async function renew(refused) {
   if (session?.access !== refused) return session !== null;
   if (!session.refresh) return end("Your sign-in has expired.");
-  refreshing ??= redeem({ grant_type: "refresh_token", refresh_token: session.refresh })
-    .then((answer) => begin({ ...session, ...pick(answer) }))
-    .catch((failure) => { if (failure.isRefusal) return end("Your sign-in has expired."); throw failure; })
+  const renewed = session;
+  refreshing ??= redeem({ grant_type: "refresh_token", refresh_token: renewed.refresh })
+    // Who has signed out meanwhile stays signed out.
+    .then((answer) => (session === renewed ? begin({ ...renewed, ...pick(answer) }) : session !== null))
+    .catch((failure) => {
+      if (session !== renewed) return session !== null;
+      if (failure.isRefusal) return end("Your sign-in has expired.");
+      throw failure;
+    })
     .finally(() => { refreshing = null; });
   return refreshing;
 }

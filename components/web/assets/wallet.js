@@ -38,7 +38,8 @@ export function start() {
   $("move").addEventListener("submit", (event) => {
     event.preventDefault();
     const name = $("who").user.value.trim();
-    if (byToken && !user) return form.tell("Sign in first.");
+    // Who is remembered is not who sits there now.
+    if (byToken && !isSignedIn()) return form.tell("Sign in first.");
     if (name !== user) open(name);
     move(event.submitter?.value ?? "deposit", $("move").amount.value.trim());
   });

@@ -66,6 +66,10 @@ sentence holds an address of Redis, which may hold a password.
     (and $auth.trustGateway (not $network.enabled))
   "auth.gatewayPods: which pods in networkPolicy.ingressNamespaces are the gateway? Nobody else may call the bank: name labels of theirs"
     (and $auth.trustGateway $network.enabled $network.ingressNamespaces (not $auth.gatewayPods))
+  "auth.trustGateway: route.enabled leads OpenShift's router to the bank, and the router sets no user: set it to false, and lead a Route to the gateway"
+    (and $auth.trustGateway .Values.route.enabled)
+  "auth.gatewayPods: gateway.inNamespace says that the Gateway's own pods are trusted, and these are others: leave it empty"
+    (and $auth.trustGateway .Values.gateway.inNamespace $auth.gatewayPods)
   "auth.trustGateway: the network policy lets nobody but the gateway through, and monitoring.blackboxExporter is another: write a rule into networkPolicy.extraIngress, or leave monitoring.blackboxExporter empty"
     (and $auth.trustGateway .Values.monitoring.blackboxExporter (not $network.extraIngress))
   "tls.secretName: tls.mode is secret: name the Secret with tls.crt and tls.key"
