@@ -112,8 +112,10 @@ fn who_has_a_store_may_talk_to_redis_who_needs_a_user_to_identity_and_only_rates
         let upstream: &[&str] = match name.as_str() {
             "rates" => &["{{ coingecko_origin }}"],
             // Where an issuer keeps its keys is for the issuer to say.
-            "identity" => &["https://*:*", "http://*:*"],
-            "counter" | "deposit" | "wallet" | "withdraw" => &["http://identity.spin.internal"],
+            "identity" => {
+                &["jwt_issuer", "jwt_audience", "jwt_jwks_url", "jwt_secret", "jwt_user_claim", "jwt_scopes"]
+            }
+            "docs" | "web" => &["jwt_issuer", "jwt_audience", "jwt_scopes"],
             _ => &[],
         };
         let has_store = !texts(&component, "key_value_stores").is_empty();
@@ -157,8 +159,16 @@ fn only_identity_sees_what_tokens_are_judged_by() {
         let names = |begin: &str| -> Vec<&str> {
             variables.keys().map(String::as_str).filter(|name| name.starts_with(begin)).collect()
         };
-        assert_eq!(names("jwt_").len(), if name == "identity" { 6 } else { 0 }, "{name}");
-        let asks = ["counter", "deposit", "identity", "wallet", "withdraw"].contains(&name.as_str());
+        // Pages are told with whom to sign in, and no secret.
+        let expected: &[&str] = match name.as_str() {
+            "identity" => {
+                &["jwt_audience", "jwt_issuer", "jwt_jwks_url", "jwt_scopes", "jwt_secret", "jwt_user_claim"]
+            }
+            "docs" | "web" => &["jwt_audience", "jwt_issuer", "jwt_scopes"],
+            _ => &[],
+        };
+        assert_eq!(names("jwt_"), expected, "{name}");
+        let asks = !["health", "rates"].contains(&name.as_str());
         assert_eq!(names("auth").len(), usize::from(asks), "{name}");
     }
 }
