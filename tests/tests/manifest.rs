@@ -112,10 +112,8 @@ fn who_has_a_store_may_talk_to_redis_who_needs_a_user_to_identity_and_only_rates
         let upstream: &[&str] = match name.as_str() {
             "rates" => &["{{ coingecko_origin }}"],
             // Where an issuer keeps its keys is for the issuer to say.
-            "identity" => {
-                &["jwt_issuer", "jwt_audience", "jwt_jwks_url", "jwt_secret", "jwt_user_claim", "jwt_scopes"]
-            }
-            "docs" | "web" => &["jwt_issuer", "jwt_audience", "jwt_scopes"],
+            "identity" => &["https://*:*", "http://*:*"],
+            "counter" | "deposit" | "wallet" | "withdraw" => &["http://identity.spin.internal"],
             _ => &[],
         };
         let has_store = !texts(&component, "key_value_stores").is_empty();
@@ -162,9 +160,9 @@ fn only_identity_sees_what_tokens_are_judged_by() {
         // Pages are told with whom to sign in, and no secret.
         let expected: &[&str] = match name.as_str() {
             "identity" => {
-                &["jwt_audience", "jwt_issuer", "jwt_jwks_url", "jwt_scopes", "jwt_secret", "jwt_user_claim"]
+                &["jwt_issuer", "jwt_audience", "jwt_jwks_url", "jwt_secret", "jwt_user_claim", "jwt_scopes"]
             }
-            "docs" | "web" => &["jwt_audience", "jwt_issuer", "jwt_scopes"],
+            "docs" | "web" => &["jwt_issuer", "jwt_audience", "jwt_scopes"],
             _ => &[],
         };
         assert_eq!(names("jwt_"), expected, "{name}");
