@@ -237,7 +237,7 @@ async fn of_tokens(arguments: &Arguments, suites: &Suites, summary: &mut Summary
         tokens::of_a_secret(arguments, summary).await;
     }
     let house = House::build(arguments.plan(Store::Direct).patient().with_tokens()).await?;
-    suites.run(|suite| suites::any(suite) && !suites::at_the_end(suite), Some(&house), summary).await;
+    suites.run(suites::with_tokens, Some(&house), summary).await;
     summary
         .scenario(&house.at("with tokens: none of them is in the log"), tokens::are_not_logged(&house))
         .await;

@@ -56,6 +56,11 @@ pub fn before_the_restart_again(name: &str) -> bool {
     before_the_restart(name) && !ON_ANY_STORE.contains(&name)
 }
 
+/// What a bank can be asked that asks for tokens. Rates are everybody's.
+pub fn with_tokens(name: &str) -> bool {
+    any(name) && !at_the_end(name) && !name.starts_with("rates_") && name != "convert"
+}
+
 /// What a bank can be asked.
 pub fn any(name: &str) -> bool {
     !files(name) && !of_the_store(name)
