@@ -274,13 +274,13 @@ async fn of_budgets(arguments: &Arguments, summary: &mut Summary) -> anyhow::Res
 
 /// The published document, and answers held to it.
 async fn of_the_document(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
-    let house = House::build(Plan { cors_origins: "", ..arguments.plan(Store::Sqlite) }).await?;
+    let house = House::build(Plan { cors_origins: "", ..arguments.plan(Store::Sqlite).patient() }).await?;
     let name = "api: where no origin is named, no answer says anything of origins";
     summary.scenario(name, cors::is_silent(&house)).await;
     summary.scenario("api: the published document is valid", api::is_described_well(&house)).await;
     let name = format!("api: every answer is as documented (seed {})", arguments.seed);
     summary.scenario(&name, api::is_as_described(&house, arguments.seed, arguments.cases)).await;
-    let house = House::build(arguments.plan(Store::Sqlite).with_tokens()).await?;
+    let house = House::build(arguments.plan(Store::Sqlite).patient().with_tokens()).await?;
     let name = "api, with tokens: the published document is valid";
     summary.scenario(name, api::is_described_well(&house)).await;
     let name = format!("api, with tokens: every answer is as documented (seed {})", arguments.seed);
