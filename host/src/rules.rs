@@ -122,8 +122,8 @@ impl Rule {
             Kind::Origin(schemes) => is_origin(value, schemes),
             Kind::Origins(schemes) => value.split_whitespace().all(|origin| is_origin(origin, schemes)),
             Kind::HeaderName => is_header_name(value),
-            Kind::HeaderValue => is_secret(value, 1),
-            Kind::Secret(Secret { at_least }) => is_secret(value, *at_least),
+            Kind::HeaderValue => is_visible(value, 1),
+            Kind::Secret(Secret { at_least }) => is_visible(value, *at_least),
         }
     }
 
@@ -145,7 +145,7 @@ impl Rule {
     }
 }
 
-fn is_secret(value: &str, at_least: usize) -> bool {
+fn is_visible(value: &str, at_least: usize) -> bool {
     value.len() >= at_least && value.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

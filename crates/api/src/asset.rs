@@ -18,8 +18,8 @@ const GZIP_HEADER: usize = 10;
 /// How far back deflate may refer (RFC 1951), and the most that is made of a file before its client has taken what
 /// came before.
 const PIECE: usize = 32 * 1024;
-/// How much of a packed file is unpacked at a time: hundreds of clients may want that at the same moment, and others wait
-/// meanwhile.
+/// How much of a packed file is unpacked at a time. Hundreds of clients may ask for one at the same moment, and all other
+/// requests wait while one step is unpacked.
 const STEP: usize = 1024;
 /// A weight of one, in thousandths.
 const ONE: u16 = 1000;
@@ -81,18 +81,32 @@ impl Asset {
     pub fn filled(&self, request: &Request, blank: &str, text: &str) -> Answer {
         let text = serde_json::to_string(text).unwrap_or_default();
         let text = text.trim_matches('"');
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let tag = format!("\"{}-{:016x}\"", self.hash, hasher.finish());
-        let answer = if request.has(&tag) {
-            Answer::not_modified()
-        } else {
+        made(request, self.media_type, &format!("{}-{}", self.hash, version(text)), || {
             let plain: Vec<u8> = Unpacking::of(self.packed).flatten().collect();
-            let plain = String::from_utf8(plain).unwrap_or_default();
-            Answer::file(self.media_type, plain.replace(blank, text).into_bytes())
-        };
-        answer.with("etag", tag).with("cache-control", "no-cache")
+            String::from_utf8(plain).unwrap_or_default().replace(blank, text).into_bytes()
+        })
     }
+}
+
+/// A file that is made when it is asked for, unless the client has this version of it.
+#[must_use]
+pub fn made(
+    request: &Request,
+    media_type: &'static str,
+    version: &str,
+    make: impl FnOnce() -> Vec<u8>,
+) -> Answer {
+    let tag = format!("\"{version}\"");
+    let answer = if request.has(&tag) { Answer::not_modified() } else { Answer::file(media_type, make()) };
+    answer.with("etag", tag).with("cache-control", "no-cache")
+}
+
+/// A short name for a text, for entity tags.
+#[must_use]
+pub fn version(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// A gzip file as it is.

@@ -1,9 +1,9 @@
 //! Who asks, and what they may: the one place where identity is read (design section 7).
 //!
 //! With `auth = header` the user is whom a header names. With `auth = jwt` it is whom a bearer token names, and the
-//! component `identity` says whom, by service chaining: only it knows keys. An instance remembers a token that was
-//! verified by its SHA-256, for as long as `identity` says: a minute at most, and never past its time. A header that names a user beside the token
-//! must name the same one. No token, nor part of one, is in any answer or log.
+//! component `identity` says whom, by service chaining: only it knows keys. An instance remembers a verified token by
+//! its SHA-256 for as long as `identity` says: a minute at most, and never past its `exp`. A header that names a user
+//! beside the token must name the same one. No token, nor part of one, is in any answer or log.
 
 use std::cell::{Cell, RefCell};
 use std::time::{SystemTime, UNIX_EPOCH};

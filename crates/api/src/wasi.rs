@@ -166,8 +166,8 @@ fn response(answer: Answer, request_id: &str) -> Response {
     response
 }
 
-/// What comes next of `body`. Others have the processor before a piece is made: hundreds of clients may want one at
-/// the same moment.
+/// What comes next of `body`. Other requests get the processor before a piece is made, since hundreds of clients may ask
+/// for one at the same moment.
 async fn next_piece(body: &mut answer::Body) -> Option<Vec<u8>> {
     if let answer::Body::Pieces(..) = body {
         yield_async().await;

@@ -4,10 +4,12 @@
 //! page imports, and as a `content-security-policy` that names the issuer and nobody else. Both go by the settings
 //! alone, so all replicas give them under the same entity tags. None of these settings is a secret.
 
+use std::cell::OnceCell;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::rc::Rc;
 
-use api::{Answer, Request};
+use api::asset::{self, version};
+use api::{Answer, Request, Scope};
 use serde::Serialize;
 use settings::{AUTH, JWT_AUDIENCE, JWT_ISSUER, JWT_SCOPES, OIDC_CLIENT_ID};
 
@@ -30,8 +32,21 @@ pub enum Auth {
     Jwt,
 }
 
-/// Reads the settings. One that is bad is as one that is not given; a bad `auth` is `jwt`, which lets nobody in.
-pub async fn read() -> SignIn {
+thread_local! {
+    static KNOWN: OnceCell<Rc<SignIn>> = const { OnceCell::new() };
+}
+
+/// The settings, read once by an instance. One that is bad is as one that is not given; a bad `auth` is `jwt`, which lets
+/// nobody in.
+pub async fn read() -> Rc<SignIn> {
+    if let Some(known) = KNOWN.with(|known| known.get().cloned()) {
+        return known;
+    }
+    let given = Rc::new(given().await);
+    KNOWN.with(|known| known.get_or_init(|| given).clone())
+}
+
+async fn given() -> SignIn {
     let auth = AUTH.text().await.unwrap_or_else(|_| "jwt".to_owned());
     if auth != "jwt" {
         return SignIn { auth, ..SignIn::default() };
@@ -42,7 +57,7 @@ pub async fn read() -> SignIn {
         issuer: JWT_ISSUER.text().await.unwrap_or_default(),
         audience: JWT_AUDIENCE.text().await.unwrap_or_default(),
         client: OIDC_CLIENT_ID.text().await.unwrap_or_default(),
-        scopes: if is_on { vec!["wallet:read", "wallet:write"] } else { Vec::new() },
+        scopes: if is_on { [Scope::Read, Scope::Write].map(Scope::as_str).to_vec() } else { Vec::new() },
     }
 }
 
@@ -64,13 +79,8 @@ impl SignIn {
     pub fn module(&self, request: &Request) -> Answer {
         let text = serde_json::to_string(self).unwrap_or_default();
         let text = format!("export default {text};\n");
-        let tag = format!("\"{}\"", version(&text));
-        let answer = if request.has(&tag) {
-            Answer::not_modified()
-        } else {
-            Answer::file("text/javascript; charset=utf-8", text.into_bytes())
-        };
-        answer.with("etag", tag).with("cache-control", "no-cache")
+        let version = version(&text);
+        asset::made(request, "text/javascript; charset=utf-8", &version, || text.into_bytes())
     }
 
     /// The policy of a page: only what the bank itself serves, nothing written into the page, and where users sign in
@@ -103,13 +113,6 @@ impl fmt::Display for Policy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
-}
-
-/// A short name for a text.
-fn version(text: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
 }
 
 /// Scheme, host and port of a URL.

@@ -136,17 +136,14 @@ fn unwritten(answer: &Answer) -> Unavailable {
     }
 }
 
-/// What became of a swap that got this answer.
 /// The total that a post came to, and the document that the keyed part was taken from.
 fn total_of(said: &[u8], key: Document) -> Option<Added> {
-    let (total, value) = match said.iter().position(|byte| *byte == b' ') {
-        Some(space) => (said.get(..space)?, said.get(space.saturating_add(1)..)),
-        None => (said, None),
-    };
-    let found = value.map(|value| Found { key, value: value.to_vec() });
-    counter::text(total).map(|total| Added::To(total, found))
+    let mut parts = said.splitn(2, |byte| *byte == b' ');
+    let total = counter::text(parts.next()?)?;
+    Some(Added::To(total, parts.next().map(|value| Found { key, value: value.to_vec() })))
 }
 
+/// What became of a swap that got this answer.
 fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
     match answer {
         Ok(Said::Done(_)) => Ok(Swap::Done),

@@ -13,7 +13,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts on a port that is free. Between choosing and taking it, another test may take it: then on another.
+    /// Starts on a free port. Another test may take that port first; then the next one is tried.
     pub fn start() -> Self {
         let started = (0..10).find_map(|_| Self::spawned(free_port()));
         started.expect("redis-server does not start")
