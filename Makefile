@@ -51,7 +51,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
-test-all: lint coverage test test-sim-more test-suites-more test-k8s test-k8s-more ## All of it
+test-all: lint lint-delivery coverage test test-sim-more test-suites-more test-k8s test-k8s-more ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -171,6 +171,25 @@ bench: build redis-server ## Compare with FastAPI, Flask and axum; growth, scale
 stalled-figures: build ## Let 600 clients stall in every way: how long /healthz takes meanwhile
 	@scripts/stalled-figures
 
+##@ Deliver
+
+.PHONY: unchanged
+unchanged: ## Fails where the tree is not as it was committed
+	@test -z "$$(git status --porcelain)" || { echo "the tests left the tree dirty:" >&2; git status --short >&2; exit 1; }
+
+.PHONY: lint-delivery
+lint-delivery: delivery-tools ## Versions agree, the changelog has its form, workflows are sound (actionlint, zizmor) and run here
+	build/delivery/bin/pytest --quiet -p no:cacheprovider tests/delivery
+
+.PHONY: job
+job: delivery-tools ## WORKFLOW=ci JOB=part SET=matrix.part=lint: run the steps of a workflow's job here, in order
+	build/delivery/bin/python tests/delivery/runner.py "$(WORKFLOW)" "$(JOB)" $(SET)
+
+.PHONY: release
+release: k8s-tools ## VERSION=…: prepare a release in the work tree: version, changelog, manifests; look at it, commit it, tag it
+	scripts/release "$(VERSION)"
+	k8s/render
+
 ##@ Keep
 
 .PHONY: fmt
@@ -196,7 +215,12 @@ k8s-tools:
 
 .PHONY: api-tools
 api-tools:
-	@scripts/need-api-tools
+	@scripts/need-python-tools build/venv tests/api/requirements.txt
+
+.PHONY: delivery-tools
+delivery-tools:
+	@scripts/need-python-tools build/delivery tests/delivery/requirements.txt
+	@tests/delivery/build
 
 .PHONY: help
 help:

@@ -19,7 +19,7 @@ func TestEveryLabelIsOneThatTheServerTakes(t *testing.T) {
 	chart := t.TempDir() + "/chart"
 	kit.Run(t, "cp", "-r", kit.Chart, chart)
 	file := chart + "/Chart.yaml"
-	kit.Write(t, file, strings.Replace(kit.Read(t, file), "\nversion: 0.1.0", "\nversion: 0.1.0+4f2c9e1", 1))
+	kit.Write(t, file, regexp.MustCompile(`(?m)^version: .*`).ReplaceAllString(kit.Read(t, file), "$0+4f2c9e1"))
 	for _, tag := range []string{"feature-very-long-branch-name-with-many-words-in-it-and-more-a-7f3c2d1e", "_build7", "1.2.3-", "__"} {
 		output := kit.Run(t, kit.Tool("helm"), "template", "bank", chart, "--kube-version", "1.37", "--set-string", "image.tag="+tag)
 		for _, object := range kit.Objects(t, output) {

@@ -3,7 +3,7 @@
 //! `tests/api/document.py` holds it against OpenAPI 3.1 and its examples against its schemas; schemathesis
 //! (`tests/api/schemathesis.toml`) makes requests of it, right and wrong ones, and holds every answer to what
 //! the document says: never a 500, no other status, header, media type or member than is written there.
-//! Both are in `build/venv`, where `scripts/need-api-tools` puts them; without them this fails.
+//! Both are in `build/venv`, where `make api-tools` puts them; without them this fails.
 
 use crate::prove::house::House;
 use anyhow::Context as _;
@@ -46,7 +46,7 @@ fn document(house: &House) -> anyhow::Result<String> {
 
 fn tool(name: &str) -> anyhow::Result<std::path::PathBuf> {
     let path = Path::new(TOOLS).join(name);
-    let missing = || format!("{} is not there. Install it: scripts/need-api-tools", path.display());
+    let missing = || format!("{} is not there. Install it: make api-tools", path.display());
     path.is_file().then_some(()).with_context(missing)?;
     Ok(path)
 }

@@ -1,0 +1,102 @@
+"""One version: `[workspace.package]` of Cargo.toml. Everything else that has one says the same.
+
+Scenario: somebody releases, or changes one of the places by hand. Mechanism: the files are read; `scripts/release` is
+run in a scratch copy of the tree. Needs: cargo.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from repository import ROOT, commit, read, run, succeed
+
+VERSION = tomllib.loads(read("Cargo.toml"))["workspace"]["package"]["version"]
+CATEGORIES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def ours(lock: str) -> dict[str, str]:
+    """The packages of the workspace in a Cargo.lock: those from nowhere else."""
+    return {package["name"]: package["version"] for package in tomllib.loads(lock)["package"] if "source" not in package}
+
+
+def places(tree: Path) -> dict[str, str]:
+    chart = yaml.safe_load((tree / "k8s/chart/Chart.yaml").read_text())
+    return {
+        "spin.toml": tomllib.loads((tree / "spin.toml").read_text())["application"]["version"],
+        "Chart.yaml version": chart["version"],
+        "Chart.yaml appVersion": chart["appVersion"],
+        "scripts/version": succeed("scripts/version", folder=tree).strip(),
+    } | {f"Cargo.lock {name}": version for name, version in ours((tree / "Cargo.lock").read_text()).items()}
+
+
+def test_every_place_has_the_version_of_cargo_toml():
+    assert places(ROOT) == dict.fromkeys(places(ROOT), VERSION)
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_manifests_have_the_version_of_cargo_toml(environment):
+    manifest = read(f"k8s/manifests/{environment}/bank.yaml")
+    assert set(re.findall(r'app\.kubernetes\.io/version: "?([^"\n]+)', manifest)) == {VERSION}
+    assert re.findall(r'image: "?ghcr\.io/[^:]+:([^"\n]+)', manifest) == [VERSION]
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog():
+    headings = re.findall(r"^## (.*)$", read("CHANGELOG.md"), re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    versions = [re.fullmatch(r"\[(\d+\.\d+\.\d+)(-[0-9A-Za-z.-]+)?\] - \d{4}-\d\d-\d\d", heading) for heading in headings[1:]]
+    assert all(versions), f"a heading is no `[1.2.3] - 2026-11-27`: {headings}"
+    numbers = [tuple(map(int, version[1].split("."))) for version in versions]
+    assert numbers == sorted(numbers, reverse=True), "newest first"
+    assert not numbers or versions[0][1] + (versions[0][2] or "") == VERSION
+    assert set(re.findall(r"^### (.*)$", read("CHANGELOG.md"), re.MULTILINE)) <= CATEGORIES
+
+
+def test_a_release_is_prepared_in_every_place(tree):
+    before = (tree / "Cargo.lock").read_text()
+    succeed("scripts/release", "7.8.9-rc.1", folder=tree)
+    assert places(tree) == dict.fromkeys(places(tree), "7.8.9-rc.1")
+    after = (tree / "Cargo.lock").read_text()
+    assert before == after.replace('"7.8.9-rc.1"', f'"{VERSION}"'), "nothing else is locked anew"
+    unreleased, released = (tree / "CHANGELOG.md").read_text().split("\n## [7.8.9-rc.1] - ")
+    assert unreleased.rstrip().endswith("## [Unreleased]")
+    assert "### Added" in released
+
+
+def test_the_notes_of_a_release_are_its_part_of_the_changelog(tree):
+    (tree / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## [Unreleased]\n\n## [1.1.0] - 2026-02-01\n\n### Fixed\n- That.\n\n## [1.1.0-rc.1] - 2026-01-01\n- This.\n"
+    )
+    assert succeed("scripts/changelog", "v1.1.0", folder=tree) == "### Fixed\n- That.\n"
+    assert succeed("scripts/changelog", "1.1.0-rc.1", folder=tree) == "- This.\n"
+    assert run("scripts/changelog", "1.1", folder=tree).stderr == "CHANGELOG.md says nothing of 1.1.\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "change", "sentence"),
+    [
+        ("", "", "VERSION is one such as 1.2.3"),
+        ("7.8", "", "VERSION is one such as 1.2.3"),
+        ("7.8.9+build", "", "VERSION is one such as 1.2.3"),
+        ("07.8.9", "", "VERSION is one such as 1.2.3"),
+        ("0.0.1", "", "0.0.1 is older than"),
+        (f"{VERSION}-rc.1", "", f"{VERSION}-rc.1 is older than {VERSION}"),
+        ("7.8.9", "dirty", "Commit first"),
+        ("7.8.9", "released", "has 7.8.9 already"),
+        ("7.8.9", "nothing new", "has nothing under"),
+    ],
+)
+def test_a_release_that_makes_no_sense_changes_nothing(tree, version, change, sentence):
+    changelog = {"released": "## [Unreleased]\n- A\n\n## [7.8.9] - 2026-01-01\n", "nothing new": "## [Unreleased]\n\n## [0.1.0] - 2026-01-01\n- A\n"}
+    if change == "dirty":
+        (tree / "new").write_text("")
+    elif change:
+        (tree / "CHANGELOG.md").write_text(changelog[change])
+        commit(tree, "commit", "--all", "--quiet", "--message", change)
+    before = succeed("git", "status", "--porcelain", folder=tree)
+    refused = run("scripts/release", version, folder=tree)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Nothing was changed. ") and sentence in refused.stderr
+    assert succeed("git", "status", "--porcelain", folder=tree) == before

@@ -1,0 +1,101 @@
+"""What builds and ships this: .github/workflows, and whatever other CI there is.
+
+One source: no step has a command of its own, only make targets, which anybody can repeat at home. actionlint and zizmor
+read the workflows; every job is run here with a `make` that only writes down what it was asked for.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from repository import ROOT, read, run
+from runner import WORKFLOWS, combinations, jobs, load
+
+ACTIONLINT, ZIZMOR = str(ROOT / "build/bin/actionlint"), str(ROOT / "build/delivery/bin/zizmor")
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", read("Makefile"), re.MULTILINE))
+MAKE = re.compile(r"make ([a-z0-9-]+)((?: [A-Z_]+=\S+)*)")
+FILES = sorted(WORKFLOWS.glob("*.yml"))
+JOBS = [(file, name) for file in FILES for name, job in load(file)["jobs"].items() if "steps" in job]
+
+
+def targets(command: str) -> list[str]:
+    """The make targets that a command asks for, which has nothing else."""
+    asked = [MAKE.fullmatch(line) for line in command.strip().splitlines()]
+    assert all(asked), f"not a make target alone: {command}"
+    return [match[1] for match in asked]
+
+
+def zizmor(*files: str) -> object:
+    return run(ZIZMOR, "--offline", "--no-progress", "--color=never", *files)
+
+
+def test_actionlint_has_nothing_to_say():
+    said = run(ACTIONLINT, "-no-color", *map(str, FILES))
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_zizmor_has_nothing_to_say():
+    said = zizmor(".github")
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize(
+    ("was", "planted", "complaint"),
+    [
+        ("actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "actions/checkout@v7", "unpinned-uses"),
+        ("        with:\n          persist-credentials: false\n", "", "artipacked"),
+        ("permissions:\n      contents: read\n", "permissions: write-all\n", "excessive-permissions"),
+        ("make ${{ matrix.part }}", "make ${{ github.head_ref }}", "template-injection"),
+    ],
+)
+def test_they_find_what_is_planted(tmp_path, was, planted, complaint):
+    workflow = read(".github/workflows/ci.yml")
+    assert was in workflow
+    (tmp_path / "ci.yml").write_text(workflow.replace(was, planted))
+    assert complaint in zizmor(str(tmp_path / "ci.yml")).stdout
+
+
+def test_actionlint_finds_what_is_planted(tmp_path):
+    (tmp_path / "ci.yml").write_text(read(".github/workflows/ci.yml").replace("matrix.part }}\n      - run: make unchanged", "matrix.prat }}"))
+    assert 'property "prat" is not defined' in run(ACTIONLINT, "-no-color", str(tmp_path / "ci.yml")).stdout
+
+
+@pytest.mark.parametrize(("file", "name"), JOBS, ids=lambda value: getattr(value, "stem", value))
+def test_a_job_runs_here_and_asks_for_make_targets_alone(tmp_path, file: Path, name: str):
+    (make := tmp_path / "make").write_text(f'#!/bin/sh\necho "make $*" >>{tmp_path}/asked\n')
+    make.chmod(0o755)
+    context = dict.fromkeys(set(re.findall(r"(?:github|inputs|secrets|vars|needs)\.[A-Za-z0-9_.-]+", file.read_text())), "given")
+    for job in jobs(file, name, context):
+        for step in job.run(ROOT, {"PATH": f"{tmp_path}:/usr/bin:/bin"}):
+            assert step.status == 0
+            assert step.name.startswith("left out: ") or set(targets(step.command)) <= TARGETS
+    assert (tmp_path / "asked").exists()
+
+
+def test_ci_yml_has_the_parts_of_ci_run():
+    parts = re.findall(r"^part ([a-z0-9-]+)$", read(".ci/run"), re.MULTILINE)
+    job = load(WORKFLOWS / "ci.yml")["jobs"]["part"]
+    assert [row["matrix.part"] for row in combinations(job)] == parts
+    assert "make unchanged" in read(".ci/run")
+
+
+@pytest.mark.parametrize("file", [*FILES, ROOT / ".github/actions/machine/action.yml"], ids=lambda file: file.name)
+def test_actions_are_pinned_to_a_commit_and_say_which_version_it_is(file: Path):
+    for used in re.findall(r"uses: (.*)", file.read_text()):
+        assert used.startswith("./") or re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*", used), used
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_nothing_has_permissions_but_the_jobs_that_name_them(file: Path):
+    workflow = load(file)
+    assert workflow["permissions"] == {}
+    for name, job in workflow["jobs"].items():
+        assert "permissions" in job, name
+        assert "timeout-minutes" in job or "uses" in job, name
+
+
+def test_no_stored_key_is_asked_for():
+    for file in FILES:
+        assert set(re.findall(r"secrets\.(\w+)", file.read_text())) <= {"GITHUB_TOKEN"}, file.name
