@@ -11,8 +11,7 @@ use crate::Problem;
 /// # Errors
 /// An internal error, when the host's clock stands outside the years 1970 to 9999.
 pub fn now() -> Result<Timestamp, Problem> {
-    let text = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-    text.parse().map_err(|_| Problem::internal("the clock is out of range"))
+    eventlog::rfc3339(SystemTime::now()).parse().map_err(|_| Problem::internal("the clock is out of range"))
 }
 
 /// 32 random hex digits: unique among all identifiers of the bank.

@@ -46,7 +46,6 @@ struct Known {
 }
 
 /// A token that was verified.
-#[derive(Clone)]
 struct Remembered {
     token: Hash,
     /// In seconds since 1970, as the next.
@@ -101,16 +100,12 @@ async fn user(
     now: u64,
     identity: &impl Ask,
 ) -> Result<User, Problem> {
-    let named = request.named();
     if !by_token {
-        return named?
+        return request
+            .named()?
             .ok_or_else(|| Problem::new(Code::MissingIdentity, "Name a user in the header user_id."));
     }
     let known = known(request, now, identity).await?;
-    let is_other = named.map_err(Problem::asking_for_token)?.is_some_and(|named| named != known.user);
-    if is_other {
-        return Err(Problem::bad_token("The token is another user's than the one that a header names."));
-    }
     let is_allowed = match scope {
         Scope::Read => known.reads,
         Scope::Write => known.writes,
@@ -118,8 +113,18 @@ async fn user(
     if is_allowed { Ok(known.user) } else { Err(Problem::scope(scope)) }
 }
 
-/// Whom the request's token names: remembered, or asked for.
+/// Whom the request's token names. A header may name that user too, and no other.
 async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<Known, Problem> {
+    let known = verified(request, now, identity).await?;
+    let named = request.named().map_err(Problem::asking_for_token)?;
+    if named.is_some_and(|named| named != known.user) {
+        return Err(Problem::bad_token("The token is another user's than the one that a header names."));
+    }
+    Ok(known)
+}
+
+/// Whom the request's token names: remembered, or asked for.
+async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<Known, Problem> {
     let sent = request.bearer()?;
     let token = Hash::of(sent);
     if let Some(known) = remembered(&token, now) {
@@ -174,7 +179,7 @@ fn remembered(token: &Hash, now: u64) -> Option<Known> {
 
 fn remember(one: Remembered) {
     TOKENS.with_borrow_mut(|tokens| {
-        tokens.resize(REMEMBERED, None);
+        tokens.resize_with(REMEMBERED, || None);
         if let Some(place) = tokens.get_mut(place(&one.token)) {
             *place = Some(one);
         }

@@ -74,11 +74,11 @@ pub(crate) async fn identified(authorization: String, request_id: &str) -> Optio
         ("authorization".to_owned(), authorization.into_bytes()),
         ("x-request-id".to_owned(), request_id.as_bytes().to_vec()),
     ];
-    let asked = outbound::head("http://identity.spin.internal", "/", &fields);
+    let asked = outbound::head("identity.spin.internal", &fields);
     if let Either::Left((Ok((status, fields)), _)) = select(pin!(asked), pin!(sleep(IDENTITY_TIME))).await {
         return Some((status, Headers::new(fields)));
     }
-    let members = [("cause", "no answer from http://identity.spin.internal".into())];
+    let members = [("cause", "no answer from identity.spin.internal".into())];
     eventlog::event(Level::Error, "identity-not-asked", members);
     None
 }

@@ -9,6 +9,10 @@ use std::cell::Cell;
 use std::io::Write as _;
 use std::time::SystemTime;
 
+mod time;
+
+pub use time::rfc3339;
+
 /// How much an event matters, the most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -128,7 +132,7 @@ fn line(
     members: &mut dyn Iterator<Item = (&str, Value)>,
 ) -> String {
     let head = [
-        ("time", humantime::format_rfc3339_millis(time).to_string().into()),
+        ("time", rfc3339(time).into()),
         ("level", level.as_str().into()),
         ("component", component.into()),
         ("event", name.into()),

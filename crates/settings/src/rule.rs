@@ -66,7 +66,7 @@ impl Rule for OneOf {
     }
 
     fn words(&self) -> String {
-        self.0.join(", ")
+        list(self.0, "", ", ")
     }
 }
 
@@ -132,7 +132,20 @@ impl Rule for Secret {
 }
 
 fn each(schemes: &[&str]) -> String {
-    schemes.join("://… or ") + "://…"
+    list(schemes, "://…", " or ")
+}
+
+/// Each word with `after` behind it, and `between` them. Not by `join`, which nothing else in a `.wasm` needs: 1 KB.
+fn list(words: &[&str], after: &str, between: &str) -> String {
+    let mut text = String::new();
+    for word in words {
+        if !text.is_empty() {
+            text.push_str(between);
+        }
+        text.push_str(word);
+        text.push_str(after);
+    }
+    text
 }
 
 /// Digits and nothing else: no sign.

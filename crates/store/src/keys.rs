@@ -85,7 +85,8 @@ fn key(tag: &str, what: impl fmt::Display) -> String {
 /// Whose a key is, and what: `("alice", "wallet:tickets")`. `None` of a key without a hash tag.
 #[must_use]
 pub fn parts(key: &str) -> Option<(&str, &str)> {
-    key.strip_prefix("bank:{")?.split_once("}:")
+    let (tag, what) = key.strip_prefix("bank:{")?.split_once('}')?;
+    Some((tag, what.strip_prefix(':')?))
 }
 
 impl Document {

@@ -125,7 +125,7 @@ async fn together<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec
 
 /// Whether a step was refused since the sum would be too large.
 pub(crate) fn is_overflow(why: &str) -> bool {
-    why.contains("overflow")
+    why.split(' ').any(|word| word == "overflow")
 }
 
 /// What is known of a write that got this answer.

@@ -130,6 +130,18 @@ fn a_header_beside_the_token_names_the_same_user_or_is_refused() {
 }
 
 #[test]
+fn also_where_any_token_will_do_a_header_may_name_no_other_user() {
+    let identity = Identity::of("alice", "", 60);
+    for (named, is_good) in [("alice", true), ("bob", false), ("a b", false)] {
+        let both = request(&[("authorization", "Bearer t"), ("user_id", named)]);
+        let found = block_on(known(&both, NOW, &identity));
+        assert_eq!(found.is_ok(), is_good, "{named}");
+        let code = found.map_err(|problem| problem.code().as_str());
+        assert!(is_good || code == Err("invalid-identity"), "{named}");
+    }
+}
+
+#[test]
 fn two_authorizations_or_an_empty_one_are_no_token() {
     let identity = Identity::of("alice", BOTH, 60);
     let twice = [("authorization", "Bearer t"), ("authorization", "Bearer t")];
