@@ -84,9 +84,10 @@
 {{- end }}
 {{- end }}
 
-{{/* The namespace of an issuer in the cluster, such as `login` in https://keycloak.login.svc/realms/bank; empty: it is outside. */}}
+{{/* The namespace of an issuer in the cluster, such as `login` in https://keycloak.login.svc/realms/bank; empty: it is outside.
+A name that only begins so, such as keycloak.login.svc.example.com, is one outside. */}}
 {{- define "bank.issuerNamespace" -}}
-{{- $pattern := `^https?://[a-z0-9-]+\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?(:[0-9]+)?(/.*)?$` }}
+{{- $pattern := `^https?://[a-z0-9-]+\.([a-z0-9-]+)\.svc(\.cluster\.local)?\.?(:[0-9]+)?(/.*)?$` }}
 {{- $url := include "bank.keysUrl" . }}
 {{- if regexMatch $pattern $url }}{{ regexReplaceAll $pattern $url "${1}" }}{{ end }}
 {{- end }}

@@ -38,7 +38,7 @@ func controllers(t *testing.T) []string {
 func TestEveryControllerIsLetInAndDescribed(t *testing.T) {
 	for _, name := range controllers(t) {
 		policy := kit.Into[networkingv1.NetworkPolicy](t, kit.Find(t, in(t, name), "NetworkPolicy", "bank"))
-		if peers := len(policy.Spec.Ingress[0].From); peers < 3 {
+		if peers := len(policy.Spec.Ingress[0].From); peers < 2 {
 			t.Errorf("%s: only %d may call the application", name, peers)
 		}
 		if !strings.Contains(kit.Read(t, "k8s/chart/README.md"), "`"+name+"`") {

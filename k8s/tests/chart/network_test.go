@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -90,6 +91,8 @@ func TestAnIssuerInTheClusterIsReachedByItsNamespace(t *testing.T) {
 		"https://keycloak.login.svc/realms/bank":              "login",
 		"http://keycloak.login.svc.cluster.local:8080/realms": "login",
 		"https://login.example.com":                           "",
+		"https://kc.kube-system.svc.evil.com/realms/bank":     "",
+		"https://kc.kube-system.svc.cluster.local.evil.com":   "",
 		"https://keycloak.login":                              "",
 	} {
 		found := ""
@@ -100,6 +103,54 @@ func TestAnIssuerInTheClusterIsReachedByItsNamespace(t *testing.T) {
 		}
 		if found != namespace {
 			t.Errorf("%s: %q", issuer, found)
+		}
+	}
+}
+
+// What the bank calls outside is outside: neither nodes nor the cloud's metadata, by IPv4 or NAT64.
+func TestNoAddressInsideIsReachedAsOneOutside(t *testing.T) {
+	inside := []string{"10.1.2.3", "127.0.0.1", "168.63.129.16", "169.254.169.254", "192.168.0.1", "::1", "fd00:ec2::254",
+		"64:ff9b::10.1.2.3", "64:ff9b::127.0.0.1", "64:ff9b::168.63.129.16", "64:ff9b::169.254.169.254", "64:ff9b::192.168.0.1", "64:ff9b:1::1"}
+	outside := []string{"192.0.2.1", "168.63.129.17", "2001:db8::1", "64:ff9b::192.0.2.1"}
+	reached := func(address string) bool {
+		for _, rule := range policies(t)["bank"].Egress {
+			for _, peer := range rule.To {
+				in := func(cidr string) bool { return netip.MustParsePrefix(cidr).Contains(netip.MustParseAddr(address)) }
+				if peer.IPBlock != nil && in(peer.IPBlock.CIDR) && !slices.ContainsFunc(peer.IPBlock.Except, in) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, address := range inside {
+		if reached(address) {
+			t.Errorf("%s is reached", address)
+		}
+	}
+	for _, address := range outside {
+		if !reached(address) {
+			t.Errorf("%s is not reached", address)
+		}
+	}
+}
+
+// With headers whoever calls the bank moves money.
+func TestWhoOnlyCollectsMayNotCall(t *testing.T) {
+	for values, isLetIn := range map[string]bool{
+		"replicas=1": false,
+		"monitoring.blackboxExporter=blackbox.monitoring:9115": true,
+	} {
+		found := false
+		for _, rule := range policies(t, "--set", values)["bank"].Ingress {
+			for _, peer := range rule.From {
+				if peer.NamespaceSelector != nil && peer.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] == "monitoring" {
+					found = true
+				}
+			}
+		}
+		if found != isLetIn {
+			t.Errorf("%s: %t", values, found)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func nobodyElseIsLetThrough(p *Plane) {
 		port     int32
 		allowed  bool
 	}{
-		{"monitoring watches the application", in("monitoring"), app, 80, true},
+		{"monitoring, which only collects, calls the application", in("monitoring"), app, 80, false},
 		{"helm test calls the application", test, app, 80, true},
 		{"another namespace calls the application", in("default"), app, 80, false},
 		{"a neighbour in the namespace calls the application", neighbour, app, 80, false},
