@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from repository import ROOT, read, run
+from repository import ROOT, read, run, succeed
 from runner import WORKFLOWS, combinations, jobs, load
 
 ACTIONLINT, ZIZMOR = str(ROOT / "build/bin/actionlint"), str(ROOT / "build/delivery/bin/zizmor")
@@ -74,11 +74,46 @@ def test_a_job_runs_here_and_asks_for_make_targets_alone(tmp_path, file: Path, n
     assert (tmp_path / "asked").exists()
 
 
+PARTS = re.findall(r"^part ([a-z0-9-]+)$", read(".ci/run"), re.MULTILINE)
+
+
 def test_ci_yml_has_the_parts_of_ci_run():
-    parts = re.findall(r"^part ([a-z0-9-]+)$", read(".ci/run"), re.MULTILINE)
     job = load(WORKFLOWS / "ci.yml")["jobs"]["part"]
-    assert [row["matrix.part"] for row in combinations(job)] == parts
+    assert [row["matrix.part"] for row in combinations(job)] == PARTS
     assert "make unchanged" in read(".ci/run")
+
+
+def test_jenkins_has_the_parts_of_ci_run_and_make_targets_alone():
+    pipeline = read("Jenkinsfile")
+    assert re.findall(r"'([^']*)'", re.search(r"values (.*)", pipeline)[1]) == PARTS
+    asked = re.findall(r"\b(?:sh|bat|script|powershell)\b(.*)", pipeline)
+    assert asked == [" 'make $PART'", " 'make unchanged'"]
+
+
+def test_gitlab_has_the_parts_of_ci_run_and_make_targets_alone():
+    job = yaml.safe_load(read(".gitlab-ci.yml"))["part"]
+    assert job["parallel"]["matrix"] == [{"PART": PARTS}]
+    assert job["script"] == ["make $PART", "make unchanged"]
+    assert not {"before_script", "after_script"} & set(job)
+
+
+@pytest.mark.parametrize(("file", "schema"), [(".github/dependabot.yml", "dependabot"), (".gitlab-ci.yml", "gitlab-ci")])
+def test_files_of_services_have_the_form_that_these_publish(file, schema):
+    said = run(str(ROOT / "build/delivery/bin/check-jsonschema"), "--builtin-schema", f"vendor.{schema}", file)
+    assert said.returncode == 0, said.stdout
+
+
+def test_dependabot_looks_after_everything_and_waits_some_days():
+    updates = {update["package-ecosystem"]: update for update in yaml.safe_load(read(".github/dependabot.yml"))["updates"]}
+    tracked = [Path(name) for name in succeed("git", "ls-files").splitlines()]
+    homes = {"cargo": "Cargo.lock", "gomod": "go.mod", "npm": "package-lock.json", "pip": "requirements.txt", "docker": "*Dockerfile"}
+    for ecosystem, pattern in homes.items():
+        update = updates.pop(ecosystem)
+        folders = {"/" if path.parent == Path() else f"/{path.parent}" for path in tracked if path.match(pattern)}
+        assert set(update.get("directories", [update.get("directory")])) == folders, ecosystem
+        assert update["cooldown"]["default-days"] >= 7 and update["groups"], ecosystem
+    assert set(updates) == {"github-actions"}
+    assert updates["github-actions"]["cooldown"]["default-days"] >= 7
 
 
 @pytest.mark.parametrize("file", [*FILES, ROOT / ".github/actions/machine/action.yml"], ids=lambda file: file.name)
