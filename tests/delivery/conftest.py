@@ -9,12 +9,15 @@ from repository import snapshot, succeed
 
 @pytest.fixture(scope="session")
 def taken(tmp_path_factory) -> Path:
-    """A snapshot of the tree, which nobody changes."""
-    return snapshot(tmp_path_factory.mktemp("taken") / "tree")
+    """A snapshot of the tree, made once."""
+    tree = snapshot(tmp_path_factory.mktemp("taken") / "tree")
+    succeed("git", "tag", "taken", folder=tree)
+    return tree
 
 
 @pytest.fixture
-def tree(taken: Path, tmp_path: Path) -> Path:
-    """A copy of the tree to do anything with."""
-    succeed("git", "clone", "--quiet", str(taken), str(tmp_path / "tree"))
-    return tmp_path / "tree"
+def tree(taken: Path) -> Path:
+    """The snapshot, as it was taken, to do anything with."""
+    succeed("git", "reset", "--quiet", "--hard", "taken", folder=taken)
+    succeed("git", "clean", "--quiet", "-dx", "--force", folder=taken)
+    return taken

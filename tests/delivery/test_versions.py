@@ -29,6 +29,10 @@ def places(tree: Path) -> dict[str, str]:
         "Chart.yaml version": chart["version"],
         "Chart.yaml appVersion": chart["appVersion"],
         "scripts/version": succeed("scripts/version", folder=tree).strip(),
+    } | {
+        f"{file.parent.name}/{file.name}": version
+        for file in (tree / "k8s/gitops").glob("*/*.yaml")
+        for version in re.findall(r"^ *(?:targetRevision|version): (.*)", file.read_text(), re.MULTILINE)
     } | {f"Cargo.lock {name}": version for name, version in ours((tree / "Cargo.lock").read_text()).items()}
 
 

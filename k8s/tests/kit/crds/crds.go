@@ -1,5 +1,5 @@
-// Package crds finds the definitions of the custom kinds that the chart uses: in the Go modules of those who
-// define them, but for SpinKube's, which are made from ../spinkube (../../build).
+// Package crds finds the definitions of the custom kinds that the chart and ../../../gitops use: in the Go modules of those who
+// define them, but for SpinKube's, which are made from ../spinkube, and Flux's HelmRelease, from its types (../../build).
 package crds
 
 import (
@@ -20,6 +20,8 @@ var modules = []struct {
 	{"github.com/traefik/traefik/v3@v3.5.3", "docs/content/reference/dynamic-configuration", []string{"traefik.io_middlewares"}},
 	{"github.com/envoyproxy/gateway@v1.9.1", "charts/gateway-helm/charts/crds/crds/generated", []string{"gateway.envoyproxy.io_clienttrafficpolicies"}},
 	{"istio.io/api@v1.27.3", "kubernetes", []string{"customresourcedefinitions.gen"}},
+	{"github.com/argoproj/argo-cd/v3@v3.5.7", "manifests/crds", []string{"application-crd"}},
+	{"github.com/fluxcd/source-controller@v1.9.6", "config/crd/bases", []string{"source.toolkit.fluxcd.io_helmrepositories"}},
 	{"github.com/external-secrets/external-secrets@v1.3.2", "config/crds/bases", []string{"external-secrets.io_externalsecrets"}},
 }
 
@@ -27,8 +29,8 @@ var modules = []struct {
 func Files(t testing.TB) []string {
 	t.Helper()
 	var files []string
-	for _, kind := range []string{"spinapps", "spinappexecutors"} {
-		files = append(files, kit.At("build/crds/core.spinkube.dev_"+kind+".yaml"))
+	for _, made := range []string{"core.spinkube.dev_spinapps", "core.spinkube.dev_spinappexecutors", "helm.toolkit.fluxcd.io_helmreleases"} {
+		files = append(files, kit.At("build/crds/"+made+".yaml"))
 	}
 	for _, from := range modules {
 		folder := kit.Module(t, from.module)
