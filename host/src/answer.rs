@@ -8,9 +8,9 @@
 use crate::body::{Arrived, arrived, is_decodable};
 use crate::chain::Chain;
 use crate::component::{InFlight, Turn};
-use crate::instances::{Gone, Running};
 use crate::limits::Limits;
 use crate::manifest::Route;
+use crate::placement::{Gone, Running};
 use crate::places::{OwnPlaces, Places};
 use crate::progress::Progress;
 use crate::router::{Router, WELL_KNOWN};

@@ -12,7 +12,7 @@
 
 use crate::answer::{call, empty};
 use crate::component::{InFlight, Turn};
-use crate::instances::Running;
+use crate::placement::Running;
 use crate::places::CallPlaces;
 use crate::spin_headers::{self, RouteHeaders};
 use http::header::{HOST, HeaderValue};

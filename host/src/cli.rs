@@ -3,6 +3,7 @@
 use crate::build_command;
 use crate::limits::Limits;
 use crate::manifest::Manifest;
+use crate::placement::Placement;
 use crate::up;
 use crate::variables::Given;
 use crate::verify;
@@ -67,6 +68,10 @@ pub struct Up {
     /// For tests only: make the stores misbehave as this file says; see tests/faults/
     #[arg(long, value_name = "FILE")]
     pub fault: Option<PathBuf>,
+
+    /// For tests and figures: how requests are placed on the instances of a component
+    #[arg(long, value_enum, default_value = "bank")]
+    pub placement: Placement,
 
     /// What a client may take
     #[command(flatten)]

@@ -1,7 +1,6 @@
 //! The instances of a component: which of them a request goes to, and when they come and go.
 //!
-//! An instance serves up to 128 requests, 16 of them at a time, and goes when it was idle for a second:
-//! Spin's defaults. When one traps, all the requests in flight in it fail, and the reason goes to stderr with
+//! An instance serves up to 128 requests, 16 of them at a time, and goes when it was idle for a second. When one traps, all the requests in flight in it fail, and the reason goes to stderr with
 //! the component's name.
 //!
 //! A request goes to the instance that has least to do. There are as few as keep every core busy: requests
@@ -9,13 +8,11 @@
 //! a synchronous call, and can do nothing else, is left out, and one more made in its place.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::channel::oneshot;
@@ -27,28 +24,10 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::handler::{Prepared, Proxy, Request, Response};
 
 use crate::component::{Component, State, Turn};
+use crate::placement::{Gone, IDLE, REQUESTS, REQUESTS_AT_ONCE};
 
-const REQUESTS: usize = 128;
-const REQUESTS_AT_ONCE: usize = 16;
-const IDLE: Duration = Duration::from_secs(1);
-
-/// The instance that had the request is gone, and has said why.
-#[derive(Debug)]
-pub struct Gone;
-
-impl fmt::Display for Gone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the instance failed")
-    }
-}
-
-impl std::error::Error for Gone {}
-
-/// A component that requests can be given to.
-#[derive(Clone)]
-pub struct Running(Arc<Instances>);
-
-struct Instances {
+/// A component, and the instances of it that there are.
+pub struct Instances {
     component: Component,
     cores: usize,
     known: Mutex<Known>,
@@ -91,25 +70,23 @@ impl Instance {
     }
 }
 
-impl Running {
-    /// A component without instances yet.
+impl Instances {
+    /// None yet.
     pub fn new(component: Component) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Instances { component, cores, known: Mutex::default() }))
+        Self { component, cores, known: Mutex::default() }
     }
 
     /// Has an instance answer `request`, whose `turn` it is.
     ///
     /// # Errors
     /// [`Gone`]; or what the component answered instead of a response.
-    pub async fn handle(&self, turn: Turn, request: Request) -> wasmtime::Result<Response> {
+    pub async fn handle(self: &Arc<Self>, turn: Turn, request: Request) -> wasmtime::Result<Response> {
         let (answer, answered) = oneshot::channel();
-        self.0.clone().give(Job { turn, request, answer });
+        self.clone().give(Job { turn, request, answer });
         answered.await.map_err(|_| Gone)?
     }
-}
 
-impl Instances {
     fn known(&self) -> MutexGuard<'_, Known> {
         // Nothing panics while it is held, and what it guards is whole at every step.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)

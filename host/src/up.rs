@@ -10,9 +10,9 @@ use crate::component::Component;
 use crate::engine::Compiler;
 use crate::fault;
 use crate::imports::Servers;
-use crate::instances::Running;
 use crate::kv::{self, Stores};
 use crate::manifest::{self, Manifest};
+use crate::placement::Running;
 use crate::redis::Patience;
 use crate::rules;
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
@@ -123,7 +123,7 @@ fn app(
     let allowed = |component| Ok((component, Arc::new(allowed_hosts(component, values)?)));
     let used: Vec<_> = used(manifest).into_iter().map(allowed).collect::<anyhow::Result<_>>()?;
     let start = |(component, allowed): &(&manifest::Component, Arc<AllowedHosts>)| {
-        let running = Running::new(Component {
+        let component = Component {
             id: component.id.as_str().into(),
             engine: compiler.engine().clone(),
             service: compiler.compile(&component.id, &component.source)?,
@@ -134,8 +134,8 @@ fn app(
             allowed_hosts: allowed.clone(),
             chain: chain.clone(),
             shown: !options.quiet,
-        });
-        Ok((component.id.clone(), running))
+        };
+        Ok((component.id.to_string(), Running::new(component, options.placement)))
     };
     let running: HashMap<String, Running> = in_parallel(&used, start)?.into_iter().collect();
     chain.connect(called(&running, used.iter().map(|(_, allowed)| &**allowed)));

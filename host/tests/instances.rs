@@ -68,3 +68,45 @@ fn nobody_waits_behind_a_synchronous_call_of_somebody_else() {
     });
     redis.thaw();
 }
+
+/// `bank` with requests placed as Spin places them.
+fn spins() -> Bank {
+    bank(&manifest(""), &["--placement", "spin"])
+}
+
+#[test]
+fn placed_as_by_spin_an_instance_that_waits_takes_the_next_request_too() {
+    let bank = spins();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| asked(&bank, 1_000).0);
+        std::thread::sleep(Duration::from_millis(500));
+        let (second, _) = asked(&bank, 0);
+        assert_eq!(second, first.join().unwrap(), "there are cores that nobody uses, and Spin does not care");
+    });
+}
+
+#[test]
+fn placed_as_by_spin_an_instance_has_128_requests_16_at_a_time_and_a_second() {
+    let bank = spins();
+    let answers: Vec<_> = (0..130).map(|_| asked(&bank, 0)).collect();
+    for (place, (name, request)) in answers.iter().enumerate() {
+        assert_eq!(*name == answers[0].0, place < 128, "{place}");
+        assert_eq!(*request as usize, place % 128 + 1);
+    }
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_ne!(asked(&bank, 0).0, answers[129].0, "it was idle for long");
+    let names: Vec<String> = std::thread::scope(|scope| {
+        let requests: Vec<_> = (0..17).map(|_| scope.spawn(|| asked(&bank, 1_000).0)).collect();
+        requests.into_iter().map(|request| request.join().unwrap()).collect()
+    });
+    assert!(names.iter().any(|name| *name != names[0]), "17 requests at a time");
+}
+
+#[test]
+fn placed_as_by_spin_a_trap_is_a_500_and_the_next_request_is_served() {
+    let bank = spins();
+    let trap = common::http::get(&bank.address, "/trap");
+    assert_eq!((trap.status, trap.body.as_str()), (500, ""));
+    bank.says("wasm trap");
+    assert_eq!(asked(&bank, 0).1, 1);
+}

@@ -1,0 +1,72 @@
+//! Which instance of a component a request goes to: the one that `bank` chooses ([`crate::instances`]), or the one
+//! that Spin would ([`crate::spread`]).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use wasmtime_wasi_http::handler::{ProxyHandler, Request, Response, TrapOrPanicError};
+
+use crate::component::{Component, Turn};
+use crate::instances::Instances;
+use crate::spread::Spread;
+
+/// Spin's defaults: how many requests an instance serves, how many at a time, and how long it is kept idle.
+pub(crate) const REQUESTS: usize = 128;
+pub(crate) const REQUESTS_AT_ONCE: usize = 16;
+pub(crate) const IDLE: Duration = Duration::from_secs(1);
+
+/// The flag of `bank up`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Placement {
+    /// As few instances as keep every core busy; a request goes to the one that has least to do
+    Bank,
+    /// As Spin's HTTP trigger does: whichever instance is free first, and one more when none is
+    Spin,
+}
+
+/// The instance that had the request is gone, and has said why.
+#[derive(Debug)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the instance failed")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// A component that requests can be given to.
+#[derive(Clone)]
+pub enum Running {
+    /// By [`Placement::Bank`].
+    Together(Arc<Instances>),
+    /// By [`Placement::Spin`].
+    Spread(ProxyHandler<Spread>),
+}
+
+impl Running {
+    /// A component without instances yet.
+    pub fn new(component: Component, placement: Placement) -> Self {
+        match placement {
+            Placement::Bank => Self::Together(Arc::new(Instances::new(component))),
+            Placement::Spin => Self::Spread(ProxyHandler::new(Spread(component))),
+        }
+    }
+
+    /// Has an instance answer `request`, whose `turn` it is.
+    ///
+    /// # Errors
+    /// [`Gone`]; or what the component answered instead of a response.
+    pub async fn handle(&self, turn: Turn, request: Request) -> wasmtime::Result<Response> {
+        match self {
+            Self::Together(instances) => instances.handle(turn, request).await,
+            Self::Spread(handler) => {
+                let answer = handler.handle(turn, request).await;
+                answer.map_err(|error| if error.is::<TrapOrPanicError>() { Gone.into() } else { error })
+            }
+        }
+    }
+}

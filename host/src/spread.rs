@@ -1,0 +1,102 @@
+//! Requests placed on instances as Spin 4.1's HTTP trigger places them, by the same code: wasmtime's own
+//! [`ProxyHandler`](wasmtime_wasi_http::handler::ProxyHandler) with Spin's defaults.
+//!
+//! Requests wait in one queue for whichever instance takes another first; where none would, one more is made. So a
+//! crowd is spread over about as many instances as were busy at the same moment. It is for tests and figures.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::time::Sleep;
+use wasmtime::component::GuestTaskId;
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
+
+use crate::component::{Component, State, Turn};
+use crate::placement::{IDLE, REQUESTS, REQUESTS_AT_ONCE};
+
+/// A component whose instances are made as they are needed.
+pub struct Spread(pub Component);
+
+/// An instance that goes when it was idle for long.
+pub struct Idle(Pin<Box<Sleep>>);
+
+/// What an instance takes, and whose it is.
+pub struct Worker {
+    id: std::sync::Arc<str>,
+}
+
+impl HandlerState for Spread {
+    type StoreData = State;
+    type WorkerExpiration = Idle;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Idle, Worker>> {
+        let Self(component) = self;
+        let mut store = Store::new(&component.engine, State::new(component));
+        let proxy = Proxy::P3(component.service.instantiate_async(&mut store).await?);
+        Ok(Instance {
+            store,
+            proxy,
+            view: State::http,
+            expiration: Idle(Box::pin(tokio::time::sleep(IDLE))),
+            state: Worker { id: component.id.clone() },
+        })
+    }
+}
+
+impl WorkerExpiration for Idle {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        status: WorkerStatus,
+        start: Instant,
+    ) -> Poll<()> {
+        // A request may take as long as it takes, as in Spin.
+        let Some(end) = start.checked_add(IDLE).filter(|_| status == WorkerStatus::Idle) else {
+            return Poll::Pending;
+        };
+        if self.0.deadline() != end.into() {
+            self.0.as_mut().reset(end.into());
+        }
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl WorkerState for Worker {
+    type StoreData = State;
+    type RequestData = Turn;
+
+    fn should_accept_request(&self, at_once: usize, in_all: usize) -> ShouldAccept {
+        match (at_once, in_all) {
+            (_, REQUESTS..) => ShouldAccept::Never,
+            (REQUESTS_AT_ONCE.., _) => ShouldAccept::No,
+            _ => ShouldAccept::Yes,
+        }
+    }
+
+    /// It never expires; the turn ends with it.
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, State>,
+        turn: Turn,
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        Box::pin(async move {
+            let _turn = turn;
+            pending().await
+        })
+    }
+
+    fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
+        store.data().finish_log();
+        if let Err(error) = result {
+            eprintln!("[{}] failed: {error:?}", self.id);
+        }
+    }
+}
