@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use crate::{Deadline, Job, Line, Missed, go};
+use crate::{Deadline, Job, Line, Missed, Round, go};
 
 /// Lines by key. What is left in one goes with it. Those at different keys do not wait for one another.
 pub struct Lines<K, J, A, L = ()>(Rc<Map<K, Line<J, A, L>>>);
@@ -23,12 +23,12 @@ impl<K: Ord + Clone, J, A, L> Lines<K, J, A, L> {
     ///
     /// # Errors
     /// [`Missed`].
-    pub async fn go<R>(
+    pub async fn go<R, W: Into<Round<J, A>> + 'static>(
         &self,
         key: &K,
         job: J,
         request: &R,
-        together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> Vec<A> + 'static,
+        together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> W + Clone + 'static,
     ) -> Result<A, Missed>
     where
         K: 'static,

@@ -2,7 +2,7 @@
 //!
 //! Whoever finds nobody goes first, with those who come in the same moment. Whoever comes later waits; when
 //! the first is done, the one that has waited longest goes with all that have come. No timer: the groups
-//! grow with the load.
+//! grow with the load. A group that got nowhere goes again, and takes along who has come meanwhile.
 //!
 //! Each request has a deadline of its own ([`Deadline`]), and is told at once when that passes, wherever it
 //! stands. What a group does together may go on as long as the one with most time left allows, also when the
@@ -51,6 +51,20 @@ enum Turn<J, A> {
     First(Job<J>, Vec<Waiting<J, A>>),
 }
 
+/// What became of a group.
+pub enum Round<J, A> {
+    /// An answer to each of its jobs, in their order.
+    Done(Vec<A>),
+    /// Nothing was done and nothing will be: the jobs go again, with those that have come.
+    Again(Vec<Job<J>>),
+}
+
+impl<J, A> From<Vec<A>> for Round<J, A> {
+    fn from(answers: Vec<A>) -> Self {
+        Self::Done(answers)
+    }
+}
+
 impl<J, A, L: Default> Default for Line<J, A, L> {
     fn default() -> Self {
         Self { waiting: RefCell::new(None), left: RefCell::default() }
@@ -61,31 +75,37 @@ impl<J: 'static, A: 'static, L: Default + 'static> Line<J, A, L> {
     /// Gets `job` done: by `together`, with what else has come, or by whoever is first. `together` gives
     /// an answer to each of its jobs, in their order; its first job is this one. It is given `request` with
     /// the deadline of the one that has most time left, and what the one before left, which is nothing if
-    /// that one was given up, and leaves something in its place.
+    /// that one was given up, and leaves something in its place. It may also give the jobs back ([`Round::Again`]).
     ///
     /// # Errors
     /// [`Missed`] when the request's deadline passes, when whoever took the job along is gone, or when it
     /// gave no answer to it.
-    pub async fn go<R: Deadline + 'static>(
+    pub async fn go<R: Deadline + 'static, W: Into<Round<J, A>> + 'static>(
         self: &Rc<Self>,
         job: J,
         request: &R,
-        together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> Vec<A> + 'static,
+        together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> W + Clone + 'static,
     ) -> Result<A, Missed> {
         go(self, job, request, together).await
     }
 }
 
 /// [`Line::go`], at a line that `at` holds on to.
-async fn go<J: 'static, A: 'static, L: Default + 'static, R: Deadline + 'static>(
+async fn go<
+    J: 'static,
+    A: 'static,
+    L: Default + 'static,
+    R: Deadline + 'static,
+    W: Into<Round<J, A>> + 'static,
+>(
     at: &(impl Deref<Target = Line<J, A, L>> + Clone + 'static),
     job: J,
     request: &R,
-    together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> Vec<A> + 'static,
+    together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> W + Clone + 'static,
 ) -> Result<A, Missed> {
     let job = Job::new(job);
     let claim = job.claim();
-    let (job, behind) = match at.stand(job, request.deadline()) {
+    let (mut job, behind) = match at.stand(job, request.deadline()) {
         Ok(job) => (job, Vec::new()),
         Err(mut place) => {
             let told = request.in_time(place.turn.listen()).await.flatten();
@@ -96,39 +116,62 @@ async fn go<J: 'static, A: 'static, L: Default + 'static, R: Deadline + 'static>
             }
         }
     };
-    let leave = Leave(at.clone());
-    let behind = at.behind(behind).await;
-    let latest = behind.iter().map(|one| one.deadline).fold(request.deadline(), Duration::max);
-    let mut shared = Box::pin(carry_out(leave, job, behind, request.until(latest), together));
-    if latest == request.deadline() {
-        return shared.await.ok_or_else(|| claim.missed());
+    let mut leave = Leave { at: at.clone(), behind };
+    if leave.behind.is_empty() {
+        a_moment().await;
     }
-    let own = request.in_time(&mut shared).await;
-    if own.is_none() {
-        request.carry_on(Box::pin(async move { drop(shared.await) }));
+    loop {
+        leave.take_along();
+        let latest = leave.behind.iter().map(|one| one.deadline).fold(request.deadline(), Duration::max);
+        let mut shared = Box::pin(carry_out(leave, job, request.until(latest), together.clone()));
+        let own = if latest == request.deadline() {
+            Some(shared.as_mut().await)
+        } else {
+            request.in_time(&mut shared).await
+        };
+        match own {
+            Some(Ok(answer)) => return answer.ok_or_else(|| claim.missed()),
+            Some(Err(again)) => (leave, job) = again,
+            None => {
+                request.carry_on(Box::pin(async move { drop(shared.await) }));
+                return Err(claim.missed());
+            }
+        }
     }
-    own.flatten().ok_or_else(|| claim.missed())
 }
 
-/// Does `job` and those `behind` it together, and tells each of those its answer. Says the answer to `job`.
-async fn carry_out<J, A, L: Default, R>(
-    leave: Leave<impl Deref<Target = Line<J, A, L>>, J, A, L>,
+/// Does `job` and those behind it together, and tells each of those its answer. Says the answer to `job`, or that
+/// they go again.
+async fn carry_out<H: Deref<Target = Line<J, A, L>>, J, A, L: Default, R, W: Into<Round<J, A>> + 'static>(
+    mut leave: Leave<H, J, A, L>,
     job: Job<J>,
-    behind: Vec<Waiting<J, A>>,
     request: R,
-    together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> Vec<A>,
-) -> Option<A> {
-    let (others, turns): (Vec<_>, Vec<_>) = behind.into_iter().map(|one| (one.job, one.turn)).unzip();
+    together: impl AsyncFnOnce(Vec<Job<J>>, R, &mut L) -> W,
+) -> Result<Option<A>, (Leave<H, J, A, L>, Job<J>)> {
+    let (others, turns): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut leave.behind).into_iter().map(|one| (one.job, (one.deadline, one.turn))).unzip();
     let jobs = std::iter::once(job).chain(others).collect();
-    let mut left = leave.0.left.take();
-    let mut answers = together(jobs, request, &mut left).await.into_iter();
-    leave.0.left.replace(left);
-    let own = answers.next();
-    for (turn, answer) in turns.into_iter().zip(answers) {
-        // A request that is gone no longer listens.
-        let _ = turn.tell(Turn::Answered(answer));
+    let mut left = leave.at.left.take();
+    let round = together(jobs, request, &mut left).await.into();
+    leave.at.left.replace(left);
+    match round {
+        Round::Done(answers) => {
+            let mut answers = answers.into_iter();
+            let own = answers.next();
+            for ((_, turn), answer) in turns.into_iter().zip(answers) {
+                // A request that is gone no longer listens.
+                let _ = turn.tell(Turn::Answered(answer));
+            }
+            Ok(own)
+        }
+        Round::Again(jobs) => {
+            let mut jobs = jobs.into_iter();
+            let Some(job) = jobs.next() else { return Ok(None) };
+            let behind = jobs.zip(turns).map(|(job, (deadline, turn))| Waiting { job, deadline, turn });
+            leave.behind.extend(behind);
+            Err((leave, job))
+        }
     }
-    own
 }
 
 impl<J, A, L> Line<J, A, L> {
@@ -142,17 +185,6 @@ impl<J, A, L> Line<J, A, L> {
         let (turn, told) = bell();
         line.push(Waiting { job, deadline, turn });
         Err(Place { line: self, turn: told })
-    }
-
-    /// Those who go with the one that is first: who stood behind it, or who comes in the same moment. Whoever
-    /// has left is not among them.
-    async fn behind(&self, mut behind: Vec<Waiting<J, A>>) -> Vec<Waiting<J, A>> {
-        if behind.is_empty() {
-            a_moment().await;
-            behind = self.waiting.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default();
-        }
-        behind.retain(|one| !one.job.is_taken_back());
-        behind
     }
 
     /// Lets the first of `line` go, with all that are behind it.
@@ -204,12 +236,23 @@ impl<J, A, L> Drop for Place<'_, J, A, L> {
     }
 }
 
-/// Leaves the line, also when the request that is at it is given up.
-struct Leave<H: Deref<Target = Line<J, A, L>>, J, A, L>(H);
+/// The place of whoever is at the line. Whoever leaves, also by being given up, lets those behind go, or the next.
+struct Leave<H: Deref<Target = Line<J, A, L>>, J, A, L> {
+    at: H,
+    behind: Vec<Waiting<J, A>>,
+}
+
+impl<H: Deref<Target = Line<J, A, L>>, J, A, L> Leave<H, J, A, L> {
+    /// Those who have come go along, and those who have left do not.
+    fn take_along(&mut self) {
+        self.behind.extend(self.at.waiting.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default());
+        self.behind.retain(|one| !one.job.is_taken_back());
+    }
+}
 
 impl<H: Deref<Target = Line<J, A, L>>, J, A, L> Drop for Leave<H, J, A, L> {
     fn drop(&mut self) {
-        self.0.go_on(Vec::new());
+        self.at.go_on(std::mem::take(&mut self.behind));
     }
 }
 

@@ -159,6 +159,61 @@ fn a_job_without_an_answer_is_told_so() {
     assert_eq!(block_on(line.go(1, &patient(), double)), Ok(2));
 }
 
+/// Gives its jobs back until `gate` is open, then doubles them; notes how many there were each time.
+fn giving_back(
+    groups: &Rc<RefCell<Vec<usize>>>,
+    gate: &Rc<Cell<bool>>,
+) -> impl AsyncFnOnce(Vec<Job<u32>>, Request, &mut ()) -> Round<u32, u32> + Clone + 'static {
+    let (groups, gate) = (Rc::clone(groups), Rc::clone(gate));
+    async move |jobs: Vec<Job<u32>>, request: Request, left: &mut ()| {
+        groups.borrow_mut().push(jobs.len());
+        let_others_run().await;
+        if gate.get() { double(jobs, request, left).await.into() } else { Round::Again(jobs) }
+    }
+}
+
+#[test]
+fn a_group_that_got_nowhere_goes_again_with_those_who_have_come() {
+    let (line, patient) = (Rc::new(Line::default()), patient());
+    let (groups, gate): (Rc<RefCell<Vec<usize>>>, _) = (Rc::default(), Rc::default());
+    let mut first = Box::pin(line.go(1, &patient, giving_back(&groups, &gate)));
+    for _ in 0..3 {
+        assert!(poll(&mut first).is_pending());
+    }
+    let mut second = Box::pin(line.go(2, &patient, giving_back(&groups, &gate)));
+    let mut third = Box::pin(line.go(3, &patient, giving_back(&groups, &gate)));
+    assert!(poll(&mut second).is_pending());
+    assert!(poll(&mut third).is_pending());
+    while groups.borrow().last() == Some(&1) {
+        assert!(poll(&mut first).is_pending());
+    }
+    gate.set(true);
+    assert_eq!(block_on(first), Ok(2));
+    assert_eq!((block_on(second), block_on(third)), (Ok(4), Ok(6)));
+    assert_eq!(groups.borrow().last(), Some(&3));
+    assert_eq!(block_on(line.go(4, &patient, double)), Ok(8), "nobody is left at it");
+}
+
+#[test]
+fn whose_deadline_passes_before_its_group_goes_again_lets_the_others_go() {
+    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+    let (groups, gate): (Rc<RefCell<Vec<usize>>>, _) = (Rc::default(), Rc::default());
+    let (early, late) = (instance.request(10), instance.request(20));
+    let mut first = Box::pin(line.go(1, &early, giving_back(&groups, &gate)));
+    let mut second = Box::pin(line.go(2, &late, giving_back(&groups, &gate)));
+    for _ in 0..3 {
+        assert!(poll(&mut first).is_pending());
+        assert!(poll(&mut second).is_pending());
+    }
+    instance.is(10);
+    assert_eq!(poll(&mut first), Poll::Ready(Err(Missed::Unsent)));
+    drop(first);
+    while instance.carries_on() {}
+    gate.set(true);
+    assert_eq!(block_on(second), Ok(4));
+    assert_eq!(groups.borrow().last(), Some(&1), "it goes without the one that has left");
+}
+
 #[test]
 fn keys_do_not_wait_for_one_another() {
     let (lines, groups, patient) = (Lines::default(), Rc::new(Cell::new(0)), patient());
@@ -215,7 +270,7 @@ fn each_is_given_what_the_one_before_left_unless_that_one_was_given_up() {
 fn sending(
     sent: &Rc<RefCell<Vec<u32>>>,
     gate: &Rc<Cell<bool>>,
-) -> impl AsyncFnOnce(Vec<Job<u32>>, Request, &mut ()) -> Vec<u32> + 'static {
+) -> impl AsyncFnOnce(Vec<Job<u32>>, Request, &mut ()) -> Vec<u32> + Clone + 'static {
     let (sent, gate) = (Rc::clone(sent), Rc::clone(gate));
     async move |jobs: Vec<Job<u32>>, request: Request, (): &mut ()| {
         sent.borrow_mut().extend(jobs.iter().filter(|job| job.sends()).map(|job| job.what));
@@ -296,7 +351,7 @@ fn a_job_that_was_taken_along_and_not_sent_yet_is_taken_back() {
         let gate = Rc::clone(&gate);
         async move |jobs: Vec<Job<u32>>, _: Request, (): &mut ()| {
             poll_fn(|_| if gate.get() { Poll::Ready(()) } else { Poll::Pending }).await;
-            jobs.into_iter().map(|job| u32::from(job.sends())).collect()
+            jobs.into_iter().map(|job| u32::from(job.sends())).collect::<Vec<_>>()
         }
     };
     let (early, late) = (instance.request(10), instance.request(20));

@@ -299,8 +299,8 @@ impl<S: Store> Store for Crooked<S> {
         Ok((self.store.swap(key, current, &value).await?, total))
     }
 
-    async fn step_aside(&self, losses: u32) -> bool {
-        self.store.step_aside(losses).await
+    async fn step_aside(&self, together: u32) -> bool {
+        self.store.step_aside(together).await
     }
 
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {

@@ -128,6 +128,9 @@ impl Drop for Pass<'_> {
 /// What bounds the calls of one request.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait Limits {
+    /// Waits a little after a swap that was lost; see [`crate::Store::step_aside`].
+    async fn step_aside(&self, _together: u32) {}
+
     /// The time since some moment, the same for all requests of an instance.
     fn now(&self) -> Duration;
 

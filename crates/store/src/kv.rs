@@ -60,9 +60,6 @@ pub trait RawKv: Limits {
 
     /// `wasi:keyvalue/atomics` `swap`. Its answer is not worth having (fact 1).
     async fn swap(&self, cas: Self::Cas, value: &[u8]);
-
-    /// Waits a little; see [`Store::step_aside`].
-    async fn step_aside(&self, _losses: u32) {}
 }
 
 /// The store answered with an error.
@@ -177,8 +174,8 @@ impl<R: RawKv> Store for Kv<R> {
         Ok(Swap::Unknown)
     }
 
-    async fn step_aside(&self, losses: u32) -> bool {
-        self.raw.by_deadline(self.raw.step_aside(losses)).await;
+    async fn step_aside(&self, together: u32) -> bool {
+        self.raw.by_deadline(self.raw.step_aside(together)).await;
         true
     }
 

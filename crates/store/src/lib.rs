@@ -191,9 +191,10 @@ pub trait Store {
         Err(Unavailable::Untouched)
     }
 
-    /// Lets others go first after `losses` lost swaps in a row: where many fight for one document, all but
-    /// one work in vain. Says whether any time has passed, so that what was read before is old.
-    async fn step_aside(&self, _losses: u32) -> bool {
+    /// Lets others go first after a lost swap: where many fight for one document, all but one work in vain. The more
+    /// requests went `together` in that swap, the shorter. Says whether any time has passed, so that what was
+    /// read before is old.
+    async fn step_aside(&self, _together: u32) -> bool {
         false
     }
 

@@ -218,6 +218,11 @@ impl<R: RawRedis> Store for Redis<R> {
         true
     }
 
+    async fn step_aside(&self, together: u32) -> bool {
+        self.raw.by_deadline(self.raw.step_aside(together)).await;
+        true
+    }
+
     async fn add_to_total(
         &self,
         counter: &keys::Tally,

@@ -37,6 +37,11 @@ pub enum Open {
     Neither,
 }
 
+/// After a lost swap a request waits for a random part of so many times what it has lost: the time since it began.
+/// That is little where two meet. Where a crowd does, which keeps the processor and the store busy, it is much.
+const TIMES_LOST: u32 = 4;
+const LONGEST_STEP: Duration = Duration::from_millis(300);
+
 thread_local! {
     static BREAKER: Rc<Breaker> = Rc::new(Breaker::new());
     static BEGAN: Instant = Instant::now();
@@ -47,7 +52,7 @@ thread_local! {
 pub async fn open() -> Open {
     let settings = settings::settings().await;
     let deadline = since_began().saturating_add(settings.deadline);
-    let request = Request { deadline, breaker: BREAKER.with(Rc::clone) };
+    let request = Request { time: settings.deadline, deadline, breaker: BREAKER.with(Rc::clone) };
     match settings.backend {
         Backend::Kv => Open::Kv(Kv::new(request)),
         Backend::Redis => Open::Redis(Redis::new(request, redis::waiting())),
@@ -85,6 +90,8 @@ fn since_began() -> Duration {
 /// The calls of one request, under its deadline and its instance's breaker.
 #[derive(Debug)]
 pub struct Request {
+    /// How long it has in all.
+    time: Duration,
     /// On the clock of [`since_began`].
     deadline: Duration,
     breaker: Rc<Breaker>,
@@ -151,6 +158,15 @@ impl Limits for Request {
         }
     }
 
+    async fn step_aside(&self, together: u32) {
+        let left = self.deadline.saturating_sub(since_began());
+        let lost = self.time.saturating_sub(left).checked_div(together).unwrap_or_default();
+        let longest = lost.saturating_mul(TIMES_LOST).min(left.saturating_mul(3) / 4).min(LONGEST_STEP);
+        let longest_us = u64::try_from(longest.as_micros()).unwrap_or_default();
+        let wait_us = getrandom::u64().unwrap_or_default().checked_rem(longest_us).unwrap_or_default();
+        spin_sdk::time::sleep(Duration::from_micros(wait_us)).await;
+    }
+
     fn changed(&self, state: State) {
         let level = if state == State::Closed { Level::Info } else { Level::Warn };
         eventlog::event(level, "breaker", [("state", state.as_str().into())]);
@@ -163,7 +179,7 @@ impl Deadline for Request {
     }
 
     fn until(&self, deadline: Duration) -> Self {
-        Self { deadline, breaker: Rc::clone(&self.breaker) }
+        Self { time: self.time, deadline, breaker: Rc::clone(&self.breaker) }
     }
 
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
@@ -266,10 +282,11 @@ impl Store for Open {
         ask!(self, store => store.swap_total(key, current, next))
     }
 
-    async fn step_aside(&self, losses: u32) -> bool {
+    async fn step_aside(&self, together: u32) -> bool {
         match self {
-            Self::Kv(store) => store.step_aside(losses).await,
-            Self::Redis(_) | Self::Neither => false,
+            Self::Kv(store) => store.step_aside(together).await,
+            Self::Redis(store) => store.step_aside(together).await,
+            Self::Neither => false,
         }
     }
 

@@ -4,11 +4,11 @@
 //! is not begun any more, and unless it was in a swap that may have committed, nothing has happened.
 
 use ledger::{Operation, User};
-use line::{Deadline, Job, Lines, Missed};
+use line::{Deadline, Job, Lines, Missed, Round};
 use store::{Store, Unavailable};
 
 use crate::Error;
-use crate::operation::{Answer, Seen, carry_out_all};
+use crate::operation::{Answer, Seen, try_all};
 
 /// The requests of one instance, by wallet.
 #[derive(Default)]
@@ -33,7 +33,7 @@ impl Line {
     ) -> Result<Answer, Error> {
         let whose = user.clone();
         let together = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
-            carry_out_all(&store, &whose, &jobs, seen).await
+            try_all(&store, &whose, &jobs, seen).await.map_or(Round::Again(jobs), Round::Done)
         };
         match self.0.go(user, operation, store, together).await {
             Ok(answer) => answer,

@@ -10,6 +10,9 @@
 //! and looked for after the wallet was read: an operation is always found in one of the two. A store that
 //! takes a swap and what comes before it in one round trip looks for it in the swap itself.
 //!
+//! Where a swap was lost, who has come meanwhile joins before the next one: a crowd that is spread over many
+//! instances makes few swaps, each with many operations.
+//!
 //! Who asked for an operation may leave before it is in a swap; then it is left out of the next one.
 
 use futures::future::join_all;
@@ -33,7 +36,20 @@ pub struct Answer {
 
 /// A wallet as it was after the last swap, for whoever goes next on a store where that saves a round trip. It
 /// may be old by then: a swap finds out, and what needs no swap is decided on a wallet that was read.
-pub type Seen = Option<Found>;
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The wallet.
+    pub found: Option<Found>,
+    /// It has just been read, or a swap that was lost has brought it.
+    fresh: bool,
+}
+
+impl Seen {
+    /// What the last swap left.
+    fn left(found: Option<Found>) -> Self {
+        Self { found, fresh: false }
+    }
+}
 
 /// Carries out `operation` on `user`'s wallet.
 ///
@@ -54,9 +70,36 @@ pub async fn carry_out_all(
     jobs: &[Job<Operation>],
     seen: &mut Seen,
 ) -> Vec<Result<Answer, Error>> {
+    loop {
+        if let Some(answers) = try_all(store, user, jobs, seen).await {
+            return answers;
+        }
+    }
+}
+
+/// The same, or `None` where nothing has happened yet and others may join: before the first swap, and after one
+/// that was lost.
+pub async fn try_all(
+    store: &impl Store,
+    user: &User,
+    jobs: &[Job<Operation>],
+    seen: &mut Seen,
+) -> Option<Vec<Result<Answer, Error>>> {
     let mut items: Vec<Item<'_>> = jobs.iter().map(Item::new).collect();
-    let done = commit(store, user, &mut items, seen).await;
-    items.into_iter().map(|item| item.conclude(&done)).collect()
+    let done = match commit(store, user, &mut items, seen).await {
+        Ok(Went::Again) => return None,
+        Ok(Went::Done) => Ok(()),
+        Err(error) => Err(error),
+    };
+    Some(items.into_iter().map(|item| item.conclude(&done)).collect())
+}
+
+/// How far a group has got.
+enum Went {
+    /// Every item has its answer.
+    Done,
+    /// Nothing has happened, and it can be tried again with more items.
+    Again,
 }
 
 /// An operation on its way.
@@ -74,23 +117,27 @@ async fn commit(
     user: &User,
     items: &mut [Item<'_>],
     seen: &mut Seen,
-) -> Result<(), Error> {
+) -> Result<Went, Error> {
     let opening = keys::wallet(user.as_str());
     let empty = Wallet::new().encode();
     let guarded = store.goes_together();
-    let mut found = seen.take().filter(|_| guarded);
-    let mut fresh = found.is_none();
-    if fresh && guarded {
+    let Seen { found, mut fresh } = std::mem::take(seen);
+    let mut found = found.filter(|_| guarded || fresh);
+    if found.is_none() && guarded {
         // Where this finds nothing, the first write finds out.
         found = first_write::glance(store, &opening, &empty).await?;
         fresh = found.is_some();
-    } else if fresh {
+        if fresh {
+            *seen = Seen { found, fresh };
+            return Ok(Went::Again);
+        }
+    } else if found.is_none() {
         found = first_write::find(store, &opening, &empty).await?;
+        fresh = true;
     }
     // What a swap was to be written over whose outcome is not known: nothing at all, if it was the first write.
     let mut attempted: Option<Option<Vec<u8>>> = None;
     let mut indexed = false;
-    let mut losses = 0_u32;
     loop {
         let mut wallet = read(found.as_ref())?;
         // Not for what may have happened already: the entry that it became is in no index, or has left it.
@@ -115,8 +162,8 @@ async fn commit(
                 continue;
             }
             settle(items, decisions);
-            *seen = found;
-            return Ok(());
+            *seen = Seen::left(found);
+            return Ok(Went::Done);
         }
         let Some(Found { key, value }) = found else {
             let first = wallet.encode();
@@ -139,8 +186,8 @@ async fn commit(
             };
             fresh = true;
             if open(items).next().is_none() {
-                *seen = found;
-                return Ok(());
+                *seen = Seen::left(found);
+                return Ok(Went::Done);
             }
             continue;
         };
@@ -157,9 +204,14 @@ async fn commit(
             }
             Ok(Swap::Lost(holds)) => {
                 indexed = holds.as_ref() == Some(&value);
-                losses = losses.saturating_add(1);
                 come_back(items);
-                if store.step_aside(losses).await { store.get(&key).await? } else { holds }
+                let waited = store.step_aside(u32::try_from(items.len()).unwrap_or(u32::MAX)).await;
+                if !indexed && are_untouched(items) {
+                    let found = holds.filter(|_| !waited).map(|value| Found { key, value });
+                    *seen = Seen { fresh: found.is_some(), found };
+                    return Ok(Went::Again);
+                }
+                if waited { store.get(&key).await? } else { holds }
             }
             Err(unavailable) => return failed(items, &decisions, unavailable),
         };
@@ -167,8 +219,8 @@ async fn commit(
         if stored.as_ref() == Some(&next) {
             settle(items, decisions);
             if open(items).next().is_none() {
-                *seen = Some(Found { key, value: next });
-                return Ok(());
+                *seen = Seen::left(Some(Found { key, value: next }));
+                return Ok(Went::Done);
             }
         }
         found = Some(Found { key, value: stored.ok_or(Unavailable::Untouched)? });
@@ -211,7 +263,7 @@ fn written(decision: &Decision) -> Option<u64> {
 }
 
 /// A swap was not answered.
-fn failed(items: &mut [Item<'_>], decisions: &[Decision], unavailable: Unavailable) -> Result<(), Error> {
+fn failed(items: &mut [Item<'_>], decisions: &[Decision], unavailable: Unavailable) -> Result<Went, Error> {
     if unavailable == Unavailable::Unknown {
         attempt(items, decisions);
     }
@@ -247,6 +299,11 @@ fn send(items: &mut [Item<'_>], decisions: &[Decision]) {
     for (item, _) in open(items).zip(decisions).filter(|(_, decision)| written(decision).is_some()) {
         item.job.sends();
     }
+}
+
+/// Whether nothing has become of any item, unless its request has left.
+fn are_untouched(items: &[Item<'_>]) -> bool {
+    items.iter().all(|item| item.attempt.is_none() && (item.answer.is_none() || item.job.is_taken_back()))
 }
 
 /// Notes that a swap was not carried out: what was in no other one may be left again.

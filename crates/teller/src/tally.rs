@@ -165,7 +165,6 @@ async fn count(
     attempted: &mut Option<Vec<u8>>,
 ) -> Result<Answer, Error> {
     let mut found = open(store, counter).await?;
-    let mut losses = 0_u32;
     loop {
         let tally = read(Some(&found))?;
         if let Some(known) = look_up(store, counter, &tally, post).await? {
@@ -181,8 +180,11 @@ async fn count(
                 store.get(&key).await?
             }
             Swap::Lost(holds) => {
-                losses = losses.saturating_add(1);
-                if store.step_aside(losses).await { store.get(&key).await? } else { holds }
+                if store.step_aside(1).await {
+                    store.get(&key).await?
+                } else {
+                    holds
+                }
             }
         };
         found = Found { key, value: stored.ok_or(Unavailable::Untouched)? };

@@ -1,10 +1,10 @@
 //! The mistakes by name, where each can be made, and those of a request as a whole.
 
 use ledger::{Decision, Operation, OperationId, Outcome, User, Wallet};
-use line::{Deadline, Job, Missed};
+use line::{Deadline, Job, Missed, Round};
 use store::{Store, Unavailable};
 use teller::Error;
-use teller::operation::{Answer as Done, Seen, carry_out_all};
+use teller::operation::{Answer as Done, Seen, try_all};
 
 use crate::disk::Flavour;
 use crate::task::{Answer, Lines, Task, perform};
@@ -212,13 +212,15 @@ impl Bug {
             };
             let jobs: Vec<_> = jobs.into_iter().map(kept).collect();
             if let Some(refused) = refused(seen, &jobs).filter(|_| self == Self::RefusesOnAnOldWallet) {
-                return vec![Ok(Done { outcome: refused, replayed: false })];
+                return Round::Done(vec![Ok(Done { outcome: refused, replayed: false })]);
             }
-            let mut answers = carry_out_all(&store, &whose, &jobs, seen).await;
+            let Some(mut answers) = try_all(&store, &whose, &jobs, seen).await else {
+                return Round::Again(jobs);
+            };
             if self == Self::ShiftsAnswersInTheLine && answers.len() > 1 {
                 answers.rotate_left(1);
             }
-            answers
+            Round::Done(answers)
         };
         let answer = lines.careless.go(user, operation, store, together).await;
         answer.unwrap_or_else(|missed| {
@@ -233,7 +235,7 @@ impl Bug {
 
 /// What a wallet as it was `seen` refuses to the only one of `jobs`, without anything to be kept.
 fn refused(seen: &Seen, jobs: &[Job<Operation>]) -> Option<Outcome> {
-    let ([job], Ok(mut wallet)) = (jobs, Wallet::decode(&seen.as_ref()?.value)) else { return None };
+    let ([job], Ok(mut wallet)) = (jobs, Wallet::decode(&seen.found.as_ref()?.value)) else { return None };
     match wallet.decide(&job.what) {
         Decision::New(outcome) if !outcome.is_kept() => Some(outcome),
         _ => None,

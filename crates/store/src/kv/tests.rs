@@ -28,7 +28,7 @@ struct Raw {
     stuck: Cell<bool>,
     /// What somebody else makes of the number, right before it is added to or swapped.
     rival: Cell<Option<i64>>,
-    losses: Cell<u32>,
+    together: Cell<u32>,
     /// Somebody else's call is slow while a read is on its way.
     held_up: Cell<bool>,
 }
@@ -46,7 +46,7 @@ impl Raw {
             takes: Cell::default(),
             stuck: Cell::new(false),
             rival: Cell::new(None),
-            losses: Cell::new(0),
+            together: Cell::new(0),
             held_up: Cell::new(false),
         }
     }
@@ -119,13 +119,13 @@ impl RawKv for &Raw {
             self.put(&key, value);
         }
     }
-
-    async fn step_aside(&self, losses: u32) {
-        self.losses.set(losses);
-    }
 }
 
 impl Limits for &Raw {
+    async fn step_aside(&self, together: u32) {
+        self.together.set(together);
+    }
+
     fn now(&self) -> Duration {
         self.now.get()
     }
@@ -369,7 +369,7 @@ fn an_election_that_never_commits_is_given_up() {
 fn stepping_aside_is_the_raw_stores_matter() {
     let raw = Raw::new(Form::Text);
     block_on(Kv::new(&raw).step_aside(3));
-    assert_eq!(raw.losses.get(), 3);
+    assert_eq!(raw.together.get(), 3);
 }
 
 #[test]

@@ -338,6 +338,6 @@ fn the_contract_is_kept() {
 }
 
 #[test]
-fn who_lost_a_swap_goes_on_at_once() {
-    assert!(!block_on(store(with(&[])).step_aside(3)));
+fn who_lost_a_swap_waits_and_what_it_read_is_old() {
+    assert!(block_on(store(with(&[])).step_aside(3)));
 }

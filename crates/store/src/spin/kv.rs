@@ -3,7 +3,6 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use spin_sdk::key_value;
 
@@ -25,11 +24,6 @@ mod wit {
 
 /// The label that exists without a runtime config file (fact 9).
 const LABEL: &str = "default";
-/// After a lost swap a request waits for up to twice this, then four times, up to the longest: a random
-/// part of it each time (exponential backoff with full jitter).
-const FIRST_STEP_US: u64 = 1_000;
-const LONGEST_STEP_US: u64 = 32_000;
-
 thread_local! {
     static STORE: OnceCell<Rc<key_value::Store>> = const { OnceCell::new() };
     static BUCKET: OnceCell<Rc<bucket::Bucket>> = const { OnceCell::new() };
@@ -117,11 +111,5 @@ impl RawKv for Request {
         if let Err(atomics::CasError::StoreError(error)) = atomics::swap(cas, value) {
             self.fails_at_once(&error, true);
         }
-    }
-
-    async fn step_aside(&self, losses: u32) {
-        let window_us = FIRST_STEP_US.saturating_mul(2_u64.saturating_pow(losses)).min(LONGEST_STEP_US);
-        let wait_us = getrandom::u64().unwrap_or_default().checked_rem(window_us).unwrap_or_default();
-        spin_sdk::time::sleep(Duration::from_micros(wait_us)).await;
     }
 }

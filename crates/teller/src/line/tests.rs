@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::executor::block_on;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use ledger::{Kind, OperationId};
 use line::Rest;
 use store::memory::Memory;
@@ -16,6 +16,7 @@ use store::{Document, Swap};
 
 use super::*;
 use crate::history;
+use crate::operation::carry_out;
 
 fn user() -> User {
     "ann".parse().unwrap()
@@ -126,6 +127,30 @@ fn money_that_came_in_the_same_batch_can_go_out_and_no_more() {
     let posted = answers.iter().filter(|answer| answer.as_ref().unwrap().outcome.entry().is_some()).count();
     assert_eq!(posted, 8);
     assert_eq!(block_on(history::now(&store, &user)).unwrap().balance.to_string(), "0.00");
+}
+
+#[test]
+fn who_comes_while_a_swap_is_lost_to_another_instance_is_in_the_next_one() {
+    let (slow, line, user) = (Slow::default(), Line::new(), user());
+    let deposit = |id: &str| operation(id, Kind::Deposit, "1");
+    block_on(line.carry_out(&slow, &user, deposit("m0"))).unwrap();
+    slow.swaps.set(0);
+    let mut first = Box::pin(line.carry_out(&slow, &user, deposit("m1")));
+    let polled = |n: u32, first: &mut _| {
+        block_on(carry_out(&slow.store, &user, &deposit(&format!("elsewhere-{n}")))).unwrap();
+        assert!(poll(first).is_pending());
+    };
+    // It has read the wallet, and its swap is on its way.
+    (0..3).for_each(|n| polled(n, &mut first));
+    let mut behind = ["m2", "m3", "m4"].map(|id| Box::pin(line.carry_out(&slow, &user, deposit(id))));
+    behind.iter_mut().for_each(|request| assert!(poll(request).is_pending()));
+    polled(3, &mut first);
+    assert_eq!(slow.swaps.get(), 1);
+    let (first, behind) = block_on(join(first, join_all(behind)));
+    let seqs =
+        [vec![first], behind].concat().into_iter().map(|answer| answer.unwrap().outcome.entry().unwrap().seq);
+    assert!(seqs.is_sorted());
+    assert_eq!(slow.swaps.get(), 2, "one that was lost, and one for all four");
 }
 
 fn poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Poll<T> {
