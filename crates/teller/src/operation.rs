@@ -205,7 +205,9 @@ async fn commit(
             Ok(Swap::Lost(holds)) => {
                 indexed = holds.as_ref() == Some(&value);
                 come_back(items);
-                let waited = store.step_aside(u32::try_from(items.len()).unwrap_or(u32::MAX)).await;
+                // Where the index has it nobody fights, and the wallet is not old.
+                let waited =
+                    !indexed && store.step_aside(u32::try_from(items.len()).unwrap_or(u32::MAX)).await;
                 if !indexed && are_untouched(items) {
                     let found = holds.filter(|_| !waited).map(|value| Found { key, value });
                     *seen = Seen { fresh: found.is_some(), found };
