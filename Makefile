@@ -153,8 +153,12 @@ test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart o
 	cd k8s/tests && go test -count=1 -p 1 -timeout 15m ./...
 
 .PHONY: deploy
-deploy: ## ENV=dev IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test
+deploy: ## ENV=dev IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails
 	@k8s/deploy
+
+.PHONY: kubeconfig
+kubeconfig: ## KUBECONFIG=… CLUSTER=https://… CLUSTER_CA=…: how a job of GitHub Actions reaches a cluster, without a stored key
+	@k8s/kubeconfig "$$KUBECONFIG"
 
 .PHONY: undeploy
 undeploy: ## ENV=dev: uninstall; the money stays

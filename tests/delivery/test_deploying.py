@@ -1,0 +1,121 @@
+"""What deploy.yml does to a cluster: who it is there, and that it goes back where a rollout fails.
+
+Mechanism: `helm` and `kubectl` are stubs that write down what they are asked for and fail where a test says so; GitHub's issuer is a server
+of the test's own. On a real control plane `make deploy` is proven in k8s/tests/cluster. Needs: curl, jq.
+"""
+
+import base64
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from repository import ROOT, run, succeed
+
+HELM = """#!/bin/sh
+echo "helm $1 $2 $3" >>"$STUBS/asked"
+case "$1" in
+  status) cat "$STUBS/status"; ! grep -q 'not found' "$STUBS/status" ;;
+  template) printf 'kind: SpinApp\\nmetadata:\\n  name: bank\\n' ;;
+  *) ! grep -q "^$1$" "$STUBS/failing" ;;
+esac
+"""
+# The rollout of what was deployed does not come up; after a rollback it does.
+KUBECTL = """#!/bin/sh
+case "$*" in
+  *"rollout status deployment"*) ! grep -q '^rollout$' "$STUBS/failing" || grep -q 'helm rollback' "$STUBS/asked" && ! grep -q '^rollback comes up$' "$STUBS/failing" ;;
+esac
+"""
+
+
+def deploy(tree: Path, folder: Path, there: str, failing: list[str], rollback: str) -> tuple[CompletedProcess, list[str]]:
+    """What `k8s/deploy` says, and what Helm was asked to change."""
+    for name, text in {"helm": HELM, "kubectl": KUBECTL, "status": there, "failing": "\n".join(failing) + "\n", "asked": ""}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    settings = {"IMAGE": "registry/bank", "TAG": "1", "PUSH": "no", "PATIENCE": "1", "ROLLBACK": rollback}
+    done = run("k8s/deploy", folder=tree, env=settings | {"STUBS": str(folder), "PATH": f"{folder}:/usr/bin:/bin"})
+    changes = ("helm upgrade", "helm rollback", "helm uninstall")
+    return done, [line for line in (folder / "asked").read_text().splitlines() if line.startswith(changes)]
+
+
+UPGRADE, BACK, GONE = "helm upgrade --install bank", "helm rollback bank 7", "helm uninstall bank --namespace"
+THERE, NONE = "NAME: bank\nREVISION: 7\n", "Error: release: not found\n"
+
+
+@pytest.mark.parametrize(
+    ("there", "failing", "rollback", "asked", "sentence"),
+    [
+        (THERE, [], "yes", [UPGRADE], ""),
+        (THERE, ["rollout"], "yes", [UPGRADE, BACK], "The deployment failed, and was rolled back: revision 7 runs again."),
+        (THERE, ["upgrade"], "yes", [UPGRADE, BACK], "The deployment failed, and was rolled back: revision 7 runs again."),
+        (THERE, ["rollout", "rollback comes up"], "yes", [UPGRADE, BACK], "The rollback to revision 7 failed too"),
+        (THERE, ["rollout", "rollback"], "yes", [UPGRADE, BACK], "The rollback to revision 7 failed too"),
+        (THERE, ["rollout"], "no", [UPGRADE], "does not come up"),
+        (THERE, ["upgrade"], "no", [UPGRADE], "The upgrade failed"),
+        (NONE, ["rollout"], "yes", [UPGRADE], "does not come up"),
+        (NONE, ["upgrade"], "yes", [UPGRADE, GONE], "The installation failed"),
+    ],
+)
+def test_a_deployment_that_fails_goes_back_where_it_is_asked_to(tree, tmp_path, there, failing, rollback, asked, sentence):
+    done, changes = deploy(tree, tmp_path, there, failing, rollback)
+    assert changes == asked, done.stderr
+    assert sentence in done.stderr
+    assert (done.returncode == 0) == (not failing)
+
+
+@pytest.fixture
+def issuer():
+    """GitHub's issuer: gives a token for an audience to whoever has the key to ask with."""
+
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    class Issuer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            allowed = self.headers["authorization"] == "bearer asking-key"
+            audience = parse_qs(urlsplit(self.path).query)["audience"][0]
+            self.send_response(200 if allowed else 401)
+            self.end_headers()
+            self.wfile.write(json.dumps({"value": f"{part({'alg': 'RS256'})}.{part({'aud': audience, 'exp': 1_800_000_000, 'é': '?>~'})}.c2ln"}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Issuer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"
+    server.shutdown()
+
+
+def user(folder: Path, audience: str = "") -> list[str]:
+    """How the kubeconfig that is made says who it is: a command."""
+    file = folder / "of/it/kubeconfig"
+    succeed("make", "kubeconfig", env={"KUBECONFIG": str(file), "CLUSTER": "https://cluster:6443", "CLUSTER_CA": "a\nb", "AUDIENCE": audience})
+    config = yaml.safe_load(file.read_text())
+    cluster = config["clusters"][0]["cluster"]
+    assert cluster["server"] == "https://cluster:6443"
+    assert base64.b64decode(cluster["certificate-authority-data"]) == b"a\nb\n"
+    how = config["users"][0]["user"]["exec"]
+    return [how["command"], *how["args"]]
+
+
+@pytest.mark.parametrize(("audience", "asked"), [("", "https://cluster:6443"), ("bank & prod", "bank & prod")])
+def test_a_job_shows_the_cluster_a_token_of_github(tmp_path, issuer, audience, asked):
+    said = json.loads(succeed(*user(tmp_path, audience), env={"ACTIONS_ID_TOKEN_REQUEST_URL": issuer, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "asking-key"}))
+    assert said["kind"] == "ExecCredential"
+    assert said["status"]["expirationTimestamp"] == "2027-01-15T07:59:30Z"
+    claims = said["status"]["token"].split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(claims + "=="))["aud"] == asked
+
+
+def test_without_a_token_it_says_so(tmp_path, issuer):
+    refused = run(*user(tmp_path), env={"ACTIONS_ID_TOKEN_REQUEST_URL": issuer, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "another"})
+    assert refused.returncode != 0 and "401" in refused.stderr
+    assert "permission id-token" in run(*user(tmp_path)).stderr
+    assert "CLUSTER is not set" in run(str(ROOT / "k8s/kubeconfig"), str(tmp_path / "k")).stderr
