@@ -21,6 +21,7 @@ pub struct Written {
     one_of: Option<Vec<String>>,
     integer: Option<Bounds>,
     url: Option<Vec<String>>,
+    public_url: Option<Vec<String>>,
     origin: Option<Vec<String>>,
     origins: Option<Vec<String>>,
     header_name: Option<bool>,
@@ -64,6 +65,8 @@ enum Kind {
     Integer(Bounds),
     /// An address with one of these schemes.
     Url(Vec<String>),
+    /// Such an address without a user: anybody may see it.
+    PublicUrl(Vec<String>),
     /// Such an address with nothing behind host and port.
     Origin(Vec<String>),
     /// Any number of those, with white space between.
@@ -84,6 +87,7 @@ impl TryFrom<Written> for Rule {
             written.one_of.map(Kind::OneOf),
             written.integer.map(Kind::Integer),
             written.url.map(Kind::Url),
+            written.public_url.map(Kind::PublicUrl),
             written.origin.map(Kind::Origin),
             written.origins.map(Kind::Origins),
             written.header_name.filter(|is| *is).map(|_| Kind::HeaderName),
@@ -98,8 +102,8 @@ impl TryFrom<Written> for Rule {
                 needed_with: written.needed_with.unwrap_or_default(),
                 not_with: written.not_with,
             }),
-            _ => Err("a rule is one of `one_of`, `integer`, `url`, `origin`, `origins`, `header_name`, \
-                      `header_value`, `secret`, and may add `or_empty = true`, `needed_with = { NAME = VALUE }`, \
+            _ => Err("a rule is one of `one_of`, `integer`, `url`, `public_url`, `origin`, `origins`, \
+                      `header_name`, `header_value`, `secret`, and may add `or_empty = true`, `needed_with = { NAME = VALUE }`, \
                       `not_with = NAME`"),
         }
     }
@@ -119,6 +123,9 @@ impl Rule {
                     && value.parse().is_ok_and(|number| (*from..=*to).contains(&number))
             }
             Kind::Url(schemes) => is_url(value, schemes),
+            Kind::PublicUrl(schemes) => {
+                is_url(value, schemes) && Url::parse(value).is_ok_and(|url| has_no_user(&url))
+            }
             Kind::Origin(schemes) => is_origin(value, schemes),
             Kind::Origins(schemes) => value.split_whitespace().all(|origin| is_origin(origin, schemes)),
             Kind::HeaderName => is_header_name(value),
@@ -169,9 +176,13 @@ fn is_url(value: &str, schemes: &[String]) -> bool {
 fn is_origin(value: &str, schemes: &[String]) -> bool {
     let bare = |url: Url| {
         let nothing_else = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        nothing_else && url.username().is_empty() && url.password().is_none()
+        nothing_else && has_no_user(&url)
     };
     is_url(value, schemes) && Url::parse(value).is_ok_and(bare)
+}
+
+fn has_no_user(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
 }
 
 /// What is allowed.
@@ -184,6 +195,9 @@ impl fmt::Display for Rule {
             Kind::OneOf(values) => write!(f, "allowed are {}", values.join(", "))?,
             Kind::Integer(Bounds { from, to }) => write!(f, "allowed is an integer from {from} to {to}")?,
             Kind::Url(schemes) => write!(f, "allowed is an address {}", each(schemes, "…"))?,
+            Kind::PublicUrl(schemes) => {
+                write!(f, "allowed is an address {} without a user", each(schemes, "…"))?;
+            }
             Kind::Origin(schemes) => write!(f, "allowed is {}", each(schemes, "host[:port]"))?,
             Kind::Origins(schemes) => {
                 write!(f, "allowed are any number of {}, with spaces between", each(schemes, "host[:port]"))?;
@@ -252,6 +266,11 @@ mod tests {
                 &["http://h", "redis://", "h:6379", "redis://:p#x@h", "redis://h/x", ""],
             ),
             (
+                "public_url = [\"https\"]",
+                &["https://h", "https://h:8443/realms/a?b=c@d\n"],
+                &["https://u@h", "https://u:p@h/a", "https://:p@h", "http://h", ""],
+            ),
+            (
                 "origin = [\"http\", \"https\"]",
                 &["https://api.example.com", "http://127.0.0.1:80/", " https://h\n"],
                 &["https://h/path", "https://a,b", "https://u@h", "https://h?q", "ftp://h", "h", ""],
@@ -286,6 +305,7 @@ mod tests {
             ("one_of = [\"kv\", \"redis\"]", "allowed are kv, redis"),
             ("integer = { from = 1, to = 60 }", "allowed is an integer from 1 to 60"),
             ("url = [\"redis\", \"rediss\"]", "allowed is an address redis://… or rediss://…"),
+            ("public_url = [\"https\"]", "allowed is an address https://… without a user"),
             ("origin = [\"https\"]\nor_empty = true", "allowed is https://host[:port], or nothing"),
             (
                 "secret = { at_least = 32 }\nor_empty = true",

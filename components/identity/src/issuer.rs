@@ -1,21 +1,24 @@
 //! The issuer's documents: its discovery document (OpenID Connect Discovery 1.0, section 4), which says where its keys
 //! are, and the keys.
 //!
-//! Both together take 3 seconds at most, 64 KiB each. Redirects are not followed. Keys of an issuer that speaks TLS
-//! are not fetched without it.
+//! Both together take 3 seconds at most, 64 KiB each. A redirect is followed to the same origin and nowhere else. Keys of an
+//! issuer that speaks TLS are not fetched without it. A discovery document cannot point at the application's own components.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, select};
 use serde::Deserialize;
-use token::KeySet;
 
-use crate::outside::Outside;
+use crate::outside::{Got, Outside};
 use crate::settings::Source;
 
 /// How long a fetch may take, in all.
 pub const DEADLINE: Duration = Duration::from_secs(3);
+/// How many redirects are followed.
+const REDIRECTS: usize = 3;
+/// Where components call one another.
+const INSIDE: &str = "spin.internal";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 #[derive(Deserialize)]
@@ -24,7 +27,7 @@ struct Discovery {
     jwks_uri: String,
 }
 
-/// Fetches a key set with keys that can be used.
+/// Fetches a key set, whatever it is.
 ///
 /// # Errors
 /// Why there is none, for the log.
@@ -40,12 +43,7 @@ async fn fetched(outside: &impl Outside, source: &Source) -> Result<Vec<u8>, Str
         Some(url) => url.clone(),
         None => discovered(outside, &source.issuer).await?,
     };
-    let keys = document(outside, &url, "the key set").await?;
-    match KeySet::of_issuer(&keys) {
-        Some(set) if !set.is_empty() => Ok(keys),
-        Some(_) => Err("the key set has no key that can be used".to_owned()),
-        None => Err("the key set is no JSON Web Key Set".to_owned()),
-    }
+    document(outside, &url, "the key set").await
 }
 
 /// Where the issuer says that its keys are.
@@ -57,6 +55,9 @@ async fn discovered(outside: &impl Outside, issuer: &str) -> Result<String, Stri
     if found.issuer != issuer {
         return Err("the discovery document is another issuer's".to_owned());
     }
+    if is_inside(&found.jwks_uri) {
+        return Err("the discovery document names keys inside of this application".to_owned());
+    }
     let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     match (scheme(issuer).as_deref(), scheme(&found.jwks_uri).as_deref()) {
         (_, Some("https")) | (Some("http"), Some("http")) => Ok(found.jwks_uri),
@@ -65,10 +66,43 @@ async fn discovered(outside: &impl Outside, issuer: &str) -> Result<String, Stri
 }
 
 async fn document(outside: &impl Outside, url: &str, what: &str) -> Result<Vec<u8>, String> {
-    match outside.get(url).await {
-        Ok((200, body)) => Ok(body),
-        Ok((status @ 300..400, _)) => Err(format!("{what}: status {status}; redirects are not followed")),
-        Ok((status, _)) => Err(format!("{what}: status {status}")),
-        Err(why) => Err(format!("{what}: {why}")),
+    let mut url = url.to_owned();
+    for _ in 0..=REDIRECTS {
+        let Got { status, location, body } =
+            outside.get(&url).await.map_err(|why| format!("{what}: {why}"))?;
+        match (status, location) {
+            (200, _) => return Ok(body),
+            (301 | 302 | 303 | 307 | 308, Some(location)) => {
+                let same = of_same_origin(&url, &location);
+                url = same.ok_or_else(|| format!("{what}: status {status} leads to another origin"))?;
+            }
+            _ => return Err(format!("{what}: status {status}")),
+        }
     }
+    Err(format!("{what}: more than {REDIRECTS} redirects"))
+}
+
+/// Where a redirect leads, if that is the origin that it came from.
+fn of_same_origin(url: &str, location: &str) -> Option<String> {
+    let origin = origin(url)?;
+    if location.starts_with('/') && !location.starts_with("//") {
+        return Some([origin, location].concat());
+    }
+    self::origin(location).filter(|other| other.eq_ignore_ascii_case(origin)).map(|_| location.to_owned())
+}
+
+/// Scheme and authority of an address.
+fn origin(url: &str) -> Option<&str> {
+    let begin = url.find("://")?.saturating_add(3);
+    let length = url.get(begin..)?.find(['/', '?', '#', '\\']);
+    length.map_or(Some(url), |length| url.get(..begin.saturating_add(length)))
+}
+
+/// Whether an address is one of the application's own components (`http://NAME.spin.internal`).
+fn is_inside(url: &str) -> bool {
+    let authority =
+        origin(url).and_then(|origin| origin.split_once("://")).map_or("", |(_, authority)| authority);
+    let host = authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host.strip_suffix(INSIDE).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }

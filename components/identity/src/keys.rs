@@ -2,8 +2,11 @@
 //! elected to fetch them.
 //!
 //! They are fetched anew after 10 minutes, and for a token whose key is not known, but not within 30 seconds of the
-//! last time. While the issuer cannot be asked they are good for a day. Keys of another source than the one that is
-//! set are none.
+//! last time. What the issuer publishes replaces what it published before, also where that is no key at all. While it
+//! cannot be asked, the last keys are good for a day. Each source has keys of its own in the store.
+//!
+//! While there are good keys nobody waits for the issuer but one request of an instance whose token names a key that is
+//! not among them; others with such tokens are told to come back. So whoever makes up names of keys holds up nobody.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,10 +16,12 @@ use api::Problem;
 use eventlog::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use store::keys::Opening;
 use store::{Store, keys};
 use token::KeySet;
 use upstream::claim::{self, Mine};
 use upstream::moment;
+use upstream::said::Said;
 
 use crate::issuer;
 use crate::outside::{Outside, Stores};
@@ -55,7 +60,16 @@ pub struct Kept {
     as_of_ms: u64,
 }
 
+impl Kept {
+    /// Whether they were fetched at that time or later.
+    pub fn are_since(&self, time_ms: u64) -> bool {
+        self.as_of_ms >= time_ms
+    }
+}
+
 thread_local! {
+    /// A request waits for keys that may be new.
+    static IS_AWAITED: Cell<bool> = const { Cell::new(false) };
     static REMEMBERED: RefCell<Option<Rc<Kept>>> = const { RefCell::new(None) };
     static LOOKED_MS: Cell<u64> = const { Cell::new(0) };
 }
@@ -65,6 +79,21 @@ thread_local! {
 pub fn forget() {
     REMEMBERED.set(None);
     LOOKED_MS.set(0);
+}
+
+/// What a request holds that waits for keys that may be new: one of an instance.
+struct Wait;
+
+impl Wait {
+    fn begin() -> Option<Self> {
+        (!IS_AWAITED.replace(true)).then(|| Self)
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        IS_AWAITED.set(false);
+    }
 }
 
 /// Where keys are found.
@@ -105,7 +134,10 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         let best = stored.as_ref().ok().cloned().flatten().or(remembered);
         match best {
             Some(kept) if kept.age(now_ms) < FRESH => Ok(kept),
-            Some(kept) if kept.age(now_ms) <= LONGEST => Ok(self.refreshed().await.unwrap_or(kept)),
+            Some(kept) if kept.age(now_ms) <= LONGEST => {
+                self.refresh();
+                Ok(kept)
+            }
             _ => {
                 stored?;
                 let newer = self.newer(0).await;
@@ -114,8 +146,14 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         }
     }
 
-    /// Keys that were fetched after `kept`, for a token whose key is not among those.
+    /// Keys that were fetched after `kept`, for a token whose key is not among those; `None` where the issuer cannot be
+    /// asked now, or another request waits for it.
     pub async fn newer_than(&self, kept: &Kept) -> Option<Rc<Kept>> {
+        let stored = self.stored().await.ok().flatten();
+        if let Some(newer) = stored.filter(|stored| stored.as_of_ms > kept.as_of_ms) {
+            return Some(newer);
+        }
+        let _wait = Wait::begin()?;
         self.newer(kept.as_of_ms).await
     }
 
@@ -125,8 +163,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         loop {
             // Asked before keys are looked for: whoever fetches keeps them first and settles then.
             let is_fetching =
-                claim::is_fetching(&self.stores.open().await, &keys::issuer_claim(), self.outside.now_ms())
-                    .await;
+                claim::is_fetching(&self.stores.open().await, &self.claim(), self.outside.now_ms()).await;
             let stored = self.stored().await.ok().flatten();
             if let Some(newer) = stored.filter(|kept| kept.as_of_ms > as_of_ms) {
                 return Some(newer).filter(|kept| kept.age(self.outside.now_ms()) <= LONGEST);
@@ -142,54 +179,78 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         }
     }
 
-    /// Fetches, if it is this request's turn.
-    async fn refreshed(&self) -> Option<Rc<Kept>> {
-        let mine = self.claimed().await?;
-        self.fetched(mine).await
+    /// Fetches, if it is this instance's turn. Nobody waits for it.
+    fn refresh(&self) {
+        let (stores, outside, source) = (self.stores.clone(), self.outside.clone(), self.source.clone());
+        self.outside.spawn(async move {
+            let keys = Keys { stores: &stores, outside: &outside, source: &source };
+            if let Some(mine) = keys.claimed().await {
+                keys.fetched(mine).await;
+            }
+        });
+    }
+
+    fn claim(&self) -> Opening {
+        keys::issuer_claim(&self.source.name())
     }
 
     async fn claimed(&self) -> Option<Mine> {
-        let opening = keys::issuer_claim();
         let store = self.stores.open().await;
-        let claim = claim::claim(&store, &opening, issuer::DEADLINE, self.outside.now_ms());
+        let claim = self.claim();
+        let claim = claim::claim(&store, &claim, issuer::DEADLINE, self.outside.now_ms());
         claim.await.ok().flatten()
     }
 
     async fn fetched(&self, mut mine: Mine) -> Option<Rc<Kept>> {
         let begun_ms = self.outside.now_ms();
         let fetched = issuer::fetch(self.outside, self.source).await;
-        let what = fetched.as_ref().err().cloned().unwrap_or_default();
-        let said = mine.said.next(what, SAID_AGAIN, self.outside.now_ms());
-        if said.is_news(&mine.said) && !said.what.is_empty() {
-            let members = [("cause", said.what.as_str().into()), ("times", said.times.into())];
-            eventlog::event(Level::Warn, "keys-not-fetched", members);
-        }
-        mine.said = said;
+        let kept = fetched.and_then(|keys| self.keep(&keys, begun_ms));
+        mine.said = self.tell(&mine.said, &kept);
         let store = self.stores.open().await;
-        let kept = fetched.ok().and_then(|keys| self.keep(&keys, begun_ms));
         let kept = match kept {
-            Some((encoded, kept)) => {
+            Ok((encoded, kept)) => {
                 // What could not be stored can still be used, and a claim that was not settled ends by itself.
-                let _ = store.set(&keys::issuer(), &encoded).await;
+                let _ = store.set(&keys::issuer(&self.source.name()), &encoded).await;
                 Some(remember(kept))
             }
-            None => None,
+            Err(_) => None,
         };
         let _ = claim::settle(&store, mine, begun_ms, AGAIN).await;
         kept
     }
 
-    fn keep(&self, fetched: &[u8], as_of_ms: u64) -> Option<(Vec<u8>, Kept)> {
-        let set = KeySet::of_issuer(fetched)?;
-        let Source { issuer, jwks_url } = self.source.clone();
-        let keys = serde_json::from_slice(fetched).ok()?;
-        let stored = Stored { v: 1, as_of_ms, issuer, jwks_url, keys };
-        Some((serde_json::to_vec(&stored).ok()?, Kept { set, as_of_ms }))
+    /// Tells the log of a fetch that was of no use, and answers what it was told last.
+    fn tell(&self, before: &Said, kept: &Result<(Vec<u8>, Kept), String>) -> Said {
+        let (event, what) = match kept {
+            Err(why) => ("keys-not-fetched", why.clone()),
+            Ok((_, kept)) if kept.set.is_empty() => {
+                ("no-keys", "the key set has no key that can be used".into())
+            }
+            Ok(_) => ("", String::new()),
+        };
+        let said = before.next(what, SAID_AGAIN, self.outside.now_ms());
+        if said.is_news(before) && !said.what.is_empty() {
+            let members = [("cause", said.what.as_str().into()), ("times", said.times.into())];
+            eventlog::event(Level::Warn, event, members);
+        }
+        said
+    }
+
+    /// What was fetched as it is stored, and as it is used.
+    fn keep(&self, fetched: &[u8], as_of_ms: u64) -> Result<(Vec<u8>, Kept), String> {
+        let read = || {
+            let set = KeySet::of_issuer(fetched)?;
+            let Source { issuer, jwks_url } = self.source.clone();
+            let keys = serde_json::from_slice(fetched).ok()?;
+            let stored = Stored { v: 1, as_of_ms, issuer, jwks_url, keys };
+            Some((serde_json::to_vec(&stored).ok()?, Kept { set, as_of_ms }))
+        };
+        read().ok_or_else(|| "the key set is no JSON Web Key Set".to_owned())
     }
 
     /// What the store has. Keys that cannot be read, or of another source, are none.
     async fn stored(&self) -> Result<Option<Rc<Kept>>, Problem> {
-        let stored = self.stores.open().await.get(&keys::issuer()).await?;
+        let stored = self.stores.open().await.get(&keys::issuer(&self.source.name())).await?;
         let Some(Stored { v: 1, as_of_ms, issuer, jwks_url, keys }) =
             stored.and_then(|stored| serde_json::from_slice(&stored).ok())
         else {

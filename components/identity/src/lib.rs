@@ -49,14 +49,19 @@ async fn identify(
         Keeper::Secret(keys) => judge(token, keys, rules, outside),
         Keeper::Issuer(source) => {
             let keys = Keys { stores, outside, source };
-            let kept = keys.current().await?;
-            match judge(token, &kept.set, rules, outside) {
-                // The issuer may have new keys.
-                Err(Refused::UnknownKey) => match keys.newer_than(&kept).await {
-                    Some(newer) => judge(token, &newer.set, rules, outside),
-                    None => Err(Refused::UnknownKey),
-                },
-                judged => judged,
+            let (begun_ms, mut kept) = (outside.now_ms(), keys.current().await?);
+            loop {
+                match judge(token, &kept.set, rules, outside) {
+                    // The issuer may have new keys. Only what it says from now on is its last word.
+                    Err(Refused::UnknownKey) if !kept.are_since(begun_ms) => {
+                        let newer = keys.newer_than(&kept).await;
+                        let unknown = || {
+                            unavailable("The token's key is not known, and the issuer cannot be asked now.")
+                        };
+                        kept = newer.ok_or_else(unknown)?;
+                    }
+                    judged => break judged,
+                }
             }
         }
     };

@@ -9,19 +9,32 @@ use upstream::moment;
 /// The largest document of an issuer.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+/// What is at an address.
+#[derive(Debug, Clone, Default)]
+pub struct Got {
+    /// The status.
+    pub status: u16,
+    /// Where a redirect leads.
+    pub location: Option<String>,
+    /// The body, at most [`BODY_LIMIT`].
+    pub body: Vec<u8>,
+}
+
 /// The world outside.
-pub trait Outside {
+pub trait Outside: Clone + 'static {
     /// Now, in milliseconds since 1970.
     fn now_ms(&self) -> u64;
     /// Lets some time pass.
     async fn pause(&self, time: Duration);
-    /// The status and the body, at most [`BODY_LIMIT`], of what is at an address. Redirects are not followed.
-    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), &'static str>;
+    /// Does something that no request waits for.
+    fn spawn(&self, task: impl Future<Output = ()> + 'static);
+    /// What is at an address. Redirects are not followed.
+    async fn get(&self, url: &str) -> Result<Got, &'static str>;
 }
 
 /// Where the keys are kept. It is opened for each step: an issuer takes longer to answer than a request may wait for
 /// storage.
-pub trait Stores {
+pub trait Stores: Clone + 'static {
     /// What is opened.
     type Store: Store;
     /// The store, whose deadline begins now.
@@ -29,6 +42,7 @@ pub trait Stores {
 }
 
 /// The host.
+#[derive(Clone)]
 pub struct Host;
 
 impl Stores for Host {
@@ -48,7 +62,11 @@ impl Outside for Host {
         spin_sdk::time::sleep(time).await;
     }
 
-    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), &'static str> {
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        spin_sdk::wasip3::spawn(task);
+    }
+
+    async fn get(&self, url: &str) -> Result<Got, &'static str> {
         let begin = url.find("://").map_or(0, |at| at.saturating_add(3));
         let end =
             url.get(begin..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| at.saturating_add(begin));
@@ -64,6 +82,7 @@ impl Outside for Host {
             Broken::TooLarge => "the answer is over 64 KiB",
             other => other.words(),
         })?;
-        Ok((answered.status, answered.body))
+        let location = answered.field("location").map(str::to_owned);
+        Ok(Got { status: answered.status, location, body: answered.body })
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use api::Problem;
 use eventlog::Level;
+use ledger::Hash;
 use settings::{AUTH, JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, JWT_SCOPES, JWT_SECRET, JWT_USER_CLAIM};
 use token::{KeySet, Rules};
 
@@ -37,6 +38,16 @@ pub struct Source {
     pub issuer: String,
     /// `jwt_jwks_url`; without it the issuer's discovery document says where they are.
     pub jwks_url: Option<String>,
+}
+
+impl Source {
+    /// Tells it from any other source, in the names of stored keys: banks with different ones may share a store.
+    pub fn name(&self) -> String {
+        let jwks_url = self.jwks_url.as_deref().unwrap_or_default();
+        let mut name = Hash::of([&self.issuer, "\n", jwks_url].concat()).to_string();
+        name.truncate(16);
+        name
+    }
 }
 
 /// Settings as they are given.

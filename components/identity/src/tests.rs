@@ -3,6 +3,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -13,6 +17,7 @@ use store::Store as _;
 use store::memory::Memory;
 
 use super::*;
+use crate::outside::Got;
 use crate::settings::{Given, Source};
 
 const ISSUER: &str = "https://issuer.test/realm";
@@ -20,12 +25,27 @@ const DISCOVERY: &str = "https://issuer.test/realm/.well-known/openid-configurat
 const JWKS: &str = "https://keys.test/jwks";
 
 /// A world with an issuer in it.
-struct World {
+#[derive(Clone)]
+struct World(Rc<Inner>);
+
+struct Inner {
     now_ms: Cell<u64>,
-    documents: RefCell<BTreeMap<String, (u16, String)>>,
+    documents: RefCell<BTreeMap<String, Got>>,
+    /// What nobody waits for.
+    tasks: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     asked: RefCell<Vec<String>>,
     /// The issuer does not answer at all.
     hangs: Cell<bool>,
+    /// No time passes by itself.
+    is_still: Cell<bool>,
+}
+
+impl Deref for World {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
 }
 
 impl outside::Outside for World {
@@ -34,16 +54,22 @@ impl outside::Outside for World {
     }
 
     async fn pause(&self, time: Duration) {
+        if self.is_still.get() {
+            std::future::pending::<()>().await;
+        }
         self.now_ms.set(self.now_ms.get() + u64::try_from(time.as_millis()).unwrap());
     }
 
-    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), &'static str> {
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.tasks.borrow_mut().push(Box::pin(task));
+    }
+
+    async fn get(&self, url: &str) -> Result<Got, &'static str> {
         self.asked.borrow_mut().push(url.to_owned());
         if self.hangs.get() {
             std::future::pending::<()>().await;
         }
-        let document = self.documents.borrow().get(url).cloned();
-        document.map(|(status, body)| (status, body.into_bytes())).ok_or("refused")
+        self.documents.borrow().get(url).cloned().ok_or("refused")
     }
 }
 
@@ -66,19 +92,34 @@ fn encode(bytes: &[u8]) -> String {
 impl World {
     /// An issuer with these keys.
     fn new(keys: &[u8]) -> Self {
-        let world = Self {
+        let world = Self(Rc::new(Inner {
             now_ms: Cell::new(1_800_000_000_000),
             documents: RefCell::default(),
+            tasks: RefCell::default(),
             asked: RefCell::default(),
             hangs: Cell::new(false),
-        };
+            is_still: Cell::new(false),
+        }));
         world.says(DISCOVERY, 200, &json!({"issuer": ISSUER, "jwks_uri": JWKS}).to_string());
         world.publishes(keys);
         world
     }
 
     fn says(&self, url: &str, status: u16, body: &str) {
-        self.documents.borrow_mut().insert(url.to_owned(), (status, body.to_owned()));
+        let got = Got { status, location: None, body: body.into() };
+        self.documents.borrow_mut().insert(url.to_owned(), got);
+    }
+
+    fn redirects(&self, url: &str, location: &str) {
+        let got = Got { status: 302, location: Some(location.to_owned()), body: Vec::new() };
+        self.documents.borrow_mut().insert(url.to_owned(), got);
+    }
+
+    /// Does what was left for later.
+    fn settles(&self) {
+        for task in self.tasks.take() {
+            block_on(task);
+        }
     }
 
     fn publishes(&self, keys: &[u8]) {
@@ -246,8 +287,9 @@ fn keys_are_fetched_once_for_all_instances_and_anew_after_ten_minutes() {
     world.passes(2);
     for _ in 0..3 {
         keys::forget();
-        assert_eq!(status(&world, &store, &world.token(1)), 200);
+        assert_eq!((status(&world, &store, &world.token(1)), world.fetches()), (200, 0), "nobody waits");
     }
+    world.settles();
     assert_eq!(world.fetches(), 1);
 }
 
@@ -258,8 +300,11 @@ fn a_key_that_is_not_known_is_looked_for_at_most_every_30_seconds() {
     world.passes(31);
     world.publishes(&[1, 2]);
     assert_eq!((status(&world, &store, &world.token(2)), world.fetches()), (200, 2));
+    world.passes(1);
     for _ in 0..5 {
-        assert_eq!(status(&world, &store, &world.token(3)), 401);
+        let found = answered(&world, &store, &settings(), &[&format!("Bearer {}", world.token(3))]);
+        assert_eq!((found.status, &found.body["outcome"]), (503, &json!("none")));
+        assert!(found.field("retry-after").is_some(), "it may be good in a moment");
     }
     assert_eq!(world.fetches(), 0);
     world.passes(31);
@@ -273,6 +318,8 @@ fn a_key_that_was_withdrawn_is_good_no_longer_than_ten_minutes() {
     assert_eq!(status(&world, &store, &world.token(1)), 200);
     world.publishes(&[2]);
     world.passes(601);
+    assert_eq!(status(&world, &store, &world.token(1)), 200, "nobody waits for the issuer");
+    world.settles();
     assert_eq!(status(&world, &store, &world.token(1)), 401);
     assert_eq!(status(&world, &store, &world.token(2)), 200);
 }
@@ -290,6 +337,7 @@ fn while_the_issuer_is_away_keys_are_good_for_a_day() {
             world.passes(3_600);
             keys::forget();
             assert_eq!(status(&world, &store, &token), 200, "{hangs}");
+            world.settles();
         }
         world.passes(3_700);
         let found = answered(&world, &store, &settings(), &[&format!("Bearer {token}")]);
@@ -302,17 +350,19 @@ fn while_the_issuer_is_away_keys_are_good_for_a_day() {
 fn an_issuer_that_lies_or_says_too_little_gives_no_keys_and_is_asked_again_after_30_seconds() {
     let other = json!({"issuer": "https://issuer.test", "jwks_uri": JWKS}).to_string();
     let plain = json!({"issuer": ISSUER, "jwks_uri": "http://keys.test/jwks"}).to_string();
-    let secret = json!({"keys": [{"kty": "oct", "kid": "k1", "k": encode(&[1; 32])}]}).to_string();
+    let inside = json!({"issuer": ISSUER, "jwks_uri": "https://rates.spin.internal./v1/rates"}).to_string();
+    let smuggled =
+        json!({"issuer": ISSUER, "jwks_uri": "https://keys.test:1@Identity.SPIN.internal:80"}).to_string();
     for (url, status_said, body) in [
         (DISCOVERY, 200, other.as_str()),
         (DISCOVERY, 200, plain.as_str()),
+        (DISCOVERY, 200, inside.as_str()),
+        (DISCOVERY, 200, smuggled.as_str()),
         (DISCOVERY, 200, "<html>"),
         (DISCOVERY, 302, ""),
         (DISCOVERY, 500, ""),
         (JWKS, 302, ""),
         (JWKS, 200, "{}"),
-        (JWKS, 200, r#"{"keys":[]}"#),
-        (JWKS, 200, secret.as_str()),
     ] {
         keys::forget();
         let (world, store) = (World::new(&[1]), Memory::new());
@@ -341,12 +391,126 @@ fn keys_that_were_kept_for_another_issuer_are_none() {
     let (world, store) = (World::new(&[1]), Memory::new());
     assert_eq!(status(&world, &store, &world.token(1)), 200);
     keys::forget();
-    let source =
-        Source { issuer: "https://other.test".into(), jwks_url: Some("https://other.test/k".into()) };
-    let keys = Keys { stores: &store, outside: &world, source: &source };
+    let other = Source { issuer: "https://other.test".into(), jwks_url: Some("https://other.test/k".into()) };
+    let keys = Keys { stores: &store, outside: &world, source: &other };
     assert!(block_on(keys.current()).is_err());
-    block_on(store.set(&::store::keys::issuer(), b"what?")).unwrap();
+    let source = Source { issuer: ISSUER.into(), jwks_url: None };
+    block_on(store.set(&::store::keys::issuer(&source.name()), b"what?")).unwrap();
     keys::forget();
     world.passes(31);
     assert_eq!(status(&world, &store, &world.token(1)), 200);
+}
+
+#[test]
+fn banks_with_other_sources_of_keys_on_one_store_take_nothing_from_one_another() {
+    let (world, store) = (World::new(&[1]), Memory::new());
+    let by_url = given(&Given { jwks_url: "https://keys.test/other".into(), ..Given::default() });
+    world.publishes(&[2]);
+    let of_other = world.documents.borrow()[JWKS].clone();
+    world.documents.borrow_mut().insert("https://keys.test/other".into(), of_other);
+    world.publishes(&[1]);
+    for _ in 0..3 {
+        for (settings, good) in [(&settings(), 1), (&by_url, 2)] {
+            keys::forget();
+            let token = format!("Bearer {}", world.token(good));
+            assert_eq!(answered(&world, &store, settings, &[&token]).status, 200, "{good}");
+        }
+    }
+    assert_eq!(world.asked.take().len(), 3, "each source once");
+}
+
+#[test]
+fn an_issuer_that_withdraws_all_its_keys_is_obeyed() {
+    let secret = json!({"keys": [{"kty": "oct", "kid": "k1", "k": encode(&[1; 32])}]}).to_string();
+    for nothing in [r#"{"keys":[]}"#, secret.as_str()] {
+        keys::forget();
+        let (world, store) = (World::new(&[1]), Memory::new());
+        let token = world.token(1);
+        assert_eq!(status(&world, &store, &token), 200);
+        world.says(JWKS, 200, nothing);
+        world.passes(601);
+        assert_eq!(status(&world, &store, &token), 200, "nobody waits for the issuer");
+        world.settles();
+        for forgets in [false, true] {
+            if forgets {
+                keys::forget();
+            }
+            assert!(matches!(status(&world, &store, &token), 401 | 503), "{nothing}");
+        }
+        world.passes(31);
+        assert_eq!(status(&world, &store, &token), 401, "{nothing}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_known_while_the_issuer_is_away_may_be_good_later() {
+    let (world, store) = (World::new(&[1]), Memory::new());
+    assert_eq!(status(&world, &store, &world.token(1)), 200);
+    world.passes(31);
+    world.says(JWKS, 500, "");
+    world.asked.take();
+    for asked in [1, 0] {
+        let found = answered(&world, &store, &settings(), &[&format!("Bearer {}", world.token(2))]);
+        assert_eq!((found.status, &found.body["outcome"]), (503, &json!("none")));
+        assert_eq!(world.asked.take().iter().filter(|url| *url == JWKS).count(), asked);
+    }
+    world.publishes(&[1, 2]);
+    world.passes(31);
+    assert_eq!(status(&world, &store, &world.token(2)), 200);
+}
+
+#[test]
+fn one_request_of_an_instance_waits_for_an_issuer_that_stalls_and_no_other() {
+    let (world, store) = (World::new(&[1]), Memory::new());
+    assert_eq!(status(&world, &store, &world.token(1)), 200);
+    world.passes(31);
+    world.hangs.set(true);
+    world.is_still.set(true);
+    let settings = settings();
+    let unknown = http_request(&[&format!("Bearer {}", world.token(9))]);
+    let mut waiting = Box::pin(identify(&unknown, &settings, &store, &world));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(waiting.as_mut().poll(&mut context).is_pending(), "it waits for the issuer");
+    for _ in 0..60 {
+        assert_eq!(status(&world, &store, &world.token(9)), 503);
+        assert_eq!(status(&world, &store, &world.token(1)), 200);
+    }
+    drop(waiting);
+    // What it held it has given back: after its claim has ended another one asks.
+    world.hangs.set(false);
+    world.is_still.set(false);
+    world.passes(31);
+    assert_eq!(status(&world, &store, &world.token(9)), 401);
+}
+
+#[test]
+fn a_redirect_is_followed_within_the_issuers_origin_and_nowhere_else() {
+    for (location, is_followed) in [
+        ("/moved", true),
+        ("https://keys.test/moved", true),
+        ("https://KEYS.test/moved", true),
+        ("//keys.test/moved", false),
+        ("http://keys.test/moved", false),
+        ("https://keys.test:8443/moved", false),
+        ("https://keys.test@other.test/moved", false),
+        ("https://other.test/moved", false),
+        ("moved", false),
+    ] {
+        keys::forget();
+        let (world, store) = (World::new(&[1]), Memory::new());
+        let keys = world.documents.borrow()[JWKS].clone();
+        world.redirects(JWKS, location);
+        for (url, path) in [("https://keys.test", "/moved"), ("https://KEYS.test", "/moved")] {
+            world.documents.borrow_mut().insert([url, path].concat(), keys.clone());
+        }
+        world.documents.borrow_mut().insert(location.to_owned(), keys);
+        let expected = if is_followed { 200 } else { 503 };
+        assert_eq!(status(&world, &store, &world.token(1)), expected, "{location}");
+        assert_eq!(world.asked.take().len(), if is_followed { 3 } else { 2 }, "{location}");
+    }
+    keys::forget();
+    let (world, store) = (World::new(&[1]), Memory::new());
+    world.redirects(JWKS, JWKS);
+    assert_eq!(status(&world, &store, &world.token(1)), 503);
+    assert_eq!(world.asked.take().len(), 5, "no more than three redirects");
 }

@@ -13,7 +13,9 @@ use eventlog::{Level, Value};
 mod rule;
 mod table;
 
-pub use rule::{HeaderName, HeaderValue, Integer, OF_THE_CONNECTION, OneOf, Origin, Rule, Secret, Url};
+pub use rule::{
+    HeaderName, HeaderValue, Integer, OF_THE_CONNECTION, OneOf, Origin, PublicUrl, Rule, Secret, Url,
+};
 pub use table::*;
 
 /// A setting: its name, what it may be, and what it is when nobody says. Its rule is part of its type, so that a

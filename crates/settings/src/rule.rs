@@ -29,6 +29,10 @@ pub struct Integer {
 #[derive(Debug, Clone, Copy)]
 pub struct Url(pub &'static [&'static str]);
 
+/// An address with one of these schemes, a host, and no user: anybody may see it.
+#[derive(Debug, Clone, Copy)]
+pub struct PublicUrl(pub &'static [&'static str]);
+
 /// An address with one of these schemes, and no user, path or query.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin(pub &'static [&'static str]);
@@ -87,6 +91,16 @@ impl Rule for Url {
 
     fn words(&self) -> String {
         format!("an address {}", each(self.0))
+    }
+}
+
+impl Rule for PublicUrl {
+    fn allows(&self, value: &str) -> bool {
+        parts(value, self.0).is_some_and(|(user, _)| user.is_none())
+    }
+
+    fn words(&self) -> String {
+        format!("an address {} without a user", each(self.0))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every setting that a component reads.
 
-use crate::{HeaderName, HeaderValue, Integer, OneOf, Origin, Secret, Setting, Url};
+use crate::{HeaderName, HeaderValue, Integer, OneOf, Origin, PublicUrl, Secret, Setting, Url};
 
 const YEAR_SECONDS: u64 = 31_536_000;
 
@@ -32,14 +32,14 @@ pub const RATES_MAX_STALE_SECONDS: Setting<Integer> =
 /// Who the user is: whom a header names, or whom a token does.
 pub const AUTH: Setting<OneOf> = Setting::new("auth", OneOf(&["header", "jwt"]), "header");
 /// The `iss` of every token.
-pub const JWT_ISSUER: Setting<Url> =
-    Setting { or_empty: true, ..Setting::new("jwt_issuer", Url(&["http", "https"]), "") };
+pub const JWT_ISSUER: Setting<PublicUrl> =
+    Setting { or_empty: true, ..Setting::new("jwt_issuer", PublicUrl(&["http", "https"]), "") };
 /// One `aud` of every token.
 pub const JWT_AUDIENCE: Setting<HeaderValue> =
     Setting { or_empty: true, ..Setting::new("jwt_audience", HeaderValue, "") };
 /// Where the issuer's keys are, instead of where it says.
-pub const JWT_JWKS_URL: Setting<Url> =
-    Setting { or_empty: true, ..Setting::new("jwt_jwks_url", Url(&["http", "https"]), "") };
+pub const JWT_JWKS_URL: Setting<PublicUrl> =
+    Setting { or_empty: true, ..Setting::new("jwt_jwks_url", PublicUrl(&["http", "https"]), "") };
 /// The key of HS256, instead of an issuer's.
 pub const JWT_SECRET: Setting<Secret> =
     Setting { secret: true, or_empty: true, ..Setting::new("jwt_secret", Secret(32), "") };

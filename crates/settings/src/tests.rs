@@ -73,7 +73,7 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
     let texts = |kind: &str| schemes(kind).into_iter().map(|word| word.as_str().unwrap().to_owned());
     let (mut good, mut bad) = (Vec::new(), vec!["a b".to_owned(), "\u{e4}".to_owned(), "\0".to_owned()]);
     good.extend(texts("one_of"));
-    for scheme in texts("url").chain(texts("origin")) {
+    for scheme in texts("url").chain(texts("public_url")).chain(texts("origin")) {
         good.extend(["h", "h:1", "127.0.0.1:6379", "[::1]:80"].map(|host| format!("{scheme}://{host}")));
         bad.extend(
             ["", ":1", "h:x", "h:65536", "h:0", "a b", "[::1"].map(|host| format!("{scheme}://{host}")),
@@ -83,6 +83,10 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
     }
     for scheme in texts("url") {
         good.extend(["user:p%40ss@h/1", "h/2?a=b"].map(|rest| format!("{scheme}://{rest}")));
+    }
+    for scheme in texts("public_url") {
+        good.extend(["h/1", "h/2?a=b@c"].map(|rest| format!("{scheme}://{rest}")));
+        bad.extend(["u@h", "u:p@h/1", "@h"].map(|rest| format!("{scheme}://{rest}")));
     }
     for scheme in texts("origin") {
         bad.extend(["h/path", "h?a=b", "u@h", "h#f"].map(|rest| format!("{scheme}://{rest}")));
@@ -121,7 +125,10 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
         good.push("CG-a/b+c=~".to_owned());
         bad.extend(["a\nb", "a\tb", "\u{7f}"].map(str::to_owned));
     }
-    if !["header_name", "header_value", "url", "origin"].iter().any(|kind| rule.contains_key(*kind)) {
+    if !["header_name", "header_value", "url", "public_url", "origin"]
+        .iter()
+        .any(|kind| rule.contains_key(*kind))
+    {
         bad.push("mongo".to_owned());
     }
     assert!(!good.is_empty(), "no edges of {rule:?} are known");
@@ -181,6 +188,7 @@ fn what_is_allowed_is_said_in_words() {
         ("store", "kv, redis"),
         ("rates_ttl_seconds", "an integer from 1 to 31536000"),
         ("redis_url", "an address redis://… or rediss://…"),
+        ("jwt_issuer", "an address http://… or https://… without a user"),
         ("coingecko_origin", "an origin http://… or https://… without a path"),
     ] {
         assert_eq!(setting(name).unwrap().words(), words);

@@ -191,18 +191,20 @@ pub fn rates_claim() -> Opening {
     Opening { tag: RATES.to_owned(), name: "claim" }
 }
 
-const ISSUER: &str = "issuer";
-
-/// The keys of the issuer of tokens.
+/// The keys of an issuer of tokens. Banks on one store may have them from different places: `source` names the place.
 #[must_use]
-pub fn issuer() -> Document {
-    Document(key(ISSUER, "keys"))
+pub fn issuer(source: &str) -> Document {
+    Document(key(&of_issuer(source), "keys"))
 }
 
-/// Whose turn it is to fetch the keys of the issuer of tokens.
+/// Whose turn it is to fetch the keys of an issuer of tokens.
 #[must_use]
-pub fn issuer_claim() -> Opening {
-    Opening { tag: ISSUER.to_owned(), name: "claim" }
+pub fn issuer_claim(source: &str) -> Opening {
+    Opening { tag: of_issuer(source), name: "claim" }
+}
+
+fn of_issuer(source: &str) -> String {
+    format!("issuer:{}", part(source))
 }
 
 /// A key that is written to learn whether the store answers, and takes writes.
@@ -276,8 +278,8 @@ mod tests {
         assert_eq!(rates_history().as_str(), "bank:{rates}:history");
         assert_eq!(rates().as_str(), "bank:{rates}:last");
         assert_eq!(rates_claim().plain().to_string(), "bank:{rates}:claim");
-        assert_eq!(issuer().as_str(), "bank:{issuer}:keys");
-        assert_eq!(issuer_claim().plain().as_str(), "bank:{issuer}:claim");
+        assert_eq!(issuer("0f").as_str(), "bank:{issuer:0f}:keys");
+        assert_eq!(issuer_claim("0f").plain().as_str(), "bank:{issuer:0f}:claim");
         assert_eq!(ready().as_str(), "bank:ready");
     }
 

@@ -63,6 +63,8 @@ async fn settings_are_refused(plan: &Plan) -> anyhow::Result<()> {
         (&[jwt, issuer, audience, ("jwt_secret", "short")], "the setting `jwt_secret` has a bad value"),
         (&[("auth", "basic")], "the setting `auth` is `basic`: allowed are header, jwt"),
         (&[("jwt_scopes", "yes")], "the setting `jwt_scopes` is `yes`: allowed are off, on"),
+        (&[("jwt_issuer", "https://ann:short@issuer.example")], "the setting `jwt_issuer` has a bad value"),
+        (&[("jwt_jwks_url", "https://short@keys.example/k")], "the setting `jwt_jwks_url` has a bad value"),
         (&[("jwt_issuer", "issuer.example")], "the setting `jwt_issuer` is `issuer.example`"),
     ] {
         let mut bank = Command::new(&plan.runner);
