@@ -11,15 +11,17 @@ use pack::Table;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-/// The path, where the file is.
-const PAGE: [(&str, &str); 3] =
-    [("/docs", "index.html"), ("/docs/start.js", "start.js"), ("/docs/page.css", "page.css")];
-/// The last two are where an issuer leads back to.
-const SWAGGER_UI: [(&str, &str); 4] = [
+/// The path, where the file is. To the last the issuer leads back: Swagger UI's own takes a code also where `state` is wrong.
+const PAGE: [(&str, &str); 4] = [
+    ("/docs", "index.html"),
+    ("/docs/start.js", "start.js"),
+    ("/docs/page.css", "page.css"),
+    ("/docs/oauth2-redirect.js", "oauth2-redirect.js"),
+];
+const SWAGGER_UI: [(&str, &str); 3] = [
     ("/docs/swagger-ui.js", "dist/swagger-ui-bundle.js"),
     ("/docs/swagger-ui.css", "dist/swagger-ui.css"),
     ("/docs/oauth2-redirect.html", "dist/oauth2-redirect.html"),
-    ("/docs/oauth2-redirect.js", "dist/oauth2-redirect.js"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

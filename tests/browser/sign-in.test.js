@@ -214,7 +214,11 @@ test("Authorize in the documentation signs in with the issuer, and requests are 
   await dialog.getByText("authorization_code").first().waitFor();
   const form = dialog.locator(".auth-container").filter({ hasText: "authorization_code" }).first();
   assert.equal(await form.locator("#client_id_authorization_code, input[data-name='clientId']").first().inputValue(), "page");
+  assert.equal(await dialog.getByText(/implicit|client_credentials|refresh_token/i).count(), 0, "one way to sign in");
   const [popup] = await Promise.all([page.waitForEvent("popup"), form.locator("button.authorize").click()]);
+  await popup.waitForURL(`${issuer.url}/**`);
+  const asked = await page.evaluate(() => swaggerUIRedirectOauth2.state);
+  assert.match(asked, /^[0-9a-f]{64}$/);
   const user = freshUser();
   await popup.locator('input[name="login"]').fill(user);
   await popup.locator('input[name="password"]').fill("any");
@@ -226,5 +230,78 @@ test("Authorize in the documentation signs in with the issuer, and requests are 
   await operation.locator(".opblock-summary-control").click();
   await operation.getByRole("button", { name: "Execute" }).click();
   await says(page, "#operations-Wallets-wallet .live-responses-table tbody .response-col_description", new RegExp(`"user": "${user}"`));
+  await close(page);
+});
+
+test("the documentation takes no code that it has not asked for", async () => {
+  const page = await visit(`${house.urls[0]}/docs`);
+  const answers = await page.evaluate(async () => {
+    const answer = (query) => new Promise((resolve) => {
+      const hand = (what) => (said) => resolve(what ?? said.message);
+      globalThis.swaggerUIRedirectOauth2 = { state: "asked", auth: { name: "issuer" }, callback: hand("taken"), errCb: hand() };
+      globalThis.open(`/docs/oauth2-redirect.html?${query}`);
+    });
+    return [await answer("code=stolen&state=other"), await answer("code=stolen"), await answer("error=access_denied&state=asked"), await answer("code=mine&state=asked")];
+  });
+  const refused = "That was no answer to this sign-in. Authorize again.";
+  assert.deepEqual(answers, [refused, refused, "The issuer says access_denied.", "taken"]);
+  await close(page);
+});
+
+// Changes what the issuer says to the page at this path.
+const changed = (page, path, change) => page.route(`${issuer.url}${path}`, async (route) => {
+  const answer = await route.fetch();
+  await route.fulfill({ response: answer, json: change(await answer.json()) });
+});
+
+// An id token with other claims. No page looks at its signature, since it comes straight from the issuer.
+const claiming = (token, claims) => token.split(".").map((part, index) => (index !== 1 ? part
+  : Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(part, "base64url")), ...claims })).toString("base64url"))).join(".");
+
+test("a sign-out outlives a refresh under way", async () => {
+  const page = await visit(house.urls[0]);
+  await changed(page, "/.well-known/openid-configuration", ({ end_session_endpoint, ...rest }) => rest);
+  await signIn(page, freshUser());
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  await page.route(`${issuer.url}/token`, async (route) => { await held; await route.continue(); });
+  await runOut(page);
+  const [asked] = await Promise.all([page.waitForRequest(`${issuer.url}/token`), deposit(page, "1")]);
+  await page.getByRole("button", SIGNED_IN).click();
+  await says(page, "#wallet-note", /Sign in/);
+  release();
+  await (await asked.response()).finished();
+  await page.waitForTimeout(300);
+  assert.equal(await page.getByRole("button", SIGNED_IN).isVisible(), false);
+  await close(page);
+});
+
+for (const [claims, words] of [[{ exp: 1 }, "has expired"], [{ sub: "somebody else" }, "is another user's"], [{ nonce: "another" }, "is another sign-in's"]]) {
+  test(`a refreshed id token that ${words} ends the sign-in`, async () => {
+    const page = await visit(house.urls[0]);
+    await signIn(page, freshUser());
+    await changed(page, "/token", (said) => ({ ...said, id_token: claiming(said.id_token, claims) }));
+    await runOut(page);
+    await deposit(page, "1");
+    await says(page, "#wallet-note", new RegExp(`id token ${words}|Sign in first|waits`));
+    await page.getByRole("button", { name: "Sign in", exact: true }).first().waitFor();
+    assert.equal(await page.getByRole("button", SIGNED_IN).isVisible(), false);
+    await close(page);
+  });
+}
+
+test("an issuer that names itself in its answers is believed only where it does", async () => {
+  const page = await visit(house.urls[0]);
+  await page.route(`${house.urls[0]}/?*iss=*`, (route) => {
+    const url = new URL(route.request().url());
+    url.searchParams.delete("iss");
+    return route.fulfill({ status: 303, headers: { location: url.href } });
+  });
+  await page.getByRole("button", { name: "Sign in", exact: true }).first().click();
+  await page.locator('input[name="login"]').fill(freshUser());
+  await page.locator('input[name="password"]').fill("any");
+  await page.locator('button[type="submit"]').click();
+  await page.getByRole("button", { name: "Continue" }).click();
+  await says(page, "#wallet-note", /^Another issuer answered\. Sign in again\./);
   await close(page);
 });

@@ -5,6 +5,8 @@
 import settings from "/settings.js";
 
 const DEADLINE_MS = 8000;
+// How far the clocks of this device and the issuer's may be apart.
+const LEEWAY_SECONDS = 300;
 const ON_THE_WAY = "sign-in";
 const WAS_SIGNED_IN = "signed-in";
 const HOME = `${location.origin}/`;
@@ -78,7 +80,11 @@ export async function renew(refused) {
   const renewed = session;
   refreshing ??= redeem({ grant_type: "refresh_token", refresh_token: renewed.refresh })
     // Who has signed out meanwhile stays signed out.
-    .then((answer) => (session === renewed ? begin({ ...renewed, ...pick(answer) }) : session !== null))
+    .then((answer) => {
+      if (session !== renewed) return session !== null;
+      const wrong = answer.id_token && fault(answer.id_token, renewed);
+      return wrong ? end(`The issuer's id token ${wrong}. Sign in again.`) : begin({ ...renewed, ...pick(answer) });
+    })
     .catch((failure) => {
       if (session !== renewed) return session !== null;
       if (failure.isRefusal) return end("Your sign-in has expired.");
@@ -107,23 +113,29 @@ async function finish(said) {
   const mine = JSON.parse(sessionStorage.getItem(ON_THE_WAY) ?? "null");
   sessionStorage.removeItem(ON_THE_WAY);
   if (!mine || said.get("state") !== mine.state) return end("That was no answer to a sign-in of this tab. Sign in again.");
-  if (said.has("iss") && said.get("iss") !== settings.issuer) return end("Another issuer answered. Sign in again.");
+  const { authorization_response_iss_parameter_supported: namesItself } = await discover();
+  if ((namesItself || said.has("iss")) && said.get("iss") !== settings.issuer) return end("Another issuer answered. Sign in again.");
   if (said.has("error")) return end(mine.isSilent ? "" : `The issuer says ${said.get("error")}. ${said.get("error_description") ?? ""}`.trim());
   const answer = await redeem({ grant_type: "authorization_code", code: said.get("code"), redirect_uri: HOME, code_verifier: mine.verifier });
-  const wrong = fault(answer.id_token, mine.nonce);
-  return wrong ? end(`The issuer's id token ${wrong}. Tell whoever runs this bank.`) : begin(pick(answer));
+  const wrong = fault(answer.id_token, { nonce: mine.nonce });
+  return wrong ? end(`The issuer's id token ${wrong}. Tell whoever runs this bank.`) : begin({ ...pick(answer), nonce: mine.nonce, subject: read(answer.id_token).sub });
 }
 
-// What is wrong with an id token that came straight from the issuer (OpenID Connect Core, 3.1.3.7); nothing, mostly.
-function fault(jwt, nonce) {
+// What is wrong with an id token that came straight from the issuer (OpenID Connect Core, 3.1.3.7 and 12.2); nothing, mostly.
+// The first of a sign-in has its `nonce`; later ones may have it, and are the same user's.
+function fault(jwt, { nonce, subject }) {
   let claims;
-  try {
-    const bytes = Uint8Array.from(atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
-    claims = JSON.parse(new TextDecoder().decode(bytes));
-  } catch { return "cannot be read"; }
+  try { claims = read(jwt); } catch { return "cannot be read"; }
   if (claims.iss !== settings.issuer) return "is another issuer's";
   if (![].concat(claims.aud).includes(settings.client) || (claims.azp ?? settings.client) !== settings.client) return "is another client's";
-  return claims.nonce === nonce ? null : "is another sign-in's";
+  if (!(claims.exp > Date.now() / 1000 - LEEWAY_SECONDS)) return "has expired";
+  if (typeof claims.sub !== "string" || claims.sub !== (subject ?? claims.sub)) return "is another user's";
+  return claims.nonce === nonce || (subject && !("nonce" in claims)) ? null : "is another sign-in's";
+}
+
+function read(jwt) {
+  const bytes = Uint8Array.from(atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
+  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
 function pick({ access_token: access, refresh_token: refresh, id_token: id, expires_in: seconds = 3600 }) {

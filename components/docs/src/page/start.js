@@ -1,6 +1,17 @@
 // Shows the bank's document. Requests go to where the page came from and, where users sign in, to their issuer.
 import settings from "/docs/settings.js";
 
+const random = () => [...crypto.getRandomValues(new Uint8Array(32))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// Swagger UI's own `state` is the time of day.
+const unguessable = {
+  statePlugins: { auth: { wrapActions: { authPopup: (open) => (address, asked) => {
+    const [url, state] = [new URL(address), random()];
+    url.searchParams.set("state", state);
+    return open(url.href, { ...asked, state });
+  } } } },
+};
+
 window.ui = SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",
@@ -9,6 +20,12 @@ window.ui = SwaggerUIBundle({
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
   validatorUrl: null,
+  plugins: [() => unguessable],
+  // Of all that the issuer offers this page signs in by authorization code with PKCE alone. No `nonce`: it uses no id token.
+  responseInterceptor(answer) {
+    if (!answer.url.endsWith("/.well-known/openid-configuration")) return answer;
+    return { ...answer, text: JSON.stringify({ ...JSON.parse(answer.text), grant_types_supported: ["authorization_code"] }) };
+  },
   oauth2RedirectUrl: new URL("/docs/oauth2-redirect.html", location).href,
   onComplete() {
     if (!settings.client) return;
