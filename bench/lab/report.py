@@ -46,6 +46,8 @@ def write(results, folder):
     (folder / "latency.svg").write_text(latency(found))
     parts = [opening(found), ratios(found), fixed_rates(found), worse(found), platform(found), figures(found)]
     parts.append(outside(found))
+    if "tokens" in results:
+        parts.append(tokens(results["tokens"]))
     if "growth" in results:
         (folder / "growth.svg").write_text(growth_plot(results["growth"]))
         parts.append(growth(results["growth"]))
@@ -275,6 +277,28 @@ def growth_plot(found):
     return plot.curves(
         "A deposit as wallets grow", "median in ms; one connection left, eight right", panels
     )
+
+
+def tokens(found):
+    machine, header = found["machine"], found["ways"][0]
+    rows = [
+        [
+            way["way"],
+            f"{way['rate']:,.0f}",
+            f"{100 * way['rate'] / header['rate']:.0f} %",
+            f"{way['median_ms']:.2f}",
+            f"{way['median_ms'] - header['median_ms']:+.2f}",
+        ]
+        for way in found["ways"]
+    ]
+    words = (
+        f"Deposits on `bank redis` by clients with a wallet each, {found['rounds']} rounds in turn, medians of the rounds; on "
+        f"{machine['when']}, commit {machine['commit']},\nload average before it {machine['load_before']:.1f}. A token that is "
+        "remembered was verified in the last minute; of a new one the component\n`identity` is asked. Clients and Redis "
+        "share the bank's cores, and Redis writes through (`appendfsync always`)."
+    )
+    head = ["", f"{found['clients']} clients: deposits a second", "of `auth=header`", "1 client: median ms", "more than `auth=header`"]
+    return f"## Tokens\n\n{words}\n\n" + table(head, rows)
 
 
 def scale(found):

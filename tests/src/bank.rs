@@ -46,6 +46,16 @@ pub struct Wallet {
 }
 
 impl Bank {
+    /// What a page of the bank may ask, as its `content-security-policy` has it: the bank, and where users sign in their issuer.
+    pub async fn may_be_asked(&self) -> String {
+        let module = self.get("/settings.js").await.is(200);
+        let settings = module.text().trim_start_matches("export default ").trim_end_matches(";\n");
+        let settings: serde_json::Value = serde_json::from_str(settings).unwrap();
+        let issuer = settings["issuer"].as_str().filter(|_| settings["client"] != "");
+        let origin = issuer.map(|issuer| issuer.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"));
+        format!("connect-src 'self' {}", origin.unwrap_or_default()).trim_end().to_owned()
+    }
+
     /// The bank that `BANK_URL` names; without it there is nothing to test, and that is a failure.
     pub fn from_env() -> Self {
         let urls = std::env::var("BANK_URL").unwrap_or_default();

@@ -17,6 +17,7 @@ mod outage;
 mod picture;
 mod sample;
 mod svg;
+mod tokens;
 
 /// Measures the bank on stores that it starts itself.
 #[derive(Parser)]
@@ -43,6 +44,8 @@ enum Of {
     Outage(outage::Arguments),
     /// How many deposits a second it carries
     Load(load::Arguments),
+    /// What it costs a deposit to ask whose a token is
+    Tokens(tokens::Arguments),
 }
 
 /// Measures what the arguments name.
@@ -52,6 +55,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match &arguments.of {
         Of::Outage(of) => outage::measure(&arguments, of).await,
         Of::Load(of) => load::measure(&arguments, of).await,
+        Of::Tokens(of) => tokens::measure(&arguments, of).await,
     }
 }
 

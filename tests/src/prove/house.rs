@@ -110,6 +110,7 @@ impl Plan {
             ("jwt_audience", token::AUDIENCE),
             ("jwt_secret", token::SECRET),
             ("jwt_scopes", "on"),
+            ("oidc_client_id", "pages"),
         ];
         let mint = Some((token::ISSUER.to_owned(), token::SECRET.to_owned()));
         Self { mint, ..self.with(&variables) }

@@ -1,0 +1,11 @@
+"""What tokens cost: `target/native/figures tokens`, which makes them, and takes the ways in turn."""
+
+import json
+
+from lab import machine
+
+
+def tokens(rounds):
+    program = machine.ROOT / "target" / "native" / "figures"
+    found = json.loads(machine.output(program, "tokens", "--rounds", rounds).splitlines()[-1])
+    return found | {"machine": machine.describe()}

@@ -1,0 +1,126 @@
+//! What it costs to ask who somebody is: deposits by a header, by a token that the bank remembers, by a new one each time.
+//!
+//! The ways take turns, so that whatever else the machine does falls on all of them; figures are medians of the rounds. Each
+//! client has a wallet of its own. Tokens are made before anything is measured.
+
+use crate::bank::Bank;
+use crate::figures::Arguments as All;
+use crate::figures::sample::{Kind, Sample, count, ms, quantile_ms};
+use crate::issuer::Issuer;
+use crate::names::fresh;
+use crate::prove::house::{House, Plan, Store};
+use crate::token::{AUDIENCE, ISSUER, Key, SECRET, claims};
+use anyhow::ensure;
+use clap::Args;
+use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// How often each way has its turn
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// How many deposits are made in a turn by all clients, and how many by one
+    #[arg(long, default_values_t = [4_000, 400])]
+    deposits: Vec<usize>,
+}
+
+/// A way to say who asks, and whom it is said to.
+struct Way<'a> {
+    name: &'static str,
+    bank: Bank,
+    /// Who signs, and as whom; nobody where a header is enough.
+    key: Option<(&'a Key, String)>,
+    is_new: bool,
+    rates: Vec<f64>,
+    medians_ms: Vec<f64>,
+}
+
+/// A request's user, and its token.
+type Asker = (String, Option<String>);
+
+/// Prints one JSON object.
+pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
+    let (hs256, es256) = (Key::secret(SECRET), Key::of("ES256", 1));
+    let issuer = Issuer::start(&[&es256]).await?;
+    let plan = || Plan { processes: 1, ..Plan::new(Store::Direct, &all.bank, &all.manifest) };
+    let jwt =
+        |issuer: &str| plan().with(&[("auth", "jwt"), ("jwt_issuer", issuer), ("jwt_audience", AUDIENCE)]);
+    let by_header = House::build(plan()).await?;
+    let by_secret = House::build(jwt(ISSUER).with(&[("jwt_secret", SECRET)])).await?;
+    let by_issuer = House::build(jwt(&issuer.name())).await?;
+    let (secret, published) = ((&hs256, ISSUER.to_owned()), (&es256, issuer.name()));
+    let way = |name, house: &House, key, is_new| Way {
+        name,
+        bank: house.client(),
+        key,
+        is_new,
+        rates: vec![],
+        medians_ms: vec![],
+    };
+    let mut ways = [
+        way("auth=header", &by_header, None, false),
+        way("HS256, remembered", &by_secret, Some(secret.clone()), false),
+        way("ES256, remembered", &by_issuer, Some(published.clone()), false),
+        way("HS256, new each time", &by_secret, Some(secret), true),
+        way("ES256, new each time", &by_issuer, Some(published), true),
+    ];
+    let [many, few] = arguments.deposits[..] else { anyhow::bail!("--deposits takes two numbers") };
+    for round in 0..=arguments.rounds {
+        for way in &mut ways {
+            let (rate, _) = way.turn(all.clients, many).await?;
+            let (_, median_ms) = way.turn(1, few).await?;
+            // The first round opens wallets and compiles what there is to compile.
+            if round > 0 {
+                way.rates.push(rate);
+                way.medians_ms.push(median_ms);
+            }
+        }
+    }
+    let shown = |way: &Way| json!({"way": way.name, "rate": median(&way.rates), "median_ms": median(&way.medians_ms)});
+    let ways: Vec<_> = ways.iter().map(shown).collect();
+    println!("{}", json!({"clients": all.clients, "rounds": arguments.rounds, "ways": ways}));
+    Ok(())
+}
+
+impl Way<'_> {
+    /// Deposits a second, and the median of how long one took, in milliseconds.
+    async fn turn(&self, clients: usize, deposits: usize) -> anyhow::Result<(f64, f64)> {
+        let askers: Vec<Asker> = (0..deposits).map(|number| self.asker(number, clients)).collect();
+        let (next, begun) = (AtomicUsize::new(0), Instant::now());
+        let all = (0..clients).map(async |_| {
+            let mut samples = Vec::new();
+            while let Some((user, token)) = askers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let request = self.bank.post("/v1/deposit").idempotency_key(fresh("key")).amount("1");
+                let request = match token {
+                    Some(token) => request.header("authorization", token),
+                    None => request.user(user),
+                };
+                samples.push(Sample::of(&request.send().await.map_err(anyhow::Error::msg)?));
+            }
+            anyhow::Ok(samples)
+        });
+        let samples = futures::future::try_join_all(all).await?.concat();
+        let took = begun.elapsed();
+        let done = count(&samples, Kind::Done);
+        ensure!(done == deposits, "{}: {done} of {deposits} were carried out", self.name);
+        Ok((deposits as f64 / took.as_secs_f64(), quantile_ms(&samples, 500).unwrap_or_else(|| ms(took))))
+    }
+
+    fn asker(&self, number: usize, clients: usize) -> Asker {
+        let user = format!("payer-{}", number % clients);
+        let token = self.key.as_ref().map(|(key, issuer)| {
+            let mut claims = claims(issuer, &user);
+            claims["jti"] = if self.is_new { fresh("token").into() } else { "same".into() };
+            format!("Bearer {}", key.token(&claims))
+        });
+        (user, token)
+    }
+}
+
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
