@@ -44,7 +44,7 @@ type Asker = (String, Option<String>);
 pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
     let (hs256, es256) = (Key::secret(SECRET), Key::of("ES256", 1));
     let issuer = Issuer::start(&[&es256]).await?;
-    let plan = || Plan { processes: 1, ..Plan::new(Store::Direct, &all.bank, &all.manifest) };
+    let plan = || Plan { processes: 1, ..Plan::new(Store::Direct, &all.bank, &all.manifest) }.patient();
     let jwt =
         |issuer: &str| plan().with(&[("auth", "jwt"), ("jwt_issuer", issuer), ("jwt_audience", AUDIENCE)]);
     let by_header = House::build(plan()).await?;
