@@ -6,7 +6,8 @@
 //! cannot be asked, the last keys are good for a day. Each source has keys of its own in the store.
 //!
 //! While there are good keys nobody waits for the issuer but one request of an instance whose token names a key that is
-//! not among them; others with such tokens are told to come back. So whoever makes up names of keys holds up nobody.
+//! not among them. Others with such tokens wait half a second for what that one finds, and are told to come back. So
+//! whoever makes up names of keys holds up nobody.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -36,6 +37,8 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 const AGAIN: Duration = Duration::from_secs(30);
 /// How often a request looks whether the one that fetches has come back.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long a request waits for what another one finds.
+const SOON: Duration = Duration::from_millis(500);
 /// How often an instance looks in the store whether there are fresh ones, while it has none.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a failure that goes on is said again.
@@ -147,14 +150,26 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     }
 
     /// Keys that were fetched after `kept`, for a token whose key is not among those; `None` where the issuer cannot be
-    /// asked now, or another request waits for it.
+    /// asked now, or another request waits for it still.
     pub async fn newer_than(&self, kept: &Kept) -> Option<Rc<Kept>> {
         let stored = self.stored().await.ok().flatten();
         if let Some(newer) = stored.filter(|stored| stored.as_of_ms > kept.as_of_ms) {
             return Some(newer);
         }
-        let _wait = Wait::begin()?;
-        self.newer(kept.as_of_ms).await
+        match Wait::begin() {
+            Some(_wait) => self.newer(kept.as_of_ms).await,
+            None => self.found_soon(kept.as_of_ms).await,
+        }
+    }
+
+    /// Keys that were fetched after this time, if the one request that waits for them remembers them soon.
+    async fn found_soon(&self, as_of_ms: u64) -> Option<Rc<Kept>> {
+        let mut waited = Duration::ZERO;
+        while waited < SOON && IS_AWAITED.get() {
+            self.outside.pause(LOOK_AGAIN).await;
+            waited = waited.saturating_add(LOOK_AGAIN);
+        }
+        REMEMBERED.with_borrow(Clone::clone).filter(|kept| kept.as_of_ms > as_of_ms)
     }
 
     /// Keys that were fetched after this time: by another request, by this one, or by one that is at it.
