@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use tests::money::units;
+use tests::token::Mint;
 use tests::{Answer, Bank, at_once};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -156,5 +157,10 @@ async fn a_body_over_the_limit_is_too_large() {
 #[tokio::test]
 async fn nobody_needs_a_name_to_count() {
     let (bank, _turn) = alone().await;
-    bank.post("/v1/bitcoins?bitcoins=0.00000001").user("not a name").await.is(200);
+    let post = || bank.post("/v1/bitcoins?bitcoins=0.00000001");
+    post().await.is(200);
+    // Beside a token it would have to be the token's.
+    if Mint::from_env().is_none() {
+        post().user("not a name").await.is(200);
+    }
 }

@@ -167,7 +167,7 @@ async fn of_scopes(bank: &Bank, (method, path, asks): (&str, &str, Asks), user: 
     }
 }
 
-/// A header beside the token names the same user, where a user is asked for.
+/// A header beside the token names the same user, where a token is asked for.
 async fn of_a_header(
     bank: &Bank,
     (method, path, asks): (&str, &str, Asks),
@@ -179,11 +179,11 @@ async fn of_a_header(
         let beside = |user: &str| bearing(ask(bank, method, path), token).header(name, user);
         let answer = beside(other).await;
         match asks {
-            Asks::Scope(_) => {
+            Asks::Scope(_) | Asks::Token => {
                 ensure!(answer.status == 401, "{answer}");
                 ensure!(answer.header("www-authenticate").is_some(), "{answer}");
             }
-            _ => drop(answer.is(200)),
+            Asks::Nothing => drop(answer.is(200)),
         }
         if method != "POST" {
             beside(user).await.is(200);
