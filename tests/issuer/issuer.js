@@ -28,6 +28,8 @@ export class Issuer {
   fetched = 0;
   // A way to lie, or nothing.
   lie = null;
+  // Whether its answers to a sign-in say who it is, as its discovery document announces (RFC 9207).
+  namesItself = true;
   #keys = [];
   #services = new Map();
   #grants = ["authorization_code", "refresh_token"];
@@ -105,6 +107,10 @@ export class Issuer {
     const { pathname } = new URL(asked.url, this.url);
     if (pathname === "/jwks") this.fetched += 1;
     if (this.lie && (pathname === "/jwks" || pathname.startsWith("/.well-known/"))) return LIES[this.lie](this, out, pathname);
+    if (!this.namesItself) {
+      const set = out.setHeader.bind(out);
+      out.setHeader = (name, value) => set(name, name.toLowerCase() === "location" ? value.replace(/([?&])iss=[^&]*&?/, "$1") : value);
+    }
     return this.callback(asked, out);
   }
 
