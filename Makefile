@@ -150,7 +150,9 @@ test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart o
 	@scripts/need curl curl
 	cargo build $(NATIVE) --package tests --all-targets
 	cd k8s/tests && test -z "$$(gofmt -l .)" && go vet ./...
-	cd k8s/tests && go test -count=1 -p 1 -timeout 15m ./...
+	cd k8s/tests && go test -count=1 -p 1 -timeout 15m $$(go list ./... | grep -v -e /cluster$$ -e /local$$)
+	@# These two wait most of the time, and share nothing.
+	cd k8s/tests && go test -count=1 -p 2 -timeout 20m ./cluster ./local
 
 .PHONY: deploy
 deploy: ## ENV=dev IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails
