@@ -61,7 +61,28 @@ pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64
         let what = "the wallet does not begin where its last page ends";
         return Err(broken(&key, sound.head.seq.saturating_add(1), wallet.head().seq, what));
     }
+    nothing_is_ahead(store, user, &wallet).await?;
     Ok(Sound { head: *wallet.head(), ..sound })
+}
+
+/// A page is stored before the wallet that no longer holds its entries, and once more if that fails: so behind the
+/// wallet's pages there may be one of entries that it still holds, and no other. A store that went back to an earlier
+/// wallet, as after a failover, leaves pages and keys of entries that are gone.
+async fn nothing_is_ahead(store: &impl Store, user: &User, wallet: &Wallet) -> Result<(), Unsound> {
+    let (base, head) = (wallet.base(), wallet.head());
+    let number = Page::number_of(base.seq.saturating_add(1));
+    let key = keys::page(user.as_str(), number);
+    let Some(stored) = store.get(&key).await? else { return Ok(()) };
+    let from = base.seq.saturating_add(1);
+    let in_doubt = |to, what| broken(&key, from, to, what);
+    let page = Page::decode(number, &stored).map_err(|Corrupt(what)| {
+        in_doubt(base.seq.saturating_add(ledger::seal::PAGE_ENTRIES as u64), what)
+    })?;
+    if page.base() != base || !page.entries().all(|entry| wallet.entries().any(|held| held == entry)) {
+        let what = "the page has entries that the wallet has not: the wallet is an earlier one";
+        return Err(in_doubt(page.end().seq.max(head.seq), what));
+    }
+    Ok(())
 }
 
 /// The page that follows `mark`.
@@ -121,15 +142,18 @@ mod tests {
     fn filled() -> Memory {
         let store = Memory::new();
         for n in 1..=30 {
-            let operation = Operation {
-                id: OperationId::Keyed(format!("k{n}").parse().unwrap()),
-                kind: Kind::Deposit,
-                amount: "1".parse().unwrap(),
-                at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
-            };
-            block_on(carry_out(&store, &user(), &operation)).unwrap();
+            block_on(carry_out(&store, &user(), &deposit(n))).unwrap();
         }
         store
+    }
+
+    fn deposit(n: u32) -> Operation {
+        Operation {
+            id: OperationId::Keyed(format!("k{n}").parse().unwrap()),
+            kind: Kind::Deposit,
+            amount: "1".parse().unwrap(),
+            at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
+        }
     }
 
     fn check(store: &Memory) -> Result<Sound, Unsound> {
@@ -166,6 +190,31 @@ mod tests {
             let broken = check(&store).unwrap_err().to_string();
             assert!(broken.starts_with(doubt) && broken.contains(key.as_str()), "{broken}");
         }
+    }
+
+    #[test]
+    fn a_wallet_that_went_back_behind_its_pages_is_found() {
+        let (store, opening) = (filled(), keys::wallet("ann"));
+        let earlier = Memory::new();
+        for n in 1..=20 {
+            block_on(carry_out(&earlier, &user(), &deposit(n))).unwrap();
+        }
+        let wallet = block_on(earlier.get(&opening.plain())).unwrap().unwrap();
+        block_on(store.set(&opening.plain(), &wallet)).unwrap();
+        let broken = check(&store).unwrap_err().to_string();
+        assert!(broken.contains("page:2") && broken.contains("the wallet is an earlier one"), "{broken}");
+    }
+
+    #[test]
+    fn a_page_that_is_stored_before_its_wallet_is_sound() {
+        let (store, later) = (Memory::new(), filled());
+        for n in 1..=11 {
+            block_on(carry_out(&store, &user(), &deposit(n))).unwrap();
+        }
+        assert_eq!(check(&store).unwrap().pages, 0);
+        let key = keys::page("ann", 0);
+        block_on(store.set(&key, &block_on(later.get(&key)).unwrap().unwrap())).unwrap();
+        assert_eq!(check(&store).unwrap().head.seq, 11);
     }
 
     #[test]
