@@ -14,9 +14,11 @@
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value,
+};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -120,7 +122,7 @@ impl Server {
     }
 
     fn opened(&self) -> Opened {
-        Opened { server: self.clone(), number: Arc::default() }
+        Opened { server: self.clone(), uses: Arc::default() }
     }
 }
 
@@ -128,8 +130,19 @@ impl Server {
 #[derive(Clone)]
 pub struct Opened {
     server: Server,
-    /// Of the connection behind it that it used last.
-    number: Arc<AtomicU64>,
+    uses: Arc<Uses>,
+}
+
+/// What a component has done with its connection.
+#[derive(Default)]
+struct Uses {
+    /// The numbers of the connections behind it that it used first and last; 0 before that.
+    first: AtomicU64,
+    last: AtomicU64,
+    /// An `ASKING` goes in front of the next command.
+    asking: AtomicBool,
+    /// The component was told that the connection is not the one that it began with.
+    replaced: AtomicBool,
 }
 
 impl Opened {
@@ -142,11 +155,58 @@ impl Opened {
         T: Send + 'static,
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
-        let (line, last) = (self.server.0.clone(), self.number.clone());
+        self.run_numbered(|connection, _| command(connection)).await
+    }
+
+    /// Sends `command`, an `ASKING` right in front of it if the component has said so: another component's command
+    /// never comes between the two.
+    pub async fn send(&self, command: Cmd) -> Result<Value, RedisError> {
+        let asking = self.uses.asking.swap(false, Ordering::Relaxed);
+        self.run(move |mut connection| async move {
+            if !asking {
+                return command.query_async(&mut connection).await;
+            }
+            let mut both = redis::pipe();
+            both.cmd("ASKING").add_command(command);
+            let answers = connection.send_packed_commands(&both, 0, 2).await?;
+            answers.into_iter().next_back().unwrap_or(Value::Nil).extract_error()
+        })
+        .await
+    }
+
+    /// Sends a `WAIT`, which asks about the writes of one connection: it fails where that is no longer the one that
+    /// the component began with.
+    pub async fn wait(&self, command: Cmd) -> Result<Value, RedisError> {
+        let uses = self.uses.clone();
+        self.run_numbered(move |mut connection, number| async move {
+            if uses.first.load(Ordering::Relaxed) != number {
+                uses.replaced.store(true, Ordering::Relaxed);
+                return Err((ErrorKind::Client, "the connection was closed, and another one made").into());
+            }
+            command.query_async(&mut connection).await
+        })
+        .await
+    }
+
+    /// Puts an `ASKING` in front of the next command.
+    pub fn ask(&self) {
+        self.uses.asking.store(true, Ordering::Relaxed);
+    }
+
+    async fn run_numbered<T, F>(
+        &self,
+        command: impl FnOnce(MultiplexedConnection, u64) -> F + Send + 'static,
+    ) -> Result<T, RedisError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, RedisError>> + Send + 'static,
+    {
+        let (line, uses) = (self.server.0.clone(), self.uses.clone());
         let task = tokio::spawn(async move {
             let (connection, number) = line.connection().await?;
-            last.store(number, Ordering::Relaxed);
-            let result = command(connection).await;
+            let _ = uses.first.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+            uses.last.store(number, Ordering::Relaxed);
+            let result = command(connection, number).await;
             if let Err(error) = &result {
                 line.heard(number, error);
             }
@@ -158,7 +218,9 @@ impl Opened {
     /// The component has closed it. What it opens next must be another one, as it would be in Spin: it may
     /// have had a reason. Commands in flight are still answered.
     pub fn close(self) {
-        self.server.0.give_up(self.number.load(Ordering::Relaxed), None);
+        if !self.uses.replaced.load(Ordering::Relaxed) {
+            self.server.0.give_up(self.uses.last.load(Ordering::Relaxed), None);
+        }
     }
 }
 

@@ -8,8 +8,8 @@ mod common;
 use bank::kv::Store as _;
 use bank::kv::redis::Redis;
 use bank::redis::{Patience, Server};
-use common::proxy::{Proxy, says};
-use redis::IntoConnectionInfo as _;
+use common::proxy::{Proxy, knows_who_asks, says};
+use redis::{IntoConnectionInfo as _, Value};
 use std::time::Duration;
 
 fn store(url: &str, patience: Patience) -> Redis {
@@ -109,6 +109,49 @@ async fn who_closes_a_connection_and_opens_another_gets_another() {
     // It was closed already: this closes nothing that others use.
     server.open().await.unwrap();
     assert_eq!(id(&same).await, after);
+}
+
+#[tokio::test]
+async fn an_asking_goes_right_in_front_of_the_next_command_of_who_said_it_and_of_no_other() {
+    let url = format!("redis://127.0.0.1:{}", knows_who_asks());
+    let server = Server::new(url.as_str().into_connection_info().unwrap(), Patience::DEFAULT).unwrap();
+    let says = async |asks: bool| {
+        let opened = server.open().await.unwrap();
+        if asks {
+            opened.ask();
+        }
+        let first = opened.send(redis::cmd("GET")).await;
+        (asks, first, opened.send(redis::cmd("GET")).await)
+    };
+    let all = futures::future::join_all((0..200).map(|n| says(n % 3 == 0))).await;
+    let answer = |asked| Ok(Value::SimpleString(if asked { "asked" } else { "plain" }.to_owned()));
+    for (asks, first, second) in all {
+        assert_eq!((first, second), (answer(asks), answer(false)));
+    }
+}
+
+/// Redis would say of the writes of another connection that all replicas have them.
+#[tokio::test]
+async fn a_wait_is_about_the_connection_that_was_written_to_or_fails() {
+    let redis = common::redis::Redis::start();
+    let info = redis.url().as_str().into_connection_info().unwrap();
+    let server = Server::new(info, Patience::DEFAULT).unwrap();
+    let (mut write, mut wait) = (redis::cmd("SET"), redis::cmd("WAIT"));
+    write.arg("a").arg("1");
+    wait.arg(0).arg(1);
+    let (first, second) = (server.open().await.unwrap(), server.open().await.unwrap());
+    for opened in [&first, &second] {
+        assert_eq!(opened.send(write.clone()).await, Ok(Value::Okay));
+        assert_eq!(opened.wait(wait.clone()).await, Ok(Value::Int(0)));
+    }
+    first.close();
+    assert_eq!(second.send(write).await, Ok(Value::Okay), "on the next connection");
+    second.wait(wait.clone()).await.unwrap_err();
+    // It goes alone: nobody loses the connection that is there now.
+    let third = server.open().await.unwrap();
+    second.close();
+    assert_eq!(third.send(redis::cmd("PING")).await, Ok(Value::SimpleString("PONG".to_owned())));
+    assert_eq!(third.wait(wait).await, Ok(Value::Int(0)));
 }
 
 #[tokio::test]

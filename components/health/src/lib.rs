@@ -1,7 +1,7 @@
 //! Health: `GET /healthz`, which never touches storage, and `GET /readyz`, which asks the store.
 //!
-//! A store that does not answer within `storage_deadline_ms`, or that takes no writes since its master is another,
-//! is 503 `storage-unavailable`. Imports the key-value store, Redis and their settings.
+//! A store that does not answer within `storage_deadline_ms`, that takes no writes since its master is another, or
+//! of whose replicas too few have a write in time (`redis_wait_replicas`), is 503 `storage-unavailable`. Imports the key-value store, Redis and their settings.
 
 use api::view::{AliveView, ChecksView, ReadyView};
 use api::{Answer, Problem, Request};
@@ -29,6 +29,7 @@ async fn ready(request: &Request) -> Result<Answer, Problem> {
             Ok(Answer::json(&ReadyView { status: "ready", checks: ChecksView { store: "ok" } }))
         }
         Ok(Ready::ReadOnly) => Err(Problem::not_ready("read-only")),
+        Ok(Ready::TooFewReplicas) => Err(Problem::not_ready("too-few-replicas")),
         Err(_) => Err(Problem::not_ready("unavailable")),
     }
 }

@@ -145,6 +145,7 @@ impl Problem {
     pub fn not_ready(store: &'static str) -> Self {
         let detail = match store {
             "read-only" => "The store answers reads and takes no writes.",
+            "too-few-replicas" => "Too few replicas of the store have a write in time.",
             _ => "The store does not answer.",
         };
         let members =

@@ -221,7 +221,8 @@ pub struct ReadyView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Checks))]
 pub struct ChecksView {
-    /// `ok`; in a problem `unavailable`, or `read-only` where it answers reads and takes no writes
+    /// `ok`; in a problem `unavailable`, `read-only` where it answers reads and takes no writes, or
+    /// `too-few-replicas` where fewer than must have a write in time
     pub store: &'static str,
 }
 

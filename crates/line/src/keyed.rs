@@ -1,7 +1,6 @@
 //! A line for each key; a key's line is there as long as somebody stands in it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -10,7 +9,8 @@ use crate::{Deadline, Job, Line, Missed, Round, go};
 /// Lines by key. What is left in one goes with it. Those at different keys do not wait for one another.
 pub struct Lines<K, J, A, L = ()>(Rc<Map<K, Line<J, A, L>>>);
 
-type Map<K, V> = RefCell<BTreeMap<K, Rc<V>>>;
+/// In the order of the keys. A tree would be 4 KB in a component, for a few lines at a time.
+type Map<K, V> = RefCell<Vec<(K, Rc<V>)>>;
 
 impl<K: Ord, J, A, L> Default for Lines<K, J, A, L> {
     fn default() -> Self {
@@ -37,9 +37,21 @@ impl<K: Ord + Clone, J, A, L> Lines<K, J, A, L> {
         L: Default + 'static,
         R: Deadline + 'static,
     {
-        let line = self.0.borrow_mut().entry(key.clone()).or_default().clone();
+        let line = self.at(key);
         let at = At(Rc::new(Place { lines: Rc::clone(&self.0), key: key.clone(), line }));
         go(&at, job, request, together).await
+    }
+
+    fn at(&self, key: &K) -> Rc<Line<J, A, L>>
+    where
+        L: Default,
+    {
+        let mut lines = self.0.borrow_mut();
+        let place = lines.binary_search_by(|(known, _)| known.cmp(key)).unwrap_or_else(|place| {
+            lines.insert(place, (key.clone(), Rc::default()));
+            place
+        });
+        lines.get(place).map(|(_, line)| Rc::clone(line)).unwrap_or_default()
     }
 
     /// Whether nobody is anywhere.
@@ -76,7 +88,10 @@ impl<K: Ord, J, A, L> Drop for Place<K, J, A, L> {
     fn drop(&mut self) {
         // The map has one, this has one.
         if Rc::strong_count(&self.line) <= 2 {
-            self.lines.borrow_mut().remove(&self.key);
+            let mut lines = self.lines.borrow_mut();
+            if let Ok(place) = lines.binary_search_by(|(known, _)| known.cmp(&self.key)) {
+                lines.remove(place);
+            }
         }
     }
 }

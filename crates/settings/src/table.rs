@@ -11,6 +11,9 @@ pub const REDIS_URL: Setting<Url> = Setting {
     secret: true,
     ..Setting::new("redis_url", Url(&["redis", "rediss"]), "redis://localhost:6379")
 };
+/// How many replicas must have a write before it is acknowledged.
+pub const REDIS_WAIT_REPLICAS: Setting<Integer> =
+    Setting::new("redis_wait_replicas", Integer { from: 0, to: 10 }, "0");
 /// How long a request may wait for storage, in all.
 pub const STORAGE_DEADLINE_MS: Setting<Integer> =
     Setting::new("storage_deadline_ms", Integer { from: 1, to: 600_000 }, "500");

@@ -19,7 +19,7 @@ use std::time::Duration;
 use line::Rest;
 use store::breaker::State;
 use store::kv::Kv;
-use store::redis::{Redis, Waiting};
+use store::redis::Redis;
 
 use crate::call::Reply;
 use crate::direct::Woken;
@@ -124,7 +124,6 @@ pub struct Live {
     bug: Option<Bug>,
     adapter: Adapter,
     shared: Rc<Shared>,
-    waiting: Rc<Waiting>,
     lines: Rc<Lines>,
     seats: Vec<(Rc<Mailbox>, Option<Request>)>,
     carried: Vec<Rest>,
@@ -134,21 +133,19 @@ pub struct Live {
 impl Live {
     fn request(&self, mailbox: &Rc<Mailbox>, task: Rc<Task>) -> Request {
         let (mailbox, shared) = (Rc::clone(mailbox), Rc::clone(&self.shared));
-        let (waiting, lines) = (Rc::clone(&self.waiting), Rc::clone(&self.lines));
+        let lines = Rc::clone(&self.lines);
         let open = move || mailbox.open(&shared);
         match (self.adapter, self.bug) {
             (Adapter::Kv, None) => Box::pin(async move { perform(|| Kv::new(open()), &lines, &task).await }),
             (Adapter::Redis, None) => {
-                Box::pin(
-                    async move { perform(|| Redis::new(open(), Rc::clone(&waiting)), &lines, &task).await },
-                )
+                Box::pin(async move { perform(|| Redis::new(open()), &lines, &task).await })
             }
             (Adapter::Kv, Some(bug)) => Box::pin(async move {
                 let open = || Crooked::new(Kv::new(CrookedRaw::new(open(), bug)), bug, Rc::clone(&task));
                 bug.perform(open, &lines, &task).await
             }),
             (Adapter::Redis, Some(bug)) => Box::pin(async move {
-                let redis = || Redis::new(CrookedRaw::new(open(), bug), Rc::clone(&waiting));
+                let redis = || Redis::new(CrookedRaw::new(open(), bug));
                 bug.perform(|| Crooked::new(redis(), bug, Rc::clone(&task)), &lines, &task).await
             }),
         }
@@ -211,7 +208,6 @@ impl Mind for Live {
             bug: *bug,
             adapter,
             shared: Rc::default(),
-            waiting: Rc::default(),
             lines: Rc::default(),
             seats: Vec::new(),
             carried: Vec::new(),

@@ -17,7 +17,7 @@ use std::time::Duration;
 use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
-use store::redis::{self, RawRedis, Said, Step};
+use store::redis::{self, RawRedis, Said, Step, Waiting};
 
 use crate::call::{Call, Reply};
 
@@ -56,6 +56,8 @@ pub struct Shared {
     pub breaker: Breaker,
     /// The time since it began.
     pub now: Cell<Duration>,
+    /// The steps that wait for the script in flight.
+    pub waiting: Rc<Waiting>,
     /// What answered requests have left to do for others.
     pub carried: RefCell<Vec<Rest>>,
     opened: Cell<u32>,
@@ -215,12 +217,17 @@ impl RawKv for Raw {
 }
 
 impl RawRedis for Raw {
-    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
-        match self.ask(Call::Script(steps.into())).await {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, redis::Failed>> {
+        let answer = match self.ask(Call::Script(steps.into())).await {
             Reply::Said(said) => Ok(said),
             Reply::Refused => Err(redis::Failed::Refused),
             _ => Err(redis::Failed::Broken),
-        }
+        };
+        redis::each(answer, steps.len())
+    }
+
+    fn at(&self, _: &str) -> (Self, Rc<Waiting>) {
+        (self.until(self.deadline()), Rc::clone(&self.shared.waiting))
     }
 }
 

@@ -145,6 +145,15 @@ pub trait Store {
         one_by_one(self, before, key, current, next).await
     }
 
+    /// Whether a document still holds `value`, which is then as safe as what an acknowledged write has left: for
+    /// whoever takes what was read for the answer to a write, since it may have been read before it was safe.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: it may be safe, or not.
+    async fn is_kept(&self, _key: &Document, _value: &[u8]) -> Result<bool, Unavailable> {
+        Ok(true)
+    }
+
     /// Writes `first` into the document that nobody has opened, and leaves everything as
     /// [`first_write::open`] with `empty` and a swap would. [`Swap::Lost`] where somebody has begun to open it,
     /// and on a store that does not do all that in one go: then nothing was written, and it is to be opened.

@@ -102,6 +102,8 @@ impl Reason {
     pub const NO_ADDRESS: Self = Self("the address is none, or not allowed");
     /// The host has no more connections to give.
     pub const TOO_MANY_CONNECTIONS: Self = Self("too many connections");
+    /// Fewer replicas than must have a write in time.
+    pub const TOO_FEW_REPLICAS: Self = Self("too few replicas");
     /// It answered something else than was asked.
     pub const ANOTHER_ANSWER: Self = Self("not the answer to what was asked");
     /// The host has no such store, or not for this component.
@@ -149,7 +151,9 @@ impl Reason {
     /// Whether the store said it, rather than the way to it: what it says to a write it need not say to a read.
     #[must_use]
     pub fn is_an_answer(self) -> bool {
-        CODES.iter().any(|(code, _)| *code == self.0) || OF_SQLITE.contains(&self.0)
+        CODES.iter().any(|(code, _)| *code == self.0)
+            || OF_SQLITE.contains(&self.0)
+            || self == Self::TOO_FEW_REPLICAS
     }
 }
 
@@ -261,8 +265,13 @@ mod tests {
     fn every_reason_that_a_log_may_show_is_explained_to_whoever_runs_redis() {
         let explained = include_str!("../../../docs/redis.md");
         let of_redis = CODES.iter().map(|(code, _)| *code);
-        let others =
-            [Reason::TIMED_OUT, Reason::NO_ADDRESS, Reason::TOO_MANY_CONNECTIONS, Reason::ANOTHER_ANSWER];
+        let others = [
+            Reason::TIMED_OUT,
+            Reason::NO_ADDRESS,
+            Reason::TOO_MANY_CONNECTIONS,
+            Reason::TOO_FEW_REPLICAS,
+            Reason::ANOTHER_ANSWER,
+        ];
         let phrases = PHRASES.iter().map(|(reason, _)| *reason).filter(|reason| !reason.starts_with("TLS: "));
         let all =
             of_redis.chain(phrases).chain(others.map(Reason::as_str)).chain(["no such store", "unknown"]);

@@ -9,6 +9,9 @@
 //! an error of Redis's own means that nothing was done. A swap whose answer was lost is [`Swap::Unknown`]:
 //! it may still commit while the document holds the value that it was to be written over, never after.
 //! A read whose connection broke is asked again, once, on the next one.
+//!
+//! In a Redis Cluster the steps for each node wait in a line of their own and have a breaker of their own, so that a
+//! node that is away holds up nobody but those who need it ([`nodes`], [`cluster`]).
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,19 +26,34 @@ use crate::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
 };
 
+pub mod cluster;
 pub mod model;
+pub mod nodes;
 pub mod script;
 
 pub use script::{Said, Step, Verb};
 
 /// A script as one request sends it, with its deadline and its instance's breaker.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
-pub trait RawRedis: Limits + Deadline + 'static {
-    /// Carries out `steps` in one script; an answer to each.
-    ///
-    /// # Errors
-    /// [`Failed`].
-    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, Failed>;
+pub trait RawRedis: Limits + Deadline + Sized + 'static {
+    /// Carries out `steps`, those of one server in one script; an answer to each.
+    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, Failed>>;
+
+    /// The same request with the breaker of the server that has a key, as far as is known, and the line there.
+    fn at(&self, key: &str) -> (Self, Rc<Waiting>);
+
+    /// Whether a write is [`Said::Unkept`] where too few replicas have it.
+    fn waits_for_replicas(&self) -> bool {
+        false
+    }
+}
+
+/// What became of each of so many steps that were sent in one script.
+pub fn each(answer: Result<Vec<Said>, Failed>, steps: usize) -> Vec<Result<Said, Failed>> {
+    match answer {
+        Ok(said) => said.into_iter().map(Ok).collect(),
+        Err(failed) => vec![Err(failed); steps],
+    }
 }
 
 /// The script was not answered.
@@ -61,19 +79,16 @@ pub enum Lost {
     Broken,
 }
 
-/// The steps of one instance that wait for the script in flight.
+/// The steps of one instance that wait for the script in flight at one server.
 pub type Waiting = Line<Step, Answer>;
 
 /// The port straight on Redis, for one request.
-pub struct Redis<R> {
-    raw: R,
-    waiting: Rc<Waiting>,
-}
+pub struct Redis<R>(R);
 
 impl<R: RawRedis> Redis<R> {
-    /// The port for one request, whose deadline `raw` keeps, among those of its instance.
-    pub fn new(raw: R, waiting: Rc<Waiting>) -> Self {
-        Self { raw, waiting }
+    /// The port for one request, whose deadline `raw` keeps.
+    pub fn new(raw: R) -> Self {
+        Self(raw)
     }
 
     async fn step(&self, key: &str, verb: Verb) -> Answer {
@@ -87,7 +102,8 @@ impl<R: RawRedis> Redis<R> {
     }
 
     async fn go(&self, step: Step) -> Answer {
-        match self.waiting.go(step, &self.raw, together).await {
+        let (raw, waiting) = self.0.at(&step.key);
+        match waiting.go(step, &raw, together).await {
             Ok(answer) => answer,
             Err(Missed::Unsent) => Err(Lost::NotDone),
             Err(Missed::Unanswered) => Err(Lost::Missed),
@@ -112,10 +128,10 @@ async fn together<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec
     let sent: Vec<bool> = jobs.iter().map(Job::sends).collect();
     let steps: Vec<Step> =
         jobs.into_iter().zip(&sent).filter(|(_, sent)| **sent).map(|(job, _)| job.what).collect();
+    let lost = |failed| if failed == Failed::Refused { Lost::NotDone } else { Lost::Broken };
     let mut said = match ask(&raw, raw.run(&steps)).await {
-        Ok(Ok(said)) => said.into_iter().map(Ok).collect(),
-        Ok(Err(Failed::Refused)) | Err(Missed::Unsent) => vec![Err(Lost::NotDone); steps.len()],
-        Ok(Err(Failed::Broken)) => vec![Err(Lost::Broken); steps.len()],
+        Ok(said) => said.into_iter().map(|said| said.map_err(lost)).collect(),
+        Err(Missed::Unsent) => vec![Err(Lost::NotDone); steps.len()],
         Err(Missed::Unanswered) => vec![Err(Lost::Missed); steps.len()],
     }
     .into_iter();
@@ -131,8 +147,8 @@ pub(crate) fn is_overflow(why: &str) -> bool {
 /// What is known of a write that got this answer.
 fn unwritten(answer: &Answer) -> Unavailable {
     match answer {
+        Ok(Said::Unkept) | Err(Lost::Missed | Lost::Broken) => Unavailable::Unknown,
         Ok(_) | Err(Lost::NotDone) => Unavailable::Untouched,
-        Err(Lost::Missed | Lost::Broken) => Unavailable::Unknown,
     }
 }
 
@@ -155,19 +171,19 @@ fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
 
 impl<R: RawRedis> Deadline for Redis<R> {
     fn deadline(&self) -> Duration {
-        self.raw.deadline()
+        self.0.deadline()
     }
 
     fn until(&self, deadline: Duration) -> Self {
-        Self::new(self.raw.until(deadline), Rc::clone(&self.waiting))
+        Self(self.0.until(deadline))
     }
 
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        self.raw.in_time(call).await
+        self.0.in_time(call).await
     }
 
     fn carry_on(&self, rest: Rest) {
-        self.raw.carry_on(rest);
+        self.0.carry_on(rest);
     }
 }
 
@@ -204,6 +220,14 @@ impl<R: RawRedis> Store for Redis<R> {
         swapped(self.step(key.as_str(), verb).await)
     }
 
+    async fn is_kept(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
+        if !self.0.waits_for_replicas() {
+            return Ok(true);
+        }
+        // A write that changes nothing: it comes after all that led to this value, so who has it has all of that.
+        self.swap(key, value, value).await.map(|swap| swap == Swap::Done)
+    }
+
     async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
         let verb = Verb::First {
             tickets: opening.tickets().as_str().to_owned(),
@@ -219,7 +243,7 @@ impl<R: RawRedis> Store for Redis<R> {
     }
 
     async fn step_aside(&self, together: u32) -> bool {
-        self.raw.by_deadline(self.raw.step_aside(together)).await;
+        self.0.by_deadline(self.0.step_aside(together)).await;
         true
     }
 

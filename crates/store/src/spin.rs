@@ -16,6 +16,7 @@ use crate::keys::Opening;
 use crate::kv::Kv;
 use crate::reason::Reason;
 use crate::redis::Redis;
+use crate::redis::cluster::Node;
 use crate::trouble::{Line, Trouble};
 use crate::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
@@ -25,6 +26,7 @@ mod kv;
 mod redis;
 mod settings;
 
+use redis::Server;
 use settings::Backend;
 
 /// The store for one request.
@@ -43,7 +45,6 @@ const TIMES_LOST: u32 = 4;
 const LONGEST_STEP: Duration = Duration::from_millis(300);
 
 thread_local! {
-    static BREAKER: Rc<Breaker> = Rc::new(Breaker::new());
     static BEGAN: Instant = Instant::now();
     static TROUBLE: Trouble = const { Trouble::new() };
 }
@@ -52,10 +53,10 @@ thread_local! {
 pub async fn open() -> Open {
     let settings = settings::settings().await;
     let deadline = since_began().saturating_add(settings.deadline);
-    let request = Request { time: settings.deadline, deadline, breaker: BREAKER.with(Rc::clone) };
+    let request = Request { time: settings.deadline, deadline, server: Server::at(&Node::default()) };
     match settings.backend {
         Backend::Kv => Open::Kv(Kv::new(request)),
-        Backend::Redis => Open::Redis(Redis::new(request, redis::waiting())),
+        Backend::Redis => Open::Redis(Redis::new(request)),
         Backend::Unknown => Open::Neither,
     }
 }
@@ -67,6 +68,8 @@ pub enum Ready {
     All,
     /// It answers reads and takes no writes, since its master is another.
     ReadOnly,
+    /// It answers, and fewer replicas have a write in time than must (`redis_wait_replicas`).
+    TooFewReplicas,
 }
 
 /// Whether the store answers within the deadline, and takes a write. What else it may say to the write, such as
@@ -79,6 +82,7 @@ pub async fn ready() -> Result<Ready, Unavailable> {
     match store.set(&key, b"ready").await {
         Ok(()) => Ok(Ready::All),
         Err(_) if TROUBLE.with(Trouble::is_read_only) => Ok(Ready::ReadOnly),
+        Err(Unavailable::Unknown) if redis::has_too_few_replicas() => Ok(Ready::TooFewReplicas),
         Err(_) => store.get(&key).await.map(|_| Ready::All),
     }
 }
@@ -88,13 +92,12 @@ fn since_began() -> Duration {
 }
 
 /// The calls of one request, under its deadline and its instance's breaker.
-#[derive(Debug)]
 pub struct Request {
     /// How long it has in all.
     time: Duration,
     /// On the clock of [`since_began`].
     deadline: Duration,
-    breaker: Rc<Breaker>,
+    server: Rc<Server>,
 }
 
 impl Request {
@@ -147,7 +150,7 @@ impl Limits for Request {
     }
 
     fn breaker(&self) -> &Breaker {
-        &self.breaker
+        &self.server.breaker
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
@@ -179,7 +182,7 @@ impl Deadline for Request {
     }
 
     fn until(&self, deadline: Duration) -> Self {
-        Self { time: self.time, deadline, breaker: Rc::clone(&self.breaker) }
+        Self { time: self.time, deadline, server: Rc::clone(&self.server) }
     }
 
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
@@ -258,6 +261,13 @@ impl Store for Open {
         next: &[u8],
     ) -> Result<Swap, Unavailable> {
         ask!(self, store => store.swap_after(before, key, current, next))
+    }
+
+    async fn is_kept(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
+        match self {
+            Self::Redis(store) => store.is_kept(key, value).await,
+            Self::Kv(_) | Self::Neither => Ok(true),
+        }
     }
 
     async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {

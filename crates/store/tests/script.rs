@@ -147,7 +147,7 @@ fn code_word(said: Said) -> Said {
 }
 
 fn on_redis(server: &mut Server, steps: &[Step]) -> Vec<Said> {
-    let answer = server.ask("EVAL", script::arguments(steps));
+    let answer = server.ask("EVAL", script::arguments(&steps.iter().collect::<Vec<_>>()));
     script::said(answer).unwrap().into_iter().map(code_word).collect()
 }
 

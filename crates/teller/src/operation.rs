@@ -161,6 +161,10 @@ async fn commit(
                 fresh = true;
                 continue;
             }
+            if !answers_are_kept(store, items, found.as_ref()).await? {
+                found = first_write::find(store, &opening, &empty).await?;
+                continue;
+            }
             settle(items, decisions);
             *seen = Seen::left(found);
             return Ok(Went::Done);
@@ -200,7 +204,9 @@ async fn commit(
             Ok(Swap::Unknown) => {
                 attempt(items, &decisions);
                 attempted = Some(Some(value));
-                store.get(&key).await?
+                let stored = store.get(&key).await?;
+                let is_next = stored.as_ref() == Some(&next);
+                if is_next && !store.is_kept(&key, &next).await? { store.get(&key).await? } else { stored }
             }
             Ok(Swap::Lost(holds)) => {
                 indexed = holds.as_ref() == Some(&value);
@@ -227,6 +233,25 @@ async fn commit(
         }
         found = Some(Found { key, value: stored.ok_or(Unavailable::Untouched)? });
     }
+}
+
+/// Whether the answers that were found in the wallet, or in what was sealed from it, are as safe as those of a swap
+/// that is done. Where they are not, or nobody knows, there are none.
+async fn answers_are_kept(
+    store: &impl Store,
+    items: &mut [Item<'_>],
+    found: Option<&Found>,
+) -> Result<bool, Error> {
+    let Some(Found { key, value }) = found else { return Ok(true) };
+    let mut answered = items.iter_mut().filter(|item| matches!(item.answer, Some(Ok(_)))).peekable();
+    if answered.peek().is_none() {
+        return Ok(true);
+    }
+    let kept = store.is_kept(key, value).await;
+    if kept != Ok(true) {
+        answered.for_each(|item| item.answer = None);
+    }
+    Ok(kept?)
 }
 
 /// The wallet as it is stored; a new one where nothing is.

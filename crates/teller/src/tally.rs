@@ -168,7 +168,13 @@ async fn count(
     loop {
         let tally = read(Some(&found))?;
         if let Some(known) = look_up(store, counter, &tally, post).await? {
-            return answer(&known, post);
+            // This request has done nothing.
+            let untouched = |_| Unavailable::Untouched;
+            if store.is_kept(&found.key, &found.value).await.map_err(untouched)? {
+                return answer(&known, post);
+            }
+            found = open(store, counter).await?;
+            continue;
         }
         attempted.take_if(|over| *over != found.value);
         let (swap, total) = write(store, counter, tally, post, limit, &found).await?;

@@ -2,7 +2,7 @@
 //!
 //! Spin gives every opened connection a TCP connection of its own; here all to one address share one
 //! ([`crate::redis`]), which an instance can only notice by commands that change what a connection is.
-//! Those are refused by name. Who closes one and opens another gets another. A server that is away is an error
+//! Those are refused by name, save two: `ASKING` goes with the command behind it, a short `WAIT` is carried out. Who closes one and opens another gets another. A server that is away is an error
 //! as soon as components would wait no longer, where Spin waits.
 
 use super::bindings::spin::redis::redis::{
@@ -18,8 +18,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
 
+/// How long a `WAIT` may hold the connection.
+const LONGEST_WAIT_MS: i64 = 10;
+
 /// Commands that would change the connection for everybody, or hold it.
-const REFUSED: [&str; 24] = [
+const REFUSED: [&str; 23] = [
     "AUTH",
     "BLMOVE",
     "BLMPOP",
@@ -42,7 +45,6 @@ const REFUSED: [&str; 24] = [
     "SSUBSCRIBE",
     "SUBSCRIBE",
     "UNWATCH",
-    "WAIT",
     "WATCH",
 ];
 
@@ -126,10 +128,7 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
         command: String,
         arguments: Vec<RedisParameter>,
     ) -> Result<Vec<RedisResult>, Fails<Error>> {
-        if REFUSED.contains(&command.to_ascii_uppercase().as_str()) {
-            let text = format!("`bank` does not do {command}: components share one connection");
-            return Err(Error::Other(text).into());
-        }
+        let kind = Kind::of(&command, &arguments)?;
         let opened = accessor.with(|mut access| access.get().table.get(&connection).cloned());
         let opened = opened.map_err(|_| Error::Other("the connection is closed".to_owned()))?;
         let mut whole = redis::cmd(&command);
@@ -139,12 +138,53 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
                 RedisParameter::Binary(bytes) => whole.arg(bytes),
             };
         }
-        let run = opened.run(move |mut connection| async move { whole.query_async(&mut connection).await });
-        let answer: Value = run.await.map_err(|error| Error::Other(error.to_string()))?;
+        let answer = match kind {
+            Kind::Asking => {
+                opened.ask();
+                Ok(Value::Okay)
+            }
+            Kind::Wait => opened.wait(whole).await,
+            Kind::Any => opened.send(whole).await,
+        };
+        let answer = answer.map_err(|error| Error::Other(error.to_string()))?;
         let mut results = Vec::new();
         flatten(answer, &mut results)?;
         Ok(results)
     }
+}
+
+/// What a command is to the connection that all share.
+enum Kind {
+    /// It prepares the next one.
+    Asking,
+    /// It is about what came before it, and holds the connection for a moment.
+    Wait,
+    Any,
+}
+
+impl Kind {
+    fn of(command: &str, arguments: &[RedisParameter]) -> Result<Self, Error> {
+        match command.to_ascii_uppercase().as_str() {
+            "ASKING" => Ok(Self::Asking),
+            "WAIT" if is_short(arguments) => Ok(Self::Wait),
+            "WAIT" => Err(Error::Other(format!("`bank` does a WAIT of 1 to {LONGEST_WAIT_MS} ms"))),
+            name if REFUSED.contains(&name) => {
+                let text = format!("`bank` does not do {command}: components share one connection");
+                Err(Error::Other(text))
+            }
+            _ => Ok(Self::Any),
+        }
+    }
+}
+
+/// Whether a `WAIT` ends soon; one of 0 ms never does.
+fn is_short(arguments: &[RedisParameter]) -> bool {
+    let limit = match arguments {
+        [_, RedisParameter::Int64(limit)] => Some(*limit),
+        [_, RedisParameter::Binary(limit)] => str::from_utf8(limit).ok().and_then(|limit| limit.parse().ok()),
+        _ => None,
+    };
+    limit.is_some_and(|limit: i64| (1..=LONGEST_WAIT_MS).contains(&limit))
 }
 
 /// An answer with its arrays flattened, as Spin gives it.

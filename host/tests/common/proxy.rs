@@ -1,6 +1,6 @@
 //! What is between a bank and its Redis: an address that leads elsewhere after a failover, and is far away.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
@@ -76,4 +76,30 @@ pub fn says(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
         }
     });
     (port, connected)
+}
+
+/// A server that says of every command whether an `ASKING` was right in front of it: its port.
+pub fn knows_who_asks() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                let mut asked = false;
+                while let Some(words) = lines.next().and_then(|line| line.strip_prefix('*')?.parse().ok()) {
+                    // In front of each word is its length.
+                    let words: Vec<String> = lines.by_ref().skip(1).step_by(2).take(words).collect();
+                    let asks = words.first().is_some_and(|word| word == "ASKING");
+                    let answer =
+                        if std::mem::replace(&mut asked, asks) { "+asked\r\n" } else { "+plain\r\n" };
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
 }

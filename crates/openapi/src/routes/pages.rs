@@ -29,7 +29,8 @@ fn ready() -> Operation {
             "Can it serve?",
             "Asks the store, and says within 600 ms when that is dead: then the problem has \
              `\"checks\": {\"store\": \"unavailable\"}`, or `\"read-only\"` where it answers reads and takes no writes, as \
-             a Redis does that is no master any more.",
+             a Redis does that is no master any more, or `\"too-few-replicas\"` where fewer replicas than must have a write \
+             in time.",
         )
         .answers("It can", &[("ready", ready)])
         .may_fail([StorageUnavailable])

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::pending;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
 use store::kv::{Failed, RawKv};
-use store::redis::{self, RawRedis, Said, Step, Verb};
+use store::redis::{self, RawRedis, Said, Step, Verb, Waiting};
 
 use super::{Bug, Wallet};
 use crate::call::what;
@@ -87,19 +88,35 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
 }
 
 impl<R: RawRedis> RawRedis for CrookedRaw<R> {
-    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, redis::Failed>> {
+        redis::each(self.script(steps).await, steps.len())
+    }
+
+    fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
+        let (raw, waiting) = self.raw.at(key);
+        (Self::new(raw, self.bug), waiting)
+    }
+}
+
+impl<R: RawRedis> CrookedRaw<R> {
+    /// What one server answers to all the steps.
+    async fn asked(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
+        self.raw.run(steps).await.into_iter().collect()
+    }
+
+    async fn script(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
         let any = |verb: fn(&Verb) -> bool| steps.iter().any(|step| verb(&step.verb));
         let careless: Vec<Step> = steps.iter().map(|step| careless(self.bug, step)).collect();
         let steps = &careless[..];
         match self.bug {
             Bug::TakesAMissedDeadlineForUnsent => {
-                let answer = self.raw.by_deadline(self.raw.run(steps)).await;
+                let answer = self.raw.by_deadline(self.asked(steps)).await;
                 return answer.unwrap_or(Err(redis::Failed::Refused));
             }
             Bug::LooksAndWritesInTwoScripts => return self.look_and_write(steps).await,
             _ => {}
         }
-        let answer = self.raw.run(steps).await;
+        let answer = self.asked(steps).await;
         match (self.bug, answer) {
             (Bug::TakesABreakForARefusal, Err(_)) => Err(redis::Failed::Refused),
             (Bug::TakesARefusalForDone, Err(redis::Failed::Refused)) => {
@@ -108,12 +125,12 @@ impl<R: RawRedis> RawRedis for CrookedRaw<R> {
             (Bug::WritesAgainAfterABreak, Err(redis::Failed::Broken))
                 if any(|verb| matches!(verb, Verb::Set(_))) =>
             {
-                self.raw.run(steps).await
+                self.asked(steps).await
             }
             (Bug::AddsAgainAfterABreak, Err(redis::Failed::Broken))
                 if any(|verb| matches!(verb, Verb::Add(_) | Verb::AddWithin { .. } | Verb::Total { .. })) =>
             {
-                self.raw.run(steps).await
+                self.asked(steps).await
             }
             (Bug::HandsAnswersToTheWrongStep, Ok(mut said)) => {
                 let by = usize::from(said.len() > 1);
@@ -141,7 +158,7 @@ impl<R: RawRedis> CrookedRaw<R> {
     async fn look_and_write(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
         let look = |step: &Step| Step { key: step.key.clone(), verb: Verb::Get };
         let looks: Vec<Step> = steps.iter().map(look).collect();
-        let held = self.raw.run(&looks).await?;
+        let held = self.asked(&looks).await?;
         let write = |(step, held): (&Step, &Said)| match (&step.verb, held) {
             (Verb::Swap { current, next, .. }, Said::Held(Some(held))) if held == current => {
                 Step { key: step.key.clone(), verb: Verb::Set(next.clone()) }
@@ -150,7 +167,7 @@ impl<R: RawRedis> CrookedRaw<R> {
             _ => step.clone(),
         };
         let writes: Vec<Step> = steps.iter().zip(&held).map(write).collect();
-        if writes == looks { Ok(held) } else { self.raw.run(&writes).await }
+        if writes == looks { Ok(held) } else { self.asked(&writes).await }
     }
 }
 

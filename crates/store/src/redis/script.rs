@@ -214,6 +214,8 @@ pub enum Said {
     Held(Option<Vec<u8>>),
     /// Redis does not do it, for this reason; nothing was written.
     Refused(String),
+    /// It was written, and fewer replicas have it than must: a failover may forget it.
+    Unkept,
 }
 
 /// A value in Redis's answer to the script.
@@ -253,8 +255,8 @@ impl Verb {
 
 /// The arguments of `EVAL`: the script, the number of keys, the keys, the verbs with their values.
 #[must_use]
-pub fn arguments(steps: &[Step]) -> Vec<Vec<u8>> {
-    let keys: Vec<Vec<u8>> = steps.iter().flat_map(Step::keys).map(Into::into).collect();
+pub fn arguments(steps: &[&Step]) -> Vec<Vec<u8>> {
+    let keys: Vec<Vec<u8>> = steps.iter().flat_map(|step| step.keys()).map(Into::into).collect();
     let mut arguments = vec![SCRIPT.into(), count(&keys)];
     arguments.extend(keys);
     for Step { verb, .. } in steps {

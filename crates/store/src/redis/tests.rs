@@ -32,8 +32,11 @@ struct Server {
     fates: RefCell<Vec<Fate>>,
     scripts: RefCell<Vec<usize>>,
     breaker: Breaker,
+    waiting: Rc<Waiting>,
     /// What it says to every write, unless that is nothing.
     refuses: Cell<&'static str>,
+    /// Too few replicas have what is written.
+    forgets: Cell<bool>,
 }
 
 impl Server {
@@ -87,7 +90,7 @@ impl Deadline for &'static Server {
 }
 
 impl RawRedis for &'static Server {
-    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, Failed> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, Failed>> {
         let mut waited = false;
         std::future::poll_fn(|context| {
             context.waker().wake_by_ref();
@@ -101,12 +104,24 @@ impl RawRedis for &'static Server {
             if fates.is_empty() { Fate::Answered } else { fates.remove(0) }
         };
         match fate {
-            Fate::Refused => return Err(Failed::Refused),
-            Fate::BreaksBefore => return Err(Failed::Broken),
+            Fate::Refused => return each(Err(Failed::Refused), steps.len()),
+            Fate::BreaksBefore => return each(Err(Failed::Broken), steps.len()),
             _ => {}
         }
-        let said = steps.iter().map(|step| self.carry_out(step)).collect();
-        if fate == Fate::BreaksAfter { Err(Failed::Broken) } else { Ok(said) }
+        let kept = |said| match said {
+            Said::Done(_) if self.forgets.get() => Said::Unkept,
+            said => said,
+        };
+        let said = steps.iter().map(|step| kept(self.carry_out(step))).collect();
+        each(if fate == Fate::BreaksAfter { Err(Failed::Broken) } else { Ok(said) }, steps.len())
+    }
+
+    fn at(&self, _: &str) -> (Self, Rc<Waiting>) {
+        (self, Rc::clone(&self.waiting))
+    }
+
+    fn waits_for_replicas(&self) -> bool {
+        self.forgets.get()
     }
 }
 
@@ -115,7 +130,7 @@ fn with(fates: &[Fate]) -> &'static Server {
 }
 
 fn store(server: &'static Server) -> Redis<&'static Server> {
-    Redis::new(server, Rc::default())
+    Redis::new(server)
 }
 
 #[test]
@@ -182,6 +197,36 @@ fn a_write_whose_connection_broke_is_never_sent_again() {
             };
         assert_eq!(write(increment), unknown);
     }
+}
+
+#[test]
+fn a_write_that_too_few_replicas_have_is_unknown_and_reads_are_answered() {
+    let (server, key, cell) = (with(&[]), keys::rates(), keys::bitcoins().cell());
+    server.forgets.set(true);
+    let store = store(server);
+    let unknown = Err(Unavailable::Unknown);
+    assert_eq!(block_on(store.set(&key, b"a")), unknown);
+    assert_eq!(block_on(store.swap(&key, b"a", b"b")).map(drop), unknown);
+    assert_eq!(block_on(store.write_first(&keys::wallet("ann"), b"a", b"b")).map(drop), unknown);
+    assert_eq!(block_on(store.increment_within(&cell, 1, 9)).map(drop), unknown);
+    assert_eq!(
+        block_on(store.elect(&keys::wallet("ann").election(), 7)).map(drop),
+        Ok(()),
+        "it was elected before"
+    );
+    assert_eq!(block_on(store.get(&key)), Ok(Some(b"b".to_vec())));
+}
+
+#[test]
+fn what_was_read_is_kept_once_a_write_over_it_that_changes_nothing_is() {
+    let (server, key) = (with(&[]), keys::rates());
+    let store = store(server);
+    block_on(store.set(&key, b"a")).unwrap();
+    assert_eq!(block_on(store.is_kept(&key, b"b")), Ok(true), "nobody waits for replicas");
+    assert_eq!(server.scripts.borrow().len(), 1, "and nothing is asked");
+    server.forgets.set(true);
+    assert_eq!(block_on(store.is_kept(&key, b"a")), Err(Unavailable::Unknown));
+    assert_eq!(block_on(store.is_kept(&key, b"b")), Ok(false), "the store has something else by now");
 }
 
 #[test]
@@ -295,7 +340,7 @@ fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
     ];
     let steps: Vec<Step> =
         verbs.into_iter().enumerate().map(|(n, verb)| Step { key: format!("k{n}"), verb }).collect();
-    let arguments = script::arguments(&steps);
+    let arguments = script::arguments(&steps.iter().collect::<Vec<_>>());
     assert_eq!(arguments[0], script::SCRIPT.as_bytes());
     let words: Vec<_> = arguments[1..].iter().map(|word| std::str::from_utf8(word).unwrap()).collect();
     assert_eq!(

@@ -1,80 +1,247 @@
 //! The `redis` adapter's script inside a component, by `spin:redis`.
 //!
-//! The connection is kept by the instance, and given up after an error, when a script was not answered in time
-//! (what is left of it may hang for minutes), and when it leads to a server that is no master any more or not yet:
-//! the next script goes where the address leads then (design section 5, fact 10).
+//! Connections are kept by the instance, one to each server. One is given up after an error, when a script was not
+//! answered in time (what is left of it may hang for minutes), and when it leads to a server that is no master any
+//! more or not yet: the next script goes where the address leads then (design section 5, fact 10).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
+use line::Deadline as _;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 
-use super::Request;
-use super::settings::redis_url;
+use super::settings::{self, redis_url};
+use super::{Request, since_began};
+use crate::breaker::{Breaker, Limits as _};
 use crate::reason::Reason;
+use crate::redis::cluster::{Map, Node, Redirect, slot};
+use crate::redis::nodes::{self, Nodes, Unanswered};
 use crate::redis::script::{self, Value};
 use crate::redis::{Failed, RawRedis, Said, Step, Waiting, is_overflow};
 
+/// How long a node may take to say what it knows of the cluster, before the next one is asked.
+const MAP_WITHIN: Duration = Duration::from_millis(100);
+
+/// How long Redis waits for its replicas before it says how many have a write, in ms. Nobody else is answered on
+/// `bank`'s connection meanwhile.
+const WAIT_MS: &[u8] = b"2";
+/// How long a write waits for replicas where the one before it has waited in vain.
+const IMPATIENCE: Duration = Duration::from_millis(50);
+/// What is left of a deadline when a write has too few replicas: to be late would count as Redis's silence. Redis
+/// looks at its clock ten times a second when nothing happens, so a `WAIT` may take a tenth longer than it should.
+const MARGIN: Duration = Duration::from_millis(150);
+
 thread_local! {
-    static CONNECTION: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
-    static WAITING: Rc<Waiting> = Rc::default();
+    static SERVERS: RefCell<Vec<Rc<Server>>> = const { RefCell::new(Vec::new()) };
+    static MAP: &'static RefCell<Map> = Box::leak(Box::new(RefCell::new(Map::new())));
 }
 
-/// The steps of this instance that wait for the script in flight.
-pub fn waiting() -> Rc<Waiting> {
-    WAITING.with(Rc::clone)
+/// What this instance has of a server: the one that `redis_url` names, or a node of its cluster.
+#[derive(Default)]
+pub struct Server {
+    node: Node,
+    pub breaker: Breaker,
+    waiting: Rc<Waiting>,
+    /// The last write had too few replicas.
+    has_too_few_replicas: Cell<bool>,
+    connection: RefCell<Option<Rc<Connection>>>,
+    /// Connections that one script at a time has, each behind an `ASKING`.
+    aside: RefCell<Vec<Rc<Connection>>>,
 }
 
-async fn connection() -> Result<Rc<Connection>, Error> {
-    if let Some(open) = CONNECTION.take() {
-        return Ok(open);
+impl Server {
+    /// The server that is this node.
+    pub fn at(node: &Node) -> Rc<Self> {
+        SERVERS.with_borrow_mut(|all| {
+            if let Some(server) = all.iter().find(|server| server.node == *node) {
+                return Rc::clone(server);
+            }
+            let server = Rc::new(Self { node: node.clone(), ..Self::default() });
+            all.push(Rc::clone(&server));
+            server
+        })
     }
-    let address = redis_url().await.unwrap_or_default();
-    Connection::open(address).await.map(Rc::new)
+}
+
+/// Whether the last write at some server had too few replicas.
+pub fn has_too_few_replicas() -> bool {
+    SERVERS.with_borrow(|all| all.iter().any(|server| server.has_too_few_replicas.get()))
+}
+
+/// A connection in use. Unless it proves good it is given up, so that nobody else uses it.
+struct InUse {
+    server: Rc<Server>,
+    connection: Rc<Connection>,
+    asking: bool,
+    is_good: bool,
+}
+
+impl InUse {
+    /// The one to a node; one that nobody else uses meanwhile, where an `ASKING` is to precede the next command.
+    async fn of(node: &Node, asking: bool) -> Result<Self, Error> {
+        let server = Server::at(node);
+        let kept = if asking { server.aside.borrow_mut().pop() } else { server.connection.borrow().clone() };
+        let connection = match kept {
+            Some(connection) => connection,
+            None => {
+                let address = node.address(&redis_url().await.unwrap_or_default());
+                let opened = Rc::new(Connection::open(address).await?);
+                if !asking {
+                    server.connection.replace(Some(Rc::clone(&opened)));
+                }
+                opened
+            }
+        };
+        Ok(Self { server, connection, asking, is_good: false })
+    }
+
+    async fn execute(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<Vec<Value>, Error> {
+        let arguments = arguments.into_iter().map(RedisParameter::Binary);
+        let answer = self.connection.execute(command, arguments).await?;
+        Ok(answer.into_iter().map(value).collect())
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        match (self.asking, self.is_good) {
+            (true, true) => self.server.aside.borrow_mut().push(Rc::clone(&self.connection)),
+            (false, false) => {
+                self.server.connection.borrow_mut().take_if(|kept| Rc::ptr_eq(kept, &self.connection));
+            }
+            _ => {}
+        }
+    }
 }
 
 impl RawRedis for Request {
-    async fn run(&self, steps: &[Step]) -> Result<Vec<Said>, Failed> {
-        self.call(self.script(steps)).await
+    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, Failed>> {
+        self.call(nodes::run(self, steps)).await
+    }
+
+    fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
+        let map = self.map().borrow();
+        let node = if map.is_cluster() { map.node(slot(key)) } else { Node::default() };
+        let server = Server::at(&node);
+        let waiting = Rc::clone(&server.waiting);
+        (Self { time: self.time, deadline: self.deadline, server }, waiting)
+    }
+
+    fn waits_for_replicas(&self) -> bool {
+        settings::replicas() > 0
+    }
+}
+
+impl Nodes for Request {
+    fn map(&self) -> &RefCell<Map> {
+        MAP.with(|map| *map)
+    }
+
+    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+        let mut connection = InUse::of(node, asking).await.map_err(|error| {
+            self.failed(reason(&error), false);
+            Unanswered::Away
+        })?;
+        if asking {
+            // What there is to say against it is said to the script.
+            let _ = connection.execute("ASKING", Vec::new()).await;
+        }
+        let mut answer = match connection.execute("EVAL", script::arguments(steps)).await {
+            Ok(values) => script::said(values).ok_or(Reason::ANOTHER_ANSWER),
+            Err(error) => {
+                let reason = reason(&error);
+                if let Error::Other(text) = error
+                    && let Some(redirect) = Redirect::of(reason, &text)
+                {
+                    connection.is_good = true;
+                    return Err(Unanswered::Redirected(redirect));
+                }
+                Err(reason)
+            }
+        };
+        connection.is_good = match &answer {
+            Ok(said) => !refusals(steps, said).any(|(reason, _)| reason.leads_elsewhere()),
+            Err(reason) => reason.is_refusal() && !reason.leads_elsewhere(),
+        };
+        if let Ok(said) = &mut answer {
+            self.keep(&mut connection, said).await;
+        }
+        self.note(steps, &answer);
+        answer.map_err(|reason| match () {
+            () if reason.leads_elsewhere() => Unanswered::Away,
+            () if reason.is_refusal() => Unanswered::Failed(Failed::Refused),
+            () => Unanswered::Failed(Failed::Broken),
+        })
+    }
+
+    async fn slots(&self, node: &Node) -> Map {
+        let until = since_began().saturating_add(MAP_WITHIN).min(self.deadline);
+        let asks = async {
+            let mut connection = InUse::of(node, false).await.ok()?;
+            let answer = connection.execute("CLUSTER", vec![b"SLOTS".into()]).await.ok()?;
+            connection.is_good = true;
+            Some(Map::of(&answer))
+        };
+        self.until(until).by_deadline(asks).await.flatten().unwrap_or_default()
+    }
+
+    async fn pause(&self, time: Duration) -> bool {
+        if since_began().saturating_add(time) >= self.deadline() {
+            return false;
+        }
+        spin_sdk::time::sleep(time).await;
+        true
     }
 }
 
 impl Request {
-    async fn script(&self, steps: &[Step]) -> Result<Vec<Said>, Failed> {
-        let connection = connection().await.map_err(|error| {
-            self.failed(reason(&error), false);
-            Failed::Refused
-        })?;
-        let arguments = script::arguments(steps).into_iter().map(RedisParameter::Binary);
-        // One script is in flight at a time. The connection is put back only when this one is answered.
-        let answer = connection.execute("EVAL", arguments).await.map_err(|error| reason(&error));
-        let answer = answer.and_then(|values| {
-            script::said(values.into_iter().map(value).collect()).ok_or(Reason::ANOTHER_ANSWER)
-        });
-        let keeps = match &answer {
-            Ok(said) => !refusals(steps, said).any(|(reason, _)| reason.leads_elsewhere()),
-            Err(reason) => reason.is_refusal() && !reason.leads_elsewhere(),
-        };
-        if keeps {
-            CONNECTION.set(Some(connection));
+    /// Waits until enough replicas have what was written, or says of it that they do not.
+    async fn keep(&self, connection: &mut InUse, said: &mut [Said]) {
+        let replicas = settings::replicas();
+        if replicas == 0 || !said.iter().any(is_done) {
+            return;
         }
-        self.note(steps, &answer);
-        answer.map_err(|reason| if reason.is_refusal() { Failed::Refused } else { Failed::Broken })
+        let server = Rc::clone(&connection.server);
+        // Where the last write waited in vain, whoever stands in line behind this one is not held up as long.
+        let patience = if server.has_too_few_replicas.get() { IMPATIENCE } else { self.deadline };
+        let until = since_began().saturating_add(patience).min(self.deadline.saturating_sub(MARGIN));
+        let enough = loop {
+            let wait = vec![replicas.to_string().into_bytes(), WAIT_MS.into()];
+            let answer = connection.execute("WAIT", wait).await;
+            connection.is_good &= answer.is_ok();
+            let enough = match answer.as_deref() {
+                Ok([Value::Code(have)]) => u64::try_from(*have).is_ok_and(|have| have >= replicas),
+                _ => break false,
+            };
+            server.has_too_few_replicas.set(!enough);
+            if enough || since_began() >= until {
+                break enough;
+            }
+        };
+        if !enough {
+            said.iter_mut().filter(|said| is_done(said)).for_each(|said| *said = Said::Unkept);
+        }
     }
 
-    fn note(&self, steps: &[Step], answer: &Result<Vec<Said>, Reason>) {
+    fn note(&self, steps: &[&Step], answer: &Result<Vec<Said>, Reason>) {
         match answer {
             Err(reason) => self.failed(*reason, false),
             Ok(said) => match refusals(steps, said).next() {
                 Some((reason, wrote)) => self.failed(reason, wrote),
-                None => self.answered(said.iter().any(|said| matches!(said, Said::Done(_)))),
+                None if said.contains(&Said::Unkept) => self.failed(Reason::TOO_FEW_REPLICAS, true),
+                None => self.answered(said.iter().any(is_done)),
             },
         }
     }
 }
 
+fn is_done(said: &Said) -> bool {
+    matches!(said, Said::Done(_))
+}
+
 /// Why steps were refused, and whether they were to write. That a sum is too large is no failure of the store.
-fn refusals(steps: &[Step], said: &[Said]) -> impl Iterator<Item = (Reason, bool)> {
+fn refusals(steps: &[&Step], said: &[Said]) -> impl Iterator<Item = (Reason, bool)> {
     steps.iter().zip(said).filter_map(|(step, said)| match said {
         Said::Refused(why) if !is_overflow(why) => Some((Reason::of(why), !step.verb.is_read())),
         _ => None,

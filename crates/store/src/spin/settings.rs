@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use settings::{REDIS_URL, STORAGE_DEADLINE_MS, STORE};
+use settings::{REDIS_URL, REDIS_WAIT_REPLICAS, STORAGE_DEADLINE_MS, STORE};
 
 /// Where the bank keeps its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Settings {
     pub backend: Backend,
     /// `storage_deadline_ms`: how long a request may wait for storage, in all.
     pub deadline: Duration,
+    /// `redis_wait_replicas`: how many replicas must have a write before it is acknowledged.
+    pub replicas: u64,
 }
 
 thread_local! {
@@ -50,7 +52,9 @@ pub async fn settings() -> Settings {
         Ok("redis") => Backend::Redis,
         _ => Backend::Unknown,
     };
-    let settings = Settings { backend, deadline: Duration::from_millis(STORAGE_DEADLINE_MS.number().await) };
+    let deadline = Duration::from_millis(STORAGE_DEADLINE_MS.number().await);
+    let replicas = if backend == Backend::Redis { REDIS_WAIT_REPLICAS.number().await } else { 0 };
+    let settings = Settings { backend, deadline, replicas };
     // One that could not be read may be read by the next request.
     if backend != Backend::Unknown {
         KNOWN.set(Some(settings));
@@ -61,6 +65,11 @@ pub async fn settings() -> Settings {
 /// Where the bank keeps its state, once that is known.
 pub fn backend() -> Backend {
     KNOWN.get().map_or(Backend::Unknown, |settings| settings.backend)
+}
+
+/// How many replicas must have a write, once that is known.
+pub fn replicas() -> u64 {
+    KNOWN.get().map_or(0, |settings| settings.replicas)
 }
 
 /// `redis_url`; `None` when it is no address.

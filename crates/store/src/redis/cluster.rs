@@ -1,0 +1,245 @@
+//! What is known of a Redis Cluster: which node has which slot, and where a node that has it no longer sends one.
+//!
+//! Source: the Redis Cluster specification, "Keys distribution model", "MOVED redirection", "ASK redirection".
+
+use std::rc::Rc;
+
+use crc::{CRC_16_XMODEM, Crc, NoTable};
+
+use super::script::Value;
+use crate::keys;
+use crate::reason::Reason;
+
+/// How many slots there are.
+const SLOTS: u16 = 16_384;
+/// A tableless checksum: a key has a few dozen bytes, and a table would be in every component.
+const CRC: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_XMODEM);
+
+/// The host and port of a node, as `127.0.0.1:6379` or `[::1]:6379`. Empty: the server that `redis_url` names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Node(Option<Rc<str>>);
+
+/// The slot of a key: of its hash tag alone, which every key of the bank has.
+#[must_use]
+pub fn slot(key: &str) -> u16 {
+    let tag = keys::parts(key).map_or(key, |(tag, _)| tag);
+    CRC.checksum(tag.as_bytes()) % SLOTS
+}
+
+impl Node {
+    /// The node at this host and port. `None` where the host is not told: it is the one that was asked.
+    fn new(host: &str, port: &str) -> Option<Self> {
+        if matches!(host, "" | "?") || port.is_empty() || !port.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        let is_bare_v6 = host.contains(':') && !host.starts_with('[');
+        let address = if is_bare_v6 { ["[", host, "]:", port].concat() } else { [host, ":", port].concat() };
+        Some(Self(Some(address.into())))
+    }
+
+    /// Its address: `redis_url`, with this node's host and port.
+    #[must_use]
+    pub fn address(&self, redis_url: &str) -> String {
+        let Some(node) = &self.0 else { return redis_url.to_owned() };
+        // Behind its scheme, which holds no colon, is `://`.
+        let scheme = redis_url.bytes().position(|byte| byte == b':').unwrap_or_default().saturating_add(3);
+        let (scheme, rest) = redis_url.split_at_checked(scheme).unwrap_or(("redis://", redis_url));
+        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+        let (authority, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let user = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at.saturating_add(1));
+        [scheme, authority.get(..user).unwrap_or_default(), node, after].concat()
+    }
+}
+
+/// Which node has which slots, as far as it is known.
+#[derive(Debug, Default)]
+pub struct Map {
+    ranges: Vec<(u16, u16, Node)>,
+    /// A node said something else than this.
+    stale: bool,
+}
+
+impl Map {
+    /// Nothing is known: to all appearances this is no cluster.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { ranges: Vec::new(), stale: false }
+    }
+
+    /// What `CLUSTER SLOTS` answers, its arrays flattened: for each range its first and last slot, then of each node,
+    /// the master first, host, port, id, and perhaps names and values. Nothing where it is no such answer.
+    #[must_use]
+    pub fn of(values: &[Value]) -> Self {
+        let mut ranges = Vec::new();
+        for (at, window) in values.windows(4).enumerate() {
+            let [Value::Code(first), Value::Code(last), host, Value::Code(port)] = window else { continue };
+            let host = match host {
+                Value::Bytes(host) => str::from_utf8(host).unwrap_or_default(),
+                _ => "",
+            };
+            // A port is behind a host, a range is not.
+            let is_range = at == 0 || !matches!(values.get(at.wrapping_sub(1)), Some(Value::Code(_)));
+            if let (true, Ok(first), Ok(last)) = (is_range, u16::try_from(*first), u16::try_from(*last)) {
+                ranges.push((first, last, Node::new(host, &port.to_string()).unwrap_or_default()));
+            }
+        }
+        Self { ranges, stale: false }
+    }
+
+    /// Whether this is a cluster, as far as is known.
+    #[must_use]
+    pub fn is_cluster(&self) -> bool {
+        !self.ranges.is_empty()
+    }
+
+    /// Whether it is to be asked for anew.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// Notes that it is wrong somewhere.
+    pub fn doubt(&mut self) {
+        self.stale = true;
+    }
+
+    /// The node that has a slot; where that is not known, the one that `redis_url` names.
+    #[must_use]
+    pub fn node(&self, slot: u16) -> Node {
+        let range = self.ranges.iter().rev().find(|(first, last, _)| (*first..=*last).contains(&slot));
+        range.map(|(_, _, node)| node.clone()).unwrap_or_default()
+    }
+
+    /// Every node once.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<Node> {
+        let mut nodes: Vec<Node> = Vec::new();
+        for (_, _, node) in &self.ranges {
+            if !nodes.contains(node) {
+                nodes.push(node.clone());
+            }
+        }
+        nodes
+    }
+
+    /// Notes that a slot has moved.
+    pub fn moved(&mut self, slot: u16, node: Node) {
+        self.ranges.retain(|range| (range.0, range.1) != (slot, slot));
+        self.ranges.push((slot, slot, node));
+        self.stale = true;
+    }
+}
+
+/// Where a node sends whoever asked it. Nothing was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redirect {
+    /// To the node that has the slot now.
+    Moved(u16, Node),
+    /// To the node that the slot is moving to, for this once.
+    Ask(Node),
+    /// To itself, a moment later: a slot is moving, or the cluster is changing.
+    Later,
+    /// It is a cluster, and what was asked for is in several slots.
+    Apart,
+}
+
+impl Redirect {
+    /// What an error's text says beside its `reason`: where there is a place to go, its last words are the slot and
+    /// the address.
+    #[must_use]
+    pub fn of(reason: Reason, text: &str) -> Option<Self> {
+        let moved = match reason.as_str() {
+            "MOVED" => true,
+            "ASK" => false,
+            "TRYAGAIN" | "CLUSTERDOWN" => return Some(Self::Later),
+            "CROSSSLOT" => return Some(Self::Apart),
+            _ => return None,
+        };
+        let mut words = text.as_bytes().rsplit(|byte| *byte == b' ');
+        let address = str::from_utf8(words.next()?).ok()?;
+        let slot = str::from_utf8(words.next()?).ok()?.parse().ok()?;
+        let (host, port) = address.split_at_checked(address.bytes().rposition(|byte| byte == b':')?)?;
+        // A host that is not told is the one that was asked, which only `CLUSTER SLOTS` can sort out.
+        let Some(node) = Node::new(host, port.get(1..)?) else { return Some(Self::Later) };
+        Some(if moved { Self::Moved(slot, node) } else { Self::Ask(node) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(text: &str) -> Node {
+        Node(Some(text.into()))
+    }
+
+    #[test]
+    fn a_slot_is_that_of_the_hash_tag() {
+        // `redis-cli cluster keyslot` says so.
+        assert_eq!(CRC.checksum(b"123456789"), 0x31c3);
+        for (key, expected) in
+            [("bank:{alice}:wallet", slot("alice")), ("bank:{alice}:page:7", slot("alice"))]
+        {
+            assert_eq!(slot(key), expected, "{key}");
+        }
+        assert_eq!((slot("foo"), slot("bar")), (12_182, 5_061));
+    }
+
+    #[test]
+    fn a_nodes_address_is_the_settings_with_another_host_and_port() {
+        for (url, node_text, expected) in [
+            ("redis://h:6379", "10.0.0.1:7000", "redis://10.0.0.1:7000"),
+            ("rediss://u:p%40@h", "[::1]:7000", "rediss://u:p%40@[::1]:7000"),
+            ("redis://:a@b@h:1/0?x=y", "n:2", "redis://:a@b@n:2/0?x=y"),
+        ] {
+            assert_eq!(node(node_text).address(url), expected);
+        }
+        assert_eq!(Node::default().address("redis://h/1"), "redis://h/1");
+    }
+
+    #[test]
+    fn what_cluster_slots_answers_is_read_with_its_replicas_and_names() {
+        let bytes = |text: &str| Value::Bytes(text.into());
+        let values = [
+            vec![Value::Code(0), Value::Code(5460), bytes("10.0.0.1"), Value::Code(7000), bytes("id-a")],
+            vec![bytes("10.0.0.4"), Value::Code(7003), bytes("id-d"), bytes("hostname"), bytes("x")],
+            vec![Value::Code(5461), Value::Code(16_383), bytes("::1"), Value::Code(7001), bytes("id-b")],
+        ]
+        .concat();
+        let map = Map::of(&values);
+        assert_eq!(map.node(0), node("10.0.0.1:7000"));
+        assert_eq!(map.node(5460), node("10.0.0.1:7000"));
+        assert_eq!(map.node(5461), node("[::1]:7001"));
+        assert_eq!(map.nodes(), [node("10.0.0.1:7000"), node("[::1]:7001")]);
+        assert!(!Map::of(&[bytes("ERR")]).is_cluster());
+    }
+
+    #[test]
+    fn a_slot_that_moved_is_elsewhere_and_the_rest_is_not() {
+        let mut map = Map { ranges: vec![(0, 100, node("a:1"))], stale: false };
+        map.moved(7, node("b:2"));
+        assert_eq!((map.node(6), map.node(7), map.node(8)), (node("a:1"), node("b:2"), node("a:1")));
+        assert!(map.is_stale());
+        assert_eq!(map.node(101), Node::default());
+    }
+
+    #[test]
+    fn redirects_are_read_in_each_wording() {
+        for (text, expected) in [
+            ("MOVED 3999 127.0.0.1:6381", Some(Redirect::Moved(3999, node("127.0.0.1:6381")))),
+            (
+                "An error was signalled by the server - Moved: 3999 ::1:6381",
+                Some(Redirect::Moved(3999, node("[::1]:6381"))),
+            ),
+            ("\"ASK\": 3999 redis-2.redis:6381", Some(Redirect::Ask(node("redis-2.redis:6381")))),
+            ("MOVED 3999 :6381", Some(Redirect::Later)),
+            ("TRYAGAIN Multiple keys request during rehashing of slot", Some(Redirect::Later)),
+            ("CLUSTERDOWN The cluster is down", Some(Redirect::Later)),
+            ("CROSSSLOT Keys in request don't hash to the same slot", Some(Redirect::Apart)),
+            ("READONLY You can't write", None),
+            ("MOVED x y", None),
+        ] {
+            assert_eq!(Redirect::of(Reason::of(text), text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Scripts in a cluster that does as it is told: who has which slot, which slot is on its way, who is away.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::executor::block_on;
+use proptest::prelude::*;
+
+use super::*;
+use crate::keys;
+use crate::reason::Reason;
+use crate::redis::Verb;
+use crate::redis::script::Value;
+
+/// A key of each kind is a step of its own on all that an operation touches.
+fn step_of(user: &str, kind: u8) -> Step {
+    let (opening, tally) = (keys::wallet(user), keys::counter(user));
+    let text = |document: &keys::Document| document.as_str().to_owned();
+    let value = || b"1".to_vec();
+    let (key, verb) = match kind {
+        0 => (text(&opening.plain()), Verb::Get),
+        1 => (text(&keys::page(user, 7)), Verb::Set(value())),
+        2 => {
+            let absent = vec![text(&keys::operation(user, "key"))];
+            let before = vec![(text(&keys::page(user, 7)), value())];
+            (text(&opening.plain()), Verb::Swap { current: value(), next: value(), absent, before })
+        }
+        3 => {
+            let (tickets, elected) =
+                (opening.tickets().as_str().to_owned(), opening.election().as_str().to_owned());
+            (text(&opening.plain()), Verb::First { tickets, elected, empty: value(), first: value() })
+        }
+        4 => (tally.cell().as_str().to_owned(), Verb::AddWithin { delta: 1, bound: 9 }),
+        5 => {
+            let posts = tally.posts();
+            let election = posts.election().as_str().to_owned();
+            let document = text(&posts.of_ticket(2));
+            let verb = Verb::Total { election, document, ticket: 2, delta: 1, bound: 9 };
+            (tally.cell().as_str().to_owned(), verb)
+        }
+        6 => {
+            let cell = tally.cell().as_str().to_owned();
+            let [current, head, tail, otherwise] = [(); 4].map(|()| value());
+            let verb = Verb::Post { current, head, tail, otherwise, cell, own: 1, bound: 9 };
+            (text(&tally.posts().plain()), verb)
+        }
+        7 => (opening.election().as_str().to_owned(), Verb::Elect(3)),
+        _ => (text(&tally.post("key")), Verb::Add(1)),
+    };
+    Step { key, verb }
+}
+
+/// By its port, which is never 0.
+fn node(number: u16) -> Node {
+    match Redirect::of(Reason::of("MOVED"), &format!("MOVED 0 n:{}", number + 1)) {
+        Some(Redirect::Moved(_, node)) => node,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[derive(Default)]
+struct Cluster {
+    known: RefCell<Map>,
+    nodes: u16,
+    /// Who has a slot, where that is not the node with its remainder.
+    moved: RefCell<BTreeMap<u16, u16>>,
+    /// Slots whose keys have gone, while they still are the node's: where to.
+    leaving: RefCell<BTreeMap<u16, u16>>,
+    away: RefCell<BTreeSet<u16>>,
+    done: RefCell<Vec<(u16, bool, Vec<Step>)>>,
+    asked: Cell<u32>,
+    /// How long may still be waited.
+    pauses: Cell<u32>,
+}
+
+impl Cluster {
+    fn of(nodes: u16) -> Self {
+        Self { nodes, pauses: Cell::new(100), ..Self::default() }
+    }
+
+    fn owner(&self, slot: u16) -> u16 {
+        self.moved.borrow().get(&slot).copied().unwrap_or(slot % self.nodes)
+    }
+
+    fn map_as_it_is(&self) -> Map {
+        let values: Vec<Value> = (0..16_384_u16)
+            .flat_map(|slot| {
+                let (port, slot) = (i64::from(self.owner(slot)) + 1, i64::from(slot));
+                [Value::Code(slot), Value::Code(slot), Value::Bytes(b"n".to_vec()), Value::Code(port)]
+                    .into_iter()
+                    .chain([Value::Bytes(b"id".to_vec())])
+            })
+            .collect();
+        Map::of(&values)
+    }
+
+    /// Who is asked by a name; the one that `redis_url` names is node 0.
+    fn number(&self, asked: &Node) -> u16 {
+        (0..self.nodes).find(|port| node(*port) == *asked).unwrap_or(0)
+    }
+
+    fn is_away(&self, number: u16) -> bool {
+        self.away.borrow().contains(&number)
+    }
+}
+
+impl Nodes for Cluster {
+    fn map(&self) -> &RefCell<Map> {
+        &self.known
+    }
+
+    async fn eval(&self, asked: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+        self.asked.update(|asked| asked + 1);
+        let number = self.number(asked);
+        if self.is_away(number) {
+            return Err(Unanswered::Away);
+        }
+        let slots: BTreeSet<u16> =
+            steps.iter().flat_map(|step| step.keys().map(slot).collect::<Vec<_>>()).collect();
+        let [slot] = *slots.into_iter().collect::<Vec<_>>() else {
+            return Err(Unanswered::Redirected(Redirect::Apart));
+        };
+        let (owner, leaving) = (self.owner(slot), self.leaving.borrow().get(&slot).copied());
+        match leaving {
+            Some(to) if asking && number == to => {}
+            Some(to) if number == owner => return Err(Unanswered::Redirected(Redirect::Ask(node(to)))),
+            _ if number == owner => {}
+            _ => return Err(Unanswered::Redirected(Redirect::Moved(slot, node(owner)))),
+        }
+        self.done.borrow_mut().push((number, asking, steps.iter().copied().cloned().collect()));
+        Ok(steps.iter().map(|step| Said::Held(Some(step.key.clone().into_bytes()))).collect())
+    }
+
+    async fn slots(&self, asked: &Node) -> Map {
+        if self.is_away(self.number(asked)) { Map::new() } else { self.map_as_it_is() }
+    }
+
+    async fn pause(&self, _: Duration) -> bool {
+        let left = self.pauses.get();
+        self.pauses.set(left.saturating_sub(1));
+        left > 0
+    }
+}
+
+fn said_what_was_asked(steps: &[Step], said: &[Result<Said, Failed>]) {
+    let expected: Vec<_> =
+        steps.iter().map(|step| Ok(Said::Held(Some(step.key.clone().into_bytes())))).collect();
+    assert_eq!(said, expected);
+}
+
+proptest! {
+    /// Whatever goes together, wherever the slots have moved to and are moving: every script that a node carries out is
+    /// of one slot, every step is carried out once, and each hears its own answer.
+    #[test]
+    fn a_script_is_of_one_slot_and_every_step_is_carried_out_once(
+        wanted in prop::collection::vec(("[a-z]{1,3}", 0_u8..9), 1..30),
+        moves in prop::collection::vec((0_usize..30, 0_u16..3, any::<bool>()), 0..10),
+        knows in any::<bool>(),
+    ) {
+        let steps: Vec<Step> = wanted.iter().map(|(user, kind)| step_of(user, *kind)).collect();
+        let cluster = Cluster::of(3);
+        if knows {
+            cluster.known.replace(cluster.map_as_it_is());
+        }
+        for (index, to, is_under_way) in moves {
+            let Some(step) = steps.get(index) else { continue };
+            let slot = slot(&step.key);
+            let slots = if is_under_way { &cluster.leaving } else { &cluster.moved };
+            slots.borrow_mut().insert(slot, to);
+            cluster.leaving.borrow_mut().retain(|slot, to| cluster.owner(*slot) != *to);
+        }
+        let said = block_on(run(&cluster, &steps));
+        said_what_was_asked(&steps, &said);
+        let mut done: Vec<String> =
+            cluster.done.borrow().iter().flat_map(|(_, _, steps)| steps.clone()).map(|step| format!("{step:?}")).collect();
+        let mut asked: Vec<String> = steps.iter().map(|step| format!("{step:?}")).collect();
+        done.sort();
+        asked.sort();
+        prop_assert_eq!(done, asked);
+    }
+}
+
+#[test]
+fn an_ordinary_redis_is_asked_once_for_all_and_never_for_slots() {
+    struct Single(RefCell<Map>, Cell<u32>);
+    impl Nodes for Single {
+        fn map(&self) -> &RefCell<Map> {
+            &self.0
+        }
+        async fn eval(&self, _: &Node, _: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+            self.1.update(|asked| asked + 1);
+            Ok(vec![Said::Held(None); steps.len()])
+        }
+        async fn slots(&self, _: &Node) -> Map {
+            panic!("it was asked for slots")
+        }
+        async fn pause(&self, _: Duration) -> bool {
+            false
+        }
+    }
+    let single = Single(RefCell::default(), Cell::default());
+    let steps: Vec<Step> = ["ann", "bob", "eve"].map(|user| step_of(user, 0)).into();
+    assert_eq!(block_on(run(&single, &steps)), vec![Ok(Said::Held(None)); 3]);
+    assert_eq!(single.1.get(), 1);
+}
+
+#[test]
+fn a_slot_that_moved_is_learnt_and_one_on_its_way_is_not() {
+    let cluster = Cluster::of(2);
+    cluster.known.replace(cluster.map_as_it_is());
+    let step = step_of("ann", 0);
+    let slot = slot(&step.key);
+    let other = 1 - cluster.owner(slot);
+    cluster.leaving.borrow_mut().insert(slot, other);
+    let ask = || {
+        cluster.asked.set(0);
+        said_what_was_asked(
+            std::slice::from_ref(&step),
+            &block_on(run(&cluster, std::slice::from_ref(&step))),
+        );
+        cluster.asked.get()
+    };
+    assert_eq!([ask(), ask()], [2, 2], "for as long as the slot moves");
+    cluster.leaving.borrow_mut().clear();
+    cluster.moved.borrow_mut().insert(slot, other);
+    assert_eq!([ask(), ask()], [2, 1]);
+}
+
+#[test]
+fn two_nodes_that_send_one_another_a_script_for_ever_are_given_up() {
+    struct Circle(RefCell<Map>, Cell<u32>);
+    impl Nodes for Circle {
+        fn map(&self) -> &RefCell<Map> {
+            &self.0
+        }
+        async fn eval(&self, asked: &Node, _: bool, _: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+            self.1.update(|asked| asked + 1);
+            Err(Unanswered::Redirected(Redirect::Ask(node(u16::from(*asked != node(1))))))
+        }
+        async fn slots(&self, _: &Node) -> Map {
+            Cluster::of(2).map_as_it_is()
+        }
+        async fn pause(&self, _: Duration) -> bool {
+            true
+        }
+    }
+    let circle = Circle(RefCell::new(Cluster::of(2).map_as_it_is()), Cell::default());
+    assert_eq!(block_on(run(&circle, &[step_of("ann", 2)])), [Err(Failed::Refused)]);
+    assert!(circle.1.get() <= ATTEMPTS, "{}", circle.1.get());
+}
+
+#[test]
+fn a_node_that_is_away_holds_up_its_own_slots_alone_and_those_until_another_has_them() {
+    let cluster = Cluster::of(3);
+    cluster.known.replace(cluster.map_as_it_is());
+    let users: Vec<String> = (0..30).map(|n| format!("u{n}")).collect();
+    let steps: Vec<Step> = users.iter().map(|user| step_of(user, 0)).collect();
+    cluster.away.borrow_mut().insert(2);
+    cluster.pauses.set(0);
+    for (step, said) in steps.iter().zip(block_on(run(&cluster, &steps))) {
+        assert_eq!(said.is_ok(), cluster.owner(slot(&step.key)) != 2, "{step:?}");
+    }
+    cluster.pauses.set(100);
+    cluster.moved.borrow_mut().extend((0..16_384).filter(|slot| slot % 3 == 2).map(|slot| (slot, 1)));
+    said_what_was_asked(&steps, &block_on(run(&cluster, &steps)));
+}
