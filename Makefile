@@ -51,7 +51,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
-test-all: lint lint-delivery coverage test test-sim-more test-suites-more test-k8s test-k8s-more ## All of it
+test-all: lint coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -60,6 +60,10 @@ test-sim-more: ## Every planted bug that a small case can show is found in one; 
 .PHONY: test-suites-more
 test-suites-more: tools redis-server ## The suites that the store has little part in, on three banks on one Redis; about three minutes
 	target/native/prove --only redis --suite convert --suite rates_odd --suite rates_outage --suite wire
+
+.PHONY: test-failovers
+test-failovers: tools redis-server ## Kill masters of a Redis Cluster and behind Sentinel ten times under load; nothing may be lost or doubled
+	target/native/prove --only failover --failovers 10
 
 .PHONY: test-k8s-more
 test-k8s-more: build k8s-tools ## What takes long to build: the chart behind Traefik and under Helm 3

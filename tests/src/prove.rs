@@ -20,6 +20,7 @@ mod api;
 mod book;
 mod budget;
 mod client;
+mod cluster;
 mod corrupt;
 mod cors;
 mod crash;
@@ -32,6 +33,7 @@ mod log;
 mod outage;
 pub(crate) mod process;
 mod restart;
+mod sentinel;
 mod stampede;
 mod suites;
 mod summary;
@@ -58,6 +60,9 @@ pub struct Arguments {
     /// How often a bank is killed under load, on each store
     #[arg(long, default_value_t = 5)]
     rounds: u32,
+    /// How often a master of Redis is killed under load
+    #[arg(long, default_value_t = 2)]
+    failovers: usize,
     /// The seed of the requests that are made of the published document
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -80,6 +85,10 @@ enum Part {
     Redis,
     /// A crowd that asks three processes for rates
     Crowd,
+    /// Three processes on one Redis Cluster, `store=redis`
+    Cluster,
+    /// Masters that are killed under load: of a Redis Cluster, and behind Sentinel
+    Failover,
     /// Totals of a counter that is posted to with and without keys, `store=redis`
     Totals,
     /// A CoinGecko that refuses, fails or is away; clocks and settings that are off
@@ -172,6 +181,12 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     if arguments.want(Part::Tokens) {
         of_tokens(arguments, &suites, summary).await?;
     }
+    if arguments.want(Part::Cluster) {
+        of_a_cluster(arguments, &suites, summary).await?;
+    }
+    if arguments.want_scenarios(Part::Failover) {
+        of_failovers(arguments, summary).await?;
+    }
     if arguments.want_scenarios(Part::Totals) {
         of_totals(arguments, summary).await?;
     }
@@ -253,6 +268,42 @@ async fn of_outages(arguments: &Arguments, summary: &mut Summary) -> anyhow::Res
         outage::of_every_kind(store, arguments, summary).await?;
         outage::said_at_once(store, arguments, summary).await?;
     }
+    Ok(())
+}
+
+/// Banks on a Redis Cluster.
+async fn of_a_cluster(arguments: &Arguments, suites: &Suites, summary: &mut Summary) -> anyhow::Result<()> {
+    let contract = Path::new("tests/store-contract/spin.toml");
+    let mut house = House::build(Plan::new(Store::Direct, &arguments.bank, contract).patient()).await?;
+    let cluster = house.on_a_cluster().await?;
+    suites.run(suites::of_the_store, Some(&house), summary).await;
+    drop((house, cluster));
+    let mut house = House::build(arguments.plan(Store::Direct).patient()).await?;
+    let cluster = house.on_a_cluster().await?;
+    suites.run(suites::of_storage, Some(&house), summary).await;
+    let name = house.at("in a cluster whose slots move under load nothing is lost or repeated");
+    summary.scenario(&name, cluster::moves_slots_under_load(&house, &cluster)).await;
+    suites.run(suites::at_the_end, Some(&house), summary).await;
+    Ok(())
+}
+
+/// Masters of Redis that are killed, and banks that answer a write once a replica has it.
+async fn of_failovers(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    let variables = vec![("redis_wait_replicas", "1".to_owned())];
+    let plan = Plan { variables, ..arguments.plan(Store::Direct) };
+    let mut house = House::build(plan.clone()).await?;
+    let mut cluster = house.on_a_cluster().await?;
+    let name = house.at("in a cluster that loses masters under load nothing is lost or repeated");
+    let loses = cluster::loses_masters_under_load(&house, &mut cluster, arguments.failovers);
+    summary.scenario(&name, loses).await;
+    drop((house, cluster));
+    let mut house = House::build(plan).await?;
+    let mut sentinel = house.behind_sentinel().await?;
+    let name = house.at("a write that too few replicas have is not acknowledged, and said");
+    summary.scenario(&name, sentinel::has_too_few_replicas(&house, &mut sentinel)).await;
+    let name = house.at("behind Sentinel, where masters die under load, nothing is lost or repeated");
+    let loses = sentinel::loses_masters_under_load(&house, &mut sentinel, arguments.failovers);
+    summary.scenario(&name, loses).await;
     Ok(())
 }
 

@@ -13,10 +13,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+mod cluster;
 mod inside;
 mod redis;
+mod sentinel;
 
+pub use cluster::Cluster;
 pub use redis::{PASSWORD, Redis, Talk};
+pub use sentinel::Sentinel;
 
 /// The key that the stand-in must be sent.
 pub const API_KEY: &str = "the-key-of-prove";
@@ -270,6 +274,20 @@ impl House {
         self.stop_banks().await?;
         self.plan = self.plan.clone().with(variables);
         self.start_banks().await
+    }
+
+    /// Redis Cluster in the same folder, of which all of them are told one node.
+    pub async fn on_a_cluster(&mut self) -> anyhow::Result<Cluster> {
+        let cluster = Cluster::start(&self.folder.path().join("cluster")).await?;
+        self.tell(cluster.url()).await?;
+        Ok(cluster)
+    }
+
+    /// A Redis with replicas behind Sentinel in the same folder.
+    pub async fn behind_sentinel(&mut self) -> anyhow::Result<Sentinel> {
+        let sentinel = Sentinel::start(&self.folder.path().join("sentinel")).await?;
+        self.tell(sentinel.url()).await?;
+        Ok(sentinel)
     }
 
     /// Another Redis in the same folder.

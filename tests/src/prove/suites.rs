@@ -61,6 +61,11 @@ pub fn with_tokens(name: &str) -> bool {
     any(name) && !at_the_end(name) && !name.starts_with("rates_") && name != "convert"
 }
 
+/// What may differ where another store is below.
+pub fn of_storage(name: &str) -> bool {
+    any(name) && !at_the_end(name) && !ON_ANY_STORE.contains(&name)
+}
+
 /// What a bank can be asked.
 pub fn any(name: &str) -> bool {
     !files(name) && !of_the_store(name)

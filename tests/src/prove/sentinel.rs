@@ -1,0 +1,88 @@
+//! A Redis behind Sentinel, with two replicas, and banks that answer a write once a replica has it
+//! (`redis_wait_replicas=1`).
+
+use crate::answer::Answer;
+use crate::bank::Bank;
+use crate::names::fresh;
+use crate::prove::crowd::{Crowd, Size};
+use crate::prove::house::{House, Sentinel};
+use anyhow::ensure;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Clients go on for a while before and after each accident.
+const AROUND: Duration = Duration::from_secs(1);
+
+/// The master is killed, a replica takes its place, and it comes back as a replica; again and again.
+pub async fn loses_masters_under_load(
+    house: &House,
+    sentinel: &mut Sentinel,
+    rounds: usize,
+) -> anyhow::Result<()> {
+    let bank = house.client();
+    let (crowd, ()) = Crowd::during(&bank, Size::Large, false, async {
+        for _ in 0..rounds {
+            tokio::time::sleep(AROUND).await;
+            let killed = sentinel.kill_the_master().await?;
+            tokio::time::sleep(AROUND).await;
+            sentinel.start_again(killed).await?;
+            sentinel.is_whole().await?;
+        }
+        tokio::time::sleep(AROUND).await;
+        Ok(())
+    })
+    .await?;
+    println!("{crowd}");
+    ensure!(crowd.sent_again() > 0, "the accident hit nobody");
+    crowd.judge(&bank).await?;
+    println!("the master killed {rounds} times: 0 lost, 0 doubled");
+    Ok(())
+}
+
+/// Without its replicas a write is carried out and not acknowledged, nor is it when it is sent again; reads go on.
+pub async fn has_too_few_replicas(house: &House, sentinel: &mut Sentinel) -> anyhow::Result<()> {
+    let (bank, user) = (house.client(), fresh("too-few"));
+    let counter = format!("/v1/counters/{user}");
+    bank.deposit(&user, "1").await;
+    bank.post(&counter).idempotency_key("the-first").await.is(200);
+    let killed = sentinel.kill_the_replicas().await?;
+    is_unavailable(&deposit(&bank, &user).await, "unknown")?;
+    is_unavailable(&count(&bank, &counter).await, "unknown")?;
+    for _ in 0..3 {
+        // To send it again changes nothing, and takes nothing for safe that is not.
+        is_unavailable(&deposit(&bank, &user).await, "none")?;
+        is_unavailable(&count(&bank, &counter).await, "none")?;
+    }
+    ensure!(bank.wallet(&user).await.seq == 2, "it is not carried out");
+    let ready = bank.get("/readyz").await;
+    let problem = ready.problem(503, "storage-unavailable");
+    let store = problem.more.get("checks").map(|checks| &checks["store"]);
+    ensure!(store == Some(&Value::from("too-few-replicas")), "{ready}");
+    ensure!(house.said()?.contains("\"reason\":\"too few replicas\""), "the log does not say it");
+    for index in killed {
+        sentinel.start_again(index).await?;
+    }
+    sentinel.is_whole().await?;
+    let answer = deposit(&bank, &user).await;
+    ensure!((answer.status, answer.header("idempotent-replayed")) == (200, Some("true")), "{answer}");
+    let counted = count(&bank, &counter).await;
+    ensure!((counted.status, counted.header("idempotent-replayed")) == (200, Some("true")), "{counted}");
+    bank.get("/readyz").await.is(200);
+    let wallet = bank.wallet(&user).await;
+    ensure!((wallet.balance.as_str(), wallet.seq) == ("3.00", 2), "{wallet:?}");
+    Ok(())
+}
+
+async fn deposit(bank: &Bank, user: &str) -> Answer {
+    bank.post("/v1/deposit").user(user).idempotency_key("the-second").amount("2").await
+}
+
+async fn count(bank: &Bank, counter: &str) -> Answer {
+    bank.post(counter).idempotency_key("the-second").await
+}
+
+fn is_unavailable(answer: &Answer, outcome: &str) -> anyhow::Result<()> {
+    let problem = answer.problem(503, "storage-unavailable");
+    ensure!(problem.more.get("outcome") == Some(&Value::from(outcome)), "{answer}");
+    Ok(())
+}
