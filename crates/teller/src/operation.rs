@@ -109,6 +109,8 @@ struct Item<'a> {
     /// It is in a swap whose outcome is not known, as the entry with this number; 0 as a refusal.
     attempt: Option<u64>,
     answer: Option<Result<Answer, Error>>,
+    /// The answer was read, and may be of what is not safe yet.
+    is_read: bool,
 }
 
 /// Reads, decides and swaps until every item has its answer.
@@ -147,6 +149,12 @@ async fn commit(
         } else {
             look_up(store, user, &wallet, items).await?;
         }
+        // Before anything is built on it: what becomes of the next swap says nothing of what was read.
+        if !answers_are_kept(store, items, found.as_ref()).await? {
+            found = first_write::find(store, &opening, &empty).await?;
+            fresh = true;
+            continue;
+        }
         let held = found.as_ref().map(|found| &found.value);
         if attempted.as_ref().is_none_or(|over| over.as_ref() != held) {
             forget(items);
@@ -159,10 +167,6 @@ async fn commit(
             if !fresh {
                 found = first_write::find(store, &opening, &empty).await?;
                 fresh = true;
-                continue;
-            }
-            if !answers_are_kept(store, items, found.as_ref()).await? {
-                found = first_write::find(store, &opening, &empty).await?;
                 continue;
             }
             settle(items, decisions);
@@ -199,14 +203,14 @@ async fn commit(
         let before = Before { absent: &absent, written: &documents(user, &seals) };
         let next = wallet.encode();
         send(items, &decisions);
-        let stored = match store.swap_after(before, &key, &value, &next).await {
+        let swap = store.swap_after(before, &key, &value, &next).await;
+        let is_done = swap == Ok(Swap::Done);
+        let stored = match swap {
             Ok(Swap::Done) => Some(next.clone()),
             Ok(Swap::Unknown) => {
                 attempt(items, &decisions);
                 attempted = Some(Some(value));
-                let stored = store.get(&key).await?;
-                let is_next = stored.as_ref() == Some(&next);
-                if is_next && !store.is_kept(&key, &next).await? { store.get(&key).await? } else { stored }
+                store.get(&key).await?
             }
             Ok(Swap::Lost(holds)) => {
                 indexed = holds.as_ref() == Some(&value);
@@ -224,6 +228,15 @@ async fn commit(
             Err(unavailable) => return failed(items, &decisions, unavailable),
         };
         fresh = true;
+        if !is_done && stored.as_ref() == Some(&next) {
+            // An attempt that was not answered has come through. Whether it is safe nobody has said.
+            attempt(items, &decisions);
+            if !store.is_kept(&key, &next).await? {
+                let value = store.get(&key).await?.ok_or(Unavailable::Untouched)?;
+                found = Some(Found { key, value });
+                continue;
+            }
+        }
         if stored.as_ref() == Some(&next) {
             settle(items, decisions);
             if open(items).next().is_none() {
@@ -243,13 +256,14 @@ async fn answers_are_kept(
     found: Option<&Found>,
 ) -> Result<bool, Error> {
     let Some(Found { key, value }) = found else { return Ok(true) };
-    let mut answered = items.iter_mut().filter(|item| matches!(item.answer, Some(Ok(_)))).peekable();
-    if answered.peek().is_none() {
+    let mut read = items.iter_mut().filter(|item| item.is_read).peekable();
+    if read.peek().is_none() {
         return Ok(true);
     }
     let kept = store.is_kept(key, value).await;
-    if kept != Ok(true) {
-        answered.for_each(|item| item.answer = None);
+    for item in read {
+        item.is_read = false;
+        item.answer.take_if(|_| kept != Ok(true));
     }
     Ok(kept?)
 }
@@ -354,6 +368,7 @@ fn recognize(wallet: &Wallet, items: &mut [Item<'_>]) {
     for item in open(items) {
         let outcome = wallet.find(&item.operation.id).cloned();
         item.answer = outcome.map(|outcome| answer(outcome, item.operation, item.attempt));
+        item.is_read = item.answer.is_some();
     }
 }
 
@@ -369,13 +384,14 @@ async fn look_up(
     let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (item, outcome) in open(items).zip(outcomes) {
         item.answer = outcome.map(|outcome| answer(outcome, item.operation, item.attempt));
+        item.is_read = item.answer.is_some();
     }
     Ok(())
 }
 
 impl<'a> Item<'a> {
     fn new(job: &'a Job<Operation>) -> Self {
-        Self { operation: &job.what, job, attempt: None, answer: None }
+        Self { operation: &job.what, job, attempt: None, answer: None, is_read: false }
     }
 
     async fn look_up(
