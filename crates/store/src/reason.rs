@@ -167,7 +167,7 @@ fn code(text: &[u8]) -> Option<&'static str> {
 }
 
 /// Smaller than the search of the standard library, which every component would carry.
-fn is_in(phrase: &[u8], text: &[u8]) -> bool {
+pub(crate) fn is_in(phrase: &[u8], text: &[u8]) -> bool {
     text.windows(phrase.len()).any(|part| part == phrase)
 }
 

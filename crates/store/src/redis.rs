@@ -29,6 +29,7 @@ use crate::{
 pub mod cluster;
 pub mod model;
 pub mod nodes;
+pub mod risks;
 pub mod script;
 
 pub use script::{Said, Step, Verb};

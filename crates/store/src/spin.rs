@@ -73,14 +73,20 @@ pub enum Ready {
 }
 
 /// Whether the store answers within the deadline, and takes a write. What else it may say to the write, such as
-/// that it is full, leaves it ready: reads go on.
+/// that it is full, leaves it ready: reads go on. The first one that is asked of an instance also has it say in the log
+/// how the store may lose something.
 ///
 /// # Errors
 /// [`Unavailable::Untouched`] when it does not answer.
 pub async fn ready() -> Result<Ready, Unavailable> {
     let (store, key) = (open().await, crate::keys::ready());
     match store.set(&key, b"ready").await {
-        Ok(()) => Ok(Ready::All),
+        Ok(()) => {
+            if let Open::Redis(_) = store {
+                redis::tell_risks();
+            }
+            Ok(Ready::All)
+        }
         Err(_) if TROUBLE.with(Trouble::is_read_only) => Ok(Ready::ReadOnly),
         Err(Unavailable::Unknown) if redis::has_too_few_replicas() => Ok(Ready::TooFewReplicas),
         Err(_) => store.get(&key).await.map(|_| Ready::All),

@@ -218,6 +218,19 @@ pub enum Said {
     Unkept,
 }
 
+impl Said {
+    /// Whether something was written.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+}
+
+/// Says of all that was written that too few replicas have it.
+pub fn unkept(said: &mut [Said]) {
+    said.iter_mut().filter(|said| said.is_done()).for_each(|said| *said = Said::Unkept);
+}
+
 /// A value in Redis's answer to the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use eventlog::Level;
 use line::Deadline as _;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 
@@ -17,6 +18,7 @@ use crate::breaker::{Breaker, Limits as _};
 use crate::reason::Reason;
 use crate::redis::cluster::{Map, Node, Redirect, slot};
 use crate::redis::nodes::{self, Nodes, Unanswered};
+use crate::redis::risks::risks;
 use crate::redis::script::{self, Value};
 use crate::redis::{Failed, RawRedis, Said, Step, Waiting, is_overflow};
 
@@ -34,6 +36,7 @@ const MARGIN: Duration = Duration::from_millis(150);
 
 thread_local! {
     static SERVERS: RefCell<Vec<Rc<Server>>> = const { RefCell::new(Vec::new()) };
+    static RISKS_ARE_TOLD: Cell<bool> = const { Cell::new(false) };
     static MAP: &'static RefCell<Map> = Box::leak(Box::new(RefCell::new(Map::new())));
 }
 
@@ -67,6 +70,39 @@ impl Server {
 /// Whether the last write at some server had too few replicas.
 pub fn has_too_few_replicas() -> bool {
     SERVERS.with_borrow(|all| all.iter().any(|server| server.has_too_few_replicas.get()))
+}
+
+/// Says in the log, once for each instance, what the servers that are known are set to by which they may lose what was
+/// acknowledged. Of one that may not be asked (`INFO`) nothing is said.
+pub fn tell_risks() {
+    if RISKS_ARE_TOLD.replace(true) {
+        return;
+    }
+    // Nobody waits for it.
+    spin_sdk::wasip3::spawn(async {
+        let mut nodes = MAP.with(|map| map.borrow().nodes());
+        if nodes.is_empty() {
+            nodes.push(Node::default());
+        }
+        let mut told: Vec<&str> = Vec::new();
+        for node in nodes {
+            let Ok(mut connection) = InUse::of(&node, false).await else { continue };
+            let answer = connection.execute("INFO", Vec::new()).await;
+            // Whoever may not ask keeps the connection.
+            connection.is_good = !matches!(&answer, Err(error) if !reason(error).is_refusal());
+            if let Ok([Value::Bytes(info)]) = answer.as_deref() {
+                for risk in risks(info) {
+                    if !told.contains(&risk) {
+                        told.push(risk);
+                    }
+                }
+            }
+        }
+        for risk in told {
+            let members = [("state", "at risk".into()), ("store", "redis".into()), ("reason", risk.into())];
+            eventlog::event(Level::Warn, "store", members);
+        }
+    });
 }
 
 /// A connection in use. Unless it proves good it is given up, so that nobody else uses it.
@@ -199,7 +235,7 @@ impl Request {
     /// Waits until enough replicas have what was written, or says of it that they do not.
     async fn keep(&self, connection: &mut InUse, said: &mut [Said]) {
         let replicas = settings::replicas();
-        if replicas == 0 || !said.iter().any(is_done) {
+        if replicas == 0 || !said.iter().any(Said::is_done) {
             return;
         }
         let server = Rc::clone(&connection.server);
@@ -220,7 +256,7 @@ impl Request {
             }
         };
         if !enough {
-            said.iter_mut().filter(|said| is_done(said)).for_each(|said| *said = Said::Unkept);
+            script::unkept(said);
         }
     }
 
@@ -230,14 +266,10 @@ impl Request {
             Ok(said) => match refusals(steps, said).next() {
                 Some((reason, wrote)) => self.failed(reason, wrote),
                 None if said.contains(&Said::Unkept) => self.failed(Reason::TOO_FEW_REPLICAS, true),
-                None => self.answered(said.iter().any(is_done)),
+                None => self.answered(said.iter().any(Said::is_done)),
             },
         }
     }
-}
-
-fn is_done(said: &Said) -> bool {
-    matches!(said, Said::Done(_))
 }
 
 /// Why steps were refused, and whether they were to write. That a sum is too large is no failure of the store.
