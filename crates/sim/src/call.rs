@@ -47,6 +47,19 @@ pub enum Call {
     },
     /// A script of the `redis` adapter.
     Script(Rc<[Step]>),
+    /// A script, to a node of a cluster.
+    Eval {
+        /// Where the node is reached.
+        node: Rc<str>,
+        /// An `ASKING` is in front of it.
+        asking: bool,
+        /// What is to be done.
+        steps: Rc<[Step]>,
+    },
+    /// `CLUSTER SLOTS`, to the node that is reached there.
+    Slots(Rc<str>),
+    /// `WAIT`, behind a script that wrote something.
+    Wait,
 }
 
 /// What the store says to a call.
@@ -66,6 +79,12 @@ pub enum Reply {
     Said(Vec<Said>),
     /// To `Script`: Redis does not carry it out.
     Refused,
+    /// To `Eval`: another node is to be asked, or the same one later; in Redis's words.
+    Elsewhere(String),
+    /// To `Eval`: the node is away.
+    Away,
+    /// To `Slots`: first slot, last slot and port.
+    Map(Vec<(u16, u16, u16)>),
 }
 
 impl Key {
@@ -124,7 +143,9 @@ impl Call {
             | Self::Increment(key, _)
             | Self::Begin(key)
             | Self::Swap { key, .. } => vec![key.clone()],
-            Self::Script(steps) => steps.iter().flat_map(Step::keys).map(Key::from).collect(),
+            Self::Script(_) | Self::Eval { .. } | Self::Slots(_) | Self::Wait => {
+                self.steps().iter().flat_map(Step::keys).map(Key::from).collect()
+            }
         }
     }
 
@@ -132,7 +153,7 @@ impl Call {
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         match self {
-            Self::Script(steps) => steps,
+            Self::Script(steps) | Self::Eval { steps, .. } => steps,
             _ => &[],
         }
     }
@@ -142,8 +163,8 @@ impl Call {
     pub fn writes(&self) -> bool {
         match self {
             Self::Set(..) | Self::Increment(..) | Self::Swap { .. } => true,
-            Self::Get(_) | Self::Begin(_) => false,
-            Self::Script(steps) => steps.iter().any(|step| !step.verb.is_read()),
+            Self::Get(_) | Self::Begin(_) | Self::Slots(_) | Self::Wait => false,
+            Self::Script(steps) | Self::Eval { steps, .. } => steps.iter().any(|step| !step.verb.is_read()),
         }
     }
 }
@@ -157,6 +178,13 @@ impl fmt::Display for Call {
             Self::Begin(key) => write!(f, "begin swap {key}"),
             Self::Swap { key, .. } => write!(f, "swap {key}"),
             Self::Script(steps) => f.write_str(&steps.iter().map(told).collect::<Vec<_>>().join(" + ")),
+            Self::Eval { node, asking, steps } => {
+                let asking = if *asking { ", ASKING" } else { "" };
+                let steps = steps.iter().map(told).collect::<Vec<_>>().join(" + ");
+                write!(f, "to {node}{asking}: {steps}")
+            }
+            Self::Slots(node) => write!(f, "asks {node} for the slots"),
+            Self::Wait => f.write_str("waits for replicas"),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Case {
         let scripts = scripts.into_iter().map(shared).collect();
         Self {
             name,
-            flavours: &Flavour::ALL,
+            flavours: &Flavour::OF_ONE_STORE,
             before: shared(before),
             begun: false,
             seats: 1,

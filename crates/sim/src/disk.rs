@@ -30,30 +30,47 @@ pub enum Flavour {
     Scripts,
     /// Redis, by instances of either adapter, as while an operator switches from one to the other.
     Switching,
+    /// A Redis Cluster, by the `redis` adapter: slots move, nodes are away.
+    Cluster,
+    /// Redis with a replica, by the `redis` adapter that waits for it: a failover forgets what the replica has not.
+    Failover,
 }
 
 /// How an instance of the bank reaches the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Adapter {
     /// `store::kv`.
+    #[default]
     Kv,
     /// `store::redis`.
     Redis,
+    /// The same, by `store::redis::nodes`.
+    Cluster,
+    /// The same, with `redis_wait_replicas` above 0.
+    Waiting,
 }
 
 impl Flavour {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Sqlite, Self::Redis, Self::Scripts, Self::Switching];
+    /// Those of one store, which never forgets.
+    pub const OF_ONE_STORE: [Self; 4] = [Self::Sqlite, Self::Redis, Self::Scripts, Self::Switching];
 
     /// Seeds play them in turn.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        match seed % 4 {
+        match seed % 6 {
             1 => Self::Sqlite,
             2 => Self::Redis,
             3 => Self::Scripts,
+            4 => Self::Cluster,
+            5 => Self::Failover,
             _ => Self::Switching,
         }
+    }
+
+    /// Whether all that is written is written by scripts.
+    #[must_use]
+    pub fn goes_by_scripts(self) -> bool {
+        matches!(self, Self::Scripts | Self::Cluster | Self::Failover)
     }
 
     /// How the instance at this place reaches the store.
@@ -63,6 +80,8 @@ impl Flavour {
             Self::Sqlite | Self::Redis => Adapter::Kv,
             Self::Switching if instance.is_multiple_of(2) => Adapter::Kv,
             Self::Scripts | Self::Switching => Adapter::Redis,
+            Self::Cluster => Adapter::Cluster,
+            Self::Failover => Adapter::Waiting,
         }
     }
 }
@@ -74,6 +93,8 @@ impl fmt::Display for Flavour {
             Self::Redis => "redis",
             Self::Scripts => "scripts",
             Self::Switching => "switching",
+            Self::Cluster => "cluster",
+            Self::Failover => "failover",
         })
     }
 }

@@ -1,14 +1,15 @@
 //! What must hold, whatever happens: one type for each sentence.
 //!
 //! They are about money ([`money`]: entries, sums, hashes, and what callers may rely on), about histories and
-//! past balances ([`reading`]), about counters ([`counting`]), about how the store is used ([`keeping`]), and
-//! about the breaker and the line ([`breaking`]).
+//! past balances ([`reading`]), about counters ([`counting`]), about how the store is used ([`keeping`]) and a
+//! cluster is ([`routing`]), and about the breaker and the line ([`breaking`]).
 
 pub mod breaking;
 pub mod counting;
 pub mod keeping;
 pub mod money;
 pub mod reading;
+pub mod routing;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ use ledger::{Corrupt, Entry, Post, Tally, Wallet};
 use store::Unavailable;
 
 use crate::call::Call;
+use crate::cluster::Told;
 use crate::disk::Written;
 use crate::task::Task;
 use crate::truth::{Account, Ended, Meter, Truth};
@@ -33,6 +35,10 @@ pub enum Seen<'a> {
     Posted(&'a Account, &'a Entry),
     /// A reader finds these keyed posts.
     Tallied(&'a Meter, &'a Tally),
+    /// A failover has left this of a wallet.
+    FellBack(&'a Account),
+    /// A failover has left this of a counter.
+    CountedLess(&'a Meter),
     /// A script has just kept this post under a key.
     Kept(&'a Meter, &'a Post),
     /// A request has ended.
@@ -56,6 +62,15 @@ pub enum Seen<'a> {
         call: &'a Call,
         /// The store has answered its request, and nothing was missed at the instance since.
         answered: bool,
+    },
+    /// A call was made.
+    Asked {
+        /// The call.
+        call: &'a Call,
+        /// Where its instance was just sent.
+        told: Option<&'a Told>,
+        /// The instance knows that this is a cluster.
+        knows: bool,
     },
     /// A deadline has passed.
     Late {
@@ -111,6 +126,7 @@ const ALL: &[&dyn Invariant] = &[
     &money::WithoutAKeyNothingIsReplayed,
     &money::UntouchedMeansThatNothingHappened,
     &money::OnlyAKeyOfAnotherRequestIsReuse,
+    &money::AFailoverForgetsNoAcknowledgedOperation,
     &reading::HistoryIsWhole,
     &reading::PastBalancesAreTheEntries,
     &counting::EachAcknowledgedPostCountsOnce,
@@ -121,11 +137,15 @@ const ALL: &[&dyn Invariant] = &[
     &counting::APostIsAnsweredWithATotalThatWas,
     &counting::AScriptKeepsTheTotalRightAfterAPost,
     &counting::ScriptsPassNoLimit,
+    &counting::AFailoverForgetsNoAcknowledgedPost,
     &keeping::NothingIsCorrupt,
     &keeping::TheWalletStaysUnder8Kb,
     &keeping::SealedBytesNeverChange,
     &keeping::NoKeyIsBothIncrementedAndSet,
     &keeping::NoAbsentKeyIsSwapped,
+    &routing::AScriptToAClusterIsOfOneSlot,
+    &routing::AnAskIsFollowedByOneAsking,
+    &routing::WhatHasMovedIsLookedForWhereItIs,
     &breaking::AnOpenBreakerSendsNothing,
     &breaking::AHalfOpenBreakerSendsOneCall,
     &breaking::ThreeMissedDeadlinesOpenTheBreaker,

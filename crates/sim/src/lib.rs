@@ -10,7 +10,8 @@
 //! `stateright` would prove a model of the code and not the code; `proptest-state-machine` runs
 //! operations one after the other and reaches no interleaving inside one.
 //!
-//! - The seam: [`call`], [`raw`] (the bank's side), [`disk`] (what a store holds, quirks included).
+//! - The seam: [`call`], [`raw`] (the bank's side), [`disk`] (what a store holds, quirks included), [`cluster`] (which
+//!   node has what).
 //! - [`world`]: the world that lies. [`mind`]: an instance under way, which can be copied.
 //! - [`task`], [`workload`], [`cases`]: what callers ask for, at random and in small cases.
 //! - [`truth`], [`rest`]: the model that knows the truth. [`invariants`]: what must hold.
@@ -24,6 +25,7 @@
 
 pub mod call;
 pub mod cases;
+pub mod cluster;
 pub mod direct;
 pub mod disk;
 pub mod exhaustive;

@@ -169,7 +169,7 @@ fn exhaustive(arguments: &Arguments) -> bool {
     println!("| case | backend | faults | states | steps | interleavings | longest |");
     println!("|---|---|---|---|---|---|---|");
     let mut held = true;
-    let flavours = arguments.flavour.map_or(Flavour::ALL.to_vec(), |flavour| vec![flavour]);
+    let flavours = arguments.flavour.map_or(Flavour::OF_ONE_STORE.to_vec(), |flavour| vec![flavour]);
     for case in cases().iter().filter(|case| arguments.case.as_ref().is_none_or(|name| name == case.name)) {
         for &flavour in flavours.iter().filter(|flavour| case.flavours.contains(flavour)) {
             let faults = arguments.faults.unwrap_or(case.faults_on(flavour));

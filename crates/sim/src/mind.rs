@@ -137,14 +137,12 @@ impl Live {
         let open = move || mailbox.open(&shared);
         match (self.adapter, self.bug) {
             (Adapter::Kv, None) => Box::pin(async move { perform(|| Kv::new(open()), &lines, &task).await }),
-            (Adapter::Redis, None) => {
-                Box::pin(async move { perform(|| Redis::new(open()), &lines, &task).await })
-            }
+            (_, None) => Box::pin(async move { perform(|| Redis::new(open()), &lines, &task).await }),
             (Adapter::Kv, Some(bug)) => Box::pin(async move {
                 let open = || Crooked::new(Kv::new(CrookedRaw::new(open(), bug)), bug, Rc::clone(&task));
                 bug.perform(open, &lines, &task).await
             }),
-            (Adapter::Redis, Some(bug)) => Box::pin(async move {
+            (_, Some(bug)) => Box::pin(async move {
                 let redis = || Redis::new(CrookedRaw::new(open(), bug));
                 bug.perform(|| Crooked::new(redis(), bug, Rc::clone(&task)), &lines, &task).await
             }),
@@ -207,7 +205,7 @@ impl Mind for Live {
         Self {
             bug: *bug,
             adapter,
-            shared: Rc::default(),
+            shared: Shared::new(adapter),
             lines: Rc::default(),
             seats: Vec::new(),
             carried: Vec::new(),

@@ -6,6 +6,7 @@
 //! in the code. So the code that is proved is the code that is shipped, without a switch in it.
 
 mod bug;
+mod nodes;
 mod raw;
 
 pub use bug::Bug;
@@ -240,7 +241,17 @@ impl<S: Store> Store for Crooked<S> {
             Bug::SwapsWhatTheIndexKnows | Bug::SwapsWithoutTheSeal => {
                 self.store.swap_after(before, key, current, next).await
             }
+            bug if bug.is_in_a_cluster() || bug.is_with_a_replica() => {
+                self.store.swap_after(before, key, current, next).await
+            }
             _ => one_by_one(self, before, key, current, next).await,
+        }
+    }
+
+    async fn is_kept(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
+        match self.bug {
+            Bug::TakesWhatWasReadForKept => Ok(true),
+            _ => self.store.is_kept(key, value).await,
         }
     }
 

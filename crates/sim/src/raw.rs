@@ -17,9 +17,15 @@ use std::time::Duration;
 use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
+use store::reason::Reason;
+use store::redis::cluster::{Map, Node, Redirect, slot};
+use store::redis::nodes::{self, Nodes, Unanswered};
+use store::redis::script::{Value, unkept};
 use store::redis::{self, RawRedis, Said, Step, Waiting};
 
 use crate::call::{Call, Reply};
+use crate::cluster;
+use crate::disk::Adapter;
 
 /// A call that has not been answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +62,12 @@ pub struct Shared {
     pub breaker: Breaker,
     /// The time since it began.
     pub now: Cell<Duration>,
-    /// The steps that wait for the script in flight.
-    pub waiting: Rc<Waiting>,
+    /// The steps that wait for the script in flight, at each node.
+    waiting: RefCell<BTreeMap<Node, Rc<Waiting>>>,
+    /// How the store is reached.
+    adapter: Adapter,
+    /// What is known of the cluster.
+    map: RefCell<Map>,
     /// What answered requests have left to do for others.
     pub carried: RefCell<Vec<Rest>>,
     opened: Cell<u32>,
@@ -76,6 +86,14 @@ struct Asking {
     mailbox: Rc<Mailbox>,
     call: Option<Call>,
     number: u32,
+}
+
+impl Shared {
+    /// Of an instance that has not asked for anything.
+    #[must_use]
+    pub fn new(adapter: Adapter) -> Rc<Self> {
+        Rc::new(Self { adapter, ..Self::default() })
+    }
 }
 
 impl Mailbox {
@@ -218,16 +236,87 @@ impl RawKv for Raw {
 
 impl RawRedis for Raw {
     async fn run(&self, steps: &[Step]) -> Vec<Result<Said, redis::Failed>> {
+        if self.shared.adapter == Adapter::Cluster {
+            return nodes::run(self, steps).await;
+        }
         let answer = match self.ask(Call::Script(steps.into())).await {
-            Reply::Said(said) => Ok(said),
+            Reply::Said(said) => Ok(self.keep(said).await),
             Reply::Refused => Err(redis::Failed::Refused),
             _ => Err(redis::Failed::Broken),
         };
         redis::each(answer, steps.len())
     }
 
-    fn at(&self, _: &str) -> (Self, Rc<Waiting>) {
-        (self.until(self.deadline()), Rc::clone(&self.shared.waiting))
+    fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
+        let map = self.shared.map.borrow();
+        let node = if map.is_cluster() { map.node(slot(key)) } else { Node::default() };
+        let waiting = Rc::clone(self.shared.waiting.borrow_mut().entry(node).or_default());
+        (self.until(self.deadline()), waiting)
+    }
+
+    fn waits_for_replicas(&self) -> bool {
+        self.shared.adapter == Adapter::Waiting
+    }
+}
+
+impl Raw {
+    /// Waits until the replica has what was written, or says of it that it does not.
+    async fn keep(&self, mut said: Vec<Said>) -> Vec<Said> {
+        if self.waits_for_replicas() && said.iter().any(Said::is_done) {
+            let have = self.ask(Call::Wait).await;
+            if !matches!(have, Reply::Number(1..)) {
+                unkept(&mut said);
+            }
+        }
+        said
+    }
+}
+
+impl Nodes for Raw {
+    fn map(&self) -> &RefCell<Map> {
+        &self.shared.map
+    }
+
+    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+        let steps = steps.iter().copied().cloned().collect();
+        let node = node.address(cluster::URL).into();
+        match self.ask(Call::Eval { node, asking, steps }).await {
+            Reply::Said(said) => Ok(said),
+            Reply::Elsewhere(text) => {
+                let redirect = Redirect::of(Reason::of(&text), &text);
+                Err(redirect.map_or(Unanswered::Away, Unanswered::Redirected))
+            }
+            Reply::Away => Err(Unanswered::Away),
+            Reply::Refused => Err(Unanswered::Failed(redis::Failed::Refused)),
+            _ => Err(Unanswered::Failed(redis::Failed::Broken)),
+        }
+    }
+
+    async fn slots(&self, node: &Node) -> Map {
+        let Reply::Map(ranges) = self.ask(Call::Slots(node.address(cluster::URL).into())).await else {
+            return Map::new();
+        };
+        let range = |(first, last, port): (u16, u16, u16)| {
+            let host = Value::Bytes(b"node".into());
+            [Value::Code(first.into()), Value::Code(last.into()), host, Value::Code(port.into())]
+        };
+        let values =
+            ranges.into_iter().flat_map(|of| range(of).into_iter().chain([Value::Bytes(b"id".into())]));
+        Map::of(&values.collect::<Vec<_>>())
+    }
+
+    /// Others come in between, as they do at any call.
+    async fn pause(&self, _: Duration) -> bool {
+        let mut paused = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut paused, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        !self.is_late()
     }
 }
 

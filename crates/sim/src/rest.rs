@@ -5,7 +5,7 @@ use ledger::{Kind, Operation, OperationId};
 use store::Unavailable;
 
 use crate::direct::Direct;
-use crate::disk::{Disk, Flavour};
+use crate::disk::Disk;
 use crate::invariants::{Seen, Violation, check};
 use crate::task::{Answer, Task};
 use crate::truth::{Account, Ended, Truth};
@@ -122,7 +122,7 @@ fn counters(disk: &Disk, truth: &Truth) -> Result<(), Violation> {
         // A post with a key and one without, each of which leaves room for itself, may pass the limit
         // together where no call guards both: cell and keyed posts are two values. A script does.
         let mixed = meter.cell != 0 && meter.keyed() != 0;
-        let guarded = disk.flavour() == Flavour::Scripts || (!mixed && !meter.doubt);
+        let guarded = disk.flavour().goes_by_scripts() || (!mixed && !meter.doubt);
         if guarded && shown > meter.limit {
             return Err(Violation {
                 sentence: "no counter passes its limit",

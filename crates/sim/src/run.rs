@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use store::keys;
+use store::redis::cluster::slot;
 
+use crate::call::Key;
+use crate::cluster::{NODES, Shift};
 use crate::disk::{Disk, Flavour};
 use crate::invariants::Violation;
 use crate::mind::Live;
@@ -176,6 +179,9 @@ impl Run {
 
     /// What happens next; nothing when nobody waits for anything.
     fn choose(&mut self) -> Option<Choice> {
+        if let Some(change) = self.change() {
+            return Some(change);
+        }
         let late: Vec<_> = self.world.late().collect();
         if let Some(&origin) = self.random.pick(&late) {
             if late.len() > MOST_LATE || self.random.permille(2) {
@@ -215,6 +221,40 @@ impl Run {
         } else {
             Choice::Serve(origin)
         })
+    }
+
+    /// What happens to the store itself, of a kind that has nodes or a replica.
+    fn change(&mut self) -> Option<Choice> {
+        match self.world.disk().flavour() {
+            Flavour::Failover if self.random.permille(self.mixture.land) => Some(Choice::Replicate),
+            Flavour::Failover => self.random.permille(4).then_some(Choice::FailOver),
+            Flavour::Cluster if self.random.permille(100) => self.shift().map(Choice::Shift),
+            _ => None,
+        }
+    }
+
+    /// What changes in a cluster: mostly the slot that is being asked for moves.
+    fn shift(&mut self) -> Option<Shift> {
+        let cluster = self.world.cluster();
+        let Some(moving) = cluster.moving() else {
+            if cluster.is_away() {
+                return self.random.permille(300).then_some(Shift::Back);
+            }
+            let to = self.random.below(NODES.into()) as u16;
+            if self.random.permille(100) {
+                return Some(Shift::Away(to));
+            }
+            let callers: Vec<usize> = self.world.callers().collect();
+            let client = *self.random.pick(&callers)?;
+            let called = self.world.waiting(client).find_map(|(_, call)| call.keys().into_iter().next())?;
+            return Some(Shift::Begin(slot(called.as_str()), to));
+        };
+        if cluster.is_away() || self.random.permille(100) {
+            return Some(if cluster.is_away() { Shift::Back } else { Shift::End });
+        }
+        let of_slot = |key: &&Key| slot(key.as_str()) == moving;
+        let keys: Vec<Key> = self.world.disk().cells().keys().filter(of_slot).cloned().collect();
+        self.random.pick(&keys).cloned().map(Shift::Key)
     }
 
     /// Anybody at the client's instance, also who stands in line.

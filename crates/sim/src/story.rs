@@ -67,6 +67,9 @@ fn describe<M: Mind>(world: &World<M>, choice: &Choice) -> String {
         Choice::Wait(client) => format!("time passes at instance {}", client / world.seats() + 1),
         Choice::Land(_) => format!("late, of {who}: {what}"),
         Choice::Forget(_) => format!("never arrives, of {who}: {what}"),
+        Choice::Shift(shift) => shift.to_string(),
+        Choice::Replicate => "the replica catches up".to_owned(),
+        Choice::FailOver => "the replica takes over, and every connection breaks".to_owned(),
     }
 }
 
@@ -75,7 +78,7 @@ fn effect<M: Mind>(call: &Call, choice: &Choice, before: &[Option<Value>], world
         return String::new();
     }
     let after: Vec<_> = call.keys().iter().map(|key| world.disk().get(key)).collect();
-    if let Call::Script(_) = call {
+    if let Call::Script(_) | Call::Eval { .. } = call {
         let held = |value: &Option<Value>| value.as_ref().map_or("absent".to_owned(), text);
         return format!(" -> {}", after.iter().map(held).collect::<Vec<_>>().join(" + "));
     }
@@ -85,7 +88,7 @@ fn effect<M: Mind>(call: &Call, choice: &Choice, before: &[Option<Value>], world
             before.map_or(" -> absent".to_owned(), |value| format!(" -> {}", text(&value)))
         }
         Call::Increment(..) => after.map_or(String::new(), |value| format!(" -> {}", text(&value))),
-        Call::Set(..) | Call::Script(_) => String::new(),
+        Call::Set(..) | Call::Script(_) | Call::Eval { .. } | Call::Slots(_) | Call::Wait => String::new(),
         Call::Swap { .. } if before == after => " -> not committed".to_owned(),
         Call::Swap { .. } => " -> committed".to_owned(),
     }

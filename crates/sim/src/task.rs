@@ -189,6 +189,21 @@ impl Answer {
         }
     }
 
+    /// Whether it says only what stood there when it was read: also that a page was not there which the wallet, as it was
+    /// read before, begins behind.
+    #[must_use]
+    pub fn is_of_a_moment(&self) -> bool {
+        if matches!(self.error(), Some(Error::Corrupt { .. })) {
+            return true;
+        }
+        match self {
+            Self::Operated(answers) => answers.iter().flatten().any(|answer| !answer.outcome.is_kept()),
+            Self::Counted(Ok(answer)) => answer.total.is_none(),
+            Self::Counted(Err(_)) => false,
+            Self::Walked(_) | Self::Stood(_) | Self::Totalled(_) => true,
+        }
+    }
+
     /// Why there is no answer; of several, the first.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {

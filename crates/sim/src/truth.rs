@@ -19,7 +19,7 @@ const COUNTER: &str = "counter:";
 
 use crate::call::{Key, Value, hash_of};
 use crate::direct::{Direct, at_once};
-use crate::disk::{Disk, Flavour, Written};
+use crate::disk::{Disk, Written};
 use crate::invariants::{Seen, Violation, check};
 use crate::planted::{Bug, Crooked, CrookedRaw};
 use crate::task::{Answer, Task, label};
@@ -215,6 +215,38 @@ impl Truth {
         self.meter_mut(counter).doubt = true;
     }
 
+    /// The store has gone back to what it was when this was `then`. What has been asked for and answered since is
+    /// remembered.
+    ///
+    /// # Errors
+    /// The [`Violation`] that something acknowledged is gone.
+    pub fn fall_back(&mut self, then: &Self) -> Result<(), Violation> {
+        for (user, account) in &mut self.accounts {
+            let then = then.account(user).cloned().unwrap_or_else(|| Account::new(user));
+            Rc::make_mut(account).fall_back(then);
+            check(&Seen::FellBack(account))?;
+        }
+        for (counter, meter) in &mut self.meters {
+            let then = then.meter(counter).cloned().unwrap_or_else(|| Meter::new(counter));
+            Rc::make_mut(meter).fall_back(then);
+            check(&Seen::CountedLess(meter))?;
+        }
+        Ok(())
+    }
+
+    /// Where the wallet or the counter of a task stands: as [`Truth::began`] says it.
+    #[must_use]
+    pub fn stands(&self, task: &Task) -> i64 {
+        match task {
+            Task::Operate(user, _) | Task::Walk { user, .. } | Task::Past(user, _) => {
+                self.account(user).map_or(0, Account::seq)
+            }
+            Task::Count { counter, .. } | Task::CountOnce { counter, .. } | Task::Total(counter) => {
+                self.meter(counter).map_or(0, |meter| meter.acknowledged)
+            }
+        }
+    }
+
     /// The same number for the same truth, in whatever order it came about.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
@@ -278,7 +310,7 @@ impl Truth {
         });
         let moved = moved.collect();
         check(&Seen::Tallied(meter, &tally))?;
-        if disk.flavour() == Flavour::Scripts {
+        if disk.flavour().goes_by_scripts() {
             for post in meter.posts.values().filter(|post| !known.contains_key(post.key.as_str())) {
                 check(&Seen::Kept(meter, post))?;
             }
@@ -335,6 +367,13 @@ impl Account {
         self.entries.get(to_index(seq).checked_sub(1)?).map(Rc::as_ref)
     }
 
+    fn fall_back(&mut self, then: Self) {
+        let mut asked = std::mem::take(&mut self.asked);
+        let entries = then.entries.len() as u64;
+        asked.values_mut().for_each(|asked| asked.since = asked.since.min(entries));
+        *self = Self { asked, facts: self.facts, ..then };
+    }
+
     fn ask(&mut self, operation: &Operation) {
         let since = self.entries.len() as u64;
         let (id, request) = (label(&operation.id), (operation.kind, operation.amount));
@@ -381,6 +420,11 @@ impl Meter {
             doubt: false,
             facts: 0,
         }
+    }
+
+    fn fall_back(&mut self, then: Self) {
+        self.cell = then.cell;
+        self.posts = then.posts;
     }
 
     /// What counts under keys.

@@ -14,6 +14,9 @@
 //! - *land*: a write that is under way takes effect. A swap is still guarded by what it began with.
 //! - *forget*: a write that is under way never arrives.
 //! - *wait*: time passes for an instance, and for its breaker.
+//! - *shift*: in a cluster a slot moves, key by key, or a node goes away.
+//! - *replicate*: the replica has all that the store has. *fail over*: the store is what the replica had, and every
+//!   connection breaks. What was under way is gone.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -21,12 +24,14 @@ use std::rc::Rc;
 use store::breaker::State;
 
 use crate::call::{Call, Reply};
+use crate::cluster::{Cluster, Shift, Told};
 use crate::disk::{Disk, Origin};
 use crate::invariants::{Seen, Violation, check};
 use crate::mind::{Input, Mind, Question, Seat};
 use crate::task::{Answer, Task};
 use crate::truth::{Ended, Truth};
 
+mod failover;
 mod flight;
 
 pub(crate) use flight::untouched;
@@ -55,10 +60,16 @@ pub enum Choice {
     Forget(Origin),
     /// Time passes for a client's instance.
     Wait(usize),
+    /// A cluster changes.
+    Shift(Shift),
+    /// The replica catches up.
+    Replicate,
+    /// The replica takes over.
+    FailOver,
 }
 
 impl Choice {
-    /// The client that it is about.
+    /// The client that it is about; the first one where it is about nobody.
     #[must_use]
     pub fn client(&self) -> usize {
         match self {
@@ -72,13 +83,22 @@ impl Choice {
             | Self::Refuse(origin, _)
             | Self::Land(origin)
             | Self::Forget(origin) => origin.client,
+            Self::Shift(_) | Self::Replicate | Self::FailOver => 0,
         }
     }
 
     /// Whether something goes wrong; a write that lands or is forgotten went wrong before.
     #[must_use]
     pub fn is_fault(&self) -> bool {
-        !matches!(self, Self::Start(..) | Self::Serve(_) | Self::Land(_) | Self::Forget(_) | Self::Wait(_))
+        !matches!(
+            self,
+            Self::Start(..)
+                | Self::Serve(_)
+                | Self::Land(_)
+                | Self::Forget(_)
+                | Self::Wait(_)
+                | Self::Replicate
+        )
     }
 }
 
@@ -116,6 +136,10 @@ struct Busy {
     sent: bool,
     /// The store has answered one of its calls, and nothing was missed at its instance since.
     answered: bool,
+    /// How many writes there had been, after the last one that may be its own.
+    wrote: u64,
+    /// The store has gone back since: what was read may be gone.
+    fell_back: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -136,6 +160,19 @@ struct Instance<M> {
     probes: Vec<Origin>,
     /// Requests that have no answer, the last ones: others may still carry out what they asked for.
     gone: VecDeque<Share>,
+    /// How many writes there had been, after the last one on its connection.
+    wrote: u64,
+    /// It was told that this is a cluster.
+    knows: bool,
+}
+
+/// What the replica has.
+#[derive(Debug, Clone)]
+struct Replica {
+    disk: Disk,
+    truth: Truth,
+    /// How many writes that are.
+    writes: u64,
 }
 
 /// What has happened to an instance, as far as it matters.
@@ -164,7 +201,7 @@ const MOST_GONE: usize = 16;
 
 impl<M> Instance<M> {
     fn new(mind: M) -> Self {
-        Self { mind, missed: 0, ended: 0, probes: Vec::new(), gone: VecDeque::new() }
+        Self { mind, missed: 0, ended: 0, probes: Vec::new(), gone: VecDeque::new(), wrote: 0, knows: false }
     }
 }
 
@@ -180,6 +217,14 @@ pub struct World<M> {
     flying: Vec<Flight>,
     /// Writes that nobody waits for.
     late: Vec<Flight>,
+    /// Who has what, in a cluster.
+    cluster: Cluster,
+    /// Where the instance that is being answered is sent.
+    told: Option<Told>,
+    /// How many writes there were.
+    writes: u64,
+    /// Nothing at first.
+    replica: Option<Rc<Replica>>,
 }
 
 impl<M: Mind> World<M> {
@@ -190,7 +235,19 @@ impl<M: Mind> World<M> {
         let instance = |place| Instance::new(M::new(school, flavour.adapter(place)));
         let instances = (0..clients.div_ceil(seats)).map(instance).collect();
         let clients = (0..clients).map(|_| Client { request: 0, busy: None }).collect();
-        Self { disk, truth, seats, instances, clients, flying: Vec::new(), late: Vec::new() }
+        Self {
+            disk,
+            truth,
+            seats,
+            instances,
+            clients,
+            flying: Vec::new(),
+            late: Vec::new(),
+            cluster: Cluster::default(),
+            told: None,
+            writes: 0,
+            replica: None,
+        }
     }
 
     /// The store.
@@ -203,6 +260,12 @@ impl<M: Mind> World<M> {
     #[must_use]
     pub fn truth(&self) -> &Truth {
         &self.truth
+    }
+
+    /// Who has what, in a cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// How many clients an instance has.
@@ -287,6 +350,10 @@ impl<M: Mind> World<M> {
             Choice::Land(origin) => self.land(*origin),
             Choice::Forget(origin) => Ok(self.forget(*origin)),
             Choice::Wait(client) => self.feed(*client, Input::Wait),
+            Choice::Shift(shift) if self.cluster.shift(shift) => Ok(Step::Done(Vec::new())),
+            Choice::Shift(_) => Ok(Step::Nothing),
+            Choice::Replicate => Ok(self.replicate()),
+            Choice::FailOver => self.fail_over(),
         }
     }
 
@@ -335,6 +402,8 @@ impl<M: Mind> World<M> {
             totals: Vec::new(),
             sent: false,
             answered: false,
+            wrote: 0,
+            fell_back: false,
         });
         self.feed(place, Input::Start(place % self.seats, Question(Rc::clone(task))))
     }
@@ -347,7 +416,18 @@ impl<M: Mind> World<M> {
     ) -> Result<Step, Violation> {
         let Some(flight) = take(&mut self.flying, origin) else { return Ok(Step::Nothing) };
         let reply = reply(self, &flight)?;
-        self.feed(origin.client, Input::Reply(origin.client % self.seats, origin.call, reply))
+        if let (Reply::Elsewhere(text), Call::Eval { steps, .. }) = (&reply, &flight.call) {
+            self.told = Told::of(text, steps);
+        }
+        let step =
+            self.feed(origin.client, Input::Reply(origin.client % self.seats, origin.call, reply.clone()));
+        self.told = None;
+        if let (Reply::Map(ranges), Some(instance)) =
+            (reply, self.instances.get_mut(origin.client / self.seats))
+        {
+            instance.knows |= !ranges.is_empty();
+        }
+        step
     }
 
     fn refuse(&mut self, origin: Origin, step: Option<usize>) -> Result<Step, Violation> {
@@ -462,7 +542,7 @@ impl<M: Mind> World<M> {
         let share = self.share(place);
         let Some(client) = self.clients.get_mut(place) else { return Ok(None) };
         let (request, Some(busy)) = (client.request, client.busy.take()) else { return Ok(None) };
-        let Busy { task, began, moved, net, totals, sent, .. } = busy;
+        let Busy { task, began, moved, net, totals, sent, fell_back, .. } = busy;
         let unavailable = answer.unavailable();
         if unavailable.is_some() {
             let (end, untouched) = (End::of(&answer), untouched(&answer));
@@ -473,7 +553,9 @@ impl<M: Mind> World<M> {
         check(&Seen::Unanswered { task: &task, unavailable, sent, of_others })?;
         self.end(place, request, End::of(&answer), untouched(&answer));
         self.unwatch_request(place, request);
-        self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net, totals: &totals })?;
+        if !fell_back || !answer.is_of_a_moment() {
+            self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net, totals: &totals })?;
+        }
         Ok(Some(Over { client: place, task, answer: Some(answer) }))
     }
 

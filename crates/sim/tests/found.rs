@@ -4,7 +4,9 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
 
 use sim::cases::cases;
+use sim::disk::Flavour;
 use sim::exhaustive::explore;
+use sim::run::{Setting, run};
 
 fn holds(name: &str, faults: u8) {
     let case = cases().into_iter().find(|case| case.name == name).unwrap();
@@ -12,6 +14,16 @@ fn holds(name: &str, faults: u8) {
         if let Err(broken) = explore(&case, flavour, faults, None, u64::MAX) {
             panic!("{name}, {flavour}:\n{}", broken.story.join("\n"));
         }
+    }
+}
+
+/// A swap was sent, its connection broke, and it landed behind the next read. The second one, of the same bytes, was lost to
+/// it; that was taken for an answer, and the replica that took over had neither. Fails on the code of the commit before.
+#[test]
+fn an_attempt_that_has_come_through_is_answered_once_the_replica_has_it() {
+    let setting = Setting { seed: 5, operations: 2_000, flavour: Flavour::Failover, bug: None };
+    if let Err(failure) = run(setting) {
+        panic!("{}", failure.violation);
     }
 }
 

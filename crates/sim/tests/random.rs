@@ -53,6 +53,16 @@ fn a_quarter_of_a_million_operations_holds_while_adapters_are_switched() {
 }
 
 #[test]
+fn a_quarter_of_a_million_operations_holds_on_a_cluster_whose_slots_move() {
+    every_seed_holds(Flavour::Cluster, 4_000..4_135);
+}
+
+#[test]
+fn a_quarter_of_a_million_operations_holds_where_failovers_forget_what_no_replica_had() {
+    every_seed_holds(Flavour::Failover, 5_000..5_135);
+}
+
+#[test]
 fn a_seed_is_the_same_run_for_ever() {
     let setting = Setting { seed: 11, operations: 500, flavour: Flavour::Switching, bug: None };
     let (once, again) = (run(setting).unwrap(), run(setting).unwrap());

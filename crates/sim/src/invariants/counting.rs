@@ -120,3 +120,16 @@ invariant! {
         must(fits, || format!("{:?} for {} at {}, up to {}", post.total, post.by, meter.total(), meter.limit))
     }
 }
+
+invariant! {
+    /// With a key or without one.
+    AFailoverForgetsNoAcknowledgedPost: "a failover forgets no acknowledged post", seen => {
+        let Seen::CountedLess(meter) = seen else { return Ok(()) };
+        let total = |key: &str| meter.posts.get(key).map(|post| post.total);
+        let gone = meter.firsts.iter().find(|(key, first)| total(key) != Some(**first));
+        must(gone.is_none(), || format!("{gone:?} was answered, and is gone"))?;
+        must(meter.total() >= meter.acknowledged, || {
+            format!("{} was acknowledged, {} is left", meter.acknowledged, meter.total())
+        })
+    }
+}

@@ -240,3 +240,14 @@ invariant! {
         })
     }
 }
+
+invariant! {
+    /// Where a write waits for its replicas. Refusals are looked for when they are asked for again.
+    AFailoverForgetsNoAcknowledgedOperation: "a failover forgets no acknowledged operation", seen => {
+        let Seen::FellBack(account) = seen else { return Ok(()) };
+        let gone = account.asked.values().filter_map(|asked| asked.first.as_ref()?.entry()).find(|entry| {
+            account.entry(entry.seq) != Some(*entry)
+        });
+        must(gone.is_none(), || format!("{gone:?} was answered, and is gone"))
+    }
+}

@@ -110,6 +110,24 @@ pub enum Bug {
     CallsBeforeTheStoreHasAnswered,
     /// The store forgets a swap that it has carried out, as after a failover.
     ForgetsAnAcknowledgedWrite,
+    /// What goes together goes to one node of a cluster, whatever slots it is in.
+    SendsTwoSlotsAtOnce,
+    /// Whoever was sent on by an `ASK` asks there until it is served.
+    FollowsAnAskForEver,
+    /// A slot that is only moving is looked for where it moves to, without `ASKING`.
+    TakesAnAskForAMove,
+    /// Whoever is told that a slot has moved asks the same node again.
+    KeepsAStaleMap,
+    /// A script that a node has sent elsewhere counts as carried out.
+    TakesARedirectForDone,
+    /// A script whose connection broke is sent to the node that has the slot then.
+    SendsABreakToTheNextNode,
+    /// A write that too few replicas have counts as done.
+    AcknowledgesBeforeTheReplicaHasIt,
+    /// What an earlier request wrote is taken for an answer, whether the replica has it or not.
+    TakesWhatWasReadForKept,
+    /// A write that too few replicas have counts as refused.
+    TakesTooFewReplicasForARefusal,
 }
 
 impl Bug {
@@ -122,8 +140,10 @@ impl Bug {
             | Self::CallsBeforeTheStoreHasAnswered => &[Flavour::Sqlite, Flavour::Redis],
             Self::AddsToAnOldKeyedSum => &[Flavour::Sqlite, Flavour::Redis, Flavour::Scripts],
             Self::ReadsTheCellBeforeTheScript => &[Flavour::Scripts],
+            _ if self.is_in_a_cluster() => &[Flavour::Cluster],
+            _ if self.is_with_a_replica() => &[Flavour::Failover],
             _ if self.is_below_the_adapter() => &[Flavour::Scripts, Flavour::Switching],
-            _ => &Flavour::ALL,
+            _ => &Flavour::OF_ONE_STORE,
         }
     }
 
@@ -141,6 +161,32 @@ impl Bug {
                 | Self::SwapsWithoutTheSeal
                 | Self::TakesARefusalForDone
                 | Self::RefusesOnAnOldWallet
+        ) || self.is_in_a_cluster()
+            || self.is_with_a_replica()
+    }
+
+    /// Whether it is made in what becomes of a redirect.
+    #[must_use]
+    pub fn is_in_a_cluster(self) -> bool {
+        matches!(
+            self,
+            Self::SendsTwoSlotsAtOnce
+                | Self::FollowsAnAskForEver
+                | Self::TakesAnAskForAMove
+                | Self::KeepsAStaleMap
+                | Self::TakesARedirectForDone
+                | Self::SendsABreakToTheNextNode
+        )
+    }
+
+    /// Whether it is made in what is taken for safe.
+    #[must_use]
+    pub fn is_with_a_replica(self) -> bool {
+        matches!(
+            self,
+            Self::AcknowledgesBeforeTheReplicaHasIt
+                | Self::TakesWhatWasReadForKept
+                | Self::TakesTooFewReplicasForARefusal
         )
     }
 

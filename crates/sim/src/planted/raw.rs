@@ -11,6 +11,7 @@ use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
 use store::kv::{Failed, RawKv};
+use store::redis::nodes::{self, Nodes};
 use store::redis::{self, RawRedis, Said, Step, Verb, Waiting};
 
 use super::{Bug, Wallet};
@@ -20,8 +21,8 @@ use crate::invariants::keeping::is_election;
 /// The store's calls, with a mistake in their use.
 #[derive(Debug)]
 pub struct CrookedRaw<R> {
-    raw: R,
-    bug: Bug,
+    pub(super) raw: R,
+    pub(super) bug: Bug,
     own: Breaker,
     missed: Cell<bool>,
 }
@@ -87,9 +88,17 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
     }
 }
 
-impl<R: RawRedis> RawRedis for CrookedRaw<R> {
+impl<R: RawRedis + Nodes> RawRedis for CrookedRaw<R> {
     async fn run(&self, steps: &[Step]) -> Vec<Result<Said, redis::Failed>> {
-        redis::each(self.script(steps).await, steps.len())
+        match self.bug {
+            Bug::SendsTwoSlotsAtOnce => self.send_all(steps).await,
+            bug if bug.is_in_a_cluster() => nodes::run(self, steps).await,
+            _ => redis::each(self.script(steps).await, steps.len()),
+        }
+    }
+
+    fn waits_for_replicas(&self) -> bool {
+        self.raw.waits_for_replicas()
     }
 
     fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
@@ -132,6 +141,10 @@ impl<R: RawRedis> CrookedRaw<R> {
             {
                 self.asked(steps).await
             }
+            (Bug::AcknowledgesBeforeTheReplicaHasIt, Ok(said)) => Ok(instead(said, &Said::Done(None))),
+            (Bug::TakesTooFewReplicasForARefusal, Ok(said)) => {
+                Ok(instead(said, &Said::Refused("NOREPLICAS".to_owned())))
+            }
             (Bug::HandsAnswersToTheWrongStep, Ok(mut said)) => {
                 let by = usize::from(said.len() > 1);
                 said.rotate_left(by);
@@ -140,6 +153,12 @@ impl<R: RawRedis> CrookedRaw<R> {
             (_, answer) => answer,
         }
     }
+}
+
+/// Something else where too few replicas have what was written.
+fn instead(mut said: Vec<Said>, other: &Said) -> Vec<Said> {
+    said.iter_mut().filter(|said| **said == Said::Unkept).for_each(|said| *said = other.clone());
+    said
 }
 
 /// A swap that leaves out what comes before it.

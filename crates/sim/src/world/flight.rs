@@ -12,7 +12,8 @@ use teller::Error;
 
 use super::{Cause, Instance, World};
 use crate::call::{Call, Key, Reply, hash_of};
-use crate::disk::{Adapter, HostPanic, Origin, Written};
+use crate::cluster::Says;
+use crate::disk::{Adapter, Flavour, HostPanic, Origin, Written};
 use crate::invariants::{Seen, Sending, Violation, check};
 use crate::mind::{Learned, Mind};
 use crate::raw::Pending;
@@ -88,6 +89,10 @@ impl<M: Mind> World<M> {
                     let answered = busy.is_none_or(|busy| busy.answered);
                     check(&Seen::Held { call: &pending.call, answered })?;
                 }
+                if known.is_none() {
+                    let knows = self.instance(client).is_some_and(|instance| instance.knows);
+                    check(&Seen::Asked { call: &pending.call, told: self.told.as_ref(), knows })?;
+                }
                 let origin = known.unwrap_or_else(|| self.noticed(client, &pending));
                 if pending.bound {
                     probing.push(origin);
@@ -109,6 +114,11 @@ impl<M: Mind> World<M> {
         let Instance { missed, ended, .. } = *instance;
         let (probes, after) = (instance.probes.len(), instance.mind.view().breaker);
         let answered = cause == Cause::Reply;
+        if matches!(self.disk.flavour(), Flavour::Cluster | Flavour::Failover) {
+            // There a script is several calls, of which a deadline may end the last; and each node of a cluster has a
+            // breaker of its own, which is not played.
+            return Ok(());
+        }
         check(&Seen::Sent(&Sending { before, answered, sent: sent.len(), probes, missed, ended, after }))
     }
 
@@ -125,7 +135,7 @@ impl<M: Mind> World<M> {
             let Some(busy) = client.busy.as_mut().filter(|busy| busy.began_to_count) else { continue };
             let Task::Count { counter, .. } = &*busy.task else { continue };
             let Some(total) = self.truth.meter(counter).map(Meter::total) else { continue };
-            let by_script = flavour.adapter(place / seats) == Adapter::Redis;
+            let by_script = flavour.adapter(place / seats) != Adapter::Kv;
             let one_is_enough = by_script && !busy.totals.is_empty();
             if !busy.totals.contains(&total) && !one_is_enough {
                 busy.totals.push(total);
@@ -146,6 +156,8 @@ impl<M: Mind> World<M> {
         let request = self.clients.get(client).map_or(0, |client| client.request);
         let origin = Origin { client, request, call: pending.number };
         let mut shares: Vec<Share> = neighbours.clone().filter_map(|client| self.share(client)).collect();
+        // A script waits until it is known where to: that it was not sent by then is not told apart.
+        let finds_out = matches!(pending.call, Call::Slots(_));
         // Who asks again for the very same has what may become of it.
         let asks_again = |gone: &Share| shares.iter().any(|share| Rc::ptr_eq(&share.task, &gone.task));
         let gone = self.instance(client).into_iter().flat_map(|instance| &instance.gone);
@@ -155,7 +167,8 @@ impl<M: Mind> World<M> {
             let others = shares.iter().filter(|share| share.client != client);
             let others: Vec<Rc<Task>> = others.map(|share| Rc::clone(&share.task)).collect();
             if let Some(busy) = self.clients.get_mut(client).and_then(|client| client.busy.as_mut()) {
-                busy.sent |= carries(&pending.call, &busy.task)
+                busy.sent |= finds_out
+                    || carries(&pending.call, &busy.task)
                     || others.iter().any(|other| stands_together(other, &busy.task));
             }
         }
@@ -185,6 +198,19 @@ impl<M: Mind> World<M> {
                 self.disk.increment(key, *by).map_err(|HostPanic| Violation::panic(key))?
             }
             Call::Script(steps) => return self.run(flight, steps, refused),
+            Call::Eval { node, asking, steps } => {
+                return match self.cluster.says(node, *asking, steps, &self.disk) {
+                    Says::Served => {
+                        let reply = self.run(flight, steps, refused);
+                        self.cluster.served(*asking, steps, &self.disk);
+                        reply
+                    }
+                    Says::Elsewhere(text) => Ok(Reply::Elsewhere(text)),
+                    Says::Away => Ok(Reply::Away),
+                };
+            }
+            Call::Slots(node) => return Ok(Reply::Map(self.cluster.told(node))),
+            Call::Wait => return Ok(Reply::Number(self.is_kept(origin.client).into())),
         };
         if let Some(written) = &written {
             self.effect(flight, written, delta)?;
@@ -217,6 +243,10 @@ impl<M: Mind> World<M> {
 
     /// Notes what a write did, for each request that it may be on behalf of.
     fn effect(&mut self, flight: &Flight, written: &Written, delta: i64) -> Result<(), Violation> {
+        self.writes += 1;
+        if let Some(instance) = self.instances.get_mut(flight.origin.client / self.seats) {
+            instance.wrote = self.writes;
+        }
         let tasks: Vec<&Task> = flight.shares.iter().map(|share| &*share.task).collect();
         let moved = self.truth.wrote(&self.disk, written, &tasks)?;
         self.truth.counted(&written.key, delta);
@@ -224,6 +254,7 @@ impl<M: Mind> World<M> {
             let net = net(&tasks, &share.task, &written.key, delta);
             let running = self.clients.get_mut(share.client).filter(|_| share.end == End::Running);
             if let Some(busy) = running.and_then(|client| client.busy.as_mut()) {
+                busy.wrote = self.writes;
                 busy.moved |= moved;
                 busy.net = busy.net.wrapping_add(net);
                 busy.began_to_count |= net != 0;
@@ -283,7 +314,7 @@ fn carries(call: &Call, task: &Task) -> bool {
     match call {
         Call::Increment(key, delta) => adds(key.as_str(), *delta),
         Call::Set(_, value) | Call::Swap { value, .. } => writes(value.bytes()),
-        Call::Script(steps) => steps.iter().any(|step| match &step.verb {
+        Call::Script(steps) | Call::Eval { steps, .. } => steps.iter().any(|step| match &step.verb {
             Verb::Add(delta) | Verb::AddWithin { delta, .. } | Verb::Total { delta, .. } => {
                 adds(&step.key, *delta)
             }
@@ -293,7 +324,7 @@ fn carries(call: &Call, task: &Task) -> bool {
             | Verb::Post { otherwise: next, .. } => writes(next),
             _ => false,
         }),
-        Call::Get(_) | Call::Begin(_) => false,
+        Call::Get(_) | Call::Begin(_) | Call::Slots(_) | Call::Wait => false,
     }
 }
 

@@ -1,0 +1,225 @@
+//! A Redis Cluster, as far as it sends callers elsewhere: which node has which key, while slots move and a node is
+//! away. What the keys hold is one [`Disk`], since each key is on one node at a time.
+//!
+//! Source: the Redis Cluster specification, "MOVED redirection", "ASK redirection", "Multi-keys operations". A script
+//! is served by the node that has all its keys. While their slot moves, a node that lacks all of them says `ASK`, one
+//! that lacks some `TRYAGAIN`; whoever is asked without `ASKING` for what is only moving there says `MOVED`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::rc::Rc;
+
+use store::redis::Step;
+use store::redis::cluster::slot;
+
+use crate::call::Key;
+use crate::disk::Disk;
+
+/// How many nodes there are.
+pub const NODES: u16 = 3;
+/// What `redis_url` names: the first node.
+pub const URL: &str = "redis://node:7000";
+/// The port of the first node.
+const PORT: u16 = 7000;
+/// A node has so many slots in a row at first; the last one has what is left.
+const SHARE: u16 = 5462;
+const LAST: u16 = 16_383;
+
+/// What changes in a cluster.
+#[derive(Debug, Clone)]
+pub enum Shift {
+    /// A slot begins to move to a node.
+    Begin(u16, u16),
+    /// A key of the slot that moves is there.
+    Key(Key),
+    /// The slot has moved.
+    End,
+    /// A node goes away.
+    Away(u16),
+    /// It is back.
+    Back,
+}
+
+/// What a node says to a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Says {
+    /// It carries it out.
+    Served,
+    /// Another one is to be asked, or the same one later; in Redis's words.
+    Elsewhere(String),
+    /// Nothing: it is away.
+    Away,
+}
+
+#[derive(Debug, Clone)]
+struct Moving {
+    slot: u16,
+    to: u16,
+    keys: BTreeSet<Key>,
+}
+
+/// Who has what.
+#[derive(Debug, Clone, Default)]
+pub struct Cluster {
+    moved: BTreeMap<u16, u16>,
+    moving: Option<Moving>,
+    away: Option<u16>,
+}
+
+/// The slots of a script's keys, each once.
+#[must_use]
+pub fn slots(steps: &[Step]) -> BTreeSet<u16> {
+    steps.iter().flat_map(Step::keys).map(slot).collect()
+}
+
+/// Where a node is reached.
+#[must_use]
+pub fn address(node: u16) -> String {
+    format!("node:{}", PORT + node)
+}
+
+/// The node that is reached there.
+fn node(address: &str) -> u16 {
+    let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
+    port.unwrap_or(PORT).saturating_sub(PORT)
+}
+
+impl Cluster {
+    /// Whether something of this kind can happen now, which then does.
+    pub fn shift(&mut self, shift: &Shift) -> bool {
+        let has_another = matches!(shift, Shift::Begin(slot, to) if self.owner(*slot) != *to);
+        match (shift, &mut self.moving) {
+            (Shift::Begin(slot, to), None) if has_another => {
+                self.moving = Some(Moving { slot: *slot, to: *to, keys: BTreeSet::new() });
+                true
+            }
+            (Shift::Key(key), Some(moving)) if slot(key.as_str()) == moving.slot => {
+                moving.keys.insert(key.clone())
+            }
+            (Shift::End, Some(_)) => {
+                self.moved.extend(self.moving.take().map(|moving| (moving.slot, moving.to)));
+                true
+            }
+            (Shift::Away(node), _) if self.away.is_none() => self.away.replace(*node).is_none(),
+            (Shift::Back, _) => self.away.take().is_some(),
+            _ => false,
+        }
+    }
+
+    /// The slot that moves.
+    #[must_use]
+    pub fn moving(&self) -> Option<u16> {
+        self.moving.as_ref().map(|moving| moving.slot)
+    }
+
+    /// Whether a node is away.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+
+    /// The node that has a slot, or from which it moves.
+    #[must_use]
+    pub fn owner(&self, slot: u16) -> u16 {
+        self.moved.get(&slot).copied().unwrap_or(slot / SHARE)
+    }
+
+    /// What `CLUSTER SLOTS` says: first slot, last slot and port of the node, the newest last. Nothing from a node that
+    /// is away.
+    #[must_use]
+    pub fn told(&self, by: &str) -> Vec<(u16, u16, u16)> {
+        if self.away == Some(node(by)) {
+            return Vec::new();
+        }
+        let shares = (0..NODES).map(|node| {
+            let last = if node + 1 == NODES { LAST } else { (node + 1) * SHARE - 1 };
+            (node * SHARE, last, PORT + node)
+        });
+        shares.chain(self.moved.iter().map(|(slot, node)| (*slot, *slot, PORT + node))).collect()
+    }
+
+    /// What the node at `address` says to a script.
+    #[must_use]
+    pub fn says(&self, address: &str, asking: bool, steps: &[Step], disk: &Disk) -> Says {
+        let node = node(address);
+        if self.away == Some(node) {
+            return Says::Away;
+        }
+        let slots = slots(steps);
+        let (Some(&slot), 1) = (slots.first(), slots.len()) else {
+            return Says::Elsewhere("CROSSSLOT Keys in request don't hash to the same slot".to_owned());
+        };
+        let keys: BTreeSet<Key> = steps.iter().flat_map(Step::keys).map(Key::from).collect();
+        let owner = self.owner(slot);
+        let moving = self.moving.as_ref().filter(|moving| moving.slot == slot);
+        let missing = |there: &dyn Fn(&Key) -> bool| {
+            keys.iter().filter(|key| disk.get(key).is_none() || !there(key)).count()
+        };
+        match moving {
+            Some(moving) if moving.to == node && asking => {
+                let missing = missing(&|key| moving.keys.contains(key));
+                if missing > 0 && keys.len() > 1 { try_again() } else { Says::Served }
+            }
+            Some(moving) if owner == node => match missing(&|key| !moving.keys.contains(key)) {
+                0 => Says::Served,
+                missing if missing == keys.len() => elsewhere("ASK", slot, moving.to),
+                _ => try_again(),
+            },
+            _ if owner == node => Says::Served,
+            _ => elsewhere("MOVED", slot, owner),
+        }
+    }
+
+    /// Notes that a script was served while its slot moves: what it has made is where it was asked.
+    pub fn served(&mut self, asking: bool, steps: &[Step], disk: &Disk) {
+        if let (true, Some(moving)) = (asking, &mut self.moving) {
+            let keys = steps.iter().flat_map(Step::keys).map(Key::from);
+            moving.keys.extend(keys.filter(|key| disk.get(key).is_some()));
+        }
+    }
+}
+
+fn elsewhere(what: &str, slot: u16, node: u16) -> Says {
+    Says::Elsewhere(format!("{what} {slot} {}", address(node)))
+}
+
+fn try_again() -> Says {
+    Says::Elsewhere("TRYAGAIN Multiple keys request during rehashing of slot".to_owned())
+}
+
+/// Where an instance was sent, and with what.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// For this once.
+    pub ask: bool,
+    /// The script.
+    pub steps: Rc<[Step]>,
+    /// Where to.
+    pub to: String,
+}
+
+impl Told {
+    /// What these words of a node's tell, if they name another one.
+    #[must_use]
+    pub fn of(text: &str, steps: &Rc<[Step]>) -> Option<Self> {
+        let mut words = text.split(' ');
+        let ask = match words.next() {
+            Some("ASK") => true,
+            Some("MOVED") => false,
+            _ => return None,
+        };
+        Some(Self { ask, steps: Rc::clone(steps), to: format!("redis://{}", words.nth(1)?) })
+    }
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Begin(slot, to) => write!(f, "slot {slot} begins to move to {}", address(*to)),
+            Self::Key(key) => write!(f, "{key} has moved"),
+            Self::End => f.write_str("the slot has moved"),
+            Self::Away(node) => write!(f, "{} goes away", address(*node)),
+            Self::Back => f.write_str("the node that was away is back"),
+        }
+    }
+}

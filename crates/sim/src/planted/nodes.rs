@@ -1,0 +1,63 @@
+//! Mistakes in where a script goes in a cluster.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use store::redis::cluster::{Map, Node, Redirect, slot};
+use store::redis::nodes::{Nodes, Unanswered};
+use store::redis::{self, Failed, RawRedis, Said, Step};
+
+use super::{Bug, CrookedRaw};
+
+impl<R: RawRedis + Nodes> CrookedRaw<R> {
+    /// All steps to the node that has the first one's slot.
+    pub(super) async fn send_all(&self, steps: &[Step]) -> Vec<Result<Said, Failed>> {
+        let node = {
+            let map = self.raw.map().borrow();
+            steps.first().filter(|_| map.is_cluster()).map(|step| map.node(slot(&step.key)))
+        };
+        let Some(node) = node else { return self.raw.run(steps).await };
+        let answer = self.raw.eval(&node, false, &steps.iter().collect::<Vec<_>>()).await;
+        redis::each(answer.map_err(|_| Failed::Refused), steps.len())
+    }
+}
+
+impl<R: RawRedis + Nodes> Nodes for CrookedRaw<R> {
+    fn map(&self) -> &RefCell<Map> {
+        self.raw.map()
+    }
+
+    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+        let answer = self.raw.eval(node, asking, steps).await;
+        let Err(unanswered) = answer else { return answer };
+        let redirected = |redirect| Err(Unanswered::Redirected(redirect));
+        match (self.bug, unanswered) {
+            (Bug::FollowsAnAskForEver, Unanswered::Redirected(Redirect::Ask(to))) => loop {
+                let answer = self.raw.eval(&to, true, steps).await;
+                if !matches!(answer, Err(Unanswered::Redirected(_))) {
+                    return answer;
+                }
+            },
+            (Bug::TakesAnAskForAMove, Unanswered::Redirected(Redirect::Ask(to))) => {
+                let slot = steps.first().map_or(0, |step| slot(&step.key));
+                redirected(Redirect::Moved(slot, to))
+            }
+            (Bug::KeepsAStaleMap, Unanswered::Redirected(Redirect::Moved(slot, _))) => {
+                redirected(Redirect::Moved(slot, node.clone()))
+            }
+            (Bug::TakesARedirectForDone, Unanswered::Redirected(_)) => {
+                Ok(steps.iter().map(|_| Said::Done(None)).collect())
+            }
+            (Bug::SendsABreakToTheNextNode, Unanswered::Failed(Failed::Broken)) => Err(Unanswered::Away),
+            (_, unanswered) => Err(unanswered),
+        }
+    }
+
+    async fn slots(&self, node: &Node) -> Map {
+        self.raw.slots(node).await
+    }
+
+    async fn pause(&self, time: Duration) -> bool {
+        self.raw.pause(time).await
+    }
+}

@@ -1,0 +1,63 @@
+//! A replica that has what the store had a while ago, and takes its place.
+
+use std::rc::Rc;
+
+use super::{Replica, Step, World};
+use crate::call::Reply;
+use crate::disk::Disk;
+use crate::invariants::Violation;
+use crate::mind::Mind;
+use crate::truth::Truth;
+
+impl<M: Mind> World<M> {
+    /// The replica catches up.
+    pub(super) fn replicate(&mut self) -> Step {
+        if self.replica.as_ref().is_some_and(|replica| replica.writes == self.writes) {
+            return Step::Nothing;
+        }
+        let (disk, truth, writes) = (self.disk.clone(), self.truth.clone(), self.writes);
+        self.replica = Some(Rc::new(Replica { disk, truth, writes }));
+        Step::Done(Vec::new())
+    }
+
+    /// Whether the replica has what the connection of a client's instance has written. A connection on which nothing
+    /// was written is told that it has.
+    pub(super) fn is_kept(&self, client: usize) -> bool {
+        let wrote = self.instance(client).map_or(0, |instance| instance.wrote);
+        wrote <= self.replica.as_ref().map_or(0, |replica| replica.writes)
+    }
+
+    /// The replica takes over, with what it has. Every connection breaks; what was under way was under way to the
+    /// store that is no more.
+    pub(super) fn fail_over(&mut self) -> Result<Step, Violation> {
+        let flavour = self.disk.flavour();
+        let replica = self.replica.clone().unwrap_or_else(|| {
+            let truth = Truth::new(self.truth.bug());
+            Rc::new(Replica { disk: Disk::new(flavour), truth, writes: 0 })
+        });
+        self.truth.fall_back(&replica.truth)?;
+        self.disk = replica.disk.clone();
+        self.late.clear();
+        for busy in self.clients.iter_mut().filter_map(|client| client.busy.as_mut()) {
+            busy.began = busy.began.min(self.truth.stands(&busy.task));
+            busy.fell_back = true;
+            if busy.wrote > replica.writes {
+                (busy.moved, busy.net, busy.began_to_count) = (0, 0, false);
+                busy.totals.clear();
+            }
+        }
+        self.instances.iter_mut().for_each(|instance| instance.wrote = 0);
+        // What the new one has its own replica has.
+        self.writes += 1;
+        let (disk, truth, writes) = (self.disk.clone(), self.truth.clone(), self.writes);
+        self.replica = Some(Rc::new(Replica { disk, truth, writes }));
+        let flying: Vec<_> = self.flying.iter().map(|flight| flight.origin).collect();
+        let mut all = Vec::new();
+        for origin in flying {
+            if let Step::Done(over) = self.answer(origin, |_, _| Ok(Reply::Error))? {
+                all.extend(over);
+            }
+        }
+        Ok(Step::Done(all))
+    }
+}
