@@ -80,7 +80,8 @@ pub fn open(
     Ok(stores)
 }
 
-fn open_one(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Arc<dyn Store>> {
+/// Opens what one label is configured to be.
+pub fn open_one(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match config {
         StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label, patience.held_up())?),
         StoreConfig::Memory => Arc::new(sqlite::Sqlite::in_memory(label)?),

@@ -3,20 +3,21 @@
 //! Reads only, and beside a running bank. Of the application it knows what `crates/teller` says of a
 //! wallet, and nothing of its components.
 
+mod source;
+
 use crate::cli::Verify;
-use crate::kv;
 use crate::manifest::Manifest;
 use crate::redis::Patience;
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
 use anyhow::{Context as _, anyhow, bail};
 use ledger::User;
+use source::Source;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
-use store::breaker::{Breaker, Limits};
-use store::kv::{Failed, Kv, RawKv};
-use teller::audit::{Sound, audit};
+use store::keys;
+use store::kv::Kv;
+use teller::audit::{Sound, Unsound, audit, nothing_is_left_over};
 
 /// Nobody waits behind it.
 const PATIENCE: Patience = Patience::new(Duration::from_secs(10));
@@ -29,12 +30,14 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
     let manifest = Manifest::load(&options.from)?;
     let file = options.runtime_config_file.as_deref();
     let config = RuntimeConfig::load(file, &manifest.folder, options.state_dir.as_deref().map(Path::new))?;
-    let store = kv::open(&config, PATIENCE, |label| label == DEFAULT_LABEL)?
-        .remove(DEFAULT_LABEL)
+    let mut stores = config.stores.iter();
+    let (label, store) = stores
+        .find(|(label, _)| label == DEFAULT_LABEL)
         .context("the runtime config defines no store `default`")?;
+    let source = Source::open(label, store, PATIENCE)
+        .with_context(|| format!("cannot open the key-value store `{label}`, {store}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let read_only = ReadOnly { store, breaker: Breaker::new() };
-    let checked = runtime.block_on(audit(&Kv::new(read_only), &user, progress));
+    let checked = runtime.block_on(check(&source, &user));
     match checked {
         // Whoever reads may have gone already, as `head` does: that is no panic.
         Ok(sound) => {
@@ -42,6 +45,22 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
         }
         Err(unsound) => bail!("the wallet of {user} is broken: {unsound}"),
     }
+}
+
+/// The wallet and its pages; then, where the store tells them, all keys of the index.
+async fn check(source: &Source, user: &User) -> Result<Sound, Unsound> {
+    let store = Kv::new(source);
+    let sound = audit(&store, user, progress).await?;
+    let prefix = keys::operation(user.as_str(), "");
+    match source.keys(prefix.as_str()).await {
+        Some(Ok(all)) => {
+            let keys = all.iter().filter_map(|key| key.strip_prefix(prefix.as_str())?.parse().ok());
+            nothing_is_left_over(&store, user, keys).await?;
+        }
+        Some(Err(failure)) => eprintln!("keys of entries that are gone were not looked for: {failure}"),
+        None => {}
+    }
+    Ok(sound)
 }
 
 fn progress(entries: u64) {
@@ -57,50 +76,4 @@ fn report(user: &User, sound: &Sound) -> String {
          balance {}\nhash {}",
         head.seq, head.balance, head.hash
     )
-}
-
-/// A store of which nothing but reading is asked.
-struct ReadOnly {
-    store: Arc<dyn kv::Store>,
-    breaker: Breaker,
-}
-
-impl RawKv for ReadOnly {
-    type Cas = ();
-
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
-        self.store.get(key).await.map_err(|failure| {
-            eprintln!("{failure}");
-            Failed::Other
-        })
-    }
-
-    async fn set(&self, _key: &str, _value: &[u8]) -> Result<(), Failed> {
-        Err(Failed::Other)
-    }
-
-    async fn increment(&self, _key: &str, _delta: i64) -> Result<i64, Failed> {
-        Err(Failed::Other)
-    }
-
-    async fn begin(&self, _key: &str) -> Result<((), Option<Vec<u8>>), Failed> {
-        Err(Failed::Other)
-    }
-
-    async fn swap(&self, _cas: (), _value: &[u8]) {}
-}
-
-/// Whoever verifies has time.
-impl Limits for ReadOnly {
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn breaker(&self) -> &Breaker {
-        &self.breaker
-    }
-
-    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        Some(call.await)
-    }
 }

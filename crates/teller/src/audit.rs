@@ -4,7 +4,7 @@
 //! here each must begin where the one before ends, and each idempotency key must lead to its entry. The
 //! first thing that is wrong is named, by its key in the store and by the entries that are in doubt.
 
-use ledger::{Corrupt, Entry, Mark, Outcome, Page, User, Wallet};
+use ledger::{Corrupt, Entry, IdempotencyKey, Mark, Outcome, Page, User, Wallet};
 use store::{Document, Store, Unavailable, first_write, keys};
 
 use crate::operation::read;
@@ -83,6 +83,46 @@ async fn nothing_is_ahead(store: &impl Store, user: &User, wallet: &Wallet) -> R
         return Err(in_doubt(page.end().seq.max(head.seq), what));
     }
     Ok(())
+}
+
+/// Checks what the index has under these idempotency keys, all that there are of `user`: each entry must be in the wallet
+/// or in its page. A store that went back to an earlier wallet leaves keys of entries that are gone. Of refusals nothing
+/// can be told: they are in the index alone. Says how many keys were looked up.
+///
+/// # Errors
+/// [`Unsound`].
+pub async fn nothing_is_left_over(
+    store: &impl Store,
+    user: &User,
+    idempotency_keys: impl IntoIterator<Item = IdempotencyKey>,
+) -> Result<u64, Unsound> {
+    let opening = keys::wallet(user.as_str());
+    let found = first_write::find(store, &opening, &Wallet::new().encode()).await?;
+    let wallet = read(found.as_ref())
+        .map_err(|_| broken(&opening.plain(), 1, u64::MAX, "the wallet does not add up"))?;
+    let mut count = 0_u64;
+    for idempotency_key in idempotency_keys {
+        let key = keys::operation(user.as_str(), idempotency_key.as_str());
+        let Some(stored) = store.get(&key).await? else { continue };
+        count = count.saturating_add(1);
+        let outcome = Outcome::decode(&stored).map_err(|Corrupt(what)| broken(&key, 1, u64::MAX, what))?;
+        if outcome.id().key() != Some(&idempotency_key) {
+            return Err(broken(&key, 1, u64::MAX, "the index has another key there"));
+        }
+        let Some(entry) = outcome.entry() else { continue };
+        let is_there = if entry.seq > wallet.base().seq {
+            wallet.entries().any(|held| held == entry)
+        } else {
+            let number = Page::number_of(entry.seq);
+            let page = store.get(&keys::page(user.as_str(), number)).await?;
+            page.and_then(|page| Page::decode(number, &page).ok())
+                .is_some_and(|page| page.entries().any(|held| held == entry))
+        };
+        if !is_there {
+            return Err(broken(&key, entry.seq, entry.seq, "the index has an entry that is gone"));
+        }
+    }
+    Ok(count)
 }
 
 /// The page that follows `mark`.
@@ -203,6 +243,32 @@ mod tests {
         block_on(store.set(&opening.plain(), &wallet)).unwrap();
         let broken = check(&store).unwrap_err().to_string();
         assert!(broken.contains("page:2") && broken.contains("the wallet is an earlier one"), "{broken}");
+    }
+
+    #[test]
+    fn a_key_in_the_index_whose_entry_is_gone_is_found() {
+        let (store, earlier) = (filled(), Memory::new());
+        let all = || (1..=30).map(|n| format!("k{n}").parse().unwrap());
+        assert_eq!(block_on(nothing_is_left_over(&store, &user(), all())), Ok(24));
+        for n in 1..=5 {
+            block_on(carry_out(&earlier, &user(), &deposit(n))).unwrap();
+        }
+        assert_eq!(block_on(nothing_is_left_over(&earlier, &user(), all())), Ok(0), "all are in the wallet");
+        // Of the later wallet a key is left, and no page.
+        let key = keys::operation("ann", "k8");
+        block_on(earlier.set(&key, &block_on(store.get(&key)).unwrap().unwrap())).unwrap();
+        assert!(check(&earlier).is_ok(), "pages and wallet do not show it");
+        let broken = block_on(nothing_is_left_over(&earlier, &user(), all())).unwrap_err().to_string();
+        assert!(broken.contains("operation:k8") && broken.contains("an entry that is gone"), "{broken}");
+        // Nor is an entry of another history what the wallet has.
+        let key = keys::operation("ann", "k2");
+        let other = Memory::new();
+        for n in (1..=30).rev() {
+            block_on(carry_out(&other, &user(), &deposit(n))).unwrap();
+        }
+        let stored = block_on(other.get(&keys::operation("ann", "k29"))).unwrap().unwrap();
+        block_on(store.set(&key, &stored)).unwrap();
+        assert!(block_on(nothing_is_left_over(&store, &user(), all())).is_err());
     }
 
     #[test]

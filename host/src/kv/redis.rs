@@ -20,6 +20,9 @@ end
 redis.call('SET', KEYS[1], ARGV[3])
 return 1";
 
+/// Keys that a step of a `SCAN` looks at.
+const SCANNED: u32 = 1_000;
+
 /// A store in a Redis server.
 pub struct Redis {
     server: Server,
@@ -31,6 +34,23 @@ impl Redis {
     /// The store at an address, to which nothing connects yet.
     pub fn new(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
         Ok(Self { server: Server::new(info, patience)?, swap: Arc::new(Script::new(SWAP)), patience })
+    }
+
+    /// All keys that begin so, in no order; one that comes or goes meanwhile may be among them or not.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, Failure> {
+        let pattern = format!("{}*", glob(prefix));
+        let (mut keys, mut cursor) = (Vec::new(), 0_u64);
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCANNED);
+            let scan = move |mut connection| async move { scan.query_async(&mut connection).await };
+            let (next, some): (u64, Vec<String>) = self.run(scan).await?;
+            keys.extend(some);
+            if next == 0 {
+                return Ok(keys);
+            }
+            cursor = next;
+        }
     }
 
     fn run<T, F>(&self, command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static) -> Answer<'_, T>
@@ -56,6 +76,12 @@ impl Redis {
             answer.await.unwrap_or_else(|_| Err(Failure::Told("Redis did not answer in time".to_owned())))
         })
     }
+}
+
+/// The pattern that only this text matches.
+fn glob(text: &str) -> String {
+    let special = |character: char| matches!(character, '*' | '?' | '[' | ']' | '\\' | '^' | '-');
+    text.chars().flat_map(|one| special(one).then_some('\\').into_iter().chain([one])).collect()
 }
 
 fn told(error: RedisError) -> Failure {

@@ -1,0 +1,119 @@
+//! Where a wallet is read from: a store, of which nothing but reading is asked.
+//!
+//! A Redis may be any node of a cluster: what it does not have is read from the node that it names. All of a wallet is in
+//! one slot, so that one node has it.
+
+use crate::kv::redis::Redis;
+use crate::kv::{self, Failure};
+use crate::redis::Patience;
+use crate::runtime_config::StoreConfig;
+use ::redis::{ConnectionInfo, IntoConnectionInfo as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::breaker::{Breaker, Limits};
+use store::kv::{Failed, RawKv};
+use store::reason::Reason;
+use store::redis::cluster::Redirect;
+
+/// A slot may move while it is read.
+const HOPS: usize = 5;
+
+/// The store, for whoever has time.
+pub struct Source {
+    kind: Kind,
+    breaker: Breaker,
+}
+
+enum Kind {
+    Other(Arc<dyn kv::Store>),
+    Redis { info: Box<ConnectionInfo>, patience: Patience, at: Mutex<Arc<Redis>> },
+}
+
+impl Source {
+    /// What `config` names.
+    pub fn open(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Self> {
+        let kind = match config {
+            StoreConfig::Redis(info) => {
+                let at = Mutex::new(Arc::new(Redis::new(info.as_ref().clone(), patience)?));
+                Kind::Redis { info: info.clone(), patience, at }
+            }
+            other => Kind::Other(kv::open_one(label, other, patience)?),
+        };
+        Ok(Self { kind, breaker: Breaker::new() })
+    }
+
+    /// All keys that begin so; `None` of a store that is not asked for them.
+    pub async fn keys(&self, prefix: &str) -> Option<Result<Vec<String>, Failure>> {
+        let Kind::Redis { at, .. } = &self.kind else { return None };
+        let node = Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner));
+        Some(node.keys(prefix).await)
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+        use kv::Store as _;
+        let (info, patience, at) = match &self.kind {
+            Kind::Other(store) => return store.get(key).await,
+            Kind::Redis { info, patience, at } => (info, *patience, at),
+        };
+        let mut answer = Err(Failure::Told("the cluster sends whoever asks round in a circle".to_owned()));
+        for _ in 0..HOPS {
+            let node = Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner));
+            answer = node.get(key).await;
+            let Some(moved) = answer.as_ref().err().and_then(|failure| moved(info, failure)) else { break };
+            let moved = Redis::new(moved, patience).map_err(|error| Failure::Told(error.to_string()))?;
+            *at.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(moved);
+        }
+        answer
+    }
+}
+
+/// The node that a failure names, reached as the one at `info` is.
+fn moved(info: &ConnectionInfo, failure: &Failure) -> Option<ConnectionInfo> {
+    let text = failure.to_string();
+    let Some(Redirect::Moved(_, node)) = Redirect::of(Reason::of(&text), &text) else { return None };
+    // As it is reached by, so that `redis` reads host and port.
+    let scheme =
+        if matches!(info.addr(), ::redis::ConnectionAddr::TcpTls { .. }) { "rediss" } else { "redis" };
+    let named = node.address(&format!("{scheme}://node")).into_connection_info().ok()?;
+    Some(info.clone().set_addr(named.addr().clone()))
+}
+
+impl RawKv for &Source {
+    type Cas = ();
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+        self.read(key).await.map_err(|failure| {
+            eprintln!("{failure}");
+            Failed::Other
+        })
+    }
+
+    async fn set(&self, _key: &str, _value: &[u8]) -> Result<(), Failed> {
+        Err(Failed::Other)
+    }
+
+    async fn increment(&self, _key: &str, _delta: i64) -> Result<i64, Failed> {
+        Err(Failed::Other)
+    }
+
+    async fn begin(&self, _key: &str) -> Result<((), Option<Vec<u8>>), Failed> {
+        Err(Failed::Other)
+    }
+
+    async fn swap(&self, _cas: (), _value: &[u8]) {}
+}
+
+/// Whoever verifies has time.
+impl Limits for &Source {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        Some(call.await)
+    }
+}
