@@ -62,8 +62,8 @@ test-suites-more: tools redis-server ## The suites that the store has little par
 	target/native/prove --only redis --suite convert --suite rates_odd --suite rates_outage --suite wire
 
 .PHONY: test-failovers
-test-failovers: tools redis-server ## Kill masters of a Redis Cluster and behind Sentinel ten times under load; nothing may be lost or doubled
-	target/native/prove --only failover --failovers 10
+test-failovers: tools redis-server ## All suites on a Redis Cluster; its masters and those behind Sentinel killed ten times under load; about seven minutes
+	target/native/prove --only cluster --only failover --failovers 10
 
 .PHONY: test-k8s-more
 test-k8s-more: build k8s-tools ## What takes long to build: the chart behind Traefik and under Helm 3

@@ -32,7 +32,9 @@ mod judge;
 mod log;
 mod outage;
 pub(crate) mod process;
+mod recovery;
 mod restart;
+mod risks;
 mod sentinel;
 mod stampede;
 mod suites;
@@ -164,7 +166,15 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         redis_is_there()?;
     }
     process::forget_logs()?;
-    let alone = [Part::Budget, Part::Outages, Part::Torture, Part::Damage, Part::Upstream, Part::Totals];
+    let alone = [
+        Part::Budget,
+        Part::Failover,
+        Part::Outages,
+        Part::Torture,
+        Part::Damage,
+        Part::Upstream,
+        Part::Totals,
+    ];
     let needs_suites = arguments.only.is_empty() || arguments.only.iter().any(|part| !alone.contains(part));
     let suites = if needs_suites { suites::compiled(&arguments.suite).await? } else { Suites::default() };
     of_the_stores(arguments, &suites, summary).await?;
@@ -280,10 +290,19 @@ async fn of_a_cluster(arguments: &Arguments, suites: &Suites, summary: &mut Summ
     drop((house, cluster));
     let mut house = House::build(arguments.plan(Store::Direct).patient()).await?;
     let cluster = house.on_a_cluster().await?;
-    suites.run(suites::of_storage, Some(&house), summary).await;
+    // The store has little part in most of them: on a cluster all are run where that is asked for.
+    let wanted = if arguments.only.is_empty() { suites::after_the_restart } else { suites::of_storage };
+    suites.run(wanted, Some(&house), summary).await;
     let name = house.at("in a cluster whose slots move under load nothing is lost or repeated");
     summary.scenario(&name, cluster::moves_slots_under_load(&house, &cluster)).await;
+    let name = house.at("bank verify reads a wallet by any node, and finds keys of entries that are gone");
+    summary.scenario(&name, cluster::is_verified(&house, &cluster)).await;
     suites.run(suites::at_the_end, Some(&house), summary).await;
+    drop((house, cluster));
+    let mut house = House::build(arguments.plan(Store::Direct).patient()).await?;
+    let cluster = house.on_a_cluster_with_tls().await?;
+    let name = house.at("a cluster is reached over TLS and with a password on each node");
+    summary.scenario(&name, cluster::speaks_tls(&house, &cluster)).await;
     Ok(())
 }
 
@@ -452,6 +471,12 @@ async fn operated(
     let mut house = House::build(plan.clone()).await?;
     let name = house.at("what goes on failing is said every 10 s");
     summary.scenario(&name, why::is_not_repeated(&mut house)).await;
+    if store == Store::Direct {
+        let mut house = House::build(plan.clone()).await?;
+        let name =
+            house.at("a Redis that evicts, or keeps no file, is said in the log where the bank may ask");
+        summary.scenario(&name, risks::are_said(&mut house)).await;
+    }
     let spins = Plan { fault: Some("tests/faults/spin-redis.toml".into()), ..plan.clone() };
     let plans = if store == Store::Direct { vec![plan] } else { vec![plan, spins] };
     for plan in plans {

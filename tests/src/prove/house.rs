@@ -9,16 +9,19 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+mod certificate;
 mod cluster;
 mod inside;
 mod redis;
 mod sentinel;
 
-pub use cluster::Cluster;
+use certificate::Certificate;
+pub use cluster::{Cluster, Shard};
 pub use redis::{PASSWORD, Redis, Talk};
 pub use sentinel::Sentinel;
 
@@ -141,6 +144,8 @@ pub struct House {
     proxy: Option<Proxy>,
     /// What its processes are told of Redis, where that is not the truth.
     told: Option<String>,
+    /// Whose certificates its processes trust, where not those of the machine.
+    trusts: Option<PathBuf>,
     _feed: Process,
 }
 
@@ -161,7 +166,8 @@ impl House {
         };
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
         let banks = std::iter::repeat_with(any_port).take(plan.processes).collect();
-        let mut house = Self { plan, folder, coingecko, banks, redis, proxy, told: None, _feed: feed };
+        let mut house =
+            Self { plan, folder, coingecko, banks, redis, proxy, told: None, trusts: None, _feed: feed };
         house.start_banks().await?;
         Ok(house)
     }
@@ -278,9 +284,27 @@ impl House {
 
     /// Redis Cluster in the same folder, of which all of them are told one node.
     pub async fn on_a_cluster(&mut self) -> anyhow::Result<Cluster> {
-        let cluster = Cluster::start(&self.folder.path().join("cluster")).await?;
+        let cluster = Cluster::start(&self.folder.path().join("cluster"), None).await?;
         self.tell(cluster.url()).await?;
         Ok(cluster)
+    }
+
+    /// The same, whose nodes speak nothing but TLS.
+    pub async fn on_a_cluster_with_tls(&mut self) -> anyhow::Result<Cluster> {
+        let certificate = Certificate::make(self.folder.path()).await?;
+        self.trusts = Some(certificate.file.clone());
+        let cluster = Cluster::start(&self.folder.path().join("tls"), Some(certificate)).await?;
+        self.tell(cluster.url()).await?;
+        Ok(cluster)
+    }
+
+    /// What `bank verify` says of a wallet on the Redis that its banks are told of.
+    pub async fn verify(&self, user: &str) -> anyhow::Result<Output> {
+        let url = self.redis_url(0).context("there is no Redis here")?;
+        let mut command = Command::new(&self.plan.runner);
+        command.args(["verify", "--user", user, "-f"]).arg(&self.plan.manifest);
+        command.arg("--runtime-config-file").arg(self.runtime_config(0, &url)?);
+        Ok(command.kill_on_drop(true).output().await?)
     }
 
     /// A Redis with replicas behind Sentinel in the same folder.
@@ -322,6 +346,7 @@ impl House {
         }
         command.args(["up", "--listen", listen, "-f"]).arg(&self.plan.manifest);
         command.arg("--state-dir").arg(self.folder.path());
+        command.envs(self.trusts.as_ref().map(|file| ("SSL_CERT_FILE", file)));
         if let Some(fault) = &self.plan.fault {
             command.arg("--fault").arg(fault);
         }

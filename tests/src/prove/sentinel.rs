@@ -6,9 +6,10 @@ use crate::bank::Bank;
 use crate::names::fresh;
 use crate::prove::crowd::{Crowd, Size};
 use crate::prove::house::{House, Sentinel};
+use crate::prove::recovery::{Recoveries, first_success};
 use anyhow::ensure;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Clients go on for a while before and after each accident.
 const AROUND: Duration = Duration::from_secs(1);
@@ -19,24 +20,29 @@ pub async fn loses_masters_under_load(
     sentinel: &mut Sentinel,
     rounds: usize,
 ) -> anyhow::Result<()> {
-    let bank = house.client();
-    let (crowd, ()) = Crowd::during(&bank, Size::Large, false, async {
+    let (bank, user) = (house.client(), fresh("shard"));
+    let (crowd, recoveries) = Crowd::during(&bank, Size::Large, false, async {
+        let mut recoveries = Recoveries::default();
         for _ in 0..rounds {
             tokio::time::sleep(AROUND).await;
             let killed = sentinel.kill_the_master().await?;
+            let since = Instant::now();
+            let failover = async { sentinel.has_failed_over(killed).await.map(|()| since.elapsed()) };
+            let (failover, lost) = tokio::try_join!(failover, first_success(&bank, &user, since))?;
+            recoveries.add(failover, failover, lost, &[]);
             tokio::time::sleep(AROUND).await;
             sentinel.start_again(killed).await?;
             sentinel.is_whole().await?;
         }
         tokio::time::sleep(AROUND).await;
-        Ok(())
+        Ok(recoveries)
     })
     .await?;
-    println!("{crowd}");
+    println!("{crowd}\n{recoveries}");
     ensure!(crowd.sent_again() > 0, "the accident hit nobody");
     crowd.judge(&bank).await?;
     println!("the master killed {rounds} times: 0 lost, 0 doubled");
-    Ok(())
+    recoveries.are_quick()
 }
 
 /// Without its replicas a write is carried out and not acknowledged, nor is it when it is sent again; reads go on.

@@ -1,8 +1,11 @@
 //! A real Redis Cluster in a folder of its own: three masters, a replica of each, and a password.
 
+use super::certificate::Certificate;
 use super::redis::PASSWORD;
+use crate::names::fresh;
 use crate::prove::process::Process;
 use anyhow::{Context as _, bail, ensure};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -15,16 +18,25 @@ const BUS: u16 = 10_000;
 /// After so long a node that is silent has failed.
 const NODE_TIMEOUT_MS: u64 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(60);
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
+
+/// Somebody whose wallet is in a slot.
+pub struct Shard {
+    pub user: String,
+    slot: u16,
+}
 
 pub struct Cluster {
     folder: PathBuf,
+    /// Each node speaks TLS with it.
+    certificate: Option<Certificate>,
     nodes: Vec<(u16, Option<Process>)>,
 }
 
 impl Cluster {
     /// Starts the nodes and makes a cluster of them.
-    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
-        let mut cluster = Self { folder: folder.to_owned(), nodes: Vec::new() };
+    pub async fn start(folder: &Path, certificate: Option<Certificate>) -> anyhow::Result<Self> {
+        let mut cluster = Self { folder: folder.to_owned(), certificate, nodes: Vec::new() };
         for index in 0..NODES {
             cluster.nodes.push((free_port().await?, None));
             cluster.start_node(index).await?;
@@ -32,14 +44,15 @@ impl Cluster {
         let mut create = vec!["--cluster".to_owned(), "create".to_owned()];
         create.extend(cluster.nodes.iter().map(|(port, _)| format!("127.0.0.1:{port}")));
         create.extend(["--cluster-replicas", "1", "--cluster-yes"].map(str::to_owned));
-        cli(&create).await?;
+        cluster.cli(&create).await?;
         cluster.is_whole().await?;
         Ok(cluster)
     }
 
     /// The URL of one of its nodes.
     pub fn url(&self) -> String {
-        format!("redis://:{PASSWORD}@127.0.0.1:{}", self.nodes[0].0)
+        let scheme = if self.certificate.is_some() { "rediss" } else { "redis" };
+        format!("{scheme}://:{PASSWORD}@127.0.0.1:{}", self.nodes[0].0)
     }
 
     /// Starts a node on the data that it had.
@@ -48,7 +61,16 @@ impl Cluster {
         let folder = self.folder.join(&port);
         std::fs::create_dir_all(&folder)?;
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--dir"]).arg(&folder);
+        command.args(["--bind", "127.0.0.1", "--save", "", "--dir"]).arg(&folder);
+        match &self.certificate {
+            None => command.args(["--port", &port]),
+            Some(Certificate { file, key }) => {
+                command.args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"]);
+                command.args(["--tls-cluster", "yes", "--tls-replication", "yes"]);
+                command.arg("--tls-key-file").arg(key).arg("--tls-cert-file").arg(file);
+                command.arg("--tls-ca-cert-file").arg(file)
+            }
+        };
         command.args(["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]);
         command.args(["--cluster-node-timeout", &NODE_TIMEOUT_MS.to_string()]);
         command.args(["--appendonly", "yes", "--appendfsync", "everysec", "--repl-diskless-sync-delay", "0"]);
@@ -59,14 +81,54 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills a node that is a master now; which one.
-    pub async fn kill_a_master(&mut self, nth: usize) -> anyhow::Result<usize> {
-        let masters: Vec<u16> =
-            self.told().await?.iter().filter(|node| node.is_master).map(|node| node.port).collect();
-        let port = masters.get(nth % masters.len().max(1)).context("no node is a master")?;
-        let index = self.nodes.iter().position(|(known, _)| known == port).context("an unknown node")?;
+    /// A user for each master, whose wallet it has.
+    pub async fn a_user_for_each(&self) -> anyhow::Result<Vec<Shard>> {
+        let mut shards: Vec<Shard> = Vec::new();
+        let mut owners = Vec::new();
+        while shards.len() < MASTERS {
+            let user = fresh("shard");
+            let asked = ["-p", &self.port()?, "CLUSTER", "KEYSLOT", &format!("bank:{{{user}}}:wallet")];
+            let slot = self.cli(&asked.map(str::to_owned)).await?.trim().parse()?;
+            let owner = self.owner(slot).await?.context("nobody has the slot")?;
+            if !owners.contains(&owner) {
+                owners.push(owner);
+                shards.push(Shard { user, slot });
+            }
+        }
+        Ok(shards)
+    }
+
+    /// Kills the master that has a shard; which node it was.
+    pub async fn kill_the_master_of(&mut self, shard: &Shard) -> anyhow::Result<usize> {
+        let port = self.owner(shard.slot).await?.context("nobody has the slot")?;
+        let index = self.nodes.iter().position(|(known, _)| *known == port).context("an unknown node")?;
         self.nodes[index].1.take().context("it does not run")?.kill().await?;
         Ok(index)
+    }
+
+    /// Waits until a node that runs is the master of a shard, as the cluster says.
+    pub async fn has_failed_over(&self, shard: &Shard) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while self.owner(shard.slot).await.ok().flatten().is_none() {
+            ensure!(begun.elapsed() < PATIENCE, "no replica was made the master");
+            tokio::time::sleep(LOOKS_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// The port of the master that has a slot, if it runs.
+    async fn owner(&self, slot: u16) -> anyhow::Result<Option<u16>> {
+        let runs = |port: u16| self.nodes.iter().any(|(known, process)| *known == port && process.is_some());
+        let told = self.told().await?;
+        let owner =
+            told.iter().find(|node| node.is_master && node.slots.iter().any(|some| some.contains(&slot)));
+        Ok(owner.map(|node| node.port).filter(|port| runs(*port)))
+    }
+
+    /// The port of a node that runs.
+    fn port(&self) -> anyhow::Result<String> {
+        let (port, _) = self.nodes.iter().find(|(_, process)| process.is_some()).context("no node runs")?;
+        Ok(port.to_string())
     }
 
     /// Waits until every slot is served and every master has its replica.
@@ -74,7 +136,8 @@ impl Cluster {
         let begun = Instant::now();
         loop {
             let told = self.told().await.unwrap_or_default();
-            let masters = told.iter().filter(|node| node.is_master && node.has_slots && node.is_well).count();
+            let masters =
+                told.iter().filter(|node| node.is_master && !node.slots.is_empty() && node.is_well).count();
             let replicas = told.iter().filter(|node| !node.is_master && node.is_well).count();
             if masters == MASTERS && replicas == MASTERS && self.replicas_are_linked().await.unwrap_or(false)
             {
@@ -88,7 +151,8 @@ impl Cluster {
     /// Moves so many slots from one master to another.
     pub async fn move_slots(&self, slots: usize) -> anyhow::Result<()> {
         let told = self.told().await?;
-        let masters: Vec<&Told> = told.iter().filter(|node| node.is_master && node.has_slots).collect();
+        let masters: Vec<&Told> =
+            told.iter().filter(|node| node.is_master && !node.slots.is_empty()).collect();
         let [from, .., to] = masters.as_slice() else { bail!("{told:?}") };
         let arguments =
             ["--cluster", "reshard", &format!("127.0.0.1:{}", from.port), "--cluster-from", &from.id]
@@ -96,12 +160,13 @@ impl Cluster {
                 .chain(["--cluster-to", &to.id, "--cluster-slots", &slots.to_string(), "--cluster-yes"])
                 .map(str::to_owned)
                 .collect::<Vec<_>>();
-        cli(&arguments).await.map(drop)
+        self.cli(&arguments).await.map(drop)
     }
 
     async fn replicas_are_linked(&self) -> anyhow::Result<bool> {
         for (port, _) in &self.nodes {
-            let info = cli(&["-p".to_owned(), port.to_string(), "INFO".to_owned(), "replication".to_owned()])
+            let info = self
+                .cli(&["-p".to_owned(), port.to_string(), "INFO".to_owned(), "replication".to_owned()])
                 .await?;
             if info.contains("role:slave") && !info.contains("master_link_status:up") {
                 return Ok(false);
@@ -113,11 +178,29 @@ impl Cluster {
         Ok(true)
     }
 
+    /// What the master of a shard answers to a command.
+    pub async fn ask(&self, shard: &Shard, command: &[&str]) -> anyhow::Result<String> {
+        let port = self.owner(shard.slot).await?.context("nobody has the slot")?.to_string();
+        let words = ["-p", &port].into_iter().chain(command.iter().copied());
+        Ok(self.cli(&words.map(str::to_owned).collect::<Vec<_>>()).await?.trim_end().to_owned())
+    }
+
+    async fn cli(&self, arguments: &[String]) -> anyhow::Result<String> {
+        let mut command = Command::new("redis-cli");
+        if let Some(Certificate { file, .. }) = &self.certificate {
+            command.arg("--tls").arg("--cacert").arg(file);
+        }
+        command.args(arguments).env("REDISCLI_AUTH", PASSWORD).kill_on_drop(true);
+        let output = command.output().await.context("redis-cli")?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.success(), "redis-cli {arguments:?}: {said}");
+        Ok(said)
+    }
+
     /// What a node that runs says of all of them.
     async fn told(&self) -> anyhow::Result<Vec<Told>> {
-        let (port, _) = self.nodes.iter().find(|(_, process)| process.is_some()).context("no node runs")?;
         let told =
-            cli(&["-p".to_owned(), port.to_string(), "CLUSTER".to_owned(), "NODES".to_owned()]).await?;
+            self.cli(&["-p".to_owned(), self.port()?, "CLUSTER".to_owned(), "NODES".to_owned()]).await?;
         told.lines().filter(|line| !line.trim().is_empty()).map(Told::of).collect()
     }
 }
@@ -129,7 +212,7 @@ struct Told {
     port: u16,
     is_master: bool,
     is_well: bool,
-    has_slots: bool,
+    slots: Vec<RangeInclusive<u16>>,
 }
 
 impl Told {
@@ -142,18 +225,15 @@ impl Told {
             port: port.context("no port")?.parse()?,
             is_master: flags.split(',').any(|flag| flag == "master") && !flags.contains("fail"),
             is_well: *link == "connected" && !flags.contains("fail"),
-            has_slots: !slots.is_empty(),
+            slots: slots.iter().filter_map(|slots| range(slots)).collect(),
         })
     }
 }
 
-async fn cli(arguments: &[String]) -> anyhow::Result<String> {
-    let mut command = Command::new("redis-cli");
-    command.args(arguments).env("REDISCLI_AUTH", PASSWORD).kill_on_drop(true);
-    let output = command.output().await.context("redis-cli")?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(output.status.success(), "redis-cli {arguments:?}: {said}");
-    Ok(said)
+/// `0-5460` or `7`; of one that is moving, `[7->-…]`, nothing.
+fn range(slots: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
+    Some(first.parse().ok()?..=last.parse().ok()?)
 }
 
 /// One that is free, and whose bus is.

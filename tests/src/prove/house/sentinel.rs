@@ -61,18 +61,23 @@ impl Sentinel {
         format!("redis://:{PASSWORD}@{}", self.proxy.address())
     }
 
-    /// Kills the master; which one it was, once another one is.
+    /// Kills the master; which one it was.
     pub async fn kill_the_master(&mut self) -> anyhow::Result<usize> {
         let before = master(self.sentinels[0].0).await?;
         let index = self.servers.iter().position(|server| server.address() == before);
         let index = index.context("the master is none of ours")?;
         self.servers[index].kill().await?;
-        let begun = Instant::now();
+        Ok(index)
+    }
+
+    /// Waits until another one is the master, as Sentinel says.
+    pub async fn has_failed_over(&self, killed: usize) -> anyhow::Result<()> {
+        let (begun, before) = (Instant::now(), self.servers[killed].address());
         while master(self.sentinels[0].0).await.is_ok_and(|now| now == before) {
             ensure!(begun.elapsed() < PATIENCE, "no replica was made the master");
             tokio::time::sleep(LOOKS_EVERY).await;
         }
-        Ok(index)
+        Ok(())
     }
 
     /// Starts one that was killed as a replica of the master that there is now.

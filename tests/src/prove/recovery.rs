@@ -1,0 +1,76 @@
+//! How soon money moves again after a master has died.
+
+use crate::bank::Bank;
+use anyhow::ensure;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Clients try again this often.
+const TRIES_EVERY: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// After a failover, or beside one, money moves again within this.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// The time until the first deposit of `user` that was sent after `since` is answered with a 2xx.
+pub async fn first_success(bank: &Bank, user: &str, since: Instant) -> anyhow::Result<Duration> {
+    loop {
+        if bank.post("/v1/deposit").user(user).amount("0.01").await.status == 200 {
+            return Ok(since.elapsed());
+        }
+        ensure!(since.elapsed() < PATIENCE, "{user} is not served again");
+        tokio::time::sleep(TRIES_EVERY).await;
+    }
+}
+
+/// What was seen of several failovers.
+#[derive(Default)]
+pub struct Recoveries {
+    failovers: Vec<Duration>,
+    ready: Vec<Duration>,
+    lost: Vec<Duration>,
+    left: Vec<Duration>,
+}
+
+impl Recoveries {
+    /// Notes when there was another master, when that one had as many replicas as a write waits for, and when first
+    /// deposits were answered: on the shard that was lost, and on those that were left.
+    pub fn add(&mut self, failover: Duration, ready: Duration, lost: Duration, left: &[Duration]) {
+        self.failovers.push(failover);
+        self.ready.push(ready);
+        self.lost.push(lost);
+        self.left.extend(left);
+    }
+
+    /// Nobody waited for longer than a second after Redis could take a write again, or on another shard for a second.
+    pub fn are_quick(&self) -> anyhow::Result<()> {
+        for (ready, lost) in self.ready.iter().zip(&self.lost) {
+            ensure!(
+                *lost <= *ready + LIMIT,
+                "a write could be taken after {ready:?}, the first was after {lost:?}"
+            );
+        }
+        let slowest = self.left.iter().max().copied().unwrap_or_default();
+        ensure!(slowest <= LIMIT, "where nothing was lost the first deposit took {slowest:?}");
+        Ok(())
+    }
+}
+
+impl fmt::Display for Recoveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (failovers, ready, lost) = (range(&self.failovers), range(&self.ready), range(&self.lost));
+        write!(
+            f,
+            "another master after {failovers}, with a replica after {ready}; first deposit there after {lost}"
+        )?;
+        if !self.left.is_empty() {
+            write!(f, "; on the shards that are left after {}", range(&self.left))?;
+        }
+        Ok(())
+    }
+}
+
+/// The shortest and the longest of these.
+fn range(times: &[Duration]) -> String {
+    let shown = |time: Option<&Duration>| time.map_or(0, Duration::as_millis);
+    format!("{} to {} ms", shown(times.iter().min()), shown(times.iter().max()))
+}
