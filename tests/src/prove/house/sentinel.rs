@@ -19,6 +19,7 @@ const SENTINELS: usize = 3;
 const DOWN_AFTER_MS: u64 = 1_000;
 /// Twice as long as this there is no second failover.
 const FAILOVER_TIMEOUT_MS: u64 = 500;
+const TILT_MS: &str = "500";
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -111,6 +112,9 @@ impl Sentinel {
             for (port, _) in &self.sentinels {
                 let told = cli(*port, &["SENTINEL", "CKQUORUM", "bank"]).await.unwrap_or_default();
                 well &= told.contains(&format!("OK {SENTINELS} usable"));
+                let told = cli(*port, &["SENTINEL", "REPLICAS", "bank"]).await.unwrap_or_default();
+                let replicas = told.lines().filter(|line| *line == "slave").count();
+                well &= replicas > SERVERS && !told.contains("down,") && !told.contains("disconnected");
             }
             let master = master(self.sentinels[0].0).await?;
             for server in &self.servers {
@@ -166,6 +170,8 @@ async fn start_sentinel(folder: &Path, index: usize, master: SocketAddr) -> anyh
     command.arg(&file).arg("--sentinel");
     let mut process = Process::start(&format!("redis-sentinel-{index}"), &mut command)?;
     process.says(|line| line.contains("+monitor master").then_some(())).await?;
+    // A Sentinel that was not given the processor for 2 s does nothing for half a minute. This machine may be busy.
+    cli(port, &["SENTINEL", "DEBUG", "tilt-period", TILT_MS]).await?;
     Ok((port, process))
 }
 
