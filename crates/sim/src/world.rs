@@ -22,6 +22,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use store::breaker::State;
+use store::redis;
 
 use crate::call::{Call, Reply};
 use crate::cluster::{Cluster, Shift, Told};
@@ -196,6 +197,8 @@ impl Cause {
     }
 }
 
+/// Nobody follows so many redirects.
+const PATIENCE: u32 = 16;
 /// So many requests that have no answer are remembered.
 const MOST_GONE: usize = 16;
 
@@ -221,6 +224,8 @@ pub struct World<M> {
     cluster: Cluster,
     /// Where the instance that is being answered is sent.
     told: Option<Told>,
+    /// How often scripts were sent on.
+    sent_on: Vec<(Rc<[redis::Step]>, u32)>,
     /// How many writes there were.
     writes: u64,
     /// Nothing at first.
@@ -245,6 +250,7 @@ impl<M: Mind> World<M> {
             late: Vec::new(),
             cluster: Cluster::default(),
             told: None,
+            sent_on: Vec::new(),
             writes: 0,
             replica: None,
         }
@@ -416,8 +422,8 @@ impl<M: Mind> World<M> {
     ) -> Result<Step, Violation> {
         let Some(flight) = take(&mut self.flying, origin) else { return Ok(Step::Nothing) };
         let reply = reply(self, &flight)?;
-        if let (Reply::Elsewhere(text), Call::Eval { steps, .. }) = (&reply, &flight.call) {
-            self.told = Told::of(text, steps);
+        if let Call::Eval { steps, .. } = &flight.call {
+            self.told = self.sends_on(steps, &reply);
         }
         let step =
             self.feed(origin.client, Input::Reply(origin.client % self.seats, origin.call, reply.clone()));
@@ -428,6 +434,19 @@ impl<M: Mind> World<M> {
             instance.knows |= !ranges.is_empty();
         }
         step
+    }
+
+    /// Where a script is sent on to. Whoever was sent on too often gives up, and somebody else may send the same.
+    fn sends_on(&mut self, steps: &Rc<[redis::Step]>, reply: &Reply) -> Option<Told> {
+        let place = self.sent_on.iter().position(|(known, _)| known == steps);
+        let mut times = place.map_or(0, |place| self.sent_on.swap_remove(place).1);
+        if !matches!(reply, Reply::Elsewhere(_) | Reply::Away) {
+            return None;
+        }
+        times += 1;
+        self.sent_on.push((Rc::clone(steps), times));
+        let Reply::Elsewhere(text) = reply else { return None };
+        Told::of(text, steps).filter(|_| times < PATIENCE)
     }
 
     fn refuse(&mut self, origin: Origin, step: Option<usize>) -> Result<Step, Violation> {

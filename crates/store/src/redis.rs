@@ -118,6 +118,20 @@ impl<R: RawRedis> Redis<R> {
         }
     }
 
+    /// Who was elected, once that is as safe as what an acknowledged write has left: whoever goes by an election that a
+    /// failover forgets writes where nobody looks.
+    async fn kept(&self, key: &Election, elected: i64) -> Result<i64, Unavailable> {
+        if !self.0.waits_for_replicas() {
+            return Ok(elected);
+        }
+        let text = elected.to_string().into_bytes();
+        let verb = Verb::Swap { current: text.clone(), next: text, absent: Vec::new(), before: Vec::new() };
+        match self.step(key.as_str(), verb).await {
+            Ok(Said::Done(_)) => Ok(elected),
+            other => Err(unwritten(&other)),
+        }
+    }
+
     async fn number(&self, key: &str) -> Result<Option<i64>, Unavailable> {
         let stored = self.read(key).await?;
         stored.map(|stored| counter::text(&stored).ok_or(Unavailable::Untouched)).transpose()
@@ -337,13 +351,18 @@ impl<R: RawRedis> Store for Redis<R> {
     }
 
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
-        self.number(key.as_str()).await.map(|number| number.filter(|&elected| elected != 0))
+        match self.number(key.as_str()).await?.filter(|&elected| elected != 0) {
+            Some(elected) => self.kept(key, elected).await.map(Some).map_err(|_| Unavailable::Untouched),
+            None => Ok(None),
+        }
     }
 
     async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
         match self.step(key.as_str(), Verb::Elect(candidate)).await {
-            Ok(Said::Done(elected) | Said::Held(elected)) => {
-                elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown)
+            Ok(Said::Done(elected)) => elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown),
+            Ok(Said::Held(elected)) => {
+                let elected = elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown)?;
+                self.kept(key, elected).await
             }
             other => Err(unwritten(&other)),
         }

@@ -112,6 +112,6 @@ pub async fn is_verified(house: &House, cluster: &Cluster) -> anyhow::Result<()>
 }
 
 async fn deposit(bank: &Bank, shard: &Shard, n: u64) {
-    let request = bank.post("/v1/deposit").user(&shard.user).idempotency_key(&format!("k{n}"));
+    let request = bank.post("/v1/deposit").user(&shard.user).idempotency_key(format!("k{n}"));
     request.amount("1").await.is(200);
 }

@@ -209,11 +209,15 @@ fn a_write_that_too_few_replicas_have_is_unknown_and_reads_are_answered() {
     assert_eq!(block_on(store.swap(&key, b"a", b"b")).map(drop), unknown);
     assert_eq!(block_on(store.write_first(&keys::wallet("ann"), b"a", b"b")).map(drop), unknown);
     assert_eq!(block_on(store.increment_within(&cell, 1, 9)).map(drop), unknown);
+    let election = keys::wallet("ann").election();
     assert_eq!(
-        block_on(store.elect(&keys::wallet("ann").election(), 7)).map(drop),
-        Ok(()),
-        "it was elected before"
+        block_on(store.elect(&election, 7)).map(drop),
+        unknown,
+        "what was elected before is not safe yet"
     );
+    assert_eq!(block_on(store.elected(&election)), Err(Unavailable::Untouched));
+    server.forgets.set(false);
+    assert_eq!(block_on(store.elect(&election, 7)), Ok(1));
     assert_eq!(block_on(store.get(&key)), Ok(Some(b"b".to_vec())));
 }
 

@@ -1,5 +1,7 @@
 //! Scripts in a cluster that does as it is told: who has which slot, which slot is on its way, who is away.
 
+#![allow(clippy::arithmetic_side_effects, reason = "in a test an overflow may stop it")]
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
