@@ -196,6 +196,8 @@ pub struct Told {
     pub steps: Rc<[Step]>,
     /// Where to.
     pub to: String,
+    /// It was sent on so often that it may be given up, and another one like it may be sent.
+    pub may_end: bool,
 }
 
 impl Told {
@@ -208,7 +210,7 @@ impl Told {
             Some("MOVED") => false,
             _ => return None,
         };
-        Some(Self { ask, steps: Rc::clone(steps), to: format!("redis://{}", words.nth(1)?) })
+        Some(Self { ask, steps: Rc::clone(steps), to: format!("redis://{}", words.nth(1)?), may_end: false })
     }
 }
 

@@ -446,7 +446,7 @@ impl<M: Mind> World<M> {
         times += 1;
         self.sent_on.push((Rc::clone(steps), times));
         let Reply::Elsewhere(text) = reply else { return None };
-        Told::of(text, steps).filter(|_| times < PATIENCE)
+        Told::of(text, steps).map(|told| Told { may_end: times >= PATIENCE, ..told })
     }
 
     fn refuse(&mut self, origin: Origin, step: Option<usize>) -> Result<Step, Violation> {

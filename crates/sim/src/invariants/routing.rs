@@ -19,7 +19,7 @@ invariant! {
         let Seen::Asked { call: Call::Eval { node, asking, steps }, told, .. } = seen else { return Ok(()) };
         let told = told.filter(|told| told.ask && told.steps == *steps);
         match told {
-            Some(told) => must(*asking && **node == *told.to, || {
+            Some(told) => must((*asking && **node == *told.to) || (!asking && told.may_end), || {
                 format!("{node} was asked, ASKING {asking}, where {} was to be", told.to)
             }),
             None => must(!asking, || format!("{node} was sent an ASKING that nobody had told of")),
@@ -32,6 +32,6 @@ invariant! {
     WhatHasMovedIsLookedForWhereItIs: "what has moved is looked for where it is", seen => {
         let Seen::Asked { call: Call::Eval { node, steps, .. }, told: Some(told), .. } = seen else { return Ok(()) };
         let moved = !told.ask && told.steps == *steps;
-        must(!moved || **node == *told.to, || format!("{node} was asked, the slot is at {}", told.to))
+        must(!moved || told.may_end || **node == *told.to, || format!("{node} was asked, the slot is at {}", told.to))
     }
 }
