@@ -51,7 +51,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
-test-all: lint coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more ## All of it
+test-all: lint lint-delivery coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
