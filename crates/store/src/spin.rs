@@ -170,7 +170,10 @@ impl Limits for Request {
     async fn step_aside(&self, together: u32) {
         let left = self.deadline.saturating_sub(since_began());
         let lost = self.time.saturating_sub(left).checked_div(together).unwrap_or_default();
-        let longest = lost.saturating_mul(TIMES_LOST).min(left.saturating_mul(3) / 4).min(LONGEST_STEP);
+        let longest = lost
+            .saturating_mul(TIMES_LOST)
+            .min(left.saturating_sub(left.checked_div(4).unwrap_or_default()))
+            .min(LONGEST_STEP);
         let longest_us = u64::try_from(longest.as_micros()).unwrap_or_default();
         let wait_us = getrandom::u64().unwrap_or_default().checked_rem(longest_us).unwrap_or_default();
         spin_sdk::time::sleep(Duration::from_micros(wait_us)).await;
