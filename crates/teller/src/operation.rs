@@ -35,21 +35,9 @@ pub struct Answer {
 }
 
 /// A wallet as it was after the last swap, for whoever goes next on a store where that saves a round trip. It
-/// may be old by then: a swap finds out, and what needs no swap is decided on a wallet that was read.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// The wallet.
-    pub found: Option<Found>,
-    /// It has just been read, or a swap that was lost has brought it.
-    fresh: bool,
-}
-
-impl Seen {
-    /// What the last swap left.
-    fn left(found: Option<Found>) -> Self {
-        Self { found, fresh: false }
-    }
-}
+/// may be old by then: a swap finds out, and what needs no swap is decided on a wallet that was read after
+/// everybody whom it is about had come.
+pub type Seen = Option<Found>;
 
 /// Carries out `operation` on `user`'s wallet.
 ///
@@ -58,7 +46,7 @@ impl Seen {
 /// does not say; with [`Unavailable::Untouched`] before that.
 pub async fn carry_out(store: &impl Store, user: &User, operation: &Operation) -> Result<Answer, Error> {
     let job = Job::new(operation.clone());
-    let mut answers = carry_out_all(store, user, &[job], &mut Seen::default()).await;
+    let mut answers = carry_out_all(store, user, &[job], &mut None).await;
     answers.pop().unwrap_or(Err(Unavailable::Untouched.into()))
 }
 
@@ -77,8 +65,7 @@ pub async fn carry_out_all(
     }
 }
 
-/// The same, or `None` where nothing has happened yet and others may join: before the first swap, and after one
-/// that was lost.
+/// The same, or `None` where a swap was lost, nothing has happened yet, and others may join.
 pub async fn try_all(
     store: &impl Store,
     user: &User,
@@ -123,19 +110,14 @@ async fn commit(
     let opening = keys::wallet(user.as_str());
     let empty = Wallet::new().encode();
     let guarded = store.goes_together();
-    let Seen { found, mut fresh } = std::mem::take(seen);
-    let mut found = found.filter(|_| guarded || fresh);
-    if found.is_none() && guarded {
+    let mut found = seen.take().filter(|_| guarded);
+    let mut fresh = found.is_none();
+    if fresh && guarded {
         // Where this finds nothing, the first write finds out.
         found = first_write::glance(store, &opening, &empty).await?;
         fresh = found.is_some();
-        if fresh {
-            *seen = Seen { found, fresh };
-            return Ok(Went::Again);
-        }
-    } else if found.is_none() {
+    } else if fresh {
         found = first_write::find(store, &opening, &empty).await?;
-        fresh = true;
     }
     // What a swap was to be written over whose outcome is not known: nothing at all, if it was the first write.
     let mut attempted: Option<Option<Vec<u8>>> = None;
@@ -170,7 +152,7 @@ async fn commit(
                 continue;
             }
             settle(items, decisions);
-            *seen = Seen::left(found);
+            *seen = found;
             return Ok(Went::Done);
         }
         let Some(Found { key, value }) = found else {
@@ -194,7 +176,7 @@ async fn commit(
             };
             fresh = true;
             if open(items).next().is_none() {
-                *seen = Seen::left(found);
+                *seen = found;
                 return Ok(Went::Done);
             }
             continue;
@@ -219,8 +201,7 @@ async fn commit(
                 let waited =
                     !indexed && store.step_aside(u32::try_from(items.len()).unwrap_or(u32::MAX)).await;
                 if !indexed && are_untouched(items) {
-                    let found = holds.filter(|_| !waited).map(|value| Found { key, value });
-                    *seen = Seen { fresh: found.is_some(), found };
+                    *seen = holds.filter(|_| !waited).map(|value| Found { key, value });
                     return Ok(Went::Again);
                 }
                 if waited { store.get(&key).await? } else { holds }
@@ -240,7 +221,7 @@ async fn commit(
         if stored.as_ref() == Some(&next) {
             settle(items, decisions);
             if open(items).next().is_none() {
-                *seen = Seen::left(Some(Found { key, value: next }));
+                *seen = Some(Found { key, value: next });
                 return Ok(Went::Done);
             }
         }

@@ -168,12 +168,12 @@ fn nothing_is_refused_on_a_wallet_that_is_old_by_now() {
     for withdrawal in [made("m", Kind::Withdrawal, "5"), keyed("k", Kind::Withdrawal, "5")] {
         let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
         carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
-        assert!(seen.found.is_some());
+        assert!(seen.is_some());
         carry(&store, &made("b", Kind::Deposit, "10")).unwrap();
         let answer = carry_from(&store, &mut seen, &withdrawal);
         assert!(matches!(answer.outcome, Outcome::Posted(_)), "{answer:?}");
         assert_eq!(balance(&store), "6.00");
-        assert_eq!(seen.found.map(|found| found.value), block_on(first(&store)));
+        assert_eq!(seen.map(|found| found.value), block_on(first(&store)));
     }
 }
 
