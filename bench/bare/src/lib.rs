@@ -123,7 +123,12 @@ impl Kept {
         let key = |n| if n == last { key.to_owned() } else { format!("{key}:{n}") };
         let steps: Vec<Step> =
             verbs.into_iter().enumerate().map(|(n, verb)| Step { key: key(n), verb }).collect();
-        let answer = redis.execute("EVAL", arguments(&steps).into_iter().map(RedisParameter::Binary)).await?;
+        let answer = redis
+            .execute(
+                "EVAL",
+                arguments(&steps.iter().collect::<Vec<_>>()).into_iter().map(RedisParameter::Binary),
+            )
+            .await?;
         Ok(answer.into_iter().nth(1).unwrap_or(RedisResult::Nil))
     }
 }
