@@ -37,6 +37,10 @@ struct Server {
     refuses: Cell<&'static str>,
     /// Too few replicas have what is written.
     forgets: Cell<bool>,
+    /// When requests must be answered.
+    deadline: Cell<Duration>,
+    /// How much goes on after its request.
+    rests: Cell<usize>,
 }
 
 impl Server {
@@ -75,10 +79,11 @@ impl Limits for &'static Server {
 
 impl Deadline for &'static Server {
     fn deadline(&self) -> Duration {
-        Duration::MAX
+        self.deadline.get()
     }
 
-    fn until(&self, _: Duration) -> Self {
+    fn until(&self, deadline: Duration) -> Self {
+        self.deadline.set(deadline);
         self
     }
 
@@ -86,7 +91,9 @@ impl Deadline for &'static Server {
         Some(call.await)
     }
 
-    fn carry_on(&self, _: Rest) {}
+    fn carry_on(&self, _: Rest) {
+        self.rests.set(self.rests.get() + 1);
+    }
 }
 
 impl RawRedis for &'static Server {
@@ -389,4 +396,24 @@ fn the_contract_is_kept() {
 #[test]
 fn who_lost_a_swap_waits_and_what_it_read_is_old() {
     assert!(block_on(store(with(&[])).step_aside(3)));
+}
+
+#[test]
+fn the_deadline_is_that_of_the_request_beneath() {
+    let (short, long) = (Duration::from_secs(1), Duration::from_secs(2));
+    let server: &'static Server =
+        Box::leak(Box::new(Server { deadline: Cell::new(short), ..Server::default() }));
+    let store = store(server);
+    assert_eq!(store.deadline(), short);
+    assert_eq!(store.until(long).deadline(), long);
+    assert_eq!(block_on(store.in_time(async { 7 })), Some(7));
+    store.carry_on(Box::pin(async {}));
+    assert_eq!(server.rests.get(), 1);
+}
+
+#[test]
+fn what_was_written_is_unkept_where_too_few_replicas_have_it_and_nothing_else_is() {
+    let mut said = [Said::Done(None), Said::Held(None), Said::Refused("NOPERM".into())];
+    script::unkept(&mut said);
+    assert_eq!(said, [Said::Unkept, Said::Held(None), Said::Refused("NOPERM".into())]);
 }
