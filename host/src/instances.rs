@@ -1,7 +1,7 @@
 //! The instances of a component: which of them a request goes to, and when they come and go.
 //!
-//! An instance serves up to 128 requests, 16 of them at a time, and goes when it was idle for a second. When one traps, all the requests in flight in it fail, and the reason goes to stderr with
-//! the component's name.
+//! An instance serves up to 128 requests, 16 of them at a time, and goes when it was idle for a second. When one traps,
+//! all the requests in flight in it fail, and the reason goes to stderr with the component's name.
 //!
 //! A request goes to the instance that has least to do. There are as few as keep every core busy: requests
 //! that share an instance share its connections and go to the store together. Only an instance that waits in

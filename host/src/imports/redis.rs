@@ -1,9 +1,10 @@
 //! `spin:redis/redis@3.0.0`, only to the hosts that the component's manifest allows.
 //!
 //! Spin gives every opened connection a TCP connection of its own; here all to one address share one
-//! ([`crate::redis`]), which an instance can only notice by commands that change what a connection is.
-//! Those are refused by name, save two: `ASKING` goes with the command behind it, a short `WAIT` is carried out. Who closes one and opens another gets another. A server that is away is an error
-//! as soon as components would wait no longer, where Spin waits.
+//! ([`crate::redis`]), which an instance can only notice by commands that change what a connection is. Those are
+//! refused by name, but for two: `ASKING` is sent together with the command that follows it, and a short `WAIT` is
+//! carried out. Who closes a connection and opens another gets another. A server that is away is an error as soon as
+//! components would wait no longer, where Spin waits.
 
 use super::bindings::spin::redis::redis::{
     Connection, Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,

@@ -87,7 +87,7 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
 impl Way<'_> {
     /// Deposits a second, and the median of how long one took, in milliseconds.
     async fn turn(&self, clients: usize, deposits: usize) -> anyhow::Result<(f64, f64)> {
-        // Signatures of ES256 differ each time, so that one token is remembered which is made once.
+        // A token that is to be remembered is made once: each signature by ES256 is another one.
         let kept: Vec<Asker> = (0..clients).map(|number| self.asker(number, clients)).collect();
         let asker = |number: usize| {
             if self.is_new { self.asker(number, clients) } else { kept[number % clients].clone() }
