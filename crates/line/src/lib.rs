@@ -210,7 +210,7 @@ impl<J, A, L> Line<J, A, L> {
 }
 
 /// Lets what runs beside this come too: other requests, and the other parts of the same one.
-async fn a_moment() {
+pub async fn a_moment() {
     let mut waited = false;
     poll_fn(|context| {
         if std::mem::replace(&mut waited, true) {

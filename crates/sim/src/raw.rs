@@ -18,7 +18,7 @@ use line::{Deadline, Rest};
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
 use store::reason::Reason;
-use store::redis::cluster::{Map, Node, Redirect, slot};
+use store::redis::cluster::{Map, Node, Redirect};
 use store::redis::nodes::{self, Nodes, Unanswered};
 use store::redis::script::{Value, unkept};
 use store::redis::{self, RawRedis, Said, Step, Waiting};
@@ -248,8 +248,7 @@ impl RawRedis for Raw {
     }
 
     fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
-        let map = self.shared.map.borrow();
-        let node = if map.is_cluster() { map.node(slot(key)) } else { Node::default() };
+        let node = self.shared.map.borrow().node_of(key);
         let waiting = Rc::clone(self.shared.waiting.borrow_mut().entry(node).or_default());
         (self.until(self.deadline()), waiting)
     }
@@ -307,15 +306,7 @@ impl Nodes for Raw {
 
     /// Others come in between, as they do at any call.
     async fn pause(&self, _: Duration) -> bool {
-        let mut paused = false;
-        poll_fn(|context| {
-            if std::mem::replace(&mut paused, true) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        line::a_moment().await;
         !self.is_late()
     }
 }

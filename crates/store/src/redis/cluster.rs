@@ -110,6 +110,12 @@ impl Map {
         range.map(|(_, _, node)| node.clone()).unwrap_or_default()
     }
 
+    /// The node that has a key, as [`Map::node`] has it.
+    #[must_use]
+    pub fn node_of(&self, key: &str) -> Node {
+        if self.is_cluster() { self.node(slot(key)) } else { Node::default() }
+    }
+
     /// Every node once.
     #[must_use]
     pub fn nodes(&self) -> Vec<Node> {

@@ -16,7 +16,7 @@ use super::settings::{self, redis_url};
 use super::{Request, since_began};
 use crate::breaker::{Breaker, Limits as _};
 use crate::reason::Reason;
-use crate::redis::cluster::{Map, Node, Redirect, slot};
+use crate::redis::cluster::{Map, Node, Redirect};
 use crate::redis::nodes::{self, Nodes, Unanswered};
 use crate::redis::risks::risks;
 use crate::redis::script::{self, Value};
@@ -157,9 +157,7 @@ impl RawRedis for Request {
     }
 
     fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
-        let map = self.map().borrow();
-        let node = if map.is_cluster() { map.node(slot(key)) } else { Node::default() };
-        let server = Server::at(&node);
+        let server = Server::at(&self.map().borrow().node_of(key));
         let waiting = Rc::clone(&server.waiting);
         (Self { time: self.time, deadline: self.deadline, server }, waiting)
     }
