@@ -124,6 +124,11 @@ impl Arguments {
         self.want(part) && self.suite.is_empty()
     }
 
+    /// Whether any part of which this holds is to be proven.
+    fn want_any(&self, holds: impl Fn(Part) -> bool) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| holds(*part))
+    }
+
     /// Banks on this store, as they are mostly wanted.
     fn plan(&self, store: Store) -> Plan {
         Plan::new(store, &self.bank, &self.manifest)
@@ -131,6 +136,19 @@ impl Arguments {
 }
 
 impl Part {
+    fn needs_suites(self) -> bool {
+        !matches!(
+            self,
+            Self::Budget
+                | Self::Failover
+                | Self::Outages
+                | Self::Torture
+                | Self::Damage
+                | Self::Upstream
+                | Self::Totals
+        )
+    }
+
     fn needs_redis(self) -> bool {
         !matches!(self, Self::Files | Self::Sqlite | Self::Upstream | Self::Api)
     }
@@ -162,41 +180,24 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     std::env::set_current_dir(root())?;
     is_there(&arguments.bank)?;
-    if arguments.only.is_empty() || arguments.only.iter().any(|part| part.needs_redis()) {
+    if arguments.want_any(Part::needs_redis) {
         redis_is_there()?;
     }
     process::forget_logs()?;
-    let alone = [
-        Part::Budget,
-        Part::Failover,
-        Part::Outages,
-        Part::Torture,
-        Part::Damage,
-        Part::Upstream,
-        Part::Totals,
-    ];
-    let needs_suites = arguments.only.is_empty() || arguments.only.iter().any(|part| !alone.contains(part));
-    let suites = if needs_suites { suites::compiled(&arguments.suite).await? } else { Suites::default() };
+    let suites = if arguments.want_any(Part::needs_suites) {
+        suites::compiled(&arguments.suite).await?
+    } else {
+        Suites::default()
+    };
     of_the_stores(arguments, &suites, summary).await?;
-    if arguments.want_scenarios(Part::Crowd) {
-        let name = "redis ×3: a crowd asks CoinGecko once in each window, whoever dies";
-        summary.scenario(name, stampede::is_avoided(&arguments.bank, &arguments.manifest)).await;
-    }
-    if arguments.want_scenarios(Part::Upstream) {
-        of_upstream(&arguments.bank, &arguments.manifest, summary).await;
-    }
+    of_rates(arguments, summary).await;
     if arguments.want_scenarios(Part::Redis) {
         of_both_adapters(arguments, &suites, summary).await?;
     }
     if arguments.want(Part::Tokens) {
         of_tokens(arguments, &suites, summary).await?;
     }
-    if arguments.want(Part::Cluster) {
-        of_a_cluster(arguments, &suites, summary).await?;
-    }
-    if arguments.want_scenarios(Part::Failover) {
-        of_failovers(arguments, summary).await?;
-    }
+    of_several_servers(arguments, &suites, summary).await?;
     if arguments.want_scenarios(Part::Totals) {
         of_totals(arguments, summary).await?;
     }
@@ -218,6 +219,33 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         of_the_document(arguments, summary).await?;
     }
     on_request(arguments, summary).await
+}
+
+/// Where rates come from.
+async fn of_rates(arguments: &Arguments, summary: &mut Summary) {
+    if arguments.want_scenarios(Part::Crowd) {
+        let name = "redis ×3: a crowd asks CoinGecko once in each window, whoever dies";
+        summary.scenario(name, stampede::is_avoided(&arguments.bank, &arguments.manifest)).await;
+    }
+    if arguments.want_scenarios(Part::Upstream) {
+        of_upstream(&arguments.bank, &arguments.manifest, summary).await;
+    }
+}
+
+/// A Redis Cluster, and a Redis with replicas.
+async fn of_several_servers(
+    arguments: &Arguments,
+    suites: &Suites,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    if arguments.want(Part::Cluster) {
+        cluster::is_proven(arguments, suites, summary).await?;
+    }
+    if arguments.want_scenarios(Part::Failover) {
+        cluster::loses_masters(arguments, summary).await?;
+        sentinel::is_proven(arguments, summary).await?;
+    }
+    Ok(())
 }
 
 /// The suites, on each store, and what the storage port promises on each.
@@ -278,51 +306,6 @@ async fn of_outages(arguments: &Arguments, summary: &mut Summary) -> anyhow::Res
         outage::of_every_kind(store, arguments, summary).await?;
         outage::said_at_once(store, arguments, summary).await?;
     }
-    Ok(())
-}
-
-/// Banks on a Redis Cluster.
-async fn of_a_cluster(arguments: &Arguments, suites: &Suites, summary: &mut Summary) -> anyhow::Result<()> {
-    let contract = Path::new("tests/store-contract/spin.toml");
-    let mut house = House::build(Plan::new(Store::Direct, &arguments.bank, contract).patient()).await?;
-    let cluster = house.on_a_cluster().await?;
-    suites.run(suites::of_the_store, Some(&house), summary).await;
-    drop((house, cluster));
-    let mut house = House::build(arguments.plan(Store::Direct).patient()).await?;
-    let cluster = house.on_a_cluster().await?;
-    // The store has little part in most of them: on a cluster all are run where that is asked for.
-    let wanted = if arguments.only.is_empty() { suites::after_the_restart } else { suites::of_storage };
-    suites.run(wanted, Some(&house), summary).await;
-    let name = house.at("in a cluster whose slots move under load nothing is lost or repeated");
-    summary.scenario(&name, cluster::moves_slots_under_load(&house, &cluster)).await;
-    let name = house.at("bank verify reads a wallet by any node, and finds keys of entries that are gone");
-    summary.scenario(&name, cluster::is_verified(&house, &cluster)).await;
-    suites.run(suites::at_the_end, Some(&house), summary).await;
-    drop((house, cluster));
-    let mut house = House::build(arguments.plan(Store::Direct).patient()).await?;
-    let cluster = house.on_a_cluster_with_tls().await?;
-    let name = house.at("a cluster is reached over TLS and with a password on each node");
-    summary.scenario(&name, cluster::speaks_tls(&house, &cluster)).await;
-    Ok(())
-}
-
-/// Masters of Redis that are killed, and banks that answer a write once a replica has it.
-async fn of_failovers(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
-    let variables = vec![("redis_wait_replicas", "1".to_owned())];
-    let plan = Plan { variables, ..arguments.plan(Store::Direct) };
-    let mut house = House::build(plan.clone()).await?;
-    let mut cluster = house.on_a_cluster().await?;
-    let name = house.at("in a cluster that loses masters under load nothing is lost or repeated");
-    let loses = cluster::loses_masters_under_load(&house, &mut cluster, arguments.failovers);
-    summary.scenario(&name, loses).await;
-    drop((house, cluster));
-    let mut house = House::build(plan).await?;
-    let mut sentinel = house.behind_sentinel().await?;
-    let name = house.at("a write that too few replicas have is not acknowledged, and said");
-    summary.scenario(&name, sentinel::has_too_few_replicas(&house, &mut sentinel)).await;
-    let name = house.at("behind Sentinel, where masters die under load, nothing is lost or repeated");
-    let loses = sentinel::loses_masters_under_load(&house, &mut sentinel, arguments.failovers);
-    summary.scenario(&name, loses).await;
     Ok(())
 }
 

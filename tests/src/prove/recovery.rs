@@ -1,6 +1,7 @@
 //! How soon money moves again after a master has died.
 
 use crate::bank::Bank;
+use crate::prove::crowd::Crowd;
 use anyhow::ensure;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -41,8 +42,17 @@ impl Recoveries {
         self.left.extend(left);
     }
 
+    /// What the crowd was told adds up, and money moved again soon. Prints both.
+    pub async fn judge(&self, bank: &Bank, crowd: Crowd) -> anyhow::Result<()> {
+        println!("{crowd}\n{self}");
+        ensure!(crowd.sent_again() > 0, "the accident hit nobody");
+        crowd.judge(bank).await?;
+        println!("a master killed {} times: 0 lost, 0 doubled", self.failovers.len());
+        self.are_quick()
+    }
+
     /// Nobody waited for longer than a second after Redis could take a write again, or on another shard for a second.
-    pub fn are_quick(&self) -> anyhow::Result<()> {
+    fn are_quick(&self) -> anyhow::Result<()> {
         for (ready, lost) in self.ready.iter().zip(&self.lost) {
             ensure!(
                 *lost <= *ready + LIMIT,

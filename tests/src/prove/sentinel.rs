@@ -4,9 +4,11 @@
 use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::names::fresh;
+use crate::prove::Arguments;
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::house::{House, Sentinel};
+use crate::prove::house::{House, Sentinel, Store};
 use crate::prove::recovery::{Recoveries, first_success};
+use crate::prove::summary::Summary;
 use anyhow::ensure;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -14,8 +16,21 @@ use std::time::{Duration, Instant};
 /// Clients go on for a while before and after each accident.
 const AROUND: Duration = Duration::from_secs(1);
 
+/// All of it.
+pub async fn is_proven(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    let plan = arguments.plan(Store::Direct).with(&[("redis_wait_replicas", "1")]);
+    let mut house = House::build(plan).await?;
+    let mut sentinel = house.behind_sentinel().await?;
+    let name = house.at("a write that too few replicas have is not acknowledged, and said");
+    summary.scenario(&name, has_too_few_replicas(&house, &mut sentinel)).await;
+    let name = house.at("behind Sentinel, where masters die under load, nothing is lost or repeated");
+    let loses = loses_masters_under_load(&house, &mut sentinel, arguments.failovers);
+    summary.scenario(&name, loses).await;
+    Ok(())
+}
+
 /// The master is killed, a replica takes its place, and it comes back as a replica; again and again.
-pub async fn loses_masters_under_load(
+async fn loses_masters_under_load(
     house: &House,
     sentinel: &mut Sentinel,
     rounds: usize,
@@ -38,15 +53,11 @@ pub async fn loses_masters_under_load(
         Ok(recoveries)
     })
     .await?;
-    println!("{crowd}\n{recoveries}");
-    ensure!(crowd.sent_again() > 0, "the accident hit nobody");
-    crowd.judge(&bank).await?;
-    println!("the master killed {rounds} times: 0 lost, 0 doubled");
-    recoveries.are_quick()
+    recoveries.judge(&bank, crowd).await
 }
 
 /// Without its replicas a write is carried out and not acknowledged, nor is it when it is sent again; reads go on.
-pub async fn has_too_few_replicas(house: &House, sentinel: &mut Sentinel) -> anyhow::Result<()> {
+async fn has_too_few_replicas(house: &House, sentinel: &mut Sentinel) -> anyhow::Result<()> {
     let (bank, user) = (house.client(), fresh("too-few"));
     let counter = format!("/v1/counters/{user}");
     bank.deposit(&user, "1").await;

@@ -1,10 +1,11 @@
 //! A real Redis Cluster in a folder of its own: three masters, a replica of each, and a password.
 
 use super::certificate::Certificate;
-use super::redis::PASSWORD;
+use super::redis::{self, PASSWORD};
 use crate::names::fresh;
 use crate::prove::process::Process;
 use anyhow::{Context as _, bail, ensure};
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -186,15 +187,9 @@ impl Cluster {
     }
 
     async fn cli(&self, arguments: &[String]) -> anyhow::Result<String> {
-        let mut command = Command::new("redis-cli");
-        if let Some(Certificate { file, .. }) = &self.certificate {
-            command.arg("--tls").arg("--cacert").arg(file);
-        }
-        command.args(arguments).env("REDISCLI_AUTH", PASSWORD).kill_on_drop(true);
-        let output = command.output().await.context("redis-cli")?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        ensure!(output.status.success(), "redis-cli {arguments:?}: {said}");
-        Ok(said)
+        let file = self.certificate.as_ref().map(|certificate| certificate.file.as_os_str());
+        let tls = file.into_iter().flat_map(|file| [OsStr::new("--tls"), OsStr::new("--cacert"), file]);
+        redis::cli(tls.chain(arguments.iter().map(OsStr::new))).await
     }
 
     /// What a node that runs says of all of them.

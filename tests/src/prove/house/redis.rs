@@ -1,7 +1,8 @@
 //! A real Redis in a folder of its own, which keeps what it acknowledged and asks for a password.
 
 use crate::prove::process::Process;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use std::ffi::{OsStr, OsString};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +18,17 @@ pub struct Redis {
     port: u16,
     folder: PathBuf,
     process: Option<Process>,
+}
+
+/// What `redis-cli` prints, told the password and these words.
+pub async fn cli(words: impl IntoIterator<Item: AsRef<OsStr>>) -> anyhow::Result<String> {
+    let words: Vec<OsString> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+    let mut command = Command::new("redis-cli");
+    command.args(&words).env("REDISCLI_AUTH", PASSWORD).kill_on_drop(true);
+    let output = command.output().await.context("redis-cli")?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "redis-cli {words:?}: {said}");
+    Ok(said)
 }
 
 impl Redis {

@@ -1,7 +1,7 @@
 //! A real Redis with two replicas, and three Sentinels that make one of them the master when it is gone. The bank
 //! reaches the master at one address, as behind a Service or a proxy that asks Sentinel.
 
-use super::redis::{PASSWORD, Redis};
+use super::redis::{self, PASSWORD, Redis};
 use crate::prove::process::Process;
 use crate::proxy::Proxy;
 use anyhow::{Context as _, ensure};
@@ -183,10 +183,6 @@ async fn master(sentinel: u16) -> anyhow::Result<SocketAddr> {
     Ok(format!("{host}:{port}").parse()?)
 }
 
-async fn cli(port: u16, arguments: &[&str]) -> anyhow::Result<String> {
-    let mut command = Command::new("redis-cli");
-    command.args(["-p", &port.to_string()]).args(arguments).kill_on_drop(true);
-    let output = command.env("REDISCLI_AUTH", PASSWORD).output().await.context("redis-cli")?;
-    ensure!(output.status.success(), "redis-cli -p {port} {arguments:?}");
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+async fn cli(port: u16, words: &[&str]) -> anyhow::Result<String> {
+    redis::cli(["-p", &port.to_string()].into_iter().chain(words.iter().copied())).await
 }
