@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { close, DESK, didNotShift, hasNoBarriers, launch, open, PHONE, says, screenshot, WALL } from "./browser.js";
 import { day } from "./day.js";
 import { House } from "./house.js";
+import { Proxy } from "./proxy.js";
 
 let house;
 let browser;
@@ -77,6 +78,16 @@ test("a slow bank shows the page at once, and its data moves nothing", async () 
   await says(page, ".card.first .moved", / in 2\d h$/);
   await didNotShift(page);
   await close(page);
+});
+
+test("a page that comes in two pieces is shown whole, and nothing moves", async () => {
+  const proxy = await Proxy.before(house.urls[0]);
+  proxy.pauseAfter = 'href="/docs">API</a>';
+  const page = await open(browser, proxy.url, { viewport: WALL });
+  await says(page, "#shown", /23/);
+  await didNotShift(page);
+  await close(page);
+  await proxy.end();
 });
 
 for (const [place, viewport] of Object.entries({ desk: DESK, phone: PHONE })) {

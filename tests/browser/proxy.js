@@ -25,6 +25,8 @@ export const LOSSES = {
 export class Proxy {
   // Every request that moves money: its path, its key, and when it came.
   posts = [];
+  // A page that contains this word comes in two pieces, the second a while after the word. Nothing is compressed then.
+  pauseAfter = null;
   #loss = null;
   #left = 0;
   #server;
@@ -63,11 +65,13 @@ export class Proxy {
     const { method, url: path, headers } = asked;
     const isPost = method === "POST";
     if (isPost) this.posts.push({ path, key: headers["idempotency-key"], at: Date.now() });
+    if (this.pauseAfter) delete headers["accept-encoding"];
     const options = { host: target.hostname, port: target.port, path, method, agent: this.#agent };
     const on = request({ ...options, headers: { ...headers, host: target.host } }, async (answer) => {
       const [chunks, { statusCode: status, headers }] = [[], answer];
       for await (const chunk of answer) chunks.push(chunk);
       const body = Buffer.concat(chunks);
+      if (this.pauseAfter && body.includes(this.pauseAfter)) return inPieces(out, { status, headers, body }, this.pauseAfter);
       if (!isPost || this.#left <= 0) return out.writeHead(status, headers).end(body);
       this.#left--;
       return this.#loss(out, { status, headers, body });
@@ -79,6 +83,12 @@ export class Proxy {
 
 function page(out, status) {
   out.writeHead(status, { "content-type": "text/html", "retry-after": "1" }).end(PAGE);
+}
+
+function inPieces(out, { status, headers, body }, word) {
+  const end = body.indexOf(word) + word.length;
+  out.writeHead(status, headers).write(body.subarray(0, end));
+  setTimeout(() => out.end(body.subarray(end)), 700);
 }
 
 // Half of what the length promises, and then the end of the connection.
