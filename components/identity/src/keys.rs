@@ -14,12 +14,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use api::Problem;
+use api::recent::Recent;
 use eventlog::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::keys::Opening;
 use store::{Store, keys};
-use token::KeySet;
+use token::{KeySet, Verified};
 use upstream::claim::{self, Mine};
 use upstream::moment;
 use upstream::said::Said;
@@ -60,6 +61,8 @@ struct Stored {
 pub struct Kept {
     /// The keys.
     pub set: KeySet,
+    /// What was verified with them, by the SHA-256 of the token.
+    pub verified: Recent<Verified>,
     as_of_ms: u64,
 }
 
@@ -258,7 +261,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             let Source { issuer, jwks_url } = self.source.clone();
             let keys = serde_json::from_slice(fetched).ok()?;
             let stored = Stored { v: 1, as_of_ms, issuer, jwks_url, keys };
-            Some((serde_json::to_vec(&stored).ok()?, Kept { set, as_of_ms }))
+            Some((serde_json::to_vec(&stored).ok()?, Kept { set, verified: Recent::new(), as_of_ms }))
         };
         read().ok_or_else(|| "the key set is no JSON Web Key Set".to_owned())
     }
@@ -279,7 +282,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             return Ok(known);
         }
         let set = KeySet::of_issuer(keys.get().as_bytes());
-        Ok(set.map(|set| remember(Kept { set, as_of_ms })))
+        Ok(set.map(|set| remember(Kept { set, verified: Recent::new(), as_of_ms })))
     }
 }
 

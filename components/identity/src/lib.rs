@@ -19,7 +19,7 @@ mod settings;
 mod tests;
 
 use api::{Answer, Code, Problem, Request, Scope};
-use ledger::User;
+use ledger::{Hash, User};
 use token::{KeySet, Refused, Rules, Verified};
 
 use crate::keys::Keys;
@@ -34,7 +34,7 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
     identify(&request, &settings, &Host, &Host).await
 }
 
-/// How long a token that was verified may be remembered, in seconds.
+/// How long a token that was verified may be remembered, in seconds: here and by who asks, together.
 const REMEMBERED_SECONDS: u64 = 60;
 
 async fn identify(
@@ -44,47 +44,62 @@ async fn identify(
     outside: &impl outside::Outside,
 ) -> Result<Answer, Problem> {
     let token = request.bearer()?;
-    let rules = &settings.rules;
-    let verified = match &settings.keeper {
-        Keeper::Secret(keys) => judge(token, keys, rules, outside),
+    let judged = match &settings.keeper {
+        Keeper::Secret(keys) => judge(token, keys, &settings.rules, now(outside)),
         Keeper::Issuer(source) => {
-            let keys = Keys { stores, outside, source };
-            let (begun_ms, mut kept) = (outside.now_ms(), keys.current().await?);
-            loop {
-                match judge(token, &kept.set, rules, outside) {
-                    // The issuer may have new keys. Only what it says from now on is its last word.
-                    Err(Refused::UnknownKey) if !kept.are_since(begun_ms) => {
-                        let newer = keys.newer_than(&kept).await;
-                        let unknown = || {
-                            unavailable("The token's key is not known, and the issuer cannot be asked now.")
-                        };
-                        kept = newer.ok_or_else(unknown)?;
-                    }
-                    judged => break judged,
-                }
-            }
+            by_issuer(token, &Keys { stores, outside, source }, &settings.rules).await?
         }
     };
-    let Verified { user, scopes, expires } = verified.map_err(refused)?;
+    let (Verified { user, scopes, .. }, seconds) = judged.map_err(refused)?;
     if user.parse::<User>().is_err() {
         return Err(Problem::bad_token("The token's user has characters that no user has, or too many."));
     }
-    let age = expires.saturating_sub(now(outside)).min(REMEMBERED_SECONDS);
     let may = |scope: &Scope| !settings.asks_for_scopes || scopes.iter().any(|one| one == scope.as_str());
     let allowed: Vec<&str> = [Scope::Read, Scope::Write].into_iter().filter(may).map(Scope::as_str).collect();
     Ok(Answer::bare()
         .with("user-id", user)
         .with("scope", allowed.join(" "))
-        .with("cache-control", format!("max-age={age}")))
+        .with("cache-control", format!("max-age={seconds}")))
 }
 
-fn judge(
+/// What a token says, and for how many seconds that may be remembered.
+type Judged = Result<(Verified, u64), Refused>;
+
+/// By the keys that the issuer has now. An instance remembers what it verified with them, since the instances that ask
+/// serve few requests (Spin's default: 128), and each begins with no memory.
+async fn by_issuer<S: outside::Stores, O: outside::Outside>(
     token: &str,
-    keys: &KeySet,
+    keys: &Keys<'_, S, O>,
     rules: &Rules,
-    outside: &impl outside::Outside,
-) -> Result<Verified, Refused> {
-    token::verify(token, keys, rules, now(outside))
+) -> Result<Judged, Problem> {
+    let (begun_ms, hash) = (keys.outside.now_ms(), Hash::of(token));
+    let mut kept = keys.current().await?;
+    if let Some(known) = kept.verified.get(&hash, now(keys.outside)) {
+        return Ok(Ok(known));
+    }
+    loop {
+        let now = now(keys.outside);
+        match judge(token, &kept.set, rules, now) {
+            // The issuer may have new keys. Only what it says from now on is its last word.
+            Err(Refused::UnknownKey) if !kept.are_since(begun_ms) => {
+                let unknown =
+                    || unavailable("The token's key is not known, and the issuer cannot be asked now.");
+                kept = keys.newer_than(&kept).await.ok_or_else(unknown)?;
+            }
+            judged => {
+                if let Ok((verified, seconds)) = &judged {
+                    kept.verified.keep(hash, verified.clone(), now, *seconds);
+                }
+                return Ok(judged);
+            }
+        }
+    }
+}
+
+fn judge(token: &str, keys: &KeySet, rules: &Rules, now: u64) -> Judged {
+    let verified = token::verify(token, keys, rules, now)?;
+    let seconds = verified.expires.saturating_sub(now).min(REMEMBERED_SECONDS);
+    Ok((verified, seconds))
 }
 
 /// In seconds since 1970.

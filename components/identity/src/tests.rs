@@ -242,6 +242,17 @@ fn what_is_known_of_a_token_may_not_be_remembered_past_its_time() {
 }
 
 #[test]
+fn a_minute_is_all_that_a_token_is_remembered_here_and_elsewhere_together() {
+    let (world, store) = (World::new(&[1]), Memory::new());
+    let token = format!("Bearer {}", world.token(1));
+    for (later, age) in [(0, 60), (20, 40), (39, 1), (1, 60)] {
+        world.passes(later);
+        let found = answered(&world, &store, &settings(), &[&token]);
+        assert_eq!(found.field("cache-control"), Some(format!("max-age={age}").as_str()), "{later}");
+    }
+}
+
+#[test]
 fn what_is_no_good_token_is_401_with_a_challenge_and_says_nothing_of_the_token() {
     let (world, store) = (World::new(&[1]), Memory::new());
     let good = format!("Bearer {}", world.token(1));

@@ -5,17 +5,15 @@
 //! its SHA-256 for as long as `identity` says: a minute at most, and never past its `exp`. A header that names a user
 //! beside the token must name the same one. No token, nor part of one, is in any answer or log.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ledger::{Hash, User};
 use settings::AUTH;
 
 use crate::headers::Headers;
+use crate::recent::Recent;
 use crate::{Code, Problem, Request, log};
-
-/// How many tokens that were verified an instance remembers, each in a place that its SHA-256 says.
-const REMEMBERED: usize = 1 << u8::BITS;
 
 /// What a route asks for, with `jwt_scopes = on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,18 +43,9 @@ struct Known {
     writes: bool,
 }
 
-/// A token that was verified.
-struct Remembered {
-    token: Hash,
-    /// In seconds since 1970, as the next.
-    since: u64,
-    until: u64,
-    known: Known,
-}
-
 thread_local! {
     static BY_TOKEN: Cell<Option<bool>> = const { Cell::new(None) };
-    static TOKENS: RefCell<Vec<Option<Remembered>>> = const { RefCell::new(Vec::new()) };
+    static TOKENS: Recent<Known> = const { Recent::new() };
 }
 
 /// What `identity` answers: its status and its header fields.
@@ -127,12 +116,12 @@ async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<Known
 async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<Known, Problem> {
     let sent = request.bearer()?;
     let token = Hash::of(sent);
-    if let Some(known) = remembered(&token, now) {
+    if let Some((known, _)) = TOKENS.with(|tokens| tokens.get(&token, now)) {
         return Ok(known);
     }
     let said = identity.ask(["Bearer ", sent].concat(), request.id()).await;
     let (known, seconds) = judged(said)?;
-    remember(Remembered { token, since: now, until: now.saturating_add(seconds), known: known.clone() });
+    TOKENS.with(|tokens| tokens.keep(token, known.clone(), now, seconds));
     Ok(known)
 }
 
@@ -161,29 +150,6 @@ fn seconds(fields: &Headers) -> Option<u64> {
 /// What is wrong with the token: the `error_description` of RFC 6750.
 fn why(fields: &Headers) -> Option<String> {
     fields.first("www-authenticate")?.split('"').nth(3).map(str::to_owned)
-}
-
-/// Where a token is remembered.
-fn place(token: &Hash) -> usize {
-    let [first, ..] = token.as_bytes();
-    usize::from(*first)
-}
-
-fn remembered(token: &Hash, now: u64) -> Option<Known> {
-    TOKENS.with_borrow(|tokens| {
-        let one = tokens.get(place(token))?.as_ref()?;
-        // Of a clock that was set back nothing is concluded.
-        (one.token == *token && (one.since..one.until).contains(&now)).then(|| one.known.clone())
-    })
-}
-
-fn remember(one: Remembered) {
-    TOKENS.with_borrow_mut(|tokens| {
-        tokens.resize_with(REMEMBERED, || None);
-        if let Some(place) = tokens.get_mut(place(&one.token)) {
-            *place = Some(one);
-        }
-    });
 }
 
 /// Whether `auth = jwt`, read once by an instance. Where that cannot be read nobody is let in.

@@ -29,6 +29,7 @@ pub mod limits;
 mod log;
 pub mod money;
 pub mod problem;
+pub mod recent;
 pub mod request;
 #[cfg(feature = "openapi")]
 pub mod schema;

@@ -42,15 +42,15 @@ type Asker = (String, Option<String>);
 
 /// Prints one JSON object.
 pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
-    let (hs256, es256) = (Key::secret(SECRET), Key::of("ES256", 1));
-    let issuer = Issuer::start(&[&es256]).await?;
+    let hs256 = Key::secret(SECRET);
+    let [rs256, es256, ed_dsa] = ["RS256", "ES256", "EdDSA"].map(|algorithm| Key::of(algorithm, 1));
+    let issuer = Issuer::start(&[&rs256, &es256, &ed_dsa]).await?;
     let plan = || Plan { processes: 1, ..Plan::new(Store::Direct, &all.bank, &all.manifest) }.patient();
     let jwt =
         |issuer: &str| plan().with(&[("auth", "jwt"), ("jwt_issuer", issuer), ("jwt_audience", AUDIENCE)]);
     let by_header = House::build(plan()).await?;
     let by_secret = House::build(jwt(ISSUER).with(&[("jwt_secret", SECRET)])).await?;
     let by_issuer = House::build(jwt(&issuer.name())).await?;
-    let (secret, published) = ((&hs256, ISSUER.to_owned()), (&es256, issuer.name()));
     let way = |name, house: &House, key, is_new| Way {
         name,
         bank: house.client(),
@@ -59,12 +59,15 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
         rates: vec![],
         medians_ms: vec![],
     };
+    let (secret, published) = (|| Some((&hs256, ISSUER.to_owned())), |key| Some((key, issuer.name())));
     let mut ways = [
         way("auth=header", &by_header, None, false),
-        way("HS256, remembered", &by_secret, Some(secret.clone()), false),
-        way("ES256, remembered", &by_issuer, Some(published.clone()), false),
-        way("HS256, new each time", &by_secret, Some(secret), true),
-        way("ES256, new each time", &by_issuer, Some(published), true),
+        way("HS256, remembered", &by_secret, secret(), false),
+        way("ES256, remembered", &by_issuer, published(&es256), false),
+        way("HS256, new each time", &by_secret, secret(), true),
+        way("RS256, new each time", &by_issuer, published(&rs256), true),
+        way("ES256, new each time", &by_issuer, published(&es256), true),
+        way("EdDSA, new each time", &by_issuer, published(&ed_dsa), true),
     ];
     let [many, few] = arguments.deposits[..] else { anyhow::bail!("--deposits takes two numbers") };
     for round in 0..=arguments.rounds {
@@ -93,6 +96,15 @@ impl Way<'_> {
             if self.is_new { self.asker(number, clients) } else { kept[number % clients].clone() }
         };
         let askers: Vec<Asker> = (0..deposits).map(asker).collect();
+        if !self.is_new {
+            // Every instance asks once whose a token is; what is measured comes after that.
+            self.deposit(clients, &askers).await?;
+        }
+        self.deposit(clients, &askers).await
+    }
+
+    /// Makes a deposit for each of `askers`, by so many clients at a time.
+    async fn deposit(&self, clients: usize, askers: &[Asker]) -> anyhow::Result<(f64, f64)> {
         let (next, begun) = (AtomicUsize::new(0), Instant::now());
         let all = (0..clients).map(async |_| {
             let mut samples = Vec::new();
@@ -108,7 +120,7 @@ impl Way<'_> {
         });
         let samples = futures::future::try_join_all(all).await?.concat();
         let took = begun.elapsed();
-        let done = count(&samples, Kind::Done);
+        let (done, deposits) = (count(&samples, Kind::Done), askers.len());
         ensure!(done == deposits, "{}: {done} of {deposits} were carried out", self.name);
         Ok((deposits as f64 / took.as_secs_f64(), quantile_ms(&samples, 500).unwrap_or_else(|| ms(took))))
     }

@@ -1,0 +1,111 @@
+//! What was found out of late, by a SHA-256: for a while, and for a bounded number of things.
+
+use std::cell::RefCell;
+
+use ledger::Hash;
+
+/// A hash says in which place of so many a thing is kept.
+const PLACES: usize = 1 << u8::BITS;
+/// How many things have room in a place. With one, those of a few dozen hashes drive each other out.
+const IN_PLACE: usize = 4;
+
+/// Things, each kept for some seconds.
+#[derive(Debug)]
+pub struct Recent<T>(RefCell<Vec<Vec<One<T>>>>);
+
+#[derive(Debug)]
+struct One<T> {
+    hash: Hash,
+    /// In seconds since 1970, as the next.
+    since: u64,
+    until: u64,
+    thing: T,
+}
+
+impl<T: Clone> Recent<T> {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(RefCell::new(Vec::new()))
+    }
+
+    /// What was kept of `hash`, and for how many seconds it is still good at `now` (seconds since 1970).
+    pub fn get(&self, hash: &Hash, now: u64) -> Option<(T, u64)> {
+        let places = self.0.borrow();
+        let one = places.get(place(hash))?.iter().find(|one| one.hash == *hash)?;
+        // Of a clock that was set back nothing is concluded.
+        let left = (one.since <= now).then(|| one.until.checked_sub(now))??;
+        (left > 0).then(|| (one.thing.clone(), left))
+    }
+
+    /// Keeps a thing for so many seconds. The newest of a place comes first; where there is no room the oldest goes.
+    pub fn keep(&self, hash: Hash, thing: T, now: u64, seconds: u64) {
+        let mut places = self.0.borrow_mut();
+        places.resize_with(PLACES, Vec::new);
+        if let Some(place) = places.get_mut(place(&hash)) {
+            place.insert(0, One { hash, since: now, until: now.saturating_add(seconds), thing });
+            place.truncate(IN_PLACE);
+        }
+    }
+
+    /// Forgets all of it.
+    pub fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+}
+
+impl<T: Clone> Default for Recent<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn place(hash: &Hash) -> usize {
+    let [first, ..] = hash.as_bytes();
+    usize::from(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn hash(number: usize) -> Hash {
+        Hash::of(number.to_string())
+    }
+
+    #[test]
+    fn a_thing_is_kept_until_its_time_is_over_and_says_how_much_is_left() {
+        let recent = Recent::new();
+        recent.keep(hash(1), "one", NOW, 60);
+        assert_eq!(recent.get(&hash(1), NOW), Some(("one", 60)));
+        assert_eq!(recent.get(&hash(1), NOW + 59), Some(("one", 1)));
+        assert_eq!(recent.get(&hash(1), NOW + 60), None);
+        assert_eq!(recent.get(&hash(1), NOW - 1), None, "by a clock that was set back");
+        assert_eq!(recent.get(&hash(2), NOW), None);
+    }
+
+    #[test]
+    fn the_newest_of_a_hash_counts() {
+        let recent = Recent::new();
+        recent.keep(hash(1), "old", NOW, 60);
+        recent.keep(hash(1), "new", NOW + 60, 60);
+        assert_eq!(recent.get(&hash(1), NOW + 61), Some(("new", 59)));
+    }
+
+    #[test]
+    fn sixty_four_things_are_all_kept() {
+        let recent = Recent::new();
+        (0..64).for_each(|number| recent.keep(hash(number), number, NOW, 60));
+        assert!((0..64).all(|number| recent.get(&hash(number), NOW) == Some((number, 60))));
+    }
+
+    #[test]
+    fn however_many_there_are_a_bounded_number_is_kept() {
+        let recent = Recent::new();
+        (0..4 * PLACES * IN_PLACE).for_each(|number| recent.keep(hash(number), number, NOW, 60));
+        assert_eq!(recent.0.borrow().iter().map(Vec::len).max(), Some(IN_PLACE));
+        assert_eq!(recent.0.borrow().len(), PLACES);
+    }
+}
