@@ -6,7 +6,6 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::Signer as _;
 use hmac::{Hmac, KeyInit, Mac};
-use rsa::Generate as _;
 use rsa::signature::SignatureEncoding as _;
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
@@ -23,8 +22,9 @@ const ANYBODY: &str = "anybody";
 /// Tokens of one user are the same for so long, so that a bank may remember them.
 const SAME_SECONDS: u64 = 600;
 
-/// New in each process, since to make one takes a second.
-static RSA: LazyLock<rsa::PrivateKey> = LazyLock::new(rsa::PrivateKey::generate);
+/// New in each process, since to make one takes a second. As large as those of most issuers.
+static RSA: LazyLock<rsa::PrivateKey> =
+    LazyLock::new(|| rsa::PrivateKey::new(&mut getrandom::SysRng, 2048).unwrap());
 
 /// A key of an issuer.
 #[derive(Clone)]

@@ -65,7 +65,7 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
         way("HS256, remembered", &by_secret, secret(), false),
         way("ES256, remembered", &by_issuer, published(&es256), false),
         way("HS256, new each time", &by_secret, secret(), true),
-        way("RS256, new each time", &by_issuer, published(&rs256), true),
+        way("RS256 (2048 bits), new each time", &by_issuer, published(&rs256), true),
         way("ES256, new each time", &by_issuer, published(&es256), true),
         way("EdDSA, new each time", &by_issuer, published(&ed_dsa), true),
     ];
