@@ -51,7 +51,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
-test-all: lint lint-delivery coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more ## All of it
+test-all: lint lint-delivery coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-cloud ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -158,6 +158,17 @@ test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart o
 	@# These two wait most of the time, and share nothing.
 	cd k8s/tests && go test -count=1 -p 2 -timeout 20m ./cluster ./local
 
+.PHONY: lint-cloud
+lint-cloud: cloud-tools k8s-tools ## cloud/: format, tflint, checkov; each environment is planned without an account, planted mistakes are refused
+	@cloud/lint
+	cd cloud/tests && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 -short ./...
+
+.PHONY: test-cloud
+test-cloud: cloud-tools k8s-tools ## All of cloud/: the modules' own tests too, and the scripts before a stand-in for AWS
+	@scripts/need-python-tools build/cloud/moto cloud/tests/moto.txt
+	@cloud/lint
+	cd cloud/tests && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
+
 .PHONY: deploy
 deploy: ## ENV=dev IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails
 	@k8s/deploy
@@ -222,6 +233,10 @@ redis-server:
 .PHONY: k8s-tools
 k8s-tools:
 	@k8s/tests/build
+
+.PHONY: cloud-tools
+cloud-tools:
+	@cloud/tests/build
 
 .PHONY: api-tools
 api-tools:

@@ -1,0 +1,10 @@
+# The rules for the language. Those for AWS come from a plugin that tflint fetches from GitHub.
+plugin "terraform" {
+  enabled = true
+  preset  = "all"
+}
+
+# A module without outputs needs no file that says so.
+rule "terraform_standard_module_structure" {
+  enabled = false
+}

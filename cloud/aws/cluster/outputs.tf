@@ -1,0 +1,4 @@
+output "url" {
+  description = "Where the bank is"
+  value       = "https://${var.platform.zone}"
+}

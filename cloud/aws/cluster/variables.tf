@@ -1,0 +1,53 @@
+variable "platform" {
+  description = "The output of that name of ../platform"
+  type = object({
+    environment  = string
+    region       = string
+    zone         = string
+    email        = string
+    lets_encrypt = string
+    auth = object({
+      issuer    = string
+      audience  = string
+      client_id = string
+    })
+    registry        = string
+    secret_name     = string
+    valkey_cidrs    = list(string)
+    valkey_replicas = number
+    cluster = object({
+      name           = string
+      endpoint       = string
+      ca_certificate = string
+    })
+  })
+}
+
+variable "tag" {
+  description = "Which image of the registry"
+  type        = string
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._-]*$", var.tag))
+    error_message = "The tag is that of an image that was pushed."
+  }
+}
+
+variable "versions" {
+  description = "Of the controllers' charts"
+  type = object({
+    cert_manager       = string
+    cluster_autoscaler = string
+    external_dns       = string
+    external_secrets   = string
+    spin_operator      = string
+    traefik            = string
+  })
+  default = {
+    cert_manager       = "v1.19.1"
+    cluster_autoscaler = "9.52.1"
+    external_dns       = "1.19.0"
+    external_secrets   = "1.3.2"
+    spin_operator      = "0.6.1"
+    traefik            = "37.3.0"
+  }
+}

@@ -1,0 +1,48 @@
+terraform {
+  required_version = ">= 1.10"
+
+  # Bucket and key are said by `cloud/aws/up`. The lock is an object beside the state.
+  backend "s3" {
+    use_lockfile = true
+    encrypt      = true
+  }
+
+  required_providers {
+    helm = {
+      source  = "hashicorp/helm"
+      version = "~> 3.1"
+    }
+    kubernetes = {
+      source  = "hashicorp/kubernetes"
+      version = "~> 2.38"
+    }
+  }
+}
+
+# A token for each run, of the role that runs it: no key is kept.
+locals {
+  token = {
+    api_version = "client.authentication.k8s.io/v1"
+    command     = "aws"
+    args        = ["eks", "get-token", "--cluster-name", var.platform.cluster.name, "--region", var.platform.region]
+  }
+}
+
+provider "kubernetes" {
+  host                   = var.platform.cluster.endpoint
+  cluster_ca_certificate = base64decode(var.platform.cluster.ca_certificate)
+
+  exec {
+    api_version = local.token.api_version
+    command     = local.token.command
+    args        = local.token.args
+  }
+}
+
+provider "helm" {
+  kubernetes = {
+    host                   = var.platform.cluster.endpoint
+    cluster_ca_certificate = base64decode(var.platform.cluster.ca_certificate)
+    exec                   = local.token
+  }
+}

@@ -1,0 +1,92 @@
+# What nobody in the cluster sees: Valkey's nodes, and the way out. What the bank itself says is Prometheus' business.
+
+data "aws_caller_identity" "here" {}
+
+data "aws_partition" "here" {}
+
+resource "aws_kms_key" "this" {
+  description         = "Alarms of ${var.name}"
+  enable_key_rotation = true
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Account"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${data.aws_partition.here.partition}:iam::${data.aws_caller_identity.here.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Sid       = "CloudWatch"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+      },
+    ]
+  })
+}
+
+resource "aws_sns_topic" "this" {
+  name              = "${var.name}-alarms"
+  kms_master_key_id = aws_kms_key.this.id
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  topic_arn = aws_sns_topic.this.arn
+  protocol  = "email"
+  endpoint  = var.email
+}
+
+locals {
+  # Of each node of Valkey: full is worst, since then every deposit is refused.
+  valkey = {
+    memory = {
+      metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", above = 75, text = "memory is filling: writes are refused when it is full"
+    }
+    cpu = {
+      metric = "EngineCPUUtilization", statistic = "Average", above = 70, text = "its one thread is busy: requests will miss their deadline"
+    }
+    evictions = {
+      metric = "Evictions", statistic = "Sum", above = 0, text = "keys were evicted: money is missing, see bank verify"
+    }
+    lag = {
+      metric = "ReplicationLag", statistic = "Maximum", above = 5, text = "a replica is seconds behind: a failover would forget them"
+    }
+  }
+  alarms = merge([for node in var.valkey_nodes : { for name, alarm in local.valkey : "${node}-${name}" => merge(alarm, { node = node }) }]...)
+}
+
+resource "aws_cloudwatch_metric_alarm" "valkey" {
+  for_each            = local.alarms
+  alarm_name          = each.key
+  alarm_description   = "Valkey: ${each.value.text}"
+  namespace           = "AWS/ElastiCache"
+  metric_name         = each.value.metric
+  dimensions          = { CacheClusterId = each.value.node }
+  statistic           = each.value.statistic
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.above
+  period              = 60
+  evaluation_periods  = 5
+  datapoints_to_alarm = each.key == "${each.value.node}-evictions" ? 1 : 5
+  alarm_actions       = [aws_sns_topic.this.arn]
+  ok_actions          = [aws_sns_topic.this.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "nat" {
+  count               = length(var.nat_gateway_ids)
+  alarm_name          = "${var.name}-nat-${count.index}"
+  alarm_description   = "The NAT gateway has no ports left: rates and the issuer's keys are not reached"
+  namespace           = "AWS/NATGateway"
+  metric_name         = "ErrorPortAllocation"
+  dimensions          = { NatGatewayId = var.nat_gateway_ids[count.index] }
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+}

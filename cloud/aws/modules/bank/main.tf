@@ -1,0 +1,77 @@
+# The bank, by the chart of this repository. What differs by environment is in the chart's own values files; from here
+# comes what only the account knows: image, Valkey, networks, name, issuer.
+
+locals {
+  chart  = "${path.module}/../../../../k8s/chart"
+  secret = "bank-valkey"
+  values = {
+    image = {
+      repository = var.image.repository
+      tag        = var.image.tag
+    }
+    host = var.host
+    auth = {
+      mode     = "jwt"
+      issuer   = var.auth.issuer
+      audience = var.auth.audience
+      clientId = var.auth.client_id
+    }
+    settings = { store = "redis", redisWaitReplicas = var.wait_replicas }
+    redis = {
+      enabled  = false
+      external = { secretName = local.secret, port = 6379 }
+    }
+    runtimeClass  = { create = true, handler = "spin", nodeSelector = { spin = "true" } }
+    networkPolicy = { redisCidrs = var.valkey_cidrs }
+    tls = {
+      mode = "certManager"
+      certManager = {
+        issuer      = "letsencrypt-${var.lets_encrypt}"
+        letsEncrypt = var.lets_encrypt
+        email       = var.email
+      }
+    }
+    test         = { skipVerification = var.lets_encrypt == "staging" }
+    extraObjects = local.objects
+  }
+  objects = [
+    {
+      apiVersion = "external-secrets.io/v1"
+      kind       = "SecretStore"
+      metadata   = { name = "aws" }
+      spec       = { provider = { aws = { service = "SecretsManager", region = var.region } } }
+    },
+    {
+      apiVersion = "external-secrets.io/v1"
+      kind       = "ExternalSecret"
+      metadata   = { name = local.secret }
+      spec = {
+        refreshInterval = "1h"
+        secretStoreRef  = { name = "aws", kind = "SecretStore" }
+        target          = { name = local.secret }
+        data            = [{ secretKey = "url", remoteRef = { key = var.secret_name, property = "url" } }]
+      }
+    },
+  ]
+}
+
+# Before the release, so that no pod is made that Pod Security would have refused.
+resource "kubernetes_namespace_v1" "this" {
+  metadata {
+    name   = var.namespace
+    labels = { "pod-security.kubernetes.io/enforce" = "restricted" }
+  }
+}
+
+resource "helm_release" "this" {
+  name      = "bank"
+  chart     = local.chart
+  namespace = kubernetes_namespace_v1.this.metadata[0].name
+  atomic    = true
+  timeout   = 900
+  values = [
+    file("${local.chart}/values-${var.environment}.yaml"),
+    file("${local.chart}/controllers/traefik.yaml"),
+    yamlencode(local.values),
+  ]
+}

@@ -1,0 +1,80 @@
+# What the bank needs of a cluster, each by its own project's chart: SpinKube, a way in, certificates, names, secrets, nodes.
+
+locals {
+  releases = {
+    cert-manager = {
+      repository = "https://charts.jetstack.io", chart = "cert-manager", version = var.versions.cert_manager
+      namespace  = "cert-manager"
+      values     = { crds = { enabled = true } }
+    }
+    external-secrets = {
+      repository = "https://charts.external-secrets.io", chart = "external-secrets", version = var.versions.external_secrets
+      namespace  = "external-secrets"
+      values     = { serviceAccount = { name = "external-secrets" } }
+    }
+    external-dns = {
+      repository = "https://kubernetes-sigs.github.io/external-dns", chart = "external-dns", version = var.versions.external_dns
+      namespace  = "external-dns"
+      values = {
+        serviceAccount = { name = "external-dns" }
+        provider       = { name = "aws" }
+        sources        = ["ingress"]
+        policy         = "sync"
+        txtOwnerId     = var.cluster_name
+        domainFilters  = [var.zone]
+      }
+    }
+    # The load balancer passes connections on as they are: Traefik has the certificate.
+    traefik = {
+      repository = "https://traefik.github.io/charts", chart = "traefik", version = var.versions.traefik
+      namespace  = "traefik"
+      values = {
+        deployment   = { replicas = 2 }
+        ingressClass = { name = "traefik" }
+        providers    = { kubernetesIngress = { publishedService = { enabled = true } } }
+        service = {
+          annotations = {
+            "service.beta.kubernetes.io/aws-load-balancer-type"                              = "nlb"
+            "service.beta.kubernetes.io/aws-load-balancer-cross-zone-load-balancing-enabled" = "true"
+          }
+        }
+      }
+    }
+    cluster-autoscaler = {
+      repository = "https://kubernetes.github.io/autoscaler", chart = "cluster-autoscaler", version = var.versions.cluster_autoscaler
+      namespace  = "kube-system"
+      values = {
+        autoDiscovery = { clusterName = var.cluster_name }
+        awsRegion     = var.region
+        rbac          = { serviceAccount = { name = "cluster-autoscaler" } }
+        extraArgs     = { balance-similar-node-groups = true }
+      }
+    }
+  }
+}
+
+resource "helm_release" "this" {
+  for_each         = local.releases
+  name             = each.key
+  repository       = each.value.repository
+  chart            = each.value.chart
+  version          = each.value.version
+  namespace        = each.value.namespace
+  create_namespace = true
+  atomic           = true
+  timeout          = 600
+  values           = [yamlencode(each.value.values)]
+}
+
+# Its webhooks get their certificates from cert-manager. Its kinds are not in the chart: `cloud/aws/up` installs them.
+resource "helm_release" "spin_operator" {
+  name             = "spin-operator"
+  repository       = "oci://ghcr.io/spinframework/charts"
+  chart            = "spin-operator"
+  version          = var.versions.spin_operator
+  namespace        = "spin-operator"
+  create_namespace = true
+  atomic           = true
+  timeout          = 600
+  depends_on       = [helm_release.this]
+}

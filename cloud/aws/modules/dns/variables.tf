@@ -1,0 +1,4 @@
+variable "zone" {
+  description = "A domain of yours, or a part of one, such as bank.example.com"
+  type        = string
+}

@@ -1,0 +1,29 @@
+variable "name" {
+  description = "Begins the names of the roles"
+  type        = string
+}
+
+variable "environment" {
+  description = "dev, staging or prod"
+  type        = string
+}
+
+variable "repository" {
+  description = "owner/name on GitHub"
+  type        = string
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "The repository is owner/name, without wildcards."
+  }
+}
+
+variable "registry_arn" {
+  description = "Where images may be pushed"
+  type        = string
+}
+
+variable "partition" {
+  description = "aws, aws-cn or aws-us-gov"
+  type        = string
+  default     = "aws"
+}

@@ -1,0 +1,82 @@
+# All that an environment has in AWS, from an empty account. What runs in the cluster is in ../cluster, which is applied
+# from where the API server is reached: in prod that is within the VPC, and the VPC has to be there first.
+
+locals {
+  name = "bank-${var.environment}"
+}
+
+module "network" {
+  source           = "../modules/network"
+  name             = local.name
+  cidr             = var.cidr
+  nat_in_each_zone = var.nat_in_each_zone
+  endpoints        = var.endpoints
+  log_days         = var.log_days
+}
+
+module "dns" {
+  source = "../modules/dns"
+  zone   = var.zone
+}
+
+module "eks" {
+  source              = "../modules/eks"
+  name                = local.name
+  kubernetes_version  = var.kubernetes_version
+  subnet_ids          = module.network.private_subnet_ids
+  vpc_cidr            = module.network.cidr
+  public_access_cidrs = var.public_api ? var.office_cidrs : []
+  admins              = var.admins
+  node_groups         = var.node_groups
+  shim                = var.shim
+  zone_id             = module.dns.zone_id
+  secret_arn          = module.valkey.secret_arn
+  secret_key_arn      = module.valkey.key_arn
+  log_days            = var.log_days
+  deletion_protection = var.deletion_protection
+}
+
+module "valkey" {
+  source                   = "../modules/valkey"
+  name                     = local.name
+  vpc_id                   = module.network.vpc_id
+  subnet_ids               = module.network.private_subnet_ids
+  client_security_group_id = module.eks.security_group_id
+  node_type                = var.valkey.node_type
+  replicas                 = var.valkey.replicas
+  snapshot_days            = var.valkey.snapshot_days
+}
+
+module "registry" {
+  source = "../modules/registry"
+  name   = "money-bank"
+}
+
+module "exports" {
+  source    = "../modules/exports"
+  name      = local.name
+  kept_days = var.exports_kept_days
+}
+
+module "alarms" {
+  source          = "../modules/alarms"
+  name            = local.name
+  email           = var.email
+  valkey_nodes    = module.valkey.nodes
+  nat_gateway_ids = module.network.nat_gateway_ids
+}
+
+module "budget" {
+  source          = "../modules/budget"
+  name            = local.name
+  monthly_dollars = var.monthly_dollars
+  email           = var.email
+}
+
+module "github" {
+  source       = "../modules/github"
+  name         = local.name
+  environment  = var.environment
+  repository   = var.repository
+  registry_arn = module.registry.arn
+}

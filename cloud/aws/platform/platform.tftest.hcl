@@ -1,0 +1,36 @@
+# `tofu test -var-file=../mine.tfvars.example`: what an environment must not be.
+
+variables {
+  environment         = "prod"
+  cidr                = "10.30.0.0/16"
+  nat_in_each_zone    = true
+  endpoints           = ["sts"]
+  public_api          = false
+  lets_encrypt        = "production"
+  log_days            = 365
+  exports_kept_days   = 400
+  monthly_dollars     = 1500
+  deletion_protection = true
+  node_groups         = { graviton = { arch = "arm64", instance_types = ["m7g.large"], min = 3, max = 6 } }
+  valkey              = { node_type = "cache.m7g.large", replicas = 1, snapshot_days = 30 }
+}
+
+run "one_replica_in_prod_will_do" {
+  command = plan
+}
+
+run "prod_without_a_replica_of_valkey_is_refused" {
+  command = plan
+  variables {
+    valkey = { node_type = "cache.m7g.large", replicas = 0, snapshot_days = 30 }
+  }
+  expect_failures = [var.valkey]
+}
+
+run "an_environment_that_is_none_is_refused" {
+  command = plan
+  variables {
+    environment = "production"
+  }
+  expect_failures = [var.environment]
+}

@@ -1,0 +1,256 @@
+// Package tests plans each environment without an account: OpenTofu is the real one, its providers know schemas alone.
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var environments = []string{"dev", "staging", "prod"}
+
+// copied is cloud/aws and the chart in a folder of the test's own, with state beside them instead of in a bucket.
+func copied(t *testing.T) string {
+	t.Helper()
+	work := t.TempDir()
+	for _, folder := range []string{"cloud/aws", "k8s/chart"} {
+		if err := os.CopyFS(filepath.Join(work, folder), os.DirFS("../../"+folder)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.RemoveAll(filepath.Join(work, "cloud/aws/mine.tfvars"))
+	for _, root := range []string{"platform", "cluster"} {
+		write(t, filepath.Join(work, "cloud/aws", root, "backend_override.tf"), "terraform {\n  backend \"local\" {}\n}\n")
+	}
+	return filepath.Join(work, "cloud/aws")
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tofuEnvironment leads OpenTofu to the tests' providers and to no others.
+func tofuEnvironment(t *testing.T) []string {
+	t.Helper()
+	build, err := filepath.Abs("../../build/cloud")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(t.TempDir(), "tofurc")
+	write(t, settings, "provider_installation {\n  filesystem_mirror {\n    path = \""+build+"/mirror\"\n  }\n}\n")
+	return []string{"TOFU=" + filepath.Join(build, "tofu"), "TF_CLI_CONFIG_FILE=" + settings, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1"}
+}
+
+// tofu runs it in the folder.
+func tofu(t *testing.T, folder string, arguments ...string) (string, error) {
+	t.Helper()
+	program, err := filepath.Abs("../../build/cloud/tofu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(program, arguments...)
+	command.Dir = folder
+	command.Env = append(os.Environ(), tofuEnvironment(t)...)
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func must(t *testing.T, folder string, arguments ...string) string {
+	t.Helper()
+	out, err := tofu(t, folder, arguments...)
+	if err != nil {
+		t.Fatalf("tofu %s: %v\n%s", strings.Join(arguments, " "), err, out)
+	}
+	return out
+}
+
+// long is what `make test-cloud` runs and `make lint-cloud` does not.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("only in make test-cloud")
+	}
+}
+
+// planned is the plan of a root, as `tofu show -json` has it.
+func planned(t *testing.T, folder string, arguments ...string) plan {
+	t.Helper()
+	must(t, folder, "init", "-input=false")
+	must(t, folder, append([]string{"plan", "-input=false", "-out=plan"}, arguments...)...)
+	var read plan
+	if err := json.Unmarshal([]byte(must(t, folder, "show", "-json", "plan")), &read); err != nil {
+		t.Fatal(err)
+	}
+	return read
+}
+
+type plan struct {
+	ResourceChanges []struct {
+		Address string
+		Type    string
+		Change  struct{ After map[string]any }
+	} `json:"resource_changes"`
+}
+
+func (p plan) count(kind string) int {
+	count := 0
+	for _, change := range p.ResourceChanges {
+		if change.Type == kind {
+			count++
+		}
+	}
+	return count
+}
+
+func (p plan) after(t *testing.T, address string) map[string]any {
+	t.Helper()
+	for _, change := range p.ResourceChanges {
+		if change.Address == address {
+			return change.Change.After
+		}
+	}
+	t.Fatalf("%s is not planned", address)
+	return nil
+}
+
+func platform(t *testing.T, environment string) plan {
+	return planned(t, filepath.Join(copied(t), "platform"),
+		"-var-file=../mine.tfvars.example", "-var-file=../environments/"+environment+".tfvars")
+}
+
+func TestEachFileIsFormatted(t *testing.T) {
+	if out, err := tofu(t, "../aws", "fmt", "-recursive", "-check", "-diff"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func TestEachRootIsValid(t *testing.T) {
+	for _, root := range []string{"platform", "cluster"} {
+		t.Run(root, func(t *testing.T) {
+			folder := filepath.Join(copied(t), root)
+			must(t, folder, "init", "-input=false")
+			must(t, folder, "validate")
+		})
+	}
+}
+
+func TestEachEnvironmentIsPlanned(t *testing.T) {
+	gateways := map[string]int{"dev": 1, "staging": 1, "prod": 3}
+	nodes := map[string]float64{"dev": 1, "staging": 2, "prod": 3}
+	for _, environment := range environments {
+		t.Run(environment, func(t *testing.T) {
+			p := platform(t, environment)
+			if n := p.count("aws_nat_gateway"); n != gateways[environment] {
+				t.Errorf("%d NAT gateways", n)
+			}
+			valkey := p.after(t, "module.valkey.aws_elasticache_replication_group.this")
+			if n := valkey["num_cache_clusters"]; n != nodes[environment] {
+				t.Errorf("%v nodes of Valkey", n)
+			}
+			if valkey["transit_encryption_enabled"] != true || valkey["transit_encryption_mode"] != "required" {
+				t.Error("Valkey without TLS")
+			}
+			if n := p.count("aws_subnet"); n != 6 {
+				t.Errorf("%d subnets, not a private and a public one in each of three zones", n)
+			}
+		})
+	}
+}
+
+// The chart takes what the module gives it, and Helm renders it: what the bank gets is looked at there.
+func TestTheChartTakesWhatTheAccountGives(t *testing.T) {
+	wait := map[string]string{"dev": `value: "0"`, "staging": `value: "1"`, "prod": `value: "1"`}
+	for _, environment := range environments {
+		t.Run(environment, func(t *testing.T) {
+			folder := filepath.Join(copied(t), "cluster")
+			write(t, filepath.Join(folder, "of-platform.tfvars.json"), platformOutput(environment))
+			release := planned(t, folder, "-var-file=of-platform.tfvars.json", "-var=tag=1.2.3").after(t, "module.bank.helm_release.this")
+			arguments := []string{"template", "bank", filepath.Join(folder, "../../../k8s/chart"), "--namespace", release["namespace"].(string), "--kube-version", "1.36"}
+			for i, values := range release["values"].([]any) {
+				file := filepath.Join(folder, fmt.Sprintf("values-%d.yaml", i))
+				write(t, file, values.(string))
+				arguments = append(arguments, "--values", file)
+			}
+			out, err := exec.Command("../../build/bin/helm", arguments...).CombinedOutput()
+			if err != nil {
+				t.Fatalf("helm: %v\n%s", err, out)
+			}
+			for _, wanted := range []string{`image: "123456789012.dkr.ecr.us-east-1.amazonaws.com/money-bank:1.2.3"`, "{name: redis_wait_replicas, " + wait[environment] + "}",
+				`{name: auth, value: "jwt"}`, `{name: "bank-valkey", key: url}`, "kind: ExternalSecret", `cidr: "10.10.0.0/19"`, `host: "bank.example.com"`} {
+				if !strings.Contains(string(out), wanted) {
+					t.Errorf("%s is not in:\n%s", wanted, out)
+				}
+			}
+			if strings.Contains(string(out), "kind: StatefulSet") {
+				t.Error("the chart runs a Redis of its own beside Valkey")
+			}
+		})
+	}
+}
+
+func platformOutput(environment string) string {
+	return fmt.Sprintf(`{"platform": {"environment": %q, "region": "us-east-1", "zone": "bank.example.com", "email": "bank@example.com",
+		"lets_encrypt": "staging", "auth": {"issuer": "https://login.example.com", "audience": "https://bank.example.com", "client_id": "bank"},
+		"registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com/money-bank", "secret_name": "bank/redis", "valkey_cidrs": ["10.10.0.0/19"],
+		"valkey_replicas": %d, "cluster": {"name": "bank", "endpoint": "https://127.0.0.1:1", "ca_certificate": "YQ=="}}}`,
+		environment, map[string]int{"dev": 0, "staging": 1, "prod": 2}[environment])
+}
+
+// What the modules refuse, and what follows from their variables, is said beside them.
+func TestTofuTestPasses(t *testing.T) {
+	long(t)
+	root := copied(t)
+	tests, err := filepath.Glob(root + "/*/*.tftest.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := filepath.Glob(root + "/modules/*/*.tftest.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tests) == 0 || len(inner) == 0 {
+		t.Fatal("no tests")
+	}
+	for _, file := range append(tests, inner...) {
+		folder := filepath.Dir(file)
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			must(t, folder, "init", "-input=false")
+			arguments := []string{"test", "-no-color"}
+			if filepath.Base(folder) == "platform" {
+				arguments = append(arguments, "-var-file=../mine.tfvars.example")
+			}
+			t.Log(must(t, folder, arguments...))
+		})
+	}
+}
+
+func TestProdIsNotReachedFromTheInternet(t *testing.T) {
+	long(t)
+	for _, environment := range environments {
+		config := platform(t, environment).after(t, "module.eks.aws_eks_cluster.this")["vpc_config"].([]any)[0].(map[string]any)
+		if public := config["endpoint_public_access"]; public != (environment != "prod") {
+			t.Errorf("%s: endpoint_public_access is %v", environment, public)
+		}
+	}
+}
+
+func TestTheTableOfCostsIsWhatTheScriptMakes(t *testing.T) {
+	table, err := exec.Command("../cost").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, table)
+	}
+	page, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), string(table)) {
+		t.Errorf("cloud/README.md has another table than cloud/cost makes:\n%s", table)
+	}
+}

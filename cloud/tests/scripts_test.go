@@ -1,0 +1,123 @@
+package tests
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// aws plays an empty account until the test ends; what it returns leads the aws command and OpenTofu's backend there.
+func aws(t *testing.T) []string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
+	listener.Close()
+	server := exec.Command("../../build/cloud/moto/bin/moto_server", "-H", "127.0.0.1", "-p", port)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Process.Kill(); server.Wait() })
+	url := "http://127.0.0.1:" + port
+	for range 300 {
+		if answer, err := http.Get(url + "/moto-api/"); err == nil {
+			answer.Body.Close()
+			bin, err := filepath.Abs("../../build/cloud/moto/bin")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "AWS_ENDPOINT_URL="+url, "AWS_ENDPOINT_URL_S3="+url,
+				"AWS_ACCESS_KEY_ID=of-the-test", "AWS_SECRET_ACCESS_KEY=of-the-test", "AWS_EC2_METADATA_DISABLED=true", "AWS_DEFAULT_REGION=us-east-1",
+				// A bucket's name is no host's name here.
+				"AWS_S3_USE_PATH_STYLE=true")
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Fatal("moto does not start")
+	return nil
+}
+
+func script(t *testing.T, environment []string, folder, name string, arguments ...string) (string, error) {
+	t.Helper()
+	command := exec.Command(filepath.Join(folder, name), arguments...)
+	command.Dir, command.Env = folder, environment
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func TestTheStatesBucketIsMadeOnceAndForNobodyElse(t *testing.T) {
+	long(t)
+	for _, region := range []string{"us-east-1", "eu-central-1"} {
+		t.Run(region, func(t *testing.T) {
+			environment, root := aws(t), copied(t)
+			for range 2 {
+				out, err := script(t, environment, root, "state", "dev", region)
+				if bucket := strings.TrimSpace(out); err != nil || bucket != "bank-dev-state-123456789012-"+region {
+					t.Fatalf("%v\n%s", err, out)
+				}
+			}
+			for asked, wanted := range map[string]string{
+				"get-bucket-versioning": `"Status": "Enabled"`, "get-bucket-encryption": `"SSEAlgorithm": "aws:kms"`,
+				"get-public-access-block": `"RestrictPublicBuckets": true`, "get-bucket-policy": "aws:SecureTransport",
+			} {
+				command := exec.Command("../../build/cloud/moto/bin/aws", "s3api", asked, "--region", region, "--bucket", "bank-dev-state-123456789012-"+region)
+				command.Env = environment
+				if out, err := command.CombinedOutput(); err != nil || !strings.Contains(string(out), wanted) {
+					t.Errorf("%s: %v\n%s", asked, err, out)
+				}
+			}
+		})
+	}
+}
+
+// withoutPolicies has an aws command that makes no bucket's policy. Moto looks at no condition in one, so to it what refuses
+// everything but TLS refuses everything.
+func withoutPolicies(t *testing.T) string {
+	t.Helper()
+	real, err := filepath.Abs("../../build/cloud/moto/bin/aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	text := "#!/bin/sh\ncase \"$*\" in *put-bucket-policy*) exit 0 ;; esac\nexec " + real + " \"$@\"\n"
+	if err := os.WriteFile(folder+"/aws", []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func TestUpShowsAPlanAndAsks(t *testing.T) {
+	long(t)
+	environment, root := aws(t), copied(t)
+	if out, err := script(t, environment, root, "up", "platform", "dev"); err == nil || !strings.Contains(out, "mine.tfvars is missing") {
+		t.Fatalf("without mine.tfvars: %v\n%s", err, out)
+	}
+	if err := os.CopyFS(root+"/mine", os.DirFS("../aws")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(root+"/mine/mine.tfvars.example", root+"/mine.tfvars"); err != nil {
+		t.Fatal(err)
+	}
+	// The state goes to the bucket here, as it does for a person.
+	if err := os.Remove(root + "/platform/backend_override.tf"); err != nil {
+		t.Fatal(err)
+	}
+	environment = append(append(environment, tofuEnvironment(t)...), "PATH="+withoutPolicies(t)+":"+os.Getenv("PATH"))
+	for _, wrong := range [][]string{nil, {"platform"}, {"platform", "nowhere"}, {"cluster", "dev"}} {
+		if out, err := script(t, environment, root, "up", wrong...); err == nil || !strings.Contains(out, "up platform ENV") {
+			t.Errorf("up %v: %v\n%s", wrong, err, out)
+		}
+	}
+	out, err := script(t, environment, root, "up", "platform", "dev")
+	if err == nil || !strings.Contains(out, "to add, 0 to change, 0 to destroy") || !strings.Contains(out, "Do you want to perform these actions?") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
