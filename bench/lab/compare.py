@@ -12,7 +12,7 @@ from lab import conformance, servers
 from lab.machine import BUILD, Process, first_answer, free_port, output
 
 LOAD = BUILD / "native" / "load"
-SCENARIOS = ["healthz", "counter", "deposit", "hot", "wallet", "rates", "day"]
+SCENARIOS = ["healthz", "counter", "deposit", "zipf", "hot", "wallet", "rates", "day"]
 BARE_SCENARIOS = ["healthz", "counter", "deposit", "wallet", "rates"]
 FIXED_RATE_SCENARIOS = ["counter", "deposit", "wallet", "day"]
 WALLETS = 10_000

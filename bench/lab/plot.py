@@ -7,6 +7,7 @@ COLOURS = {
     "bank sqlite": "#7fb3e6",
     "bank kv": "#2f7ed8",
     "bank redis": "#0b3d91",
+    "bank placed as by spin": "#4a4a8f",
     "spin sqlite": "#d7b3f0",
     "spin kv": "#a35bd6",
     "spin redis": "#6a1b9a",

@@ -7,6 +7,7 @@ WORDS = {
     "healthz": "healthz",
     "counter": "counter post",
     "deposit": "deposit, 10,000 wallets",
+    "zipf": "deposit, wallets by Zipf",
     "hot": "deposit, one hot wallet",
     "wallet": "wallet read",
     "rates": "warm rates",

@@ -83,11 +83,11 @@ def runtime_config(server):
     return ["--runtime-config-file", path]
 
 
-def spin_like(runner, *, kv_on_redis=False, store=None, manifest=ROOT / "spin.toml", variables=()):
+def spin_like(runner, *flags, kv_on_redis=False, store=None, manifest=ROOT / "spin.toml", variables=()):
     """The command line of `bank`, which is Spin's."""
 
     def command(server):
-        words = [*runner, "up", "-f", manifest, "--listen", f"127.0.0.1:{server.port}", "--quiet"]
+        words = [*runner, "up", "-f", manifest, "--listen", f"127.0.0.1:{server.port}", "--quiet", *flags]
         words += ["--state-dir", server.state]
         pairs = [*variables]
         if kv_on_redis or store:
@@ -170,6 +170,9 @@ def contestants(coingecko, named=None):
     settings = [f"coingecko_origin={coingecko}", "rates_ttl_seconds=3600", "storage_deadline_ms=5000"]
     settings += ["log_level=warn"]
     made = [*banks([BANK], "bank", settings)]
+    # So that nobody takes `bank`'s figures for Spin's.
+    as_spin = spin_like([BANK], "--placement", "spin", store="redis", variables=settings)
+    made.append(Server("bank placed as by spin", "bank", as_spin))
     if spin():
         made += [*banks(spin(), "spin", settings)]
     made.append(Server("fastapi", "peer", uvicorn, folder=PYTHON))

@@ -27,6 +27,7 @@ mod crash;
 mod crowd;
 mod failover;
 mod faults;
+mod hot;
 pub(crate) mod house;
 mod judge;
 mod log;
@@ -93,6 +94,8 @@ enum Part {
     Failover,
     /// Totals of a counter that is posted to with and without keys, `store=redis`
     Totals,
+    /// A crowd at one wallet on three processes that place requests as Spin does, behind each adapter
+    Hot,
     /// A CoinGecko that refuses, fails or is away; clocks and settings that are off
     Upstream,
     /// The money part on both, on stores that misbehave as Spin's do and worse
@@ -146,6 +149,7 @@ impl Part {
                 | Self::Damage
                 | Self::Upstream
                 | Self::Totals
+                | Self::Hot
         )
     }
 
@@ -193,6 +197,9 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     of_rates(arguments, summary).await;
     if arguments.want_scenarios(Part::Redis) {
         of_both_adapters(arguments, &suites, summary).await?;
+    }
+    if arguments.want_scenarios(Part::Hot) {
+        of_a_hot_wallet(arguments, summary).await?;
     }
     if arguments.want(Part::Tokens) {
         of_tokens(arguments, &suites, summary).await?;
@@ -274,6 +281,16 @@ async fn of_both_adapters(
     let mut house = House::build(arguments.plan(Store::Both).patient()).await?;
     suites.run(suites::after_the_restart, Some(&house), summary).await;
     killed(&mut house, arguments.rounds, summary).await;
+    Ok(())
+}
+
+/// A crowd at one wallet, spread over instances as Spin spreads it.
+async fn of_a_hot_wallet(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    for &store in &arguments.adapter {
+        let mut house = House::build(hot::plan(arguments.plan(store))).await?;
+        let name = house.at("500 withdrawals at once from one wallet are all answered, placed as by Spin");
+        summary.scenario(&name, hot::is_shared(&mut house, store)).await;
+    }
     Ok(())
 }
 

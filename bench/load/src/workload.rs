@@ -14,6 +14,8 @@ pub enum Scenario {
     Counter,
     /// `POST /v1/deposit` under a key, each on another wallet
     Deposit,
+    /// The same by Zipf: the wallet that is asked for n-th most often 1/n as often as the first
+    Zipf,
     /// `POST /v1/deposit` under a key, all on one wallet
     Hot,
     /// `GET /v1/wallet`
@@ -58,6 +60,10 @@ impl Workload {
             Scenario::Healthz => get(request, "/healthz"),
             Scenario::Counter => self.count(request),
             Scenario::Deposit => self.operation(request, "deposit", "0.01", self.user()),
+            Scenario::Zipf => {
+                let user = self.ranked();
+                self.operation(request, "deposit", "0.01", user)
+            }
             Scenario::Hot => self.operation(request, "deposit", "0.01", 0),
             Scenario::Wallet => self.wallet(request),
             Scenario::Rates => get(request, "/v1/rates"),
@@ -108,6 +114,13 @@ impl Workload {
     fn user(&self) -> u64 {
         let number = if self.left.is_some() { self.number } else { mix(self.number) };
         number % self.users
+    }
+
+    /// One of them by Zipf, nearly: the logarithm of its rank is as likely anywhere.
+    fn ranked(&mut self) -> u64 {
+        let part = self.draw() as f64 / u64::MAX as f64;
+        let rank = (self.users as f64 + 1.0).powf(part) as u64;
+        rank.clamp(1, self.users) - 1
     }
 
     fn draw(&mut self) -> u64 {

@@ -78,6 +78,8 @@ pub struct Plan {
     pub processes: usize,
     /// How its stores misbehave; without it they do not.
     pub fault: Option<PathBuf>,
+    /// How they place requests on instances, where not as `bank` does.
+    pub placement: Option<&'static str>,
     /// The last of its processes reaches Redis through a proxy.
     pub proxy: bool,
     pub rates_ttl_seconds: u64,
@@ -100,6 +102,7 @@ impl Plan {
             manifest,
             processes,
             fault: None,
+            placement: None,
             proxy: false,
             rates_ttl_seconds: RATES_TTL_SECONDS,
             storage_deadline: STORAGE_DEADLINE,
@@ -349,6 +352,9 @@ impl House {
         command.envs(self.trusts.as_ref().map(|file| ("SSL_CERT_FILE", file)));
         if let Some(fault) = &self.plan.fault {
             command.arg("--fault").arg(fault);
+        }
+        if let Some(placement) = self.plan.placement {
+            command.args(["--placement", placement]);
         }
         match (self.plan.store.of(index), self.redis_url(index)) {
             (Store::Direct, Some(url)) => {

@@ -1,0 +1,53 @@
+//! Many at one wallet where requests are placed as Spin places them: an instance has one or two of them, and hundreds
+//! of instances fight for the wallet.
+//!
+//! What is held is not time but work: how many scripts Redis is told, for all that is answered. So there is time
+//! enough for a machine that has other things to do.
+
+use crate::names::fresh;
+use crate::prove::house::{House, Plan, Store};
+use crate::request::at_once;
+use anyhow::ensure;
+use std::time::Duration;
+
+const WITHDRAWALS: usize = 500;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Banks that place requests as Spin does.
+pub fn plan(plan: Plan) -> Plan {
+    Plan { placement: Some("spin"), storage_deadline: PATIENCE, ..plan }
+}
+
+/// How many scripts there may be for each withdrawal: with `store=redis` all that it does, lost swaps and what is
+/// read after them too; else swaps alone.
+fn most_scripts(store: Store) -> usize {
+    if store == Store::Direct { 8 } else { 3 }
+}
+
+/// 500 withdrawals of 1 from 100 at once: a hundred go through, the others are refused, nobody is sent away.
+pub async fn is_shared(house: &mut House, store: Store) -> anyhow::Result<()> {
+    let bank = house.client();
+    let before = scripts(house).await?;
+    let user = fresh("hot");
+    bank.deposit(&user, "100").await;
+    let one = |n| bank.post("/v1/withdraw").user(&user).idempotency_key(format!("k{n}")).amount("1");
+    let answers = at_once((0..WITHDRAWALS).map(one)).await;
+    let told = |status| answers.iter().filter(|answer| answer.status == status).count();
+    ensure!((told(200), told(422)) == (100, WITHDRAWALS - 100), "{} 200, {} 422", told(200), told(422));
+    let wallet = bank.wallet(&user).await;
+    ensure!((wallet.balance.as_str(), wallet.seq) == ("0.00", 101), "{} at {}", wallet.balance, wallet.seq);
+    let scripts = scripts(house).await? - before;
+    println!("{scripts} scripts for {WITHDRAWALS} withdrawals");
+    ensure!(scripts <= most_scripts(store) * WITHDRAWALS, "{scripts} scripts for {WITHDRAWALS} withdrawals");
+    Ok(())
+}
+
+/// How many scripts Redis has been told so far.
+async fn scripts(house: &mut House) -> anyhow::Result<usize> {
+    let told = house.redis()?.talk().await?.ask(&[b"INFO", b"commandstats"]).await?.concat();
+    let told = String::from_utf8_lossy(&told);
+    let calls = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_eval")?.split_once("calls=")?.1.split_once(','));
+    Ok(calls.map(|(calls, _)| calls.parse::<usize>()).sum::<Result<_, _>>()?)
+}
