@@ -184,7 +184,7 @@ undeploy: ## ENV=dev: uninstall; the money stays
 ##@ Measure
 
 .PHONY: bench
-bench: build redis-server ## Compare with FastAPI, Flask and axum; growth, scale. About 12 minutes; SECONDS_PER_RUN (2)
+bench: build redis-server ## Compare with FastAPI, Flask and axum; growth, scale, shards. About 14 minutes; SECONDS_PER_RUN (2)
 	cargo build $(NATIVE) --package tests --bin coingecko --bin figures
 	scripts/bench --seconds $(SECONDS_PER_RUN)
 

@@ -85,6 +85,42 @@ def curves(title, subtitle, panels):
     return "\n".join([*parts, "</svg>\n"])
 
 
+def loglog(title, subtitle, lines, caption):
+    """`lines`: by name, a colour, whether it is reckoned (dashed, not in the legend), and points; both axes are logarithmic."""
+    width, height, top, left = 780, 420, 110, 80
+    right, bottom = width - 30, height - 60
+    parts = head(width, height, title, subtitle)
+    points = [point for _, _, points in lines.values() for point in points]
+    reach = [[math.floor(math.log10(min(axis))), math.ceil(math.log10(max(axis)))] for axis in zip(*points)]
+
+    def at(value, axis, begin, end):
+        low, high = reach[axis]
+        return begin + (math.log10(value) - low) / (high - low) * (end - begin)
+
+    for exponent in range(reach[0][0], reach[0][1] + 1):
+        x = at(10**exponent, 0, left, right)
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}" stroke="#e4e4e4"/>')
+        parts.append(text(x, bottom + 20, f"{10**exponent:,}", anchor="middle", size=12, colour="#666"))
+    for exponent in range(reach[1][0], reach[1][1] + 1):
+        y = at(10**exponent, 1, bottom, top)
+        parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e4e4"/>')
+        parts.append(text(left - 8, y + 4, f"{10.0**exponent:,g}", anchor="end", size=12, colour="#666"))
+    parts.append(text((left + right) / 2, height - 14, caption, anchor="middle", size=13))
+    x = 20
+    for name, (colour, is_reckoned, points) in lines.items():
+        dash = ' stroke-dasharray="6 5"' if is_reckoned else ""
+        places = [(at(px, 0, left, right), at(py, 1, bottom, top)) for px, py in points]
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in places)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"{dash}/>')
+        if is_reckoned:
+            continue
+        parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4" fill="{colour}"/>' for px, py in places]
+        parts.append(f'<line x1="{x}" x2="{x + 22}" y1="76" y2="76" stroke="{colour}" stroke-width="3"/>')
+        parts.append(text(x + 28, 80, name, size=13))
+        x += 52 + 7.2 * len(name)
+    return "\n".join([*parts, "</svg>\n"])
+
+
 def bounds(values):
     """A little more than from the smallest to the largest."""
     return min(values) / 1.25, max(values) * 1.25

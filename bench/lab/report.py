@@ -54,6 +54,9 @@ def write(results, folder):
         parts.append(growth(results["growth"]))
     if "scale" in results:
         parts.append(scale(results["scale"]))
+    if "shards" in results:
+        (folder / "shards.svg").write_text(shards_plot(results["shards"]))
+        parts.append(shards(results["shards"]))
     if "flame" in results:
         parts.append(flame(results["flame"]))
     (folder.parent / "RESULTS.md").write_text("\n".join(part.strip() + "\n" for part in parts if part))
@@ -314,6 +317,55 @@ def scale(found):
         rows = [[kind, *(f"{found['shares'][name][kind]:.0f} %" for name in names)] for kind in kinds]
         part += "\n\nWhere a bank's own CPU goes (perf):\n\n" + table(["", *names], rows)
     return part
+
+
+def shards_name(count):
+    return f"{count} shard{'s' if count > 1 else ''}" if count else "one Redis"
+
+
+def shards(found):
+    rows = [
+        [
+            shards_name(run["shards"]),
+            f"{run['rate']:,.0f}" if run["rate"] else "all that are answered",
+            f"{run['per_second']:,.0f}",
+            f"{run['p50_us'] / 1000:.1f}",
+            f"{run['p99_us'] / 1000:.1f}",
+            f"{run['cpu_us']:,.0f}",
+            " + ".join(f"{spent:.0f}" for spent in run["node_cpu_us"]),
+            f"{run['scripts_each']:.2f}",
+        ]
+        for run in found["runs"]
+    ]
+    words = (
+        "One `bank` with `store=redis` on an ordinary Redis and on Redis Clusters of one to three masters, deposits at 10,000 wallets; all on\n"
+        f"the cores of this one machine, Redis writing nothing to disk. {found['machine']['when']}, commit {found['machine']['commit']}. In a "
+        "cluster a script may touch one slot, so what waits together goes to a node at the\nsame time, and not in one script. "
+        "What follows from it: [docs/scale.md](../docs/scale.md)."
+    )
+    head = ["", "asked a second", "answered", "p50 ms", "p99 ms", "bank: CPU µs each", "node by node: CPU µs each", "scripts each"]
+    return f"## Shards\n\n{words}\n\n" + table(head, rows) + "\n\n![Cores by deposits a second](results/shards.svg)"
+
+
+def shards_plot(found):
+    """Cores that are busy, by deposits a second: measured here, and beyond it reckoned from the highest rate."""
+    lines = {}
+    for name, count, part, colour in [
+        ("bank, one Redis", 0, "bank", "#0b3d91"),
+        ("one Redis", 0, "node", "#2f7ed8"),
+        ("bank, 3 shards", 3, "bank", "#b0562b"),
+        ("3 shards", 3, "node", "#e8833a"),
+    ]:
+        runs = [run for run in found["runs"] if run["shards"] == count]
+        cores = [
+            1e-6 * run["per_second"] * (run["cpu_us"] if part == "bank" else sum(run["node_cpu_us"])) for run in runs
+        ]
+        lines[name] = (colour, False, [(run["per_second"], busy) for run, busy in zip(runs, cores)])
+        if count:
+            each = cores[-1] / runs[-1]["per_second"]
+            lines[f"{name}, reckoned"] = (colour, True, [(rate, rate * each) for rate in (runs[-1]["per_second"], 1e6)])
+    subtitle = "processor cores that are busy, by deposits a second; dashed: reckoned, with as many shards as that takes"
+    return plot.loglog("What deposits cost", subtitle, lines, "deposits a second")
 
 
 def flame(found):
