@@ -17,6 +17,11 @@ ROUNDS ?= 50
 SECONDS_PER_RUN ?= 2
 # As it was given: make would take the dollar signs of a password for its own.
 override REDIS_URL := $(value REDIS_URL)
+# What `bank --version` names; empty where there is no repository, as in an image's build, which is told.
+BANK_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+ifneq ($(BANK_COMMIT),)
+export BANK_COMMIT
+endif
 export LISTEN REDIS_URL STORE
 
 NATIVE := --locked --profile native

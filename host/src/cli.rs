@@ -1,6 +1,7 @@
 //! The command line: Spin's flags and environment variables, as far as `bank` has what they are for.
 
 use crate::build_command;
+use crate::health;
 use crate::limits::Limits;
 use crate::manifest::Manifest;
 use crate::placement::Placement;
@@ -8,7 +9,7 @@ use crate::up;
 use crate::variables::Given;
 use crate::verify;
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
@@ -28,6 +29,8 @@ enum Command {
     Build(Build),
     /// Check a user's wallet from its first entry to its last
     Verify(Verify),
+    /// Ask a bank that runs here whether it is alive; fails where it is not
+    Health(Health),
 }
 
 /// What `bank up` was told.
@@ -109,14 +112,30 @@ pub struct Verify {
     pub state_dir: Option<String>,
 }
 
-/// Does what the arguments say.
-pub fn run() -> anyhow::Result<()> {
-    match Cli::parse().command {
+/// What `bank health` was told.
+#[derive(Args)]
+pub struct Health {
+    /// Where that bank listens
+    #[arg(long, value_name = "ADDRESS", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
+    pub listen: SocketAddr,
+
+    /// What is asked for: /readyz asks the store too
+    #[arg(long, value_name = "PATH", default_value = "/healthz")]
+    pub path: String,
+}
+
+/// Does what the arguments say; `commit` is what was built, where that is known.
+pub fn run(commit: Option<&str>) -> anyhow::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let version = commit.map_or_else(|| version.to_owned(), |commit| format!("{version} ({commit})"));
+    let arguments = Cli::command().version(&*version.leak()).get_matches();
+    match Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit()).command {
         Command::Up(options) => up::up(&options),
         Command::Build(options) => {
             build_command::build(&Manifest::load(&options.from)?, &options.component_id)
         }
         Command::Verify(options) => verify::verify(&options),
+        Command::Health(options) => health::health(&options),
     }
 }
 

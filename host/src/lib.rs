@@ -14,6 +14,7 @@ pub mod component;
 pub mod connections;
 pub mod engine;
 pub mod fault;
+pub mod health;
 pub mod imports;
 pub mod instances;
 pub mod kv;

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match cli::run() {
+    // Set by the Makefile. Here and not in the library, of which a commit changes nothing.
+    match cli::run(option_env!("BANK_COMMIT").filter(|commit| !commit.is_empty())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("Error: {error:#}");

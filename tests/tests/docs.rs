@@ -49,6 +49,11 @@ async fn the_document_is_openapi_3_1() {
 }
 
 #[tokio::test]
+async fn its_version_is_that_of_cargo_toml() {
+    assert_eq!(document().await["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
 async fn every_route_of_the_manifest_is_in_the_document_and_the_other_way_round() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spin.toml");
     let manifest: toml::Table = std::fs::read_to_string(manifest).unwrap().parse().unwrap();
