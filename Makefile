@@ -56,7 +56,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
-test-all: lint lint-delivery coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-cloud ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-cloud ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -205,7 +205,16 @@ unchanged: ## Fails where the tree is not as it was committed
 
 .PHONY: lint-delivery
 lint-delivery: delivery-tools ## Versions agree, the changelog has its form, workflows are sound (actionlint, zizmor) and run here
-	build/delivery/bin/pytest --quiet -p no:cacheprovider tests/delivery
+	build/delivery/bin/pytest --quiet -p no:cacheprovider tests/delivery/*.py
+
+.PHONY: lint-supply
+lint-supply: delivery-tools supply-tools ## Licences, bans and sources of all crates (deny.toml), and no secret in the history (gitleaks)
+	build/delivery/bin/pytest --quiet -p no:cacheprovider tests/delivery/supply
+
+.PHONY: advisories
+advisories: supply-tools ## What is known to be wrong with the crates that are built in; asks GitHub
+	build/tools/bin/cargo-deny --locked check advisories
+	build/tools/bin/cargo-deny --locked --manifest-path bench/Cargo.toml --config deny.toml check advisories
 
 .PHONY: job
 job: delivery-tools ## WORKFLOW=ci JOB=part SET=matrix.part=lint: run the steps of a workflow's job here, in order
@@ -250,7 +259,12 @@ api-tools:
 .PHONY: delivery-tools
 delivery-tools:
 	@scripts/need-python-tools build/delivery tests/delivery/requirements.txt
-	@tests/delivery/build
+	@scripts/need-go-tool github.com/rhysd/actionlint/cmd/actionlint v1.7.12
+
+.PHONY: supply-tools
+supply-tools:
+	@scripts/need-cargo-tool cargo-deny 0.20.2
+	@scripts/need-go-tool github.com/zricethezav/gitleaks/v8 v8.30.1
 
 .PHONY: help
 help:

@@ -66,7 +66,7 @@ def test_actionlint_finds_what_is_planted(tmp_path):
 def test_a_job_runs_here_and_asks_for_make_targets_alone(tmp_path, file: Path, name: str):
     (make := tmp_path / "make").write_text(f'#!/bin/sh\necho "make $*" >>{tmp_path}/asked\n')
     make.chmod(0o755)
-    context = dict.fromkeys(set(re.findall(r"(?:github|inputs|vars|needs)\.[A-Za-z0-9_.-]+", file.read_text())), "given")
+    context = dict.fromkeys(set(re.findall(r"(?:github|inputs|vars|needs|secrets)\.[A-Za-z0-9_.-]+", file.read_text())), "given")
     for job in jobs(file, name, context):
         for step in job.run(ROOT, {"PATH": f"{tmp_path}:/usr/bin:/bin"}):
             assert step.status == 0
