@@ -5,9 +5,11 @@
 //! last time. What the issuer publishes replaces what it published before, also where that is no key at all. While it
 //! cannot be asked, the last keys are good for a day. Each source has keys of its own in the store.
 //!
-//! While there are good keys nobody waits for the issuer but one request of an instance whose token names a key that is
-//! not among them. Others with such tokens wait half a second for what that one finds, and are told to come back. So
-//! whoever makes up names of keys holds up nobody.
+//! With keys of less than 20 minutes nobody waits for the issuer but one request of an instance whose token names a key
+//! that is not among them. A few others with such tokens wait half a second for what that one finds; all are told to
+//! come back. Where the issuer may not be asked yet, they are told so at once, and for a second without asking the store. So
+//! whoever makes up names of keys holds up nobody. Older keys, which nobody has used for a while, are used once the issuer
+//! has been asked, or could not be: a key that it has withdrawn is not let in by that nobody came.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -32,6 +34,8 @@ use crate::unavailable;
 
 /// How long keys are used without asking again.
 const FRESH: Duration = Duration::from_secs(600);
+/// How long they are used while somebody asks for newer ones.
+const STALE: Duration = Duration::from_secs(1200);
 /// How long they are used while the issuer cannot be asked.
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// How soon the issuer is asked again, whatever for.
@@ -40,7 +44,10 @@ const AGAIN: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a request waits for what another one finds.
 const SOON: Duration = Duration::from_millis(500);
-/// How often an instance looks in the store whether there are fresh ones, while it has none.
+/// How many requests of an instance do so at a time. All calls of `identity` share a few places in its host.
+const SEATS: u32 = 2;
+/// How often an instance looks in the store whether there are fresh ones, while it has none, and whether the issuer may
+/// be asked for a key that is not known.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a failure that goes on is said again.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
@@ -77,7 +84,11 @@ thread_local! {
     /// A request waits for keys that may be new.
     static IS_AWAITED: Cell<bool> = const { Cell::new(false) };
     static REMEMBERED: RefCell<Option<Rc<Kept>>> = const { RefCell::new(None) };
+    /// When old keys were found to be good enough.
     static LOOKED_MS: Cell<u64> = const { Cell::new(0) };
+    /// When it was found that the issuer may not be asked yet.
+    static REFUSED_MS: Cell<u64> = const { Cell::new(0) };
+    static SEATS_TAKEN: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Forgets what this instance remembers.
@@ -85,6 +96,7 @@ thread_local! {
 pub fn forget() {
     REMEMBERED.set(None);
     LOOKED_MS.set(0);
+    REFUSED_MS.set(0);
 }
 
 /// What a request holds that waits for keys that may be new: one of an instance.
@@ -99,6 +111,24 @@ impl Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         IS_AWAITED.set(false);
+    }
+}
+
+/// What a request holds that waits for what another one finds: a few of an instance.
+struct Seat;
+
+impl Seat {
+    fn take() -> Option<Self> {
+        (SEATS_TAKEN.get() < SEATS).then(|| {
+            SEATS_TAKEN.set(SEATS_TAKEN.get().saturating_add(1));
+            Self
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        SEATS_TAKEN.set(SEATS_TAKEN.get().saturating_sub(1));
     }
 }
 
@@ -129,22 +159,29 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         let remembered = REMEMBERED.with_borrow(Clone::clone);
         if let Some(kept) = &remembered {
             let age = kept.age(now_ms);
-            let looked = moment::since(LOOKED_MS.get(), now_ms).is_ok_and(|ago| ago < LOOK);
-            if age < FRESH || (looked && age <= LONGEST) {
+            if age < FRESH || (is_a_moment_ago(&LOOKED_MS, now_ms) && age <= LONGEST) {
                 return Ok(kept.clone());
             }
         }
-        LOOKED_MS.set(now_ms);
         // A store that does not answer takes no keys away.
         let stored = self.stored().await;
         let best = stored.as_ref().ok().cloned().flatten().or(remembered);
-        match best {
-            Some(kept) if kept.age(now_ms) < FRESH => Ok(kept),
-            Some(kept) if kept.age(now_ms) <= LONGEST => {
+        let age = best.as_ref().map_or(Duration::MAX, |kept| kept.age(now_ms));
+        match best.filter(|_| age <= LONGEST) {
+            Some(kept) if age < FRESH => Ok(kept),
+            Some(kept) if age <= STALE || self.is_away().await => {
+                LOOKED_MS.set(now_ms);
                 self.refresh();
                 Ok(kept)
             }
-            _ => {
+            Some(kept) => {
+                let newer = self.newer(kept.as_of_ms).await;
+                Ok(newer.unwrap_or_else(|| {
+                    LOOKED_MS.set(now_ms);
+                    kept
+                }))
+            }
+            None => {
                 stored?;
                 let newer = self.newer(0).await;
                 newer.ok_or_else(|| unavailable("The keys of the issuer of tokens cannot be had."))
@@ -152,16 +189,27 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         }
     }
 
+    /// Whether the issuer could not be asked a short while ago.
+    async fn is_away(&self) -> bool {
+        claim::has_failed(&self.stores.open().await, &self.claim(), FRESH, self.outside.now_ms()).await
+    }
+
     /// Keys that were fetched after `kept`, for a token whose key is not among those; `None` where the issuer cannot be
     /// asked now, or another request waits for it still.
     pub async fn newer_than(&self, kept: &Kept) -> Option<Rc<Kept>> {
+        if is_a_moment_ago(&REFUSED_MS, self.outside.now_ms()) {
+            return None;
+        }
         let stored = self.stored().await.ok().flatten();
         if let Some(newer) = stored.filter(|stored| stored.as_of_ms > kept.as_of_ms) {
             return Some(newer);
         }
         match Wait::begin() {
             Some(_wait) => self.newer(kept.as_of_ms).await,
-            None => self.found_soon(kept.as_of_ms).await,
+            None => {
+                let _seat = Seat::take()?;
+                self.found_soon(kept.as_of_ms).await
+            }
         }
     }
 
@@ -180,16 +228,24 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         let mut waited = Duration::ZERO;
         loop {
             // Asked before keys are looked for: whoever fetches keeps them first and settles then.
-            let is_fetching =
-                claim::is_fetching(&self.stores.open().await, &self.claim(), self.outside.now_ms()).await;
+            let is_fetching = self.is_fetching().await;
             let stored = self.stored().await.ok().flatten();
-            if let Some(newer) = stored.filter(|kept| kept.as_of_ms > as_of_ms) {
-                return Some(newer).filter(|kept| kept.age(self.outside.now_ms()) <= LONGEST);
+            let is_newer =
+                |kept: &Rc<Kept>| kept.as_of_ms > as_of_ms && kept.age(self.outside.now_ms()) <= LONGEST;
+            if let Some(newer) = stored.filter(is_newer) {
+                return Some(newer);
             }
-            if !is_fetching && let Some(mine) = self.claimed().await {
-                return self.fetched(mine).await;
+            if !is_fetching {
+                if let Some(mine) = self.claimed().await {
+                    return self.fetched(mine).await;
+                }
+                // Unless another request was faster, the issuer may not be asked yet.
+                if !self.is_fetching().await {
+                    REFUSED_MS.set(self.outside.now_ms());
+                    return None;
+                }
             }
-            if waited > issuer::DEADLINE || (!is_fetching && !waited.is_zero()) {
+            if waited > issuer::DEADLINE {
                 return None;
             }
             self.outside.pause(LOOK_AGAIN).await;
@@ -206,6 +262,10 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
                 keys.fetched(mine).await;
             }
         });
+    }
+
+    async fn is_fetching(&self) -> bool {
+        claim::is_fetching(&self.stores.open().await, &self.claim(), self.outside.now_ms()).await
     }
 
     fn claim(&self) -> Opening {
@@ -284,6 +344,10 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         let set = KeySet::of_issuer(keys.get().as_bytes());
         Ok(set.map(|set| remember(Kept { set, verified: Recent::new(), as_of_ms })))
     }
+}
+
+fn is_a_moment_ago(time_ms: &'static std::thread::LocalKey<Cell<u64>>, now_ms: u64) -> bool {
+    moment::since(time_ms.get(), now_ms).is_ok_and(|ago| ago < LOOK)
 }
 
 fn remember(kept: Kept) -> Rc<Kept> {

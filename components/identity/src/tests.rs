@@ -336,6 +336,58 @@ fn a_key_that_was_withdrawn_is_good_no_longer_than_ten_minutes() {
 }
 
 #[test]
+fn a_key_that_was_withdrawn_lets_nobody_in_after_hours_in_which_nobody_came() {
+    for hours in [1, 23, 25, 400] {
+        let (world, store) = (World::new(&[1, 2]), Memory::new());
+        assert_eq!(status(&world, &store, &world.token(1)), 200);
+        world.publishes(&[2]);
+        world.passes(hours * 3600);
+        assert_eq!(status(&world, &store, &world.token(1)), 401, "{hours} h");
+        assert_eq!(status(&world, &store, &world.token(2)), 200, "{hours} h");
+    }
+}
+
+#[test]
+fn an_issuer_that_comes_back_is_asked_again_however_long_it_was_away() {
+    for hours in [1, 25, 400] {
+        let (world, store) = (World::new(&[1]), Memory::new());
+        assert_eq!(status(&world, &store, &world.token(1)), 200);
+        world.documents.borrow_mut().clear();
+        world.passes(hours * 3600);
+        let meanwhile = if hours < 24 { 200 } else { 503 };
+        assert_eq!(status(&world, &store, &world.token(1)), meanwhile, "{hours} h");
+        world.says(DISCOVERY, 200, &json!({"issuer": ISSUER, "jwks_uri": JWKS}).to_string());
+        world.publishes(&[2]);
+        world.passes(31);
+        let _starts_the_refresh = status(&world, &store, &world.token(2));
+        world.settles();
+        assert_eq!(status(&world, &store, &world.token(2)), 200, "{hours} h");
+    }
+}
+
+#[test]
+fn keys_that_were_stored_by_a_clock_far_ahead_are_fetched_anew() {
+    let (world, store) = (World::new(&[1]), Memory::new());
+    world.passes(2 * 86_400);
+    assert_eq!(status(&world, &store, &world.token(1)), 200);
+    keys::forget();
+    world.now_ms.set(world.now_ms.get() - 2 * 86_400_000);
+    assert_eq!(status(&world, &store, &world.token(1)), 200);
+}
+
+#[test]
+fn while_the_issuer_may_not_be_asked_whoever_names_a_key_that_is_not_known_is_answered_at_once() {
+    let (world, store) = (World::new(&[1]), Memory::new());
+    assert_eq!(status(&world, &store, &world.token(1)), 200);
+    world.passes(1);
+    let begun_ms = world.now_ms.get();
+    for _ in 0..20 {
+        assert_eq!(status(&world, &store, &world.token(3)), 503);
+    }
+    assert_eq!((world.now_ms.get(), world.fetches()), (begun_ms, 1), "nobody has waited");
+}
+
+#[test]
 fn while_the_issuer_is_away_keys_are_good_for_a_day() {
     for hangs in [false, true] {
         let (world, store) = (World::new(&[1]), Memory::new());

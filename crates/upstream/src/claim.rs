@@ -106,6 +106,14 @@ pub async fn is_fetching(store: &impl Store, opening: &Opening, now_ms: u64) -> 
     claim.is_some_and(|claim| claim.stands(now_ms) && !claim.holder.is_empty())
 }
 
+/// Whether the last fetch that the log was told of failed, and is not longer ago than `time`.
+pub async fn has_failed(store: &impl Store, opening: &Opening, time: Duration, now_ms: u64) -> bool {
+    let found = first_write::find(store, opening, NOBODY).await;
+    let claim = found.ok().flatten().map(|found| Claim::read(&found));
+    let is_recent = |since_ms| since(since_ms, now_ms).is_ok_and(|ago| ago <= time);
+    claim.is_some_and(|claim| !claim.said.what.is_empty() && claim.since_ms.is_some_and(is_recent))
+}
+
 #[cfg(test)]
 mod tests {
     use futures::executor::block_on;
