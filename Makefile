@@ -75,9 +75,7 @@ test-k8s-more: build k8s-tools ## What takes long to build: the chart behind Tra
 	@scripts/need unshare util-linux
 	@scripts/need ip iproute2
 	k8s/tests/build-all
-	cd k8s/tests && go vet -tags all ./cluster && go test -tags all -c -o ../../build/bin/cluster-all ./cluster
-	cd k8s/tests/cluster && GOPROXY=off GONOSUMDB='*' ../in-pod-network ../../../build/bin/cluster-all -test.v -test.timeout 15m \
-		-test.run 'Helm3|Traefik'
+	k8s/tests/behind-traefik 'Helm3|Traefik'
 
 .PHONY: test-browser
 test-browser: build redis-server ## The dashboard in Debian's Chromium, before two banks on one Redis; pictures in build/screenshots
@@ -169,10 +167,16 @@ lint-cloud: cloud-tools k8s-tools ## cloud/: format, tflint, checkov; each envir
 	cd cloud/tests && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 -short ./...
 
 .PHONY: test-cloud
-test-cloud: cloud-tools k8s-tools ## All of cloud/: the modules' own tests too, and the scripts before a stand-in for AWS
+test-cloud: build redis-server cloud-tools k8s-tools ## All of cloud/: the modules' own tests too, the scripts before a stand-in for AWS; a canary behind Traefik
 	@scripts/need-python-tools build/cloud/moto cloud/tests/moto.txt
 	@cloud/lint
 	cd cloud/tests && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
+	@scripts/need etcd etcd-server
+	@scripts/need openssl openssl
+	@scripts/need unshare util-linux
+	@scripts/need ip iproute2
+	k8s/tests/build-all
+	k8s/tests/behind-traefik TestCanary
 
 .PHONY: deploy
 deploy: ## ENV=dev IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails

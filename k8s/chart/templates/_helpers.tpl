@@ -6,10 +6,22 @@
 {{ .Values.tls.secretName | default (printf "%s-tls" (include "bank.name" .)) }}
 {{- end }}
 
-{{- define "bank.image" -}}
-{{- with .Values.image }}
-{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ include "bank.tag" $ }}{{ end }}
+{{/* Called with repository, tag and digest. */}}
+{{- define "bank.imageOf" -}}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ include "bank.text" .tag }}{{ end }}
 {{- end }}
+
+{{- define "bank.image" -}}
+{{ include "bank.imageOf" (merge (dict "tag" (include "bank.tag" .)) .Values.image) }}
+{{- end }}
+
+{{- define "bank.canaryName" -}}
+{{ include "bank.name" . }}-canary
+{{- end }}
+
+{{/* What it does not name is the release's; a tag or a digest it does. */}}
+{{- define "bank.canaryImage" -}}
+{{ include "bank.imageOf" (merge (dict "repository" (.Values.canary.image.repository | default .Values.image.repository)) .Values.canary.image) }}
 {{- end }}
 
 {{/* A number as text; one from a file is a float: 20261126 would be 2.0261126e+07. */}}
@@ -87,6 +99,17 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{/* The operator's label; pods, and so budgets and policies, are selected by it. */}}
 {{- define "bank.appSelector" -}}
 core.spinkube.dev/app-name: {{ include "bank.name" . }}
+{{- end }}
+
+{{/* The pods of the release and of its canary. */}}
+{{- define "bank.appsSelector" -}}
+{{- if .Values.canary.enabled }}
+matchExpressions:
+  - {key: core.spinkube.dev/app-name, operator: In, values: [{{ include "bank.name" . }}, {{ include "bank.canaryName" . }}]}
+{{- else }}
+matchLabels:
+  {{- include "bank.appSelector" . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "bank.redisSelector" -}}

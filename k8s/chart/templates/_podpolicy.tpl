@@ -76,8 +76,7 @@ dyn({{ toJson . }})
         matchLabels:
           kubernetes.io/metadata.name: {{ $root.Release.Namespace | quote }}
       objectSelector:
-        matchLabels:
-          {{- include "bank.appSelector" $root | nindent 10 }}
+        {{- include "bank.appsSelector" $root | trim | nindent 8 }}
       resourceRules:
         - apiGroups: [{{ .group | quote }}]
           apiVersions: [v1]

@@ -15,6 +15,8 @@ sentence holds an address of Redis, which may hold a password.
   "host" (list .Values.host `^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$` "a name in small letters, such as bank.example.com, without scheme and port")
   "image.tag" (list (kindIs "float64" .Values.image.tag | ternary "" .Values.image.tag) `^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$` "letters, digits, dots, dashes and underscores, at most 128")
   "image.digest" (list .Values.image.digest `^(sha256:[0-9a-f]{64})?$` "sha256: and 64 hexadecimal digits")
+  "canary.image.tag" (list (kindIs "float64" .Values.canary.image.tag | ternary "" .Values.canary.image.tag) `^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$` "letters, digits, dots, dashes and underscores, at most 128")
+  "canary.image.digest" (list .Values.canary.image.digest `^(sha256:[0-9a-f]{64})?$` "sha256: and 64 hexadecimal digits")
   "auth.issuer" (list .Values.auth.issuer `^(https?://[^/?#@ ]+(/[^?# ]*)?)?$` "the issuer's address, as its tokens have it, such as https://login.example.com/realms/bank")
   "auth.jwksUrl" (list .Values.auth.jwksUrl `^(https?://[^/?#@ ]+(/[^# ]*)?)?$` "the address of a JSON Web Key Set, such as https://login.example.com/jwks")
   "settings.coingeckoOrigin" (list .Values.settings.coingeckoOrigin `^https?://[^/]+$` "scheme and host, such as https://api.coingecko.com, without a path")
@@ -98,6 +100,12 @@ sentence holds an address of Redis, which may hold a password.
     (and $network.enabled $collector $watchers (not (has $collector $watchers)) (not (has "" $watchers)) (not $network.extraEgress))
   "monitoring.blackboxExporter: the network policy lets it through to nobody: name its namespace in networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraIngress"
     (and $network.enabled .Values.monitoring.blackboxExporter (not $watchers) (not $network.extraIngress))
+  "canary.enabled: the weights are those of the Gateway API: set gateway.enabled=true"
+    (and .Values.canary.enabled (not .Values.gateway.enabled))
+  "canary.image: the canary is another version: name its tag or its digest"
+    (and .Values.canary.enabled (not .Values.canary.image.tag) (not .Values.canary.image.digest))
+  "nameOverride: the canary is called by it too, with -canary behind it: 33 characters at most"
+    (and .Values.canary.enabled (gt (len (include "bank.name" .)) 33))
   "test.controller: the network policy lets the test through to nobody: name the controller's namespace in networkPolicy.ingressNamespaces, or leave test.controller empty"
     (and $network.enabled .Values.test.controller (not $controllers))
   "test.skipVerification: trusts anybody, so test.caSecret has no meaning: leave one of them out"
@@ -148,15 +156,17 @@ sentence holds an address of Redis, which may hold a password.
 {{- end }}
 
 {{- define "bank.refusal.imageIsNone" -}}
-{{- with .Values.image }}
+{{- range $value, $image := dict "image" .Values.image "canary.image" .Values.canary.image }}
+{{- with $image }}
 {{- if contains "://" .repository }}
-image.repository: {{ .repository }}: without {{ regexFind "^[^:]*://" .repository }}
+{{ $value }}.repository: {{ .repository }}: without {{ regexFind "^[^:]*://" .repository }}
 {{- else if regexMatch "(@|:[^/]*$)" .repository }}
-image.repository: {{ .repository }}: the tag belongs into image.tag, the digest into image.digest
+{{ $value }}.repository: {{ .repository }}: the tag belongs into {{ $value }}.tag, the digest into {{ $value }}.digest
 {{- else if regexMatch "[A-Z]" .repository }}
-image.repository: {{ .repository }}: in small letters, as {{ lower .repository }}: no registry takes others
+{{ $value }}.repository: {{ .repository }}: in small letters, as {{ lower .repository }}: no registry takes others
 {{- else if kindIs "float64" .tag }}
-image.tag: in quotes, or by --set-string: YAML took it for the number {{ int64 .tag }}, and 0123456 would be 42798
+{{ $value }}.tag: in quotes, or by --set-string: YAML took it for the number {{ int64 .tag }}, and 0123456 would be 42798
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -219,6 +229,7 @@ redis.storage.size ({{ .storage.size }}) is too little for redis.maxMemory ({{ .
 {{- if .Values.quota.enabled }}
 {{- $hard := .Values.quota.hard }}
 {{- $pods := .Values.autoscaling.enabled | ternary .Values.autoscaling.maxReplicas .Values.replicas | int }}
+{{- if .Values.canary.enabled }}{{ $pods = add $pods .Values.canary.replicas | int }}{{ end }}
 {{- $redis := .Values.redis.enabled | ternary (list .Values.redis.resources) list }}
 {{- $others := append $redis .Values.test.resources }}
 {{- $all := printf "%d pods of the application, one more while they are replaced,%s and that of the test" $pods (.Values.redis.enabled | ternary " Redis" "") }}

@@ -67,6 +67,10 @@ var refused = []refusal{
 	{"image.tag=-1", "at '/image/tag'"}, {"image.kind=oci", "at '/image/kind': value must be one of 'plain', 'artifact'"},
 	{"networkPolicy.dns.ports={dns}", "at '/networkPolicy/dns/ports/0': got string, want integer"},
 	{"networkPolicy.ingressNamespaces={Traefik}", "at '/networkPolicy/ingressNamespaces/0'"},
+	{"canary.weight=101", "at '/canary/weight': maximum: got 101, want 100"},
+	{"canary.image.digest=latest", "canary.image.digest: must be sha256:"},
+	{"canary.image.tag=a b", "canary.image.tag: must be letters, digits"},
+	{"canary.image.repository=ghcr.io/you/money-bank:2", "canary.image.repository: ghcr.io/you/money-bank:2: the tag belongs into canary.image.tag"},
 	{"replica=2", "additional properties 'replica' not allowed"},
 }
 

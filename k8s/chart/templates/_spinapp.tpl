@@ -1,0 +1,84 @@
+{{/* A SpinApp. Called with the root, its name, its image, how many replicas it has, and whether an autoscaler says so instead. */}}
+{{- define "bank.spinApp" -}}
+{{- $app := . }}
+{{- with .root }}
+- apiVersion: core.spinkube.dev/v1alpha1
+  kind: SpinApp
+  metadata:
+    name: {{ $app.name }}
+    namespace: {{ .Release.Namespace | quote }}
+    labels:
+      {{- include "bank.labels" (list . "app") | nindent 6 }}
+  spec:
+    image: {{ $app.image | quote }}
+    executor: {{ .Values.executor.name | quote }}
+    {{- with .Values.image.pullSecrets }}
+    imagePullSecrets:
+      {{- range . }}
+      - name: {{ quote . }}
+      {{- end }}
+    {{- end }}
+    {{- if $app.scaled }}
+    enableAutoscaling: true
+    deploymentAnnotations:
+      # What the pod policy goes by.
+      money-bank/min-replicas: {{ .Values.autoscaling.minReplicas | quote }}
+    {{- else }}
+    replicas: {{ $app.replicas }}
+    {{- end }}
+    serviceAccountName: {{ include "bank.name" . }}
+    podLabels:
+      {{- include "bank.podLabels" (list . "app") | nindent 6 }}
+    # A changed Secret or policy replaces no pods; a changed annotation does.
+    podAnnotations:
+      checksum/pod: {{ list (include "bank.podPatches" .) (include "bank.podPolicyVersion" .) (include "bank.redisUrlMark" .) | toJson | sha256sum | trunc 16 | quote }}
+      secret-revision: {{ include "bank.secretRevision" . | quote }}
+    resources:
+      {{- include "bank.resources" .Values.resources | trim | nindent 6 }}
+    checks:
+      readiness:
+        {{- include "bank.check" .Values.probes.readiness | nindent 8 }}
+      liveness:
+        {{- include "bank.check" (include "bank.liveness" . | fromYaml) | nindent 8 }}
+    variables:
+      {{- /* A setting is its variable in camel case. int64: a number from a values file is a float, and a million is 1e+06. */}}
+      {{- range $setting, $value := .Values.settings }}
+      {{- with kindIs "string" $value | ternary $value (kindIs "bool" $value | ternary $value (int64 $value) | toString) }}
+      - {name: {{ snakecase $setting }}, value: {{ quote . }}}
+      {{- end }}
+      {{- end }}
+      {{- range $variable, $value := dict "auth" .Values.auth.mode "jwt_issuer" .Values.auth.issuer "jwt_audience" .Values.auth.audience
+        "jwt_jwks_url" .Values.auth.jwksUrl "jwt_user_claim" .Values.auth.userClaim "jwt_scopes" (.Values.auth.scopes | ternary "on" "off")
+        "oidc_client_id" .Values.auth.clientId }}
+      {{- with $value }}
+      - {name: {{ $variable }}, value: {{ quote . }}}
+      {{- end }}
+      {{- end }}
+      - name: redis_url
+        valueFrom:
+          secretKeyRef: {name: {{ include "bank.redisUrlSecret" . | quote }}, key: url}
+      {{- range $variable, $from := dict "coingecko_api_key" .Values.coingeckoApiKey "jwt_secret" .Values.auth.secret }}
+      {{- if $from.secretName }}
+      - name: {{ $variable }}
+        valueFrom:
+          secretKeyRef: {name: {{ quote $from.secretName }}, key: {{ quote $from.key }}}
+      {{- end }}
+      {{- end }}
+    # The operator writes this into a Secret named after its contents, so a new address replaces the pods.
+    runtimeConfig:
+      keyValueStores:
+        - name: default
+          type: redis
+          options:
+            - name: url
+              valueFrom:
+                secretKeyRef: {name: {{ include "bank.redisUrlSecret" . | quote }}, key: url}
+    # The shim keeps compiled components here; the rest of its file system is read-only.
+    volumes:
+      - name: cache
+        emptyDir:
+          sizeLimit: 256Mi
+    volumeMounts:
+      - {name: cache, mountPath: /.cache}
+{{- end }}
+{{- end }}

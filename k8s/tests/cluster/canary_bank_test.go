@@ -1,0 +1,192 @@
+//go:build all
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// canary is a release behind Traefik, and the banks that play its pods.
+type canary struct {
+	*Plane
+	namespace, url, redis string
+	fronts                *fronts
+	client                *http.Client
+}
+
+// of is the same for one test.
+func (c *canary) of(t testing.TB) *canary {
+	mine := *c
+	mine.Plane = c.Plane.of(t)
+	return &mine
+}
+
+// canary installs a release, and starts what plays its pods: a bank for the release, another one for the canary, on one Redis.
+func (p *Plane) canary(namespace string) *canary {
+	p.Helper()
+	folder := p.TempDir()
+	port := kit.FreePort(p)
+	kit.Start(p, "canary-redis", nil, "redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--maxmemory-policy", "noeviction")
+	url := fmt.Sprintf("redis://127.0.0.1:%d", port)
+	c := &canary{Plane: p, namespace: p.namespace(namespace), url: "http://" + host + ":" + traefikPorts["80"],
+		redis: kit.Write(p, folder+"/redis.toml", "[key_value_store.default]\ntype = \"redis\"\nurl = \""+url+"\"\n")}
+	banks := map[string]string{}
+	for _, app := range []string{"bank", "bank-canary"} {
+		listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p))
+		kit.Start(p, namespace+"-"+app, []string{"SPIN_VARIABLE_STORE=redis", "SPIN_VARIABLE_REDIS_URL=" + url, "SPIN_VARIABLE_STORAGE_DEADLINE_MS=5000"},
+			kit.At("target/native/bank"), "up", "--runtime-config-file", c.redis, "--state-dir", filepath.Join(folder, app), "--listen", listen)
+		banks[app] = listen
+	}
+	c.fronts = p.fronts(namespace, banks)
+	c.client = &http.Client{Transport: toTraefik(), Timeout: 20 * time.Second}
+	c.install()
+	p.runs(namespace, 1)
+	proxy := kit.Start(p, "traefik-"+namespace, []string{"KUBECONFIG=" + p.kubeconfig}, kit.Tool("traefik"), "--providers.kubernetesgateway",
+		"--entrypoints.web.address=127.0.0.1:"+traefikPorts["80"], "--entrypoints.websecure.address=127.0.0.1:"+traefikPorts["443"],
+		"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=INFO")
+	kit.Eventually(p, "the bank is reached", func() error {
+		if err := proxy.Runs(); err != nil {
+			p.Fatal(err)
+		}
+		status, text, err := c.ask(http.MethodGet, "/readyz", "", "", "")
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("%d %s", status, text)
+		}
+		return err
+	})
+	return c
+}
+
+func (c *canary) install(values ...string) {
+	c.Helper()
+	arguments := []string{"--values", kit.Chart + "/controllers/gateway-traefik.yaml", "--set", "host=" + host + ",image.tag=one"}
+	for _, value := range values {
+		arguments = append(arguments, "--set", value)
+	}
+	c.Plane.install(c.namespace, kit.Chart, arguments...)
+}
+
+// ask goes the way that users go. An answer that did not come is an error.
+func (c *canary) ask(method, path, user, body, canary string) (int, string, error) {
+	return c.keyed(method, path, user, body, canary, "")
+}
+
+func (c *canary) keyed(method, path, user, body, canary, key string) (int, string, error) {
+	request, err := http.NewRequest(method, c.url+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	for name, value := range map[string]string{"content-type": "application/json", "user-id": user, "x-bank-canary": canary, "idempotency-key": key} {
+		if value != "" {
+			request.Header.Set(name, value)
+		}
+	}
+	answer, err := c.client.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(text), err
+}
+
+// toTraefik finds every host where Traefik listens.
+func toTraefik() *http.Transport {
+	return &http.Transport{MaxIdleConnsPerHost: 16, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+traefikPorts["80"])
+	}}
+}
+
+// users deposit until they are told to end, and send again what was not answered, as the README says.
+type users struct {
+	*canary
+	stop   chan struct{}
+	done   sync.WaitGroup
+	paid   [4]int
+	before map[string]int
+	prefix string
+}
+
+func (c *canary) users() *users {
+	u := &users{canary: c, stop: make(chan struct{}), prefix: fmt.Sprintf("user-%d", time.Now().UnixNano()),
+		before: map[string]int{"bank": c.fronts.of("bank"), "bank-canary": c.fronts.of("bank-canary")}}
+	for index := range u.paid {
+		u.done.Add(1)
+		go u.deposits(index)
+	}
+	return u
+}
+
+func (u *users) deposits(index int) {
+	defer u.done.Done()
+	user := fmt.Sprintf("%s-%d", u.prefix, index)
+	for number := 0; ; number++ {
+		for status := 0; status != http.StatusOK; {
+			status, _, _ = u.keyed(http.MethodPost, "/v1/deposit", user, `{"amount":"1.00"}`, "", fmt.Sprintf("%s-%d", user, number))
+		}
+		u.paid[index]++
+		select {
+		case <-u.stop:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (u *users) answered(app string) int { return u.fronts.of(app) - u.before[app] }
+
+// end waits for what is in flight, and asks whether each deposit that was answered is there, once.
+func (u *users) end() int {
+	u.Helper()
+	close(u.stop)
+	u.done.Wait()
+	sum := 0
+	for index, paid := range u.paid {
+		user := fmt.Sprintf("%s-%d", u.prefix, index)
+		status, text, err := u.ask(http.MethodGet, "/v1/wallet", user, "", "")
+		var wallet struct{ Balance string }
+		if err != nil || json.Unmarshal([]byte(text), &wallet) != nil || wallet.Balance != fmt.Sprintf("%d.00", paid) {
+			u.Errorf("%s deposited %d.00: %d %s %v", user, paid, status, text, err)
+		}
+		kit.Run(u, kit.At("target/native/bank"), "verify", "--from", kit.At("spin.toml"), "--runtime-config-file", u.redis, "--user", user)
+		sum += paid
+	}
+	return sum
+}
+
+// timed keeps what a program says, and when a line began.
+type timed struct {
+	sync.Mutex
+	text strings.Builder
+	at   map[string]time.Time
+}
+
+func (t *timed) Write(text []byte) (int, error) {
+	t.Lock()
+	defer t.Unlock()
+	if t.at == nil {
+		t.at = map[string]time.Time{}
+	}
+	for line := range strings.Lines(string(text)) {
+		t.at[strings.TrimSpace(line)] = time.Now()
+	}
+	return t.text.Write(text)
+}
+
+func (t *timed) since(line string) time.Duration {
+	t.Lock()
+	defer t.Unlock()
+	return time.Since(t.at[line])
+}

@@ -1,0 +1,156 @@
+//go:build all
+
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// fronts stand at the addresses of all pods, count, plant faults into the canary's, and hand on to its bank.
+type fronts struct {
+	*Plane
+	sync.Mutex
+	namespace string
+	apps      map[string]string // by address
+	banks     map[string]*httputil.ReverseProxy
+	counts    map[string]int
+	fault     fault
+}
+
+// fault is what a bad canary does to a request, or to its answer. It says whether the request was answered.
+type fault func(http.ResponseWriter, *http.Request, *http.Response) bool
+
+func (p *Plane) fronts(namespace string, banks map[string]string) *fronts {
+	p.Helper()
+	f := &fronts{Plane: p, namespace: namespace, apps: map[string]string{}, banks: map[string]*httputil.ReverseProxy{}, counts: map[string]int{}}
+	for app, listen := range banks {
+		proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listen})
+		if app == "bank-canary" {
+			proxy.ModifyResponse = func(answer *http.Response) error { f.planted()(nil, answer.Request, answer); return nil }
+		}
+		f.banks[app] = proxy
+	}
+	// All addresses of pods are this machine's: the one that was called says which pod it is.
+	listener, err := net.Listen("tcp", ":80")
+	if err != nil {
+		p.Fatal(err)
+	}
+	server := &http.Server{Handler: f}
+	go func() { _ = server.Serve(listener) }()
+	p.Cleanup(func() { server.Close() })
+	return f
+}
+
+func (f *fronts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	app := f.app(r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr).IP.String())
+	f.Lock()
+	f.counts[app]++
+	f.Unlock()
+	if app == "bank-canary" && f.planted()(w, r, nil) {
+		return
+	}
+	proxy := f.banks[app]
+	if proxy == nil {
+		http.Error(w, "no pod of the bank has this address", http.StatusBadGateway)
+		return
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+// app is whose pod has this address, or had it: one that drains still answers.
+func (f *fronts) app(address string) string {
+	f.Lock()
+	defer f.Unlock()
+	if f.apps[address] == "" {
+		list, err := f.CoreV1().Pods(f.namespace).List(f.Context(), metav1.ListOptions{LabelSelector: "core.spinkube.dev/app-name"})
+		if err != nil {
+			return ""
+		}
+		for _, pod := range list.Items {
+			f.apps[pod.Status.PodIP] = pod.Labels["core.spinkube.dev/app-name"]
+		}
+	}
+	return f.apps[address]
+}
+
+// of is how many requests the pods of an application got.
+func (f *fronts) of(app string) int {
+	f.Lock()
+	defer f.Unlock()
+	return f.counts[app]
+}
+
+func (f *fronts) plant(fault fault) {
+	f.Lock()
+	defer f.Unlock()
+	f.fault = fault
+}
+
+func (f *fronts) planted() fault {
+	f.Lock()
+	defer f.Unlock()
+	if f.fault == nil {
+		return func(http.ResponseWriter, *http.Request, *http.Response) bool { return false }
+	}
+	return f.fault
+}
+
+func fails(w http.ResponseWriter, r *http.Request, answer *http.Response) bool {
+	if answer != nil || r.Method != http.MethodPost {
+		return false
+	}
+	http.Error(w, "planted", http.StatusInternalServerError)
+	return true
+}
+
+func dawdles(_ http.ResponseWriter, _ *http.Request, answer *http.Response) bool {
+	if answer == nil {
+		time.Sleep(time.Second)
+	}
+	return false
+}
+
+// miscounts is a cent too high in a wallet that is read.
+func miscounts(_ http.ResponseWriter, r *http.Request, answer *http.Response) bool {
+	if answer != nil && r.Method == http.MethodGet {
+		more(answer, 1)
+	}
+	return false
+}
+
+// lies is seven too high everywhere.
+func lies(_ http.ResponseWriter, _ *http.Request, answer *http.Response) bool {
+	if answer != nil {
+		more(answer, 700)
+	}
+	return false
+}
+
+var balance = regexp.MustCompile(`"balance":"(\d+)\.(\d\d)"`)
+
+func more(answer *http.Response, cents int) {
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return
+	}
+	body = balance.ReplaceAllFunc(body, func(found []byte) []byte {
+		is, _ := strconv.Atoi(strings.Join(strings.Split(string(balance.ReplaceAll(found, []byte("$1.$2"))), "."), ""))
+		return fmt.Appendf(nil, `"balance":"%d.%02d"`, (is+cents)/100, (is+cents)%100)
+	})
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	answer.ContentLength = int64(len(body))
+	answer.Header.Set("content-length", fmt.Sprint(len(body)))
+}
