@@ -45,7 +45,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a request waits for what another one finds.
 const SOON: Duration = Duration::from_millis(500);
 /// How many requests of an instance do so at a time. All calls of `identity` share a few places in its host.
-const SEATS: u32 = 2;
+const SEATS: u32 = 4;
 /// How often an instance looks in the store whether there are fresh ones, while it has none, and whether the issuer may
 /// be asked for a key that is not known.
 const LOOK: Duration = Duration::from_secs(1);
