@@ -123,9 +123,9 @@ func dawdles(_ http.ResponseWriter, _ *http.Request, answer *http.Response) bool
 	return false
 }
 
-// miscounts is a cent too high in a wallet that is read.
+// miscounts is a cent too high in what answers a deposit or a withdrawal.
 func miscounts(_ http.ResponseWriter, r *http.Request, answer *http.Response) bool {
-	if answer != nil && r.Method == http.MethodGet {
+	if answer != nil && r.Method == http.MethodPost {
 		more(answer, 1)
 	}
 	return false
