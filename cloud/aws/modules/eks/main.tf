@@ -1,49 +1,18 @@
 # The cluster: secrets encrypted, the control plane's logs kept, access by entries alone.
 
-data "aws_caller_identity" "here" {}
-
 data "aws_partition" "here" {}
 
 data "aws_region" "here" {}
 
 locals {
   policies = "arn:${data.aws_partition.here.partition}:iam::aws:policy"
-  logs     = "/aws/eks/${var.name}/cluster"
 }
 
-resource "aws_kms_key" "this" {
-  description         = "Secrets and logs of ${var.name}"
-  enable_key_rotation = true
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid       = "Account"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:${data.aws_partition.here.partition}:iam::${data.aws_caller_identity.here.account_id}:root" }
-        Action    = "kms:*"
-        Resource  = "*"
-      },
-      {
-        Sid       = "Logs"
-        Effect    = "Allow"
-        Principal = { Service = "logs.${data.aws_region.here.region}.${data.aws_partition.here.dns_suffix}" }
-        Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
-        Resource  = "*"
-        Condition = {
-          ArnEquals = {
-            "kms:EncryptionContext:aws:logs:arn" = "arn:${data.aws_partition.here.partition}:logs:${data.aws_region.here.region}:${data.aws_caller_identity.here.account_id}:log-group:${local.logs}"
-          }
-        }
-      },
-    ]
-  })
-}
-
-resource "aws_cloudwatch_log_group" "this" {
-  name              = local.logs
-  retention_in_days = var.log_days
-  kms_key_id        = aws_kms_key.this.arn
+module "log_group" {
+  source      = "../log_group"
+  name        = "/aws/eks/${var.name}/cluster"
+  description = "Secrets and logs of ${var.name}"
+  days        = var.log_days
 }
 
 resource "aws_iam_role" "cluster" {
@@ -86,7 +55,7 @@ resource "aws_eks_cluster" "this" {
   encryption_config {
     resources = ["secrets"]
     provider {
-      key_arn = aws_kms_key.this.arn
+      key_arn = module.log_group.key_arn
     }
   }
 
@@ -95,7 +64,7 @@ resource "aws_eks_cluster" "this" {
     support_type = "STANDARD"
   }
 
-  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.cluster]
+  depends_on = [module.log_group, aws_iam_role_policy_attachment.cluster]
 }
 
 resource "aws_eks_access_entry" "admin" {

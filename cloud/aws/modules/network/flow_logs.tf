@@ -1,38 +1,10 @@
 # Who spoke with whom, kept in CloudWatch for as long as `log_days` says.
 
-resource "aws_kms_key" "logs" {
-  description         = "Flow logs of ${var.name}"
-  enable_key_rotation = true
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid       = "Account"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:${data.aws_partition.here.partition}:iam::${data.aws_caller_identity.here.account_id}:root" }
-        Action    = "kms:*"
-        Resource  = "*"
-      },
-      {
-        Sid       = "Logs"
-        Effect    = "Allow"
-        Principal = { Service = "logs.${data.aws_region.here.region}.${data.aws_partition.here.dns_suffix}" }
-        Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
-        Resource  = "*"
-        Condition = {
-          ArnEquals = {
-            "kms:EncryptionContext:aws:logs:arn" = "arn:${data.aws_partition.here.partition}:logs:${data.aws_region.here.region}:${data.aws_caller_identity.here.account_id}:log-group:/vpc/${var.name}"
-          }
-        }
-      },
-    ]
-  })
-}
-
-resource "aws_cloudwatch_log_group" "flow" {
-  name              = "/vpc/${var.name}"
-  retention_in_days = var.log_days
-  kms_key_id        = aws_kms_key.logs.arn
+module "log_group" {
+  source      = "../log_group"
+  name        = "/vpc/${var.name}"
+  description = "Flow logs of ${var.name}"
+  days        = var.log_days
 }
 
 resource "aws_iam_role" "flow" {
@@ -56,7 +28,7 @@ resource "aws_iam_role_policy" "flow" {
     Statement = [{
       Effect   = "Allow"
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-      Resource = "${aws_cloudwatch_log_group.flow.arn}:*"
+      Resource = "${module.log_group.arn}:*"
     }]
   })
 }
@@ -64,7 +36,7 @@ resource "aws_iam_role_policy" "flow" {
 resource "aws_flow_log" "this" {
   vpc_id          = aws_vpc.this.id
   traffic_type    = "ALL"
-  log_destination = aws_cloudwatch_log_group.flow.arn
+  log_destination = module.log_group.arn
   iam_role_arn    = aws_iam_role.flow.arn
   tags            = { Name = var.name }
 }

@@ -13,8 +13,6 @@ data "aws_region" "here" {}
 
 data "aws_caller_identity" "here" {}
 
-data "aws_partition" "here" {}
-
 locals {
   zones = slice(data.aws_availability_zones.here.names, 0, 3)
   # A /16 in eighths: three for nodes and their pods, one that is cut up for what is public.
