@@ -7,12 +7,13 @@
 //!
 //! With keys of less than 20 minutes nobody waits for the issuer but one request of an instance whose token names a key
 //! that is not among them. A few others with such tokens wait half a second for what that one finds; all are told to
-//! come back. Where the issuer may not be asked yet, they are told so at once, and for a second without asking the store. So
-//! whoever makes up names of keys holds up nobody. Older keys, which nobody has used for a while, are used once the issuer
-//! has been asked, or could not be: a key that it has withdrawn is not let in by that nobody came.
+//! come back. Where the issuer may not be asked yet, they are told so at once, and for a second without asking the store.
+//! So whoever makes up names of keys holds up nobody. Older keys are used only after the issuer was asked, or could not be:
+//! a key that was withdrawn while nobody came lets nobody in.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::thread::LocalKey;
 use std::time::Duration;
 
 use api::Problem;
@@ -45,7 +46,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a request waits for what another one finds.
 const SOON: Duration = Duration::from_millis(500);
 /// How many requests of an instance do so at a time. All calls of `identity` share a few places in its host.
-const SEATS: u32 = 4;
+const MOST_WAITING: u32 = 4;
 /// How often an instance looks in the store whether there are fresh ones, while it has none, and whether the issuer may
 /// be asked for a key that is not known.
 const LOOK: Duration = Duration::from_secs(1);
@@ -81,14 +82,15 @@ impl Kept {
 }
 
 thread_local! {
-    /// A request waits for keys that may be new.
-    static IS_AWAITED: Cell<bool> = const { Cell::new(false) };
+    /// How many requests wait for keys that may be new: one at most.
+    static ASKING: Cell<u32> = const { Cell::new(0) };
+    /// How many wait for what that one finds.
+    static WAITING: Cell<u32> = const { Cell::new(0) };
     static REMEMBERED: RefCell<Option<Rc<Kept>>> = const { RefCell::new(None) };
     /// When old keys were found to be good enough.
     static LOOKED_MS: Cell<u64> = const { Cell::new(0) };
     /// When it was found that the issuer may not be asked yet.
     static REFUSED_MS: Cell<u64> = const { Cell::new(0) };
-    static SEATS_TAKEN: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Forgets what this instance remembers.
@@ -99,36 +101,21 @@ pub fn forget() {
     REFUSED_MS.set(0);
 }
 
-/// What a request holds that waits for keys that may be new: one of an instance.
-struct Wait;
-
-impl Wait {
-    fn begin() -> Option<Self> {
-        (!IS_AWAITED.replace(true)).then(|| Self)
-    }
-}
-
-impl Drop for Wait {
-    fn drop(&mut self) {
-        IS_AWAITED.set(false);
-    }
-}
-
-/// What a request holds that waits for what another one finds: a few of an instance.
-struct Seat;
+/// What a request holds that waits, where no more than so many of an instance may at a time.
+struct Seat(&'static LocalKey<Cell<u32>>);
 
 impl Seat {
-    fn take() -> Option<Self> {
-        (SEATS_TAKEN.get() < SEATS).then(|| {
-            SEATS_TAKEN.set(SEATS_TAKEN.get().saturating_add(1));
-            Self
+    fn take(taken: &'static LocalKey<Cell<u32>>, most: u32) -> Option<Self> {
+        (taken.get() < most).then(|| {
+            taken.set(taken.get().saturating_add(1));
+            Self(taken)
         })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        SEATS_TAKEN.set(SEATS_TAKEN.get().saturating_sub(1));
+        self.0.set(self.0.get().saturating_sub(1));
     }
 }
 
@@ -204,19 +191,17 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         if let Some(newer) = stored.filter(|stored| stored.as_of_ms > kept.as_of_ms) {
             return Some(newer);
         }
-        match Wait::begin() {
-            Some(_wait) => self.newer(kept.as_of_ms).await,
-            None => {
-                let _seat = Seat::take()?;
-                self.found_soon(kept.as_of_ms).await
-            }
+        if let Some(_seat) = Seat::take(&ASKING, 1) {
+            return self.newer(kept.as_of_ms).await;
         }
+        let _seat = Seat::take(&WAITING, MOST_WAITING)?;
+        self.found_soon(kept.as_of_ms).await
     }
 
     /// Keys that were fetched after this time, if the one request that waits for them remembers them soon.
     async fn found_soon(&self, as_of_ms: u64) -> Option<Rc<Kept>> {
         let mut waited = Duration::ZERO;
-        while waited < SOON && IS_AWAITED.get() {
+        while waited < SOON && ASKING.get() > 0 {
             self.outside.pause(LOOK_AGAIN).await;
             waited = waited.saturating_add(LOOK_AGAIN);
         }
@@ -346,7 +331,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     }
 }
 
-fn is_a_moment_ago(time_ms: &'static std::thread::LocalKey<Cell<u64>>, now_ms: u64) -> bool {
+fn is_a_moment_ago(time_ms: &'static LocalKey<Cell<u64>>, now_ms: u64) -> bool {
     moment::since(time_ms.get(), now_ms).is_ok_and(|ago| ago < LOOK)
 }
 

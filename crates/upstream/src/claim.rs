@@ -101,17 +101,19 @@ pub async fn settle(store: &impl Store, mine: Mine, now_ms: u64, pause: Duration
 
 /// Whether somebody is fetching. A store that does not answer knows of nobody.
 pub async fn is_fetching(store: &impl Store, opening: &Opening, now_ms: u64) -> bool {
-    let found = first_write::find(store, opening, NOBODY).await;
-    let claim = found.ok().flatten().map(|found| Claim::read(&found));
-    claim.is_some_and(|claim| claim.stands(now_ms) && !claim.holder.is_empty())
+    last(store, opening).await.is_some_and(|claim| claim.stands(now_ms) && !claim.holder.is_empty())
 }
 
-/// Whether the last fetch that the log was told of failed, and is not longer ago than `time`.
+/// Whether the last fetch failed, and is not longer ago than `time`. A store that does not answer knows of none.
 pub async fn has_failed(store: &impl Store, opening: &Opening, time: Duration, now_ms: u64) -> bool {
-    let found = first_write::find(store, opening, NOBODY).await;
-    let claim = found.ok().flatten().map(|found| Claim::read(&found));
     let is_recent = |since_ms| since(since_ms, now_ms).is_ok_and(|ago| ago <= time);
+    let claim = last(store, opening).await;
     claim.is_some_and(|claim| !claim.said.what.is_empty() && claim.since_ms.is_some_and(is_recent))
+}
+
+async fn last(store: &impl Store, opening: &Opening) -> Option<Claim> {
+    let found = first_write::find(store, opening, NOBODY).await;
+    found.ok().flatten().map(|found| Claim::read(&found))
 }
 
 #[cfg(test)]
@@ -192,6 +194,23 @@ mod tests {
         block_on(settle(&store, mine, 1_000, Duration::MAX)).unwrap();
         assert!(claimed(&store, 3_600_999).is_none());
         assert!(claimed(&store, 3_601_000).is_some());
+    }
+
+    #[test]
+    fn a_fetch_has_failed_for_as_long_as_is_asked_about_and_until_the_next_one_succeeds() {
+        let store = Memory::new();
+        let failed = |now_ms| block_on(has_failed(&store, &rates_claim(), MINUTE, now_ms));
+        let settled = |what: &str, now_ms| {
+            let mut mine = claimed(&store, now_ms).unwrap();
+            mine.said = mine.said.next(what.to_owned(), MINUTE, now_ms);
+            block_on(settle(&store, mine, now_ms, Duration::ZERO)).unwrap();
+        };
+        assert!(!failed(1_000), "nobody has fetched");
+        settled("status 500", 1_000);
+        assert!(failed(1_000) && failed(61_000));
+        assert!(!failed(61_001));
+        settled("", 61_001);
+        assert!(!failed(61_001));
     }
 
     #[test]

@@ -230,6 +230,16 @@ fn the_tokens_of_64_users_in_turn_are_all_remembered_each_as_its_own_users() {
 }
 
 #[test]
+fn however_many_tokens_there_are_each_is_its_own_users() {
+    let identity = |number: usize| Identity::of(&format!("u{number}"), BOTH, 60);
+    // More than are remembered.
+    for number in (0..2_048).chain(0..2_048) {
+        let found = asked(&with_token(&format!("t{number}")), TOKEN, NOW, &identity(number));
+        assert_eq!(found.unwrap().as_str(), format!("u{number}"));
+    }
+}
+
+#[test]
 fn where_nobody_says_whose_a_token_is_nothing_is_done() {
     let age = ("cache-control", "max-age=60");
     for identity in [
