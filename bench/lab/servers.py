@@ -21,13 +21,13 @@ VENV = BUILD / "venv"
 
 
 class Redis:
-    """A server of its own for each contestant, all with the same settings: nothing is written to disk."""
+    """A server of its own for each contestant, all with the same settings: nothing is written to disk. `more` stand beside them."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, more=()):
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         settings = ["--save", "", "--appendonly", "no", "--dir", folder, "--bind", "127.0.0.1"]
-        self.process = Process(f"{name} redis", ["redis-server", "--port", self.port, *settings])
+        self.process = Process(f"{name} redis", ["redis-server", "--port", self.port, *settings, *more])
         while self.command("PING").strip() != "PONG":
             time.sleep(0.01)
 

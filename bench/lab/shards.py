@@ -5,7 +5,7 @@ import time
 
 from lab import servers
 from lab.compare import WALLETS, load
-from lab.machine import Process, free_port
+from lab.machine import free_port
 
 SHARDS = [0, 1, 2, 3]  # 0: an ordinary Redis
 RATES = [10, 100, 1_000, None]  # None: as many as are answered
@@ -17,13 +17,8 @@ class Node(servers.Redis):
     """A master of a cluster."""
 
     def __init__(self, name, folder, slots):
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
-        settings = ["--save", "", "--appendonly", "no", "--dir", folder, "--bind", "127.0.0.1"]
-        cluster = ["--cluster-enabled", "yes", "--cluster-config-file", f"{self.port}.conf", "--cluster-port", free_port()]
-        self.process = Process(f"{name} redis", ["redis-server", "--port", self.port, *settings, *cluster])
-        while self.command("PING").strip() != "PONG":
-            time.sleep(0.01)
+        self.bus = free_port()
+        super().__init__(name, folder, ["--cluster-enabled", "yes", "--cluster-config-file", f"{name}.conf", "--cluster-port", self.bus])
         self.command("CLUSTER", "ADDSLOTSRANGE", slots.start, slots.stop - 1)
 
 
@@ -33,14 +28,13 @@ class Cluster:
     def __init__(self, count, folder):
         bounds = [SLOTS * number // count for number in range(count + 1)]
         self.nodes = [
-            Node(f"shard {number}", folder, range(*bounds[number : number + 2])) for number in range(count)
+            Node(f"shard-{number}", folder, range(*bounds[number : number + 2])) for number in range(count)
         ]
         self.url, self.process = self.nodes[0].url, self
         for number, node in enumerate(self.nodes):
             node.command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for node in self.nodes[1:]:
-            bus = re.search(r"cluster-port\n(\d+)", node.command("CONFIG", "GET", "cluster-port"))[1]
-            self.nodes[0].command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
+            self.nodes[0].command("CLUSTER", "MEET", "127.0.0.1", node.port, node.bus)
         while not all(self.is_whole(node) for node in self.nodes):
             time.sleep(0.05)
 
@@ -60,17 +54,14 @@ def nodes_of(server):
     return server.redis.nodes if isinstance(server.redis, Cluster) else [server.redis]
 
 
-def scripts(server):
-    """How many scripts the nodes have been told: each is a round trip."""
-    found = []
-    for node in nodes_of(server):
-        told = re.findall(r"cmdstat_eval(?:sha)?:calls=(\d+)", node.command("INFO", "commandstats"))
-        found.append(sum(map(int, told)))
-    return found
+def scripts(nodes):
+    """How many scripts they have been told: each is a round trip."""
+    told = "".join(node.command("INFO", "commandstats") for node in nodes)
+    return sum(map(int, re.findall(r"cmdstat_eval(?:sha)?:calls=(\d+)", told)))
 
 
 def shards(seconds):
-    """Deposits by Zipf and at even odds, at fixed rates and as fast as they are answered."""
+    """Deposits at fixed rates, and as fast as they are answered."""
     runs = []
     for count in SHARDS:
         make = servers.spin_like([servers.BANK], store="redis", variables=SETTINGS)
@@ -91,12 +82,11 @@ def measured(server, rate, seconds):
     options = ["--rate", rate, "--connections", 128] if rate else []
     # At a low rate it takes longer to see enough of them.
     seconds = seconds if not rate or rate >= 1_000 else max(seconds, 200 / rate)
-    before, nodes = scripts(server), nodes_of(server)
-    spent = [node.process.cpu_seconds() for node in nodes]
+    nodes = nodes_of(server)
+    told, spent = scripts(nodes), [node.process.cpu_seconds() for node in nodes]
     run = load(server, "deposit", "--seconds", seconds, "--warmup", 0, *options)
     if run["wrong"] or run["failed"]:
         raise SystemExit(f"{server.name} does not answer as it should: {run}")
-    told = [now - then for now, then in zip(scripts(server), before)]
     by_node = [1e6 * (node.process.cpu_seconds() - then) / run["all"] for node, then in zip(nodes, spent)]
     print(f"  {server.name}: {rate or 'all'}: {run['per_second']:.0f}/s", flush=True)
-    return run | {"scripts_each": sum(told) / run["all"], "node_cpu_us": by_node}
+    return run | {"scripts_each": (scripts(nodes) - told) / run["all"], "node_cpu_us": by_node}
