@@ -86,7 +86,7 @@ def curves(title, subtitle, panels):
 
 
 def loglog(title, subtitle, lines, caption):
-    """`lines`: by name, a colour, whether it is reckoned (dashed, not in the legend), and points; both axes are logarithmic."""
+    """`lines`: by name, a colour, whether it is an estimate (dashed, not in the legend), and points; both axes are logarithmic."""
     width, height, top, left = 780, 420, 110, 80
     right, bottom = width - 30, height - 60
     parts = head(width, height, title, subtitle)
@@ -107,12 +107,12 @@ def loglog(title, subtitle, lines, caption):
         parts.append(text(left - 8, y + 4, f"{10.0**exponent:,g}", anchor="end", size=12, colour="#666"))
     parts.append(text((left + right) / 2, height - 14, caption, anchor="middle", size=13))
     x = 20
-    for name, (colour, is_reckoned, points) in lines.items():
-        dash = ' stroke-dasharray="6 5"' if is_reckoned else ""
+    for name, (colour, is_estimate, points) in lines.items():
+        dash = ' stroke-dasharray="6 5"' if is_estimate else ""
         places = [(at(px, 0, left, right), at(py, 1, bottom, top)) for px, py in points]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in places)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"{dash}/>')
-        if is_reckoned:
+        if is_estimate:
             continue
         parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4" fill="{colour}"/>' for px, py in places]
         parts.append(f'<line x1="{x}" x2="{x + 22}" y1="76" y2="76" stroke="{colour}" stroke-width="3"/>')

@@ -348,7 +348,7 @@ def shards(found):
 
 
 def shards_plot(found):
-    """Cores that are busy, by deposits a second: measured here, and beyond it reckoned from the highest rate."""
+    """Cores that are busy, by deposits a second: measured here, and beyond it estimated from the highest rate."""
     lines = {}
     for name, count, part, colour in [
         ("bank, one Redis", 0, "bank", "#0b3d91"),
@@ -363,8 +363,8 @@ def shards_plot(found):
         lines[name] = (colour, False, [(run["per_second"], busy) for run, busy in zip(runs, cores)])
         if count:
             each = cores[-1] / runs[-1]["per_second"]
-            lines[f"{name}, reckoned"] = (colour, True, [(rate, rate * each) for rate in (runs[-1]["per_second"], 1e6)])
-    subtitle = "processor cores that are busy, by deposits a second; dashed: reckoned, with as many shards as that takes"
+            lines[f"{name}, estimated"] = (colour, True, [(rate, rate * each) for rate in (runs[-1]["per_second"], 1e6)])
+    subtitle = "processor cores that are busy, by deposits a second; dashed: an estimate, with as many shards as that takes"
     return plot.loglog("What deposits cost", subtitle, lines, "deposits a second")
 
 
