@@ -28,7 +28,8 @@ fn complaint(address: &str, more: &[&str]) -> String {
 #[test]
 fn the_version_is_that_of_cargo_toml_with_the_commit_that_make_names() {
     let version = env!("CARGO_PKG_VERSION");
-    let commit = option_env!("BANK_COMMIT").map(|commit| format!(" ({commit})"));
+    let commit =
+        option_env!("BANK_COMMIT").filter(|commit| !commit.is_empty()).map(|commit| format!(" ({commit})"));
     let said = run(&["--version"]).stdout;
     assert_eq!(String::from_utf8(said).unwrap(), format!("bank {version}{}\n", commit.unwrap_or_default()));
 }
