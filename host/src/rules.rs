@@ -12,6 +12,7 @@ use serde::Deserialize;
 use settings::OF_THE_CONNECTION;
 use std::collections::BTreeMap;
 use std::fmt;
+use store::redis::cluster::Node;
 use url::Url;
 
 /// A rule as it is written.
@@ -63,7 +64,7 @@ pub struct Rule {
 enum Kind {
     OneOf(Vec<String>),
     Integer(Bounds),
-    /// An address with one of these schemes.
+    /// An address with one of these schemes; that of a Redis Cluster may name several nodes.
     Url(Vec<String>),
     /// Such an address without a user: anybody may see it.
     PublicUrl(Vec<String>),
@@ -122,7 +123,7 @@ impl Rule {
                 value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
                     && value.parse().is_ok_and(|number| (*from..=*to).contains(&number))
             }
-            Kind::Url(schemes) => is_url(value, schemes),
+            Kind::Url(schemes) => each_node(value).iter().all(|address| is_url(address, schemes)),
             Kind::PublicUrl(schemes) => {
                 is_url(value, schemes) && Url::parse(value).is_ok_and(|url| has_no_user(&url))
             }
@@ -171,6 +172,14 @@ fn is_url(value: &str, schemes: &[String]) -> bool {
     };
     let is_redis = value.starts_with("redis");
     Url::parse(value).is_ok_and(known) && (!is_redis || value.into_connection_info().is_ok())
+}
+
+/// The address of each node that an address names: of those of a Redis Cluster, with commas between their hosts.
+fn each_node(value: &str) -> Vec<String> {
+    if !value.starts_with("redis") {
+        return vec![value.to_owned()];
+    }
+    Node::named(value).iter().map(|node| node.address(value)).collect()
 }
 
 fn is_origin(value: &str, schemes: &[String]) -> bool {
@@ -262,8 +271,20 @@ mod tests {
                     "rediss://u:p%40%23@h/3",
                     "redis://:p@h\n",
                     "redis://:a!$&'()*+,;=:b@h",
+                    "rediss://u:p,q@a:7000,b,[::1]:7002/0?x=y",
                 ],
-                &["http://h", "redis://", "h:6379", "redis://:p#x@h", "redis://h/x", ""],
+                &[
+                    "http://h",
+                    "redis://",
+                    "h:6379",
+                    "redis://a,",
+                    "redis://a:1,b:x",
+                    "redis://,b",
+                    "redis://a,redis://b",
+                    "redis://:p#x@h",
+                    "redis://h/x",
+                    "",
+                ],
             ),
             (
                 "public_url = [\"https\"]",

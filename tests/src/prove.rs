@@ -37,6 +37,7 @@ mod recovery;
 mod restart;
 mod risks;
 mod sentinel;
+mod shards;
 mod stampede;
 mod suites;
 mod summary;

@@ -25,7 +25,7 @@ pub struct Integer {
     pub to: u64,
 }
 
-/// An address with one of these schemes, and a host.
+/// An address with one of these schemes, and a host, or several with commas between.
 #[derive(Debug, Clone, Copy)]
 pub struct Url(pub &'static [&'static str]);
 
@@ -86,7 +86,7 @@ impl Rule for Integer {
 
 impl Rule for Url {
     fn allows(&self, value: &str) -> bool {
-        parts(value, self.0).is_some()
+        parts(value, self.0).is_some_and(|(_, hosts, _)| hosts.split(',').all(is_host))
     }
 
     fn words(&self) -> String {
@@ -96,7 +96,7 @@ impl Rule for Url {
 
 impl Rule for PublicUrl {
     fn allows(&self, value: &str) -> bool {
-        parts(value, self.0).is_some_and(|(user, _)| user.is_none())
+        parts(value, self.0).is_some_and(|(user, host, _)| user.is_none() && is_host(host))
     }
 
     fn words(&self) -> String {
@@ -106,7 +106,10 @@ impl Rule for PublicUrl {
 
 impl Rule for Origin {
     fn allows(&self, value: &str) -> bool {
-        parts(value, self.0).is_some_and(|(user, after)| user.is_none() && matches!(after, "" | "/"))
+        let is_bare = |(user, host, after): (Option<&str>, &str, &str)| {
+            user.is_none() && is_host(host) && matches!(after, "" | "/")
+        };
+        parts(value, self.0).is_some_and(is_bare)
     }
 
     fn words(&self) -> String {
@@ -171,8 +174,8 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// The parts of an address that has one of these schemes and a host: the user, and what follows the host.
-fn parts<'a>(value: &'a str, schemes: &[&str]) -> Option<(Option<&'a str>, &'a str)> {
+/// The parts of an address that has one of these schemes: the user, the host, and what follows it.
+fn parts<'a>(value: &'a str, schemes: &[&str]) -> Option<(Option<&'a str>, &'a str, &'a str)> {
     let is_visible = value.bytes().all(|byte| byte > b' ' && byte != 0x7f);
     let rest = schemes.iter().find_map(|scheme| {
         let (head, rest) = value.split_at_checked(scheme.len())?;
@@ -183,7 +186,7 @@ fn parts<'a>(value: &'a str, schemes: &[&str]) -> Option<(Option<&'a str>, &'a s
     let at = authority.bytes().rposition(|byte| byte == b'@');
     let user = at.and_then(|at| authority.get(..at));
     let host = at.map_or(Some(authority), |at| authority.get(at..)?.strip_prefix('@'))?;
-    is_host(host).then_some((user, after))
+    Some((user, host, after))
 }
 
 /// A name, an IPv4 address or an IPv6 address in brackets; a port may follow.

@@ -82,7 +82,13 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
         good.push(format!("{}://h", scheme.to_uppercase()));
     }
     for scheme in texts("url") {
-        good.extend(["user:p%40ss@h/1", "h/2?a=b"].map(|rest| format!("{scheme}://{rest}")));
+        good.extend(
+            ["user:p%40ss@h/1", "h/2?a=b", "u:p,q@a:1,b,[::1]:3/0"].map(|rest| format!("{scheme}://{rest}")),
+        );
+        bad.extend(["a,", ",b", "a:1,b:x", "a,,b"].map(|rest| format!("{scheme}://{rest}")));
+    }
+    for scheme in texts("public_url").chain(texts("origin")) {
+        bad.push(format!("{scheme}://a,b"));
     }
     for scheme in texts("public_url") {
         good.extend(["h/1", "h/2?a=b@c"].map(|rest| format!("{scheme}://{rest}")));

@@ -19,7 +19,7 @@ use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
 use store::reason::Reason;
 use store::redis::cluster::{Map, Node, Redirect};
-use store::redis::nodes::{self, Nodes, Unanswered};
+use store::redis::nodes::{self, Nodes, Unanswered, Waits};
 use store::redis::script::{Value, unkept};
 use store::redis::{self, RawRedis, Said, Step, Waiting};
 
@@ -62,8 +62,8 @@ pub struct Shared {
     pub breaker: Breaker,
     /// The time since it began.
     pub now: Cell<Duration>,
-    /// The steps that wait for the script in flight, at each node.
-    waiting: RefCell<BTreeMap<Node, Rc<Waiting>>>,
+    /// The steps that wait for the script in flight.
+    waits: Waits,
     /// How the store is reached.
     adapter: Adapter,
     /// What is known of the cluster.
@@ -248,8 +248,7 @@ impl RawRedis for Raw {
     }
 
     fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
-        let node = self.shared.map.borrow().node_of(key);
-        let waiting = Rc::clone(self.shared.waiting.borrow_mut().entry(node).or_default());
+        let waiting = self.shared.waits.at(&self.shared.map.borrow(), key);
         (self.until(self.deadline()), waiting)
     }
 
@@ -282,8 +281,9 @@ impl Nodes for Raw {
         match self.ask(Call::Eval { node, asking, steps }).await {
             Reply::Said(said) => Ok(said),
             Reply::Elsewhere(text) => {
-                let redirect = Redirect::of(Reason::of(&text), &text);
-                Err(redirect.map_or(Unanswered::Away, Unanswered::Redirected))
+                let reason = Reason::of(&text);
+                let redirect = Redirect::of(reason, &text);
+                Err(redirect.map_or(Unanswered::Away, |redirect| Unanswered::Redirected(redirect, reason)))
             }
             Reply::Away => Err(Unanswered::Away),
             Reply::Refused => Err(Unanswered::Failed(redis::Failed::Refused)),
@@ -291,17 +291,16 @@ impl Nodes for Raw {
         }
     }
 
-    async fn slots(&self, node: &Node) -> Map {
+    async fn slots(&self, node: &Node) -> Vec<Value> {
         let Reply::Map(ranges) = self.ask(Call::Slots(node.address(cluster::URL).into())).await else {
-            return Map::new();
+            return Vec::new();
         };
         let range = |(first, last, port): (u16, u16, u16)| {
             let host = Value::Bytes(b"node".into());
             [Value::Code(first.into()), Value::Code(last.into()), host, Value::Code(port.into())]
         };
-        let values =
-            ranges.into_iter().flat_map(|of| range(of).into_iter().chain([Value::Bytes(b"id".into())]));
-        Map::of(&values.collect::<Vec<_>>())
+        let id = || Value::Bytes(b"id".into());
+        ranges.into_iter().flat_map(|of| range(of).into_iter().chain([id()])).collect()
     }
 
     /// Others come in between, as they do at any call.

@@ -213,6 +213,15 @@ pub fn ready() -> Document {
     Document("bank:ready".to_owned())
 }
 
+/// How many keys there are of [`ready_in_cluster`].
+pub const READY: u8 = 64;
+
+/// As [`ready`], one of [`READY`] keys in different slots.
+#[must_use]
+pub fn ready_in_cluster(number: u8) -> Document {
+    Document(key(&format!("ready:{}", number % READY), "write"))
+}
+
 #[cfg(any(test, feature = "contract"))]
 pub(crate) mod scratch {
     //! Keys for the contract suite, in a corner of their own.
@@ -281,6 +290,7 @@ mod tests {
         assert_eq!(issuer("0f").as_str(), "bank:{issuer:0f}:keys");
         assert_eq!(issuer_claim("0f").plain().as_str(), "bank:{issuer:0f}:claim");
         assert_eq!(ready().as_str(), "bank:ready");
+        assert_eq!(ready_in_cluster(READY + 3).as_str(), "bank:{ready:3}:write");
     }
 
     #[test]

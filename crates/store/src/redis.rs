@@ -10,8 +10,8 @@
 //! it may still commit while the document holds the value that it was to be written over, never after.
 //! A read whose connection broke is asked again, once, on the next one.
 //!
-//! In a Redis Cluster the steps for each node wait in a line of their own and have a breaker of their own, so that a
-//! node that is away holds up nobody but those who need it ([`nodes`], [`cluster`]).
+//! In a Redis Cluster the steps for each slot wait in a line of their own, and each node has a breaker of its own, so
+//! that a node that is away holds up nobody but those who need it ([`nodes`], [`cluster`]).
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,6 +29,7 @@ use crate::{
 pub mod cluster;
 pub mod model;
 pub mod nodes;
+pub mod readiness;
 pub mod risks;
 pub mod script;
 
@@ -37,10 +38,11 @@ pub use script::{Said, Step, Verb};
 /// A script as one request sends it, with its deadline and its instance's breaker.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait RawRedis: Limits + Deadline + Sized + 'static {
-    /// Carries out `steps`, those of one server in one script; an answer to each.
+    /// Carries out `steps` in one script; an answer to each.
     async fn run(&self, steps: &[Step]) -> Vec<Result<Said, Failed>>;
 
-    /// The same request with the breaker of the server that has a key, as far as is known, and the line there.
+    /// The same request with the breaker of the server that has a key, as far as is known, and the line in which steps
+    /// on that key wait.
     fn at(&self, key: &str) -> (Self, Rc<Waiting>);
 
     /// Whether a write is [`Said::Unkept`] where too few replicas have it.
@@ -64,6 +66,8 @@ pub enum Failed {
     Refused,
     /// The connection broke: it may have been carried out, or may be still.
     Broken,
+    /// Nothing was carried out: this is a cluster, where steps go slot by slot.
+    BySlot,
 }
 
 /// What came of a step.
@@ -80,8 +84,9 @@ pub enum Lost {
     Broken,
 }
 
-/// The steps of one instance that wait for the script in flight at one server.
-pub type Waiting = Line<Step, Answer>;
+/// The steps of one instance that wait for the script in flight, on one server or for one slot. A step that comes back
+/// goes again.
+pub type Waiting = Line<Step, Result<Answer, Box<Step>>>;
 
 /// The port straight on Redis, for one request.
 pub struct Redis<R>(R);
@@ -102,12 +107,16 @@ impl<R: RawRedis> Redis<R> {
         }
     }
 
-    async fn go(&self, step: Step) -> Answer {
-        let (raw, waiting) = self.0.at(&step.key);
-        match waiting.go(step, &raw, together).await {
-            Ok(answer) => answer,
-            Err(Missed::Unsent) => Err(Lost::NotDone),
-            Err(Missed::Unanswered) => Err(Lost::Missed),
+    async fn go(&self, mut step: Step) -> Answer {
+        loop {
+            let (raw, waiting) = self.0.at(&step.key);
+            match waiting.go(step, &raw, together).await {
+                Ok(Ok(answer)) => return answer,
+                // It waits for its slot now.
+                Ok(Err(again)) => step = *again,
+                Err(Missed::Unsent) => return Err(Lost::NotDone),
+                Err(Missed::Unanswered) => return Err(Lost::Missed),
+            }
         }
     }
 
@@ -138,19 +147,26 @@ impl<R: RawRedis> Redis<R> {
     }
 }
 
-/// Sends the steps whose requests still wait in one script; an answer to each.
-async fn together<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Answer> {
+/// Sends the steps whose requests still wait in one script; an answer to each, or the step that goes again.
+async fn together<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Result<Answer, Box<Step>>> {
     let sent: Vec<bool> = jobs.iter().map(Job::sends).collect();
     let steps: Vec<Step> =
         jobs.into_iter().zip(&sent).filter(|(_, sent)| **sent).map(|(job, _)| job.what).collect();
-    let lost = |failed| if failed == Failed::Refused { Lost::NotDone } else { Lost::Broken };
-    let mut said = match ask(&raw, raw.run(&steps)).await {
-        Ok(said) => said.into_iter().map(|said| said.map_err(lost)).collect(),
-        Err(Missed::Unsent) => vec![Err(Lost::NotDone); steps.len()],
-        Err(Missed::Unanswered) => vec![Err(Lost::Missed); steps.len()],
-    }
-    .into_iter();
-    let answer = |sent| if sent { said.next().unwrap_or(Err(Lost::Missed)) } else { Err(Lost::NotDone) };
+    let answers = match ask(&raw, raw.run(&steps)).await {
+        Ok(said) => said,
+        Err(Missed::Unsent) => vec![Err(Failed::Refused); steps.len()],
+        Err(Missed::Unanswered) => Vec::new(),
+    };
+    let mut answers = answers.into_iter();
+    let mut said = steps.into_iter().map(|step| match answers.next() {
+        Some(Ok(said)) => Ok(Ok(said)),
+        Some(Err(Failed::Refused)) => Ok(Err(Lost::NotDone)),
+        Some(Err(Failed::Broken)) => Ok(Err(Lost::Broken)),
+        Some(Err(Failed::BySlot)) => Err(Box::new(step)),
+        None => Ok(Err(Lost::Missed)),
+    });
+    let answer =
+        |sent| if sent { said.next().unwrap_or(Ok(Err(Lost::Missed))) } else { Ok(Err(Lost::NotDone)) };
     sent.into_iter().map(answer).collect()
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use eventlog::Level;
-use futures::future::{Either, select};
+use futures::future::{Either, select, select_ok};
 use line::{Deadline, Rest};
 
 use crate::breaker::{Breaker, Limits, State};
@@ -52,6 +52,9 @@ thread_local! {
 /// The store for one request, whose deadline begins now.
 pub async fn open() -> Open {
     let settings = settings::settings().await;
+    if settings.backend == Backend::Redis {
+        redis::name_nodes().await;
+    }
     let deadline = since_began().saturating_add(settings.deadline);
     let request = Request { time: settings.deadline, deadline, server: Server::at(&Node::default()) };
     match settings.backend {
@@ -72,24 +75,26 @@ pub enum Ready {
     TooFewReplicas,
 }
 
-/// Whether the store answers within the deadline, and takes a write. What else it may say to the write, such as
-/// that it is full, leaves it ready: reads go on. The first one that is asked of an instance also has it say in the log
-/// how the store may lose something.
+/// Whether the store answers within the deadline, and takes a write; of a cluster, whether a node does of the few that are
+/// asked. What else it may say to the write, such as that it is full, leaves it ready: reads go on. The first one that is
+/// asked of an instance also has it say in the log how the store may lose something.
 ///
 /// # Errors
 /// [`Unavailable::Untouched`] when it does not answer.
 pub async fn ready() -> Result<Ready, Unavailable> {
-    let (store, key) = (open().await, crate::keys::ready());
-    match store.set(&key, b"ready").await {
-        Ok(()) => {
-            if let Open::Redis(_) = store {
+    let store = open().await;
+    let is_redis = matches!(store, Open::Redis(_));
+    let keys = if is_redis { redis::keys_of_readiness() } else { vec![crate::keys::ready()] };
+    match select_ok(keys.iter().map(|key| Box::pin(store.set(key, b"ready")))).await {
+        Ok(_) => {
+            if is_redis {
                 redis::tell_risks();
             }
             Ok(Ready::All)
         }
         Err(_) if TROUBLE.with(Trouble::is_read_only) => Ok(Ready::ReadOnly),
         Err(Unavailable::Unknown) if redis::has_too_few_replicas() => Ok(Ready::TooFewReplicas),
-        Err(_) => store.get(&key).await.map(|_| Ready::All),
+        Err(_) => select_ok(keys.iter().map(|key| Box::pin(store.get(key)))).await.map(|_| Ready::All),
     }
 }
 

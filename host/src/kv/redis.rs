@@ -53,6 +53,13 @@ impl Redis {
         }
     }
 
+    /// What a key holds at the node of a cluster that its slot is moving to.
+    pub async fn get_asking(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let both = redis::pipe().cmd("ASKING").ignore().get(key).to_owned();
+        let both = move |mut connection| async move { both.query_async::<(_,)>(&mut connection).await };
+        Ok(self.run(both).await?.0)
+    }
+
     fn run<T, F>(&self, command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static) -> Answer<'_, T>
     where
         T: Send + 'static,

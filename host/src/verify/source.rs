@@ -13,7 +13,7 @@ use std::time::Duration;
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
 use store::reason::Reason;
-use store::redis::cluster::Redirect;
+use store::redis::cluster::{Node, Redirect};
 
 /// A slot may move while it is read.
 const HOPS: usize = 5;
@@ -55,22 +55,29 @@ impl Source {
             Kind::Other(store) => return store.get(key).await,
             Kind::Redis { info, patience, at } => (info, *patience, at),
         };
-        let mut answer = Err(Failure::Told("the cluster sends whoever asks round in a circle".to_owned()));
+        let (mut node, mut asking) = (Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner)), false);
         for _ in 0..HOPS {
-            let node = Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner));
-            answer = node.get(key).await;
-            let Some(moved) = answer.as_ref().err().and_then(|failure| moved(info, failure)) else { break };
-            let moved = Redis::new(moved, patience).map_err(|error| Failure::Told(error.to_string()))?;
-            *at.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(moved);
+            let answer = if asking { node.get_asking(key).await } else { node.get(key).await };
+            let Some(failure) = answer.as_ref().err().map(ToString::to_string) else { return answer };
+            let named = match Redirect::of(Reason::of(&failure), &failure) {
+                Some(Redirect::Moved(_, node)) => (node, false),
+                Some(Redirect::Ask(node)) => (node, true),
+                _ => return answer,
+            };
+            let named_info = reached(info, &named.0).ok_or_else(|| Failure::Told(failure))?;
+            let there = Redis::new(named_info, patience).map_err(|error| Failure::Told(error.to_string()))?;
+            (node, asking) = (Arc::new(there), named.1);
+            // A slot that is only moving is still that of the node that said so.
+            if !asking {
+                *at.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&node);
+            }
         }
-        answer
+        Err(Failure::Told("the cluster sends whoever asks round in a circle".to_owned()))
     }
 }
 
-/// The node that a failure names, reached as the one at `info` is.
-fn moved(info: &ConnectionInfo, failure: &Failure) -> Option<ConnectionInfo> {
-    let text = failure.to_string();
-    let Some(Redirect::Moved(_, node)) = Redirect::of(Reason::of(&text), &text) else { return None };
+/// A node, reached as the one at `info` is.
+fn reached(info: &ConnectionInfo, node: &Node) -> Option<ConnectionInfo> {
     // As it is reached by, so that `redis` reads host and port.
     let scheme =
         if matches!(info.addr(), ::redis::ConnectionAddr::TcpTls { .. }) { "rediss" } else { "redis" };

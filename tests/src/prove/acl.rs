@@ -3,8 +3,10 @@
 //! Scenario: Redis is shared, and its operator gives rights one by one. Mechanism: the very lines of that page are given
 //! to a Redis, and the suites run with that user. Needs: a house on Redis, behind one of its adapters.
 
+use crate::names::fresh;
 use crate::prove::house::{House, Store};
 use anyhow::{Context as _, ensure};
+use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/redis.md");
 const USER: &str = "bank";
@@ -30,6 +32,18 @@ pub async fn is_given(house: &mut House, store: Store) -> anyhow::Result<()> {
     talk.command(&line.replace("PASSWORD", ITS_PASSWORD)).await?;
     let address = house.redis()?.address();
     house.tell(format!("redis://{USER}:{ITS_PASSWORD}@{address}")).await
+}
+
+/// Where writes wait for replicas and it may not (`WAIT`), none is acknowledged, the bank is not ready, and the log says why.
+pub async fn must_wait(house: &mut House) -> anyhow::Result<()> {
+    house.set(&[("redis_wait_replicas", "1")]).await?;
+    let bank = house.client();
+    let answer = bank.post("/v1/deposit").user(&fresh("may-not-wait")).idempotency_key("k").amount("1").await;
+    let problem = answer.problem(503, "storage-unavailable");
+    ensure!(problem.more.get("outcome") == Some(&Value::from("unknown")), "{answer}");
+    bank.get("/readyz").await.problem(503, "storage-unavailable");
+    ensure!(house.said()?.contains("\"reason\":\"NOPERM\""), "the log does not say NOPERM");
+    Ok(())
 }
 
 /// Nothing was tried that it may not do: the log would say so, behind what was `before` in it.

@@ -5,6 +5,7 @@ use crate::prove::Arguments;
 use crate::prove::crowd::{Crowd, Size};
 use crate::prove::house::{Cluster, House, PASSWORD, Plan, Shard, Store};
 use crate::prove::recovery::{Recoveries, first_success};
+use crate::prove::shards;
 use crate::prove::suites::{self, Suites};
 use crate::prove::summary::Summary;
 use anyhow::ensure;
@@ -35,6 +36,8 @@ pub async fn is_proven(arguments: &Arguments, suites: &Suites, summary: &mut Sum
     summary.scenario(&name, moves_slots_under_load(&house, &cluster)).await;
     let name = house.at("bank verify reads a wallet by any node, and finds keys of entries that are gone");
     summary.scenario(&name, is_verified(&house, &cluster)).await;
+    let name = house.at("a slot that is left half moved holds up what needs all of it, and nothing else");
+    summary.scenario(&name, shards::one_is_half_moved(&house, &cluster)).await;
     suites.run(suites::at_the_end, Some(&house), summary).await;
     drop((house, cluster));
     let mut house = House::build(arguments.plan(Store::Direct).patient()).await?;
@@ -52,6 +55,12 @@ pub async fn loses_masters(arguments: &Arguments, summary: &mut Summary) -> anyh
     let name = house.at("in a cluster that loses masters under load nothing is lost or repeated");
     let loses = loses_masters_under_load(&house, &mut cluster, arguments.failovers);
     summary.scenario(&name, loses).await;
+    let mut house = House::build(arguments.plan(Store::Direct)).await?;
+    let mut cluster = house.on_a_cluster().await?;
+    let name = house.at("banks that start while a node hangs serve all other shards");
+    summary.scenario(&name, shards::one_hangs(&mut house, &mut cluster)).await;
+    let name = house.at("banks that start when the first node they were told of is gone serve all shards");
+    summary.scenario(&name, shards::the_first_is_gone(&mut house, &mut cluster)).await;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use store::redis::cluster::{Map, Node, Redirect, slot};
 use store::redis::nodes::{Nodes, Unanswered};
+use store::redis::script::Value;
 use store::redis::{self, Failed, RawRedis, Said, Step};
 
 use super::{Bug, CrookedRaw};
@@ -30,22 +31,22 @@ impl<R: RawRedis + Nodes> Nodes for CrookedRaw<R> {
     async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
         let answer = self.raw.eval(node, asking, steps).await;
         let Err(unanswered) = answer else { return answer };
-        let redirected = |redirect| Err(Unanswered::Redirected(redirect));
+        let redirected = |redirect, reason| Err(Unanswered::Redirected(redirect, reason));
         match (self.bug, unanswered) {
-            (Bug::FollowsAnAskForEver, Unanswered::Redirected(Redirect::Ask(to))) => loop {
+            (Bug::FollowsAnAskForEver, Unanswered::Redirected(Redirect::Ask(to), _)) => loop {
                 let answer = self.raw.eval(&to, true, steps).await;
-                if !matches!(answer, Err(Unanswered::Redirected(_))) {
+                if !matches!(answer, Err(Unanswered::Redirected(..))) {
                     return answer;
                 }
             },
-            (Bug::TakesAnAskForAMove, Unanswered::Redirected(Redirect::Ask(to))) => {
+            (Bug::TakesAnAskForAMove, Unanswered::Redirected(Redirect::Ask(to), reason)) => {
                 let slot = steps.first().map_or(0, |step| slot(&step.key));
-                redirected(Redirect::Moved(slot, to))
+                redirected(Redirect::Moved(slot, to), reason)
             }
-            (Bug::KeepsAStaleMap, Unanswered::Redirected(Redirect::Moved(slot, _))) => {
-                redirected(Redirect::Moved(slot, node.clone()))
+            (Bug::KeepsAStaleMap, Unanswered::Redirected(Redirect::Moved(slot, _), reason)) => {
+                redirected(Redirect::Moved(slot, node.clone()), reason)
             }
-            (Bug::TakesARedirectForDone, Unanswered::Redirected(_)) => {
+            (Bug::TakesARedirectForDone, Unanswered::Redirected(..)) => {
                 Ok(steps.iter().map(|_| Said::Done(None)).collect())
             }
             (Bug::SendsABreakToTheNextNode, Unanswered::Failed(Failed::Broken)) => Err(Unanswered::Away),
@@ -53,7 +54,7 @@ impl<R: RawRedis + Nodes> Nodes for CrookedRaw<R> {
         }
     }
 
-    async fn slots(&self, node: &Node) -> Map {
+    async fn slots(&self, node: &Node) -> Vec<Value> {
         self.raw.slots(node).await
     }
 

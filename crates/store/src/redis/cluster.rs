@@ -37,39 +37,67 @@ impl Node {
         Some(Self(Some(address.into())))
     }
 
+    /// The nodes that `redis_url` names, with commas between their hosts: one, unless it is that of a cluster.
+    #[must_use]
+    pub fn named(redis_url: &str) -> Vec<Self> {
+        let [_, hosts, _] = parts(redis_url);
+        let others = hosts.split(',').skip(1).map(|host| Self(Some(host.into())));
+        std::iter::once(Self::default()).chain(others).collect()
+    }
+
     /// Its address: `redis_url`, with this node's host and port.
     #[must_use]
     pub fn address(&self, redis_url: &str) -> String {
-        let Some(node) = &self.0 else { return redis_url.to_owned() };
-        // Behind its scheme, which holds no colon, is `://`.
-        let scheme = redis_url.bytes().position(|byte| byte == b':').unwrap_or_default().saturating_add(3);
-        let (scheme, rest) = redis_url.split_at_checked(scheme).unwrap_or(("redis://", redis_url));
-        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
-        let (authority, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        let user = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at.saturating_add(1));
-        [scheme, authority.get(..user).unwrap_or_default(), node, after].concat()
+        let [before, hosts, after] = parts(redis_url);
+        let first = hosts.split(',').next().unwrap_or(hosts);
+        [before, self.0.as_deref().unwrap_or(first), after].concat()
     }
+}
+
+/// What stands before the hosts of an address (scheme, user and password), the hosts, and what stands behind them.
+fn parts(redis_url: &str) -> [&str; 3] {
+    // Behind its scheme, which holds no colon, is `://`.
+    let scheme = redis_url.bytes().position(|byte| byte == b':').unwrap_or_default().saturating_add(3);
+    let (_, rest) = redis_url.split_at_checked(scheme).unwrap_or(("", redis_url));
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let (authority, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let user = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at.saturating_add(1));
+    let hosts = authority.get(user..).unwrap_or_default();
+    let before = redis_url.len().saturating_sub(hosts.len()).saturating_sub(after.len());
+    [redis_url.get(..before).unwrap_or_default(), hosts, after]
 }
 
 /// Which node has which slots, as far as it is known.
 #[derive(Debug, Default)]
 pub struct Map {
     ranges: Vec<(u16, u16, Node)>,
-    /// A node said something else than this.
+    /// Those that `redis_url` names.
+    named: Vec<Node>,
+    /// A node said something else than this, or did not answer.
     stale: bool,
+    /// The nodes that did not answer, or said that the cluster is down, and have not answered since.
+    doubted: Vec<Node>,
+    /// Somebody asks for it now.
+    is_asked_for: bool,
 }
 
 impl Map {
     /// Nothing is known: to all appearances this is no cluster.
     #[must_use]
     pub const fn new() -> Self {
-        Self { ranges: Vec::new(), stale: false }
+        Self { ranges: Vec::new(), named: Vec::new(), stale: false, doubted: Vec::new(), is_asked_for: false }
     }
 
-    /// What `CLUSTER SLOTS` answers, its arrays flattened: for each range its first and last slot, then of each node,
-    /// the master first, host, port, id, and perhaps names and values. Nothing where it is no such answer.
-    #[must_use]
-    pub fn of(values: &[Value]) -> Self {
+    /// Notes the nodes that `redis_url` names. Where they are several they are a cluster's, which is to be learnt.
+    pub fn is_named(&mut self, nodes: Vec<Node>) {
+        self.stale |= nodes.len() > 1 && !self.is_cluster();
+        self.named = nodes;
+    }
+
+    /// Learns what a node has answered to `CLUSTER SLOTS`, its arrays flattened: for each range its first and last slot,
+    /// then of each node, the master first, host, port, id, and perhaps names and values. Says whether it was such an
+    /// answer.
+    pub fn learn(&mut self, asked: &Node, values: &[Value]) -> bool {
         let mut ranges = Vec::new();
         for (at, window) in values.windows(4).enumerate() {
             let [Value::Code(first), Value::Code(last), host, Value::Code(port)] = window else { continue };
@@ -80,16 +108,40 @@ impl Map {
             // A port is behind a host, a range is not.
             let is_range = at == 0 || !matches!(values.get(at.wrapping_sub(1)), Some(Value::Code(_)));
             if let (true, Ok(first), Ok(last)) = (is_range, u16::try_from(*first), u16::try_from(*last)) {
-                ranges.push((first, last, Node::new(host, &port.to_string()).unwrap_or_default()));
+                let node = Node::new(host, &port.to_string()).unwrap_or_else(|| asked.clone());
+                ranges.push((first, last, node));
             }
         }
-        Self { ranges, stale: false }
+        if ranges.is_empty() {
+            return false;
+        }
+        self.ranges = ranges;
+        self.stale = false;
+        let (known, named) = (self.nodes(), &self.named);
+        self.doubted.retain(|node| known.contains(node) || named.contains(node));
+        true
     }
 
     /// Whether this is a cluster, as far as is known.
     #[must_use]
     pub fn is_cluster(&self) -> bool {
         !self.ranges.is_empty()
+    }
+
+    /// As [`Map::is_cluster`], or `redis_url` says so.
+    #[must_use]
+    pub fn is_of_a_cluster(&self) -> bool {
+        self.is_cluster() || self.named.len() > 1
+    }
+
+    /// Says whether nobody asks for it yet; whoever is told so does.
+    pub fn begins_to_learn(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_asked_for, true)
+    }
+
+    /// Nobody asks for it any more.
+    pub fn has_learnt(&mut self) {
+        self.is_asked_for = false;
     }
 
     /// Whether it is to be asked for anew.
@@ -103,7 +155,20 @@ impl Map {
         self.stale = true;
     }
 
-    /// The node that has a slot; where that is not known, the one that `redis_url` names.
+    /// Notes that a node did not answer, or does not know better: the others are asked for the map before it.
+    pub fn doubt_node(&mut self, node: &Node) {
+        self.doubt();
+        if !self.doubted.contains(node) {
+            self.doubted.push(node.clone());
+        }
+    }
+
+    /// Notes that a node has answered.
+    pub fn trust(&mut self, node: &Node) {
+        self.doubted.retain(|doubted| doubted != node);
+    }
+
+    /// The node that has a slot; where that is not known, the first that `redis_url` names.
     #[must_use]
     pub fn node(&self, slot: u16) -> Node {
         let range = self.ranges.iter().rev().find(|(first, last, _)| (*first..=*last).contains(&slot));
@@ -128,6 +193,16 @@ impl Map {
         nodes
     }
 
+    /// Whom to ask for the map, in this order: those that are doubted come last.
+    #[must_use]
+    pub fn advisers(&self) -> Vec<Node> {
+        let mut all = self.nodes();
+        let named = if self.named.is_empty() { &[Node(None)][..] } else { &self.named };
+        all.extend(named.iter().filter(|node| !all.contains(node)).cloned().collect::<Vec<_>>());
+        all.sort_by_key(|node| self.doubted.contains(node));
+        all
+    }
+
     /// Notes that a slot has moved.
     pub fn moved(&mut self, slot: u16, node: Node) {
         self.ranges.retain(|range| (range.0, range.1) != (slot, slot));
@@ -143,8 +218,10 @@ pub enum Redirect {
     Moved(u16, Node),
     /// To the node that the slot is moving to, for this once.
     Ask(Node),
-    /// To itself, a moment later: a slot is moving, or the cluster is changing.
+    /// To itself, a moment later: a slot is moving, and some of its keys are there already (`TRYAGAIN`).
     Later,
+    /// To whoever knows better, a moment later: the cluster is changing, or down for this node (`CLUSTERDOWN`).
+    Down,
     /// It is a cluster, and what was asked for is in several slots.
     Apart,
 }
@@ -157,7 +234,8 @@ impl Redirect {
         let moved = match reason.as_str() {
             "MOVED" => true,
             "ASK" => false,
-            "TRYAGAIN" | "CLUSTERDOWN" => return Some(Self::Later),
+            "TRYAGAIN" => return Some(Self::Later),
+            "CLUSTERDOWN" => return Some(Self::Down),
             "CROSSSLOT" => return Some(Self::Apart),
             _ => return None,
         };
@@ -166,7 +244,7 @@ impl Redirect {
         let slot = str::from_utf8(words.next()?).ok()?.parse().ok()?;
         let (host, port) = address.split_at_checked(address.bytes().rposition(|byte| byte == b':')?)?;
         // A host that is not told is the one that was asked, which only `CLUSTER SLOTS` can sort out.
-        let Some(node) = Node::new(host, port.get(1..)?) else { return Some(Self::Later) };
+        let Some(node) = Node::new(host, port.get(1..)?) else { return Some(Self::Down) };
         Some(if moved { Self::Moved(slot, node) } else { Self::Ask(node) })
     }
 }
@@ -212,17 +290,53 @@ mod tests {
             vec![Value::Code(5461), Value::Code(16_383), bytes("::1"), Value::Code(7001), bytes("id-b")],
         ]
         .concat();
-        let map = Map::of(&values);
+        let mut map = Map::new();
+        assert!(map.learn(&Node::default(), &values));
         assert_eq!(map.node(0), node("10.0.0.1:7000"));
         assert_eq!(map.node(5460), node("10.0.0.1:7000"));
         assert_eq!(map.node(5461), node("[::1]:7001"));
         assert_eq!(map.nodes(), [node("10.0.0.1:7000"), node("[::1]:7001")]);
-        assert!(!Map::of(&[bytes("ERR")]).is_cluster());
+        assert!(!Map::new().learn(&Node::default(), &[bytes("ERR")]));
+        let unnamed = [Value::Code(0), Value::Code(9), Value::Nil, Value::Code(7000)];
+        assert!(map.learn(&node("10.0.0.9:7009"), &unnamed));
+        assert_eq!(map.node(0), node("10.0.0.9:7009"), "a host that is not told is the one that was asked");
+    }
+
+    #[test]
+    fn a_url_names_several_nodes_with_commas_and_a_password_may_hold_one() {
+        let url = "rediss://u:p,q@a:1,b,[::1]:3/0?x=y,z";
+        let named = Node::named(url);
+        let addresses: Vec<String> = named.iter().map(|node| node.address(url)).collect();
+        let expected =
+            ["rediss://u:p,q@a:1/0?x=y,z", "rediss://u:p,q@b/0?x=y,z", "rediss://u:p,q@[::1]:3/0?x=y,z"];
+        assert_eq!(addresses, expected);
+        assert_eq!(Node::named("redis://a,b@h:1"), [Node::default()]);
+    }
+
+    #[test]
+    fn several_nodes_that_are_named_are_a_cluster_to_be_learnt() {
+        let mut map = Map::new();
+        map.is_named(vec![Node::default()]);
+        assert!(!map.is_stale());
+        map.is_named(Node::named("redis://a:1,b:2"));
+        assert!(map.is_stale());
+        assert_eq!(map.advisers(), [Node::default(), node("b:2")]);
+    }
+
+    #[test]
+    fn whoever_is_doubted_is_asked_for_the_map_last_until_it_answers() {
+        let mut map = Map { ranges: vec![(0, 9, node("a:1")), (10, 19, node("b:2"))], ..Map::new() };
+        assert_eq!(map.advisers(), [node("a:1"), node("b:2"), Node::default()]);
+        map.doubt_node(&node("a:1"));
+        assert!(map.is_stale());
+        assert_eq!(map.advisers(), [node("b:2"), Node::default(), node("a:1")]);
+        map.trust(&node("a:1"));
+        assert_eq!(map.advisers(), [node("a:1"), node("b:2"), Node::default()]);
     }
 
     #[test]
     fn a_slot_that_moved_is_elsewhere_and_the_rest_is_not() {
-        let mut map = Map { ranges: vec![(0, 100, node("a:1"))], stale: false };
+        let mut map = Map { ranges: vec![(0, 100, node("a:1"))], ..Map::new() };
         map.moved(7, node("b:2"));
         assert_eq!((map.node(6), map.node(7), map.node(8)), (node("a:1"), node("b:2"), node("a:1")));
         assert!(map.is_stale());
@@ -238,9 +352,9 @@ mod tests {
                 Some(Redirect::Moved(3999, node("[::1]:6381"))),
             ),
             ("\"ASK\": 3999 redis-2.redis:6381", Some(Redirect::Ask(node("redis-2.redis:6381")))),
-            ("MOVED 3999 :6381", Some(Redirect::Later)),
+            ("MOVED 3999 :6381", Some(Redirect::Down)),
             ("TRYAGAIN Multiple keys request during rehashing of slot", Some(Redirect::Later)),
-            ("CLUSTERDOWN The cluster is down", Some(Redirect::Later)),
+            ("CLUSTERDOWN The cluster is down", Some(Redirect::Down)),
             ("CROSSSLOT Keys in request don't hash to the same slot", Some(Redirect::Apart)),
             ("READONLY You can't write", None),
             ("MOVED x y", None),

@@ -1,18 +1,21 @@
 //! A script on one Redis, or on the nodes of a cluster.
 //!
-//! Until a server says that it is one of a cluster, it is asked as any other is: one script. A cluster takes scripts
-//! of one slot: what goes together is sent as one script for each slot, all at the same time, each to the node that
-//! has the slot. A node that has it no longer says so and does nothing; the step goes where it was sent, for as long
-//! as its deadline allows.
+//! Until a server says that it is one of a cluster, it is asked as any other is: what waits together goes as one
+//! script. A cluster takes scripts of one slot, so there the steps of each slot wait and go together ([`Waits`]), each
+//! script to the node that has the slot: a node that is away, or a slot that moves, holds up nobody else. A node that
+//! has it no longer says so and does nothing; the script goes where it was sent, for as long as its deadline allows.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use super::cluster::{Map, Node, Redirect, slot};
-use super::{Failed, Said, Step, each};
+use super::script::Value;
+use super::{Failed, Said, Step, Waiting, each};
+use crate::reason::Reason;
 
 /// How often a script is sent on before it is given up: a slot moves once, and then the cluster is in order.
 const ATTEMPTS: u32 = 16;
@@ -31,22 +34,51 @@ pub trait Nodes {
     /// [`Unanswered`].
     async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered>;
 
-    /// What a node knows of the cluster.
-    async fn slots(&self, node: &Node) -> Map;
+    /// What a node answers to `CLUSTER SLOTS`, flattened. Nothing where it does not answer soon.
+    async fn slots(&self, node: &Node) -> Vec<Value>;
 
     /// Waits. Says whether there is still time then; does not wait where there will be none.
     async fn pause(&self, time: Duration) -> bool;
+
+    /// Is told why a script was given up that nodes have sent from one to the next.
+    fn gave_up(&self, _why: Reason) {}
 }
 
 /// Why a node has not carried out a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unanswered {
-    /// Another one is to be asked.
-    Redirected(Redirect),
+    /// Another one is to be asked, in these words of the node's.
+    Redirected(Redirect, Reason),
     /// It is away, or is no master: in a cluster another one is, or will be, the one to ask.
     Away,
     /// As for a single Redis.
     Failed(Failed),
+}
+
+/// Where the steps of an instance wait for the script in flight: those of a cluster slot by slot, others all together.
+#[derive(Default)]
+pub struct Waits {
+    server: Rc<Waiting>,
+    /// Those of slots that somebody waits for, or has.
+    slots: RefCell<Vec<(u16, Rc<Waiting>)>>,
+}
+
+impl Waits {
+    /// Where a step on a key waits.
+    pub fn at(&self, map: &Map, key: &str) -> Rc<Waiting> {
+        if !map.is_cluster() {
+            return Rc::clone(&self.server);
+        }
+        let slot = slot(key);
+        let mut slots = self.slots.borrow_mut();
+        if let Some((_, waiting)) = slots.iter().find(|(known, _)| *known == slot) {
+            return Rc::clone(waiting);
+        }
+        slots.retain(|(_, waiting)| Rc::strong_count(waiting) > 1);
+        let waiting = Rc::<Waiting>::default();
+        slots.push((slot, Rc::clone(&waiting)));
+        waiting
+    }
 }
 
 /// Carries out `steps`; an answer to each.
@@ -54,43 +86,102 @@ pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<Said, Failed>
     if nodes.map().borrow().is_stale() {
         learn(nodes).await;
     }
+    let all = steps.iter().collect::<Vec<_>>();
     if !nodes.map().borrow().is_cluster() {
-        let failed = match nodes.eval(&Node::default(), false, &steps.iter().collect::<Vec<_>>()).await {
-            Ok(said) => return said.into_iter().map(Ok).collect(),
-            Err(Unanswered::Redirected(_)) => None,
-            Err(Unanswered::Away) => Some(Failed::Refused),
-            Err(Unanswered::Failed(failed)) => Some(failed),
-        };
-        if let Some(failed) = failed {
-            return vec![Err(failed); steps.len()];
-        }
-        learn(nodes).await;
+        return on_one_server(nodes, &all).await;
     }
-    by_node(nodes, steps).await
+    match one_slot(steps) {
+        Some(slot) => in_slot(nodes, slot, all).await,
+        None => vec![Err(Failed::BySlot); steps.len()],
+    }
 }
 
-/// As [`run`], in a cluster.
-async fn by_node(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<Said, Failed>> {
-    let groups = by_slot(steps);
-    let script = |(slot, places): &(u16, Vec<usize>)| {
-        let (slot, steps) = (*slot, places.iter().filter_map(|place| steps.get(*place)).collect());
-        Box::pin(in_slot(nodes, slot, steps))
-    };
-    let answers = all(groups.iter().map(script).collect()).await;
-    let mut said: Vec<Result<Said, Failed>> = vec![Err(Failed::Broken); steps.len()];
-    for ((_, places), answer) in groups.iter().zip(answers) {
-        for (place, answer) in places.iter().zip(each(answer, places.len())) {
-            if let Some(said) = said.get_mut(*place) {
-                *said = answer;
+/// As [`run`], where nothing is known of a cluster.
+async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<Said, Failed>> {
+    let answer = match ask(nodes, &Node::default(), false, steps).await {
+        Ok(said) => Ok(said),
+        Err(Unanswered::Redirected(redirect, why)) => {
+            learn(nodes).await;
+            if let Redirect::Moved(slot, node) = redirect
+                && !nodes.map().borrow().is_cluster()
+            {
+                nodes.map().borrow_mut().moved(slot, node);
             }
+            let is_known = nodes.map().borrow().is_cluster();
+            if !is_known {
+                nodes.gave_up(why);
+            }
+            Err(if is_known { Failed::BySlot } else { Failed::Refused })
+        }
+        Err(Unanswered::Away) => Err(Failed::Refused),
+        Err(Unanswered::Failed(failed)) => Err(failed),
+    };
+    each(answer, steps.len())
+}
+
+/// The slot that all steps are in.
+fn one_slot(steps: &[Step]) -> Option<u16> {
+    let mut slots = steps.iter().map(|step| slot(&step.key));
+    let first = slots.next()?;
+    slots.all(|slot| slot == first).then_some(first)
+}
+
+/// Carries out the steps of one slot, wherever that is.
+async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<Said, Failed>> {
+    let mut asked = None;
+    let mut why = None;
+    for attempt in 1..=ATTEMPTS {
+        let asking = asked.is_some();
+        let node = asked.take().unwrap_or_else(|| nodes.map().borrow().node(slot));
+        match ask(nodes, &node, asking, &steps).await {
+            Ok(said) => return each(Ok(said), steps.len()),
+            Err(Unanswered::Failed(failed)) => return each(Err(failed), steps.len()),
+            Err(Unanswered::Redirected(Redirect::Moved(slot, node), reason)) => {
+                nodes.map().borrow_mut().moved(slot, node);
+                why = Some(reason);
+                continue;
+            }
+            Err(Unanswered::Redirected(Redirect::Ask(node), reason)) => {
+                (asked, why) = (Some(node), Some(reason));
+                continue;
+            }
+            // A script of few keys finds them in one place more often.
+            Err(Unanswered::Redirected(Redirect::Later, _)) if steps.len() > 1 => {
+                return one_by_one(nodes, slot, steps).await;
+            }
+            Err(Unanswered::Redirected(redirect, reason)) => {
+                if redirect == Redirect::Down {
+                    nodes.map().borrow_mut().doubt_node(&node);
+                }
+                why = Some(reason);
+            }
+            Err(Unanswered::Away) => why = None,
+        }
+        if !nodes.pause(PAUSE.saturating_mul(attempt)).await {
+            break;
+        }
+        if nodes.map().borrow().is_stale() {
+            learn(nodes).await;
         }
     }
-    said
+    if let Some(why) = why {
+        nodes.gave_up(why);
+    }
+    vec![Err(Failed::Refused); steps.len()]
+}
+
+/// Carries out each step of one slot in a script of its own, all at the same time.
+async fn one_by_one(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<Said, Failed>> {
+    let alone = |step| {
+        let script: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(in_slot(nodes, slot, vec![step]));
+        script
+    };
+    all(steps.into_iter().map(alone).collect()).await.into_iter().flatten().collect()
 }
 
 /// What each of `futures` comes to. `join_all` would do, at 8 KB a component.
-async fn all<T, F: Future<Output = T>>(futures: Vec<Pin<Box<F>>>) -> Vec<T> {
-    let mut running: Vec<Result<Pin<Box<F>>, T>> = futures.into_iter().map(Ok).collect();
+async fn all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
+    let mut running: Vec<Result<_, T>> = futures.into_iter().map(Ok).collect();
     poll_fn(|context| {
         let mut waits = false;
         for one in &mut running {
@@ -107,56 +198,64 @@ async fn all<T, F: Future<Output = T>>(futures: Vec<Pin<Box<F>>>) -> Vec<T> {
     running.into_iter().filter_map(Result::err).collect()
 }
 
-/// The places of the steps in each slot, in their order.
-fn by_slot(steps: &[Step]) -> Vec<(u16, Vec<usize>)> {
-    let mut groups: Vec<(u16, Vec<usize>)> = Vec::new();
-    for (place, step) in steps.iter().enumerate() {
-        let slot = slot(&step.key);
-        match groups.iter_mut().find(|(known, _)| *known == slot) {
-            Some((_, places)) => places.push(place),
-            None => groups.push((slot, vec![place])),
-        }
-    }
-    groups
+/// As [`Nodes::eval`]. The map is doubted where the node is away, fails, or does not answer by the deadline.
+async fn ask(
+    nodes: &impl Nodes,
+    node: &Node,
+    asking: bool,
+    steps: &[&Step],
+) -> Result<Vec<Said>, Unanswered> {
+    let mut answers = Answers { map: nodes.map(), node, has_answered: false };
+    let answer = nodes.eval(node, asking, steps).await;
+    answers.has_answered = matches!(answer, Ok(_) | Err(Unanswered::Redirected(..)));
+    answer
 }
 
-/// Carries out the steps of one slot, wherever that is.
-async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Result<Vec<Said>, Failed> {
-    let mut asked = None;
-    for attempt in 1..=ATTEMPTS {
-        let asking = asked.is_some();
-        let node = asked.take().unwrap_or_else(|| nodes.map().borrow().node(slot));
-        match nodes.eval(&node, asking, &steps).await {
-            Ok(said) => return Ok(said),
-            Err(Unanswered::Redirected(Redirect::Moved(slot, node))) => {
-                nodes.map().borrow_mut().moved(slot, node);
-            }
-            Err(Unanswered::Redirected(Redirect::Ask(node))) => asked = Some(node),
-            Err(Unanswered::Redirected(_) | Unanswered::Away) => {
-                nodes.map().borrow_mut().doubt();
-                if !nodes.pause(PAUSE.saturating_mul(attempt)).await {
-                    break;
-                }
-                learn(nodes).await;
-            }
-            Err(Unanswered::Failed(failed)) => {
-                nodes.map().borrow_mut().doubt();
-                return Err(failed);
-            }
-        }
-    }
-    Err(Failed::Refused)
+/// A node that is asked, and is doubted unless it answers.
+struct Answers<'a> {
+    map: &'a RefCell<Map>,
+    node: &'a Node,
+    has_answered: bool,
 }
 
-/// Asks one node after another what they know of the cluster, until one says.
+impl Drop for Answers<'_> {
+    fn drop(&mut self) {
+        let mut map = self.map.borrow_mut();
+        if self.has_answered {
+            map.trust(self.node);
+        } else if map.is_of_a_cluster() {
+            map.doubt_node(self.node);
+        }
+    }
+}
+
+/// Asks one node after another what they know of the cluster, until one says. While one request does, others go by what
+/// is known.
 async fn learn(nodes: &impl Nodes) {
-    let known = nodes.map().borrow().nodes();
-    for node in std::iter::once(Node::default()).chain(known) {
-        let map = nodes.slots(&node).await;
-        if map.is_cluster() {
-            nodes.map().replace(map);
+    let Some(_learning) = Learning::begin(nodes.map()) else { return };
+    let advisers = nodes.map().borrow().advisers();
+    for node in advisers {
+        let values = nodes.slots(&node).await;
+        if nodes.map().borrow_mut().learn(&node, &values) {
             return;
         }
+        nodes.map().borrow_mut().doubt_node(&node);
+    }
+}
+
+/// The request that asks for the map. When it ends, or is given up, another one may.
+struct Learning<'a>(&'a RefCell<Map>);
+
+impl<'a> Learning<'a> {
+    fn begin(map: &'a RefCell<Map>) -> Option<Self> {
+        let begins = map.borrow_mut().begins_to_learn();
+        begins.then(|| Self(map))
+    }
+}
+
+impl Drop for Learning<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().has_learnt();
     }
 }
 

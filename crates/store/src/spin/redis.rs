@@ -15,9 +15,11 @@ use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use super::settings::{self, redis_url};
 use super::{Request, since_began};
 use crate::breaker::{Breaker, Limits as _};
+use crate::keys::Document;
 use crate::reason::Reason;
 use crate::redis::cluster::{Map, Node, Redirect};
-use crate::redis::nodes::{self, Nodes, Unanswered};
+use crate::redis::nodes::{self, Nodes, Unanswered, Waits};
+use crate::redis::readiness;
 use crate::redis::risks::risks;
 use crate::redis::script::{self, Value};
 use crate::redis::{Failed, RawRedis, Said, Step, Waiting, is_overflow};
@@ -37,7 +39,9 @@ const MARGIN: Duration = Duration::from_millis(150);
 thread_local! {
     static SERVERS: RefCell<Vec<Rc<Server>>> = const { RefCell::new(Vec::new()) };
     static RISKS_ARE_TOLD: Cell<bool> = const { Cell::new(false) };
+    static NODES_ARE_NAMED: Cell<bool> = const { Cell::new(false) };
     static MAP: &'static RefCell<Map> = Box::leak(Box::new(RefCell::new(Map::new())));
+    static WAITS: Waits = Waits::default();
 }
 
 /// What this instance has of a server: the one that `redis_url` names, or a node of its cluster.
@@ -45,7 +49,6 @@ thread_local! {
 pub struct Server {
     node: Node,
     pub breaker: Breaker,
-    waiting: Rc<Waiting>,
     /// The last write had too few replicas.
     has_too_few_replicas: Cell<bool>,
     connection: RefCell<Option<Rc<Connection>>>,
@@ -67,9 +70,26 @@ impl Server {
     }
 }
 
+/// Has the map know the nodes that `redis_url` names, once for each instance.
+pub async fn name_nodes() {
+    if NODES_ARE_NAMED.get() {
+        return;
+    }
+    if let Some(url) = redis_url().await {
+        NODES_ARE_NAMED.set(true);
+        MAP.with(|map| map.borrow_mut().is_named(Node::named(&url)));
+    }
+}
+
 /// Whether the last write at some server had too few replicas.
 pub fn has_too_few_replicas() -> bool {
     SERVERS.with_borrow(|all| all.iter().any(|server| server.has_too_few_replicas.get()))
+}
+
+/// The keys that are written to learn whether this Redis takes writes.
+pub fn keys_of_readiness() -> Vec<Document> {
+    let [from, ..] = getrandom::u64().unwrap_or_default().to_le_bytes();
+    MAP.with(|map| readiness::keys(&map.borrow(), from))
 }
 
 /// Says in the log, once for each instance, what the servers that are known are set to by which they may lose what was
@@ -157,8 +177,8 @@ impl RawRedis for Request {
     }
 
     fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
-        let server = Server::at(&self.map().borrow().node_of(key));
-        let waiting = Rc::clone(&server.waiting);
+        let map = self.map().borrow();
+        let (server, waiting) = (Server::at(&map.node_of(key)), WAITS.with(|waits| waits.at(&map, key)));
         (Self { time: self.time, deadline: self.deadline, server }, waiting)
     }
 
@@ -189,7 +209,7 @@ impl Nodes for Request {
                     && let Some(redirect) = Redirect::of(reason, &text)
                 {
                     connection.is_good = true;
-                    return Err(Unanswered::Redirected(redirect));
+                    return Err(Unanswered::Redirected(redirect, reason));
                 }
                 Err(reason)
             }
@@ -198,10 +218,11 @@ impl Nodes for Request {
             Ok(said) => !refusals(steps, said).any(|(reason, _)| reason.leads_elsewhere()),
             Err(reason) => reason.is_refusal() && !reason.leads_elsewhere(),
         };
-        if let Ok(said) = &mut answer {
-            self.keep(&mut connection, said).await;
-        }
-        self.note(steps, &answer);
+        let kept = match &mut answer {
+            Ok(said) => self.keep(&mut connection, said).await,
+            Err(_) => Ok(()),
+        };
+        self.note(steps, &answer, kept);
         answer.map_err(|reason| match () {
             () if reason.leads_elsewhere() => Unanswered::Away,
             () if reason.is_refusal() => Unanswered::Failed(Failed::Refused),
@@ -209,15 +230,22 @@ impl Nodes for Request {
         })
     }
 
-    async fn slots(&self, node: &Node) -> Map {
+    async fn slots(&self, node: &Node) -> Vec<Value> {
         let until = since_began().saturating_add(MAP_WITHIN).min(self.deadline);
         let asks = async {
-            let mut connection = InUse::of(node, false).await.ok()?;
-            let answer = connection.execute("CLUSTER", vec![b"SLOTS".into()]).await.ok()?;
-            connection.is_good = true;
-            Some(Map::of(&answer))
+            let mut connection = InUse::of(node, false).await?;
+            let answer = connection.execute("CLUSTER", vec![b"SLOTS".into()]).await;
+            connection.is_good = !matches!(&answer, Err(error) if !reason(error).is_refusal());
+            answer
         };
-        self.until(until).by_deadline(asks).await.flatten().unwrap_or_default()
+        match self.until(until).by_deadline(asks).await {
+            Some(Ok(values)) => values,
+            Some(Err(error)) => {
+                self.failed(reason(&error), false);
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
     }
 
     async fn pause(&self, time: Duration) -> bool {
@@ -227,44 +255,56 @@ impl Nodes for Request {
         spin_sdk::time::sleep(time).await;
         true
     }
+
+    fn gave_up(&self, why: Reason) {
+        self.failed(why, false);
+    }
 }
 
 impl Request {
     /// Waits until enough replicas have what was written, or says of it that they do not.
-    async fn keep(&self, connection: &mut InUse, said: &mut [Said]) {
+    async fn keep(&self, connection: &mut InUse, said: &mut [Said]) -> Result<(), Reason> {
         let replicas = settings::replicas();
         if replicas == 0 || !said.iter().any(Said::is_done) {
-            return;
+            return Ok(());
         }
         let server = Rc::clone(&connection.server);
         // Where the last write waited in vain, whoever stands in line behind this one is not held up as long.
         let patience = if server.has_too_few_replicas.get() { IMPATIENCE } else { self.deadline };
         let until = since_began().saturating_add(patience).min(self.deadline.saturating_sub(MARGIN));
-        let enough = loop {
+        let kept = loop {
             let wait = vec![replicas.to_string().into_bytes(), WAIT_MS.into()];
             let answer = connection.execute("WAIT", wait).await;
             connection.is_good &= answer.is_ok();
-            let enough = match answer.as_deref() {
-                Ok([Value::Code(have)]) => u64::try_from(*have).is_ok_and(|have| have >= replicas),
-                _ => break false,
+            let kept = match answer.as_deref() {
+                Ok([Value::Code(have)]) if u64::try_from(*have).is_ok_and(|have| have >= replicas) => Ok(()),
+                Ok([Value::Code(_)]) => Err(Reason::TOO_FEW_REPLICAS),
+                Ok(_) => break Err(Reason::ANOTHER_ANSWER),
+                // Whoever may not ask never hears that they have it.
+                Err(error) if reason(error).is_refusal() => {
+                    server.has_too_few_replicas.set(true);
+                    break Err(reason(error));
+                }
+                Err(error) => break Err(reason(error)),
             };
-            server.has_too_few_replicas.set(!enough);
-            if enough || since_began() >= until {
-                break enough;
+            server.has_too_few_replicas.set(kept.is_err());
+            if kept.is_ok() || since_began() >= until {
+                break kept;
             }
         };
-        if !enough {
+        if kept.is_err() {
             script::unkept(said);
         }
+        kept
     }
 
-    fn note(&self, steps: &[&Step], answer: &Result<Vec<Said>, Reason>) {
+    fn note(&self, steps: &[&Step], answer: &Result<Vec<Said>, Reason>, kept: Result<(), Reason>) {
         match answer {
             Err(reason) => self.failed(*reason, false),
-            Ok(said) => match refusals(steps, said).next() {
-                Some((reason, wrote)) => self.failed(reason, wrote),
-                None if said.contains(&Said::Unkept) => self.failed(Reason::TOO_FEW_REPLICAS, true),
-                None => self.answered(said.iter().any(Said::is_done)),
+            Ok(said) => match (refusals(steps, said).next(), kept) {
+                (Some((reason, wrote)), _) => self.failed(reason, wrote),
+                (None, Err(reason)) => self.failed(reason, true),
+                (None, Ok(())) => self.answered(said.iter().any(Said::is_done)),
             },
         }
     }

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::FutureExt as _;
 use futures::executor::block_on;
 use proptest::prelude::*;
 
@@ -70,7 +71,16 @@ struct Cluster {
     leaving: RefCell<BTreeMap<u16, u16>>,
     away: RefCell<BTreeSet<u16>>,
     done: RefCell<Vec<(u16, bool, Vec<Step>)>>,
+    /// Slots of which some keys have gone: a script of several is told to come again.
+    half_moved: RefCell<BTreeSet<u16>>,
+    /// Nodes that think that the cluster is down.
+    cut_off: RefCell<BTreeSet<u16>>,
+    /// Nodes that never answer.
+    hung: RefCell<BTreeSet<u16>>,
     asked: Cell<u32>,
+    /// Who was asked for the map.
+    advisers: RefCell<Vec<u16>>,
+    gave_up: RefCell<Vec<Reason>>,
     /// How long may still be waited.
     pauses: Cell<u32>,
 }
@@ -84,16 +94,21 @@ impl Cluster {
         self.moved.borrow().get(&slot).copied().unwrap_or(slot % self.nodes)
     }
 
-    fn map_as_it_is(&self) -> Map {
-        let values: Vec<Value> = (0..16_384_u16)
+    /// What `CLUSTER SLOTS` answers.
+    fn slots_as_they_are(&self) -> Vec<Value> {
+        (0..16_384_u16)
             .flat_map(|slot| {
                 let (port, slot) = (i64::from(self.owner(slot)) + 1, i64::from(slot));
                 [Value::Code(slot), Value::Code(slot), Value::Bytes(b"n".to_vec()), Value::Code(port)]
                     .into_iter()
                     .chain([Value::Bytes(b"id".to_vec())])
             })
-            .collect();
-        Map::of(&values)
+            .collect()
+    }
+
+    /// The instance knows who has what.
+    fn is_known(&self) {
+        self.known.borrow_mut().learn(&node(0), &self.slots_as_they_are());
     }
 
     /// Who is asked by a name; the one that `redis_url` names is node 0.
@@ -114,27 +129,37 @@ impl Nodes for Cluster {
     async fn eval(&self, asked: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
         self.asked.update(|asked| asked + 1);
         let number = self.number(asked);
+        if self.hung.borrow().contains(&number) {
+            return std::future::pending().await;
+        }
         if self.is_away(number) {
             return Err(Unanswered::Away);
+        }
+        if self.cut_off.borrow().contains(&number) {
+            return Err(told("CLUSTERDOWN The cluster is down"));
         }
         let slots: BTreeSet<u16> =
             steps.iter().flat_map(|step| step.keys().map(slot).collect::<Vec<_>>()).collect();
         let [slot] = *slots.into_iter().collect::<Vec<_>>() else {
-            return Err(Unanswered::Redirected(Redirect::Apart));
+            return Err(told("CROSSSLOT Keys in request don't hash to the same slot"));
         };
+        if self.half_moved.borrow().contains(&slot) && steps.iter().flat_map(|step| step.keys()).count() > 1 {
+            return Err(told("TRYAGAIN Multiple keys request during rehashing of slot"));
+        }
         let (owner, leaving) = (self.owner(slot), self.leaving.borrow().get(&slot).copied());
         match leaving {
             Some(to) if asking && number == to => {}
-            Some(to) if number == owner => return Err(Unanswered::Redirected(Redirect::Ask(node(to)))),
+            Some(to) if number == owner => return Err(told(&format!("ASK {slot} n:{}", to + 1))),
             _ if number == owner => {}
-            _ => return Err(Unanswered::Redirected(Redirect::Moved(slot, node(owner)))),
+            _ => return Err(told(&format!("MOVED {slot} n:{}", owner + 1))),
         }
         self.done.borrow_mut().push((number, asking, steps.iter().copied().cloned().collect()));
         Ok(steps.iter().map(|step| Said::Held(Some(step.key.clone().into_bytes()))).collect())
     }
 
-    async fn slots(&self, asked: &Node) -> Map {
-        if self.is_away(self.number(asked)) { Map::new() } else { self.map_as_it_is() }
+    async fn slots(&self, asked: &Node) -> Vec<Value> {
+        self.advisers.borrow_mut().push(self.number(asked));
+        if self.is_away(self.number(asked)) { Vec::new() } else { self.slots_as_they_are() }
     }
 
     async fn pause(&self, _: Duration) -> bool {
@@ -142,6 +167,44 @@ impl Nodes for Cluster {
         self.pauses.set(left.saturating_sub(1));
         left > 0
     }
+
+    fn gave_up(&self, why: Reason) {
+        self.gave_up.borrow_mut().push(why);
+    }
+}
+
+/// What a node says in Redis's words.
+fn told(text: &str) -> Unanswered {
+    let reason = Reason::of(text);
+    match Redirect::of(reason, text) {
+        Some(redirect) => Unanswered::Redirected(redirect, reason),
+        None => panic!("{text}"),
+    }
+}
+
+/// Steps of one moment, as the adapter sends them: together to a server that nothing is known of, else slot by slot.
+async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<Said, Failed>> {
+    let waits = Waits::default();
+    let mut said = vec![Err(Failed::BySlot); steps.len()];
+    // The first time round it may turn out that this is a cluster.
+    for _ in 0..2 {
+        let left: Vec<usize> = (0..steps.len()).filter(|place| said[*place] == Err(Failed::BySlot)).collect();
+        let mut together: Vec<(Rc<Waiting>, Vec<usize>)> = Vec::new();
+        for place in left {
+            let waiting = waits.at(&cluster.known.borrow(), &steps[place].key);
+            match together.iter_mut().find(|(known, _)| Rc::ptr_eq(known, &waiting)) {
+                Some((_, places)) => places.push(place),
+                None => together.push((waiting, vec![place])),
+            }
+        }
+        for (_, places) in together {
+            let script: Vec<Step> = places.iter().map(|place| steps[*place].clone()).collect();
+            for (place, answer) in places.into_iter().zip(run(cluster, &script).await) {
+                said[place] = answer;
+            }
+        }
+    }
+    said
 }
 
 fn said_what_was_asked(steps: &[Step], said: &[Result<Said, Failed>]) {
@@ -162,7 +225,7 @@ proptest! {
         let steps: Vec<Step> = wanted.iter().map(|(user, kind)| step_of(user, *kind)).collect();
         let cluster = Cluster::of(3);
         if knows {
-            cluster.known.replace(cluster.map_as_it_is());
+            cluster.is_known();
         }
         for (index, to, is_under_way) in moves {
             let Some(step) = steps.get(index) else { continue };
@@ -171,7 +234,7 @@ proptest! {
             slots.borrow_mut().insert(slot, to);
             cluster.leaving.borrow_mut().retain(|slot, to| cluster.owner(*slot) != *to);
         }
-        let said = block_on(run(&cluster, &steps));
+        let said = block_on(sent(&cluster, &steps));
         said_what_was_asked(&steps, &said);
         let mut done: Vec<String> =
             cluster.done.borrow().iter().flat_map(|(_, _, steps)| steps.clone()).map(|step| format!("{step:?}")).collect();
@@ -193,7 +256,7 @@ fn an_ordinary_redis_is_asked_once_for_all_and_never_for_slots() {
             self.1.update(|asked| asked + 1);
             Ok(vec![Said::Held(None); steps.len()])
         }
-        async fn slots(&self, _: &Node) -> Map {
+        async fn slots(&self, _: &Node) -> Vec<Value> {
             panic!("it was asked for slots")
         }
         async fn pause(&self, _: Duration) -> bool {
@@ -209,7 +272,7 @@ fn an_ordinary_redis_is_asked_once_for_all_and_never_for_slots() {
 #[test]
 fn a_slot_that_moved_is_learnt_and_one_on_its_way_is_not() {
     let cluster = Cluster::of(2);
-    cluster.known.replace(cluster.map_as_it_is());
+    cluster.is_known();
     let step = step_of("ann", 0);
     let slot = slot(&step.key);
     let other = 1 - cluster.owner(slot);
@@ -230,39 +293,131 @@ fn a_slot_that_moved_is_learnt_and_one_on_its_way_is_not() {
 
 #[test]
 fn two_nodes_that_send_one_another_a_script_for_ever_are_given_up() {
-    struct Circle(RefCell<Map>, Cell<u32>);
+    struct Circle(RefCell<Map>, Cell<u32>, Cell<u32>);
     impl Nodes for Circle {
         fn map(&self) -> &RefCell<Map> {
             &self.0
         }
         async fn eval(&self, asked: &Node, _: bool, _: &[&Step]) -> Result<Vec<Said>, Unanswered> {
             self.1.update(|asked| asked + 1);
-            Err(Unanswered::Redirected(Redirect::Ask(node(u16::from(*asked != node(1))))))
+            Err(told(&format!("ASK 7 n:{}", 1 + u16::from(*asked != node(1)))))
         }
-        async fn slots(&self, _: &Node) -> Map {
-            Cluster::of(2).map_as_it_is()
+        async fn slots(&self, _: &Node) -> Vec<Value> {
+            Cluster::of(2).slots_as_they_are()
         }
         async fn pause(&self, _: Duration) -> bool {
             true
         }
+        fn gave_up(&self, why: Reason) {
+            assert_eq!(why.as_str(), "ASK");
+            self.2.update(|gave_up| gave_up + 1);
+        }
     }
-    let circle = Circle(RefCell::new(Cluster::of(2).map_as_it_is()), Cell::default());
+    let circle = Circle(RefCell::default(), Cell::default(), Cell::default());
+    circle.0.borrow_mut().learn(&node(0), &Cluster::of(2).slots_as_they_are());
     assert_eq!(block_on(run(&circle, &[step_of("ann", 2)])), [Err(Failed::Refused)]);
     assert!(circle.1.get() <= ATTEMPTS, "{}", circle.1.get());
+    assert_eq!(circle.2.get(), 1, "the log is told why");
 }
 
 #[test]
 fn a_node_that_is_away_holds_up_its_own_slots_alone_and_those_until_another_has_them() {
     let cluster = Cluster::of(3);
-    cluster.known.replace(cluster.map_as_it_is());
+    cluster.is_known();
     let users: Vec<String> = (0..30).map(|n| format!("u{n}")).collect();
     let steps: Vec<Step> = users.iter().map(|user| step_of(user, 0)).collect();
     cluster.away.borrow_mut().insert(2);
     cluster.pauses.set(0);
-    for (step, said) in steps.iter().zip(block_on(run(&cluster, &steps))) {
+    for (step, said) in steps.iter().zip(block_on(sent(&cluster, &steps))) {
         assert_eq!(said.is_ok(), cluster.owner(slot(&step.key)) != 2, "{step:?}");
     }
     cluster.pauses.set(100);
     cluster.moved.borrow_mut().extend((0..16_384).filter(|slot| slot % 3 == 2).map(|slot| (slot, 1)));
-    said_what_was_asked(&steps, &block_on(run(&cluster, &steps)));
+    said_what_was_asked(&steps, &block_on(sent(&cluster, &steps)));
+}
+
+#[test]
+fn whoever_knows_that_it_is_a_cluster_waits_for_nobody_of_another_slot() {
+    let (cluster, waits) = (Cluster::of(3), Waits::default());
+    let at = |user: &str| waits.at(&cluster.known.borrow(), &step_of(user, 0).key);
+    assert!(Rc::ptr_eq(&at("ann"), &at("bob")), "nothing is known");
+    cluster.is_known();
+    let (ann, bob) = (at("ann"), at("bob"));
+    assert!(!Rc::ptr_eq(&ann, &bob));
+    assert!(Rc::ptr_eq(&ann, &at("ann")));
+    drop((ann, bob));
+    let eve = at("eve");
+    assert_eq!(waits.slots.borrow().len(), 1, "a slot that nobody waits for is forgotten");
+    drop(eve);
+}
+
+#[test]
+fn a_script_that_a_half_moved_slot_does_not_take_is_sent_step_by_step() {
+    let cluster = Cluster::of(3);
+    cluster.is_known();
+    let (reads, swap) = ([step_of("ann", 0), step_of("ann", 1)], step_of("ann", 2));
+    cluster.half_moved.borrow_mut().insert(slot(&swap.key));
+    cluster.pauses.set(3);
+    said_what_was_asked(&reads, &block_on(run(&cluster, &reads)));
+    let steps = [reads[0].clone(), swap, reads[1].clone()];
+    let said = block_on(run(&cluster, &steps));
+    said_what_was_asked(&steps[..1], &said[..1]);
+    assert_eq!(said[1], Err(Failed::Refused), "its keys are in two places");
+    said_what_was_asked(&steps[2..], &said[2..]);
+    let reasons: Vec<&str> = cluster.gave_up.borrow().iter().map(|why| why.as_str()).collect();
+    assert_eq!(reasons, ["TRYAGAIN"], "the log is told why");
+}
+
+#[test]
+fn a_node_that_is_cut_off_from_the_cluster_is_asked_for_the_map_last() {
+    let cluster = Cluster::of(3);
+    cluster.is_known();
+    let step = step_of("ann", 0);
+    let old = cluster.owner(slot(&step.key));
+    cluster.cut_off.borrow_mut().insert(old);
+    cluster.moved.borrow_mut().insert(slot(&step.key), (old + 1) % 3);
+    said_what_was_asked(std::slice::from_ref(&step), &block_on(run(&cluster, std::slice::from_ref(&step))));
+    assert!(!cluster.advisers.borrow().contains(&old), "{:?}", cluster.advisers);
+}
+
+#[test]
+fn a_node_that_never_answers_is_doubted_so_that_the_next_script_goes_to_its_heir() {
+    let cluster = Cluster::of(3);
+    cluster.is_known();
+    let step = step_of("ann", 0);
+    let steps = std::slice::from_ref(&step);
+    let old = cluster.owner(slot(&step.key));
+    cluster.hung.borrow_mut().insert(old);
+    cluster.moved.borrow_mut().insert(slot(&step.key), (old + 1) % 3);
+    // Its deadline passes.
+    assert!(run(&cluster, steps).now_or_never().is_none());
+    said_what_was_asked(steps, &block_on(run(&cluster, steps)));
+    assert_eq!(*cluster.advisers.borrow(), [if old == 0 { 1 } else { 0 }]);
+}
+
+#[test]
+fn a_cluster_is_learnt_from_any_node_that_redis_url_names() {
+    let cluster = Cluster::of(3);
+    // The first one is node 0, the second node 1.
+    cluster.known.borrow_mut().is_named(Node::named("redis://n:1,n:2"));
+    cluster.away.borrow_mut().insert(0);
+    let user = (0..).map(|n| format!("u{n}")).find(|user| cluster.owner(slot(&step_of(user, 0).key)) == 1);
+    let step = step_of(&user.unwrap(), 0);
+    let steps = std::slice::from_ref(&step);
+    said_what_was_asked(steps, &block_on(run(&cluster, steps)));
+    assert_eq!(*cluster.advisers.borrow(), [0, 1]);
+}
+
+#[test]
+fn one_request_asks_for_the_map_while_the_others_go_by_what_is_known() {
+    let cluster = Cluster::of(3);
+    cluster.is_known();
+    cluster.known.borrow_mut().doubt();
+    assert!(cluster.known.borrow_mut().begins_to_learn());
+    let step = step_of("ann", 0);
+    said_what_was_asked(std::slice::from_ref(&step), &block_on(run(&cluster, std::slice::from_ref(&step))));
+    assert!(cluster.advisers.borrow().is_empty());
+    cluster.known.borrow_mut().has_learnt();
+    block_on(run(&cluster, std::slice::from_ref(&step)));
+    assert_eq!(cluster.advisers.borrow().len(), 1);
 }

@@ -1,0 +1,78 @@
+//! Which keys are written to learn whether a store takes writes.
+
+use super::cluster::{Map, slot};
+use crate::keys::{self, Document};
+
+/// In so many places: a cluster is ready while most of its shards are, and not only while one of them is.
+const PLACES: usize = 3;
+
+/// A key in each of a few places, beginning with those that `from` names: the nodes of a cluster; where none is known,
+/// slots far from one another, which in most clusters are on different nodes.
+#[must_use]
+pub fn keys(map: &Map, from: u8) -> Vec<Document> {
+    let mut places = Vec::new();
+    let mut all = Vec::new();
+    for number in 0..keys::READY {
+        let key = keys::ready_in_cluster(number.wrapping_add(from));
+        let slot = slot(key.as_str());
+        let third = usize::from(slot).saturating_mul(PLACES) >> 14;
+        let place = (map.node(slot), if map.is_cluster() { 0 } else { third });
+        if all.len() < PLACES && !places.contains(&place) {
+            places.push(place);
+            all.push(key);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "in a test an overflow may stop it")]
+mod tests {
+    use super::*;
+    use crate::redis::cluster::Node;
+    use crate::redis::script::Value;
+
+    /// A cluster whose nodes have the same number of slots each.
+    fn cluster(nodes: u16) -> Map {
+        let share = 16_384 / nodes;
+        let range = |node: u16| {
+            let last = if node + 1 == nodes { 16_383 } else { (node + 1) * share - 1 };
+            let port = 7000 + i64::from(node);
+            [
+                Value::Code((node * share).into()),
+                Value::Code(last.into()),
+                Value::Bytes(b"n".to_vec()),
+                Value::Code(port),
+            ]
+        };
+        let mut map = Map::new();
+        let id = || Value::Bytes(b"id".to_vec());
+        let values: Vec<Value> = (0..nodes).flat_map(|node| range(node).into_iter().chain([id()])).collect();
+        assert!(map.learn(&Node::default(), &values));
+        map
+    }
+
+    #[test]
+    fn each_key_is_on_a_node_of_its_own() {
+        for (nodes, expected) in [(1, 1), (2, 2), (3, 3), (30, 3)] {
+            for from in [0, 17, 255] {
+                let map = cluster(nodes);
+                let mut places: Vec<Node> =
+                    keys(&map, from).iter().map(|key| map.node_of(key.as_str())).collect();
+                places.sort();
+                places.dedup();
+                assert_eq!(places.len(), expected, "{nodes} nodes, from {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_are_written_before_anything_is_known_are_on_three_nodes_of_three() {
+        let map = cluster(3);
+        let mut places: Vec<Node> =
+            keys(&Map::new(), 5).iter().map(|key| map.node_of(key.as_str())).collect();
+        places.sort();
+        places.dedup();
+        assert_eq!(places.len(), 3);
+    }
+}

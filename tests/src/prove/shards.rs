@@ -1,0 +1,96 @@
+//! A Redis Cluster of which a part is not well: everybody else is served.
+//!
+//! Scenario: a slot is left half moved; a node hangs, and no replica takes over; the node that banks were told of is gone for
+//! good, and they start again. Mechanism: nodes are told to begin a move and a key is migrated; a node is stopped by a signal
+//! and its replica may not follow it; a node is killed. Needs: a house on a cluster.
+
+use crate::answer::Answer;
+use crate::bank::Bank;
+use crate::prove::house::{Cluster, House, Shard};
+use anyhow::ensure;
+use std::time::Instant;
+
+use super::recovery::first_success;
+
+/// The twelfth operation finds a log that is full, and seals a page.
+const OPERATIONS: u64 = 12;
+
+/// Reads of a wallet whose slot is half moved go on, and so do other wallets of the same node. What needs the keys that have
+/// moved with those that have not is not done, and the log says why. When the slot has moved it is done, once.
+pub async fn one_is_half_moved(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
+    let bank = house.client();
+    let [shard, neighbour] = &cluster.two_users_of_one_node().await?[..] else { anyhow::bail!("no users") };
+    for user in [&shard.user, &neighbour.user] {
+        for n in 1..=OPERATIONS {
+            deposit(&bank, user, n).await.is(200);
+        }
+    }
+    let moving = cluster.begin_to_move(shard).await?;
+    cluster.migrate(&moving, &format!("bank:{{{}}}:page:0", shard.user)).await?;
+    let next = OPERATIONS.saturating_add(1);
+    let (refused, ()) = tokio::join!(deposit(&bank, &shard.user, next), async {
+        deposit(&bank, &neighbour.user, next).await.is(200);
+        let entries = bank.get("/v1/wallet/entries").user(&shard.user).await.is(200);
+        assert!(entries.text().contains("\"seq\":1,"), "{}", entries.text());
+        assert_eq!(bank.wallet(&shard.user).await.seq, OPERATIONS);
+    });
+    refused.problem(503, "storage-unavailable");
+    ensure!(house.said()?.contains("\"reason\":\"TRYAGAIN\""), "the log does not say TRYAGAIN");
+    let verified = house.verify(&shard.user).await?;
+    ensure!(verified.status.success(), "bank verify does not follow ASK: {verified:?}");
+    cluster.end_move(moving).await?;
+    deposit(&bank, &shard.user, next).await.is(200);
+    deposit(&bank, &shard.user, next).await.is(200);
+    ensure!(bank.wallet(&shard.user).await.seq == next, "a deposit that came again counted twice");
+    Ok(())
+}
+
+/// Banks that start while a node hangs serve the wallets of all others and say that they are ready; those of its own once its
+/// replica has taken over.
+pub async fn one_hangs(house: &mut House, cluster: &mut Cluster) -> anyhow::Result<()> {
+    let [lost, others @ ..] = &cluster.a_user_for_each().await?[..] else { anyhow::bail!("no shard") };
+    cluster.keeps_its_masters(true).await?;
+    let hung = cluster.stop_the_master_of(lost).await?;
+    house.tell(cluster.urls()).await?;
+    let bank = house.client();
+    let answers = tokio::join!(deposit(&bank, &lost.user, 1), async {
+        for Shard { user, .. } in others {
+            // One for each bank.
+            for n in 1..=house.urls().len() {
+                deposit(&bank, user, u64::try_from(n)?).await.is(200);
+            }
+        }
+        for _ in house.urls() {
+            bank.get("/readyz").await.is(200);
+        }
+        anyhow::Ok(())
+    });
+    answers.1?;
+    answers.0.problem(503, "storage-unavailable");
+    cluster.keeps_its_masters(false).await?;
+    first_success(&bank, &lost.user, Instant::now()).await?;
+    cluster.wakes(hung).await?;
+    cluster.is_whole().await
+}
+
+/// Banks that are told of several nodes start while the first of them is gone for good.
+pub async fn the_first_is_gone(house: &mut House, cluster: &mut Cluster) -> anyhow::Result<()> {
+    let shards = cluster.a_user_for_each().await?;
+    cluster.kill_the_first().await?;
+    for shard in &shards {
+        cluster.has_failed_over(shard).await?;
+    }
+    house.tell(cluster.urls()).await?;
+    let bank = house.client();
+    for Shard { user, .. } in &shards {
+        for n in 1..=house.urls().len() {
+            deposit(&bank, user, u64::try_from(n)?).await.is(200);
+        }
+    }
+    bank.get("/readyz").await.is(200);
+    Ok(())
+}
+
+async fn deposit(bank: &Bank, user: &str, n: u64) -> Answer {
+    bank.post("/v1/deposit").user(user).idempotency_key(format!("k{n}")).amount("1").await
+}
