@@ -56,7 +56,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-cloud ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-compose test-cloud ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -212,6 +212,10 @@ advisories: supply-tools ## What is known to be wrong with the crates that are b
 	build/tools/bin/cargo-deny --locked check advisories
 	build/tools/bin/cargo-deny --locked --manifest-path bench/Cargo.toml --config deny.toml check advisories
 
+.PHONY: test-compose
+test-compose: images container-tools ## compose.yaml on podman: up, money, restarts, wrong passwords, tokens, down
+	tests/delivery/containers/engine apart build/containers/bin/pytest --quiet -p no:cacheprovider tests/delivery/containers/test_compose.py
+
 .PHONY: job
 job: delivery-tools ## WORKFLOW=ci JOB=part SET=matrix.part=lint: run the steps of a workflow's job here, in order
 	build/delivery/bin/python tests/delivery/runner.py "$(WORKFLOW)" "$(JOB)" $(SET)
@@ -261,6 +265,11 @@ delivery-tools:
 supply-tools:
 	@scripts/need-cargo-tool cargo-deny 0.20.2
 	@scripts/need-go-tool github.com/zricethezav/gitleaks/v8 v8.30.1
+
+.PHONY: container-tools
+container-tools:
+	@scripts/need-python-tools build/containers tests/delivery/containers/requirements.txt
+	@tests/delivery/containers/bases
 
 .PHONY: help
 help:

@@ -78,6 +78,11 @@ def test_the_notes_of_a_release_are_its_part_of_the_changelog(tree):
     assert run("scripts/changelog", "1.1", folder=tree).stderr == "CHANGELOG.md says nothing of 1.1.\n"
 
 
+def test_compose_and_the_chart_run_the_same_redis():
+    chart = yaml.safe_load(read("k8s/chart/values.yaml"))["redis"]["image"]
+    assert f"image: ${{REDIS_IMAGE:-{chart.removeprefix('docker.io/library/')}}}\n" in read("compose.yaml")
+
+
 @pytest.mark.parametrize(
     ("version", "change", "sentence"),
     [

@@ -35,14 +35,14 @@ export class Issuer {
   #grants = ["authorization_code", "refresh_token"];
   #server = createServer((asked, out) => this.#answer(asked, out));
 
-  // Tokens live for `seconds`; `pages` are where users come from.
-  static async start({ seconds = 600, pages = [] } = {}) {
+  // Tokens live for `seconds`; `pages` are where users come from. Without `url`, where others reach it, it is this machine's alone.
+  static async start({ seconds = 600, pages = [], url, port = 0 } = {}) {
     const issuer = new Issuer();
     Object.assign(issuer, { seconds, pages });
-    issuer.#server.listen(0, "127.0.0.1");
+    issuer.#server.listen(port, url ? undefined : "127.0.0.1");
     await once(issuer.#server, "listening");
     issuer.port = issuer.#server.address().port;
-    issuer.url = `http://127.0.0.1:${issuer.port}`;
+    issuer.url = url ?? `http://127.0.0.1:${issuer.port}`;
     issuer.rotate();
     return issuer;
   }
@@ -70,13 +70,16 @@ export class Issuer {
     this.#open();
   }
 
-  // A token of a service that is called `user`.
-  async token(user, { algorithm = "RS256", scope = SCOPES } = {}) {
-    if (!this.#services.has(user)) {
-      this.#services.set(user, algorithm);
-      this.#open();
-    }
+  // From now on there is a service that is called `user`.
+  employs(user, algorithm = "RS256") {
+    const isNew = !this.#services.has(user);
     this.#services.set(user, algorithm);
+    if (isNew) this.#open();
+  }
+
+  // A token of a service that is called `user`.
+  async token(user, { algorithm, scope = SCOPES } = {}) {
+    this.employs(user, algorithm);
     const answer = await fetch(`${this.url}/token`, {
       method: "POST",
       headers: { authorization: `Basic ${btoa(`${user}:${SECRET}`)}` },
