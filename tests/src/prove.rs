@@ -488,6 +488,11 @@ async fn operated(
         suites.run(|suite| acl::SUITES.contains(&suite), Some(&house), summary).await;
         let name = house.at("that user needed no other right");
         summary.scenario(&name, acl::is_enough(&house, before)).await;
+        if store == Store::Direct {
+            let name =
+                house.at("where writes wait for replicas, the right to ask for that is missed and named");
+            summary.scenario(&name, acl::must_wait(&mut house)).await;
+        }
     }
     Ok(())
 }
