@@ -59,14 +59,14 @@ impl Source {
         for _ in 0..HOPS {
             let answer = if asking { node.get_asking(key).await } else { node.get(key).await };
             let Some(failure) = answer.as_ref().err().map(ToString::to_string) else { return answer };
-            let named = match Redirect::of(Reason::of(&failure), &failure) {
+            let (named, asks) = match Redirect::of(Reason::of(&failure), &failure) {
                 Some(Redirect::Moved(_, node)) => (node, false),
                 Some(Redirect::Ask(node)) => (node, true),
                 _ => return answer,
             };
-            let named_info = reached(info, &named.0).ok_or_else(|| Failure::Told(failure))?;
-            let there = Redis::new(named_info, patience).map_err(|error| Failure::Told(error.to_string()))?;
-            (node, asking) = (Arc::new(there), named.1);
+            let named = reached(info, &named).ok_or(Failure::Told(failure))?;
+            let named = Redis::new(named, patience).map_err(|error| Failure::Told(error.to_string()))?;
+            (node, asking) = (Arc::new(named), asks);
             // A slot that is only moving is still that of the node that said so.
             if !asking {
                 *at.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&node);
