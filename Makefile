@@ -56,7 +56,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-compose test-cloud ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-compose test-images test-cloud ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -215,6 +215,11 @@ advisories: supply-tools ## What is known to be wrong with the crates that are b
 .PHONY: test-compose
 test-compose: images container-tools ## compose.yaml on podman: up, money, restarts, wrong passwords, tokens, down
 	tests/delivery/containers/engine apart build/containers/bin/pytest --quiet -p no:cacheprovider tests/delivery/containers/test_compose.py
+
+.PHONY: test-images
+test-images: images container-tools ## The Dockerfiles, built by buildah and run by podman, beside what is packed
+	@scripts/need jq jq
+	tests/delivery/containers/engine apart build/containers/bin/pytest --quiet -p no:cacheprovider tests/delivery/containers/test_images.py
 
 .PHONY: job
 job: delivery-tools ## WORKFLOW=ci JOB=part SET=matrix.part=lint: run the steps of a workflow's job here, in order

@@ -1,17 +1,21 @@
 # The application with `bank` to run it, for where there is no SpinKube:
 #   docker build --file k8s/images/bank.Dockerfile --tag IMAGE .
-#   docker run --read-only --volume data:/data --publish 3000:3000 IMAGE
-FROM rust:1.95-bookworm AS build
+#   docker run --read-only --volume data:/data --publish 127.0.0.1:3000:3000 IMAGE
+# BASE has Rust by rustup, make and a C compiler; BANK_COMMIT is what `bank --version` names.
+ARG BASE=rust:1.95-bookworm
+FROM ${BASE} AS build
+ARG BANK_COMMIT=
 WORKDIR /src
 COPY . .
-# /data exists, or a volume there would be root's.
-RUN make build && k8s/images/rootfs bank /rootfs && mkdir /data
+# A folder for /data: a volume where there is none would be root's.
+RUN make build && k8s/images/rootfs bank /rootfs && mkdir /empty
 
 FROM scratch
 COPY --from=build /rootfs /
-COPY --from=build --chown=65532:65532 /data /data
+COPY --from=build --chown=65532:65532 /empty /data
 USER 65532:65532
 WORKDIR /app
 ENTRYPOINT ["/bank", "up", "--state-dir", "/data", "--disable-cache"]
 CMD ["--listen", "0.0.0.0:3000"]
 EXPOSE 3000
+HEALTHCHECK --start-period=60s CMD ["/bank", "health"]

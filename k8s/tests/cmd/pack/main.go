@@ -1,5 +1,5 @@
-// Command pack makes an OCI image layout of one layer from a folder: pack [FLAGS] FOLDER LAYOUT.
-// The same folder makes the same digests: entries are sorted, and nothing has a time or an owner of its own.
+// Command pack makes an OCI image layout, of one layer for each platform: pack [FLAGS] LAYOUT OS/ARCHITECTURE=FOLDER…
+// The same folders make the same digests: entries are sorted, and nothing has a time or an owner of its own.
 package main
 
 import (
@@ -16,17 +16,23 @@ import (
 	"strings"
 )
 
+const (
+	indexType    = "application/vnd.oci.image.index.v1+json"
+	manifestType = "application/vnd.oci.image.manifest.v1+json"
+)
+
 type object = map[string]any
 
 func main() {
-	platform := flag.String("platform", "linux/amd64", "OS/ARCHITECTURE")
 	user := flag.String("user", "", "UID:GID that it runs as")
-	workdir := flag.String("workdir", "/", "where it starts")
+	workdir := flag.String("workdir", "", "where it starts")
 	entrypoint := flag.String("entrypoint", "[]", "JSON list")
 	cmd := flag.String("cmd", "[]", "JSON list")
+	port := flag.String("port", "", "PORT/PROTOCOL")
+	healthcheck := flag.String("healthcheck", "", "JSON, as Docker has it: it is no part of OCI's form, which lets it pass")
 	volume := flag.String("volume", "", "an empty folder for uid 65532")
 	flag.Parse()
-	config := object{"WorkingDir": *workdir}
+	config := object{}
 	for name, list := range map[string]string{"Entrypoint": *entrypoint, "Cmd": *cmd} {
 		var words []string
 		check(json.Unmarshal([]byte(list), &words))
@@ -34,15 +40,38 @@ func main() {
 			config[name] = words
 		}
 	}
-	if *user != "" {
-		config["User"] = *user
+	for name, text := range map[string]string{"User": *user, "WorkingDir": *workdir} {
+		if text != "" {
+			config[name] = text
+		}
 	}
-	pack(flag.Arg(0), flag.Arg(1), *platform, *volume, config)
+	if *port != "" {
+		config["ExposedPorts"] = object{*port: object{}}
+	}
+	if *healthcheck != "" {
+		config["Healthcheck"] = json.RawMessage(*healthcheck)
+	}
+	pack(flag.Arg(0), flag.Args()[1:], *volume, config)
 }
 
-func pack(folder, layout, platform, volume string, config object) {
+func pack(layout string, platforms []string, volume string, config object) {
 	check(os.RemoveAll(layout))
 	check(os.MkdirAll(layout+"/blobs/sha256", 0o755))
+	var manifests []object
+	for _, given := range platforms {
+		platform, folder, _ := strings.Cut(given, "=")
+		manifests = append(manifests, image(layout, platform, folder, volume, config))
+	}
+	if len(manifests) > 1 {
+		// A layout has one image, as whoever copies it wants; this one is chosen from by platform.
+		manifests = []object{blob(layout, indexType, text(object{"schemaVersion": 2, "mediaType": indexType, "manifests": manifests}))}
+	}
+	check(os.WriteFile(layout+"/index.json", text(object{"schemaVersion": 2, "manifests": manifests}), 0o644))
+	check(os.WriteFile(layout+"/oci-layout", text(object{"imageLayoutVersion": "1.0.0"}), 0o644))
+}
+
+// image stores the image of one platform, and describes its manifest.
+func image(layout, platform, folder, volume string, config object) object {
 	plain := archive(folder, volume)
 	var packed bytes.Buffer
 	gz, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
@@ -57,13 +86,12 @@ func pack(folder, layout, platform, volume string, config object) {
 		"os": system, "architecture": architecture, "config": config,
 		"rootfs": object{"type": "layers", "diff_ids": []string{digest(plain)}},
 	}))
-	manifest := blob(layout, "application/vnd.oci.image.manifest.v1+json", text(object{
-		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": image, "layers": []object{layer},
+	manifest := blob(layout, manifestType, text(object{
+		"schemaVersion": 2, "mediaType": manifestType, "config": image, "layers": []object{layer},
 	}))
 	manifest["platform"] = object{"os": system, "architecture": architecture}
-	check(os.WriteFile(layout+"/index.json", text(object{"schemaVersion": 2, "manifests": []object{manifest}}), 0o644))
-	check(os.WriteFile(layout+"/oci-layout", text(object{"imageLayoutVersion": "1.0.0"}), 0o644))
-	fmt.Printf("%s: %d bytes, %d unpacked, %s\n", filepath.Base(layout), packed.Len(), len(plain), manifest["digest"])
+	fmt.Printf("%s %s: %d bytes, %d unpacked, %s\n", filepath.Base(layout), platform, packed.Len(), len(plain), manifest["digest"])
+	return manifest
 }
 
 // archive is the folder as a tar; WalkDir goes in order of names.

@@ -1,0 +1,116 @@
+"""The Dockerfiles, built for real, beside what `make images` packs without an engine: one image made in two ways.
+
+Mechanism: buildah, with a base of Debian's packages in which this machine's Rust is mounted; what it compiles is kept in build/engine, so
+only the first time takes long. Podman runs what came of it. Needs: `make images`.
+"""
+
+import json
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from http_answers import answer, eventually
+from repository import ROOT, read, run, succeed
+
+COMMIT = "0123456789ab"
+PLATFORMS = {"app": "wasi/wasm", "bank": "linux/amd64"}
+# What is packed on this machine is of this machine: another Debian has other bytes of these, and paths of the build are in `bank`.
+OF_THE_MACHINE = re.compile(r"bank|lib(64)?/.*|etc/ssl/.*")
+
+
+def choice(name: str) -> list[str]:
+    """How skopeo takes an image that is not for this machine."""
+    system, architecture = PLATFORMS[name].split("/")
+    return [f"--override-os={system}", f"--override-arch={architecture}"]
+
+
+@pytest.fixture(scope="module")
+def images() -> dict[tuple[str, str], str]:
+    """Both images in the engine's store, as their Dockerfiles make them and as they are packed, without what they share."""
+    rustup, cargo = succeed("rustup", "show", "home").strip(), os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
+    (target := ROOT / "build/engine/target").mkdir(parents=True, exist_ok=True)
+    mounts = [f"--volume={folder}:{folder}" for folder in (rustup, cargo)] + [f"--volume={target}:/src/target"]
+    # This buildah tells nobody on what it builds.
+    told = ["--build-arg=BASE=localhost/rust", f"--build-arg=BANK_COMMIT={COMMIT}", "--build-arg=BUILDPLATFORM=linux/amd64"]
+    for name, platform in PLATFORMS.items():
+        succeed("buildah", "build", *mounts, *told, f"--platform={platform}", f"--file=k8s/images/{name}.Dockerfile", f"--tag=localhost/built-{name}", ".")
+        succeed("skopeo", *choice(name), "copy", f"oci:build/images/{name}", f"containers-storage:localhost/packed-{name}")
+    return {(way, name): f"localhost/{way}-{name}" for way in ("built", "packed") for name in PLATFORMS}
+
+
+def configuration(name: str, image: str) -> dict:
+    """What an image says of how it is run, and for what it is."""
+    said = json.loads(succeed("skopeo", *choice(name), "inspect", "--config", "--raw", f"containers-storage:{image}"))
+    # Of the build: where it was, and a PATH in which there is nothing.
+    config = {key: value for key, value in said["config"].items() if value and key not in ("Env", "Hostname", "Labels")}
+    return config | {"platform": f"{said['os']}/{said['architecture']}"}
+
+
+def files(image: str) -> dict[str, tuple]:
+    """Mode, owner and content of everything that an image holds, by name."""
+    container = succeed("buildah", "from", "--pull-never", image).strip()
+    try:
+        root = Path(succeed("buildah", "mount", container).strip())
+        found = {}
+        for path in root.rglob("*"):
+            name, state = str(path.relative_to(root)), path.lstat()
+            content = sha256(path.read_bytes()).hexdigest() if path.is_file() and not OF_THE_MACHINE.fullmatch(name) else ""
+            found[name] = (oct(state.st_mode), state.st_uid, state.st_gid, content)
+        return found
+    finally:
+        succeed("buildah", "rm", container)
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_a_dockerfile_makes_what_is_packed_without_an_engine(images, name):
+    built, packed = images["built", name], images["packed", name]
+    assert files(built) == files(packed)
+    assert configuration(name, built) == configuration(name, packed)
+
+
+SERVED = "http://127.0.0.1:3000"
+
+
+@pytest.fixture
+def bank(images):
+    """The image of the Dockerfile, run as its first lines say."""
+    (command,) = re.findall(r"^#   docker (run .*) IMAGE$", read("k8s/images/bank.Dockerfile"), re.MULTILINE)
+    succeed("podman", *command.split(), "--detach", "--name=bank", images["built", "bank"])
+    yield
+    succeed("podman", "rm", "--force", "bank")
+    succeed("podman", "volume", "rm", "data")
+
+
+def serves() -> None:
+    eventually(lambda: answer(SERVED + "/readyz").status == 200)
+
+
+def test_it_is_healthy_by_its_own_word_once_it_serves(bank):
+    assert run("podman", "healthcheck", "run", "bank").returncode != 0
+    serves()
+    assert run("podman", "healthcheck", "run", "bank").returncode == 0
+
+
+def test_it_keeps_money_in_its_volume_and_its_root_is_read_only(bank):
+    serves()
+    assert answer(SERVED + "/v1/deposit", {"amount": "10.50"}, {"user_id": "alice"}).status == 200
+    succeed("podman", "kill", "bank")
+    succeed("podman", "start", "bank")
+    serves()
+    assert answer(SERVED + "/v1/wallet", headers={"user_id": "alice"}).body["balance"] == "10.50"
+
+
+def test_it_runs_as_nobody_and_names_its_commit(bank, images):
+    assert json.loads(succeed("podman", "inspect", "bank"))[0]["Config"]["User"] == "65532:65532"
+    assert f"({COMMIT})" in succeed("podman", "run", "--rm", "--entrypoint=/bank", images["built", "bank"], "--version")
+
+
+def test_the_sizes_in_the_readme_are_those_of_the_images():
+    def figures(table: str) -> list[float]:
+        return [float(figure) for figure in re.findall(r"([\d.]+) MB", table)]
+
+    said = re.search(r"<!-- sizes -->\n(.*)<!-- end of sizes -->", read("k8s/README.md"), re.DOTALL)[1]
+    assert figures(said) == pytest.approx(figures(succeed("k8s/images/sizes")), rel=0.05, abs=0.1), "k8s/images/sizes write"
