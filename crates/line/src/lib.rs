@@ -8,7 +8,7 @@
 //! stands. What a group does together may go on as long as the one with most time left allows, also when the
 //! one that took the others along was answered long before.
 //!
-//! [`Line`] is one such line, [`Lines`] one for each key.
+//! [`Line`] is one such line, [`Lines`] one for each key. [`Mutex`] is for what one does while the others wait.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
 
@@ -16,10 +16,12 @@ mod bell;
 mod deadline;
 mod job;
 mod keyed;
+mod mutex;
 
 pub use deadline::{Deadline, Missed, Rest, Unhurried};
 pub use job::Job;
 pub use keyed::Lines;
+pub use mutex::{Guard, Mutex};
 
 use std::cell::RefCell;
 use std::future::poll_fn;

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
+use futures::FutureExt as _;
 use futures::executor::block_on;
 use futures::future::join_all;
 
@@ -383,4 +384,25 @@ fn what_was_sent_and_comes_back_was_not_sent() {
     drop(claim);
     job.comes_back();
     assert!(!job.sends());
+}
+
+#[test]
+fn a_lock_is_held_by_one_at_a_time_and_who_gives_up_holds_nobody_up() {
+    let mutex = Mutex::default();
+    let log = RefCell::new(Vec::new());
+    let goes = async |name: &'static str| {
+        let _guard = mutex.lock().await;
+        log.borrow_mut().push(name);
+        a_moment().await;
+        log.borrow_mut().push(name);
+    };
+    {
+        let first = mutex.lock().now_or_never();
+        let mut given_up = Box::pin(goes("given up"));
+        assert!(given_up.as_mut().now_or_never().is_none());
+        drop((given_up, first));
+    }
+    block_on(join_all([goes("a"), goes("b"), goes("c")]));
+    let log = log.into_inner();
+    assert!(log.len() == 6 && log.chunks(2).all(|pair| pair[0] == pair[1]), "{log:?}");
 }

@@ -303,6 +303,10 @@ impl Nodes for Raw {
         ranges.into_iter().flat_map(|of| range(of).into_iter().chain([id()])).collect()
     }
 
+    fn now(&self) -> Duration {
+        self.shared.now.get()
+    }
+
     /// Others come in between, as they do at any call.
     async fn pause(&self, _: Duration) -> bool {
         line::a_moment().await;

@@ -102,6 +102,8 @@ impl Reason {
     pub const NO_ADDRESS: Self = Self("the address is none, or not allowed");
     /// The host has no more connections to give.
     pub const TOO_MANY_CONNECTIONS: Self = Self("too many connections");
+    /// No node says which of them has what.
+    pub const NO_MAP: Self = Self("no node of the cluster answers");
     /// Fewer replicas than must have a write in time.
     pub const TOO_FEW_REPLICAS: Self = Self("too few replicas");
     /// It answered something else than was asked.
@@ -115,6 +117,10 @@ impl Reason {
         let text = text.as_bytes();
         if is_in(b"max number of clients", text) {
             return Self::TOO_MANY_CONNECTIONS;
+        }
+        // A command of a script that its user may not send.
+        if is_in(b"executing the script can't", text) {
+            return Self("NOPERM");
         }
         if let Some(code) = code(text) {
             return Self(code);
@@ -185,6 +191,7 @@ mod tests {
             ("ReadOnly: You can't write against a read only replica.", "READONLY"),
             ("BusyLoading: Redis is loading the dataset in memory", "LOADING"),
             ("\"OOM\": command not allowed when used memory > 'maxmemory'.", "OOM"),
+            ("ERR The user executing the script can't run this command or subcommand", "NOPERM"),
             ("CrossSlot: Keys in request don't hash to the same slot", "CROSSSLOT"),
             ("\"NOVELTY\": of a later Redis", "unknown"),
             ("Connection refused (os error 111)", "refused"),
@@ -271,6 +278,7 @@ mod tests {
             Reason::TOO_MANY_CONNECTIONS,
             Reason::TOO_FEW_REPLICAS,
             Reason::ANOTHER_ANSWER,
+            Reason::NO_MAP,
         ];
         let phrases = PHRASES.iter().map(|(reason, _)| *reason).filter(|reason| !reason.starts_with("TLS: "));
         let all =

@@ -17,7 +17,7 @@ use crate::kv::Kv;
 use crate::reason::Reason;
 use crate::redis::Redis;
 use crate::redis::cluster::Node;
-use crate::trouble::{Line, Trouble};
+use crate::trouble::Line;
 use crate::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
 };
@@ -46,7 +46,6 @@ const LONGEST_STEP: Duration = Duration::from_millis(300);
 
 thread_local! {
     static BEGAN: Instant = Instant::now();
-    static TROUBLE: Trouble = const { Trouble::new() };
 }
 
 /// The store for one request, whose deadline begins now.
@@ -82,19 +81,34 @@ pub enum Ready {
 /// # Errors
 /// [`Unavailable::Untouched`] when it does not answer.
 pub async fn ready() -> Result<Ready, Unavailable> {
-    let store = open().await;
-    let is_redis = matches!(store, Open::Redis(_));
+    let store = Rc::new(open().await);
+    let is_redis = matches!(*store, Open::Redis(_));
     let keys = if is_redis { redis::keys_of_readiness() } else { vec![crate::keys::ready()] };
-    match select_ok(keys.iter().map(|key| Box::pin(store.set(key, b"ready")))).await {
-        Ok(_) => {
+    let write = |key: &Document| {
+        let (store, key) = (Rc::clone(&store), key.clone());
+        Box::pin(async move { store.set(&key, b"ready").await })
+    };
+    match select_ok(keys.iter().map(write)).await {
+        Ok(((), others)) => {
+            // To give them up would cost everybody their connections.
+            for other in others {
+                spin_sdk::wasip3::spawn(async { _ = other.await });
+            }
             if is_redis {
                 redis::tell_risks();
             }
             Ok(Ready::All)
         }
-        Err(_) if TROUBLE.with(Trouble::is_read_only) => Ok(Ready::ReadOnly),
+        Err(_) if redis::is_read_only() => Ok(Ready::ReadOnly),
         Err(Unavailable::Unknown) if redis::has_too_few_replicas() => Ok(Ready::TooFewReplicas),
-        Err(_) => select_ok(keys.iter().map(|key| Box::pin(store.get(key)))).await.map(|_| Ready::All),
+        Err(_) => {
+            for key in &keys {
+                if store.get(key).await.is_ok() {
+                    return Ok(Ready::All);
+                }
+            }
+            Err(Unavailable::Untouched)
+        }
     }
 }
 
@@ -122,12 +136,12 @@ impl Request {
 
     /// A call has failed, one that `wrote` or one that did not.
     fn failed(&self, reason: Reason, wrote: bool) {
-        self.tell(TROUBLE.with(|trouble| trouble.failed(since_began(), reason, wrote)));
+        self.tell(self.server.trouble.failed(since_began(), reason, wrote));
     }
 
     /// A call was answered; it has written, or it has not.
     fn answered(&self, wrote: bool) {
-        self.tell(TROUBLE.with(|trouble| trouble.answered(since_began(), wrote)));
+        self.tell(self.server.trouble.answered(since_began(), wrote));
     }
 
     fn tell(&self, line: Option<Line>) {

@@ -44,6 +44,8 @@ pub async fn is_proven(arguments: &Arguments, suites: &Suites, summary: &mut Sum
     let cluster = house.on_a_cluster_with_tls().await?;
     let name = house.at("a cluster is reached over TLS and with a password on each node");
     summary.scenario(&name, speaks_tls(&house, &cluster)).await;
+    let name = house.at("however often banks are asked whether they are ready, no deposit is disturbed");
+    summary.scenario(&name, shards::probes_disturb_nobody(&mut house, &cluster)).await;
     Ok(())
 }
 

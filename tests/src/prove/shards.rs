@@ -7,13 +7,15 @@
 use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::prove::house::{Cluster, House, Shard};
+use crate::prove::recovery::first_success;
 use anyhow::ensure;
+use futures::future::try_join_all;
 use std::time::Instant;
-
-use super::recovery::first_success;
 
 /// The twelfth operation finds a log that is full, and seals a page.
 const OPERATIONS: u64 = 12;
+/// So many of each user, while banks are asked whether they are ready.
+const DEPOSITS: u64 = 100;
 
 /// Reads of a wallet whose slot is half moved go on, and so do other wallets of the same node. What needs the keys that have
 /// moved with those that have not is not done, and the log says why. When the slot has moved it is done, once.
@@ -89,6 +91,32 @@ pub async fn the_first_is_gone(house: &mut House, cluster: &mut Cluster) -> anyh
     }
     bank.get("/readyz").await.is(200);
     Ok(())
+}
+
+/// However often banks are asked whether they are ready, no deposit that waits for a replica is disturbed.
+pub async fn probes_disturb_nobody(house: &mut House, cluster: &Cluster) -> anyhow::Result<()> {
+    house.set(&[("redis_wait_replicas", "1")]).await?;
+    let bank = house.client();
+    let shards = cluster.a_user_for_each().await?;
+    let depositing = try_join_all(shards.iter().map(|shard| {
+        let (bank, user) = (&bank, &shard.user);
+        async move {
+            for n in 1..=DEPOSITS {
+                let answer = deposit(bank, user, n).await;
+                ensure!(answer.status == 200, "{answer}");
+            }
+            anyhow::Ok(())
+        }
+    }));
+    let probing = async {
+        loop {
+            bank.get("/readyz").await.is(200);
+        }
+    };
+    tokio::select! {
+        done = depositing => done.map(drop),
+        () = probing => Ok(()),
+    }
 }
 
 async fn deposit(bank: &Bank, user: &str, n: u64) -> Answer {

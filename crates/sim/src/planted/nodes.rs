@@ -58,6 +58,10 @@ impl<R: RawRedis + Nodes> Nodes for CrookedRaw<R> {
         self.raw.slots(node).await
     }
 
+    fn now(&self) -> Duration {
+        Nodes::now(&self.raw)
+    }
+
     async fn pause(&self, time: Duration) -> bool {
         self.raw.pause(time).await
     }

@@ -3,6 +3,7 @@
 //! Source: the Redis Cluster specification, "Keys distribution model", "MOVED redirection", "ASK redirection".
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crc::{CRC_16_XMODEM, Crc, NoTable};
 
@@ -12,6 +13,10 @@ use crate::reason::Reason;
 
 /// How many slots there are.
 const SLOTS: u16 = 16_384;
+/// So many nodes are doubted at a time, the last ones: nobody needs to know of one that is long gone.
+const MOST_DOUBTED: usize = 64;
+/// So often, at most, an instance asks for the map.
+const ASKED_EVERY: Duration = Duration::from_millis(50);
 /// A tableless checksum: a key has a few dozen bytes, and a table would be in every component.
 const CRC: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_XMODEM);
 
@@ -27,7 +32,7 @@ pub fn slot(key: &str) -> u16 {
 }
 
 impl Node {
-    /// The node at this host and port. `None` where the host is not told: it is the one that was asked.
+    /// The node at this host and port. `None` where the host is not told: it is that of the node that was asked.
     fn new(host: &str, port: &str) -> Option<Self> {
         if matches!(host, "" | "?") || port.is_empty() || !port.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
@@ -41,8 +46,19 @@ impl Node {
     #[must_use]
     pub fn named(redis_url: &str) -> Vec<Self> {
         let [_, hosts, _] = parts(redis_url);
-        let others = hosts.split(',').skip(1).map(|host| Self(Some(host.into())));
-        std::iter::once(Self::default()).chain(others).collect()
+        hosts.split(',').map(|host| Self(Some(host.into()))).collect()
+    }
+
+    /// The node at another port of the same host.
+    fn at_port(&self, port: &str) -> Self {
+        let Some(node) = self.0.as_deref() else { return Self::default() };
+        // A port is behind the last colon, unless that is one of an IPv6 address.
+        let end = node.bytes().rposition(|byte| matches!(byte, b':' | b']'));
+        let host = match end.and_then(|end| node.split_at_checked(end)) {
+            Some((host, port)) if port.starts_with(':') => host,
+            _ => node,
+        };
+        Self(Some([host, ":", port].concat().into()))
     }
 
     /// Its address: `redis_url`, with this node's host and port.
@@ -79,13 +95,24 @@ pub struct Map {
     doubted: Vec<Node>,
     /// Somebody asks for it now.
     is_asked_for: bool,
+    /// How often it was asked for, and when last.
+    asked: usize,
+    asked_at: Duration,
 }
 
 impl Map {
     /// Nothing is known: to all appearances this is no cluster.
     #[must_use]
     pub const fn new() -> Self {
-        Self { ranges: Vec::new(), named: Vec::new(), stale: false, doubted: Vec::new(), is_asked_for: false }
+        Self {
+            ranges: Vec::new(),
+            named: Vec::new(),
+            stale: false,
+            doubted: Vec::new(),
+            is_asked_for: false,
+            asked: 0,
+            asked_at: Duration::ZERO,
+        }
     }
 
     /// Notes the nodes that `redis_url` names. Where they are several they are a cluster's, which is to be learnt.
@@ -108,7 +135,8 @@ impl Map {
             // A port is behind a host, a range is not.
             let is_range = at == 0 || !matches!(values.get(at.wrapping_sub(1)), Some(Value::Code(_)));
             if let (true, Ok(first), Ok(last)) = (is_range, u16::try_from(*first), u16::try_from(*last)) {
-                let node = Node::new(host, &port.to_string()).unwrap_or_else(|| asked.clone());
+                let port = port.to_string();
+                let node = Node::new(host, &port).unwrap_or_else(|| asked.at_port(&port));
                 ranges.push((first, last, node));
             }
         }
@@ -117,9 +145,13 @@ impl Map {
         }
         self.ranges = ranges;
         self.stale = false;
-        let (known, named) = (self.nodes(), &self.named);
-        self.doubted.retain(|node| known.contains(node) || named.contains(node));
         true
+    }
+
+    /// Whether it names a node that is doubted.
+    #[must_use]
+    pub fn names_doubted(&self) -> bool {
+        self.ranges.iter().any(|(_, _, node)| self.doubted.contains(node))
     }
 
     /// Whether this is a cluster, as far as is known.
@@ -134,9 +166,17 @@ impl Map {
         self.is_cluster() || self.named.len() > 1
     }
 
-    /// Says whether nobody asks for it yet; whoever is told so does.
-    pub fn begins_to_learn(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_asked_for, true)
+    /// Says whether it is to be asked for at `now`; whoever is told so does. It is not while somebody does, nor, once it
+    /// is known, again at once: whoever looks for a node that is lost would ask the others without end.
+    pub fn begins_to_learn(&mut self, now: Duration) -> bool {
+        let is_too_soon =
+            self.is_cluster() && now.saturating_sub(self.asked_at) < ASKED_EVERY && self.asked > 0;
+        if is_too_soon || self.is_asked_for {
+            return false;
+        }
+        self.asked_at = now;
+        self.is_asked_for = true;
+        true
     }
 
     /// Nobody asks for it any more.
@@ -159,6 +199,9 @@ impl Map {
     pub fn doubt_node(&mut self, node: &Node) {
         self.doubt();
         if !self.doubted.contains(node) {
+            if self.doubted.len() >= MOST_DOUBTED {
+                self.doubted.remove(0);
+            }
             self.doubted.push(node.clone());
         }
     }
@@ -193,9 +236,10 @@ impl Map {
         nodes
     }
 
-    /// Whom to ask for the map, in this order: those that are doubted come last.
+    /// Whom to ask for the map, in this order: those that are doubted come last. Each time another one comes first, since
+    /// one that was cut off from the others does not know that.
     #[must_use]
-    pub fn advisers(&self) -> Vec<Node> {
+    pub fn advisers(&mut self) -> Vec<Node> {
         let mut all = self.nodes();
         for node in &self.named {
             if !all.contains(node) {
@@ -206,8 +250,11 @@ impl Map {
             all.push(Node::default());
         }
         // Not sorted: that is 4 KB in a component.
-        let (doubted, trusted): (Vec<Node>, Vec<Node>) =
+        let (doubted, mut trusted): (Vec<Node>, Vec<Node>) =
             all.into_iter().partition(|node| self.doubted.contains(node));
+        let first = self.asked.checked_rem(trusted.len()).unwrap_or_default();
+        trusted.rotate_left(first);
+        self.asked = self.asked.wrapping_add(1);
         trusted.into_iter().chain(doubted).collect()
     }
 
@@ -307,7 +354,11 @@ mod tests {
         assert!(!Map::new().learn(&Node::default(), &[bytes("ERR")]));
         let unnamed = [Value::Code(0), Value::Code(9), Value::Nil, Value::Code(7000)];
         assert!(map.learn(&node("10.0.0.9:7009"), &unnamed));
-        assert_eq!(map.node(0), node("10.0.0.9:7009"), "a host that is not told is the one that was asked");
+        assert_eq!(
+            map.node(0),
+            node("10.0.0.9:7000"),
+            "the port is told, and the host is the one that was asked"
+        );
     }
 
     #[test]
@@ -318,28 +369,51 @@ mod tests {
         let expected =
             ["rediss://u:p,q@a:1/0?x=y,z", "rediss://u:p,q@b/0?x=y,z", "rediss://u:p,q@[::1]:3/0?x=y,z"];
         assert_eq!(addresses, expected);
-        assert_eq!(Node::named("redis://a,b@h:1"), [Node::default()]);
+        assert_eq!(Node::named("redis://a,b@h:1"), [node("h:1")]);
     }
 
     #[test]
     fn several_nodes_that_are_named_are_a_cluster_to_be_learnt() {
         let mut map = Map::new();
-        map.is_named(vec![Node::default()]);
-        assert!(!map.is_stale());
+        map.is_named(Node::named("redis://a:1"));
+        assert!(!map.is_stale() && !map.is_of_a_cluster());
         map.is_named(Node::named("redis://a:1,b:2"));
-        assert!(map.is_stale());
-        assert_eq!(map.advisers(), [Node::default(), node("b:2")]);
+        assert!(map.is_stale() && map.is_of_a_cluster());
+        assert_eq!(map.advisers(), [node("a:1"), node("b:2")]);
+        assert_eq!(map.advisers(), [node("b:2"), node("a:1")], "another one comes first each time");
     }
 
     #[test]
     fn whoever_is_doubted_is_asked_for_the_map_last_until_it_answers() {
         let mut map = Map { ranges: vec![(0, 9, node("a:1")), (10, 19, node("b:2"))], ..Map::new() };
-        assert_eq!(map.advisers(), [node("a:1"), node("b:2"), Node::default()]);
         map.doubt_node(&node("a:1"));
-        assert!(map.is_stale());
-        assert_eq!(map.advisers(), [node("b:2"), Node::default(), node("a:1")]);
+        assert!(map.is_stale() && map.names_doubted());
+        for _ in 0..3 {
+            assert_eq!(map.advisers().last(), Some(&node("a:1")));
+        }
         map.trust(&node("a:1"));
-        assert_eq!(map.advisers(), [node("a:1"), node("b:2"), Node::default()]);
+        assert!(!map.names_doubted());
+        assert!((0..3).any(|_| map.advisers().last() != Some(&node("a:1"))));
+    }
+
+    #[test]
+    fn the_map_is_asked_for_by_one_at_a_time_and_not_again_at_once() {
+        let mut map = Map { ranges: vec![(0, 9, node("a:1"))], ..Map::new() };
+        let at = Duration::from_millis;
+        assert!(map.begins_to_learn(at(0)));
+        let _ = map.advisers();
+        assert!(!map.begins_to_learn(at(1_000)), "somebody asks");
+        map.has_learnt();
+        assert!(!map.begins_to_learn(at(1)));
+        assert!(map.begins_to_learn(at(1_000)));
+    }
+
+    #[test]
+    fn a_host_that_is_not_told_is_that_of_the_node_that_was_asked() {
+        for (asked, expected) in [("h:1", "h:7"), ("h", "h:7"), ("[::1]:1", "[::1]:7"), ("[::1]", "[::1]:7")]
+        {
+            assert_eq!(node(asked).at_port("7"), node(expected));
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ use crate::reason::Reason;
 
 /// How often a script is sent on before it is given up: a slot moves once, and then the cluster is in order.
 const ATTEMPTS: u32 = 16;
+/// So many nodes are asked for the map at once where each names one that is doubted.
+const MOST_ASKED: u32 = 3;
 /// How long to wait before a node is asked again. Longer each time.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -36,6 +38,9 @@ pub trait Nodes {
 
     /// What a node answers to `CLUSTER SLOTS`, flattened. Nothing where it does not answer soon.
     async fn slots(&self, node: &Node) -> Vec<Value>;
+
+    /// The time since some moment, the same for all requests of an instance.
+    fn now(&self) -> Duration;
 
     /// Waits. Says whether there is still time then; does not wait where there will be none.
     async fn pause(&self, time: Duration) -> bool;
@@ -87,8 +92,17 @@ pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<Said, Failed>
         learn(nodes).await;
     }
     let all = steps.iter().collect::<Vec<_>>();
-    if !nodes.map().borrow().is_cluster() {
+    let (is_cluster, is_of_a_cluster) = {
+        let map = nodes.map().borrow();
+        (map.is_cluster(), map.is_of_a_cluster())
+    };
+    if !is_of_a_cluster {
         return on_one_server(nodes, &all).await;
+    }
+    if !is_cluster {
+        // A server that is no part of the cluster would take the money.
+        nodes.gave_up(Reason::NO_MAP);
+        return vec![Err(Failed::Refused); steps.len()];
     }
     match one_slot(steps) {
         Some(slot) => in_slot(nodes, slot, all).await,
@@ -126,7 +140,8 @@ fn one_slot(steps: &[Step]) -> Option<u16> {
     slots.all(|slot| slot == first).then_some(first)
 }
 
-/// Carries out the steps of one slot, wherever that is.
+/// Carries out the steps of one slot, wherever that is. Whoever is away, and has the slot by all that is known, is not
+/// waited for: a failover takes longer than anybody has time, and others wait for their turn.
 async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<Said, Failed>> {
     let mut asked = None;
     let mut why = None;
@@ -139,29 +154,31 @@ async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result
             Err(Unanswered::Redirected(Redirect::Moved(slot, node), reason)) => {
                 nodes.map().borrow_mut().moved(slot, node);
                 why = Some(reason);
-                continue;
             }
             Err(Unanswered::Redirected(Redirect::Ask(node), reason)) => {
                 (asked, why) = (Some(node), Some(reason));
-                continue;
             }
             // A script of few keys finds them in one place more often.
             Err(Unanswered::Redirected(Redirect::Later, _)) if steps.len() > 1 => {
                 return one_by_one(nodes, slot, steps).await;
             }
-            Err(Unanswered::Redirected(redirect, reason)) => {
-                if redirect == Redirect::Down {
-                    nodes.map().borrow_mut().doubt_node(&node);
-                }
+            Err(Unanswered::Redirected(Redirect::Later, reason)) => {
                 why = Some(reason);
+                if !nodes.pause(PAUSE.saturating_mul(attempt)).await {
+                    break;
+                }
             }
-            Err(Unanswered::Away) => why = None,
-        }
-        if !nodes.pause(PAUSE.saturating_mul(attempt)).await {
-            break;
-        }
-        if nodes.map().borrow().is_stale() {
-            learn(nodes).await;
+            Err(unanswered) => {
+                why = match unanswered {
+                    Unanswered::Redirected(_, reason) => Some(reason),
+                    _ => None,
+                };
+                nodes.map().borrow_mut().doubt_node(&node);
+                learn(nodes).await;
+                if nodes.map().borrow().node(slot) == node {
+                    break;
+                }
+            }
         }
     }
     if let Some(why) = why {
@@ -229,17 +246,22 @@ impl Drop for Answers<'_> {
     }
 }
 
-/// Asks one node after another what they know of the cluster, until one says. While one request does, others go by what
-/// is known.
+/// Asks one node after another what they know of the cluster, until one says, and names nobody that is doubted: it may
+/// have been cut off before that node was lost. While one request does, others go by what is known.
 async fn learn(nodes: &impl Nodes) {
-    let Some(_learning) = Learning::begin(nodes.map()) else { return };
-    let advisers = nodes.map().borrow().advisers();
+    let Some(_learning) = Learning::begin(nodes.map(), nodes.now()) else { return };
+    let advisers = nodes.map().borrow_mut().advisers();
+    let mut answered = 0;
     for node in advisers {
         let values = nodes.slots(&node).await;
         if nodes.map().borrow_mut().learn(&node, &values) {
-            return;
+            answered = u32::saturating_add(answered, 1);
+            if answered == MOST_ASKED || !nodes.map().borrow().names_doubted() {
+                return;
+            }
+        } else {
+            nodes.map().borrow_mut().doubt_node(&node);
         }
-        nodes.map().borrow_mut().doubt_node(&node);
     }
 }
 
@@ -247,8 +269,8 @@ async fn learn(nodes: &impl Nodes) {
 struct Learning<'a>(&'a RefCell<Map>);
 
 impl<'a> Learning<'a> {
-    fn begin(map: &'a RefCell<Map>) -> Option<Self> {
-        let begins = map.borrow_mut().begins_to_learn();
+    fn begin(map: &'a RefCell<Map>, now: Duration) -> Option<Self> {
+        let begins = map.borrow_mut().begins_to_learn(now);
         begins.then(|| Self(map))
     }
 }

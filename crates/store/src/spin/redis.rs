@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use eventlog::Level;
-use line::Deadline as _;
+use line::{Deadline as _, Mutex};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 
 use super::settings::{self, redis_url};
@@ -23,6 +23,7 @@ use crate::redis::readiness;
 use crate::redis::risks::risks;
 use crate::redis::script::{self, Value};
 use crate::redis::{Failed, RawRedis, Said, Step, Waiting, is_overflow};
+use crate::trouble::Trouble;
 
 /// How long a node may take to say what it knows of the cluster, before the next one is asked.
 const MAP_WITHIN: Duration = Duration::from_millis(100);
@@ -49,9 +50,12 @@ thread_local! {
 pub struct Server {
     node: Node,
     pub breaker: Breaker,
+    pub trouble: Trouble,
     /// The last write had too few replicas.
     has_too_few_replicas: Cell<bool>,
     connection: RefCell<Option<Rc<Connection>>>,
+    /// Held by whoever opens it.
+    opening: Mutex,
     /// Connections that one script at a time has, each behind an `ASKING`.
     aside: RefCell<Vec<Rc<Connection>>>,
 }
@@ -68,6 +72,16 @@ impl Server {
             server
         })
     }
+
+    /// A connection, which the next request finds unless it is to be `aside`.
+    async fn open(&self, aside: bool) -> Result<Rc<Connection>, Error> {
+        let address = self.node.address(&redis_url().await.unwrap_or_default());
+        let opened = Rc::new(Connection::open(address).await?);
+        if !aside {
+            self.connection.replace(Some(Rc::clone(&opened)));
+        }
+        Ok(opened)
+    }
 }
 
 /// Has the map know the nodes that `redis_url` names, once for each instance.
@@ -79,6 +93,11 @@ pub async fn name_nodes() {
         NODES_ARE_NAMED.set(true);
         MAP.with(|map| map.borrow_mut().is_named(Node::named(&url)));
     }
+}
+
+/// Whether some server reads and does not write, since its master is another.
+pub fn is_read_only() -> bool {
+    SERVERS.with_borrow(|all| all.iter().any(|server| server.trouble.is_read_only()))
 }
 
 /// Whether the last write at some server had too few replicas.
@@ -137,16 +156,18 @@ impl InUse {
     /// The one to a node; one that nobody else uses meanwhile, where an `ASKING` is to precede the next command.
     async fn of(node: &Node, asking: bool) -> Result<Self, Error> {
         let server = Server::at(node);
-        let kept = if asking { server.aside.borrow_mut().pop() } else { server.connection.borrow().clone() };
-        let connection = match kept {
+        let kept = || {
+            if asking { server.aside.borrow_mut().pop() } else { server.connection.borrow().clone() }
+        };
+        let connection = match kept() {
             Some(connection) => connection,
             None => {
-                let address = node.address(&redis_url().await.unwrap_or_default());
-                let opened = Rc::new(Connection::open(address).await?);
-                if !asking {
-                    server.connection.replace(Some(Rc::clone(&opened)));
+                // `bank`'s components share a connection: to open one more and give it up would end it for all.
+                let _guard = server.opening.lock().await;
+                match kept() {
+                    Some(connection) => connection,
+                    None => server.open(asking).await?,
                 }
-                opened
             }
         };
         Ok(Self { server, connection, asking, is_good: false })
@@ -193,13 +214,14 @@ impl Nodes for Request {
     }
 
     async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+        let here = self.to(node);
         let mut connection = InUse::of(node, asking).await.map_err(|error| {
-            self.failed(reason(&error), false);
+            here.failed(reason(&error), false);
             Unanswered::Away
         })?;
-        if asking {
-            // What there is to say against it is said to the script.
-            let _ = connection.execute("ASKING", Vec::new()).await;
+        if asking && let Err(error) = connection.execute("ASKING", Vec::new()).await {
+            here.failed(reason(&error), false);
+            return Err(Unanswered::Failed(Failed::Refused));
         }
         let mut answer = match connection.execute("EVAL", script::arguments(steps)).await {
             Ok(values) => script::said(values).ok_or(Reason::ANOTHER_ANSWER),
@@ -219,10 +241,10 @@ impl Nodes for Request {
             Err(reason) => reason.is_refusal() && !reason.leads_elsewhere(),
         };
         let kept = match &mut answer {
-            Ok(said) => self.keep(&mut connection, said).await,
+            Ok(said) => here.keep(&mut connection, said).await,
             Err(_) => Ok(()),
         };
-        self.note(steps, &answer, kept);
+        here.note(steps, &answer, kept);
         answer.map_err(|reason| match () {
             () if reason.leads_elsewhere() => Unanswered::Away,
             () if reason.is_refusal() => Unanswered::Failed(Failed::Refused),
@@ -234,6 +256,8 @@ impl Nodes for Request {
         let until = since_began().saturating_add(MAP_WITHIN).min(self.deadline);
         let asks = async {
             let mut connection = InUse::of(node, false).await?;
+            // Nobody else loses it because this is given up so soon.
+            connection.is_good = true;
             let answer = connection.execute("CLUSTER", vec![b"SLOTS".into()]).await;
             connection.is_good = !matches!(&answer, Err(error) if !reason(error).is_refusal());
             answer
@@ -241,11 +265,15 @@ impl Nodes for Request {
         match self.until(until).by_deadline(asks).await {
             Some(Ok(values)) => values,
             Some(Err(error)) => {
-                self.failed(reason(&error), false);
+                self.to(node).failed(reason(&error), false);
                 Vec::new()
             }
             None => Vec::new(),
         }
+    }
+
+    fn now(&self) -> Duration {
+        since_began()
     }
 
     async fn pause(&self, time: Duration) -> bool {
@@ -262,6 +290,11 @@ impl Nodes for Request {
 }
 
 impl Request {
+    /// The same request, to a node.
+    fn to(&self, node: &Node) -> Self {
+        Self { time: self.time, deadline: self.deadline, server: Server::at(node) }
+    }
+
     /// Waits until enough replicas have what was written, or says of it that they do not.
     async fn keep(&self, connection: &mut InUse, said: &mut [Said]) -> Result<(), Reason> {
         let replicas = settings::replicas();

@@ -1,0 +1,37 @@
+//! What one request of an instance does at a time.
+
+use std::cell::{Cell, RefCell};
+
+use crate::bell::{Teller, bell};
+
+/// A lock between the requests of one instance. It is not fair: those that wait try again together.
+#[derive(Default)]
+pub struct Mutex {
+    is_locked: Cell<bool>,
+    waiting: RefCell<Vec<Teller<()>>>,
+}
+
+/// The lock is held until this is dropped.
+pub struct Guard<'a>(&'a Mutex);
+
+impl Mutex {
+    /// Waits until nobody else holds it.
+    pub async fn lock(&self) -> Guard<'_> {
+        while self.is_locked.replace(true) {
+            let (teller, mut listener) = bell();
+            self.waiting.borrow_mut().push(teller);
+            listener.listen().await;
+        }
+        Guard(self)
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.is_locked.set(false);
+        for teller in self.0.waiting.take() {
+            // One that is gone no longer listens.
+            let _ = teller.tell(());
+        }
+    }
+}
