@@ -151,7 +151,9 @@ def test_the_bank_is_reached_from_this_machine_alone(running):
 
 
 @pytest.fixture
-def with_issuer(tmp_path):
+def with_issuer(project, tmp_path):
+    # Both have one name.
+    project.compose("down", "--volumes")
     made = Project(tmp_path, "oidc", AUTH="jwt")
     secret_of_the_readme(tmp_path)
     made.up()
