@@ -52,6 +52,7 @@ func renderings(t *testing.T) map[string][]string {
 	for _, file := range controllers {
 		all[file.Name()] = []string{"--values", kit.Values("prod"), "--values", kit.Chart + "/controllers/" + file.Name()}
 	}
+	maps.Copy(all, vaults(t))
 	return all
 }
 
