@@ -47,6 +47,7 @@ wasm: toolchain ## Build the components alone
 
 .PHONY: test
 test: build redis-server api-tools ## Everything: unit tests, the contract on SQLite and on three banks on one Redis, a browser
+	@scripts/need openssl openssl
 	cargo build $(WASM) --package store-contract --package bank-guest
 	cargo test $(NATIVE) $(addprefix --package ,$(CRATES) $(COMPONENTS))
 	cargo test $(NATIVE) --package bank
@@ -171,7 +172,7 @@ test-cloud: build redis-server cloud-tools k8s-tools ## All of cloud/: the modul
 	k8s/tests/behind-traefik TestCanary
 
 .PHONY: deploy
-deploy: ## ENV=dev IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails
+deploy: ## ENV=dev RUNTIME=spinkube|bank IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails
 	@k8s/deploy
 
 .PHONY: kubeconfig

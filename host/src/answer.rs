@@ -13,13 +13,14 @@ use crate::manifest::Route;
 use crate::placement::{Gone, Running};
 use crate::places::{OwnPlaces, Places};
 use crate::progress::Progress;
+use crate::readiness::Readiness;
 use crate::router::{Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
 use crate::target;
 use crate::well_known::WellKnown;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
@@ -36,6 +37,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 pub struct App {
     router: Router<Endpoint>,
     well_known: WellKnown,
+    readiness: Readiness,
     places: Places,
     chain: Arc<Chain>,
 }
@@ -49,6 +51,7 @@ struct Endpoint {
 
 /// Who is at the other end of a connection.
 pub struct Client {
+    scheme: Scheme,
     address: HeaderValue,
     /// Where it connected to: the host of a request that names none.
     here: Option<Authority>,
@@ -57,10 +60,15 @@ pub struct Client {
 
 impl Client {
     /// The client of a connection between these two addresses.
-    pub fn new(here: io::Result<SocketAddr>, there: io::Result<SocketAddr>, progress: Arc<Progress>) -> Self {
+    pub fn new(
+        scheme: Scheme,
+        here: io::Result<SocketAddr>,
+        there: io::Result<SocketAddr>,
+        progress: Arc<Progress>,
+    ) -> Self {
         let here = here.ok().and_then(|address| address.to_string().parse().ok());
         let address = there.map_or(HeaderValue::from_static(""), spin_headers::client_addr);
-        Self { address, here, progress }
+        Self { scheme, address, here, progress }
     }
 }
 
@@ -68,6 +76,7 @@ impl App {
     /// An application with these routes, of which components work on at most `most` requests at once.
     pub fn new(
         well_known: WellKnown,
+        readiness: Readiness,
         most: u32,
         routes: impl IntoIterator<Item = (Route, Running)>,
         chain: Arc<Chain>,
@@ -83,7 +92,7 @@ impl App {
             (route, Endpoint { component, running, headers, places })
         };
         let router = Router::new(routes.into_iter().map(endpoint))?;
-        Ok(Self { router, well_known, places, chain })
+        Ok(Self { router, well_known, readiness, places, chain })
     }
 
     /// The routes as Spin lists them, each with its component's id.
@@ -94,6 +103,11 @@ impl App {
     /// What is `in_flight` from now on, calls from component to component too.
     pub fn begins(&self, in_flight: &InFlight) {
         self.chain.begins(in_flight);
+    }
+
+    /// From now on it is not ready.
+    pub fn stops(&self) {
+        self.readiness.ends();
     }
 
     /// Answers a request of `client`.
@@ -117,6 +131,9 @@ impl App {
         in_flight: &InFlight,
     ) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
+        if let Some(not_ready) = self.readiness.refusal(parts.uri.path()) {
+            return not_ready.map(full);
+        }
         if let Some(rest) = parts.uri.path().strip_prefix(WELL_KNOWN) {
             return self.well_known.answer(rest).map(full);
         }
@@ -127,14 +144,22 @@ impl App {
             return empty(StatusCode::NOT_IMPLEMENTED);
         }
         parts.headers.remove(CONNECTION);
-        let Some(uri) = target::absolute(&parts.uri, parts.version, &mut parts.headers, client.here.as_ref())
-        else {
+        let here = (client.scheme.clone(), client.here.as_ref());
+        let Some(uri) = target::absolute(&parts.uri, parts.version, &mut parts.headers, here) else {
             return empty(StatusCode::BAD_REQUEST);
         };
         let endpoint = &found.target.to;
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let info = found.trailing_wildcard();
-        spin_headers::add(&mut parts.headers, path, &info, found.named(), &endpoint.headers, &client.address);
+        spin_headers::add(
+            &mut parts.headers,
+            &client.scheme,
+            path,
+            &info,
+            found.named(),
+            &endpoint.headers,
+            &client.address,
+        );
         parts.uri = uri;
         let (arrived, body) = arrived(&parts.headers, body, limits.body_timeout).await;
         client.progress.request_is_whole();

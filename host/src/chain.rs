@@ -16,6 +16,7 @@ use crate::placement::Running;
 use crate::places::CallPlaces;
 use crate::spin_headers::{self, RouteHeaders};
 use http::header::{HOST, HeaderValue};
+use http::uri::Scheme;
 use http::{Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -116,7 +117,15 @@ fn with_headers(request: Request<WasiBody>) -> Option<Request<WasiBody>> {
     let (mut parts, body) = request.into_parts();
     parts.headers.remove(HOST);
     let path = parts.uri.path_and_query()?.as_str();
-    spin_headers::add(&mut parts.headers, path, parts.uri.path(), std::iter::empty(), &ROUTE, &CLIENT);
+    spin_headers::add(
+        &mut parts.headers,
+        &Scheme::HTTP,
+        path,
+        parts.uri.path(),
+        std::iter::empty(),
+        &ROUTE,
+        &CLIENT,
+    );
     Some(Request::from_parts(parts, body))
 }
 

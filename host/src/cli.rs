@@ -22,6 +22,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of them, and it is made once")]
 enum Command {
     /// Start the application and serve it until a signal comes
     Up(Up),
@@ -43,6 +44,14 @@ pub struct Up {
     /// Where to listen; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
     pub listen: SocketAddr,
+
+    /// Serve https with this certificate and those that vouch for it, in PEM; taken anew when the file changes
+    #[arg(long, value_name = "FILE", env = "SPIN_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM
+    #[arg(long, value_name = "FILE", env = "SPIN_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 
     /// Which stores there are behind the labels; without it, SQLite beside the manifest
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
@@ -67,6 +76,10 @@ pub struct Up {
     /// Neither use nor keep compiled components [BANK_CACHE_DIR says where they are kept]
     #[arg(long, env = "DISABLE_WASMTIME_CACHE", value_parser = clap::builder::BoolishValueParser::new())]
     pub disable_cache: bool,
+
+    /// How long new connections are still taken after SIGTERM. Who asks for readiness hears at once that this bank stops
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub drain_seconds: u64,
 
     /// For tests only: make the stores misbehave as this file says; see tests/faults/
     #[arg(long, value_name = "FILE")]

@@ -27,6 +27,8 @@ pub struct Manifest {
     pub variables: Vec<Variable>,
     /// How long components wait for a store, in milliseconds; a template over the variables.
     pub store_timeout_ms: Option<Template>,
+    /// The path at which the application says whether it is ready.
+    pub readiness_path: Option<String>,
     /// `[[trigger.http]]`: which component answers which route, in the order of the file.
     pub routes: Vec<Route>,
     /// The components that only other components may call: `route = { private = true }`.

@@ -4,6 +4,9 @@
 //! ([`Limits`]). SIGINT and SIGTERM stop it: no new connections, requests in flight get 30 seconds; a second signal ends
 //! the process at once. A connection that its client keeps is not cut: its next answer says `connection: close`. After
 //! SIGTERM it has 2 seconds for that request; SIGINT is a person's, who does not wait.
+//!
+//! With a time to drain, SIGTERM alone stops nothing yet: for so long new connections are taken as well, since whoever leads
+//! clients here hears only by and by that this bank goes. It is not ready from the signal on.
 
 use crate::answer::{App, Client};
 use crate::component::InFlight;
@@ -12,6 +15,7 @@ use crate::limits::Limits;
 use crate::progress::Watched;
 use anyhow::Context as _;
 use http::header::{CONNECTION, HeaderValue};
+use http::uri::Scheme;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -20,12 +24,15 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-const DRAIN: Duration = Duration::from_secs(30);
+const IN_FLIGHT: Duration = Duration::from_secs(30);
 /// How long after SIGTERM an idle connection stays open, so that nobody sends into one that is just being closed.
 const IDLE_AFTER_TERM: Duration = Duration::from_secs(2);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
@@ -38,43 +45,94 @@ const UNSENT: u32 = 64 * 1024;
 /// How often a client's host is asked whether it is still there before it is given up.
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Serves until one of `signals` comes, and then until nothing is in flight any more.
+/// How far the bank has got with ending.
+#[derive(Clone, Copy)]
+enum Ending {
+    NotYet,
+    Drains,
+    /// Connections on which nothing happens for so long are closed.
+    After(Duration),
+}
+
+/// Serves until one of `signals` comes, then for as long as it `drain`s, and then until nothing is in flight any more.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     app: Arc<App>,
     limits: &Limits,
+    drain: Duration,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
-    let limits = Arc::new(limits.clone());
-    let connections = Connections::new(limits.connections());
-    let (stop, stopping) = watch::channel(Duration::ZERO);
-    let (in_flight, mut drained) = mpsc::channel::<Infallible>(1);
+    let (ending, ends) = watch::channel(Ending::NotYet);
+    let (in_flight, mut all_is_answered) = mpsc::channel::<Infallible>(1);
     app.begins(&in_flight);
-    let idle_for = loop {
-        let (accepted, open) = tokio::select! {
-            new = next(&listener, &connections) => new,
-            idle_for = signals.next() => break idle_for,
-        };
+    let idle_for = tokio::select! {
+        never = accept(listener, tls, app.clone(), Arc::new(limits.clone()), in_flight, ends) => match never {},
+        idle_for = drained(&app, &ending, drain, &mut signals) => idle_for?,
+    };
+    let _ = ending.send(Ending::After(idle_for));
+    tokio::select! {
+        answered = timeout(IN_FLIGHT, all_is_answered.recv()) => {
+            if answered.is_err() {
+                eprintln!("Warning: requests are still in flight after {} s", IN_FLIGHT.as_secs());
+            }
+            Ok(())
+        }
+        _ = signals.next() => Err(second_signal()),
+    }
+}
+
+/// Serves whoever connects.
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Arc<App>,
+    limits: Arc<Limits>,
+    in_flight: InFlight,
+    ends: watch::Receiver<Ending>,
+) -> Infallible {
+    let connections = Connections::new(limits.connections());
+    let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+    loop {
+        let (accepted, open) = next(&listener, &connections).await;
         let connection = Connection {
             app: app.clone(),
-            client: Client::new(accepted.local_addr(), accepted.peer_addr(), open.progress.clone()),
+            client: Client::new(
+                scheme.clone(),
+                accepted.local_addr(),
+                accepted.peer_addr(),
+                open.progress.clone(),
+            ),
+            tls: tls.clone(),
             in_flight: in_flight.clone(),
             limits: limits.clone(),
             open,
         };
-        tokio::spawn(connection.serve(accepted, stopping.clone()));
-    };
-    drop((listener, in_flight, stopping));
-    let _ = stop.send(idle_for);
-    tokio::select! {
-        drained = timeout(DRAIN, drained.recv()) => {
-            if drained.is_err() {
-                eprintln!("Warning: requests are still in flight after {} s", DRAIN.as_secs());
-            }
-            Ok(())
-        }
-        _ = signals.next() => anyhow::bail!("stopped by a second signal"),
+        tokio::spawn(connection.serve(accepted, ends.clone()));
     }
+}
+
+/// Ends when connections are no longer to be taken: for how long idle ones stay open then.
+async fn drained(
+    app: &App,
+    ending: &watch::Sender<Ending>,
+    drain: Duration,
+    signals: &mut Signals,
+) -> anyhow::Result<Duration> {
+    let idle_for = signals.next().await;
+    app.stops();
+    if drain.is_zero() || idle_for.is_zero() {
+        return Ok(idle_for);
+    }
+    let _ = ending.send(Ending::Drains);
+    match timeout(drain, signals.next()).await {
+        Err(_) => Ok(idle_for),
+        Ok(_) => Err(second_signal()),
+    }
+}
+
+fn second_signal() -> anyhow::Error {
+    anyhow::anyhow!("stopped by a second signal")
 }
 
 /// The next connection, once there may be one more.
@@ -91,14 +149,17 @@ async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, 
 }
 
 /// Ends when a connection on which nothing happens is to be closed, since the bank stops.
-async fn idle_long_enough(mut stopping: watch::Receiver<Duration>) {
-    let _ = stopping.changed().await;
-    let idle_for = *stopping.borrow();
+async fn idle_long_enough(mut ends: watch::Receiver<Ending>) {
+    let idle_for = match ends.wait_for(|ending| matches!(ending, Ending::After(_))).await.as_deref() {
+        Ok(Ending::After(idle_for)) => *idle_for,
+        _ => Duration::ZERO,
+    };
     sleep(idle_for).await;
 }
 
 /// A connection, with what each of its requests needs.
 struct Connection {
+    tls: Option<TlsAcceptor>,
     app: Arc<App>,
     client: Client,
     in_flight: InFlight,
@@ -107,17 +168,45 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, stopping: watch::Receiver<Duration>) {
+    async fn serve(self, stream: TcpStream, ends: watch::Receiver<Ending>) {
         self.tune(&stream);
-        let (this, progress, stops) = (&self, &self.open.progress, &stopping);
+        let stream = Watched::new(stream, self.open.progress.clone());
+        let Some(tls) = &self.tls else { return self.answer(stream, ends).await };
+        if let Some(stream) = self.handshake(tls, stream, ends.clone()).await {
+            self.answer(stream, ends).await;
+        }
+    }
+
+    /// TLS, from the client's first word on; none where it does not come about in the time that a head may take.
+    async fn handshake(
+        &self,
+        tls: &TlsAcceptor,
+        stream: Watched,
+        ends: watch::Receiver<Ending>,
+    ) -> Option<TlsStream<Watched>> {
+        let progress = &self.open.progress;
+        let stream = tokio::select! {
+            biased;
+            // Errors here are the client's.
+            done = tls.accept(stream) => done.ok(),
+            () = progress.ended(&self.limits) => None,
+            () = idle_long_enough(ends) => None,
+        };
+        // From here on it is a connection without a request, like any other.
+        progress.answered();
+        stream
+    }
+
+    async fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin, ends: watch::Receiver<Ending>) {
+        let (this, progress, ending) = (self, &self.open.progress, &ends);
         let service = service_fn(move |request| async move {
             let mut answer = this.app.answer(request, &this.client, &this.limits, &this.in_flight).await;
-            if stops.has_changed().unwrap_or(true) {
+            if ending.has_changed().unwrap_or(true) {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)
         });
-        let stream = TokioIo::new(Watched::new(stream, progress.clone()));
+        let stream = TokioIo::new(stream);
         // hyper's own limit for heads would be one for idle connections too.
         let connection = http1::Builder::new()
             .header_read_timeout(None)
@@ -126,7 +215,7 @@ impl Connection {
             .max_buf_size(BUFFER)
             .serve_connection(stream, service);
         let (mut connection, mut ended) = (pin!(connection), pin!(progress.ended(&self.limits)));
-        let mut idle = pin!(idle_long_enough(stopping.clone()));
+        let mut idle = pin!(idle_long_enough(ends.clone()));
         let mut closes = false;
         loop {
             tokio::select! {

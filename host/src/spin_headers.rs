@@ -6,6 +6,7 @@
 
 use crate::router;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use http::uri::Scheme;
 use std::net::SocketAddr;
 
 const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
@@ -41,6 +42,7 @@ pub fn client_addr(address: SocketAddr) -> HeaderValue {
 /// what each of its `:name` does.
 pub fn add<'a>(
     headers: &mut HeaderMap,
+    scheme: &Scheme,
     path: &str,
     path_info: &str,
     named: impl Iterator<Item = (&'a str, &'a str)>,
@@ -48,7 +50,7 @@ pub fn add<'a>(
     client: &HeaderValue,
 ) {
     let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or(b"localhost");
-    let url = [b"http://", host, path.as_bytes()].concat();
+    let url = [scheme.as_str().as_bytes(), b"://", host, path.as_bytes()].concat();
     let url = HeaderValue::from_maybe_shared(bytes::Bytes::from(url));
     headers.append(PATH_INFO, value(path_info));
     if let Ok(url) = url {
@@ -86,7 +88,15 @@ mod tests {
         }
         let client = client_addr("127.0.0.1:8777".parse().unwrap());
         let info = found.trailing_wildcard();
-        add(&mut headers, &format!("{path}?a=1"), &info, found.named(), &found.target.to, &client);
+        add(
+            &mut headers,
+            &Scheme::HTTP,
+            &format!("{path}?a=1"),
+            &info,
+            found.named(),
+            &found.target.to,
+            &client,
+        );
         let line =
             |(name, value): (&HeaderName, &HeaderValue)| format!("{name}: {}", value.to_str().unwrap());
         headers.iter().map(line).collect()

@@ -9,12 +9,12 @@ use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{Uri, Version};
 
-/// The target with scheme and host; none if this is no request. Its host is then in `headers` too.
+/// The target with scheme and host, of a request that came to `here`; none if this is no request. Its host is then in `headers` too.
 pub fn absolute(
     target: &Uri,
     version: Version,
     headers: &mut HeaderMap,
-    here: Option<&Authority>,
+    (scheme, here): (Scheme, Option<&Authority>),
 ) -> Option<Uri> {
     let named = field(headers)?;
     if named.is_none() && version > Version::HTTP_10 {
@@ -31,7 +31,7 @@ pub fn absolute(
         headers.insert(HOST, HeaderValue::from_str(authority.as_str()).ok()?);
     }
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(scheme);
     parts.authority = Some(authority);
     parts.path_and_query = Some(target.path_and_query()?.clone());
     Uri::from_parts(parts).ok()
@@ -57,7 +57,7 @@ mod tests {
             headers.append(HOST, HeaderValue::from_str(host).unwrap());
         }
         let here = Authority::from_static("127.0.0.1:3000");
-        let uri = absolute(&target.parse().unwrap(), version, &mut headers, Some(&here))?;
+        let uri = absolute(&target.parse().unwrap(), version, &mut headers, (Scheme::HTTP, Some(&here)))?;
         Some((uri.to_string(), headers.get(HOST)?.to_str().unwrap().to_owned()))
     }
 

@@ -13,18 +13,20 @@ use crate::imports::Servers;
 use crate::kv::{self, Stores};
 use crate::manifest::{self, Manifest};
 use crate::placement::Running;
+use crate::readiness::Readiness;
 use crate::redis::Patience;
 use crate::rules;
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
 use crate::serve;
+use crate::tls;
 use crate::variables::{Values, refuse_dotenv};
 use crate::well_known::WellKnown;
 use anyhow::{Context as _, anyhow, ensure};
 use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Runs the application until a signal comes.
@@ -50,10 +52,16 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
         let listener = TcpListener::bind(options.listen)
             .await
             .with_context(|| format!("cannot listen on {}", options.listen))?;
+        let tls = match (&options.tls_cert, &options.tls_key) {
+            (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
+            _ => None,
+        };
         // Before it is said: whoever reads that may stop it at once.
         let signals = serve::Signals::new()?;
-        announce(listener.local_addr()?, &manifest, &app);
-        serve::serve(listener, app, &options.limits, signals).await
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        announce(&format!("{scheme}://{}", listener.local_addr()?), &manifest, &app);
+        let drain = Duration::from_secs(options.drain_seconds);
+        serve::serve(listener, tls, app, &options.limits, drain, signals).await
     });
     // Nothing is in flight. To drop the runtime would break off every idle instance, each with a word
     // about it on stderr; the process ends anyway.
@@ -143,7 +151,9 @@ fn app(
         .routes
         .iter()
         .filter_map(|route| Some((route.clone(), running.get(&route.component)?.clone())));
-    App::new(WellKnown::new(&manifest.name, &manifest.version)?, options.limits.max_requests, routes, chain)
+    let readiness = Readiness::new(manifest.readiness_path.clone());
+    let well_known = WellKnown::new(&manifest.name, &manifest.version)?;
+    App::new(well_known, readiness, options.limits.max_requests, routes, chain)
 }
 
 /// The components that have a trigger; the others are never called.
@@ -200,11 +210,11 @@ fn allowed_hosts(component: &manifest::Component, values: &Values) -> anyhow::Re
 }
 
 /// Says what Spin says, once connections are accepted. Nobody has to read it.
-fn announce(address: SocketAddr, manifest: &Manifest, app: &App) {
+fn announce(url: &str, manifest: &Manifest, app: &App) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "\nServing http://{address}\nAvailable Routes:");
+    let _ = writeln!(out, "\nServing {url}\nAvailable Routes:");
     for (route, id) in app.routes() {
-        let _ = writeln!(out, "  {id}: http://{address}{route}");
+        let _ = writeln!(out, "  {id}: {url}{route}");
         let component = manifest.components.iter().find(|component| component.id == id);
         let description = component.map_or("", |component| component.description.as_str());
         if !description.is_empty() {

@@ -69,6 +69,9 @@ fn show_manifest(manifest: &Manifest, path: &Path) -> String {
         let rule = variable.rule.as_ref().map(|rule| format!("; {rule}")).unwrap_or_default();
         writeln!(text, "variable {}: {:?}{secret}{rule}", variable.name, variable.default).unwrap();
     }
+    if let Some(path) = &manifest.readiness_path {
+        writeln!(text, "ready at {path}").unwrap();
+    }
     for route in &manifest.routes {
         writeln!(text, "route {} -> {}", route.path, route.component).unwrap();
     }

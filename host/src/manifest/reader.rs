@@ -34,6 +34,7 @@ impl Reader<'_> {
         let declared = variables.iter().map(|variable| variable.name.as_str()).collect();
         let store_timeout_ms =
             bank.store_timeout_ms.map(|text| self.template(&text, &declared)).transpose()?;
+        let readiness_path = bank.readiness_path.map(|path| self.readiness_path(path)).transpose()?;
         let components = self.components(file.component, &variables)?;
         let (routes, private) = self.routes(&file.trigger, &components)?;
         Ok(Manifest {
@@ -42,6 +43,7 @@ impl Reader<'_> {
             version: file.application.version,
             variables,
             store_timeout_ms,
+            readiness_path,
             routes,
             private,
             components,
@@ -54,6 +56,12 @@ impl Reader<'_> {
         }
         let message = "the only manifest version that `bank` reads is 2: `spin_manifest_version = 2`";
         Err(self.source.error(version.span(), message))
+    }
+
+    fn readiness_path(&self, path: Spanned<String>) -> anyhow::Result<String> {
+        let is_path = path.get_ref().starts_with('/');
+        self.check(path.span(), is_path.then_some(()).ok_or("a path begins with `/`".to_owned()))?;
+        Ok(path.into_inner())
     }
 
     fn unsupported(&self, key: &Unsupported, message: &str) -> anyhow::Result<()> {

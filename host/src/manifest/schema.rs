@@ -58,6 +58,7 @@ pub struct Tools {
 #[serde(deny_unknown_fields)]
 pub struct Bank {
     pub store_timeout_ms: Option<Spanned<String>>,
+    pub readiness_path: Option<Spanned<String>>,
     #[serde(default)]
     pub variables: Table<Spanned<rules::Written>>,
 }

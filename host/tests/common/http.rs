@@ -1,6 +1,6 @@
 //! HTTP/1.1 as plainly as can be: one request, one connection, unless a test keeps it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -20,13 +20,25 @@ impl Response {
 }
 
 /// A connection that is kept.
-pub struct Connection(BufReader<TcpStream>);
+pub struct Connection<S: Read = TcpStream>(BufReader<S>);
 
 impl Connection {
     pub fn open(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.set_nodelay(true).unwrap();
+        Self::over(connect(address))
+    }
+}
+
+/// TCP, without Nagle's delay and without waiting for ever.
+pub fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// Over whatever leads there, such as TLS.
+    pub fn over(stream: S) -> Self {
         Self(BufReader::new(stream))
     }
 

@@ -111,7 +111,7 @@ pub fn serving(folder: Arc<TempDir>, mut command: Command) -> Bank {
             panic!("bank did not start: {}", stderr.lock().unwrap());
         }
     }
-    let address = announced.split("http://").nth(1).unwrap().lines().next().unwrap().to_owned();
+    let address = announced.split("://").nth(1).unwrap().lines().next().unwrap().to_owned();
     Bank { folder, address, announced, child, stderr }
 }
 

@@ -1,0 +1,49 @@
+//! Whether `bank` is ready. While it stops it is not, whatever the application would say: who leads requests to it, such as
+//! a load balancer that asks by itself, is to lead them elsewhere before it takes none.
+//!
+//! That is said at Spin's own path for health and at the one that the manifest names. All other paths are answered as before.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const SPINS_OWN: &str = "/.well-known/spin/health";
+/// A problem (RFC 9457) that says no more than its status does.
+const STOPPING: &str =
+    r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"This bank is stopping."}"#;
+
+/// Whether it is ready.
+pub struct Readiness {
+    path: Option<String>,
+    has_ended: AtomicBool,
+}
+
+impl Readiness {
+    /// Ready as far as `bank` knows; at `path` the application says whether it is.
+    pub fn new(path: Option<String>) -> Self {
+        Self { path, has_ended: AtomicBool::new(false) }
+    }
+
+    /// From now on it is not.
+    pub fn ends(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// The answer to who asks at `path` whether it is ready, if that is to be no.
+    pub fn refusal(&self, path: &str) -> Option<Response<Bytes>> {
+        let is_asked = || path == SPINS_OWN || self.path.as_deref() == Some(path);
+        (self.has_ended.load(Ordering::Relaxed) && is_asked()).then(stopping)
+    }
+}
+
+fn stopping() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(STOPPING.as_bytes()));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    for (name, value) in
+        [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store"), (RETRY_AFTER, "1")]
+    {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

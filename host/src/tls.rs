@@ -1,0 +1,124 @@
+//! TLS of `bank` itself: one certificate, of `--tls-cert` and `--tls-key`, as Spin has them.
+//!
+//! Both files are looked at again and again. When they change, whoever connects from then on is given what they hold; connections
+//! that are open stay as they are. What cannot be served (no certificate, a key of another one) is told once, and the one before
+//! stays. HTTP/1.1 is all that is offered, as without TLS.
+
+use anyhow::{Context as _, anyhow};
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+
+/// How often the files are looked at. Kubernetes takes a minute to bring a new Secret into a pod.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How often files are read that are being changed.
+const READ_AGAIN: usize = 5;
+
+/// Where the certificate and its key are.
+#[derive(Clone)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+/// What was in them, as it was read.
+#[derive(PartialEq, Eq)]
+struct Contents {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+/// What is shown to whoever connects.
+#[derive(Debug)]
+struct Shown(RwLock<Arc<CertifiedKey>>);
+
+/// Takes TLS connections. To be called in a Tokio runtime, in which the files are looked at from then on.
+pub fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
+    let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
+    let provider = Arc::new(ring::default_provider());
+    let contents = files.read()?;
+    let shown = Arc::new(Shown(RwLock::new(Arc::new(files.certified(&contents, &provider)?))));
+    let mut config = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(shown.clone());
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    tokio::spawn(follow(files, contents, shown, provider));
+    Ok(Arc::new(config).into())
+}
+
+/// Shows what is in the files, for ever.
+async fn follow(files: Files, first: Contents, shown: Arc<Shown>, provider: Arc<CryptoProvider>) {
+    // What was read last, whether it could be shown or not.
+    let mut last = Ok(first);
+    loop {
+        sleep(LOOK_AGAIN).await;
+        let now = files.read().map_err(|error| format!("{error:#}"));
+        if now == last {
+            continue;
+        }
+        let certified = match &now {
+            Ok(contents) => files.certified(contents, &provider),
+            Err(error) => Err(anyhow!("{error}")),
+        };
+        match certified {
+            Ok(certified) => {
+                *shown.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+                eprintln!("Serving with the new certificate of {}.", files.certificate.display());
+            }
+            Err(error) => {
+                eprintln!(
+                    "Warning: the certificate stays as it was, since the new one cannot be served: {error:#}"
+                );
+            }
+        }
+        last = now;
+    }
+}
+
+impl Files {
+    /// Both, of one time: while they are changed the certificate is another one before and after the key.
+    fn read(&self) -> anyhow::Result<Contents> {
+        let mut certificate = read(&self.certificate)?;
+        for _ in 0..READ_AGAIN {
+            let key = read(&self.key)?;
+            let after = read(&self.certificate)?;
+            if after == certificate {
+                return Ok(Contents { certificate, key });
+            }
+            certificate = after;
+        }
+        Err(anyhow!("{} changes all the time", self.certificate.display()))
+    }
+
+    fn certified(&self, contents: &Contents, provider: &CryptoProvider) -> anyhow::Result<CertifiedKey> {
+        let (certificate, key) = (self.certificate.display(), self.key.display());
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(&contents.certificate)
+            .collect::<Result<_, _>>()
+            .with_context(|| format!("{certificate} is no certificate in PEM"))?;
+        anyhow::ensure!(!chain.is_empty(), "{certificate} holds no certificate in PEM");
+        // The error may show what is in the file.
+        let secret =
+            PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| anyhow!("{key} holds no key in PEM"))?;
+        CertifiedKey::from_der(chain, secret, provider)
+            .with_context(|| format!("{certificate} and {key} do not go together"))
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
