@@ -1,10 +1,15 @@
 # `helm test`: a deposit, its replay, an overdraft refused, readiness; over the Service at BANK_URL, and where CONTROLLER
 # is given, a deposit and the redirect at PUBLIC_URL by way of that ingress controller. AUTH: header; jwt, where the test has no
 # token, and sees that nobody gets in without one; gateway, which says itself who the user is.
-# SKIP_VERIFICATION: whatever certificate it has.
+# SKIP_VERIFICATION: whatever certificate it has. BANK_CA: who is trusted at BANK_URL.
 set -eu
 
-curl() { command curl ${SKIP_VERIFICATION:+--insecure} "$@"; }
+curl() {
+  case "${BANK_CA:+$*}" in
+    *"$BANK_URL"/*) command curl --cacert "$BANK_CA" "$@" ;;
+    *) command curl ${SKIP_VERIFICATION:+--insecure} "$@" ;;
+  esac
+}
 user="helm-test-$(date +%s)-$$"
 
 # expect WHAT STATUS TEXT CURL-ARGUMENTS…: the answer has that status, and its head or body that text.

@@ -6,13 +6,36 @@
 {{ .Values.tls.secretName | default (printf "%s-tls" (include "bank.name" .)) }}
 {{- end }}
 
+{{/* With the certificate that pods show. */}}
+{{- define "bank.podsTlsSecret" -}}
+{{ .Values.tls.pods.secretName | default (printf "%s-pods-tls" (include "bank.name" .)) }}
+{{- end }}
+
+{{/* Of the application's Service: http, or https where pods serve that. */}}
+{{- define "bank.serviceScheme" -}}
+{{ .Values.tls.pods.enabled | ternary "https" "http" }}
+{{- end }}
+
+{{- define "bank.servicePort" -}}
+{{ .Values.tls.pods.enabled | ternary 443 80 }}
+{{- end }}
+
+{{/* The name in the certificate of pods, by which whoever leads in knows them. Called with the root and the Service's name. */}}
+{{- define "bank.serviceHost" -}}
+{{ index . 1 }}.{{ (index . 0).Release.Namespace }}.svc
+{{- end }}
+
 {{/* Called with repository, tag and digest. */}}
 {{- define "bank.imageOf" -}}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ include "bank.text" .tag }}{{ end }}
 {{- end }}
 
+{{- define "bank.repository" -}}
+{{ .Values.image.repository | default (eq .Values.runtime "bank" | ternary "ghcr.io/money-bank/bank" "ghcr.io/money-bank/money-bank") }}
+{{- end }}
+
 {{- define "bank.image" -}}
-{{ include "bank.imageOf" (merge (dict "tag" (include "bank.tag" .)) .Values.image) }}
+{{ include "bank.imageOf" (merge (dict "repository" (include "bank.repository" .) "tag" (include "bank.tag" .)) .Values.image) }}
 {{- end }}
 
 {{- define "bank.canaryName" -}}
@@ -21,7 +44,7 @@
 
 {{/* What it does not name is the release's; a tag or a digest it does. */}}
 {{- define "bank.canaryImage" -}}
-{{ include "bank.imageOf" (merge (dict "repository" (.Values.canary.image.repository | default .Values.image.repository)) .Values.canary.image) }}
+{{ include "bank.imageOf" (merge (dict "repository" (.Values.canary.image.repository | default (include "bank.repository" .))) .Values.canary.image) }}
 {{- end }}
 
 {{/* A number as text; one from a file is a float: 20261126 would be 2.0261126e+07. */}}
@@ -96,16 +119,26 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ include "bank.instance" $root }}
 {{- end }}
 
-{{/* The operator's label; pods, and so budgets and policies, are selected by it. */}}
+{{/* The label that tells the pods of the release from those of its canary; with SpinKube the operator's. */}}
+{{- define "bank.appLabel" -}}
+{{ eq .Values.runtime "bank" | ternary "money-bank" "core.spinkube.dev" }}/app-name
+{{- end }}
+
+{{/* By it pods, and so budgets and policies, are selected. */}}
 {{- define "bank.appSelector" -}}
-core.spinkube.dev/app-name: {{ include "bank.name" . }}
+{{ include "bank.appLabel" . }}: {{ include "bank.name" . }}
+{{- end }}
+
+{{/* Where pods listen. */}}
+{{- define "bank.podPort" -}}
+{{ eq .Values.runtime "bank" | ternary 3000 80 }}
 {{- end }}
 
 {{/* The pods of the release and of its canary. */}}
 {{- define "bank.appsSelector" -}}
 {{- if .Values.canary.enabled }}
 matchExpressions:
-  - {key: core.spinkube.dev/app-name, operator: In, values: [{{ include "bank.name" . }}, {{ include "bank.canaryName" . }}]}
+  - {key: {{ include "bank.appLabel" . }}, operator: In, values: [{{ include "bank.name" . }}, {{ include "bank.canaryName" . }}]}
 {{- else }}
 matchLabels:
   {{- include "bank.appSelector" . | nindent 2 }}
@@ -119,7 +152,7 @@ app.kubernetes.io/component: redis
 
 {{/* v1, v1beta1 or nothing: which MutatingAdmissionPolicy the API server has. */}}
 {{- define "bank.podPolicyVersion" -}}
-{{- if .Values.podPolicy.enabled }}
+{{- if and .Values.podPolicy.enabled (eq .Values.runtime "spinkube") }}
 {{- $group := "admissionregistration.k8s.io" }}
 {{- if .Capabilities.APIVersions.Has (printf "%s/v1/MutatingAdmissionPolicy" $group) }}{{ $group }}/v1
 {{- else if .Capabilities.APIVersions.Has (printf "%s/v1beta1/MutatingAdmissionPolicy" $group) }}{{ $group }}/v1beta1
@@ -172,7 +205,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{/* What the pods that the chart makes itself have in common; the application's get it from the SpinApp and the pod policy. */}}
+{{/* What the pods that the chart makes itself have in common; with SpinKube the application's get it from the SpinApp and the pod policy. */}}
 {{- define "bank.everyPod" -}}
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:

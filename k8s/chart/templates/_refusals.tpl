@@ -3,8 +3,8 @@ What makes no sense, and a sentence that says what to change. What has a wrong t
 sentence holds an address of Redis, which may hold a password.
 */}}
 {{- define "bank.refusals" -}}
-{{- range list "formIsAnother" "valuesContradict" "nameIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
-  "quotaIsTooSmall" "secretWouldGo" "redisWouldBeAnother" "claimWouldChange" "namedObjectWouldGo" "redisWouldGo" }}
+{{- range list "formIsAnother" "valuesContradict" "runtimeContradicts" "nameIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
+  "quotaIsTooSmall" "runtimeWouldChange" "secretWouldGo" "redisWouldBeAnother" "claimWouldChange" "namedObjectWouldGo" "redisWouldGo" "fileWouldGo" }}
 {{- with include (printf "bank.refusal.%s" .) $ | trim }}{{ fail (printf "\n%s" .) }}{{ end }}
 {{- end }}
 {{- end }}
@@ -26,6 +26,7 @@ sentence holds an address of Redis, which may hold a password.
   "podPolicy.spreadOver" (list .Values.podPolicy.spreadOver `^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$` "the name of a node's label, such as topology.kubernetes.io/zone")
   "monitoring.blackboxExporter" (list .Values.monitoring.blackboxExporter `^([A-Za-z0-9.-]+:[0-9]+)?$` "host and port, such as blackbox.monitoring:9115, without scheme and path")
   "redis.maxMemory" (list .Values.redis.maxMemory `^[1-9][0-9]*(mb|gb)$` "a number and mb or gb, such as 256mb")
+  "store.sqlite.size" (list .Values.store.sqlite.size `^[1-9][0-9]*(Mi|Gi|Ti)$` "a number and Mi, Gi or Ti, such as 10Gi")
   "redis.storage.size" (list .Values.redis.storage.size `^[1-9][0-9]*(Mi|Gi|Ti)$` "a number and Mi, Gi or Ti, such as 10Gi")
 }}
 {{- if not (regexMatch (index $form 1) (index $form 0 | default "" | toString)) }}
@@ -37,6 +38,7 @@ sentence holds an address of Redis, which may hold a password.
 {{/* Values that do not go together. */}}
 {{- define "bank.refusal.valuesContradict" -}}
 {{- $prod := eq .Values.environment "prod" }}
+{{- $spinkube := eq .Values.runtime "spinkube" }}
 {{- $way := or .Values.ingress.enabled .Values.gateway.enabled }}
 {{- $auth := .Values.auth }}
 {{- $header := eq $auth.mode "header" }}
@@ -115,11 +117,11 @@ sentence holds an address of Redis, which may hold a password.
   "resources.requests.cpu: the autoscaler goes by a share of it, so with autoscaling.enabled it must be there"
     (and .Values.autoscaling.enabled (not .Values.resources.requests.cpu))
   "image.kind: an artifact of `spin registry push` does not run under the pod policy: the shim writes /spin.json into the pod's root, which is read-only. Push the plain image (k8s/images/app.Dockerfile), or set podPolicy.enabled=false"
-    (and (eq .Values.image.kind "artifact") .Values.podPolicy.enabled)
+    (and (eq .Values.image.kind "artifact") .Values.podPolicy.enabled $spinkube)
   "tolerations: a SpinApp has no words for them, so without the pod policy they would not reach the application: set podPolicy.enabled=true"
-    (and .Values.tolerations (not .Values.podPolicy.enabled))
+    (and .Values.tolerations (not .Values.podPolicy.enabled) $spinkube)
   "podPolicy.affinity: nothing but the pod policy adds it: set podPolicy.enabled=true"
-    (and .Values.podPolicy.affinity (not .Values.podPolicy.enabled))
+    (and .Values.podPolicy.affinity (not .Values.podPolicy.enabled) $spinkube)
   "redis.password.source: prod insists on a password: generated, existing or externalSecret"
     (and $prod .Values.redis.enabled (eq $password.source "none"))
   "redis.password.secretName: redis.password.source is existing: name the Secret with `password`"
@@ -131,18 +133,76 @@ sentence holds an address of Redis, which may hold a password.
   "externalSecret.remoteKey: redis.password.source is externalSecret: name the entry that holds the password"
     (and .Values.redis.enabled (eq $password.source "externalSecret") (not .Values.externalSecret.remoteKey))
   "redis.external.url: redis.enabled is false: say where your Redis is, here or in a Secret (redis.external.secretName)"
-    (not (or .Values.redis.enabled $external.url $external.secretName))
+    (not (or .Values.redis.enabled $external.url $external.secretName .Values.store.sqlite.enabled))
   "redis.external, networkPolicy.redisCidrs: they are for a Redis of your own, and redis.enabled is true, so that the chart runs one: set redis.enabled=false, or leave them empty"
     (and .Values.redis.enabled (or $external.url $external.secretName $external.port $network.redisCidrs))
   "redis.external.secretName: redis.external.url says where Redis is, too: leave one of them empty"
     (and $external.url $external.secretName)
   "redis.tls.caSecret: certificates are the executor's business, and executor.create is false: name the Secret there, as caCertSecret"
-    (and .Values.redis.tls.caSecret (not .Values.executor.create))
+    (and .Values.redis.tls.caSecret (not .Values.executor.create) $spinkube)
   "redis.tls.caSecret: the chart's own Redis has no certificate: this is for a Redis of your own (redis.enabled=false)"
-    (and .Values.redis.tls.caSecret .Values.executor.create .Values.redis.enabled)
+    (and .Values.redis.tls.caSecret (or .Values.executor.create (not $spinkube)) .Values.redis.enabled)
 }}
 {{- if $wrong }}
 {{ $sentence }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What only one runtime has, and what SQLite has not. */}}
+{{- define "bank.refusal.runtimeContradicts" -}}
+{{- $native := eq .Values.runtime "bank" }}
+{{- $sqlite := .Values.store.sqlite.enabled }}
+{{- $pods := .Values.tls.pods }}
+{{- range $sentence, $wrong := dict
+  "image.kind: an artifact of `spin registry push` is for SpinKube's shim, and runtime is bank: push bank's image (k8s/images/bank.Dockerfile), and set image.kind=plain"
+    (and $native (eq .Values.image.kind "artifact"))
+  "runtimeClass.create: runtime is bank, which needs no RuntimeClass: set it to false"
+    (and $native .Values.runtimeClass.create)
+  "executor.otlpEndpoint: the shim sends traces, and runtime is bank, which sends none: leave it empty"
+    (and $native .Values.executor.otlpEndpoint)
+  "settings.store: with runtime bank the key-value store is a file of the pod, and gone with it: set settings.store=redis; or store.sqlite.enabled=true, for one pod"
+    (and $native (not $sqlite) (eq .Values.settings.store "kv"))
+  "tls.pods.enabled: the shim serves no TLS: set runtime=bank"
+    (and $pods.enabled (not $native))
+  "tls.pods.secretName: name the Secret with the certificate of the pods, or cert-manager's issuer of it in tls.pods.issuer; and not both"
+    (and $pods.enabled (or (and $pods.secretName $pods.issuer) (not (or $pods.secretName $pods.issuer))))
+  "tls.pods.caConfigMap: by what is the Gateway to know the pods? Name a ConfigMap with the ca.crt of the authority that has issued their certificate"
+    (and $pods.enabled .Values.gateway.enabled (not $pods.caConfigMap))
+  "tls.pods.enabled: the Route of the chart ends TLS at the router: set it to false, or set route.enabled=false and lead a Route of yours (extraObjects) with `reencrypt` to the Service"
+    (and $pods.enabled .Values.route.enabled)
+  "store.sqlite.enabled: a SpinApp has no claim for a file: set runtime=bank"
+    (and $sqlite (not $native))
+  "store.sqlite.enabled: redis.enabled is true, and the money is in one store, not two: set one of them to false"
+    (and $sqlite .Values.redis.enabled)
+  "store.sqlite.enabled: redis.external says where a Redis is, and the money is in one store, not two: leave one of them out"
+    (and $sqlite (or .Values.redis.external.url .Values.redis.external.secretName))
+  "store.sqlite.enabled: a file is for one pod: set replicas=1 and autoscaling.enabled=false, or use Redis"
+    (and $sqlite (or .Values.autoscaling.enabled (gt (int .Values.replicas) 1)))
+  "store.sqlite.enabled: a file is for one pod, and the canary would be another: set canary.enabled=false, or use Redis"
+    (and $sqlite .Values.canary.enabled)
+}}
+{{- if $wrong }}
+{{ $sentence }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+Both runtimes make a Deployment and a Service of the same name, the operator's or Helm's own, and neither takes over from the other.
+Installed again, the release finds its claim.
+*/}}
+{{- define "bank.refusal.runtimeWouldChange" -}}
+{{- if .Release.IsUpgrade }}
+{{- $name := include "bank.name" . }}
+{{- $there := dict }}
+{{- if eq .Values.runtime "spinkube" }}{{ $there = lookup "apps/v1" "Deployment" .Release.Namespace $name }}
+{{- else if .Capabilities.APIVersions.Has "core.spinkube.dev/v1alpha1/SpinApp" }}{{ $there = lookup "core.spinkube.dev/v1alpha1" "SpinApp" .Release.Namespace $name }}
+{{- end }}
+{{- if eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" ($there | default dict)) .Release.Name }}
+runtime: this release was installed with the other one, and the two do not take over from each other. The money stays in its claim or its Redis:
+  helm -n {{ .Release.Namespace }} uninstall {{ .Release.Name }}
+and the same helm command again, with --install.
 {{- end }}
 {{- end }}
 {{- end }}
@@ -231,6 +291,7 @@ redis.storage.size ({{ .storage.size }}) is too little for redis.maxMemory ({{ .
 {{- $pods := .Values.autoscaling.enabled | ternary .Values.autoscaling.maxReplicas .Values.replicas | int }}
 {{- if .Values.canary.enabled }}{{ $pods = add $pods .Values.canary.replicas | int }}{{ end }}
 {{- $redis := .Values.redis.enabled | ternary (list .Values.redis.resources) list }}
+{{- $claims := or .Values.redis.enabled .Values.store.sqlite.enabled }}
 {{- $others := append $redis .Values.test.resources }}
 {{- $all := printf "%d pods of the application, one more while they are replaced,%s and that of the test" $pods (.Values.redis.enabled | ternary " Redis" "") }}
 {{- range $key := list "requests.cpu" "cpu" "requests.memory" "memory" }}
@@ -245,8 +306,8 @@ quota.hard.{{ $key }}: {{ get $hard $key }} is too little for {{ $all }}, which 
 {{- if and (hasKey $hard "pods") (gt (float64 $least) (include "bank.number" $hard.pods | float64)) }}
 quota.hard.pods: {{ $hard.pods }} is too little for {{ $all }}: set at least {{ $least }}
 {{- end }}
-{{- if and $redis (hasKey $hard "persistentvolumeclaims") (lt (include "bank.number" $hard.persistentvolumeclaims | float64) 1.0) }}
-quota.hard.persistentvolumeclaims: {{ $hard.persistentvolumeclaims }} leaves none for Redis: set at least 1
+{{- if and $claims (hasKey $hard "persistentvolumeclaims") (lt (include "bank.number" $hard.persistentvolumeclaims | float64) 1.0) }}
+quota.hard.persistentvolumeclaims: {{ $hard.persistentvolumeclaims }} leaves none for {{ .Values.redis.enabled | ternary "Redis" "SQLite" }}: set at least 1
 {{- end }}
 {{- $unlimited := not (and .Values.limitRange.enabled (hasKey .Values.limitRange.default "cpu")) }}
 {{- range append $others .Values.resources }}
@@ -339,6 +400,18 @@ and the same helm command again.
 {{- if eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" (lookup "apps/v1" "StatefulSet" .Release.Namespace $name)) .Release.Name }}
 redis.enabled: {{ $name }} holds the money, and the external Redis only what was copied to it. Once nobody writes and all is copied:
   kubectl -n {{ .Release.Namespace }} delete statefulset {{ $name }}   # its claim data-{{ $name }}-0 stays
+and the same helm command again.
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Likewise the file of SQLite: its claim stays, and nobody would look into it. */}}
+{{- define "bank.refusal.fileWouldGo" -}}
+{{- if and .Release.IsUpgrade (not .Values.store.sqlite.enabled) }}
+{{- $name := include "bank.claimName" . }}
+{{- if eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" (lookup "v1" "PersistentVolumeClaim" .Release.Namespace $name)) .Release.Name }}
+store.sqlite.enabled: the claim {{ $name }} holds the money, and Redis only what was copied to it. Once nobody writes and all is copied:
+  kubectl -n {{ .Release.Namespace }} annotate pvc {{ $name }} meta.helm.sh/release-name-   # the claim stays
 and the same helm command again.
 {{- end }}
 {{- end }}

@@ -41,29 +41,7 @@
       liveness:
         {{- include "bank.check" (include "bank.liveness" . | fromYaml) | nindent 8 }}
     variables:
-      {{- /* A setting is its variable in camel case. int64: a number from a values file is a float, and a million is 1e+06. */}}
-      {{- range $setting, $value := .Values.settings }}
-      {{- with kindIs "string" $value | ternary $value (kindIs "bool" $value | ternary $value (int64 $value) | toString) }}
-      - {name: {{ snakecase $setting }}, value: {{ quote . }}}
-      {{- end }}
-      {{- end }}
-      {{- range $variable, $value := dict "auth" .Values.auth.mode "jwt_issuer" .Values.auth.issuer "jwt_audience" .Values.auth.audience
-        "jwt_jwks_url" .Values.auth.jwksUrl "jwt_user_claim" .Values.auth.userClaim "jwt_scopes" (.Values.auth.scopes | ternary "on" "off")
-        "oidc_client_id" .Values.auth.clientId }}
-      {{- with $value }}
-      - {name: {{ $variable }}, value: {{ quote . }}}
-      {{- end }}
-      {{- end }}
-      - name: redis_url
-        valueFrom:
-          secretKeyRef: {name: {{ include "bank.redisUrlSecret" . | quote }}, key: url}
-      {{- range $variable, $from := dict "coingecko_api_key" .Values.coingeckoApiKey "jwt_secret" .Values.auth.secret }}
-      {{- if $from.secretName }}
-      - name: {{ $variable }}
-        valueFrom:
-          secretKeyRef: {name: {{ quote $from.secretName }}, key: {{ quote $from.key }}}
-      {{- end }}
-      {{- end }}
+      {{- include "bank.variables" . | trim | nindent 6 }}
     # The operator writes this into a Secret named after its contents, so a new address replaces the pods.
     runtimeConfig:
       keyValueStores:

@@ -21,7 +21,7 @@ func TestKubeconformAcceptsEveryRenderingStrictly(t *testing.T) {
 		kit.Run(t, kit.Tool("kubeconform"), "-strict", "-skip", "Route,ClientSettingsPolicy,SecretProviderClass", "-schema-location",
 			folder+"/{{ .ResourceKind }}{{ .KindSuffix }}.json", file)
 	}
-	for _, environment := range kit.Environments {
+	for _, environment := range kit.Overlays {
 		kit.Run(t, kit.Tool("kubeconform"), "-strict", "-schema-location",
 			folder+"/{{ .ResourceKind }}{{ .KindSuffix }}.json",
 			"-ignore-filename-pattern", "kustomization", kit.At("k8s/manifests", environment))

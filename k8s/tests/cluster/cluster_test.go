@@ -46,6 +46,7 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		{"the money is not left behind unasked", theMoneyIsNotLeftBehindUnasked},
 		{"deleting the manifests as they say leaves the money", deletingTheManifestsAsTheySayLeavesTheMoney},
 		{"uninstalling leaves the claim and nothing else", uninstallingLeavesTheClaim},
+		{"one runtime is not taken for the other", oneRuntimeIsNotTakenForTheOther},
 		{"make deploy says what is missing and changes nothing", deploySaysWhatIsMissing},
 		{"make deploy stops where Helm can not tell what is there", deployStopsWhereHelmCanNotTellWhatIsThere},
 		{"make deploy stops where the template fails", deployStopsWhereTheTemplateFails},
@@ -53,6 +54,10 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		{"make deploy says why a rollout fails", deploySaysWhyARolloutFails},
 		{"make deploy installs and make undeploy leaves the money", deployInstallsAndUndeployLeavesTheMoney},
 		{"make deploy says when there is no SpinKube", deploySaysWhenThereIsNoSpinKube},
+		{"runtime bank needs no SpinKube", bankNeedsNoSpinKube},
+		{"turning autoscaling on takes no pod of bank away", turningAutoscalingOnTakesNoPodOfBankAway},
+		{"on bank SQLite keeps its claim", onBankSQLiteKeepsItsClaim},
+		{"make deploy needs no SpinKube for bank", deployNeedsNoSpinKubeForBank},
 	} {
 		// Later ones stand on earlier ones.
 		if !t.Run(test.name, func(t *testing.T) { test.run(plane.of(t)) }) {

@@ -27,6 +27,9 @@ const patience = 180 * time.Second
 // Environments of which there is a values file.
 var Environments = []string{"dev", "staging", "prod"}
 
+// Overlays are the folders of k8s/manifests.
+var Overlays = append([]string{"prod-bank"}, Environments...)
+
 // Root is the repository.
 var Root = func() string {
 	_, file, _, _ := runtime.Caller(0)

@@ -1,0 +1,173 @@
+{{/*
+A Deployment of `bank`, and its Service: what the operator makes of a SpinApp, with all that a SpinApp can not say. Called with the
+root, a name, an image, how many replicas there are, and whether an autoscaler says so instead.
+*/}}
+{{- define "bank.deployment" -}}
+{{- $app := . }}
+{{- with .root }}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ $app.name }}
+  namespace: {{ .Release.Namespace | quote }}
+  labels:
+    {{- include "bank.labels" (list . "app") | nindent 4 }}
+spec:
+  {{- with include "bank.replicas" $app }}
+  replicas: {{ . }}
+  {{- end }}
+  strategy:
+    {{- if .Values.store.sqlite.enabled }}
+    # Two at one file would lock each other out.
+    type: Recreate
+    {{- else }}
+    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+    {{- end }}
+  selector:
+    matchLabels:
+      {{ include "bank.appLabel" . }}: {{ $app.name }}
+  template:
+    metadata:
+      labels:
+        {{- include "bank.podLabels" (list . "app") | nindent 8 }}
+        {{ include "bank.appLabel" . }}: {{ $app.name }}
+      # A changed Secret replaces no pods; a changed annotation does.
+      annotations:
+        {{- if not .Values.store.sqlite.enabled }}
+        checksum/redis-url: {{ include "bank.redisUrlMark" . | sha256sum | trunc 16 | quote }}
+        {{- end }}
+        secret-revision: {{ include "bank.secretRevision" . | quote }}
+    spec:
+      serviceAccountName: {{ include "bank.name" . }}
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      # `bank` gives requests 30 s that are in flight when it takes no more.
+      terminationGracePeriodSeconds: {{ add .Values.podPolicy.drainSeconds 35 }}
+      {{- include "bank.everyPod" . | nindent 6 }}
+      {{- with .Values.podPolicy.affinity }}
+      affinity:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      topologySpreadConstraints:
+      {{- range list .Values.podPolicy.spreadOver "kubernetes.io/hostname" | uniq }}
+        - maxSkew: 1
+          topologyKey: {{ quote . }}
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector:
+            matchLabels:
+              {{ include "bank.appLabel" $app.root }}: {{ $app.name }}
+      {{- end }}
+      securityContext:
+        {{- include "bank.podSecurity" (list . .Values.podPolicy.runAsUser) | nindent 8 }}
+      containers:
+        - {{ include "bank.container" $app | trim | nindent 10 | trim }}
+      {{- with include "bank.volumes" . | trim }}
+      volumes:
+        {{- . | nindent 8 }}
+      {{- end }}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ $app.name }}
+  namespace: {{ .Release.Namespace | quote }}
+  labels:
+    {{- include "bank.labels" (list . "app") | nindent 4 }}
+spec:
+  selector:
+    {{ include "bank.appLabel" . }}: {{ $app.name }}
+  ports:
+    {{- $scheme := include "bank.serviceScheme" . }}
+    - {name: {{ $scheme }}, port: {{ include "bank.servicePort" . }}, targetPort: {{ $scheme }}, appProtocol: {{ $scheme }}}
+{{- end }}
+{{- end }}
+
+{{/*
+How many pods there are to be. Where an autoscaler says so, what it has said last: to say nothing after a number makes one of it.
+Nothing where the chart can ask no cluster, or at a first installation: the autoscaler brings its least.
+*/}}
+{{- define "bank.replicas" -}}
+{{- if not .scaled }}{{ .replicas }}
+{{- else }}
+{{- with lookup "apps/v1" "Deployment" .root.Release.Namespace .name }}
+{{- max (int .spec.replicas) (int $.root.Values.autoscaling.minReplicas) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "bank.container" -}}
+{{- with .root }}
+{{- $scheme := include "bank.serviceScheme" . }}
+name: bank
+image: {{ $.image | quote }}
+command: [/bank, up]
+args:
+  - --listen=0.0.0.0:{{ include "bank.podPort" . }}
+  # Without SQLite nothing is kept in the pod, whose root is read-only.
+  - --state-dir={{ if .Values.store.sqlite.enabled }}/data{{ end }}
+  - --disable-cache
+  # Serves on while the Service forgets the pod.
+  - --drain-seconds={{ .Values.podPolicy.drainSeconds }}
+  {{- if .Values.tls.pods.enabled }}
+  # Read again when they change.
+  - --tls-cert=/etc/tls/tls.crt
+  - --tls-key=/etc/tls/tls.key
+  {{- end }}
+env:
+  {{- range include "bank.variables" . | fromYamlArray }}
+  - name: SPIN_VARIABLE_{{ upper .name }}
+    {{- with .valueFrom }}
+    valueFrom:
+      secretKeyRef: {name: {{ quote .secretKeyRef.name }}, key: {{ quote .secretKeyRef.key }}}
+    {{- else }}
+    value: {{ quote .value }}
+    {{- end }}
+  {{- end }}
+  {{- if .Values.redis.tls.caSecret }}
+  - {name: SSL_CERT_FILE, value: /etc/certificates/ca-certificates.crt}
+  {{- end }}
+ports:
+  - {name: {{ $scheme }}, containerPort: {{ include "bank.podPort" . }}}
+{{- range $probe, $asked := .Values.probes }}
+{{ $probe }}Probe:
+  httpGet: {path: {{ quote $asked.path }}, port: {{ $scheme }}{{ if eq $scheme "https" }}, scheme: HTTPS{{ end }}}
+  {{- omit $asked "path" | toYaml | nindent 2 }}
+{{- end }}
+resources:
+  {{- include "bank.resources" .Values.resources | trim | nindent 2 }}
+securityContext:
+  {{- include "bank.containerSecurity" . | nindent 2 }}
+{{- if include "bank.volumes" . | trim }}
+volumeMounts:
+  {{- if .Values.store.sqlite.enabled }}
+  - {name: data, mountPath: /data}
+  {{- end }}
+  {{- if .Values.redis.tls.caSecret }}
+  - {name: certificates, mountPath: /etc/certificates, readOnly: true}
+  {{- end }}
+  {{- if .Values.tls.pods.enabled }}
+  - {name: tls, mountPath: /etc/tls, readOnly: true}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "bank.volumes" -}}
+{{- if .Values.store.sqlite.enabled }}
+- name: data
+  persistentVolumeClaim: {claimName: {{ include "bank.claimName" . }}}
+{{- end }}
+{{- with .Values.redis.tls.caSecret }}
+- name: certificates
+  secret: {secretName: {{ quote . }}, items: [{key: ca-certificates.crt, path: ca-certificates.crt}]}
+{{- end }}
+{{- if .Values.tls.pods.enabled }}
+- name: tls
+  secret: {secretName: {{ include "bank.podsTlsSecret" . | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* Of SQLite's file. */}}
+{{- define "bank.claimName" -}}
+{{ include "bank.name" . }}-data
+{{- end }}
