@@ -31,7 +31,7 @@ function miss(file, line) {
 
 # The last line of `file` that is not of a test module.
 function end_of(file,   text, line, at) {
-  if (file ~ /\/(tests|contract)\.rs$|\/tests\//) return 0
+  if (file ~ /\/(tests|fuzz|contract)\.rs$|\/tests\//) return 0
   while ((getline text < file) > 0) {
     line++
     if (at == line - 1 && at && text ~ /^(pub\(crate\) )?mod [a-z_]+ \{/) { close(file); return at - 1 }

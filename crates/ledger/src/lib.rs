@@ -20,6 +20,8 @@
 pub mod amount;
 pub mod document;
 pub mod entry;
+#[cfg(test)]
+mod fuzz;
 pub mod operation;
 pub mod seal;
 pub mod tally;
