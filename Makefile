@@ -24,6 +24,8 @@ export BANK_COMMIT
 endif
 export LISTEN REDIS_URL STORE
 
+# A release has the list of its crates in `bank` too: `cargo auditable`.
+BANK_CARGO ?= cargo
 NATIVE := --locked --profile native
 WASM := --locked --release --target wasm32-wasip2
 COMPONENTS := $(notdir $(wildcard components/*))
@@ -37,7 +39,7 @@ up: build ## Build the bank and run it on LISTEN (127.0.0.1:3000); REDIS_URL=red
 
 .PHONY: build
 build: wasm ## Build the components and `bank`
-	cargo build $(NATIVE) --package bank
+	$(BANK_CARGO) build $(NATIVE) --package bank
 
 .PHONY: wasm
 wasm: toolchain ## Build the components alone
@@ -57,7 +59,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	$(MAKE) --no-print-directory test-issuer
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-compose test-images test-cloud ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-compose test-images test-cloud test-release ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -231,6 +233,42 @@ release: k8s-tools ## VERSION=…: prepare a release in the work tree: version, 
 	scripts/release "$(VERSION)"
 	k8s/render
 
+.PHONY: release-bank
+release-bank: sbom-tools ## `bank` for this machine, with the list of its crates in it, into build/bank
+	PATH=$$PWD/build/tools/bin:$$PATH cargo auditable build $(NATIVE) --package bank
+	mkdir -p build/bank
+	strip -o "build/bank/bank-$$(uname -s | tr A-Z a-z)-$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')" target/native/bank
+
+.PHONY: release-artifacts
+release-artifacts: sbom-tools k8s-tools ## VERSION=…: the files of a release and both images, of the commit that is checked out
+	@# Where a crate was unpacked is in its panics; nobody else's is there.
+	PATH=$$PWD/build/tools/bin:$$PATH $(MAKE) --no-print-directory images BANK_CARGO="cargo auditable" \
+		CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo"
+	@release/build
+
+.PHONY: publish-release
+publish-release: publish-tools k8s-tools ## VERSION=… REGISTRY=…: publish them, signed, once; COSIGN_KEY, or who runs the workflow
+	@release/publish
+
+.PHONY: registry-login
+registry-login: publish-tools ## REGISTRY=… REGISTRY_USER=… REGISTRY_PASSWORD=…: as whom it is published
+	@build/bin/oras login --username "$$REGISTRY_USER" --password-stdin "$${REGISTRY%%/*}" <<<"$$REGISTRY_PASSWORD"
+
+.PHONY: release-notes
+release-notes: ## VERSION=…: a release of GitHub's, which says what CHANGELOG.md does; fails where it is there already
+	scripts/changelog "$(VERSION)" | gh release create "v$${VERSION#v}" --repo "$$REPOSITORY" --verify-tag --title "$${VERSION#v}" --notes-file -
+
+.PHONY: verify-release
+verify-release: publish-tools ## VERSION=… REGISTRY=…: hold a published release to what was signed; COSIGN_PUBLIC_KEY, COMMIT, KEEP
+	@release/verify
+
+.PHONY: test-release
+test-release: release-bank delivery-tools publish-tools k8s-tools ## A release is published to a registry and verified; forged ones are refused, each with its sentence
+	@scripts/need docker-registry docker-registry
+	PATH=$$PWD/build/tools/bin:$$PATH $(MAKE) --no-print-directory images BANK_CARGO="cargo auditable"
+	@scripts/need-python-tools build/sbom tests/delivery/release/requirements.txt
+	build/sbom/bin/pytest --quiet -p no:cacheprovider tests/delivery/release
+
 ##@ Keep
 
 .PHONY: fmt
@@ -276,6 +314,18 @@ supply-tools:
 container-tools:
 	@scripts/need-python-tools build/containers tests/delivery/containers/requirements.txt
 	@tests/delivery/containers/bases
+
+.PHONY: sbom-tools
+sbom-tools:
+	@scripts/need-cargo-tool cargo-auditable 0.7.7
+	@scripts/need jq jq
+	@scripts/need python3 python3
+
+.PHONY: publish-tools
+publish-tools:
+	@scripts/need jq jq
+	@scripts/need-go-tool github.com/sigstore/cosign/v3/cmd/cosign v3.1.3
+	@scripts/need-go-tool oras.land/oras/cmd/oras v1.3.6
 
 .PHONY: help
 help:

@@ -1,0 +1,212 @@
+"""A release, from its files to whoever gets it: published once, verified with nothing but the registry and a key, and refused with a
+sentence that says what is wrong.
+
+Scenario: somebody publishes, and somebody else, or whoever holds the registry or even the key, changes something. Mechanism: distribution
+and cosign are real; nothing outside this machine is asked. Needs: docker-registry, cosign, oras, helm; what `make release-bank images` built.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from house import PATH, Keys, Registry, Tree, change_and_commit, keys, registry, tree
+from repository import succeed
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Tree:
+    return tree(tmp_path_factory.mktemp("made") / "tree")
+
+
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory) -> Keys:
+    return keys(tmp_path_factory.mktemp("keys") / "ours")
+
+
+@pytest.fixture(scope="session")
+def theirs(tmp_path_factory) -> Keys:
+    return keys(tmp_path_factory.mktemp("keys") / "theirs")
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory, made: Tree, ours: Keys) -> Path:
+    """What a registry holds once the release was published."""
+    folder = tmp_path_factory.mktemp("published") / "registry"
+    with registry(folder) as there:
+        said = made.publish(there, ours)
+        assert said.returncode == 0, said.stderr
+        assert f"money-bank-release:{made.version} is published" in said.stdout
+    return folder
+
+
+@pytest.fixture
+def there(tmp_path: Path, published: Path):
+    """A registry that has it, to do anything with."""
+    shutil.copytree(published, tmp_path / "registry")
+    with registry(tmp_path / "registry") as running:
+        yield running
+
+
+@pytest.fixture
+def empty(tmp_path: Path):
+    with registry(tmp_path / "empty") as running:
+        yield running
+
+
+@pytest.fixture
+def forged(tmp_path: Path, made: Tree) -> Tree:
+    """A copy of the release whose publisher looks at nothing."""
+    copy = made.copy(tmp_path / "forged")
+    copy.careless()
+    return copy
+
+
+def refused(said, sentence: str) -> None:
+    assert said.returncode != 0, said.stdout
+    assert sentence in said.stderr, said.stderr
+    assert "is good." not in said.stdout
+
+
+def test_a_published_release_is_found_to_be_good_and_all_of_it_is_named(made, ours, there, tmp_path):
+    said = made.verify(there, ours, COMMIT=made.commit, KEEP=str(tmp_path / "kept"))
+    assert said.returncode == 0, said.stderr
+    for part in ("money-bank-release", "provenance", "files", "sbom", "money-bank", "money-bank-bank", "charts/money-bank"):
+        assert any(line.split()[:2] == ["good", part] for line in said.stdout.splitlines()), f"{part}:\n{said.stdout}"
+    assert said.stdout.endswith(f"Release {made.version} is good.\n")
+    assert made.commit in said.stdout
+    kept = {str(path.relative_to(tmp_path / "kept")) for path in (tmp_path / "kept").rglob("*") if path.is_file()}
+    assert kept == {str(path.relative_to(made.files)) for path in made.files.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_published_twice(made, ours, there):
+    before = there.digest(f"money-bank-release:{made.version}")
+    refused(made.publish(there, ours), f"money-bank:{made.version} is published already. Nothing is published twice.")
+    assert there.digest(f"money-bank-release:{made.version}") == before
+
+
+def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(made, ours, tmp_path):
+    gone = Registry(tmp_path, 9)
+    refused(made.publish(gone, ours), "connection refused")
+    refused(made.verify(gone, ours), "is not to be had")
+
+
+def test_a_file_that_changed_on_the_registry_s_disk_is_refused(made, ours, there):
+    layer = next(layer for layer in there.manifest(f"money-bank-release:{made.version}")["layers"] if layer["annotations"]["org.opencontainers.image.title"] == "spin.toml")
+    blob = there.blob(layer["digest"])
+    content = bytearray(blob.read_bytes())
+    content[0] ^= 1
+    blob.write_bytes(content)
+    refused(made.verify(there, ours), "A file of the release is not what was signed: ")
+
+
+def test_another_release_under_its_tag_is_refused(made, ours, there, tmp_path):
+    """Whoever holds the registry pushes a changed file, and moves the tag."""
+    files = tmp_path / "files"
+    shutil.copytree(made.files, files)
+    (files / "spin.toml").write_text((files / "spin.toml").read_text() + "# one more\n")
+    names = [str(path.relative_to(files)) for path in files.rglob("*") if path.is_file()]
+    succeed("oras", "push", "--plain-http", f"{there.address}/money-bank-release:{made.version}", *names, folder=files, env=PATH)
+    refused(made.verify(there, ours), "is not signed by the key")
+
+
+def test_a_signature_by_another_key_is_refused(made, theirs, there):
+    refused(made.verify(there, theirs), f"is not signed by the key {theirs.public}: ")
+
+
+@pytest.mark.parametrize("image", ["money-bank", "money-bank-bank"])
+def test_another_image_under_its_tag_is_refused(made, ours, there, image):
+    other = {"money-bank": "money-bank-bank", "money-bank-bank": "money-bank"}[image]
+    source, to = f"{there.address}/{other}:{made.version}", f"{there.address}/{image}:{made.version}"
+    succeed("oras", "cp", "--from-plain-http", "--to-plain-http", source, to, env=PATH)
+    refused(made.verify(there, ours), f"{image}:{made.version} is another image than the release's: ")
+
+
+def test_a_chart_of_another_build_is_refused(made, ours, there, tmp_path):
+    chart = tmp_path / "chart"
+    shutil.copytree(made.folder / "k8s/chart", chart)
+    (chart / "NOTES").write_text("another\n")
+    succeed("helm", "package", str(chart), "--destination", str(tmp_path), env=PATH)
+    succeed("helm", "push", "--plain-http", str(tmp_path / f"money-bank-{made.version}.tgz"), f"oci://{there.address}/charts", env=PATH)
+    refused(made.verify(there, ours), f"charts/money-bank:{made.version} is another chart than the release's.")
+
+
+def test_another_commit_than_the_one_that_is_asked_for_is_refused(made, ours, there):
+    other = "0123456789abcdef0123456789abcdef01234567"
+    refused(made.verify(there, ours, COMMIT=other), f"The provenance of money-bank-release is of another commit: {made.commit}, not {other}.")
+
+
+def replace(file: Path, was: str, planted: str) -> None:
+    assert was in file.read_text(), f"{file.name} has no {was}"
+    file.write_text(file.read_text().replace(was, planted))
+
+
+def test_provenance_of_another_version_is_refused(ours, forged, empty):
+    replace(forged.files.with_name(f"{forged.version}.provenance.json"), f'"version": "{forged.version}"', '"version": "9.9.9"')
+    assert forged.publish(empty, ours).returncode == 0
+    refused(forged.verify(empty, ours), "The provenance of money-bank-release is of another version: 9.9.9.")
+
+
+def test_a_bill_of_materials_of_another_build_is_refused(ours, forged, empty):
+    wasm = next(forged.files.rglob("*.wasm"))
+    wasm.write_bytes(wasm.read_bytes() + b"\0")
+    forged.sum_up()
+    assert forged.publish(empty, ours).returncode == 0
+    refused(forged.verify(empty, ours), f"sbom.cdx.json is of another build: it does not describe this {wasm.relative_to(forged.files)}.")
+
+
+def test_a_bill_of_materials_beside_the_one_that_was_attested_is_refused(made, ours, forged, empty):
+    """Whoever publishes attests one, and ships one that leaves something out."""
+    for name in ("sbom.cdx.json", "sbom.spdx.json"):
+        shutil.copy(forged.files / name, forged.files.parent / name)
+    document = json.loads((forged.files / "sbom.cdx.json").read_text())
+    document["components"].pop()
+    (forged.files / "sbom.cdx.json").write_text(json.dumps(document))
+    forged.sum_up()
+    replace(forged.folder / "release/publish", '--predicate "$folder/sbom.', '--predicate "$folder/../sbom.')
+    assert forged.publish(empty, ours).returncode == 0
+    refused(forged.verify(empty, ours), "sbom.cdx.json is of another build: another one was attested.")
+
+
+@pytest.mark.parametrize("part", ["spin.toml", "wasm", "bank"])
+def test_a_release_with_a_part_missing_is_refused(ours, forged, empty, part):
+    patterns = {"wasm": "**/rates.wasm", "bank": "bank-*-*"}
+    gone = next(forged.files.glob(patterns.get(part, part)))
+    gone.unlink()
+    forged.sum_up()
+    assert forged.publish(empty, ours).returncode == 0
+    name = "bank-SYSTEM-PROCESSOR" if part == "bank" else str(gone.relative_to(forged.files))
+    refused(forged.verify(empty, ours), f"The release is not whole. Missing: {name}.")
+
+
+def test_a_file_that_nobody_summed_up_is_refused(ours, forged, empty):
+    (forged.files / "further").write_text("")
+    assert forged.publish(empty, ours).returncode == 0
+    refused(forged.verify(empty, ours), "SHA256SUMS does not name: further.")
+
+
+def test_what_does_not_belong_together_is_not_published(made, ours, empty, tmp_path):
+    copy = made.copy(tmp_path / "copy")
+    (copy.files / "spin.toml").write_text("")
+    refused(copy.publish(empty, ours), "Not what SHA256SUMS says: spin.toml.")
+    shutil.rmtree(copy.files)
+    refused(copy.publish(empty, ours), "make release-artifacts VERSION=")
+
+
+def test_a_release_is_made_of_a_commit_and_of_its_own_version(made, tmp_path):
+    copy = made.copy(tmp_path / "copy")
+    refused(copy.run("build", Registry(tmp_path, 9), VERSION="9.9.9"), f"The tree is of version {made.version}, not 9.9.9")
+    refused(copy.run("build", Registry(tmp_path, 9), VERSION="newest"), "VERSION is one such as 1.2.3")
+    (copy.folder / "new").write_text("")
+    refused(copy.run("build", Registry(tmp_path, 9)), "The tree has changes: a release is of a commit.")
+
+
+def test_another_commit_makes_another_release(made, tmp_path):
+    copy = made.copy(tmp_path / "copy")
+    change_and_commit(copy)
+    said = copy.run("build", Registry(tmp_path, 9))
+    assert said.returncode == 0 and copy.commit in said.stdout, said.stderr
+    provenance = json.loads(copy.files.with_name(f"{copy.version}.provenance.json").read_text())
+    assert provenance["buildDefinition"]["resolvedDependencies"][0]["digest"] == {"gitCommit": copy.commit}
+    assert copy.commit != made.commit
