@@ -167,11 +167,16 @@ lint-cloud: cloud-tools k8s-tools ## cloud/: format, tflint, checkov; each envir
 	cd cloud/tests && go test -count=1 -short ./...
 
 .PHONY: test-cloud
-test-cloud: build redis-server cloud-tools k8s-tools ## All of cloud/: the modules' own tests too, the scripts before a stand-in for AWS; a canary behind Traefik
+test-cloud: build redis-server cloud-tools k8s-tools test-registry ## All of cloud/: the modules' own tests too, the scripts before a stand-in for AWS; a registry; a canary behind Traefik
 	@scripts/need-python-tools build/cloud/moto cloud/tests/moto.txt
 	@cloud/lint
 	cd cloud/tests && go test -count=1 ./...
 	k8s/tests/behind-traefik TestCanary
+
+.PHONY: test-registry
+test-registry: ## A private registry; a node's containerd pulls from it once the Ansible role was there, and not before
+	@cloud/registry/tests/build
+	tests/delivery/containers/engine apart cloud/registry/tests/apart build/registry/bin/pytest --quiet -p no:cacheprovider cloud/registry/tests
 
 .PHONY: deploy
 deploy: ## ENV=dev RUNTIME=spinkube|bank IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails

@@ -97,7 +97,11 @@ def test_gitlab_has_the_parts_of_ci_run_and_make_targets_alone():
     assert not {"before_script", "after_script"} & set(job)
 
 
-@pytest.mark.parametrize(("file", "schema"), [(".github/dependabot.yml", "dependabot"), (".gitlab-ci.yml", "gitlab-ci"), ("compose.yaml", "compose-spec")])
+@pytest.mark.parametrize(
+    ("file", "schema"),
+    [(".github/dependabot.yml", "dependabot"), (".gitlab-ci.yml", "gitlab-ci")]
+    + [(file, "compose-spec") for file in ["compose.yaml", "cloud/registry/compose.yaml", "cloud/registry/s3.yaml"]],
+)
 def test_files_of_services_have_the_form_that_these_publish(file, schema):
     said = run(str(ROOT / "build/delivery/bin/check-jsonschema"), "--builtin-schema", f"vendor.{schema}", file)
     assert said.returncode == 0, said.stdout
