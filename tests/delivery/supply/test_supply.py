@@ -54,6 +54,7 @@ def test_gitleaks_finds_a_key_that_a_later_commit_takes_away(tmp_path):
     for change in ("add", "rm"):
         commit(tmp_path, change, "settings")
         commit(tmp_path, "commit", "--quiet", "--message", change)
-    shutil.copy2(ROOT / ".gitleaksignore", tmp_path)
+    for settings in (".gitleaks.toml", ".gitleaksignore"):
+        shutil.copy2(ROOT / settings, tmp_path)
     said = run(GITLEAKS, "git", "--no-banner", "--no-color", "--redact", "--verbose", ".", folder=tmp_path)
     assert said.returncode == 1 and "github-pat" in said.stdout, said.stdout + said.stderr
