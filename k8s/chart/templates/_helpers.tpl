@@ -31,7 +31,7 @@
 {{- end }}
 
 {{- define "bank.repository" -}}
-{{ .Values.image.repository | default (eq .Values.runtime "bank" | ternary "ghcr.io/money-bank/bank" "ghcr.io/money-bank/money-bank") }}
+{{ .Values.image.repository | default (eq .Values.runtime "bank" | ternary "ghcr.io/money-bank/money-bank-bank" "ghcr.io/money-bank/money-bank") }}
 {{- end }}
 
 {{- define "bank.image" -}}

@@ -151,7 +151,7 @@ func TestOfBankTheServiceLeadsToThePortThatThePolicyOpens(t *testing.T) {
 
 func TestACanaryOfBankIsAnotherDeploymentWithAServiceOfItsOwn(t *testing.T) {
 	objects := kit.Rendered(t, "--set", onBank+",gateway.enabled=true,gateway.className=a,canary.enabled=true,canary.image.tag=2,image.tag=1")
-	for name, image := range map[string]string{"bank": "ghcr.io/money-bank/bank:1", "bank-canary": "ghcr.io/money-bank/bank:2"} {
+	for name, image := range map[string]string{"bank": "ghcr.io/money-bank/money-bank-bank:1", "bank-canary": "ghcr.io/money-bank/money-bank-bank:2"} {
 		app := kit.Into[appsv1.Deployment](t, kit.Find(t, objects, "Deployment", name))
 		if got := app.Spec.Template.Spec.Containers[0].Image; got != image {
 			t.Errorf("%s runs %s", name, got)
