@@ -38,20 +38,24 @@ func (p *Plane) runsNatively(namespace string, pods int) []corev1.Pod {
 
 func oneRuntimeIsNotTakenForTheOther(p *Plane) {
 	namespace := p.namespace("both")
-	for _, pair := range [][2]string{{"bank", "spinkube"}, {"spinkube", "bank"}} {
-		p.install(namespace, kit.Chart, "--set", "runtime="+pair[0])
-		claim := p.kept(namespace).claim
-		output, err := kit.Try(kit.Tool("helm"), "--kubeconfig", p.kubeconfig, "upgrade", "bank", kit.Chart, "--namespace", namespace, "--set", "runtime="+pair[1])
+	isRefused := func(runtime string) {
+		p.Helper()
+		output, err := kit.Try(kit.Tool("helm"), "--kubeconfig", p.kubeconfig, "upgrade", "bank", kit.Chart, "--namespace", namespace, "--set", "runtime="+runtime)
 		if err == nil || kit.Missing(output, "runtime: this release was installed with the other one", "helm -n both uninstall bank") != nil {
-			p.Errorf("from %s to %s: %v\n%s", pair[0], pair[1], err, output)
+			p.Errorf("to %s: %v\n%s", runtime, err, output)
 		}
-		p.helm("uninstall", "bank", "--namespace", namespace, "--wait")
-		p.install(namespace, kit.Chart, "--set", "runtime="+pair[1])
-		if after := p.kept(namespace).claim; after != claim {
-			p.Errorf("from %s to %s: the claim was %s, it is %s", pair[0], pair[1], claim, after)
-		}
-		p.helm("uninstall", "bank", "--namespace", namespace, "--wait")
 	}
+	p.install(namespace, kit.Chart, "--set", onBank)
+	claim := p.kept(namespace).claim
+	isRefused("spinkube")
+	// As the refusal says.
+	p.helm("uninstall", "bank", "--namespace", namespace, "--wait")
+	p.install(namespace, kit.Chart)
+	if after := p.kept(namespace).claim; after != claim {
+		p.Errorf("the claim was %s, it is %s", claim, after)
+	}
+	isRefused("bank")
+	p.helm("uninstall", "bank", "--namespace", namespace)
 }
 
 // With the values of prod, as k8s/manifests/README.md tells it, in a namespace that enforces `restricted`.
@@ -158,7 +162,7 @@ func onBankSQLiteKeepsItsClaim(p *Plane) {
 
 func deployNeedsNoSpinKubeForBank(p *Plane) {
 	p.refuses("deploy", []string{image, "RUNTIME=spin"}, `RUNTIME is spinkube or bank, not "spin"`)
-	p.refuses("deploy", []string{image, "RUNTIME=bank", "TAG=none-such", "PATIENCE=15"}, "Failed: Failed to pull image", "ImagePullBackOff",
+	p.refuses("deploy", []string{image, "RUNTIME=bank", "TAG=none-such", "PATIENCE=6"}, "Failed: Failed to pull image", "ImagePullBackOff",
 		"Where to look further:\n  kubectl -n money-bank-dev get deployment,")
 	output, err := p.script("deploy", image, "RUNTIME=bank", "CONTROLLER=openshift")
 	if err != nil || !strings.HasSuffix(output, "Money Bank is at http://bank.money-bank-dev.svc, inside the cluster\n") {
