@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 /// How often the files are looked at. Kubernetes takes a minute to bring a new Secret into a pod.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often files are read that are being changed.
 const READ_AGAIN: usize = 5;
 

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 type Secured = Connection<StreamOwned<ClientConnection, TcpStream>>;
 
-/// `bank` looks at its files every 2 s.
+/// `bank` looks at its files every second.
 const SOON: Duration = Duration::from_secs(10);
 
 /// A volume of a Secret, as the kubelet makes it: `tls.crt` leads to `..data/tls.crt`, and `..data` is replaced at once.
@@ -167,7 +167,7 @@ fn what_cannot_be_shown_is_told_once_and_the_certificate_stays() {
     std::fs::remove_file(volume.path("torn").join("tls.crt")).unwrap();
     says_soon(&bank, "cannot read ");
     // Longer than until it looks again.
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(3));
     assert!(volume.is_shown(&bank, "one"));
     assert_eq!(bank.stderr().matches("the certificate stays as it was").count(), 3, "{}", bank.stderr());
     volume.shows("two");
