@@ -1,7 +1,7 @@
 """The Dockerfiles, built for real, beside what `make images` packs without an engine: one image made in two ways.
 
 Mechanism: buildah, with a base of Debian's packages in which this machine's Rust is mounted; what it compiles is kept in build/engine, so
-only the first time takes long. Podman runs what came of it. Needs: `make images`.
+only the first time takes long. Podman runs what came of it, qemu what `make cross` built. Needs: `make images-all`.
 """
 
 import json
@@ -19,6 +19,9 @@ COMMIT = "0123456789ab"
 PLATFORMS = {"app": "wasi/wasm", "bank": "linux/amd64"}
 # What is packed on this machine is of this machine: another Debian has other bytes of these, and paths of the build are in `bank`.
 OF_THE_MACHINE = re.compile(r"bank|lib(64)?/.*|etc/ssl/.*")
+PACKED_LIMIT = 15_000_000
+# As the head of an ELF file names them.
+MACHINES = {"amd64": 62, "arm64": 183}
 
 
 def choice(name: str) -> list[str]:
@@ -106,6 +109,42 @@ def test_it_keeps_money_in_its_volume_and_its_root_is_read_only(bank):
 def test_it_runs_as_nobody_and_names_its_commit(bank, images):
     assert json.loads(succeed("podman", "inspect", "bank"))[0]["Config"]["User"] == "65532:65532"
     assert f"({COMMIT})" in succeed("podman", "run", "--rm", "--entrypoint=/bank", images["built", "bank"], "--version")
+
+
+def blob(digest: str) -> dict:
+    return json.loads(read(f"build/images/bank/blobs/{digest.replace(':', '/')}"))
+
+
+def manifests() -> dict[str, dict]:
+    """The manifests of the bank's image by platform."""
+    (index,) = json.loads(read("build/images/bank/index.json"))["manifests"]
+    listed = blob(index["digest"])["manifests"]
+    return {f"{one['platform']['os']}/{one['platform']['architecture']}": blob(one["digest"]) for one in listed}
+
+
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_the_bank_is_packed_for_each_architecture_under_one_index(architecture):
+    said = succeed("skopeo", f"--override-arch={architecture}", "inspect", "--config", "oci:build/images/bank")
+    assert json.loads(said)["architecture"] == architecture
+
+
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_every_program_and_library_is_for_its_architecture(architecture):
+    heads = {path: path.read_bytes()[:20] for path in (ROOT / f"build/images/bank-{architecture}-rootfs").rglob("*") if path.is_file()}
+    programs = {path.name: int.from_bytes(head[18:20], "little") for path, head in heads.items() if head.startswith(b"\x7fELF")}
+    assert {"bank", "libc.so.6", "libgcc_s.so.1", "libm.so.6"} < set(programs)
+    assert set(programs.values()) == {MACHINES[architecture]}, programs
+
+
+def test_the_bank_for_arm64_starts_with_the_libraries_that_it_is_packed_with():
+    root = ROOT / "build/images/bank-arm64-rootfs"
+    said = succeed("qemu-aarch64-static", "-L", str(root), str(root / "bank"), "--version")
+    assert re.fullmatch(r"bank \d+\.\d+\.\d+ \([0-9a-f]{12}\)\n", said)
+
+
+def test_each_image_packs_to_less_than_15_mb():
+    for platform, manifest in manifests().items():
+        assert sum(layer["size"] for layer in manifest["layers"]) < PACKED_LIMIT, platform
 
 
 def test_the_sizes_in_the_readme_are_those_of_the_images():
