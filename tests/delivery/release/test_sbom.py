@@ -55,7 +55,7 @@ def test_both_name_the_same_crates_and_every_file_by_its_hash(made):
 def test_bank_carries_a_list_of_its_crates_that_has_all_that_the_documents_name(made, tmp_path, where):
     """It has more: `cargo auditable` counts what macros are made of, and what is for other systems, among what is linked."""
     released = next(made.files.glob("bank-linux-*"))
-    binary = released if where == "release" else ROOT / "build/images/bank-rootfs/bank"
+    binary = released if where == "release" else ROOT / f"build/images/{released.name.replace('linux-', '')}-rootfs/bank"
     linked = {f"pkg:cargo/{one['name']}@{one['version']}" for one in audited(binary, tmp_path)["packages"] if one.get("kind", "runtime") == "runtime"}
     document = json.loads((made.files / "sbom.cdx.json").read_text())
     assert "pkg:cargo/wasmtime@" in str(sorted(linked))
