@@ -3,12 +3,12 @@
 //!
 //! That is said at Spin's own path for health and at the one that the manifest names. All other paths are answered as before.
 
+use crate::router::WELL_KNOWN;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const SPINS_OWN: &str = "/.well-known/spin/health";
 /// A problem (RFC 9457) that says no more than its status does.
 const STOPPING: &str =
     r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"This bank is stopping."}"#;
@@ -32,7 +32,8 @@ impl Readiness {
 
     /// The answer to who asks at `path` whether it is ready, if that is to be no.
     pub fn refusal(&self, path: &str) -> Option<Response<Bytes>> {
-        let is_asked = || path == SPINS_OWN || self.path.as_deref() == Some(path);
+        let is_spins_own = || path.strip_prefix(WELL_KNOWN) == Some("health");
+        let is_asked = || is_spins_own() || self.path.as_deref() == Some(path);
         (self.has_ended.load(Ordering::Relaxed) && is_asked()).then(stopping)
     }
 }

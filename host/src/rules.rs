@@ -174,11 +174,8 @@ fn is_url(value: &str, schemes: &[String]) -> bool {
     Url::parse(value).is_ok_and(known) && (!is_redis || value.into_connection_info().is_ok())
 }
 
-/// The address of each node that an address names: of those of a Redis Cluster, with commas between their hosts.
+/// The address of each node that an address names, with commas between their hosts.
 fn each_node(value: &str) -> Vec<String> {
-    if !value.starts_with("redis") {
-        return vec![value.to_owned()];
-    }
     Node::named(value).iter().map(|node| node.address(value)).collect()
 }
 

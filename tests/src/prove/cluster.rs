@@ -1,9 +1,8 @@
 //! A Redis Cluster that changes while clients move money: slots that move, masters that die.
 
-use crate::bank::Bank;
 use crate::prove::Arguments;
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::house::{Cluster, House, PASSWORD, Plan, Shard, Store};
+use crate::prove::house::{Cluster, House, PASSWORD, Plan, Store};
 use crate::prove::recovery::{Recoveries, first_success};
 use crate::prove::shards;
 use crate::prove::suites::{self, Suites};
@@ -118,9 +117,9 @@ async fn speaks_tls(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
     let bank = house.client();
     for shard in cluster.a_user_for_each().await? {
         for n in 1..=UNTIL_SEALED {
-            deposit(&bank, &shard, n).await;
+            shards::deposit(&bank, &shard.user, n).await.is(200);
         }
-        deposit(&bank, &shard, 1).await;
+        shards::deposit(&bank, &shard.user, 1).await.is(200);
         ensure!(
             bank.wallet(&shard.user).await.seq == UNTIL_SEALED,
             "a deposit that came again counted twice"
@@ -136,10 +135,10 @@ async fn is_verified(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
     let bank = house.client();
     for shard in cluster.a_user_for_each().await? {
         let key = |what: &str| format!("bank:{{{}}}:{what}", shard.user);
-        deposit(&bank, &shard, 1).await;
+        shards::deposit(&bank, &shard.user, 1).await.is(200);
         let earlier = cluster.ask(&shard, &["GET", &key("wallet")]).await?;
         for n in 2..=UNTIL_SEALED {
-            deposit(&bank, &shard, n).await;
+            shards::deposit(&bank, &shard.user, n).await.is(200);
         }
         let sound = house.verify(&shard.user).await?;
         let report = String::from_utf8_lossy(&sound.stdout).into_owned();
@@ -152,9 +151,4 @@ async fn is_verified(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
         ensure!(!broken.status.success() && why.contains("an entry that is gone"), "{why}{broken:?}");
     }
     Ok(())
-}
-
-async fn deposit(bank: &Bank, shard: &Shard, n: u64) {
-    let request = bank.post("/v1/deposit").user(&shard.user).idempotency_key(format!("k{n}"));
-    request.amount("1").await.is(200);
 }

@@ -119,6 +119,7 @@ pub async fn probes_disturb_nobody(house: &mut House, cluster: &Cluster) -> anyh
     }
 }
 
-async fn deposit(bank: &Bank, user: &str, n: u64) -> Answer {
+/// A deposit of 1.00 under the key of this number.
+pub async fn deposit(bank: &Bank, user: &str, n: u64) -> Answer {
     bank.post("/v1/deposit").user(user).idempotency_key(format!("k{n}")).amount("1").await
 }

@@ -190,14 +190,9 @@ impl Map {
         self.stale
     }
 
-    /// Notes that it is wrong somewhere.
-    pub fn doubt(&mut self) {
-        self.stale = true;
-    }
-
     /// Notes that a node did not answer, or does not know better: the others are asked for the map before it.
     pub fn doubt_node(&mut self, node: &Node) {
-        self.doubt();
+        self.stale = true;
         if !self.doubted.contains(node) {
             if self.doubted.len() >= MOST_DOUBTED {
                 self.doubted.remove(0);

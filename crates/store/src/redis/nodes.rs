@@ -173,7 +173,6 @@ async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result
                     Unanswered::Redirected(_, reason) => Some(reason),
                     _ => None,
                 };
-                nodes.map().borrow_mut().doubt_node(&node);
                 learn(nodes).await;
                 if nodes.map().borrow().node(slot) == node {
                     break;
@@ -215,7 +214,8 @@ async fn all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
     running.into_iter().filter_map(Result::err).collect()
 }
 
-/// As [`Nodes::eval`]. The map is doubted where the node is away, fails, or does not answer by the deadline.
+/// As [`Nodes::eval`]. The node is doubted where it is away, fails, says that the cluster is down, or does not answer by
+/// the deadline.
 async fn ask(
     nodes: &impl Nodes,
     node: &Node,
@@ -224,7 +224,12 @@ async fn ask(
 ) -> Result<Vec<Said>, Unanswered> {
     let mut answers = Answers { map: nodes.map(), node, has_answered: false };
     let answer = nodes.eval(node, asking, steps).await;
-    answers.has_answered = matches!(answer, Ok(_) | Err(Unanswered::Redirected(..)));
+    answers.has_answered = match &answer {
+        Ok(_) => true,
+        // It knows less than others, or nobody knows.
+        Err(Unanswered::Redirected(Redirect::Down, _)) => false,
+        Err(unanswered) => matches!(unanswered, Unanswered::Redirected(..)),
+    };
     answer
 }
 
@@ -251,12 +256,11 @@ impl Drop for Answers<'_> {
 async fn learn(nodes: &impl Nodes) {
     let Some(_learning) = Learning::begin(nodes.map(), nodes.now()) else { return };
     let advisers = nodes.map().borrow_mut().advisers();
-    let mut answered = 0;
+    let mut others = 1..MOST_ASKED;
     for node in advisers {
         let values = nodes.slots(&node).await;
         if nodes.map().borrow_mut().learn(&node, &values) {
-            answered = u32::saturating_add(answered, 1);
-            if answered == MOST_ASKED || !nodes.map().borrow().names_doubted() {
+            if !nodes.map().borrow().names_doubted() || others.next().is_none() {
                 return;
             }
         } else {
