@@ -54,9 +54,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	cargo test $(NATIVE) $(addprefix --package ,$(CRATES) $(COMPONENTS))
 	cargo test $(NATIVE) --package bank
 	cargo build $(NATIVE) --package tests --all-targets
-	cargo run $(NATIVE) --package tests --bin prove
-	$(MAKE) --no-print-directory test-browser
-	$(MAKE) --no-print-directory test-issuer
+	scripts/beside "test-browser test-issuer" cargo run $(NATIVE) --package tests --bin prove
 
 .PHONY: test-all
 test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-compose test-images test-cloud test-release ## All of it

@@ -17,6 +17,7 @@ use crate::readiness::Readiness;
 use crate::router::{Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
 use crate::target;
+use crate::telemetry::{Exchange, Telemetry};
 use crate::well_known::WellKnown;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
@@ -40,9 +41,11 @@ pub struct App {
     readiness: Readiness,
     places: Places,
     chain: Arc<Chain>,
+    telemetry: Arc<Telemetry>,
 }
 
 struct Endpoint {
+    route: Arc<str>,
     component: Arc<str>,
     running: Running,
     headers: RouteHeaders,
@@ -80,6 +83,7 @@ impl App {
         most: u32,
         routes: impl IntoIterator<Item = (Route, Running)>,
         chain: Arc<Chain>,
+        telemetry: Arc<Telemetry>,
     ) -> anyhow::Result<Self> {
         let routes: Vec<(Route, Running)> = routes.into_iter().collect();
         let ids = routes.iter().map(|(route, _)| route.component.clone());
@@ -89,10 +93,11 @@ impl App {
             let headers = RouteHeaders::new(&route.path);
             let component = route.component.as_str().into();
             let places = own.get(&route.component).cloned().unwrap_or_else(|| places.own());
-            (route, Endpoint { component, running, headers, places })
+            let path = route.path.as_str().into();
+            (route, Endpoint { route: path, component, running, headers, places })
         };
         let router = Router::new(routes.into_iter().map(endpoint))?;
-        Ok(Self { router, well_known, readiness, places, chain })
+        Ok(Self { router, well_known, readiness, places, chain, telemetry })
     }
 
     /// The routes as Spin lists them, each with its component's id.
@@ -103,6 +108,11 @@ impl App {
     /// What is `in_flight` from now on, calls from component to component too.
     pub fn begins(&self, in_flight: &InFlight) {
         self.chain.begins(in_flight);
+    }
+
+    /// Where it is told what it does.
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
     }
 
     /// From now on it is not ready.
@@ -119,8 +129,13 @@ impl App {
         in_flight: &InFlight,
     ) -> Response<Answer> {
         client.progress.request_began();
-        let answer = self.of(request, client, limits, in_flight).await;
-        answer.map(|body| Answer { body, progress: client.progress.clone() })
+        let mut exchange =
+            Exchange::begin(&self.telemetry, request.method(), request.headers(), &client.scheme);
+        let answer = self.of(request, client, limits, in_flight, exchange.as_mut()).await;
+        if let Some(exchange) = &mut exchange {
+            exchange.answered(answer.status());
+        }
+        answer.map(|body| Answer { body, progress: client.progress.clone(), _exchange: exchange })
     }
 
     async fn of(
@@ -129,6 +144,7 @@ impl App {
         client: &Client,
         limits: &Limits,
         in_flight: &InFlight,
+        mut exchange: Option<&mut Exchange>,
     ) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
         if let Some(not_ready) = self.readiness.refusal(parts.uri.path()) {
@@ -161,13 +177,17 @@ impl App {
             &client.address,
         );
         parts.uri = uri;
+        if let Some(exchange) = &mut exchange {
+            exchange.goes_to(&endpoint.route, &endpoint.component, &mut parts.headers);
+        }
         let (arrived, body) = arrived(&parts.headers, body, limits.body_timeout).await;
         client.progress.request_is_whole();
         let place = match arrived {
             Arrived::Whole | Arrived::Late => self.places.whole(&endpoint.places).await,
             Arrived::Coming(_) => self.places.coming().await,
         };
-        let turn = Turn { in_flight: in_flight.clone(), place };
+        let trace = exchange.map(|exchange| exchange.trace());
+        let turn = Turn { in_flight: in_flight.clone(), place, trace };
         let mut response =
             call(&endpoint.component, &endpoint.running, Request::from_parts(parts, body), turn).await;
         if arrived.is_late() {
@@ -200,6 +220,8 @@ pub async fn call(
 pub struct Answer {
     body: WasiBody,
     progress: Arc<Progress>,
+    /// Ends with the answer.
+    _exchange: Option<Exchange>,
 }
 
 impl Drop for Answer {

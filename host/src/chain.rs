@@ -20,6 +20,7 @@ use http::uri::Scheme;
 use http::{Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
+use opentelemetry::Context as Trace;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -76,7 +77,7 @@ impl Chain {
         let _ = self.in_flight.set(in_flight.downgrade());
     }
 
-    /// Has the component `name` answer `request`.
+    /// Has the component `name` answer `request`, which is a part of `trace`.
     ///
     /// # Errors
     /// There is none of that name, or none that takes the call in time.
@@ -85,16 +86,22 @@ impl Chain {
         name: &str,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
+        trace: Option<Trace>,
     ) -> Result<Response<WasiBody>, Error> {
         let options = options.unwrap_or_default();
         let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let answered = timeout(first_byte, self.answer(name, request)).await;
+        let answered = timeout(first_byte, self.answer(name, request, trace)).await;
         let response = answered.map_err(|_| Error::ConnectionReadTimeout)??;
         Ok(response.map(|body| Timed { body, between_bytes, late: None }.boxed_unsync()))
     }
 
-    async fn answer(&self, name: &str, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
+    async fn answer(
+        &self,
+        name: &str,
+        request: Request<WasiBody>,
+        trace: Option<Trace>,
+    ) -> Result<Response<WasiBody>, Error> {
         let callee = self.components.get().and_then(|components| components.get(name));
         let callee = callee.ok_or_else(|| {
             let message = format!("there is no component `{name}` with a trigger to call");
@@ -103,7 +110,7 @@ impl Chain {
         let in_flight = self.in_flight.get().and_then(WeakSender::upgrade);
         let in_flight = in_flight.ok_or(Error::ConnectionTerminated)?;
         let place = callee.places.call().await;
-        let turn = Turn { in_flight, place };
+        let turn = Turn { in_flight, place, trace };
         match with_headers(request) {
             Some(request) => Ok(call(name, &callee.running, request, turn).await),
             None => Ok(empty(StatusCode::BAD_REQUEST)),

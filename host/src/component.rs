@@ -6,6 +6,8 @@ use crate::imports::{KeyValueView, RedisView, Servers, Variables};
 use crate::kv::Stores;
 use crate::logs::ComponentLog;
 use crate::outbound::Outbound;
+use crate::telemetry::{Callers, InstanceCounted, Telemetry};
+use opentelemetry::Context;
 use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::ResourceTable;
@@ -23,6 +25,8 @@ pub struct Turn {
     pub in_flight: InFlight,
     /// It is one of a bounded number.
     pub place: Option<tokio::sync::OwnedSemaphorePermit>,
+    /// What it is a part of, if anybody is told.
+    pub trace: Option<Context>,
 }
 
 /// A compiled component with all that it is granted.
@@ -47,6 +51,8 @@ pub struct Component {
     pub chain: Arc<Chain>,
     /// Whether what it prints is shown.
     pub shown: bool,
+    /// Where it is told what instances do.
+    pub telemetry: Arc<Telemetry>,
 }
 
 /// What an instance holds.
@@ -59,12 +65,15 @@ pub struct State {
     servers: Arc<Servers>,
     variables: Arc<Variables>,
     log: ComponentLog,
+    callers: Callers,
+    _counted: Option<InstanceCounted>,
 }
 
 impl State {
     /// What a new instance of `component` holds.
     pub fn new(component: &Component) -> Self {
-        let log = ComponentLog::new(component.id.clone());
+        let log = ComponentLog::new(component.id.clone(), component.telemetry.clone());
+        let callers = Callers::new(&component.telemetry, &component.id);
         let mut wasi = WasiCtxBuilder::new();
         wasi.envs(&component.environment);
         if component.shown {
@@ -78,11 +87,14 @@ impl State {
                 component: component.id.clone(),
                 allowed: component.allowed_hosts.clone(),
                 chain: component.chain.clone(),
+                callers: callers.clone(),
             },
             stores: component.stores.clone(),
             servers: component.servers.clone(),
             variables: component.variables.clone(),
             log,
+            callers,
+            _counted: component.telemetry.instance(&component.id),
         }
     }
 
@@ -93,12 +105,22 @@ impl State {
 
     /// For the imports of `wit/`.
     pub fn key_value(&mut self) -> KeyValueView<'_> {
-        KeyValueView { table: &mut self.table, granted: &self.stores }
+        KeyValueView { table: &mut self.table, granted: &self.stores, callers: &self.callers }
     }
 
     /// For the imports of `wit/`.
     pub fn redis(&mut self) -> RedisView<'_> {
-        RedisView { table: &mut self.table, allowed: &self.outbound.allowed, servers: &self.servers }
+        RedisView {
+            table: &mut self.table,
+            allowed: &self.outbound.allowed,
+            servers: &self.servers,
+            callers: &self.callers,
+        }
+    }
+
+    /// The requests that it works on.
+    pub fn callers(&self) -> &Callers {
+        &self.callers
     }
 
     /// For the imports of `wit/`.

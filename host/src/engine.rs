@@ -6,6 +6,7 @@
 
 use crate::component::State;
 use crate::imports;
+use crate::outbound;
 use anyhow::{Context as _, anyhow};
 use std::path::{Path, PathBuf};
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -85,7 +86,7 @@ impl Compiler {
 fn offer(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    outbound::add_to_linker(linker)?;
     imports::add_to_linker(linker)
 }
 

@@ -7,6 +7,7 @@
 mod fails;
 mod key_value;
 mod redis;
+mod traced;
 mod variables;
 mod wasi_keyvalue;
 
@@ -57,6 +58,7 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     spin_key_value::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
     store::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
     atomics::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
+    traced::add_to_linker(linker)?;
     redis::add_to_linker::<_, Redis>(linker, State::redis)?;
     variables::add_to_linker::<_, HasSelf<Arc<Variables>>>(linker, State::variables)
 }

@@ -258,8 +258,12 @@ impl Place {
                     let prepared = accessor.with(|mut store| {
                         Prepared::new(store.as_context_mut(), proxy, request, State::http, answer)
                     })?;
+                    let Prepared::P3 { call, .. } = &prepared;
+                    let task = call.task();
+                    let caller =
+                        accessor.with(|mut store| store.get().callers().begins(task, turn.trace.clone()));
                     in_flight.push(Box::pin(async move {
-                        let _turn = turn;
+                        let _turn = (turn, caller);
                         // A request may take as long as it takes, as in Spin.
                         prepared.run(accessor, pending()).await.map(drop)
                     }));

@@ -37,6 +37,7 @@ pub mod source;
 pub mod spin_headers;
 pub mod spread;
 pub mod target;
+pub mod telemetry;
 pub mod template;
 pub mod tls;
 pub mod up;

@@ -5,6 +5,7 @@
 //! any other line gets `[component] ` in front. Lines are whole: what instances and requests write at
 //! the same time does not mix. A line longer than 64 KiB is cut into several; empty ones are left out.
 
+use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use std::io::Write as _;
 use std::pin::Pin;
@@ -21,13 +22,14 @@ const LONGEST_LINE: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct ComponentLog {
     component: Arc<str>,
+    telemetry: Arc<Telemetry>,
     line: Arc<Mutex<Vec<u8>>>,
 }
 
 impl ComponentLog {
     /// The log of a new instance.
-    pub fn new(component: Arc<str>) -> Self {
-        Self { component, line: Arc::default() }
+    pub fn new(component: Arc<str>, telemetry: Arc<Telemetry>) -> Self {
+        Self { component, telemetry, line: Arc::default() }
     }
 
     /// Takes what the guest wrote and passes on the lines that it completes.
@@ -36,7 +38,7 @@ impl ComponentLog {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             line.extend_from_slice(piece);
             if line.ends_with(b"\n") || line.len() >= LONGEST_LINE {
-                print(&self.component, &line);
+                self.print(&line);
                 line.clear();
             }
         }
@@ -46,18 +48,19 @@ impl ComponentLog {
     pub fn finish(&self) {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         if !line.is_empty() {
-            print(&self.component, &line);
+            self.print(&line);
             line.clear();
         }
     }
-}
 
-fn print(component: &str, line: &[u8]) {
-    if line.trim_ascii().is_empty() {
-        return;
+    fn print(&self, line: &[u8]) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        // Nobody can be told if stderr is gone.
+        let _ = std::io::stderr().lock().write_all(&attributed(&self.component, line));
+        self.telemetry.printed(&self.component, line.trim_ascii_end());
     }
-    // Nobody can be told if stderr is gone.
-    let _ = std::io::stderr().lock().write_all(&attributed(component, line));
 }
 
 /// A line with its component's name.

@@ -7,9 +7,19 @@
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::chain::{self, Chain};
+use crate::component::State;
+use crate::telemetry::{Call, Callers};
+use opentelemetry::Context;
 use std::sync::Arc;
 use url::Url;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime::AsContextMut as _;
+use wasmtime::component::{Accessor, HasData, Linker, Resource};
+use wasmtime_wasi::TrappableError;
+use wasmtime_wasi_http::p3::bindings::http::types::{Request, Response};
+use wasmtime_wasi_http::p3::bindings::http::{client, types};
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView, WasiHttpHooks, WasiHttpView as _,
+};
 
 /// What one instance may reach.
 pub struct Outbound {
@@ -19,6 +29,8 @@ pub struct Outbound {
     pub allowed: Arc<AllowedHosts>,
     /// The application's components.
     pub chain: Arc<Chain>,
+    /// For whom.
+    pub callers: Callers,
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -27,21 +39,26 @@ type Sent = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Io), Error
 impl WasiHttpHooks for Outbound {
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _: Io,
     ) -> Sent {
         if !self.allows(request.uri()) {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }
+        let call = self.callers.sends(&mut request);
         if let Some(name) = chain::target(request.uri()).map(str::to_owned) {
-            return self.chained(name, request, options);
+            let sent = self.chained(name, request, options, call.trace());
+            return told(call, sent);
         }
-        Box::new(async move {
-            use http_body_util::BodyExt as _;
-            let (response, io) = wasmtime_wasi_http::default_send_request(request, options).await?;
-            Ok((response.map(|body| body.boxed_unsync()), Box::new(io) as Io))
-        })
+        told(
+            call,
+            Box::new(async move {
+                use http_body_util::BodyExt as _;
+                let (response, io) = wasmtime_wasi_http::default_send_request(request, options).await?;
+                Ok((response.map(|body| body.boxed_unsync()), Box::new(io) as Io))
+            }),
+        )
     }
 }
 
@@ -52,10 +69,11 @@ impl Outbound {
         name: String,
         request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
+        trace: Option<Context>,
     ) -> Sent {
         let (chain, component) = (self.chain.clone(), self.component.clone());
         Box::new(async move {
-            let response = chain.send(&name, request, options).await.inspect_err(|error| {
+            let response = chain.send(&name, request, options, trace).await.inspect_err(|error| {
                 eprintln!("[{component}] called `{name}` in vain: {error}");
             })?;
             Ok((response, Box::new(async { Ok(()) }) as Io))
@@ -88,5 +106,58 @@ impl Outbound {
              To allow this, add '{destination}' to allowed_outbound_hosts of [component.{}].",
             self.component, self.component
         );
+    }
+}
+
+/// `sent`, and how it ends is told.
+fn told(call: Call, sent: Sent) -> Sent {
+    Box::new(async move {
+        let result = Box::into_pin(sent).await;
+        match &result {
+            Ok((response, _)) => call.answered(response.status()),
+            Err(error) => call.ended(Some(why(error).into())),
+        }
+        result
+    })
+}
+
+/// Why there is no answer, in a word.
+fn why(error: &Error) -> &'static str {
+    match error {
+        Error::DnsTimeout
+        | Error::ConnectionTimeout
+        | Error::ConnectionReadTimeout
+        | Error::HttpResponseTimeout => "timeout",
+        Error::ConnectionRefused => "refused",
+        Error::DnsError { .. } | Error::DestinationNotFound => "not_found",
+        _ => "_OTHER",
+    }
+}
+
+/// `wasi:http` as wasmtime has it, but for the sending of requests: there it is noted first who sends.
+pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    client::add_to_linker::<_, Client>(linker, State::http)?;
+    types::add_to_linker::<_, WasiHttp>(linker, State::http)
+}
+
+/// Stands for `wasi:http/client` in linkers.
+struct Client;
+
+impl HasData for Client {
+    type Data<'a> = WasiHttpCtxView<'a>;
+}
+
+impl client::HostWithStore<State> for Client {
+    async fn send(
+        accessor: &Accessor<State, Self>,
+        request: Resource<Request>,
+    ) -> Result<Resource<Response>, TrappableError<types::ErrorCode>> {
+        accessor.with(|mut access| {
+            let callers = access.data_mut().callers().clone();
+            callers.note(access.as_context_mut());
+        });
+        // It comes to `send_request` before it waits for anything.
+        let accessor = accessor.with_getter::<WasiHttp>(State::http);
+        <WasiHttp as client::HostWithStore<State>>::send(&accessor, request).await
     }
 }

@@ -13,6 +13,7 @@ use crate::component::InFlight;
 use crate::connections::{Connections, Open};
 use crate::limits::Limits;
 use crate::progress::Watched;
+use crate::telemetry::OpenCounted;
 use anyhow::Context as _;
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::Scheme;
@@ -106,6 +107,7 @@ async fn accept(
             tls: tls.clone(),
             in_flight: in_flight.clone(),
             limits: limits.clone(),
+            _counted: app.telemetry().connection(),
             open,
         };
         tokio::spawn(connection.serve(accepted, ends.clone()));
@@ -165,6 +167,7 @@ struct Connection {
     in_flight: InFlight,
     limits: Arc<Limits>,
     open: Open,
+    _counted: Option<OpenCounted>,
 }
 
 impl Connection {

@@ -83,12 +83,13 @@ impl WorkerState for Worker {
     /// It never expires; the turn ends with it.
     fn on_request_start(
         &self,
-        _: StoreContextMut<'_, State>,
+        store: StoreContextMut<'_, State>,
         turn: Turn,
-        _: GuestTaskId,
+        task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        let caller = store.data().callers().begins(task, turn.trace.clone());
         Box::pin(async move {
-            let _turn = turn;
+            let _turn = (turn, caller);
             pending().await
         })
     }

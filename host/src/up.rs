@@ -18,6 +18,7 @@ use crate::redis::Patience;
 use crate::rules;
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
 use crate::serve;
+use crate::telemetry::Telemetry;
 use crate::tls;
 use crate::variables::{Values, refuse_dotenv};
 use crate::well_known::WellKnown;
@@ -48,7 +49,8 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     let stores = stores(options, &manifest, &config, patience)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        let app = Arc::new(app(options, &manifest, &values, &stores, patience)?);
+        let telemetry = Arc::new(Telemetry::new(&manifest.name, environment)?);
+        let app = Arc::new(app(options, &manifest, &values, &stores, patience, &telemetry)?);
         let listener = TcpListener::bind(options.listen)
             .await
             .with_context(|| format!("cannot listen on {}", options.listen))?;
@@ -61,7 +63,10 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
         let scheme = if tls.is_some() { "https" } else { "http" };
         announce(&format!("{scheme}://{}", listener.local_addr()?), &manifest, &app);
         let drain = Duration::from_secs(options.drain_seconds);
-        serve::serve(listener, tls, app, &options.limits, drain, signals).await
+        let ended = serve::serve(listener, tls, app, &options.limits, drain, signals).await;
+        // It waits for the collector, in a thread that may.
+        let _ = tokio::task::spawn_blocking(move || telemetry.end()).await;
+        ended
     });
     // Nothing is in flight. To drop the runtime would break off every idle instance, each with a word
     // about it on stderr; the process ends anyway.
@@ -124,6 +129,7 @@ fn app(
     values: &Values,
     stores: &Stores,
     patience: Patience,
+    telemetry: &Arc<Telemetry>,
 ) -> anyhow::Result<App> {
     let compiler = Compiler::new(!options.disable_cache)?;
     let servers = Arc::new(Servers::new(patience));
@@ -142,6 +148,7 @@ fn app(
             allowed_hosts: allowed.clone(),
             chain: chain.clone(),
             shown: !options.quiet,
+            telemetry: telemetry.clone(),
         };
         Ok((component.id.to_string(), Running::new(component, options.placement)))
     };
@@ -153,7 +160,7 @@ fn app(
         .filter_map(|route| Some((route.clone(), running.get(&route.component)?.clone())));
     let readiness = Readiness::new(manifest.readiness_path.clone());
     let well_known = WellKnown::new(&manifest.name, &manifest.version)?;
-    App::new(well_known, readiness, options.limits.max_requests, routes, chain)
+    App::new(well_known, readiness, options.limits.max_requests, routes, chain, telemetry.clone())
 }
 
 /// The components that have a trigger; the others are never called.

@@ -3,7 +3,9 @@
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore, Store};
 use super::fails::Fails;
 use crate::kv::{self, Failure, Stores};
+use crate::telemetry::{Call, Callers, System};
 use std::sync::Arc;
+use wasmtime::AsContextMut as _;
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
 
 /// An open store.
@@ -15,6 +17,8 @@ pub struct KeyValueView<'a> {
     pub table: &'a mut ResourceTable,
     /// The stores that the component is granted.
     pub granted: &'a Arc<Stores>,
+    /// For whom.
+    pub callers: &'a Callers,
 }
 
 /// Stands for `KeyValueView` in linkers.
@@ -57,7 +61,8 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         store: Resource<Store>,
         key: String,
     ) -> Result<Option<Vec<u8>>, Fails<Error>> {
-        Ok(opened(accessor, &store)?.get(&key).await?)
+        let (store, call) = opened(accessor, &store, "get")?;
+        Ok(told(call, store.get(&key).await)?)
     }
 
     async fn set(
@@ -66,13 +71,27 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         key: String,
         value: Vec<u8>,
     ) -> Result<(), Fails<Error>> {
-        Ok(opened(accessor, &store)?.set(&key, value).await?)
+        let (store, call) = opened(accessor, &store, "set")?;
+        Ok(told(call, store.set(&key, value).await)?)
     }
 }
 
-fn opened<T>(accessor: &Accessor<T, KeyValue>, store: &Resource<Store>) -> Result<Opened, Error> {
+/// An open store, and the call to it that begins.
+fn opened<T>(
+    accessor: &Accessor<T, KeyValue>,
+    store: &Resource<Store>,
+    operation: &'static str,
+) -> Result<(Opened, Call), Error> {
     accessor.with(|mut access| {
-        let opened = access.get().table.get(store).map_err(|_| Error::NoSuchStore)?;
-        Ok(opened.clone())
+        let view = access.get();
+        let opened = view.table.get(store).map_err(|_| Error::NoSuchStore)?.clone();
+        let callers = view.callers.clone();
+        Ok((opened, callers.call(access.as_context_mut(), System::KeyValue, || operation.into())))
     })
+}
+
+/// An answer, and it is told how the call ended.
+pub(super) fn told<T>(call: Call, answer: Result<T, Failure>) -> Result<T, Failure> {
+    call.ended(answer.is_err().then(|| "failed".into()));
+    answer
 }

@@ -12,15 +12,20 @@ use super::bindings::spin::redis::redis::{
 use super::fails::Fails;
 use crate::allowed_hosts::AllowedHosts;
 use crate::redis::{Patience, Server};
-use redis::{IntoConnectionInfo as _, Value};
+use crate::telemetry::{Callers, System};
+use redis::{IntoConnectionInfo as _, RedisError, Value};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
+use wasmtime::AsContextMut as _;
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
 
 /// How long a `WAIT` may hold the connection.
 const LONGEST_WAIT_MS: i64 = 10;
+/// No command of Redis has a longer name, and no error a longer code.
+const LONGEST_NAME: usize = 20;
 
 /// Commands that would change the connection for everybody, or hold it.
 const REFUSED: [&str; 23] = [
@@ -83,6 +88,8 @@ pub struct RedisView<'a> {
     pub allowed: &'a Arc<AllowedHosts>,
     /// The servers of the whole application.
     pub servers: &'a Arc<Servers>,
+    /// For whom.
+    pub callers: &'a Callers,
 }
 
 /// Stands for `RedisView` in linkers.
@@ -130,8 +137,14 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
         arguments: Vec<RedisParameter>,
     ) -> Result<Vec<RedisResult>, Fails<Error>> {
         let kind = Kind::of(&command, &arguments)?;
-        let opened = accessor.with(|mut access| access.get().table.get(&connection).cloned());
-        let opened = opened.map_err(|_| Error::Other("the connection is closed".to_owned()))?;
+        let (opened, call) = accessor.with(|mut access| {
+            let view = access.get();
+            let opened = view.table.get(&connection).cloned();
+            let opened = opened.map_err(|_| Error::Other("the connection is closed".to_owned()))?;
+            let callers = view.callers.clone();
+            let call = callers.call(access.as_context_mut(), System::Redis, || name(&command));
+            Ok::<_, Error>((opened, call))
+        })?;
         let mut whole = redis::cmd(&command);
         for argument in arguments {
             match argument {
@@ -147,10 +160,31 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
             Kind::Wait => opened.wait(whole).await,
             Kind::Any => opened.send(whole).await,
         };
+        call.ended(answer.as_ref().err().map(why));
         let answer = answer.map_err(|error| Error::Other(error.to_string()))?;
         let mut results = Vec::new();
         flatten(answer, &mut results)?;
         Ok(results)
+    }
+}
+
+/// A command's name, as far as it can be one.
+fn name(command: &str) -> Cow<'static, str> {
+    match command.bytes().all(|byte| byte.is_ascii_alphabetic()) && command.len() <= LONGEST_NAME {
+        true => command.to_ascii_uppercase().into(),
+        false => "_OTHER".into(),
+    }
+}
+
+/// Why a command failed, in a word: the code that Redis' errors begin with, if it looks like one.
+fn why(error: &RedisError) -> Cow<'static, str> {
+    let is_code =
+        |code: &&str| code.len() <= LONGEST_NAME && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    match error.code().filter(is_code) {
+        Some(code) => code.to_owned().into(),
+        None if error.is_timeout() => "timeout".into(),
+        None if error.is_io_error() => "unreachable".into(),
+        None => "_OTHER".into(),
     }
 }
 

@@ -6,7 +6,7 @@
 use super::bindings::wasi::keyvalue::atomics::{self, Cas, CasError, HostCas};
 use super::bindings::wasi::keyvalue::store::{self, Bucket, Error, HostBucket};
 use super::fails::Fails;
-use super::key_value::{KeyValueView, Opened};
+use super::key_value::{KeyValueView, Opened, told};
 use crate::kv::Failure;
 use wasmtime::component::Resource;
 
@@ -43,8 +43,8 @@ impl store::Host for KeyValueView<'_> {
 
 impl HostBucket for KeyValueView<'_> {
     async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Fails<Error>> {
-        let store = self.bucket(&bucket)?;
-        Ok(store.get(&key).await?)
+        let (store, call) = (self.bucket(&bucket)?, self.callers.noted("get"));
+        Ok(told(call, store.get(&key).await)?)
     }
 
     fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -61,7 +61,8 @@ impl HostCas for KeyValueView<'_> {
 
     async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, Fails<Error>> {
         let swap = self.table.get_mut(&cas).map_err(|_| gone())?;
-        swap.current = swap.store.get(&swap.key).await?;
+        let call = self.callers.noted("current");
+        swap.current = told(call, swap.store.get(&swap.key).await)?;
         Ok(swap.current.clone())
     }
 
@@ -78,14 +79,15 @@ impl atomics::Host for KeyValueView<'_> {
         key: String,
         delta: i64,
     ) -> Result<i64, Fails<Error>> {
-        let store = self.bucket(&bucket)?;
-        Ok(store.increment(&key, delta).await?)
+        let (store, call) = (self.bucket(&bucket)?, self.callers.noted("increment"));
+        Ok(told(call, store.increment(&key, delta).await)?)
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), Fails<CasError>> {
         let swap = self.table.delete(cas).map_err(|_| CasError::StoreError(gone()))?;
         let Swap { store, key, current } = swap;
-        if store.swap(&key, current, value).await? {
+        let call = self.callers.noted("swap");
+        if told(call, store.swap(&key, current, value).await)? {
             return Ok(());
         }
         let current = store.get(&key).await?;

@@ -12,6 +12,7 @@
     reason = "the same"
 )]
 
+pub mod collector;
 pub mod http;
 pub mod proxy;
 pub mod redis;
@@ -90,10 +91,15 @@ pub fn bank_in(folder: Arc<TempDir>, arguments: &[&str]) -> Bank {
 
 /// A `bank` with this manifest and a variable of its environment.
 pub fn bank_with(manifest: &str, variable: &str, value: &str) -> Bank {
+    bank_of(manifest, &[], &[(variable, value)])
+}
+
+/// A `bank` with this manifest, these further arguments and variables of its environment.
+pub fn bank_of(manifest: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Bank {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     std::fs::write(folder.path().join("spin.toml"), manifest).unwrap();
-    let mut command = command(folder.path(), &[]);
-    command.env(variable, value);
+    let mut command = command(folder.path(), arguments);
+    command.envs(environment.iter().copied());
     serving(folder, command)
 }
 
@@ -117,9 +123,18 @@ pub fn serving(folder: Arc<TempDir>, mut command: Command) -> Bank {
 
 /// What `bank` says when it does not start.
 pub fn refused(manifest: &str, arguments: &[&str]) -> String {
+    refusal(manifest, |command| command.args(arguments))
+}
+
+/// The same, with variables of its environment.
+pub fn refused_with(manifest: &str, environment: &[(&str, &str)]) -> String {
+    refusal(manifest, |command| command.envs(environment.iter().copied()))
+}
+
+fn refusal(manifest: &str, with: impl FnOnce(&mut Command) -> &mut Command) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("spin.toml"), manifest).unwrap();
-    let output = command(folder.path(), arguments).output().unwrap();
+    let output = with(&mut command(folder.path(), &[])).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "bank started");
     String::from_utf8(output.stderr).unwrap()
 }

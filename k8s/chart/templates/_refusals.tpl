@@ -159,8 +159,6 @@ sentence holds an address of Redis, which may hold a password.
     (and $native (eq .Values.image.kind "artifact"))
   "runtimeClass.create: runtime is bank, which needs no RuntimeClass: set it to false"
     (and $native .Values.runtimeClass.create)
-  "executor.otlpEndpoint: the shim sends traces, and runtime is bank, which sends none: leave it empty"
-    (and $native .Values.executor.otlpEndpoint)
   "settings.store: with runtime bank the key-value store is a file of the pod, and gone with it: set settings.store=redis; or store.sqlite.enabled=true, for one pod"
     (and $native (not $sqlite) (eq .Values.settings.store "kv"))
   "tls.pods.enabled: the shim serves no TLS: set runtime=bank"

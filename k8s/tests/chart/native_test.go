@@ -79,6 +79,27 @@ func TestBothRuntimesGiveTheApplicationTheSameVariables(t *testing.T) {
 	}
 }
 
+func TestAPodOfBankTellsTheCollectorWhichOneItIs(t *testing.T) {
+	pod := deployment(t, "bank", "--set", onBank+",executor.otlpEndpoint=http://collector.monitoring:4318").Spec.Template.Spec
+	told := map[string]string{}
+	for _, variable := range pod.Containers[0].Env {
+		told[variable.Name] = variable.Value
+		if variable.Name == "POD" {
+			told["POD"] = variable.ValueFrom.FieldRef.FieldPath
+		}
+	}
+	for name, want := range map[string]string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.monitoring:4318",
+		"OTEL_SERVICE_NAME":           "bank",
+		"POD":                         "metadata.name",
+		"OTEL_RESOURCE_ATTRIBUTES":    "service.instance.id=$(POD),k8s.pod.name=$(POD),k8s.namespace.name=" + kit.Namespace,
+	} {
+		if told[name] != want {
+			t.Errorf("%s is %q, not %q", name, told[name], want)
+		}
+	}
+}
+
 func TestAPodOfBankHasItselfWhatThePodPolicyAddsToOthers(t *testing.T) {
 	pod := deployment(t, "bank", "--values", kit.Values("prod"), "--set", onBank+",podPolicy.drainSeconds=20,podPolicy.spreadOver=rack,tolerations[0].key=gpu",
 		"--set-json", `podPolicy.affinity={"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"a","operator":"Exists"}]}]}}}`).Spec.Template.Spec

@@ -89,7 +89,6 @@ var contradictions = []refusal{
 	{"redis.enabled=false,redis.external.url=redis://c:6380,redis.external.port=6379", "redis.external.port: 6379 is not the port of redis.external.url, which is 6380"},
 	{"runtime=bank,image.kind=artifact", "image.kind: an artifact of `spin registry push` is for SpinKube's shim"},
 	{"runtime=bank,runtimeClass.create=true", "runtimeClass.create: runtime is bank, which needs no RuntimeClass"},
-	{"runtime=bank,executor.otlpEndpoint=http://collector.monitoring:4318", "executor.otlpEndpoint: the shim sends traces"},
 	{"runtime=bank,settings.store=kv", "settings.store: with runtime bank the key-value store is a file of the pod, and gone with it"},
 	{"redis.enabled=false,store.sqlite.enabled=true", "store.sqlite.enabled: a SpinApp has no claim for a file: set runtime=bank"},
 	{"runtime=bank,store.sqlite.enabled=true", "store.sqlite.enabled: redis.enabled is true, and the money is in one store, not two"},

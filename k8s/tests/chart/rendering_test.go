@@ -42,7 +42,7 @@ var everything = []string{"--values", kit.At("k8s/tests/chart/everything.yaml")}
 
 func renderings(t *testing.T) map[string][]string {
 	all := map[string][]string{"defaults": nil, "everything": everything,
-		"everything on bank": append(slices.Clone(everything), "--set", onBank+",runtimeClass.create=false,executor.otlpEndpoint=,redis.tls.caSecret=mine,tls.pods.enabled=true,tls.pods.issuer=inside,tls.pods.caConfigMap=inside"),
+		"everything on bank": append(slices.Clone(everything), "--set", onBank+",runtimeClass.create=false,redis.tls.caSecret=mine,tls.pods.enabled=true,tls.pods.issuer=inside,tls.pods.caConfigMap=inside"),
 		"sqlite":             {"--set", onSQLite},
 		"openshift on bank":  {"--values", kit.Values("prod"), "--values", kit.Chart + "/controllers/openshift.yaml", "--set", onBank},
 	}

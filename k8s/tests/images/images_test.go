@@ -3,7 +3,6 @@ package images
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"moneybank/k8s/tests/kit"
 )
 
@@ -88,10 +88,11 @@ func (i *image) unpack(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	unzipped, err := gzip.NewReader(file)
+	unzipped, err := zstd.NewReader(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer unzipped.Close()
 	for archive := tar.NewReader(unzipped); ; {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {

@@ -5,7 +5,6 @@ package main
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"flag"
@@ -14,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 const (
@@ -73,15 +74,14 @@ func pack(layout string, platforms []string, volume string, config object) {
 // image stores the image of one platform, and describes its manifest.
 func image(layout, platform, folder, volume string, config object) object {
 	plain := archive(folder, volume)
-	var packed bytes.Buffer
-	gz, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	// A fifth less than by gzip. Docker 23, containerd 1.5, Podman and CRI-O read it, and newer ones.
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
 	check(err)
-	_, err = gz.Write(plain)
-	check(err)
-	check(gz.Close())
+	packed := encoder.EncodeAll(plain, nil)
+	check(encoder.Close())
 
 	system, architecture, _ := strings.Cut(platform, "/")
-	layer := blob(layout, "application/vnd.oci.image.layer.v1.tar+gzip", packed.Bytes())
+	layer := blob(layout, "application/vnd.oci.image.layer.v1.tar+zstd", packed)
 	image := blob(layout, "application/vnd.oci.image.config.v1+json", text(object{
 		"os": system, "architecture": architecture, "config": config,
 		"rootfs": object{"type": "layers", "diff_ids": []string{digest(plain)}},
@@ -90,7 +90,7 @@ func image(layout, platform, folder, volume string, config object) object {
 		"schemaVersion": 2, "mediaType": manifestType, "config": image, "layers": []object{layer},
 	}))
 	manifest["platform"] = object{"os": system, "architecture": architecture}
-	fmt.Printf("%s %s: %d bytes, %d unpacked, %s\n", filepath.Base(layout), platform, packed.Len(), len(plain), manifest["digest"])
+	fmt.Printf("%s %s: %d bytes, %d unpacked, %s\n", filepath.Base(layout), platform, len(packed), len(plain), manifest["digest"])
 	return manifest
 }
 

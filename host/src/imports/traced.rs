@@ -1,0 +1,76 @@
+//! The synchronous calls of `wasi:keyvalue`, each after a note of who calls.
+//!
+//! What `bindgen!` links sees only its own part of an instance, and not the guest's task. These take the place of those.
+
+use super::bindings::wasi::keyvalue::{atomics, store};
+use super::fails::Fails;
+use super::key_value::{KeyValueView, Opened};
+use super::wasi_keyvalue::Swap;
+use crate::component::State;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+
+const STORE: &str = "wasi:keyvalue/store@0.2.0-draft2";
+const ATOMICS: &str = "wasi:keyvalue/atomics@0.2.0-draft2";
+
+/// Puts them in the place of those that are there.
+pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    linker.instance(STORE)?.func_wrap_async(
+        "[method]bucket.get",
+        |mut store, (bucket, key): (Resource<Opened>, String)| {
+            Box::new(async move {
+                let mut view = noted(&mut store);
+                let answer = store::HostBucket::get(&mut view, bucket, key).await;
+                of_store(&mut view, answer)
+            })
+        },
+    )?;
+    let mut atomics = linker.instance(ATOMICS)?;
+    atomics.func_wrap_async("[method]cas.current", |mut store, (cas,): (Resource<Swap>,)| {
+        Box::new(async move {
+            let mut view = noted(&mut store);
+            let answer = atomics::HostCas::current(&mut view, cas).await;
+            of_store(&mut view, answer)
+        })
+    })?;
+    atomics.func_wrap_async(
+        "increment",
+        |mut store, (bucket, key, delta): (Resource<Opened>, String, i64)| {
+            Box::new(async move {
+                let mut view = noted(&mut store);
+                let answer = atomics::Host::increment(&mut view, bucket, key, delta).await;
+                of_store(&mut view, answer)
+            })
+        },
+    )?;
+    atomics.func_wrap_async("swap", |mut store, (cas, value): (Resource<Swap>, Vec<u8>)| {
+        Box::new(async move {
+            let mut view = noted(&mut store);
+            match atomics::Host::swap(&mut view, cas, value).await {
+                Ok(()) => Ok((Ok(()),)),
+                Err(fails) => Ok((Err(atomics::Host::convert_cas_error(&mut view, fails)?),)),
+            }
+        })
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// The part of the instance that these calls are about, once it is noted who calls.
+fn noted<'a>(store: &'a mut StoreContextMut<'_, State>) -> KeyValueView<'a> {
+    let callers = store.data().callers().clone();
+    callers.note(&mut *store);
+    store.data_mut().key_value()
+}
+
+/// An answer as the guest gets it.
+fn of_store<T>(
+    view: &mut KeyValueView<'_>,
+    answer: Result<T, Fails<store::Error>>,
+) -> wasmtime::Result<(Result<T, store::Error>,)> {
+    match answer {
+        Ok(answer) => Ok((Ok(answer),)),
+        Err(fails) => Ok((Err(store::Host::convert_error(view, fails)?),)),
+    }
+}

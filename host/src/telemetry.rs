@@ -1,0 +1,129 @@
+//! OpenTelemetry: what `bank` tells of requests, of the calls that components make for them, and of what they print.
+//!
+//! It is off until an endpoint is named, by the variables that Spin 4.1 reads (`crates/telemetry` there):
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`, or that of one signal alone (`…_TRACES_ENDPOINT`, `…_METRICS_ENDPOINT`,
+//! `…_LOGS_ENDPOINT`); `…_PROTOCOL` is `http/protobuf` or `grpc`. `OTEL_SDK_DISABLED` turns it off. The names and
+//! attributes are those of OpenTelemetry's semantic conventions, and Spin's own where those have none.
+//!
+//! What a request is about is never told: no path but the route's, no query, no header, no key, no argument of a
+//! command, no address of a client. What components print is sent as it is, as Spin does, and holds none of it.
+//!
+//! When the collector is away `bank` serves on; what cannot be sent is lost, and a warning says so.
+
+mod call;
+mod export;
+mod meters;
+mod request;
+
+pub use call::{Call, Caller, Callers, System};
+pub use meters::{InstanceCounted, OpenCounted};
+pub use request::Exchange;
+
+use anyhow::Context as _;
+use meters::Meters;
+use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _};
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector as _, TelemetryResourceDetector};
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, SdkTracer, SdkTracerProvider};
+use std::sync::Arc;
+
+/// The name under which all of it is sent; `service.name` is this too, unless the environment has another.
+const NAME: &str = "bank";
+
+/// Where to tell what; nowhere, if no endpoint is named.
+#[derive(Default)]
+pub struct Telemetry {
+    application: Arc<str>,
+    tracer: Option<SdkTracer>,
+    meters: Option<Meters>,
+    logger: Option<SdkLogger>,
+    traces: Option<SdkTracerProvider>,
+    metrics: Option<SdkMeterProvider>,
+    logs: Option<SdkLoggerProvider>,
+}
+
+impl Telemetry {
+    /// As `environment` says, for the application of this name. To be called where tokio runs.
+    ///
+    /// # Errors
+    /// A variable says what cannot be done.
+    pub fn new(application: &str, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let settings = export::Settings::new(&environment);
+        let resource = resource(&environment);
+        let traces = settings.traces().context("traces cannot be sent")?;
+        let metrics = settings.metrics().context("metrics cannot be sent")?;
+        let logs = settings.logs().context("logs cannot be sent")?;
+        let traces = traces.map(|exporter| {
+            SdkTracerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build()
+        });
+        let metrics = metrics.map(|exporter| {
+            let builder = SdkMeterProvider::builder().with_resource(resource.clone());
+            builder.with_periodic_exporter(exporter).build()
+        });
+        let logs = logs.map(|exporter| {
+            SdkLoggerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build()
+        });
+        Ok(Self {
+            application: application.into(),
+            tracer: traces.as_ref().map(|provider| provider.tracer(NAME)),
+            meters: metrics.as_ref().map(|provider| Meters::new(&provider.meter(NAME))),
+            logger: logs.as_ref().map(|provider| provider.logger(NAME)),
+            traces,
+            metrics,
+            logs,
+        })
+    }
+
+    /// Whether calls of components are told of.
+    fn is_on(&self) -> bool {
+        self.tracer.is_some() || self.meters.is_some()
+    }
+
+    /// Tells what a component has printed: one line, without its end.
+    pub fn printed(&self, component: &Arc<str>, line: &[u8]) {
+        let Some(logger) = &self.logger else { return };
+        let mut record = logger.create_log_record();
+        record.set_body(AnyValue::from(String::from_utf8_lossy(line).into_owned()));
+        record.add_attribute(meters::COMPONENT, component.to_string());
+        logger.emit(record);
+    }
+
+    /// One more connection is open, until what this answers is gone.
+    pub fn connection(self: &Arc<Self>) -> Option<OpenCounted> {
+        self.meters.as_ref().map(|_| OpenCounted::new(self.clone()))
+    }
+
+    /// One more instance of a component is there, until what this answers is gone.
+    pub fn instance(self: &Arc<Self>, component: &Arc<str>) -> Option<InstanceCounted> {
+        self.meters.as_ref().map(|_| InstanceCounted::new(self.clone(), component.clone()))
+    }
+
+    /// Sends what has not been sent yet, and ends. It waits for the collector, a few seconds at most.
+    pub fn end(&self) {
+        // What could not be sent has been said.
+        let _ = self.traces.as_ref().map(SdkTracerProvider::shutdown);
+        let _ = self.metrics.as_ref().map(SdkMeterProvider::shutdown);
+        let _ = self.logs.as_ref().map(SdkLoggerProvider::shutdown);
+    }
+}
+
+/// What all of it is about: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and this version of `bank`.
+fn resource(environment: impl Fn(&str) -> Option<String>) -> Resource {
+    let named = EnvResourceDetector::new().detect();
+    // Two banks that send the same series would overwrite one another's.
+    let instance = RandomIdGenerator::default().new_trace_id().to_string();
+    let name = environment("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()).map(Value::from);
+    let name = name.or_else(|| named.get(&Key::new("service.name")));
+    Resource::builder_empty()
+        .with_detector(Box::new(TelemetryResourceDetector))
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("service.instance.id", instance))
+        .with_detector(Box::new(EnvResourceDetector::new()))
+        .with_attribute(KeyValue::new("service.name", name.unwrap_or_else(|| NAME.into())))
+        .build()
+}

@@ -1,0 +1,243 @@
+//! The calls that components make: spans of kind `client` below the request that they are made for, and their measures.
+//!
+//! An instance works on several requests at once, so which of them a call is for is asked of wasmtime: it knows the
+//! guest's task, and each request was given one. A call that a guest makes after it has answered is nobody's, and
+//! begins a trace of its own.
+
+use super::Telemetry;
+use super::meters::COMPONENT;
+use super::request::{inject, known};
+use http::{Request, StatusCode};
+use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::Span;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use wasmtime::AsContextMut;
+use wasmtime::component::GuestTaskId;
+
+/// The requests that an instance works on.
+#[derive(Clone, Default)]
+pub struct Callers(Option<Arc<Inner>>);
+
+struct Inner {
+    telemetry: Arc<Telemetry>,
+    component: Arc<str>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    tasks: Vec<(GuestTaskId, Context)>,
+    /// Whose call the next one is, where the call itself cannot ask.
+    noted: Option<Context>,
+}
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub enum System {
+    /// A key-value store, whatever is behind it.
+    KeyValue,
+    /// A Redis, by its own commands.
+    Redis,
+}
+
+impl System {
+    fn name(self) -> &'static str {
+        match self {
+            Self::KeyValue => "key-value",
+            Self::Redis => "redis",
+        }
+    }
+}
+
+impl Callers {
+    /// Those of a new instance of `component`; nobody, if nobody is to be told.
+    pub fn new(telemetry: &Arc<Telemetry>, component: &Arc<str>) -> Self {
+        let inner =
+            || Inner { telemetry: telemetry.clone(), component: component.clone(), known: Mutex::default() };
+        Self(telemetry.is_on().then(|| Arc::new(inner())))
+    }
+
+    /// The guest's `task` is for the request of this `trace`, until what this answers is gone.
+    pub fn begins(&self, task: GuestTaskId, trace: Option<Context>) -> Option<Caller> {
+        let inner = self.0.as_ref()?;
+        inner.known().tasks.push((task, trace.unwrap_or_default()));
+        Some(Caller { inner: inner.clone(), task })
+    }
+
+    /// A call to `system` that the guest makes now.
+    pub fn call<T: 'static>(
+        &self,
+        store: impl AsContextMut<Data = T>,
+        system: System,
+        operation: impl FnOnce() -> Cow<'static, str>,
+    ) -> Call {
+        let Some(inner) = &self.0 else { return Call(None) };
+        let parent = inner.parent(store);
+        inner.store_call(parent, system, operation())
+    }
+
+    /// Notes whose the next call is, which [`Callers::noted`] or [`Callers::sends`] begins.
+    pub fn note<T: 'static>(&self, store: impl AsContextMut<Data = T>) {
+        if let Some(inner) = &self.0 {
+            let parent = inner.parent(store);
+            inner.known().noted = Some(parent);
+        }
+    }
+
+    /// A call to a key-value store, of whom was noted last.
+    pub fn noted(&self, operation: &'static str) -> Call {
+        let Some(inner) = &self.0 else { return Call(None) };
+        let parent = inner.known().noted.take().unwrap_or_default();
+        inner.store_call(parent, System::KeyValue, operation.into())
+    }
+
+    /// A request that the guest sends, of whom was noted last; its headers say of which trace it is.
+    pub fn sends<B>(&self, request: &mut Request<B>) -> Call {
+        let Some(inner) = &self.0 else { return Call(None) };
+        let parent = inner.known().noted.take().unwrap_or_default();
+        let method = known(request.method());
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let mut attributes =
+            vec![KeyValue::new("http.request.method", method), KeyValue::new("server.address", host)];
+        if let Some(port) = request.uri().port_u16() {
+            attributes.push(KeyValue::new("server.port", i64::from(port)));
+        }
+        let call = inner.call(&parent, method.into(), attributes, Kind::Http);
+        if let Some(trace) = call.trace() {
+            inject(&trace, request.headers_mut());
+        }
+        call
+    }
+}
+
+impl Inner {
+    /// Never held across an await, and nothing panics while it is.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The trace of the request that the guest works on now.
+    fn parent<T: 'static>(&self, mut store: impl AsContextMut<Data = T>) -> Context {
+        let mut store = store.as_context_mut();
+        let Ok(mut tasks) = store.async_call_stack() else { return Context::new() };
+        let known = self.known();
+        let of = |task| known.tasks.iter().find(|(other, _)| *other == task).map(|(_, trace)| trace.clone());
+        tasks.find_map(of).unwrap_or_default()
+    }
+
+    fn store_call(self: &Arc<Self>, parent: Context, system: System, operation: Cow<'static, str>) -> Call {
+        let attributes = vec![
+            KeyValue::new("db.system.name", system.name()),
+            KeyValue::new("db.operation.name", operation.clone()),
+        ];
+        self.call(&parent, operation, attributes, Kind::Store)
+    }
+
+    fn call(
+        self: &Arc<Self>,
+        parent: &Context,
+        name: Cow<'static, str>,
+        mut attributes: Vec<KeyValue>,
+        kind: Kind,
+    ) -> Call {
+        attributes.push(KeyValue::new(COMPONENT, self.component.clone()));
+        let span = self.telemetry.tracer.as_ref().map(|tracer| {
+            let span =
+                tracer.span_builder(name).with_kind(SpanKind::Client).with_attributes(attributes.clone());
+            tracer.build_with_context(span, parent)
+        });
+        Call(Some(Open { inner: self.clone(), span, attributes, kind, began: Instant::now() }))
+    }
+}
+
+/// A request that an instance works on.
+pub struct Caller {
+    inner: Arc<Inner>,
+    task: GuestTaskId,
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.inner.known().tasks.retain(|(task, _)| *task != self.task);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Store,
+    Http,
+}
+
+/// A call that has begun. If it is dropped before it has ended, the guest has given it up.
+pub struct Call(Option<Open>);
+
+struct Open {
+    inner: Arc<Inner>,
+    span: Option<Span>,
+    attributes: Vec<KeyValue>,
+    kind: Kind,
+    began: Instant,
+}
+
+impl Call {
+    /// What is called for it is a part of this trace.
+    pub fn trace(&self) -> Option<Context> {
+        let span = self.0.as_ref()?.span.as_ref()?;
+        Some(Context::new().with_remote_span_context(span.span_context().clone()))
+    }
+
+    /// It has ended; `why` it failed is one of few words.
+    pub fn ended(mut self, why: Option<Cow<'static, str>>) {
+        if let Some(open) = self.0.take() {
+            open.ended(why);
+        }
+    }
+
+    /// It was answered over HTTP.
+    pub fn answered(mut self, status: StatusCode) {
+        if let Some(mut open) = self.0.take() {
+            open.add(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
+            let failed = status.is_client_error() || status.is_server_error();
+            open.ended(failed.then(|| status.as_str().to_owned().into()));
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(open) = self.0.take() {
+            open.ended(Some("given_up".into()));
+        }
+    }
+}
+
+impl Open {
+    fn add(&mut self, attribute: KeyValue) {
+        if let Some(span) = &mut self.span {
+            span.set_attribute(attribute.clone());
+        }
+        self.attributes.push(attribute);
+    }
+
+    fn ended(mut self, why: Option<Cow<'static, str>>) {
+        if let Some(why) = why {
+            self.add(KeyValue::new("error.type", why));
+            if let Some(span) = &mut self.span {
+                span.set_status(Status::error(""));
+            }
+        }
+        if let Some(span) = &mut self.span {
+            span.end();
+        }
+        if let Some(meters) = &self.inner.telemetry.meters {
+            let duration = match self.kind {
+                Kind::Store => &meters.store_duration,
+                Kind::Http => &meters.http_duration,
+            };
+            duration.record(self.began.elapsed().as_secs_f64(), &self.attributes);
+        }
+    }
+}

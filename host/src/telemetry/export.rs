@@ -1,0 +1,202 @@
+//! How it is sent: OTLP over HTTP or gRPC, each signal by exporters of its own.
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use opentelemetry_http::hyper::HyperClient;
+use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::logs::LogBatch;
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::trace::SpanData;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use wasmtime_wasi::async_trait;
+
+/// An export that has no answer by then has failed. The exporters have a shorter limit of their own
+/// (`OTEL_EXPORTER_OTLP_TIMEOUT`, 10 s).
+const LONGEST: Duration = Duration::from_secs(60);
+/// What fails again within this time is not said again.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What the environment says of all three.
+pub struct Settings<'a, E> {
+    environment: &'a E,
+    disabled: bool,
+}
+
+enum Protocol {
+    Http,
+    Grpc,
+}
+
+impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
+    /// As `environment` has it. As in Spin, any value of `OTEL_SDK_DISABLED` disables it.
+    pub fn new(environment: &'a E) -> Self {
+        let disabled = environment("OTEL_SDK_DISABLED").is_some_and(|value| !value.is_empty());
+        Self { environment, disabled }
+    }
+
+    /// How traces are sent, if they are.
+    pub fn traces(&self) -> anyhow::Result<Option<Told<SpanExporter>>> {
+        let Some(protocol) = self.protocol("TRACES")? else { return Ok(None) };
+        let builder = SpanExporter::builder();
+        let exporter = match protocol {
+            Protocol::Http => builder.with_http().with_http_client(client()?).build()?,
+            Protocol::Grpc => builder.with_tonic().build()?,
+        };
+        Ok(Some(Told::new("traces", exporter)))
+    }
+
+    /// How metrics are sent, if they are.
+    pub fn metrics(&self) -> anyhow::Result<Option<Told<MetricExporter>>> {
+        let Some(protocol) = self.protocol("METRICS")? else { return Ok(None) };
+        let builder = MetricExporter::builder();
+        let exporter = match protocol {
+            Protocol::Http => builder.with_http().with_http_client(client()?).build()?,
+            Protocol::Grpc => builder.with_tonic().build()?,
+        };
+        Ok(Some(Told::new("metrics", exporter)))
+    }
+
+    /// How logs are sent, if they are.
+    pub fn logs(&self) -> anyhow::Result<Option<Told<LogExporter>>> {
+        let Some(protocol) = self.protocol("LOGS")? else { return Ok(None) };
+        let builder = LogExporter::builder();
+        let exporter = match protocol {
+            Protocol::Http => builder.with_http().with_http_client(client()?).build()?,
+            Protocol::Grpc => builder.with_tonic().build()?,
+        };
+        Ok(Some(Told::new("logs", exporter)))
+    }
+
+    /// The protocol of a signal; none if no endpoint is named for it.
+    fn protocol(&self, signal: &str) -> anyhow::Result<Option<Protocol>> {
+        if self.disabled || self.value(signal, "ENDPOINT").is_none() {
+            return Ok(None);
+        }
+        match self.value(signal, "PROTOCOL").as_deref() {
+            None | Some("http/protobuf") => Ok(Some(Protocol::Http)),
+            Some("grpc") => Ok(Some(Protocol::Grpc)),
+            Some(other) => {
+                bail!("OTEL_EXPORTER_OTLP_PROTOCOL is `{other}`; `bank` has http/protobuf and grpc")
+            }
+        }
+    }
+
+    /// A variable of this signal, or of all of them.
+    fn value(&self, signal: &str, name: &str) -> Option<String> {
+        let value = |name: String| (self.environment)(&name).filter(|value| !value.is_empty());
+        value(format!("OTEL_EXPORTER_OTLP_{signal}_{name}"))
+            .or_else(|| value(format!("OTEL_EXPORTER_OTLP_{name}")))
+    }
+}
+
+/// A client that keeps its connections; https with the roots of webpki.
+fn client() -> anyhow::Result<OnRuntime> {
+    let https = HttpsConnectorBuilder::new()
+        .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .build();
+    let runtime = Handle::try_current().context("tokio does not run")?;
+    Ok(OnRuntime { runtime, client: Arc::new(HyperClient::new(https, LONGEST, None)) })
+}
+
+/// Exporters wait in threads of their own, and hyper's client only works where tokio runs.
+#[derive(Debug)]
+struct OnRuntime {
+    runtime: Handle,
+    client: Arc<HyperClient<HttpsConnector<HttpConnector>>>,
+}
+
+#[async_trait]
+impl HttpClient for OnRuntime {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.send_bytes(request).await }).await?
+    }
+}
+
+/// An exporter of which it is said on stderr when it fails, once a minute at most.
+#[derive(Debug)]
+pub struct Told<E> {
+    what: &'static str,
+    exporter: E,
+    said: Mutex<Option<Instant>>,
+}
+
+impl<E> Told<E> {
+    fn new(what: &'static str, exporter: E) -> Self {
+        Self { what, exporter, said: Mutex::default() }
+    }
+
+    fn heard(&self, result: OTelSdkResult) -> OTelSdkResult {
+        match &result {
+            Err(error) if !matches!(error, OTelSdkError::AlreadyShutdown) => self.say(error),
+            _ => {}
+        }
+        result
+    }
+
+    fn say(&self, error: &OTelSdkError) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|when| when.elapsed() >= QUIET) {
+            *said = Some(Instant::now());
+            eprintln!("Warning: {} cannot be sent to the OpenTelemetry collector: {error}", self.what);
+        }
+    }
+}
+
+impl opentelemetry_sdk::trace::SpanExporter for Told<SpanExporter> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.heard(self.exporter.export(batch).await)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+impl PushMetricExporter for Told<MetricExporter> {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        self.heard(self.exporter.export(metrics).await)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self) -> Temporality {
+        self.exporter.temporality()
+    }
+}
+
+impl opentelemetry_sdk::logs::LogExporter for Told<LogExporter> {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        self.heard(self.exporter.export(batch).await)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
