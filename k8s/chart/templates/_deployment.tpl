@@ -125,11 +125,11 @@ env:
   {{- end }}
   {{- with .Values.executor.otlpEndpoint }}
   - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ quote . }}}
-  - {name: OTEL_SERVICE_NAME, value: {{ include "bank.name" $ | quote }}}
+  - {name: OTEL_SERVICE_NAME, value: {{ $.name | quote }}}
   - name: POD
     valueFrom:
       fieldRef: {fieldPath: metadata.name}
-  - {name: OTEL_RESOURCE_ATTRIBUTES, value: {{ printf "service.instance.id=$(POD),k8s.pod.name=$(POD),k8s.namespace.name=%s" $.Release.Namespace | quote }}}
+  - {name: OTEL_RESOURCE_ATTRIBUTES, value: {{ printf "service.instance.id=$(POD),k8s.pod.name=$(POD),k8s.namespace.name=%s" $.root.Release.Namespace | quote }}}
   {{- end }}
   {{- if .Values.redis.tls.caSecret }}
   - {name: SSL_CERT_FILE, value: /etc/certificates/ca-certificates.crt}

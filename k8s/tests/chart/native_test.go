@@ -80,9 +80,9 @@ func TestBothRuntimesGiveTheApplicationTheSameVariables(t *testing.T) {
 }
 
 func TestAPodOfBankTellsTheCollectorWhichOneItIs(t *testing.T) {
-	pod := deployment(t, "bank", "--set", onBank+",executor.otlpEndpoint=http://collector.monitoring:4318").Spec.Template.Spec
+	bank := deployment(t, "bank", "--set", onBank+",executor.otlpEndpoint=http://collector.monitoring:4318")
 	told := map[string]string{}
-	for _, variable := range pod.Containers[0].Env {
+	for _, variable := range bank.Spec.Template.Spec.Containers[0].Env {
 		told[variable.Name] = variable.Value
 		if variable.Name == "POD" {
 			told["POD"] = variable.ValueFrom.FieldRef.FieldPath
@@ -92,7 +92,7 @@ func TestAPodOfBankTellsTheCollectorWhichOneItIs(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.monitoring:4318",
 		"OTEL_SERVICE_NAME":           "bank",
 		"POD":                         "metadata.name",
-		"OTEL_RESOURCE_ATTRIBUTES":    "service.instance.id=$(POD),k8s.pod.name=$(POD),k8s.namespace.name=" + kit.Namespace,
+		"OTEL_RESOURCE_ATTRIBUTES":    "service.instance.id=$(POD),k8s.pod.name=$(POD),k8s.namespace.name=" + bank.Namespace,
 	} {
 		if told[name] != want {
 			t.Errorf("%s is %q, not %q", name, told[name], want)
