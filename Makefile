@@ -57,7 +57,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	scripts/beside "test-browser test-issuer" cargo run $(NATIVE) --package tests --bin prove
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-compose test-images test-cloud test-release ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-observe test-observe-more test-compose test-images test-cloud test-release ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -86,6 +86,22 @@ test-browser: build redis-server ## The dashboard in Debian's Chromium, before t
 	cd tests/browser && npm ci --no-audit --no-fund
 	cd tests/issuer && npm ci --no-audit --no-fund
 	node --test --test-concurrency=1 tests/browser/*.test.js
+
+.PHONY: observability
+observability: ## Make what watches the bank (Collector, rules, dashboards) from observability/, for the chart
+	@scripts/need-go
+	cd observability && go run . ../k8s/chart/files/monitoring
+
+.PHONY: test-observe
+test-observe: build redis-server observe-tools ## A day of three banks is watched with what the chart renders; each alert fires for what it is for, and is gone after
+	cargo build $(NATIVE) --package tests --bin coingecko
+	cd observability && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
+	cd k8s/tests && go test -count=1 -short -timeout 10m ./observe
+
+.PHONY: test-observe-more
+test-observe-more: build redis-server observe-tools ## The same, with the alerts that take long to come
+	cargo build $(NATIVE) --package tests --bin coingecko
+	cd k8s/tests && go test -count=1 -v -timeout 20m ./observe
 
 .PHONY: test-issuer
 test-issuer: build redis-server ## Tokens of a real issuer, oidc-provider: every algorithm, keys that change under load, an issuer that is dead or lies
@@ -163,7 +179,7 @@ test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart o
 	@scripts/need curl curl
 	cargo build $(NATIVE) --package tests --all-targets
 	cd k8s/tests && test -z "$$(gofmt -l .)" && go vet ./...
-	cd k8s/tests && go test -count=1 -p 1 -timeout 15m $$(go list ./... | grep -v -e /cluster$$ -e /local$$)
+	cd k8s/tests && go test -count=1 -p 1 -timeout 15m $$(go list ./... | grep -v -e /cluster$$ -e /local$$ -e /observe$$)
 	@# These two wait most of the time, and share nothing.
 	cd k8s/tests && go test -count=1 -p 2 -timeout 20m ./cluster ./local
 
@@ -303,6 +319,10 @@ redis-server:
 .PHONY: k8s-tools
 k8s-tools:
 	@k8s/tests/build
+
+.PHONY: observe-tools
+observe-tools:
+	@observability/tools
 
 .PHONY: cloud-tools
 cloud-tools:

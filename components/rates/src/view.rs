@@ -47,6 +47,7 @@ pub fn converted(kept: &Kept, amount: Amount, from: &str, to: &str, conversion: 
         result: conversion.result.as_amount(),
         age: age(kept),
     })
+    .aged(kept.age.as_secs())
 }
 
 fn rate(currency: &Currency) -> RateView<'_> {
@@ -69,5 +70,5 @@ fn cached(request: &Request, kept: &Kept, document: &impl Serialize) -> Answer {
     let tag = format!("W/\"{:x}-{}\"", kept.sheet.as_of_ms, u8::from(kept.is_stale()));
     let answer = if request.has(&tag) { Answer::not_modified() } else { Answer::json(document) };
     let control = format!("public, max-age={}", kept.fresh_for.as_secs());
-    answer.with("etag", tag).with("cache-control", control)
+    answer.aged(kept.age.as_secs()).with("etag", tag).with("cache-control", control)
 }

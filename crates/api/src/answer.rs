@@ -77,6 +77,8 @@ pub(crate) struct Told {
     pub outcome: Option<&'static str>,
     /// It was given before, under the same idempotency key.
     pub replayed: bool,
+    /// How old what it shows is, where that was fetched elsewhere.
+    pub age_seconds: Option<u64>,
 }
 
 impl Answer {
@@ -156,6 +158,13 @@ impl Answer {
         }
         let told = Told { replayed, ..self.told };
         Self { told, ..self }.with("idempotent-replayed", "true")
+    }
+
+    /// The same answer, telling the log how old what it shows is.
+    #[must_use]
+    pub fn aged(self, age_seconds: u64) -> Self {
+        let told = Told { age_seconds: Some(age_seconds), ..self.told };
+        Self { told, ..self }
     }
 
     /// Its status.
@@ -248,6 +257,13 @@ mod tests {
             assert!(response.body().is_empty());
         }
         assert_eq!(Answer::moved("/docs").into_response("r").headers()["location"], "/docs");
+    }
+
+    #[test]
+    fn an_answer_tells_the_log_how_old_it_is_where_that_is_known() {
+        let answer = Answer::json(&1);
+        assert_eq!(answer.told().age_seconds, None);
+        assert_eq!(answer.aged(61).replayed(true).told().age_seconds, Some(61));
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl Line {
             ("code", told.code.map(Value::from)),
             ("outcome", told.outcome.map(Value::from)),
             ("replayed", told.replayed.then_some(Value::Flag(true))),
+            ("age_seconds", told.age_seconds.map(Value::from)),
         ];
         let members = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
         eventlog::event(level, "request", members);

@@ -25,6 +25,8 @@ sentence holds an address of Redis, which may hold a password.
   "executor.otlpEndpoint" (list .Values.executor.otlpEndpoint `^(https?://[^/:]+:[0-9]+)?$` "scheme, host and port, such as http://collector.monitoring:4318, without a path")
   "podPolicy.spreadOver" (list .Values.podPolicy.spreadOver `^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$` "the name of a node's label, such as topology.kubernetes.io/zone")
   "monitoring.blackboxExporter" (list .Values.monitoring.blackboxExporter `^([A-Za-z0-9.-]+:[0-9]+)?$` "host and port, such as blackbox.monitoring:9115, without scheme and path")
+  "monitoring.collector.tracesEndpoint" (list .Values.monitoring.collector.tracesEndpoint `^(https?://[^/:]+:[0-9]+)?$` "scheme, host and port, such as http://tempo.monitoring:4318, without a path")
+  "monitoring.collector.logsEndpoint" (list .Values.monitoring.collector.logsEndpoint `^(https?://[^/:]+:[0-9]+)?$` "scheme, host and port, such as http://loki.monitoring:4318, without a path")
   "redis.maxMemory" (list .Values.redis.maxMemory `^[1-9][0-9]*(mb|gb)$` "a number and mb or gb, such as 256mb")
   "store.sqlite.size" (list .Values.store.sqlite.size `^[1-9][0-9]*(Mi|Gi|Ti)$` "a number and Mi, Gi or Ti, such as 10Gi")
   "redis.storage.size" (list .Values.redis.storage.size `^[1-9][0-9]*(Mi|Gi|Ti)$` "a number and Mi, Gi or Ti, such as 10Gi")
@@ -100,6 +102,8 @@ sentence holds an address of Redis, which may hold a password.
     (and $network.enabled .Values.executor.otlpEndpoint (not $network.monitoringNamespaces) (not $network.extraEgress))
   (printf "executor.otlpEndpoint: the network policy does not let the application through to the namespace %s: add it to networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraEgress" $collector)
     (and $network.enabled $collector $watchers (not (has $collector $watchers)) (not (has "" $watchers)) (not $network.extraEgress))
+  "monitoring.collector.namespace: the Collector reads files of the node, which the bank's own namespace must not allow: name another one"
+    (and .Values.monitoring.collector.enabled (eq .Values.monitoring.collector.namespace .Release.Namespace))
   "monitoring.blackboxExporter: the network policy lets it through to nobody: name its namespace in networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraIngress"
     (and $network.enabled .Values.monitoring.blackboxExporter (not $watchers) (not $network.extraIngress))
   "canary.enabled: the weights are those of the Gateway API: set gateway.enabled=true"

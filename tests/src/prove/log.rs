@@ -43,6 +43,10 @@ pub async fn tells_requests_and_no_secrets(house: &House) -> anyhow::Result<()> 
             ensure!(text(&line[*member]) == *value, "{member} is not {value}: {line}");
         }
     }
+    let trace = trace_id();
+    bank.get("/v1/rates").header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")).await;
+    let line = line_of(house, &trace).await?;
+    ensure!(line["age_seconds"].is_u64(), "it does not say how old the rates are: {line}");
     let said = house.said()?;
     let Secrets { user, key, token } = &secrets;
     for secret in [user, key, token, "31.41592653", "forged"] {

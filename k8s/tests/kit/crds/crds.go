@@ -16,7 +16,7 @@ var modules = []struct {
 }{
 	{"sigs.k8s.io/gateway-api@v1.6.3", "config/crd/standard", []string{"gateway.networking.k8s.io_gateways", "gateway.networking.k8s.io_httproutes", "gateway.networking.k8s.io_backendtlspolicies"}},
 	{"github.com/cert-manager/cert-manager@v1.21.2", "deploy/crds", []string{"cert-manager.io_certificates", "cert-manager.io_clusterissuers"}},
-	{"github.com/prometheus-operator/prometheus-operator@v0.85.0", "example/prometheus-operator-crd", []string{"monitoring.coreos.com_probes"}},
+	{"github.com/prometheus-operator/prometheus-operator@v0.85.0", "example/prometheus-operator-crd", []string{"monitoring.coreos.com_probes", "monitoring.coreos.com_prometheusrules", "monitoring.coreos.com_podmonitors"}},
 	{"github.com/traefik/traefik/v3@v3.5.3", "docs/content/reference/dynamic-configuration", []string{"traefik.io_middlewares"}},
 	{"github.com/envoyproxy/gateway@v1.9.1", "charts/gateway-helm/charts/crds/crds/generated", []string{"gateway.envoyproxy.io_clienttrafficpolicies"}},
 	{"istio.io/api@v1.27.3", "kubernetes", []string{"customresourcedefinitions.gen"}},

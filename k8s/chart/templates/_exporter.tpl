@@ -1,0 +1,33 @@
+{{/*
+The exporter beside Redis is a user of its own that may ask how Redis is: for neither a key, nor a setting, nor the log of slow
+commands, which holds documents. Its password is made where both run, and is in memory alone.
+*/}}
+{{- define "bank.hasExporter" -}}
+{{- if .Values.monitoring.redisExporter.enabled }}true{{ end }}
+{{- end }}
+
+{{- define "bank.exporterUser" -}}
+if [ ! -s /run/exporter/password.json ]; then
+  password=$(head -c 32 /dev/urandom | sha256sum | cut -d ' ' -f 1)
+  printf '{"redis://localhost:6379":"%s"}' "$password" >/run/exporter/password.new
+  mv /run/exporter/password.new /run/exporter/password.json
+fi
+password=$(sed 's/.*:"\([0-9a-f]*\)"}/\1/' /run/exporter/password.json)
+printf 'user exporter reset on -@all +ping +info +slowlog|len +latency|latest #%s\n' "$(printf %s "$password" | sha256sum | cut -d ' ' -f 1)" >>/run/redis/redis.conf
+{{- end }}
+
+{{- define "bank.exporterContainer" -}}
+- name: exporter
+  image: {{ .Values.monitoring.redisExporter.image | quote }}
+  # Neither its own name nor a setting: it may not.
+  args: [--redis.addr=redis://localhost:6379, --redis.user=exporter, --redis.password-file=/run/exporter/password.json, --config-command=-,
+    --set-client-name=false, --exclude-latency-histogram-metrics, --web.listen-address=:9121]
+  ports:
+    - {name: metrics, containerPort: 9121}
+  resources:
+    {{- include "bank.resources" .Values.monitoring.redisExporter.resources | indent 4 }}
+  securityContext:
+    {{- include "bank.containerSecurity" . | nindent 4 }}
+  volumeMounts:
+    - {name: exporter, mountPath: /run/exporter, readOnly: true}
+{{- end }}

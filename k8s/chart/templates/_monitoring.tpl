@@ -1,0 +1,48 @@
+{{/* A file of files/monitoring, with the release's own in place of what starts with a dollar sign. */}}
+{{- define "bank.monitoringFile" -}}
+{{- $root := index . 0 -}}
+{{ $root.Files.Get (printf "files/monitoring/%s" (index . 1)) | replace "$NAMESPACE" $root.Release.Namespace | replace "$NAME" (include "bank.name" $root)
+  | replace "$RATES_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.ratesAgeSeconds) }}
+{{- end }}
+
+{{/* Labels of what a Prometheus or a Grafana has to find. */}}
+{{- define "bank.monitoringLabels" -}}
+{{ merge (include "bank.labels" (list . "monitoring") | fromYaml) (.Values.monitoring.labels | default dict) | toYaml }}
+{{- end }}
+
+{{- define "bank.collectorName" -}}
+{{ include "bank.name" . }}-collector
+{{- end }}
+
+{{- define "bank.collectorSelector" -}}
+app.kubernetes.io/component: collector
+{{ include "bank.instance" . }}
+{{- end }}
+
+{{/* The Collector's configuration, and where traces and logs go on to. */}}
+{{- define "bank.collectorConfig" -}}
+{{- $config := .Files.Get "files/monitoring/collector.yaml" | fromYaml }}
+{{- $service := $config.service.pipelines }}
+{{- with .Values.monitoring.collector.tracesEndpoint }}
+{{- $_ := set $config.exporters "otlp_http/traces" (dict "endpoint" .) }}
+{{- $_ := set $service.traces "exporters" (append $service.traces.exporters "otlp_http/traces") }}
+{{- end }}
+{{- with .Values.monitoring.collector.logsEndpoint }}
+{{- $_ := set $config.exporters "otlp_http/logs" (dict "endpoint" .) }}
+{{- $_ := set $service "logs" (dict "receivers" (list "otlp" "filelog") "processors" (list "memory_limiter" "batch") "exporters" (list "otlp_http/logs")) }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
+{{/* Where the Collector may go. Called with an address. */}}
+{{- define "bank.collectorWay" -}}
+- to:
+    {{- with include "bank.namespaceOfHost" . }}
+    {{- include "bank.namespaces" (list .) | trim | nindent 4 }}
+    {{- else }}
+    - ipBlock: {cidr: 0.0.0.0/0}
+    - ipBlock: {cidr: "::/0"}
+    {{- end }}
+  ports:
+    - {protocol: TCP, port: {{ include "bank.portOfUrl" . }}}
+{{- end }}

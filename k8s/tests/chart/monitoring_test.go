@@ -1,0 +1,132 @@
+package chart
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	appsv1 "k8s.io/api/apps/v1"
+)
+
+const watched = "monitoring.rules.enabled=true,monitoring.dashboards.enabled=true,monitoring.redisExporter.enabled=true,monitoring.collector.enabled=true"
+
+func TestNobodyWatchesUnlessAsked(t *testing.T) {
+	for _, object := range kit.Rendered(t) {
+		if slices.Contains([]string{"PrometheusRule", "PodMonitor", "DaemonSet", "Probe"}, object.GetKind()) || object.GetLabels()["grafana_dashboard"] != "" {
+			t.Errorf("%s %s is there", object.GetKind(), object.GetName())
+		}
+	}
+	if strings.Contains(kit.Template(t), "exporter") {
+		t.Error("Redis has an exporter")
+	}
+}
+
+// Without the bank's namespace in them, two releases would tell of one another.
+func TestRulesAreOfTheReleaseAlone(t *testing.T) {
+	rule := kit.Find(t, kit.Rendered(t, "--set", watched+",monitoring.rules.ratesAgeSeconds=120,nameOverride=mine"), "PrometheusRule", "mine")
+	names := 0
+	for _, group := range rule.Object["spec"].(map[string]any)["groups"].([]any) {
+		for _, each := range group.(map[string]any)["rules"].([]any) {
+			expression := each.(map[string]any)["expr"].(string)
+			names++
+			if strings.Contains(expression, "$") || !strings.Contains(expression, `namespace="money-bank"`) {
+				t.Error(expression)
+			}
+		}
+	}
+	if names < 30 {
+		t.Errorf("%d rules", names)
+	}
+	if err := kit.Missing(kit.Template(t, "--set", watched+",monitoring.rules.ratesAgeSeconds=120,nameOverride=mine"), `> 120`, `deployment="mine"`); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheCollectorReadsTheFilesOfTheBanksNamespaceAndWritesNone(t *testing.T) {
+	objects := kit.Rendered(t, "--set", watched)
+	set := kit.Into[appsv1.DaemonSet](t, kit.Find(t, objects, "DaemonSet", "bank-collector"))
+	container := set.Spec.Template.Spec.Containers[0]
+	for _, mount := range container.VolumeMounts {
+		if mount.Name == "pods" && !mount.ReadOnly {
+			t.Error("it may write to the node")
+		}
+	}
+	if security := container.SecurityContext; !*security.ReadOnlyRootFilesystem || *security.AllowPrivilegeEscalation || len(security.Capabilities.Add) > 0 {
+		t.Error(security)
+	}
+	if set.Namespace != "monitoring" || container.Env[0].Value != "money-bank" || container.Env[1].Value != "redis" {
+		t.Error(set.Namespace, container.Env)
+	}
+	config := kit.Find(t, objects, "ConfigMap", "bank-collector").Object["data"].(map[string]any)["collector.yaml"].(string)
+	if err := kit.Missing(config, "/var/log/pods/${env:BANK_NAMESPACE}_*/*/*.log"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTracesAndLogsGoOnToWhereTheyAreSentAndNowhereElse(t *testing.T) {
+	for values, wanted := range map[string][]string{
+		"": nil,
+		",monitoring.collector.tracesEndpoint=http://tempo.monitoring:4318":                                                               {"otlp_http/traces"},
+		",monitoring.collector.logsEndpoint=http://loki.monitoring:4318":                                                                  {"otlp_http/logs"},
+		",monitoring.collector.tracesEndpoint=http://tempo.monitoring:4318,monitoring.collector.logsEndpoint=http://loki.monitoring:4318": {"otlp_http/traces", "otlp_http/logs"},
+	} {
+		config := kit.Find(t, kit.Rendered(t, "--set", watched+values), "ConfigMap", "bank-collector").Object["data"].(map[string]any)["collector.yaml"].(string)
+		for _, exporter := range []string{"otlp_http/traces", "otlp_http/logs"} {
+			// It is made, and a pipeline ends in it.
+			if is := strings.Count(config, exporter); is != map[bool]int{true: 2}[slices.Contains(wanted, exporter)] {
+				t.Errorf("%q: %s is there %d times", values, exporter, is)
+			}
+		}
+	}
+}
+
+// portsFrom are what is let in from a namespace.
+func portsFrom(t *testing.T, policy, namespace string, arguments ...string) []int {
+	var ports []int
+	for _, rule := range policies(t, arguments...)[policy].Ingress {
+		for _, peer := range rule.From {
+			if peer.NamespaceSelector == nil || peer.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != namespace {
+				continue
+			}
+			for _, port := range rule.Ports {
+				ports = append(ports, port.Port.IntValue())
+			}
+		}
+	}
+	return ports
+}
+
+func TestPrometheusReachesTheExporterAndTheCollectorAndNothingElse(t *testing.T) {
+	for policy, wanted := range map[string][]int{"bank-redis": {9121}, "bank-collector": {8889}, "bank": nil} {
+		if ports := portsFrom(t, policy, "monitoring", "--set", watched); !slices.Equal(ports, wanted) {
+			t.Errorf("%s: %v, not %v", policy, ports, wanted)
+		}
+	}
+	if ports := portsFrom(t, "bank-redis", "monitoring"); len(ports) > 0 {
+		t.Errorf("without an exporter: %v", ports)
+	}
+	// From the bank the Collector takes OTLP.
+	if ports := portsFrom(t, "bank-collector", "money-bank", "--set", watched); !slices.Equal(ports, []int{4317, 4318}) {
+		t.Errorf("OTLP: %v", ports)
+	}
+}
+
+func TestTheExporterMayAskForNothingThatRedisHolds(t *testing.T) {
+	script := kit.Into[appsv1.StatefulSet](t, kit.Find(t, kit.Rendered(t, "--set", watched), "StatefulSet", "bank-redis")).Spec.Template.Spec.Containers[0].Args[0]
+	if err := kit.Missing(script, `user exporter reset on -@all +ping +info +slowlog|len +latency|latest #%s\n`); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACollectorThatCanNotWorkIsRefused(t *testing.T) {
+	for _, row := range []refusal{
+		{"monitoring.collector.enabled=true,monitoring.collector.namespace=default", "monitoring.collector.namespace: the Collector reads files of the node"},
+		{"monitoring.collector.tracesEndpoint=tempo:4318", "monitoring.collector.tracesEndpoint: must be scheme, host and port"},
+		{"monitoring.collector.logsEndpoint=http://loki:4318/otlp", "monitoring.collector.logsEndpoint: must be scheme, host and port"},
+		{"monitoring.rules.ratesAgeSeconds=0", "at '/monitoring/rules/ratesAgeSeconds'"},
+	} {
+		row.isSaid(t)
+	}
+}

@@ -1,0 +1,68 @@
+package observe
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// startBank starts a bank, whose lines are kept as the kubelet keeps those of a pod (the format of CRI), and returns where it listens.
+func (h *House) startBank() string { return h.startBankWith(nil, "/readyz") }
+
+// startBankWith starts one with further arguments and settings, and waits until it answers this path.
+func (h *House) startBankWith(arguments []string, path string, settings ...string) string {
+	h.Helper()
+	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
+	pod := fmt.Sprintf("bank-%d", len(h.banks))
+	log := filepath.Join(h.folder, "pods", "money-bank_"+pod+"_"+fmt.Sprintf("%032d", len(h.banks)), "bank", "0.log")
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+		h.Fatal(err)
+	}
+	file, err := os.Create(log)
+	if err != nil {
+		h.Fatal(err)
+	}
+	command := exec.Command(kit.At("target/native/bank"), append([]string{"up", "--listen", listen, "--state-dir", filepath.Join(h.folder, pod)}, arguments...)...)
+	command.Dir = kit.Root
+	command.Env = append(os.Environ(), "SPIN_VARIABLE_STORE=redis", fmt.Sprintf("SPIN_VARIABLE_REDIS_URL=redis://:%s@127.0.0.1:%d", password, h.redisPort),
+		"SPIN_VARIABLE_COINGECKO_ORIGIN=http://"+h.upstream, "SPIN_VARIABLE_RATES_TTL_SECONDS=1", "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+h.otlp,
+		"OTEL_SERVICE_NAME=bank", "OTEL_RESOURCE_ATTRIBUTES=service.instance.id="+pod, "OTEL_BSP_SCHEDULE_DELAY=500", "OTEL_METRIC_EXPORT_INTERVAL=1000")
+	command.Env = append(command.Env, settings...)
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	said, err := command.StderrPipe()
+	if err != nil {
+		h.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		h.Fatal(err)
+	}
+	written := make(chan struct{})
+	go func() { keep(said, file); close(written) }()
+	h.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		<-written
+		_ = command.Wait()
+	})
+	h.banks = append(h.banks, "http://"+listen)
+	kit.Eventually(h, pod+" is ready", func() error {
+		_, err := get("http://" + listen + path)
+		return err
+	})
+	return "http://" + listen
+}
+
+// keep writes lines as containerd does.
+func keep(from io.Reader, to io.WriteCloser) {
+	defer to.Close()
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		fmt.Fprintf(to, "%s stderr F %s\n", time.Now().UTC().Format(time.RFC3339Nano), lines.Text())
+	}
+}

@@ -1,0 +1,213 @@
+package observe
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// drill does what alerts are for, and undoes it.
+type drill struct {
+	what   string
+	alerts []string
+	do     func(h *House)
+	undo   func(h *House)
+	// Its alerts look far back: that they are gone is looked for when all others are.
+	isLong bool
+}
+
+// taken is how long it took, in seconds of this test.
+type taken struct {
+	Alert, What  string
+	Fires, Clear float64
+}
+
+var quick = []drill{
+	{"a bank starts while Redis keeps no append-only file", []string{"BankStoreAtRisk"}, func(h *House) {
+		h.cli("config", "set", "appendonly", "no")
+		h.startBank()
+	}, func(h *House) { h.cli("config", "set", "appendonly", "yes") }, true},
+	{"Redis is killed", []string{"BankStoreAway", "BankRedisDown", "BankErrorBudgetFast", "BankReadinessBudgetFast"},
+		func(h *House) { h.redis.Kill() }, (*House).startRedis, false},
+	{"Redis hangs, again and again", []string{"BankUnknownOutcomes"}, (*House).hangRedis, func(*House) {}, false},
+	// A Redis that hangs opens none under `bank`, whose connection gives up as soon and then fails at once.
+	{"a store takes longer than anybody waits", []string{"BankBreakerOpen"}, (*House).slowStore, func(*House) {}, false},
+	{"Redis is filled to 85 %, then to the brim", []string{"BankRedisNearlyFull", "BankStoreRefuses"}, (*House).fillRedis,
+		func(h *House) { h.cli("eval", "for i=1,64 do redis.call('del','filler:'..i) end", "0") }, false},
+	{"CoinGecko is dead", []string{"BankRatesStale"}, func(h *House) { h.coingecko.Kill() }, (*House).startCoingecko, false},
+	{"another hand changes a wallet", []string{"BankFaults"}, (*House).corrupt, func(h *House) { h.cli("del", "bank:{corrupt}:wallet") }, false},
+	{"the process that writes the append-only file anew is killed", []string{"BankRedisLogFails"}, (*House).failRewrite, func(h *House) {
+		h.cli("config", "set", "rdb-key-save-delay", "0")
+		h.cli("bgrewriteaof")
+	}, false},
+}
+
+// long are those that have to last, or to be alone; `make test-observe` leaves them out.
+func long() []drill {
+	slow := make(chan struct{})
+	return []drill{
+		{"Redis lets everybody wait for 0.45 s, again and again", []string{"BankLatencyBudgetFast"}, func(h *House) { go h.pauseRedis(slow) }, func(*House) { close(slow) }, false},
+		{"a bank asks for a replica that is not there", []string{"BankStoreRefuses"}, func(h *House) {
+			bank := h.startBankWith(nil, "/healthz", "SPIN_VARIABLE_REDIS_WAIT_REPLICAS=1")
+			for range 5 {
+				ask("POST", bank+"/v1/deposit", secretUser, "", `{"amount":"1"}`)
+			}
+		}, func(*House) {}, false},
+		{"nobody asks anything", []string{"BankNoTraffic"}, func(h *House) { h.traffic.end() }, func(h *House) { h.traffic = h.day(6, 20*time.Millisecond) }, false},
+		{"the Collector is killed", []string{"BankNotSeen"}, func(h *House) { h.collector.Kill() }, (*House).startCollector, false},
+	}
+}
+
+func drills(h *House, t *testing.T) {
+	var all, later []taken
+	var undone time.Time
+	wanted := quick
+	if !testing.Short() {
+		wanted = append(wanted, long()...)
+	}
+	for _, drill := range wanted {
+		fired := drill.fires(h, t)
+		undone = time.Now()
+		drill.undo(h)
+		if drill.isLong {
+			later = append(later, fired...)
+			continue
+		}
+		all = append(all, gone(h, t, fired, undone)...)
+	}
+	all = append(all, gone(h, t, later, undone)...)
+	text, _ := json.MarshalIndent(all, "", "  ")
+	kit.Write(t, kit.At("build/observe/alerts.json"), string(text)+"\n")
+	t.Logf("\n%s", text)
+}
+
+// fires does it, and waits for the alerts.
+func (d drill) fires(h *House, t *testing.T) []taken {
+	for _, name := range d.alerts {
+		kit.Eventually(t, d.what+": "+name+" does not fire before", func() error { return isQuiet(h, name) })
+	}
+	began := time.Now()
+	d.do(h)
+	var all []taken
+	for _, name := range d.alerts {
+		kit.Eventually(t, d.what+": "+name+" fires", func() error {
+			if !h.bell.hasRungSince(name, began) {
+				return fmt.Errorf("what fires: %s", h.bell.now())
+			}
+			return nil
+		})
+		all = append(all, taken{Alert: name, What: d.what, Fires: h.bell.since(name).Sub(began).Seconds()})
+	}
+	return all
+}
+
+// gone waits until they fire no more, since what they are for was undone.
+func gone(h *House, t *testing.T, fired []taken, undone time.Time) []taken {
+	for index := range fired {
+		name := fired[index].Alert
+		kit.Eventually(t, fired[index].What+": "+name+" is gone after", func() error { return isQuiet(h, name) })
+		fired[index].Clear = time.Since(undone).Seconds()
+	}
+	return fired
+}
+
+func isQuiet(h *House, name string) error {
+	if h.bell.isRinging(name) {
+		return fmt.Errorf("%s fires", name)
+	}
+	return nil
+}
+
+// slowStore gives one more bank a store that answers after two thirds of a second.
+func (h *House) slowStore() {
+	fault := kit.Write(h, h.folder+"/slow.toml", "seed = 1\ndelay_ms = [650, 700]\n")
+	bank := h.startBankWith([]string{"--fault", fault}, "/healthz", "SPIN_VARIABLE_STORE=kv")
+	for range 8 {
+		ask("GET", bank+"/v1/wallet", secretUser, "", "")
+	}
+}
+
+// hangRedis stops it for a second, eight times, so that some requests are on their way when it does.
+func (h *House) hangRedis() {
+	pid := serverOf(h)
+	for range 8 {
+		_ = syscall.Kill(pid, syscall.SIGSTOP)
+		time.Sleep(1200 * time.Millisecond)
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+		time.Sleep(800 * time.Millisecond)
+	}
+}
+
+// serverOf is the process id of redis-server, which the container's script has become.
+func serverOf(h *House) int { return h.redis.Pid() }
+
+// pauseRedis makes all commands wait, until it is told to end.
+func (h *House) pauseRedis(end chan struct{}) {
+	for {
+		select {
+		case <-end:
+			return
+		case <-time.After(10 * time.Millisecond):
+			h.cli("client", "pause", "450", "all")
+			time.Sleep(450 * time.Millisecond)
+		}
+	}
+}
+
+func (h *House) fillRedis() {
+	fill := func(part float64) {
+		for number := 1; number <= 64; number++ {
+			var used, most float64
+			for _, line := range strings.Split(h.cli("info", "memory"), "\n") {
+				_, _ = fmt.Sscanf(line, "used_memory:%f", &used)
+				_, _ = fmt.Sscanf(line, "maxmemory:%f", &most)
+			}
+			if used > part*most || strings.Contains(h.cli("eval", "return redis.call('set',KEYS[1],string.rep('x',ARGV[1]))", "1", fmt.Sprintf("filler:%d", number), "1000000"), "OOM") {
+				return
+			}
+		}
+	}
+	fill(0.85)
+	kit.Eventually(h, "nearly full", func() error {
+		if !h.bell.isRinging("BankRedisNearlyFull") {
+			return fmt.Errorf("what fires: %s", h.bell.now())
+		}
+		return nil
+	})
+	fill(2)
+	h.cli("config", "set", "maxmemory", "1mb")
+	time.Sleep(3 * time.Second)
+	h.cli("config", "set", "maxmemory", "32mb")
+}
+
+func (h *House) corrupt() {
+	h.cli("set", "bank:{corrupt}:wallet", "no document")
+	for range 3 {
+		for _, bank := range h.banks {
+			ask("GET", bank+"/v1/wallet", "corrupt", "", "")
+		}
+	}
+}
+
+// failRewrite ends the child that Redis writes its log anew with.
+func (h *House) failRewrite() {
+	h.cli("config", "set", "rdb-key-save-delay", "100000")
+	h.cli("bgrewriteaof")
+	kit.Eventually(h, "the child is there", func() error {
+		found, err := exec.Command("pgrep", "-P", fmt.Sprint(serverOf(h))).Output()
+		if err != nil {
+			return err
+		}
+		var child int
+		if _, err := fmt.Sscan(string(found), &child); err != nil {
+			return err
+		}
+		return syscall.Kill(child, syscall.SIGKILL)
+	})
+}

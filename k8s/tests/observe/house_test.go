@@ -1,0 +1,152 @@
+// Package observe watches real banks with what the chart renders: its Collector's configuration, its Redis with the exporter's
+// user, its rules, its dashboards. Only paths, ports and, so that an hour passes in two minutes, durations are others.
+package observe
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// House is a Redis, three banks on it, and those who watch them.
+type House struct {
+	*testing.T
+	objects      []unstructured.Unstructured
+	folder       string
+	redisPort    int
+	redis        *kit.Process
+	coingecko    *kit.Process
+	upstream     string
+	collector    *kit.Process
+	otlp, counts string // where the Collector takes OTLP, and shows metrics
+	platform     *platform
+	sink         *sink
+	bell         *bell
+	banks        []string
+	prometheus   string
+	traffic      *day
+}
+
+// opened starts everything.
+func opened(t *testing.T) *House {
+	h := &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), platform: newPlatform(t), sink: newSink(t), bell: newBell(t)}
+	h.objects = kit.Rendered(t, "--values", kit.At("k8s/tests/observe/values.yaml"), "--set", "monitoring.collector.tracesEndpoint="+h.sink.url,
+		"--set", "monitoring.collector.logsEndpoint="+h.sink.url)
+	h.startRedis()
+	h.startExporter()
+	h.startCollector()
+	h.upstream = fmt.Sprintf("127.0.0.1:%d", kit.FreePort(t))
+	h.startCoingecko()
+	for range 3 {
+		h.startBank()
+	}
+	h.startPrometheus()
+	return h
+}
+
+func (h *House) data(kind, name, key string) string {
+	h.Helper()
+	text, _, _ := unstructured.NestedString(kit.Find(h, h.objects, kind, name).Object, "data", key)
+	if text == "" {
+		h.Fatalf("%s %s has no %s", kind, name, key)
+	}
+	return text
+}
+
+// replaced replaces what must be there.
+func (h *House) replaced(text string, pairs ...string) string {
+	h.Helper()
+	for index := 0; index < len(pairs); index += 2 {
+		if !strings.Contains(text, pairs[index]) {
+			h.Fatalf("%q is not in:\n%s", pairs[index], text)
+		}
+		text = strings.ReplaceAll(text, pairs[index], pairs[index+1])
+	}
+	return text
+}
+
+func (h *House) containers() map[string]corev1.Container {
+	all := map[string]corev1.Container{}
+	for _, container := range kit.Into[appsv1.StatefulSet](h, kit.Find(h, h.objects, "StatefulSet", "bank-redis")).Spec.Template.Spec.Containers {
+		all[container.Name] = container
+	}
+	return all
+}
+
+const password = "the-password-of-redis"
+
+// startRedis runs the container's own script; a second time on what the first one left.
+func (h *House) startRedis() {
+	h.Helper()
+	for _, folder := range []string{"data", "run", "exporter"} {
+		if err := os.MkdirAll(filepath.Join(h.folder, folder), 0o700); err != nil {
+			h.Fatal(err)
+		}
+	}
+	port := fmt.Sprint(h.redisPort)
+	kit.Write(h, h.folder+"/etc/redis.conf", h.replaced(h.data("ConfigMap", "bank-redis", "redis.conf"),
+		"\ndir /data\n", "\ndir "+h.folder+"/data\n", "\nport 6379\n", "\nport "+port+"\n", "\nbind * -::*\n", "\nbind 127.0.0.1\n"))
+	container := h.containers()["redis"]
+	script := h.replaced(container.Args[0], "/etc/redis", h.folder+"/etc", "/run/redis", h.folder+"/run", "/run/exporter", h.folder+"/exporter", "localhost:6379", "localhost:"+port)
+	h.redis = kit.Start(h, "observe-redis", []string{"REDISCLI_AUTH=" + password}, container.Command[0], append(container.Command[1:], script)...)
+	kit.Eventually(h, "Redis answers", func() error {
+		if err := h.redis.Runs(); err != nil {
+			h.Fatal(err)
+		}
+		return kit.Missing(h.cli("ping"), "PONG")
+	})
+}
+
+// cli asks Redis as the bank's user.
+func (h *House) cli(arguments ...string) string {
+	output, _ := kit.Try("redis-cli", append([]string{"-p", fmt.Sprint(h.redisPort), "--no-auth-warning", "-a", password}, arguments...)...)
+	return strings.TrimSpace(output)
+}
+
+var exporterPort int
+
+func (h *House) startExporter() {
+	exporterPort = kit.FreePort(h)
+	arguments := h.replaced(strings.Join(h.containers()["exporter"].Args, "\n"), "localhost:6379", fmt.Sprintf("localhost:%d", h.redisPort),
+		"/run/exporter", h.folder+"/exporter", ":9121", fmt.Sprintf("127.0.0.1:%d", exporterPort),
+		// Debian's exporter is older than this flag.
+		"\n--exclude-latency-histogram-metrics", "")
+	kit.Start(h, "observe-exporter", nil, "prometheus-redis-exporter", strings.Split(arguments, "\n")...)
+}
+
+func (h *House) startCollector() {
+	h.Helper()
+	local := func() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)) }
+	// The second time, where Prometheus and the banks look for it.
+	if h.counts == "" {
+		h.otlp, h.counts = local(), local()
+	}
+	for _, folder := range []string{"pods", "offsets"} {
+		if err := os.MkdirAll(filepath.Join(h.folder, folder), 0o755); err != nil {
+			h.Fatal(err)
+		}
+	}
+	config := h.replaced(h.data("ConfigMap", "bank-collector", "collector.yaml"), "0.0.0.0:4318", h.otlp, "0.0.0.0:8889", h.counts, "0.0.0.0:4317", local(),
+		"0.0.0.0:13133", local(), "/var/log/pods", h.folder+"/pods", "/var/lib/collector", h.folder+"/offsets", "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
+	path := kit.Write(h, h.folder+"/collector.yaml", config)
+	h.collector = kit.Start(h, "observe-collector", []string{"BANK_NAMESPACE=money-bank", "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+path)
+	kit.Eventually(h, "the Collector shows metrics", func() error {
+		if err := h.collector.Runs(); err != nil {
+			h.Fatal(err)
+		}
+		_, err := get("http://" + h.counts + "/metrics")
+		return err
+	})
+}
+
+func (h *House) startCoingecko() {
+	h.coingecko = kit.Start(h, "observe-coingecko", nil, kit.At("target/native/coingecko"), "--listen", h.upstream)
+}

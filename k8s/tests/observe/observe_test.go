@@ -1,0 +1,186 @@
+package observe
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+
+	"sigs.k8s.io/yaml"
+)
+
+func TestADayIsSeen(t *testing.T) {
+	began := time.Now()
+	house := opened(t)
+	house.traffic = house.day(6, 20*time.Millisecond)
+	defer func() { house.traffic.end() }()
+	for _, part := range []struct {
+		name string
+		run  func(*House, *testing.T)
+	}{
+		{"spans hold no arguments", spansHoldNoArguments},
+		{"as many series with 10,000 users as with 50", usersMakeNoSeries},
+		{"each alert fires for what it is for", drills},
+		{"every panel and every rule has data", func(h *House, t *testing.T) { everyExpressionHasData(h, t, began) }},
+		{"nobody is named", nobodyIsNamed},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			inner := *house
+			inner.T = t
+			part.run(&inner, t)
+			house.traffic = inner.traffic
+		})
+	}
+}
+
+// As Spin sends it: the command's name is the span's, and its arguments are an attribute.
+func spansHoldNoArguments(h *House, t *testing.T) {
+	kit.Eventually(t, "the Collector takes a span", func() error {
+		now := time.Now().UnixNano()
+		span := fmt.Sprintf(`{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"GET bank:{%s}:wallet","kind":3,
+			"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[{"key":"db.system","value":{"stringValue":"redis"}},
+			{"key":"code.function","value":{"stringValue":"kept"}},
+			{"key":"arguments","value":{"stringValue":"the whole wallet of %s: %s"}}]}`, secretUser, now, now+1000000, secretUser, secretAmount)
+		body := `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"spin"}}]},"scopeSpans":[{"scope":{"name":"spin_outbound_redis"},"spans":[` + span + `]}]}]}`
+		answer, err := http.Post("http://"+h.otlp+"/v1/traces", "application/json", strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s", answer.Status)
+		}
+		return nil
+	})
+	kit.Eventually(t, "the span goes on", func() error { return kit.Missing(h.sink.all("/v1/traces"), "code.function", "kept") })
+	for _, secret := range []string{"arguments", secretUser, secretAmount} {
+		if strings.Contains(h.sink.all("/v1/traces"), secret) {
+			t.Errorf("%s is in a trace", secret)
+		}
+	}
+}
+
+func usersMakeNoSeries(h *House, t *testing.T) {
+	const match = `{__name__=~"bank_.*|http_.*"}`
+	// Until all that happens of a day has happened.
+	before := -1
+	kit.Eventually(t, "the number of series stays", func() error {
+		time.Sleep(5 * time.Second)
+		count := len(h.series(match))
+		if count == before {
+			return nil
+		}
+		before = count
+		return fmt.Errorf("%d series", count)
+	})
+	var crowd sync.WaitGroup
+	for part := range 4 {
+		crowd.Add(1)
+		go func() {
+			defer crowd.Done()
+			for number := part; number < 10_000; number += 4 {
+				user := fmt.Sprintf("%s-of-many-%d", secretUser, number)
+				ask("POST", h.banks[number%3]+"/v1/deposit", user, "", `{"amount":"1"}`)
+			}
+		}()
+	}
+	crowd.Wait()
+	time.Sleep(5 * time.Second)
+	after := h.series(match)
+	t.Logf("%d series before 10,000 users, %d after", before, len(after))
+	if len(after) != before {
+		t.Errorf("%d series before, %d after: %v", before, len(after), after)
+	}
+}
+
+var metricNames = regexp.MustCompile(`\b((?:bank|redis|kube|certmanager|probe|http)[a-z]*[_:][a-z0-9_:]+)(?:\{|\[)`)
+
+func everyExpressionHasData(h *House, t *testing.T, began time.Time) {
+	count := 0
+	for _, expression := range h.panels() {
+		count++
+		if h.samples(expression, began) == 0 {
+			t.Errorf("no data: %s", expression)
+		}
+	}
+	var rules struct {
+		Groups []struct {
+			Rules []struct{ Alert, Record, Expr string }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(compressed(h.rules())), &rules); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			count++
+			// Of an alert that has not fired each series must be there, by which it would.
+			wanted := []string{rule.Expr}
+			if rule.Alert != "" && h.samples(rule.Expr, began) == 0 {
+				wanted = nil
+				for _, name := range metricNames.FindAllStringSubmatch(rule.Expr, -1) {
+					wanted = append(wanted, name[1])
+				}
+			}
+			if len(wanted) == 0 {
+				t.Errorf("%s names nothing: %s", rule.Alert, rule.Expr)
+			}
+			for _, expression := range wanted {
+				if h.samples(expression, began) == 0 {
+					t.Errorf("%s%s: no data: %s", rule.Alert, rule.Record, expression)
+				}
+			}
+		}
+	}
+	t.Logf("%d expressions", count)
+}
+
+// panels are the expressions of all dashboards, with everything chosen.
+func (h *House) panels() []string {
+	var all []string
+	for _, object := range h.objects {
+		if object.GetLabels()["grafana_dashboard"] == "" {
+			continue
+		}
+		for _, text := range object.Object["data"].(map[string]any) {
+			var dashboard struct {
+				Panels []struct{ Targets []struct{ Expr string } }
+			}
+			if err := json.Unmarshal([]byte(text.(string)), &dashboard); err != nil {
+				h.Fatal(err)
+			}
+			for _, panel := range dashboard.Panels {
+				for _, target := range panel.Targets {
+					all = append(all, strings.NewReplacer("$namespace", ".*", "$store", ".*", "$__rate_interval", "10s", "[15m]", "[30s]").Replace(target.Expr))
+				}
+			}
+		}
+	}
+	if len(all) == 0 {
+		h.Fatal("no panels")
+	}
+	return all
+}
+
+func nobodyIsNamed(h *House, t *testing.T) {
+	labels, err := json.Marshal(h.series(`{__name__=~".+"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for where, text := range map[string]string{"a label": string(labels), "a trace": h.sink.all("/v1/traces"), "the log": h.sink.all("/v1/logs")} {
+		if text == "" {
+			t.Errorf("%s: nothing came", where)
+		}
+		for _, secret := range []string{secretUser, secretKey, secretAmount, password} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s is in %s", secret, where)
+			}
+		}
+	}
+}

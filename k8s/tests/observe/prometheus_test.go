@@ -1,0 +1,107 @@
+package observe
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+
+	"sigs.k8s.io/yaml"
+)
+
+// An hour of the rules passes in two minutes.
+const compression = 30
+
+// startPrometheus starts Prometheus, and Alertmanager, which it tells.
+func (h *House) startPrometheus() {
+	h.Helper()
+	listen, alertmanager := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)), fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
+	rules := kit.Write(h, h.folder+"/rules.yaml", compressed(h.rules()))
+	config := kit.Write(h, h.folder+"/prometheus.yaml", fmt.Sprintf(`global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [%q]
+alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}
+scrape_configs:
+  # As the chart's PodMonitors say, and the operator makes of them.
+  - {job_name: collector, honor_labels: true, static_configs: [{targets: [%q]}]}
+  - {job_name: redis, static_configs: [{targets: ["127.0.0.1:%d"], labels: {namespace: money-bank, pod: bank-redis-0}}]}
+  - {job_name: platform, honor_labels: true, static_configs: [{targets: [%q]}]}
+`, rules, alertmanager, h.counts, exporterPort, strings.TrimPrefix(h.platform.url, "http://")))
+	kit.Run(h, "promtool", "check", "config", config)
+	told := kit.Write(h, h.folder+"/alertmanager.yaml", fmt.Sprintf(`route: {receiver: test, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
+receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]
+`, h.bell.url))
+	kit.Start(h, "observe-alertmanager", nil, "prometheus-alertmanager", "--config.file="+told, "--storage.path="+h.folder+"/alertmanager",
+		"--web.listen-address="+alertmanager, "--cluster.listen-address=")
+	kit.Start(h, "observe-prometheus", nil, "prometheus", "--config.file="+config, "--storage.tsdb.path="+h.folder+"/prometheus", "--web.listen-address="+listen,
+		"--rules.alert.resend-delay=2s")
+	h.prometheus = "http://" + listen
+	for name, address := range map[string]string{"Prometheus": h.prometheus, "Alertmanager": "http://" + alertmanager} {
+		kit.Eventually(h, name+" is ready", func() error { _, err := get(address + "/-/ready"); return err })
+	}
+}
+
+// rules are those of the chart's PrometheusRule.
+func (h *House) rules() string {
+	text, err := yaml.Marshal(kit.Find(h, h.objects, "PrometheusRule", "bank").Object["spec"])
+	if err != nil {
+		h.Fatal(err)
+	}
+	return string(text)
+}
+
+var durations = regexp.MustCompile(`(\[|offset |for: )(\d+)([smhd])`)
+
+// compressed has every duration divided.
+func compressed(rules string) string {
+	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+	return durations.ReplaceAllStringFunc(rules, func(found string) string {
+		parts := durations.FindStringSubmatch(found)
+		number, _ := strconv.Atoi(parts[2])
+		return fmt.Sprintf("%s%ds", parts[1], time.Duration(number)*units[parts[3]]/time.Second/compression)
+	})
+}
+
+// asked is what Prometheus answers to a question of its API.
+func (h *House) asked(path string, parameters url.Values, into any) {
+	h.Helper()
+	text, err := get(h.prometheus + "/api/v1/" + path + "?" + parameters.Encode())
+	if err != nil {
+		h.Fatalf("%s %v: %v", path, parameters, err)
+	}
+	var answer struct{ Data json.RawMessage }
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		h.Fatal(err)
+	}
+	if err := json.Unmarshal(answer.Data, into); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// series are all that there are of this.
+func (h *House) series(match string) []map[string]string {
+	h.Helper()
+	var all []map[string]string
+	h.asked("series", url.Values{"match[]": {match}}, &all)
+	return all
+}
+
+// samples is how many values an expression had since the house was opened.
+func (h *House) samples(expression string, since time.Time) int {
+	h.Helper()
+	var answer struct {
+		Result []struct{ Values []any }
+	}
+	step := max(time.Since(since)/50, time.Second)
+	h.asked("query_range", url.Values{"query": {expression}, "start": {fmt.Sprint(since.Unix())}, "end": {fmt.Sprint(time.Now().Unix())},
+		"step": {fmt.Sprint(step.Seconds())}}, &answer)
+	count := 0
+	for _, series := range answer.Result {
+		count += len(series.Values)
+	}
+	return count
+}

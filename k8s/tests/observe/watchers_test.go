@@ -1,0 +1,142 @@
+package observe
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// get is the body of an answer of 200.
+func get(url string) (string, error) {
+	answer, err := http.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", answer.Status, body)
+	}
+	return string(body), err
+}
+
+// sink takes traces and logs as a store of them would, and keeps the bytes.
+type sink struct {
+	url  string
+	lock sync.Mutex
+	kept map[string][]byte
+}
+
+func newSink(t *testing.T) *sink {
+	s := &sink{kept: map[string][]byte{}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := gzip.NewReader(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		content, _ := io.ReadAll(body)
+		s.lock.Lock()
+		defer s.lock.Unlock()
+		s.kept[r.URL.Path] = append(s.kept[r.URL.Path], content...)
+	}))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *sink) all(path string) string {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return string(s.kept[path])
+}
+
+// platform stands in for kube-state-metrics and cert-manager, which watch a cluster that is not here.
+type platform struct{ url string }
+
+func newPlatform(t *testing.T) *platform {
+	expiry := time.Now().Add(90 * 24 * time.Hour).Unix()
+	text := fmt.Sprintf(`kube_deployment_status_replicas_available{namespace="money-bank",deployment="bank"} 3
+kube_deployment_spec_replicas{namespace="money-bank",deployment="bank"} 3
+kube_pod_container_status_restarts_total{namespace="money-bank",pod="bank-0",container="bank"} 0
+kube_horizontalpodautoscaler_status_current_replicas{namespace="money-bank",horizontalpodautoscaler="bank"} 3
+kube_horizontalpodautoscaler_spec_max_replicas{namespace="money-bank",horizontalpodautoscaler="bank"} 10
+certmanager_certificate_expiration_timestamp_seconds{namespace="money-bank",name="bank-tls"} %d
+probe_ssl_earliest_cert_expiry{namespace="money-bank",instance="https://bank"} %d
+`, expiry, expiry)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) }))
+	t.Cleanup(server.Close)
+	return &platform{server.URL}
+}
+
+// bell is whom Alertmanager tells; it notes what rings and since when.
+type bell struct {
+	url   string
+	lock  sync.Mutex
+	rings map[string]time.Time
+	last  map[string]time.Time
+}
+
+func newBell(t *testing.T) *bell {
+	b := &bell{rings: map[string]time.Time{}, last: map[string]time.Time{}}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var message struct {
+			Alerts []struct {
+				Status string
+				Labels map[string]string
+			}
+		}
+		if json.NewDecoder(r.Body).Decode(&message) != nil {
+			return
+		}
+		b.lock.Lock()
+		defer b.lock.Unlock()
+		// A group is one alert of one name: it rings while any of its alerts does.
+		firing, name := false, ""
+		for _, alert := range message.Alerts {
+			firing, name = firing || alert.Status == "firing", alert.Labels["alertname"]
+		}
+		if _, rings := b.rings[name]; firing && !rings {
+			b.rings[name], b.last[name] = time.Now(), time.Now()
+		} else if !firing {
+			delete(b.rings, name)
+		}
+	}))
+	t.Cleanup(server.Close)
+	b.url = server.URL
+	return b
+}
+
+// now are the names of what rings.
+func (b *bell) now() string {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	var names []string
+	for name := range b.rings {
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}
+
+// since is when it rang last.
+func (b *bell) since(name string) time.Time {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.last[name]
+}
+
+func (b *bell) hasRungSince(name string, moment time.Time) bool { return b.since(name).After(moment) }
+
+func (b *bell) isRinging(name string) bool {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	_, rings := b.rings[name]
+	return rings
+}

@@ -1,0 +1,137 @@
+package main
+
+import "strings"
+
+type object = map[string]any
+
+// collector is the Collector's configuration: OTLP and the pods' logs in; metrics, traces and logs out. Where those two go
+// the chart adds: without, they are counted and end here.
+func collector() object {
+	return object{
+		"extensions": object{
+			"health_check": object{"endpoint": "0.0.0.0:13133"},
+			"file_storage": object{"directory": "/var/lib/collector"},
+		},
+		"receivers": object{
+			"otlp": object{"protocols": object{
+				"grpc": object{"endpoint": "0.0.0.0:4317"},
+				"http": object{"endpoint": "0.0.0.0:4318"},
+			}},
+			"filelog": filelog(),
+		},
+		"processors": object{
+			"memory_limiter": object{"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
+			// One after the other: what is counted keeps its order.
+			"batch":             object{"timeout": "1s"},
+			"transform/privacy": privacy(),
+			"transform/line":    object{"error_mode": "ignore", "log_statements": []object{{"context": "log", "statements": derived}}},
+			"transform/namespace": object{"error_mode": "ignore", "metric_statements": []object{{"context": "datapoint", "statements": []string{
+				`set(attributes["namespace"], "${env:BANK_NAMESPACE}")`, `set(attributes["store"], "${env:BANK_STORE}")`}}}},
+			"filter/lines":      object{"error_mode": "ignore", "logs": object{"log_record": []string{`attributes["event"] == nil`}}},
+			"deltatocumulative": object{"max_stale": "24h", "max_streams": 20000},
+		},
+		"connectors": object{
+			"signal_to_metrics": object{"error_mode": "ignore", "logs": made()},
+			"spanmetrics": object{
+				"namespace":                       "bank_spans",
+				"metrics_flush_interval":          "15s",
+				"histogram":                       object{"unit": "s", "explicit": object{"buckets": durations()}},
+				"dimensions":                      []object{{"name": "component"}, {"name": "db.operation.name"}},
+				"resource_metrics_key_attributes": []string{"service.name", "k8s.namespace.name"},
+				"aggregation_cardinality_limit":   2000,
+				"metrics_expiration":              "24h",
+			},
+		},
+		"exporters": object{
+			"prometheus": object{"endpoint": "0.0.0.0:8889", "metric_expiration": "24h", "without_scope_info": true,
+				"resource_to_telemetry_conversion": object{"enabled": false}},
+		},
+		"service": object{
+			"extensions": []string{"health_check", "file_storage"},
+			"pipelines": object{
+				"traces":        pipeline("otlp", "memory_limiter transform/privacy batch", "spanmetrics"),
+				"metrics":       pipeline("otlp spanmetrics", "memory_limiter transform/namespace batch", "prometheus"),
+				"logs/lines":    pipeline("filelog", "memory_limiter filter/lines batch transform/line", "signal_to_metrics"),
+				"metrics/lines": pipeline("signal_to_metrics", "deltatocumulative", "prometheus"),
+			},
+			// Its own metrics are not wanted at a port of their own.
+			"telemetry": object{"metrics": object{"level": "none"}, "logs": object{"level": "warn"}},
+		},
+	}
+}
+
+// filelog reads what the pods of one namespace write, as the kubelet keeps it.
+func filelog() object {
+	isJSON := `body matches "^[{]"`
+	return object{
+		"include":           []string{"/var/log/pods/${env:BANK_NAMESPACE}_*/*/*.log"},
+		"start_at":          "end",
+		"include_file_path": true,
+		"storage":           "file_storage",
+		"operators": []object{
+			{"type": "container"},
+			{"type": "json_parser", "if": isJSON, "on_error": "send_quiet",
+				"timestamp": object{"parse_from": "attributes.time", "layout_type": "gotime", "layout": "2006-01-02T15:04:05.000Z"},
+				"severity":  object{"parse_from": "attributes.level"}},
+			{"type": "trace_parser", "if": `attributes.trace_id != nil`, "trace_id": object{"parse_from": "attributes.trace_id"}, "on_error": "send_quiet"},
+		},
+	}
+}
+
+// privacy takes out of spans what Spin writes into them: the arguments of commands and the names of keys, which hold users,
+// amounts and whole documents (design section 3).
+func privacy() object {
+	return object{"error_mode": "ignore", "trace_statements": []object{{"context": "span", "statements": []string{
+		`delete_matching_keys(attributes, "^(arguments|key|keys|value|values|db\\.statement|db\\.query\\.text|url\\.query|user_id|enduser\\.id)$")`,
+		// Spin names a span by the command and its key.
+		`replace_pattern(name, "^([A-Z]+) .*$", "$$1") where attributes["db.system"] == "redis" or attributes["db.system.name"] == "redis"`,
+	}}}}
+}
+
+// made are the metrics of lines.
+func made() []object {
+	var all []object
+	for _, signal := range signals {
+		metric := object{
+			// The exporter adds the suffixes of counters and of units.
+			"name":        strings.TrimSuffix(strings.TrimSuffix(signal.name, "_total"), "_seconds"),
+			"description": signal.help, "conditions": []string{signal.when}, "attributes": labels(signal),
+			// Of the pod nothing but what is a label.
+			"include_resource_attributes": []object{{"key": "service.name", "optional": true}},
+		}
+		if strings.HasSuffix(signal.name, "_seconds") {
+			metric["unit"] = "s"
+		}
+		switch signal.kind {
+		case sum:
+			metric["sum"] = object{"value": signal.value, "monotonic": true}
+		case gauge:
+			metric["gauge"] = object{"value": signal.value}
+		case histogram:
+			metric["histogram"] = object{"value": signal.value, "buckets": seconds}
+		}
+		all = append(all, metric)
+	}
+	return all
+}
+
+// labels are a signal's own and those of all. A request has a code only when it is a problem.
+func labels(signal signal) []object {
+	var all []object
+	for _, name := range append(append([]string{}, everywhere...), signal.labels...) {
+		label := object{"key": name}
+		if name == "code" || name == "route" {
+			label["default_value"] = "none"
+		}
+		all = append(all, label)
+	}
+	return all
+}
+
+func durations() []string {
+	return strings.Fields("1ms 5ms 10ms 25ms 50ms 100ms 250ms 500ms 1s 5s")
+}
+
+func pipeline(receivers, processors, exporters string) object {
+	return object{"receivers": strings.Fields(receivers), "processors": strings.Fields(processors), "exporters": strings.Fields(exporters)}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What is promised: of all requests of users in 30 days so many are answered without 5xx, and so many within 250 ms; and of
+// all questions whether the bank reaches its store so many are answered with yes.
+const (
+	errorObjective   = 0.9995
+	latencyObjective = 0.99
+	readyObjective   = 0.999
+)
+
+// In a rule's expression $NAMESPACE and $NAME are the release's, and $RATES_AGE_SECONDS a value of the chart: it replaces them.
+const (
+	here  = `namespace="$NAMESPACE"`
+	users = here + `, component!="health"`
+)
+
+// budget is something of which a part may go wrong: recorded for each window as bank:<name>:ratio_rate<window>.
+type budget struct {
+	name, title, page string
+	objective         float64
+	ratio             string // with WINDOW in it
+}
+
+var budgets = []budget{
+	{"errors", "ErrorBudget", "error-budget", errorObjective,
+		`sum by (namespace) (rate(bank_server_errors_total{` + here + `}[WINDOW])) / sum by (namespace) (rate(bank_requests_total{` + users + `}[WINDOW]))`},
+	{"slow", "LatencyBudget", "latency-budget", latencyObjective,
+		`1 - sum by (namespace) (rate(bank_request_duration_seconds_bucket{` + users + `, le="0.25"}[WINDOW])) / sum by (namespace) (rate(bank_request_duration_seconds_count{` + users + `}[WINDOW]))`},
+	{"unready", "ReadinessBudget", "readiness-budget", readyObjective,
+		`sum by (namespace) (rate(bank_readiness_failures_total{` + here + `}[WINDOW])) / sum by (namespace) (rate(bank_readiness_checks_total{` + here + `}[WINDOW]))`},
+}
+
+// burns are how fast a budget of 30 days is spent: over a long window, so that it matters, and over a short one, so that it goes
+// on (Google, The Site Reliability Workbook, chapter 5).
+var burns = []struct {
+	name, long, short, hold, severity string
+	factor                            float64
+}{
+	{"Fast", "1h", "5m", "2m", "page", 14.4},
+	{"Steady", "6h", "30m", "15m", "page", 6},
+	{"Slow", "3d", "6h", "1h", "ticket", 1},
+}
+
+type alert struct {
+	name, severity, hold, expr, page, summary string
+}
+
+// alerts are all but those of budgets. `page` is their file in docs/runbooks.
+var alerts = []alert{
+	{"BankStoreAway", "page", "1m", `sum by (namespace) (rate(bank_requests_total{` + users + `, code="storage-unavailable"}[5m])) / sum by (namespace) (rate(bank_requests_total{` + users + `}[5m])) > 0.05`,
+		"store-away", "More than 5 % of requests find no store."},
+	{"BankStoreRefuses", "page", "1m", grew("namespace, cause", `bank_store_failures_total{`+here+`, cause=~"OOM|MISCONF|NOREPLICAS|READONLY|NOPERM|NOAUTH|WRONGPASS|too few replicas"}`, "5m") + ` > 0`,
+		"store-refuses", "The store answers, and refuses: {{ $labels.cause }}."},
+	{"BankStoreAtRisk", "ticket", "5m", grew("namespace, cause", `bank_store_risks_total{`+here+`}`, "1h") + ` > 0`,
+		"store-at-risk", "The store may lose money: {{ $labels.cause }}."},
+	{"BankUnknownOutcomes", "page", "0s", grew("namespace, kind", `bank_unknown_total{`+here+`}`, "5m") + ` > 0`,
+		"unknown-outcomes", "Clients were told that nobody knows whether their {{ $labels.kind }} happened."},
+	{"BankBreakerOpen", "page", "0s", grew("namespace, component", `bank_breaker_changes_total{`+here+`, state="open"}`, "5m") + ` > 0`,
+		"breaker-open", "The store does not answer in time; instances of {{ $labels.component }} have stopped asking."},
+	{"BankFaults", "page", "0s", grew("namespace, component, event", `bank_events_total{`+here+`, level="error"}`, "5m") + ` > 0`,
+		"faults", "{{ $labels.component }} tells of a fault of ours: {{ $labels.event }}."},
+	{"BankRatesStale", "ticket", "5m", `min by (namespace) (bank_rates_age_seconds{` + here + `}) > $RATES_AGE_SECONDS`,
+		"rates-stale", "The exchange rates that are shown are {{ $value | humanizeDuration }} old."},
+	{"BankNoTraffic", "ticket", "10m", `sum by (namespace) (rate(bank_requests_total{` + users + `}[10m])) == 0`,
+		"no-traffic", "Nobody asks the bank anything."},
+	{"BankNotSeen", "page", "5m", `absent_over_time(bank_requests_total{` + here + `}[10m])`,
+		"not-seen", "Prometheus knows nothing of the bank: no other alert can fire."},
+
+	{"BankRedisDown", "page", "1m", `redis_up{` + here + `} == 0`, "redis-down", "Redis does not answer its exporter."},
+	{"BankRedisNearlyFull", "page", "5m", `redis_memory_used_bytes{` + here + `} / redis_memory_max_bytes{` + here + `} > 0.8 and redis_memory_max_bytes{` + here + `} > 0`,
+		"redis-nearly-full", "Redis uses {{ $value | humanizePercentage }} of its maxmemory; when it is full, every write is refused."},
+	{"BankRedisLogFails", "page", "0s", `redis_aof_last_write_status{` + here + `} == 0 or redis_aof_last_bgrewrite_status{` + here + `} == 0`,
+		"redis-log-fails", "Redis can not write its append-only file, or not anew."},
+
+	{"BankTooFewPods", "page", "5m", `kube_deployment_status_replicas_available{` + here + `, deployment="$NAME"} < kube_deployment_spec_replicas{` + here + `, deployment="$NAME"}`,
+		"too-few-pods", "Fewer pods are available than are wanted: {{ $value }}."},
+	{"BankPodsRestart", "ticket", "0s", `sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{` + here + `, pod=~"$NAME-.*"}[15m])) > 2`,
+		"pods-restart", "{{ $labels.pod }} has restarted {{ $value | humanize }} times in 15 minutes."},
+	{"BankAutoscalerAtLimit", "ticket", "15m", `kube_horizontalpodautoscaler_status_current_replicas{` + here + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + here + `}`,
+		"autoscaler-at-limit", "The autoscaler may make no more pods."},
+	{"BankCertificateExpires", "ticket", "1h", `min by (namespace, name) (certmanager_certificate_expiration_timestamp_seconds{` + here + `} - time()) < 14 * 86400 or min by (namespace, instance) (probe_ssl_earliest_cert_expiry{` + here + `} - time()) < 14 * 86400`,
+		"certificate-expires", "A certificate is good for {{ $value | humanizeDuration }} only."},
+}
+
+// grew is by how much a counter has grown, also where it was not there before: `increase` sees nothing of what a series begins with.
+func grew(by, counter, window string) string {
+	return fmt.Sprintf(`sum by (%s) ((%s unless %s offset %s) or increase(%s[%s]))`, by, counter, counter, window, counter, window)
+}
+
+// burning are the alerts of budgets.
+func burning() []alert {
+	var all []alert
+	for _, budget := range budgets {
+		for _, burn := range burns {
+			limit := fmt.Sprintf("%.6g", burn.factor*(1-budget.objective))
+			over := func(window string) string {
+				return fmt.Sprintf("bank:%s:ratio_rate%s{%s} > %s", budget.name, window, here, limit)
+			}
+			all = append(all, alert{"Bank" + budget.title + burn.name, burn.severity, burn.hold, over(burn.long) + " and " + over(burn.short), budget.page,
+				fmt.Sprintf("At this rate the %s of 30 days is gone in %s.", words(budget.title), days(30/burn.factor))})
+		}
+	}
+	return all
+}
+
+func words(title string) string {
+	return strings.ToLower(strings.TrimSuffix(title, "Budget")) + " budget"
+}
+
+func days(number float64) string {
+	if number == 1 {
+		return "a day"
+	}
+	return fmt.Sprintf("%.2g days", number)
+}
+
+// rules are the groups of a PrometheusRule.
+func rules() object {
+	var recorded, budgets, others []object
+	for _, window := range []string{"5m", "30m", "1h", "6h", "3d"} {
+		recorded = append(recorded, recordings(window)...)
+	}
+	for _, alert := range burning() {
+		budgets = append(budgets, alert.rule())
+	}
+	for _, alert := range alerts {
+		others = append(others, alert.rule())
+	}
+	return object{"groups": []object{
+		{"name": "bank-budgets", "rules": append(recorded, budgets...)},
+		{"name": "bank", "rules": others},
+	}}
+}
+
+func recordings(window string) []object {
+	var all []object
+	for _, budget := range budgets {
+		all = append(all, object{"record": fmt.Sprintf("bank:%s:ratio_rate%s", budget.name, window), "expr": strings.ReplaceAll(budget.ratio, "WINDOW", window)})
+	}
+	return all
+}
+
+func (a alert) rule() object {
+	return object{"alert": a.name, "expr": a.expr, "for": a.hold, "labels": object{"severity": a.severity},
+		"annotations": object{"summary": a.summary, "runbook_url": "https://github.com/money-bank/money-bank/blob/main/docs/runbooks/" + a.page + ".md"}}
+}

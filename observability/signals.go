@@ -1,0 +1,142 @@
+package main
+
+// signals is the one list of what is measured of the bank. The Collector makes each of them of the bank's log lines;
+// rules, dashboards and the table of README.md name no other (main_test.go).
+//
+// Labels have few values, all of them the bank's own words: routes are templates, codes are those of the catalogue of
+// problems, causes those of docs/redis.md. None is of a user.
+var signals = []signal{
+	{
+		name: "bank_requests_total", kind: sum, value: "1", when: isRequest,
+		help:   "Requests answered.",
+		labels: []string{"component", "method", "route", "status", "code"},
+	},
+	{
+		name: "bank_request_duration_seconds", kind: histogram, value: `attributes["duration_ms"] / 1000.0`, when: isRequest,
+		help:   "How long requests took, from the component's beginning to its answer.",
+		labels: []string{"component", "route"},
+	},
+	{
+		// Of every request a nought or a one, so that the first error is an increase.
+		name: "bank_server_errors_total", kind: sum, value: `Int(attributes["server_error"])`, when: isUsers,
+		help:   "Requests of users that were answered with 5xx.",
+		labels: []string{"component"},
+	},
+	{
+		name: "bank_operations_total", kind: sum, value: "1", when: isOperation,
+		help:   "Deposits, withdrawals and counts, by what became of them: done, replayed, refused, unknown, none or failed.",
+		labels: []string{"kind", "outcome", "code"},
+	},
+	{
+		name: "bank_replays_total", kind: sum, value: `Int(attributes["replay"])`, when: isOperation,
+		help:   "Operations that were answered again under their idempotency key.",
+		labels: []string{"kind"},
+	},
+	{
+		name: "bank_unknown_total", kind: sum, value: `Int(attributes["unknown"])`, when: isOperation,
+		help:   "Operations of which nobody knows yet whether they happened.",
+		labels: []string{"kind"},
+	},
+	{
+		name: "bank_readiness_checks_total", kind: sum, value: "1", when: isReadiness,
+		help:   "How often somebody asked whether the bank reaches its store.",
+		labels: []string{"pod"},
+	},
+	{
+		name: "bank_readiness_failures_total", kind: sum, value: `Int(attributes["server_error"])`, when: isReadiness,
+		help:   "How often it did not.",
+		labels: []string{"pod"},
+	},
+	{
+		name: "bank_rates_age_seconds", kind: gauge, value: `attributes["age_seconds"]`, when: `attributes["age_seconds"] != nil`,
+		help: "How old the rates of the last answer with rates were.",
+	},
+	{
+		name: "bank_store_failures_total", kind: sum, value: `Int(attributes["failures"])`,
+		when:   `attributes["event"] == "store" and attributes["state"] == "failing"`,
+		help:   "Calls of the store that failed, by cause.",
+		labels: []string{"component", "cause"},
+	},
+	{
+		name: "bank_store_risks_total", kind: sum, value: "1", when: `attributes["event"] == "store" and attributes["state"] == "at risk"`,
+		help:   "How often the bank has said that its store may lose money, by cause.",
+		labels: []string{"cause"},
+	},
+	{
+		name: "bank_breaker_changes_total", kind: sum, value: "1", when: isBreaker,
+		help:   "How often an instance's breaker became open, half-open or closed.",
+		labels: []string{"component", "pod", "state"},
+	},
+	{
+		name: "bank_breaker_state", kind: gauge, value: `attributes["breaker"]`, when: isBreaker,
+		help:   "What a breaker became last: 0 closed, 1 half-open, 2 open.",
+		labels: []string{"component", "pod"},
+	},
+	{
+		name: "bank_rates_failures_total", kind: sum, value: "1", when: `attributes["event"] == "rates-not-fetched"`,
+		help:   "How often the bank has said that it gets no rates: at once, and then once a minute.",
+		labels: []string{"cause"},
+	},
+	{
+		name: "bank_events_total", kind: sum, value: "1", when: `attributes["event"] != nil and not (` + isRequest + `)`,
+		help:   "Lines of the log that are no requests.",
+		labels: []string{"component", "level", "event"},
+	},
+}
+
+// A line of the log that is such a thing.
+const (
+	isRequest   = `attributes["event"] == "request"`
+	isUsers     = isRequest + ` and attributes["component"] != "health"`
+	isReadiness = isRequest + ` and attributes["route"] == "/readyz"`
+	isOperation = isRequest + ` and attributes["kind"] != nil`
+	isBreaker   = `attributes["event"] == "breaker"`
+)
+
+// everywhere are the labels that every signal has.
+var everywhere = []string{"namespace", "store"}
+
+// derived are what the Collector works out of a line before it counts it, in order; all of it is gone after.
+var derived = []string{
+	`set(attributes["namespace"], resource.attributes["k8s.namespace.name"])`,
+	`set(attributes["pod"], resource.attributes["k8s.pod.name"])`,
+	`set(attributes["store"], "${env:BANK_STORE}")`,
+	`set(attributes["cause"], attributes["reason"]) where attributes["reason"] != nil`,
+	`set(attributes["status_number"], Int(attributes["status"])) where ` + isRequest,
+	`set(attributes["status"], String(attributes["status_number"])) where ` + isRequest,
+	`set(attributes["server_error"], 0) where ` + isRequest,
+	`set(attributes["server_error"], 1) where ` + isRequest + ` and attributes["status_number"] >= 500`,
+	`set(attributes["kind"], attributes["component"]) where ` + isRequest + ` and (attributes["component"] == "deposit" or attributes["component"] == "withdraw")`,
+	`set(attributes["kind"], "count") where ` + isRequest + ` and attributes["component"] == "counter" and attributes["method"] == "POST"`,
+	`set(attributes["replay"], 0) where ` + isOperation,
+	`set(attributes["replay"], 1) where ` + isOperation + ` and attributes["replayed"] == true`,
+	`set(attributes["unknown"], 0) where ` + isOperation,
+	`set(attributes["unknown"], 1) where ` + isOperation + ` and attributes["outcome"] == "unknown"`,
+	`set(attributes["outcome"], "failed") where ` + isOperation + ` and attributes["outcome"] == nil and attributes["status_number"] >= 500`,
+	`set(attributes["outcome"], "refused") where ` + isOperation + ` and attributes["outcome"] == nil and attributes["status_number"] >= 400`,
+	`set(attributes["outcome"], "replayed") where ` + isOperation + ` and attributes["outcome"] == nil and attributes["replay"] == 1`,
+	`set(attributes["outcome"], "done") where ` + isOperation + ` and attributes["outcome"] == nil`,
+	`set(attributes["breaker"], 0) where ` + isBreaker,
+	`set(attributes["breaker"], 1) where ` + isBreaker + ` and attributes["state"] == "half-open"`,
+	`set(attributes["breaker"], 2) where ` + isBreaker + ` and attributes["state"] == "open"`,
+}
+
+// seconds are the bounds of the buckets of durations. 0.25 is the objective, 0.5 the deadline of storage.
+var seconds = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+
+type kind string
+
+const (
+	sum       kind = "counter"
+	gauge     kind = "gauge"
+	histogram kind = "histogram"
+)
+
+type signal struct {
+	name   string
+	kind   kind
+	help   string
+	value  string // an expression of OTTL, of a line
+	when   string // a condition of OTTL
+	labels []string
+}
