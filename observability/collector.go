@@ -26,7 +26,8 @@ func collector() object {
 			"transform/privacy": privacy(),
 			"transform/line":    object{"error_mode": "ignore", "log_statements": []object{{"context": "log", "statements": derived}}},
 			"transform/namespace": object{"error_mode": "ignore", "metric_statements": []object{{"context": "datapoint", "statements": []string{
-				`set(attributes["namespace"], "${env:BANK_NAMESPACE}")`, `set(attributes["store"], "${env:BANK_STORE}")`}}}},
+				`set(attributes["namespace"], "${env:BANK_NAMESPACE}")`, `set(attributes["store"], "${env:BANK_STORE}")`,
+				`set(attributes["pod"], resource.attributes["k8s.pod.name"]) where resource.attributes["k8s.pod.name"] != nil`}}}},
 			"filter/lines":      object{"error_mode": "ignore", "logs": object{"log_record": []string{`attributes["event"] == nil`}}},
 			"deltatocumulative": object{"max_stale": "24h", "max_streams": 20000},
 		},
@@ -36,7 +37,7 @@ func collector() object {
 				"namespace":                       "bank_spans",
 				"metrics_flush_interval":          "15s",
 				"histogram":                       object{"unit": "s", "explicit": object{"buckets": durations()}},
-				"dimensions":                      []object{{"name": "component"}, {"name": "db.operation.name"}},
+				"dimensions":                      []object{{"name": "component_id"}, {"name": "db.operation.name"}},
 				"resource_metrics_key_attributes": []string{"service.name", "k8s.namespace.name"},
 				"aggregation_cardinality_limit":   2000,
 				"metrics_expiration":              "24h",
@@ -78,11 +79,11 @@ func filelog() object {
 	}
 }
 
-// privacy takes out of spans what Spin writes into them: the arguments of commands and the names of keys, which hold users,
-// amounts and whole documents (design section 3).
+// privacy takes out of spans what Spin writes into them: paths, the arguments of commands and the names of keys, which hold
+// users, amounts and whole documents (design section 3).
 func privacy() object {
 	return object{"error_mode": "ignore", "trace_statements": []object{{"context": "span", "statements": []string{
-		`delete_matching_keys(attributes, "^(arguments|key|keys|value|values|db\\.statement|db\\.query\\.text|url\\.query|user_id|enduser\\.id)$")`,
+		`delete_matching_keys(attributes, "^(arguments|key|keys|value|values|db\\.statement|db\\.query\\.text|url\\.query|url\\.path|url\\.full|http\\.target|http\\.url|user_id|enduser\\.id)$")`,
 		// Spin names a span by the command and its key.
 		`replace_pattern(name, "^([A-Z]+) .*$", "$$1") where attributes["db.system"] == "redis" or attributes["db.system.name"] == "redis"`,
 	}}}}

@@ -111,6 +111,7 @@ func TestOnlySignalsOfTheListAreAskedFor(t *testing.T) {
 	for _, signal := range signals {
 		known = append(known, signal.name, signal.name+"_bucket", signal.name+"_count", signal.name+"_sum")
 	}
+	known = append(known, told...)
 	files, err := generated()
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,8 @@ var pages = []page{
 			{quantile(0.5, "", `component!="health"`), "50 %"}, {quantile(0.9, "", `component!="health"`), "90 %"}, {quantile(0.99, "", `component!="health"`), "99 %"},
 		}},
 		one("Duration by route", "s", "", quantile(0.99, ", route"), "99 % {{route}}"),
+		one("In flight", "none", "Told by bank, as the next one is.", `sum by (pod) (http_server_active_requests{`+inside+`})`, "{{pod}}"),
+		one("Connections of clients", "none", "", `sum by (pod) (bank_connections{`+inside+`})`, "{{pod}}"),
 	}},
 	{"storage", "Storage", "How the store does, seen from the components.", []panel{
 		one("Requests without a store", "reqps", "", rate("component", "bank_requests_total", `code="storage-unavailable"`), "{{component}}"),
@@ -60,6 +62,8 @@ var pages = []page{
 		{"Autoscaler", "none", "", []query{{`kube_horizontalpodautoscaler_status_current_replicas{` + inside + `}`, "now"}, {`kube_horizontalpodautoscaler_spec_max_replicas{` + inside + `}`, "at most"}}},
 		one("Certificates", "s", "How long they are good for.", `min by (name) (certmanager_certificate_expiration_timestamp_seconds{`+inside+`} - time())`, "{{name}}"),
 		one("Spans", "ops", "Of traces: calls a second.", `sum by (span_name, status_code) (rate(bank_spans_calls_total{`+inside+`}[$__rate_interval]))`, "{{span_name}} {{status_code}}"),
+		one("Instances", "none", "Of components, told by bank.", `sum by (component_id) (bank_instances{`+inside+`})`, "{{component_id}}"),
+		one("Calls of stores", "s", "Told by bank, whatever the store.", `histogram_quantile(0.99, sum by (le, db_operation_name) (rate(db_client_operation_duration_seconds_bucket{`+inside+`}[$__rate_interval])))`, "99 % {{db_operation_name}}"),
 		one("Duration of spans", "s", "", `histogram_quantile(0.99, sum by (le, span_name) (rate(bank_spans_duration_seconds_bucket{`+inside+`}[$__rate_interval])))`, "99 % {{span_name}}"),
 	}},
 }

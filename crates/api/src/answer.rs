@@ -162,9 +162,9 @@ impl Answer {
 
     /// The same answer, telling the log how old what it shows is.
     #[must_use]
-    pub fn aged(self, age_seconds: u64) -> Self {
-        let told = Told { age_seconds: Some(age_seconds), ..self.told };
-        Self { told, ..self }
+    pub fn aged(mut self, age_seconds: u64) -> Self {
+        self.told.age_seconds = Some(age_seconds);
+        self
     }
 
     /// Its status.

@@ -33,7 +33,7 @@ func (h *House) startBankWith(arguments []string, path string, settings ...strin
 	command.Dir = kit.Root
 	command.Env = append(os.Environ(), "SPIN_VARIABLE_STORE=redis", fmt.Sprintf("SPIN_VARIABLE_REDIS_URL=redis://:%s@127.0.0.1:%d", password, h.redisPort),
 		"SPIN_VARIABLE_COINGECKO_ORIGIN=http://"+h.upstream, "SPIN_VARIABLE_RATES_TTL_SECONDS=1", "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+h.otlp,
-		"OTEL_SERVICE_NAME=bank", "OTEL_RESOURCE_ATTRIBUTES=service.instance.id="+pod, "OTEL_BSP_SCHEDULE_DELAY=500", "OTEL_METRIC_EXPORT_INTERVAL=1000")
+		"OTEL_SERVICE_NAME=bank", "OTEL_RESOURCE_ATTRIBUTES=service.instance.id="+pod+",k8s.pod.name="+pod, "OTEL_BSP_SCHEDULE_DELAY=500", "OTEL_METRIC_EXPORT_INTERVAL=1000")
 	command.Env = append(command.Env, settings...)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	said, err := command.StderrPipe()
