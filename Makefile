@@ -183,6 +183,11 @@ test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart o
 	@# These two wait most of the time, and share nothing.
 	cd k8s/tests && go test -count=1 -p 2 -timeout 20m ./cluster ./local
 
+.PHONY: test-node
+test-node: tools redis-server images ## The chart on a real node, as root: install, all suites, a rollout and a kill under load; needs cgroups
+	cargo build $(NATIVE) --package tests --all-targets
+	k8s/tests/on-a-node TheBankOnANode
+
 .PHONY: lint-cloud
 lint-cloud: cloud-tools k8s-tools ## cloud/: format, tflint, checkov; each environment is planned without an account, planted mistakes are refused
 	@cloud/lint

@@ -10,7 +10,9 @@ curl() {
     *) command curl ${SKIP_VERIFICATION:+--insecure} "$@" ;;
   esac
 }
-user="helm-test-$(date +%s)-$$"
+# Not by the process: of two dollar signs in a container's arguments Kubernetes leaves one.
+read -r run </proc/sys/kernel/random/uuid
+user="helm-test-$run"
 
 # expect WHAT STATUS TEXT CURL-ARGUMENTS…: the answer has that status, and its head or body that text.
 expect() {

@@ -187,3 +187,14 @@ func TestAPrometheusFindsTheProbeByItsLabels(t *testing.T) {
 		t.Error(labels)
 	}
 }
+
+// Kubernetes makes one dollar sign of two in what a container is given, and the shell would have had the number of its process.
+func TestNoContainerIsGivenTwoDollarSigns(t *testing.T) {
+	for name, arguments := range renderings(t) {
+		for line := range strings.Lines(kit.Template(t, arguments...)) {
+			if strings.Contains(line, "$$") && !strings.HasPrefix(strings.TrimSpace(line), "#") {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+	}
+}

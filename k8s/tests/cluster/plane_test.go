@@ -11,13 +11,11 @@ import (
 	"moneybank/k8s/tests/kit"
 	"moneybank/k8s/tests/kit/crds"
 
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
 
 const (
-	token = "of-the-test-only"
 	// What every container logs.
 	logged = "ok: it was asked"
 	// Where pods are; ../in-pod-network makes these addresses this machine's.
@@ -28,7 +26,6 @@ const (
 type Plane struct {
 	testing.TB
 	kubernetes.Interface
-	Dynamic    dynamic.Interface
 	Config     *rest.Config
 	kubeconfig string
 }
@@ -36,48 +33,10 @@ type Plane struct {
 // start starts it; all of it ends with t.
 func start(t *testing.T) *Plane {
 	folder := t.TempDir()
-	etcd, peer, port := kit.FreePort(t), kit.FreePort(t), kit.FreePort(t)
-	etcdURL, server := fmt.Sprintf("http://127.0.0.1:%d", etcd), fmt.Sprintf("https://127.0.0.1:%d", port)
-	kubeconfig := kit.Write(t, folder+"/kubeconfig", fmt.Sprintf(`
-apiVersion: v1
-kind: Config
-current-context: test
-clusters: [{name: test, cluster: {server: "%s", insecure-skip-tls-verify: true}}]
-users: [{name: test, user: {token: %s}}]
-contexts: [{name: test, context: {cluster: test, user: test}}]
-`, server, token))
-	tokens := kit.Write(t, folder+"/tokens", token+`,test,test,"system:masters"`+"\n")
-	kit.Run(t, "openssl", "genrsa", "-out", folder+"/accounts.key", "2048")
-
-	kit.Start(t, "etcd", nil, "etcd", "--data-dir", folder+"/etcd", "--listen-client-urls", etcdURL, "--advertise-client-urls", etcdURL,
-		"--listen-peer-urls", fmt.Sprintf("http://127.0.0.1:%d", peer), "--unsafe-no-fsync")
-	apiserver := kit.Start(t, "kube-apiserver", nil, kit.Tool("kube-apiserver"), "--etcd-servers", etcdURL,
-		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir="+folder,
-		"--advertise-address=10.77.0.1", "--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=Node,RBAC", "--token-auth-file="+tokens,
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+folder+"/accounts.key",
-		"--service-account-signing-key-file="+folder+"/accounts.key", "--allow-privileged=false",
-		// A Pod's log is asked of its node, which is kwok.
-		"--kubelet-preferred-address-types=InternalIP",
-		// Debian's etcd is too old for it; without this kwok asks for it again and again, and is ever slower to.
-		"--feature-gates=WatchList=false")
-
-	plane := &Plane{TB: t, kubeconfig: kubeconfig, Config: &rest.Config{
-		Host: server, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true}, QPS: 200, Burst: 200,
-		WarningHandler: rest.NoWarnings{},
-	}}
-	plane.Interface = kubernetes.NewForConfigOrDie(plane.Config)
-	plane.Dynamic = dynamic.NewForConfigOrDie(plane.Config)
-	kit.Eventually(t, "the API server is ready", func() error {
-		if err := apiserver.Runs(); err != nil {
-			t.Fatal(err)
-		}
-		return plane.Discovery().RESTClient().Get().AbsPath("/readyz").Do(t.Context()).Error()
-	})
-	kit.Start(t, "kube-controller-manager", nil, kit.Tool("kube-controller-manager"), "--kubeconfig="+kubeconfig, "--leader-elect=false",
-		"--secure-port=0", "--service-account-private-key-file="+folder+"/accounts.key", "--horizontal-pod-autoscaler-sync-period=1s",
+	started := kit.StartPlane(t, folder, kit.PlaneOptions{Address: "127.0.0.1",
 		// kwok's nodes have no heart.
-		"--node-monitor-grace-period=1h")
-	kit.Start(t, "kube-scheduler", nil, kit.Tool("kube-scheduler"), "--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0")
+		Controllers: []string{"--node-monitor-grace-period=1h"}})
+	plane := &Plane{TB: t, Interface: started.Interface, Config: started.Config, kubeconfig: started.Kubeconfig}
 	plane.nodes(folder)
 	plane.furnish(folder)
 	return plane

@@ -164,20 +164,5 @@ func (c *Cluster) startBank() string {
 // suites runs black-box suites of ../../tests.
 func (c *Cluster) suites(url string, names ...string) {
 	c.Helper()
-	arguments := []string{"test", "--locked", "--profile", "native", "-p", "tests", "--no-fail-fast"}
-	for _, name := range names {
-		arguments = append(arguments, "--test", name)
-	}
-	command := exec.Command("cargo", append(arguments, "--", "--test-threads=8")...)
-	command.Dir = kit.Root
-	command.Env = append(os.Environ(), "BANK_URL="+url, "COINGECKO_URL="+c.coingecko, "COINGECKO_API_KEY="+apiKey)
-	output, err := command.CombinedOutput()
-	if err != nil {
-		c.Errorf("the suites failed: %v\n%s", err, output)
-	}
-	for _, line := range strings.Split(string(output), "\n") {
-		if strings.Contains(line, "Running ") || strings.HasPrefix(line, "test result") {
-			c.Log(strings.TrimSpace(line))
-		}
-	}
+	kit.RunSuites(c, url, c.coingecko, apiKey, names...)
 }

@@ -12,16 +12,12 @@ import (
 	"moneybank/k8s/tests/kit/spinkube"
 )
 
-// All suites that a bank can be asked, but for rates_outage, which is about CoinGecko, and counter_limit, which spoils the bank.
-var all = []string{"amounts", "bitcoins", "contract_common", "convert", "counters", "errors", "first_deposits", "health", "history",
-	"idempotency", "identity", "keyed_counters", "keys_for_ever", "overdraft", "pages", "rates", "rates_cache", "wallet", "wire"}
-
 func TestTheSuitesAreGreenOnTheChartsRedis(t *testing.T) {
 	for _, store := range []string{"kv", "redis"} {
 		t.Run(store, func(t *testing.T) {
 			cluster := rendered(t, "--set", "settings.store="+store)
 			cluster.startRedis()
-			cluster.suites(cluster.startBank(), all...)
+			cluster.suites(cluster.startBank(), kit.Suites...)
 		})
 	}
 }

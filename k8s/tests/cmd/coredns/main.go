@@ -1,0 +1,14 @@
+//go:build node
+
+// Command coredns is CoreDNS with the plugins that a cluster needs, and none of the clouds' whose clients are most of what there is
+// to compile.
+package main
+
+import (
+	"github.com/coredns/coredns/coremain"
+	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/kubernetes"
+	_ "github.com/coredns/coredns/plugin/ready"
+)
+
+func main() { coremain.Run() }

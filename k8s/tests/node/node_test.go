@@ -1,0 +1,63 @@
+//go:build node
+
+package node
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// Where the stand-in for CoinGecko listens.
+const (
+	coingecko = "http://" + address + ":5001"
+	apiKey    = "the-key-of-the-node"
+)
+
+func TestTheBankOnANode(t *testing.T) {
+	node := start(t)
+	node.scenarios(t, []scenario{
+		{"it is installed with the values of production", itIsInstalled},
+		{"helm test passes", helmTestPasses},
+		{"the suites are green through the Service", suitesAreGreenThroughTheService},
+		{"a rollout fails no request on kept connections", aRolloutFailsNoRequest},
+		{"a Redis that is killed loses nothing", aRedisThatIsKilledLosesNothing},
+	})
+}
+
+type scenario struct {
+	name string
+	run  func(*Node)
+}
+
+// scenarios runs them in turn: later ones stand on earlier ones.
+func (n *Node) scenarios(t *testing.T, scenarios []scenario) {
+	for _, scenario := range scenarios {
+		if !t.Run(scenario.name, func(t *testing.T) { scenario.run(n.of(t)) }) {
+			return
+		}
+	}
+}
+
+func itIsInstalled(n *Node) {
+	kit.Start(n.whole, "coingecko", nil, kit.At("target/native/coingecko"), "--listen", strings.TrimPrefix(coingecko, "http://"))
+	n.kubectl("create", "namespace", namespace)
+	n.kubectl("-n", namespace, "create", "secret", "generic", "coingecko", "--from-literal=api-key="+apiKey)
+	n.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+	began := time.Now()
+	n.install(kit.Chart)
+	n.Logf("Redis and three pods were ready after %.1f s, pulling included", time.Since(began).Seconds())
+}
+
+func helmTestPasses(n *Node) {
+	output := n.helm("test", "bank", "--namespace", namespace, "--logs")
+	if err := kit.Missing(output, "Phase:          Succeeded", "ok: the balance is as it was"); err != nil {
+		n.Error(err)
+	}
+}
+
+func suitesAreGreenThroughTheService(n *Node) {
+	kit.RunSuites(n, "http://"+n.service(), coingecko, apiKey, kit.Suites...)
+}
