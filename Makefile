@@ -92,6 +92,11 @@ observability: ## Make what watches the bank (Collector, rules, dashboards) from
 	@scripts/need-go
 	cd observability && go run . ../k8s/chart/files/monitoring
 
+.PHONY: observe
+observe: build redis-server observe-tools ## Three banks, traffic, and all that watches them, on this machine: a page of plots, and Prometheus' own
+	cargo build $(NATIVE) --package tests --bin coingecko
+	cd k8s/tests && go test -tags stay -count=1 -timeout 0 -run TestStayOpen -v ./observe
+
 .PHONY: test-observe
 test-observe: build redis-server observe-tools ## A day of three banks is watched with what the chart renders; each alert fires for what it is for, and is gone after
 	cargo build $(NATIVE) --package tests --bin coingecko

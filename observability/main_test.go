@@ -143,3 +143,20 @@ func TestEveryLabelIsOneOfFew(t *testing.T) {
 		}
 	}
 }
+
+func TestTheReadmeNamesEverySignalAndEveryAlert(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, signal := range signals {
+		if !strings.Contains(string(text), "`"+signal.name+"`") {
+			t.Errorf("README.md does not name %s", signal.name)
+		}
+	}
+	for _, alert := range alerts {
+		if !strings.Contains(string(text), "`"+alert.name+"`") {
+			t.Errorf("README.md does not name %s", alert.name)
+		}
+	}
+}

@@ -26,6 +26,7 @@ type drill struct {
 type taken struct {
 	Alert, What  string
 	Fires, Clear float64
+	undone       time.Time
 }
 
 var quick = []drill{
@@ -36,7 +37,7 @@ var quick = []drill{
 	{"Redis is killed", []string{"BankStoreAway", "BankRedisDown", "BankErrorBudgetFast", "BankReadinessBudgetFast"},
 		func(h *House) { h.redis.Kill() }, (*House).startRedis, false},
 	{"Redis hangs, again and again", []string{"BankUnknownOutcomes"}, (*House).hangRedis, func(*House) {}, false},
-	// A Redis that hangs opens none under `bank`, whose connection gives up as soon and then fails at once.
+	// A Redis that is stopped opens few under `bank`, whose connection gives up as soon and then fails at once.
 	{"a store takes longer than anybody waits", []string{"BankBreakerOpen"}, (*House).slowStore, func(*House) {}, false},
 	{"Redis is filled to 85 %, then to the brim", []string{"BankRedisNearlyFull", "BankStoreRefuses"}, (*House).fillRedis,
 		func(h *House) { h.cli("eval", "for i=1,64 do redis.call('del','filler:'..i) end", "0") }, false},
@@ -66,22 +67,25 @@ func long() []drill {
 
 func drills(h *House, t *testing.T) {
 	var all, later []taken
-	var undone time.Time
+	began := time.Now()
 	wanted := quick
 	if !testing.Short() {
 		wanted = append(wanted, long()...)
 	}
 	for _, drill := range wanted {
 		fired := drill.fires(h, t)
-		undone = time.Now()
+		for index := range fired {
+			fired[index].undone = time.Now()
+		}
 		drill.undo(h)
 		if drill.isLong {
 			later = append(later, fired...)
 			continue
 		}
-		all = append(all, gone(h, t, fired, undone)...)
+		all = append(all, gone(h, t, fired)...)
 	}
-	all = append(all, gone(h, t, later, undone)...)
+	all = append(all, gone(h, t, later)...)
+	kit.Write(t, kit.At("build/observe/day.svg"), h.picture(began, time.Now()))
 	text, _ := json.MarshalIndent(all, "", "  ")
 	kit.Write(t, kit.At("build/observe/alerts.json"), string(text)+"\n")
 	t.Logf("\n%s", text)
@@ -108,11 +112,11 @@ func (d drill) fires(h *House, t *testing.T) []taken {
 }
 
 // gone waits until they fire no more, since what they are for was undone.
-func gone(h *House, t *testing.T, fired []taken, undone time.Time) []taken {
+func gone(h *House, t *testing.T, fired []taken) []taken {
 	for index := range fired {
 		name := fired[index].Alert
 		kit.Eventually(t, fired[index].What+": "+name+" is gone after", func() error { return isQuiet(h, name) })
-		fired[index].Clear = time.Since(undone).Seconds()
+		fired[index].Clear = time.Since(fired[index].undone).Seconds()
 	}
 	return fired
 }
