@@ -83,6 +83,8 @@ func (p *Plane) refused(namespace, reason string) {
 func everyOptionIsAccepted(p *Plane) {
 	namespace := p.namespace("everything")
 	p.install(namespace, kit.Chart, "--values", kit.At("k8s/tests/chart/everything.yaml"),
+		// No kubelet keeps logs here, and there is no namespace for who would read them.
+		"--set", "monitoring.collector.enabled=false",
 		"--set", "namespace.create=false,podPolicy.affinity=null,executor.runtimeClassName=of-everything,runtimeClass.nodeSelector=null")
 	kit.Eventually(p, "the application runs", func() error {
 		if pods := p.pods(namespace, "core.spinkube.dev/app-name=bank,app.kubernetes.io/component=app"); len(pods) != 3 {
