@@ -57,7 +57,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	scripts/beside "test-browser test-issuer" cargo run $(NATIVE) --package tests --bin prove
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-observe test-observe-more test-compose test-images test-cloud test-release ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-node test-observe test-observe-more test-compose test-images test-cloud test-release ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
