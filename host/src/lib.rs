@@ -14,6 +14,8 @@ pub mod component;
 pub mod connections;
 pub mod engine;
 pub mod fault;
+#[cfg(test)]
+mod fuzz;
 pub mod health;
 pub mod imports;
 pub mod instances;

@@ -6,10 +6,9 @@
 use crate::manifest::Manifest;
 use crate::variables::Values;
 use anyhow::{bail, ensure};
-use http::HeaderName;
 use redis::IntoConnectionInfo as _;
 use serde::Deserialize;
-use settings::OF_THE_CONNECTION;
+use settings::{HeaderName, HeaderValue, Integer, Origin, PublicUrl, Rule as _};
 use std::collections::BTreeMap;
 use std::fmt;
 use store::redis::cluster::Node;
@@ -38,8 +37,8 @@ pub struct Written {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
-    from: i64,
-    to: i64,
+    from: u64,
+    to: u64,
 }
 
 /// How long a secret is.
@@ -111,27 +110,26 @@ impl TryFrom<Written> for Rule {
 }
 
 impl Rule {
-    /// Whether it allows `value`.
+    /// Whether it allows `value`: by the rule that the components ask (`crates/settings`), and a client has to be able to read
+    /// an address.
     pub fn allows(&self, value: &str) -> bool {
-        let value = value.trim();
-        if value.is_empty() && self.or_empty {
-            return true;
+        let value = value.trim_ascii();
+        if value.is_empty() {
+            return self.or_empty || matches!(self.kind, Kind::Origins(_));
         }
         match &self.kind {
-            Kind::OneOf(values) => values.iter().any(|allowed| allowed == value),
-            Kind::Integer(Bounds { from, to }) => {
-                value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-                    && value.parse().is_ok_and(|number| (*from..=*to).contains(&number))
+            Kind::OneOf(values) => settings::OneOf(&words(values)).allows(value),
+            Kind::Integer(Bounds { from, to }) => Integer { from: *from, to: *to }.allows(value),
+            Kind::Url(schemes) => {
+                settings::Url(&words(schemes)).allows(value)
+                    && each_node(value).iter().all(|address| can_be_read(address))
             }
-            Kind::Url(schemes) => each_node(value).iter().all(|address| is_url(address, schemes)),
-            Kind::PublicUrl(schemes) => {
-                is_url(value, schemes) && Url::parse(value).is_ok_and(|url| has_no_user(&url))
-            }
+            Kind::PublicUrl(schemes) => PublicUrl(&words(schemes)).allows(value) && can_be_read(value),
             Kind::Origin(schemes) => is_origin(value, schemes),
-            Kind::Origins(schemes) => value.split_whitespace().all(|origin| is_origin(origin, schemes)),
-            Kind::HeaderName => is_header_name(value),
-            Kind::HeaderValue => is_visible(value, 1),
-            Kind::Secret(Secret { at_least }) => is_visible(value, *at_least),
+            Kind::Origins(schemes) => value.split_ascii_whitespace().all(|origin| is_origin(origin, schemes)),
+            Kind::HeaderName => HeaderName.allows(value),
+            Kind::HeaderValue => HeaderValue.allows(value),
+            Kind::Secret(Secret { at_least }) => settings::Secret(*at_least).allows(value),
         }
     }
 
@@ -142,8 +140,8 @@ impl Rule {
 
     /// Why `value` does not go together with the values of others, if it does not.
     fn conflict(&self, value: &str, values: &Values) -> Option<String> {
-        let other = |name: &str| values.get(name).unwrap_or_default().trim();
-        if value.trim().is_empty() {
+        let other = |name: &str| values.get(name).unwrap_or_default().trim_ascii();
+        if value.trim_ascii().is_empty() {
             let needed = self.needed_with.iter().find(|(name, needing)| other(name) == needing.as_str());
             return needed
                 .map(|(name, needing)| format!("is empty, and is needed with `{name}` = `{needing}`"));
@@ -153,25 +151,10 @@ impl Rule {
     }
 }
 
-fn is_visible(value: &str, at_least: usize) -> bool {
-    value.len() >= at_least && value.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn is_header_name(value: &str) -> bool {
-    value.parse::<HeaderName>().is_ok_and(|name| !OF_THE_CONNECTION.contains(&name.as_str()))
-}
-
-fn is_url(value: &str, schemes: &[String]) -> bool {
-    // As the components judge it (`crates/settings`): `Url` takes a comma for a part of the name.
-    let is_host =
-        |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
-    let known = |url: Url| {
-        url.port() != Some(0)
-            && schemes.iter().any(|scheme| scheme == url.scheme())
-            && url.host_str().is_some_and(is_host)
-    };
-    let is_redis = value.starts_with("redis");
-    Url::parse(value).is_ok_and(known) && (!is_redis || value.into_connection_info().is_ok())
+/// Whether whoever connects can read an address.
+fn can_be_read(address: &str) -> bool {
+    let is_redis = |url: Url| url.scheme().starts_with("redis");
+    Url::parse(address).is_ok_and(|url| !is_redis(url) || address.into_connection_info().is_ok())
 }
 
 /// The address of each node that an address names, with commas between their hosts.
@@ -180,15 +163,11 @@ fn each_node(value: &str) -> Vec<String> {
 }
 
 fn is_origin(value: &str, schemes: &[String]) -> bool {
-    let bare = |url: Url| {
-        let nothing_else = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        nothing_else && has_no_user(&url)
-    };
-    is_url(value, schemes) && Url::parse(value).is_ok_and(bare)
+    Origin(&words(schemes)).allows(value) && can_be_read(value)
 }
 
-fn has_no_user(url: &Url) -> bool {
-    url.username().is_empty() && url.password().is_none()
+fn words(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }
 
 /// What is allowed.
@@ -228,7 +207,8 @@ pub fn check(manifest: &Manifest, values: &Values) -> anyhow::Result<()> {
         if !rule.allows(value) {
             // An address may hold a password.
             let is_shown = !variable.secret && !value.contains('@');
-            let is = if is_shown { format!("is `{}`", value.trim()) } else { "has a bad value".to_owned() };
+            let is =
+                if is_shown { format!("is `{}`", value.trim_ascii()) } else { "has a bad value".to_owned() };
             wrong.push(format!("the setting `{}` {is}: {rule}", variable.name));
         } else if let Some(conflict) = rule.conflict(value, values) {
             wrong.push(format!("the setting `{}` {conflict}", variable.name));
@@ -239,8 +219,8 @@ pub fn check(manifest: &Manifest, values: &Values) -> anyhow::Result<()> {
 
 /// The milliseconds in `text`.
 pub fn milliseconds(text: &str) -> anyhow::Result<std::time::Duration> {
-    let number = text.trim().parse::<u64>().unwrap_or(0);
-    ensure!(number > 0, "`{}` is no number of milliseconds", text.trim());
+    let number = text.trim_ascii().parse::<u64>().unwrap_or(0);
+    ensure!(number > 0, "`{}` is no number of milliseconds", text.trim_ascii());
     Ok(std::time::Duration::from_millis(number))
 }
 

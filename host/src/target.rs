@@ -5,6 +5,7 @@
 //! it came to. Two such fields, one that is no host, and names that Spin keeps for calls between components
 //! make it no request.
 
+use crate::chain::DOMAIN;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{Uri, Version};
@@ -24,7 +25,7 @@ pub fn absolute(
         Some(authority) => authority.clone(),
         None => named.clone().or_else(|| here.cloned())?,
     };
-    if authority.as_str().contains('@') || authority.host().ends_with(".spin.internal") {
+    if authority.as_str().contains('@') || authority.host().to_ascii_lowercase().ends_with(DOMAIN) {
         return None;
     }
     if named.as_ref() != Some(&authority) {
@@ -79,6 +80,7 @@ mod tests {
             ("/a", new, &["me@x"], None),
             ("http://me@x/a", new, &["x"], None),
             ("/a", new, &["b.spin.internal"], None),
+            ("/a", new, &["B.Spin.Internal"], None),
             ("http://b.spin.internal/a", new, &["x"], None),
         ] {
             let expected = expected.map(|(uri, host)| (uri.to_owned(), host.to_owned()));

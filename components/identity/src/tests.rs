@@ -20,6 +20,8 @@ use super::*;
 use crate::outside::Got;
 use crate::settings::{Given, Source};
 
+mod fuzz;
+
 const ISSUER: &str = "https://issuer.test/realm";
 const DISCOVERY: &str = "https://issuer.test/realm/.well-known/openid-configuration";
 const JWKS: &str = "https://keys.test/jwks";

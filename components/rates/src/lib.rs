@@ -10,6 +10,8 @@
 mod cache;
 mod convert;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod history;
 mod number;
 mod report;

@@ -6,6 +6,7 @@
 //! nothing, so its browser keeps the answer from it. No cookies are ever asked for, so none are allowed.
 
 use http::StatusCode;
+use settings::{Origin, Rule as _};
 
 use crate::{Answer, Request};
 
@@ -89,6 +90,9 @@ impl Grant {
 /// `http://host` or `https://host`, with a port or without, as browsers send it: in lower case, without the port
 /// that goes without saying, without a slash at its end.
 fn origin(word: &str) -> Option<String> {
+    if !Origin(&["http", "https"]).allows(word) {
+        return None;
+    }
     let mut origin = word.to_ascii_lowercase();
     if origin.ends_with('/') {
         origin.pop();
@@ -97,26 +101,7 @@ fn origin(word: &str) -> Option<String> {
     if origin.ends_with(usual) {
         origin.truncate(origin.len().saturating_sub(usual.len()));
     }
-    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    host.and_then(is_host)?.then_some(origin)
-}
-
-/// A name or an address, an IPv6 address in brackets; a port may follow.
-fn is_host(text: &str) -> Option<bool> {
-    let (host, port, marks) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']')?;
-            let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
-            (host, port, &b":."[..])
-        }
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port), &b".-_"[..]),
-            None => (text, None, &b".-_"[..]),
-        },
-    };
-    let is_port = port.is_none_or(|port| !port.starts_with(['0', '+']) && port.parse::<u16>().is_ok());
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || marks.contains(&byte);
-    Some(is_port && !host.is_empty() && host.bytes().all(allowed))
+    Some(origin)
 }
 
 #[cfg(test)]

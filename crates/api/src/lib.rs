@@ -23,6 +23,8 @@ pub mod asset;
 mod body;
 pub mod clock;
 pub mod cors;
+#[cfg(test)]
+mod fuzz;
 mod headers;
 pub mod identity;
 pub mod limits;

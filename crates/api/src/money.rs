@@ -60,7 +60,7 @@ pub fn amount(text: &str) -> Result<Amount, Problem> {
     })
 }
 
-fn body_amount(body: &[u8]) -> Result<Amount, Problem> {
+pub(crate) fn body_amount(body: &[u8]) -> Result<Amount, Problem> {
     // serde would read an array as the object's members in order.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Problem::malformed("The body is no JSON object."));

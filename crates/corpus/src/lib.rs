@@ -1,7 +1,10 @@
 //! Fuzz targets: plain functions that take bytes, and panic where what was promised of these does not hold.
 //!
 //! [`targets`] makes a test of each, which gives it every input of its corpus: `__fuzz__/MODULE__TEST/corpus` beside the
-//! file that it is in. These are the names that `bolero` has for them.
+//! file that it is in. Under `make fuzz` (`--cfg fuzzing`) the same test is libFuzzer's, by `bolero`, which begins with
+//! these inputs and looks for others.
+
+#![allow(unexpected_cfgs, reason = "`fuzzing` is set by `make fuzz` alone")]
 
 /// Tests with the name in front, of the target behind it.
 ///
@@ -13,19 +16,44 @@ macro_rules! targets {
     ($($test:ident: $target:path),+ $(,)?) => {$(
         #[test]
         fn $test() {
-            let test = concat!(module_path!(), "::", stringify!($test));
-            $crate::run(env!("CARGO_MANIFEST_DIR"), file!(), test, $target);
+            $crate::run(
+                $crate::Place {
+                    package: env!("CARGO_PKG_NAME"),
+                    folder: env!("CARGO_MANIFEST_DIR"),
+                    module: module_path!(),
+                    file: file!(),
+                    item: concat!(module_path!(), "::", stringify!($test), "::__bolero_item_path__"),
+                },
+                $target,
+            );
         }
     )+};
 }
 
-/// Gives the target of a test every input of its corpus, of which there must be some.
+/// Where a target is.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// The package.
+    pub package: &'static str,
+    /// The folder of the package.
+    pub folder: &'static str,
+    /// The module.
+    pub module: &'static str,
+    /// The file, from the root of the workspace.
+    pub file: &'static str,
+    /// The test, as `bolero` calls it: the path of a function in it.
+    pub item: &'static str,
+}
+
+/// Gives the target every input of its corpus, of which there must be some.
+#[cfg(not(fuzzing))]
 #[allow(clippy::panic, clippy::expect_used, reason = "it is a test's")]
-pub fn run(package: &str, file: &str, test: &str, target: fn(&[u8])) {
-    // The file's path begins where the workspace does.
-    let mut roots = std::path::Path::new(package).ancestors();
-    let file = roots.find_map(|root| Some(root.join(file)).filter(|file| file.exists()));
-    let name = test.split("::").skip(1).collect::<Vec<_>>().join("__");
+pub fn run(place: Place, target: fn(&[u8])) {
+    let from_root = std::path::Path::new(place.file);
+    let mut roots = std::path::Path::new(place.folder).ancestors();
+    let file = roots.find_map(|root| Some(root.join(from_root)).filter(|file| file.exists()));
+    let path: Vec<&str> = place.item.split("::").skip(1).collect();
+    let name = path.split_last().map(|(_, test)| test.join("__")).unwrap_or_default();
     let corpus = file.expect("its own source").with_file_name("__fuzz__").join(name).join("corpus");
     let inputs =
         std::fs::read_dir(&corpus).map(|inputs| inputs.flatten().map(|input| input.path()).collect());
@@ -36,5 +64,22 @@ pub fn run(package: &str, file: &str, test: &str, target: fn(&[u8])) {
         if std::panic::catch_unwind(|| target(&bytes)).is_err() {
             panic!("broken by {}", input.display());
         }
+    }
+}
+
+/// Lets libFuzzer look for inputs that break the target.
+#[cfg(fuzzing)]
+pub fn run(place: Place, target: fn(&[u8])) {
+    let location = bolero::TargetLocation {
+        package_name: place.package,
+        manifest_dir: place.folder,
+        module_path: place.module,
+        file: place.file,
+        line: 0,
+        item_path: place.item,
+        test_name: None,
+    };
+    if location.should_run() {
+        bolero::test(location).for_each(target);
     }
 }

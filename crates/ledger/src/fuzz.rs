@@ -1,5 +1,5 @@
 //! Whatever bytes a store or a caller has: no panic, and what is read is written back as it was meant. Each target is a
-//! test of its corpus (`__fuzz__`).
+//! test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use crate::seal::PAGE_ENTRIES;
 use crate::{Amount, Balance, Hash, IdempotencyKey, Kind, Operation, OperationId, Outcome, Page, Post};

@@ -1,4 +1,5 @@
-//! What a setting may be. The words are those that `bank` says at its start.
+//! What a setting may be. `bank` asks the same rules at its start (`host/src/rules.rs`), so that it never begins to serve
+//! what its components then refuse.
 //!
 //! Addresses are judged by their scheme and host and no further: a whole parser of URLs is 100 KB in a `.wasm`,
 //! and whoever connects has one.
@@ -14,7 +15,7 @@ pub trait Rule {
 
 /// One of these words.
 #[derive(Debug, Clone, Copy)]
-pub struct OneOf(pub &'static [&'static str]);
+pub struct OneOf<'a>(pub &'a [&'a str]);
 
 /// A whole number in plain digits.
 #[derive(Debug, Clone, Copy)]
@@ -27,15 +28,15 @@ pub struct Integer {
 
 /// An address with one of these schemes, and a host, or several with commas between.
 #[derive(Debug, Clone, Copy)]
-pub struct Url(pub &'static [&'static str]);
+pub struct Url<'a>(pub &'a [&'a str]);
 
 /// An address with one of these schemes, a host, and no user: anybody may see it.
 #[derive(Debug, Clone, Copy)]
-pub struct PublicUrl(pub &'static [&'static str]);
+pub struct PublicUrl<'a>(pub &'a [&'a str]);
 
 /// An address with one of these schemes, and no user, path or query.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin(pub &'static [&'static str]);
+pub struct Origin<'a>(pub &'a [&'a str]);
 
 /// The name of a header field (RFC 9110, section 5.1) that is not [`OF_THE_CONNECTION`].
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +65,7 @@ pub const OF_THE_CONNECTION: [&str; 10] = [
     "upgrade",
 ];
 
-impl Rule for OneOf {
+impl Rule for OneOf<'_> {
     fn allows(&self, value: &str) -> bool {
         self.0.contains(&value)
     }
@@ -84,7 +85,7 @@ impl Rule for Integer {
     }
 }
 
-impl Rule for Url {
+impl Rule for Url<'_> {
     fn allows(&self, value: &str) -> bool {
         parts(value, self.0).is_some_and(|(_, hosts, _)| hosts.split(',').all(is_host))
     }
@@ -94,7 +95,7 @@ impl Rule for Url {
     }
 }
 
-impl Rule for PublicUrl {
+impl Rule for PublicUrl<'_> {
     fn allows(&self, value: &str) -> bool {
         parts(value, self.0).is_some_and(|(user, host, _)| user.is_none() && is_host(host))
     }
@@ -104,7 +105,7 @@ impl Rule for PublicUrl {
     }
 }
 
-impl Rule for Origin {
+impl Rule for Origin<'_> {
     fn allows(&self, value: &str) -> bool {
         let is_bare = |(user, host, after): (Option<&str>, &str, &str)| {
             user.is_none() && is_host(host) && matches!(after, "" | "/")
@@ -201,7 +202,7 @@ fn is_host(text: &str) -> bool {
             .unwrap_or(("", "")),
     };
     let is_port = match port.strip_prefix(':') {
-        Some(port) => integer(port).is_some_and(|port| (1..=65_535).contains(&port)),
+        Some(port) => !port.starts_with('0') && integer(port).is_some_and(|port| port <= 65_535),
         None => port.is_empty(),
     };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);

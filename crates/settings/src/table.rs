@@ -5,9 +5,9 @@ use crate::{HeaderName, HeaderValue, Integer, OneOf, Origin, PublicUrl, Secret, 
 const YEAR_SECONDS: u64 = 31_536_000;
 
 /// Where the bank keeps its state.
-pub const STORE: Setting<OneOf> = Setting::new("store", OneOf(&["kv", "redis"]), "kv");
+pub const STORE: Setting<OneOf<'static>> = Setting::new("store", OneOf(&["kv", "redis"]), "kv");
 /// The Redis of `store = redis`.
-pub const REDIS_URL: Setting<Url> = Setting {
+pub const REDIS_URL: Setting<Url<'static>> = Setting {
     secret: true,
     ..Setting::new("redis_url", Url(&["redis", "rediss"]), "redis://localhost:6379")
 };
@@ -18,7 +18,7 @@ pub const REDIS_WAIT_REPLICAS: Setting<Integer> =
 pub const STORAGE_DEADLINE_MS: Setting<Integer> =
     Setting::new("storage_deadline_ms", Integer { from: 1, to: 600_000 }, "500");
 /// Where rates come from.
-pub const COINGECKO_ORIGIN: Setting<Origin> =
+pub const COINGECKO_ORIGIN: Setting<Origin<'static>> =
     Setting::new("coingecko_origin", Origin(&["http", "https"]), "https://api.coingecko.com");
 /// What CoinGecko knows the bank by.
 pub const COINGECKO_API_KEY: Setting<HeaderValue> =
@@ -33,15 +33,15 @@ pub const RATES_TTL_SECONDS: Setting<Integer> =
 pub const RATES_MAX_STALE_SECONDS: Setting<Integer> =
     Setting::new("rates_max_stale_seconds", Integer { from: 0, to: YEAR_SECONDS }, "86400");
 /// Who the user is: whom a header names, or whom a token does.
-pub const AUTH: Setting<OneOf> = Setting::new("auth", OneOf(&["header", "jwt"]), "header");
+pub const AUTH: Setting<OneOf<'static>> = Setting::new("auth", OneOf(&["header", "jwt"]), "header");
 /// The `iss` of every token.
-pub const JWT_ISSUER: Setting<PublicUrl> =
+pub const JWT_ISSUER: Setting<PublicUrl<'static>> =
     Setting { or_empty: true, ..Setting::new("jwt_issuer", PublicUrl(&["http", "https"]), "") };
 /// One `aud` of every token.
 pub const JWT_AUDIENCE: Setting<HeaderValue> =
     Setting { or_empty: true, ..Setting::new("jwt_audience", HeaderValue, "") };
 /// Where the issuer's keys are, instead of where it says.
-pub const JWT_JWKS_URL: Setting<PublicUrl> =
+pub const JWT_JWKS_URL: Setting<PublicUrl<'static>> =
     Setting { or_empty: true, ..Setting::new("jwt_jwks_url", PublicUrl(&["http", "https"]), "") };
 /// The key of HS256, instead of an issuer's.
 pub const JWT_SECRET: Setting<Secret> =
@@ -49,10 +49,10 @@ pub const JWT_SECRET: Setting<Secret> =
 /// Which claim is the user.
 pub const JWT_USER_CLAIM: Setting<HeaderValue> = Setting::new("jwt_user_claim", HeaderValue, "sub");
 /// Whether a token must carry the scope of what is asked.
-pub const JWT_SCOPES: Setting<OneOf> = Setting::new("jwt_scopes", OneOf(&["off", "on"]), "off");
+pub const JWT_SCOPES: Setting<OneOf<'static>> = Setting::new("jwt_scopes", OneOf(&["off", "on"]), "off");
 /// The client that pages sign in with.
 pub const OIDC_CLIENT_ID: Setting<HeaderValue> =
     Setting { or_empty: true, ..Setting::new("oidc_client_id", HeaderValue, "") };
 /// How much gets into the log.
-pub const LOG_LEVEL: Setting<OneOf> =
+pub const LOG_LEVEL: Setting<OneOf<'static>> =
     Setting::new("log_level", OneOf(&["error", "warn", "info", "debug"]), "info");

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use crate::*;
 
+mod fuzz;
+
 /// A setting whatever its rule is.
 trait Judge {
     fn name(&self) -> &'static str;

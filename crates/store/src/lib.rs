@@ -18,6 +18,8 @@
 pub mod breaker;
 pub mod counter;
 pub mod first_write;
+#[cfg(test)]
+mod fuzz;
 pub mod keys;
 pub mod kv;
 pub mod memory;

@@ -117,6 +117,9 @@ async fn last(store: &impl Store, opening: &Opening) -> Option<Claim> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use futures::executor::block_on;
     use store::keys::rates_claim;

@@ -32,9 +32,11 @@ pub fn slot(key: &str) -> u16 {
 }
 
 impl Node {
-    /// The node at this host and port. `None` where the host is not told: it is that of the node that was asked.
+    /// The node at this host and port. `None` where the host is not told: it is that of the node that was asked. Nor is one
+    /// that would be more of an address than its host.
     fn new(host: &str, port: &str) -> Option<Self> {
-        if matches!(host, "" | "?") || port.is_empty() || !port.bytes().all(|digit| digit.is_ascii_digit()) {
+        let is_host = !host.is_empty() && !host.bytes().any(|byte| b"?/#@,".contains(&byte));
+        if !is_host || port.is_empty() || !port.bytes().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
         let is_bare_v6 = host.contains(':') && !host.starts_with('[');

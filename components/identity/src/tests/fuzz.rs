@@ -1,0 +1,58 @@
+//! Whatever an issuer says, or the store holds as its keys: no panic, nobody is asked who must not be, and nobody is let
+//! in without a key. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
+
+use super::*;
+
+corpus::targets! {
+    discoveries: discovered,
+    redirects: redirected,
+    stored_keys: stored,
+}
+
+/// Scheme, and host in lower case without user and port, of an address.
+fn place(url: &str) -> (String, String) {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default().to_lowercase();
+    let host = authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    (scheme.to_ascii_lowercase(), host.trim_end_matches('.').to_owned())
+}
+
+/// A discovery document leads to keys by TLS, and never into the application.
+fn discovered(bytes: &[u8]) {
+    let Ok(document) = str::from_utf8(bytes) else { return };
+    let world = World::new(&[1]);
+    world.says(DISCOVERY, 200, document);
+    status(&world, &Memory::new(), &world.token(1));
+    for url in world.asked.take().iter().filter(|url| *url != DISCOVERY) {
+        let (scheme, host) = place(url);
+        assert_eq!(scheme, "https", "{url}");
+        assert!(host != "spin.internal" && !host.ends_with(".spin.internal"), "{url}");
+    }
+}
+
+/// A redirect leads nowhere but to the same origin.
+fn redirected(bytes: &[u8]) {
+    let Ok(location) = str::from_utf8(bytes) else { return };
+    let world = World::new(&[1]);
+    world.redirects(JWKS, location);
+    status(&world, &Memory::new(), &world.token(1));
+    for url in world.asked.take().iter().filter(|url| *url != DISCOVERY) {
+        assert_eq!(place(url), ("https".to_owned(), "keys.test".to_owned()), "{url}");
+    }
+}
+
+/// Keys that are stored let nobody in but who signed with one of them.
+fn stored(bytes: &[u8]) {
+    let (world, store) = (World::new(&[]), Memory::new());
+    world.documents.take();
+    let Keeper::Issuer(source) = settings().keeper else { panic!("no issuer") };
+    block_on(store.set(&::store::keys::issuer(&source.name()), bytes)).unwrap();
+    keys::forget();
+    if status(&world, &store, &world.token(1)) == 200 {
+        let held: Value = serde_json::from_slice(bytes).unwrap();
+        let x = encode(key(1).verifying_key().as_bytes());
+        assert!(held["keys"]["keys"].as_array().unwrap().iter().any(|key| key["x"] == x), "{held}");
+        assert_eq!((held["issuer"].as_str(), held["v"].as_u64()), (Some(ISSUER), Some(1)));
+    }
+    keys::forget();
+}
