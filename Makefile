@@ -15,6 +15,8 @@ SEEDS ?= 1000
 OPS ?= 10000
 ROUNDS ?= 50
 SECONDS_PER_RUN ?= 2
+SECONDS ?= 60
+SPIN ?= build/spin/spin
 # As it was given: make would take the dollar signs of a password for its own.
 override REDIS_URL := $(value REDIS_URL)
 # What `bank --version` names; empty where there is no repository, as in an image's build, which is told.
@@ -22,14 +24,14 @@ BANK_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 ifneq ($(BANK_COMMIT),)
 export BANK_COMMIT
 endif
-export LISTEN REDIS_URL STORE
+export LISTEN REDIS_URL STORE SPIN
 
-# A release has the list of its crates in `bank` too: `cargo auditable`.
-BANK_CARGO ?= cargo
 NATIVE := --locked --profile native
 WASM := --locked --release --target wasm32-wasip2
 COMPONENTS := $(notdir $(wildcard components/*))
 CRATES := $(notdir $(wildcard crates/*))
+SUITES := $(basename $(notdir $(wildcard tests/tests/*.rs)))
+NOT_BEFORE_SPIN := manifest packed_size counter_limit
 
 ##@ Run
 
@@ -39,7 +41,7 @@ up: build ## Build the bank and run it on LISTEN (127.0.0.1:3000); REDIS_URL=red
 
 .PHONY: build
 build: wasm ## Build the components and `bank`
-	$(BANK_CARGO) build $(NATIVE) --package bank
+	cargo build $(NATIVE) --package bank
 
 .PHONY: wasm
 wasm: toolchain ## Build the components alone
@@ -57,7 +59,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	scripts/beside "test-browser test-issuer" cargo run $(NATIVE) --package tests --bin prove
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-node test-observe test-observe-more test-compose test-images test-cloud test-release ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-node test-observe test-observe-more test-compose test-images test-cloud test-release test-reproducible ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -133,6 +135,20 @@ coverage: ## Which lines of the crates their own tests reach; fails below 95 %
 mutants: ## Plant bugs in ledger and store one by one; each must fail a test (docs/mutants.md)
 	@scripts/need-cargo-tool cargo-mutants 27.1.0
 	nice build/tools/bin/cargo-mutants mutants --package ledger --package store --caught
+
+.PHONY: fuzz
+fuzz: ## Look for inputs that break a parser, with libFuzzer, SECONDS (60) for each target (fuzz.rs); their corpora are in make test
+	@scripts/fuzz $(SECONDS)
+
+.PHONY: newest-spin
+newest-spin: ## Get the newest release of Spin into build/spin, which asks GitHub
+	@scripts/newest-spin
+
+.PHONY: test-spin
+test-spin: tools redis-server ## Every suite before SPIN (build/spin/spin) instead of `bank`, on SQLite and on Redis
+	target/native/prove --bank "$(SPIN)" --only sqlite --only redis $(addprefix --suite ,$(filter-out $(NOT_BEFORE_SPIN),$(SUITES)))
+	@# It leaves counters behind that are full.
+	target/native/prove --bank "$(SPIN)" --only sqlite --only redis --suite counter_limit
 
 .PHONY: torture
 torture: tools redis-server ## Kill a bank ROUNDS (50) times under load, on SQLite and on Redis; nothing may be lost or doubled
@@ -229,6 +245,11 @@ bench: build redis-server ## Compare with FastAPI, Flask and axum; growth, scale
 	cargo build $(NATIVE) --package tests --bin coingecko --bin figures
 	scripts/bench --seconds $(SECONDS_PER_RUN)
 
+.PHONY: bench-history
+bench-history: ## Add what `make bench` found to build/bench-history, and draw how it went night by night
+	@scripts/need python3 python3
+	python3 bench/history.py
+
 .PHONY: stalled-figures
 stalled-figures: build ## Let 600 clients stall in every way: how long /healthz takes meanwhile
 	@scripts/stalled-figures
@@ -237,7 +258,7 @@ stalled-figures: build ## Let 600 clients stall in every way: how long /healthz 
 
 .PHONY: unchanged
 unchanged: ## Fails where the tree is not as it was committed
-	@test -z "$$(git status --porcelain)" || { echo "the tests left the tree dirty:" >&2; git status --short >&2; exit 1; }
+	@changes=$$(git status --porcelain); test -z "$$changes" || { echo "the tests left the tree dirty:" >&2; git status --short >&2; exit 1; }
 
 .PHONY: lint-delivery
 lint-delivery: delivery-tools ## Versions agree, the changelog has its form, workflows are sound (actionlint, zizmor) and run here
@@ -277,11 +298,14 @@ release-bank: sbom-tools ## `bank` for this machine, with the list of its crates
 	mkdir -p build/bank
 	strip -o "build/bank/bank-$$(uname -s | tr A-Z a-z)-$$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')" target/native/bank
 
-.PHONY: release-artifacts
-release-artifacts: sbom-tools k8s-tools ## VERSION=…: the files of a release and both images, of the commit that is checked out
+.PHONY: release-components
+release-components: ## The components as they are released: the same byte for byte wherever they are built
 	@# Where a crate was unpacked is in its panics; nobody else's is there.
-	PATH=$$PWD/build/tools/bin:$$PATH $(MAKE) --no-print-directory images BANK_CARGO="cargo auditable" \
-		CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo"
+	$(MAKE) --no-print-directory wasm CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo"
+
+.PHONY: release-artifacts
+release-artifacts: sbom-tools k8s-tools release-components ## VERSION=…: the files of a release and both images, of the commit that is checked out and build/bank
+	BANKS=build/bank k8s/images/layouts
 	@release/build
 
 .PHONY: publish-release
@@ -301,11 +325,15 @@ verify-release: publish-tools ## VERSION=… REGISTRY=…: hold a published rele
 	@release/verify
 
 .PHONY: test-release
-test-release: release-bank delivery-tools publish-tools k8s-tools ## A release is published to a registry and verified; forged ones are refused, each with its sentence
+test-release: wasm release-bank delivery-tools publish-tools k8s-tools ## A release is published to a registry and verified; forged ones are refused, each with its sentence
 	@scripts/need docker-registry docker-registry
-	PATH=$$PWD/build/tools/bin:$$PATH $(MAKE) --no-print-directory images BANK_CARGO="cargo auditable"
+	@scripts/need-cross
 	@scripts/need-python-tools build/sbom tests/delivery/release/requirements.txt
 	build/sbom/bin/pytest --quiet -p no:cacheprovider tests/delivery/release
+
+.PHONY: test-reproducible
+test-reproducible: toolchain delivery-tools ## Components that are built in two folders are equal byte for byte
+	build/delivery/bin/pytest --quiet -p no:cacheprovider tests/delivery/reproducible
 
 ##@ Keep
 

@@ -1,4 +1,4 @@
-"""Two kinds of plot as SVG: dots on a logarithmic line, and curves. Small files, no library."""
+"""Plots as SVG: dots on a logarithmic line, curves, and figures night by night. Small files, no library."""
 
 import math
 from html import escape
@@ -118,6 +118,38 @@ def loglog(title, subtitle, lines, caption):
         parts.append(f'<line x1="{x}" x2="{x + 22}" y1="76" y2="76" stroke="{colour}" stroke-width="3"/>')
         parts.append(text(x + 28, 80, name, size=13))
         x += 52 + 7.2 * len(name)
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def nights(title, subtitle, names, lines, unit):
+    """`names`: one for each night; `lines`: by name a figure for each night, or none. Both axes are plain, and y begins at zero."""
+    width, height, top, left = 780, 420, 116, 60
+    right, bottom = width - 30, height - 40
+    parts = head(width, height, title, subtitle)
+    highest = 1.1 * max(figure for figures in lines.values() for figure in figures if figure)
+    step = (right - left) / max(len(names) - 1, 1)
+    for part in range(5):
+        y = bottom - (bottom - top) * part / 4
+        parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e4e4"/>')
+        label = f"{highest * part / 4:.2g}{unit}"
+        parts.append(text(left - 6, y + 4, label, anchor="end", size=12, colour="#666"))
+    for number in sorted({0, len(names) - 1}):
+        anchor = "end" if number else "start"
+        parts.append(text(left + number * step, bottom + 20, names[number], anchor=anchor, size=12, colour="#666"))
+    for number, (name, figures) in enumerate(lines.items()):
+        colour, x, y = list(COLOURS.values())[number % len(COLOURS)], 20 + 190 * (number % 4), 72 + 20 * (number // 4)
+        parts.append(f'<circle cx="{x + 6}" cy="{y}" r="6" fill="{colour}"/>')
+        parts.append(text(x + 17, y + 4, name, size=13))
+        places = [
+            (left + at * step, bottom - (bottom - top) * figure / highest, names[at], figure)
+            for at, figure in enumerate(figures)
+            if figure
+        ]
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py, _, _ in places)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for px, py, night, figure in places:
+            label = escape(f"{night}, {name}: {figure:.3g}{unit}")
+            parts.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"><title>{label}</title></circle>')
     return "\n".join([*parts, "</svg>\n"])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from repository import ROOT, read, run, succeed
+from repository import ROOT, commit, read, run, succeed
 from runner import WORKFLOWS, combinations, jobs, load
 
 ACTIONLINT, ZIZMOR = str(ROOT / "build/bin/actionlint"), str(ROOT / "build/delivery/bin/zizmor")
@@ -133,6 +133,20 @@ def test_nothing_has_permissions_but_the_jobs_that_name_them(file: Path):
     for name, job in workflow["jobs"].items():
         assert "permissions" in job, name
         assert "timeout-minutes" in job or "uses" in job, name
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_git_trusts_the_tree_of_a_job_in_a_container(tmp_path, file: Path):
+    """Where it does not, `bank --version` names no commit, and nothing that the tests left behind is seen."""
+    workflow = load(file)
+    settings = {name: str(value) for name, value in workflow.get("env", {}).items() if name.startswith("GIT_")}
+    assert bool(settings) == any("container" in job for job in workflow["jobs"].values())
+    if settings:
+        commit(tmp_path, "init", "--quiet")
+        (tmp_path / "new").touch()
+        anothers = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+        assert run("git", "status", "--porcelain", folder=tmp_path, env=anothers).returncode != 0
+        assert succeed("git", "status", "--porcelain", folder=tmp_path, env=anothers | settings) == "?? new\n"
 
 
 def test_no_stored_key_is_asked_for():
