@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from house import PATH, Keys, Registry, Tree, change_and_commit, keys, registry, tree
+from house import HERE, PATH, THERE, Keys, Registry, Tree, change_and_commit, keys, registry, tree
 from repository import succeed
 
 
@@ -72,12 +72,19 @@ def refused(said, sentence: str) -> None:
 def test_a_published_release_is_found_to_be_good_and_all_of_it_is_named(made, ours, there, tmp_path):
     said = made.verify(there, ours, COMMIT=made.commit, KEEP=str(tmp_path / "kept"))
     assert said.returncode == 0, said.stderr
-    for part in ("money-bank-release", "provenance", "files", "sbom", "money-bank", "money-bank-bank", "charts/money-bank"):
+    for part in ("money-bank-release", "provenance", "files", "sbom", "money-bank", "money-bank-bank", "money-bank-spin", "charts/money-bank"):
         assert any(line.split()[:2] == ["good", part] for line in said.stdout.splitlines()), f"{part}:\n{said.stdout}"
     assert said.stdout.endswith(f"Release {made.version} is good.\n")
     assert made.commit in said.stdout
     kept = {str(path.relative_to(tmp_path / "kept")) for path in (tmp_path / "kept").rglob("*") if path.is_file()}
     assert kept == {str(path.relative_to(made.files)) for path in made.files.rglob("*") if path.is_file()}
+
+
+def test_the_image_with_bank_is_published_for_both_machines_under_one_index(made, there):
+    index = there.manifest(f"money-bank-bank:{made.version}")
+    machines = {one["platform"]["architecture"]: there.manifest(f"money-bank-bank@{one['digest']}") for one in index["manifests"]}
+    assert set(machines) == {HERE, THERE}
+    assert all(machine["layers"] for machine in machines.values())
 
 
 def test_nothing_is_published_twice(made, ours, there):
@@ -121,6 +128,17 @@ def test_another_image_under_its_tag_is_refused(made, ours, there, image):
     source, to = f"{there.address}/{other}:{made.version}", f"{there.address}/{image}:{made.version}"
     succeed("oras", "cp", "--from-plain-http", "--to-plain-http", source, to, env=PATH)
     refused(made.verify(there, ours), f"{image}:{made.version} is another image than the release's: ")
+
+
+def test_another_application_for_spin_is_refused(made, ours, there):
+    there_is, to = f"{there.address}/money-bank-spin:{made.version}", ["--plain-http", "--annotation", "by=another"]
+    succeed("oras", "push", *to, there_is, "spin.toml", folder=made.files, env=PATH)
+    refused(made.verify(there, ours), f"money-bank-spin {there.digest(f'money-bank-spin:{made.version}')} is not signed by the key")
+
+
+def test_without_spin_nothing_is_published(made, ours, empty):
+    refused(made.run("publish", empty, COSIGN_KEY=str(ours.private), SPIN="/nowhere/spin"), "Spin is missing: make newest-spin gets it")
+    refused(made.verify(empty, ours), "is not to be had")
 
 
 def test_a_chart_of_another_build_is_refused(made, ours, there, tmp_path):
@@ -172,8 +190,8 @@ def test_a_bill_of_materials_beside_the_one_that_was_attested_is_refused(made, o
 @pytest.mark.parametrize("part", ["spin.toml", "wasm", "bank"])
 def test_a_release_with_a_part_missing_is_refused(ours, forged, empty, part):
     patterns = {"wasm": "**/rates.wasm", "bank": "bank-*-*"}
-    gone = next(forged.files.glob(patterns.get(part, part)))
-    gone.unlink()
+    for gone in list(forged.files.glob(patterns.get(part, part))):
+        gone.unlink()
     forged.sum_up()
     assert forged.publish(empty, ours).returncode == 0
     name = "bank-SYSTEM-PROCESSOR" if part == "bank" else str(gone.relative_to(forged.files))

@@ -14,8 +14,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from house import PATH, Tree, tree
-from repository import ROOT, succeed
+from house import HERE, PATH, THERE, Tree, tree
+from repository import succeed
 
 
 @pytest.fixture(scope="module")
@@ -43,23 +43,49 @@ def test_the_spdx_document_is_of_its_form(made):
 
 def test_both_name_the_same_crates_and_every_file_by_its_hash(made):
     cyclonedx, spdx = (json.loads((made.files / name).read_text()) for name in ("sbom.cdx.json", "sbom.spdx.json"))
-    named = {package["externalRefs"][0]["referenceLocator"] for package in spdx["packages"]}
+    named = {package["externalRefs"][0]["referenceLocator"] for package in spdx["packages"] if "externalRefs" in package}
     assert named == {crate["purl"] for crate in cyclonedx["components"]}
     files = [str(path.relative_to(made.files)) for path in made.files.rglob("*") if path.suffix in (".wasm", ".tgz") or path.name.startswith("bank-")]
     sums = {line.split()[1]: line.split()[0] for line in succeed("sha256sum", *files, folder=made.files).splitlines()}
-    assert {one["name"]: one["hashes"][0]["content"] for one in cyclonedx["metadata"]["component"]["components"]} == sums
+    described = cyclonedx["metadata"]["component"]["components"]
+    assert {one["name"]: one["hashes"][0]["content"] for one in described if one["type"] == "file"} == sums
     assert {one["fileName"].removeprefix("./"): one["checksums"][1]["checksumValue"] for one in spdx["files"]} == sums
 
 
-@pytest.mark.parametrize("where", ["release", "image"])
-def test_bank_carries_a_list_of_its_crates_that_has_all_that_the_documents_name(made, tmp_path, where):
+def test_both_describe_each_image_by_its_digest_and_what_is_in_it(made):
+    """The files of the release, and the packages that the libraries are of: both machines' in the one with `bank`, none in the other."""
+    cyclonedx, spdx = (json.loads((made.files / name).read_text()) for name in ("sbom.cdx.json", "sbom.spdx.json"))
+    digests = json.loads((made.files / "images.json").read_text())
+    images = {one["name"]: one for one in cyclonedx["metadata"]["component"]["components"] if one["type"] == "container"}
+    packages = {one["SPDXID"]: one for one in spdx["packages"]}
+    files = {one["SPDXID"]: one["fileName"].removeprefix("./") for one in spdx["files"]}
+    wasm = {str(path.relative_to(made.files)) for path in made.files.rglob("*.wasm")}
+    banks = {f"bank-linux-{machine}" for machine in (HERE, THERE)}
+    for image, name in {"app": "money-bank", "bank": "money-bank-bank"}.items():
+        (spdx_id,) = [key for key, one in packages.items() if one["name"] == name]
+        sums = {images[name]["hashes"][0]["content"], packages[spdx_id]["checksums"][0]["checksumValue"]}
+        assert sums == {digests[image].removeprefix("sha256:")}
+        inside = crates_of(cyclonedx, images[name]["bom-ref"])
+        contained = {one["relatedSpdxElement"] for one in spdx["relationships"] if (one["spdxElementId"], one["relationshipType"]) == (spdx_id, "DEPENDS_ON")}
+        assert {files.get(one) or packages[one]["externalRefs"][0]["referenceLocator"] for one in contained} == inside
+        libraries = {one.split("@")[0].split("/")[2] for one in inside if one.startswith("pkg:deb/")}
+        assert inside - wasm - banks == {one for one in inside if one.startswith("pkg:deb/")}
+        assert inside >= (wasm if image == "app" else wasm | banks)
+        assert libraries == (set() if image == "app" else {"ca-certificates", "libc6", "libgcc-s1", f"libc6-{THERE}-cross"}), libraries
+
+
+def test_bank_carries_a_list_of_its_crates_that_has_all_that_the_documents_name(made, tmp_path):
     """It has more: `cargo auditable` counts what macros are made of, and what is for other systems, among what is linked."""
-    released = next(made.files.glob("bank-linux-*"))
-    binary = released if where == "release" else ROOT / f"build/images/{released.name.replace('linux-', '')}-rootfs/bank"
-    linked = {f"pkg:cargo/{one['name']}@{one['version']}" for one in audited(binary, tmp_path)["packages"] if one.get("kind", "runtime") == "runtime"}
+    released = made.files / f"bank-linux-{HERE}"
+    linked = {f"pkg:cargo/{one['name']}@{one['version']}" for one in audited(released, tmp_path)["packages"] if one.get("kind", "runtime") == "runtime"}
     document = json.loads((made.files / "sbom.cdx.json").read_text())
     assert "pkg:cargo/wasmtime@" in str(sorted(linked))
     assert crates_of(document, released.name) <= linked
+
+
+@pytest.mark.parametrize("machine", [HERE, THERE])
+def test_the_bank_in_the_image_is_the_one_that_is_released(made, machine):
+    assert (made.folder / f"build/images/bank-{machine}-rootfs/bank").read_bytes() == (made.files / f"bank-linux-{machine}").read_bytes()
 
 
 def test_the_same_commit_and_files_make_the_same_documents(made, tmp_path):
