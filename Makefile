@@ -59,7 +59,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	scripts/beside "test-browser test-issuer" cargo run $(NATIVE) --package tests --bin prove
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-k8s test-k8s-more test-node test-observe test-observe-more test-compose test-images test-cloud test-release test-reproducible ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-backup test-k8s test-k8s-more test-node test-observe test-observe-more test-compose test-images test-cloud test-release test-reproducible ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -72,6 +72,10 @@ test-suites-more: tools redis-server ## The suites that the store has little par
 .PHONY: test-failovers
 test-failovers: tools redis-server ## All suites on a Redis Cluster; its masters and those behind Sentinel killed ten times under load; about seven minutes
 	target/native/prove --only cluster --only failover --failovers 10
+
+.PHONY: test-backup
+test-backup: tools redis-server ## Exports under load from each kind of store into each other; Redis' disk lost; SQLite to Redis to a cluster under load
+	target/native/prove --only backup --only drills
 
 .PHONY: test-k8s-more
 test-k8s-more: build k8s-tools ## What takes long to build: the chart behind Traefik and under Helm 3

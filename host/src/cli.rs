@@ -1,5 +1,6 @@
 //! The command line: Spin's flags and environment variables, as far as `bank` has what they are for.
 
+use crate::backup::{self, cli as backup_cli};
 use crate::build_command;
 use crate::health;
 use crate::limits::Limits;
@@ -28,8 +29,12 @@ enum Command {
     Up(Up),
     /// Run the build command of each component
     Build(Build),
-    /// Check a user's wallet from its first entry to its last
+    /// Check a user's wallet from its first entry to its last, or all wallets and counters
     Verify(Verify),
+    /// Write all wallets and counters to a file, beside running banks
+    Export(backup_cli::Export),
+    /// Restore an export into an empty store
+    Import(backup_cli::Import),
     /// Ask a bank that runs here whether it is alive; fails where it is not
     Health(Health),
 }
@@ -109,20 +114,16 @@ struct Build {
 #[derive(Args)]
 pub struct Verify {
     /// Whose wallet
-    #[arg(short, long)]
-    pub user: String,
+    #[arg(short, long, required_unless_present = "all", conflicts_with = "all")]
+    pub user: Option<String>,
 
-    /// The manifest, or the folder that it is in
-    #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
-    pub from: PathBuf,
+    /// Everybody's wallet, and all counters
+    #[arg(long)]
+    pub all: bool,
 
-    /// Which stores there are behind the labels; without it, SQLite beside the manifest
-    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
-    pub runtime_config_file: Option<PathBuf>,
-
-    /// Where the default store is kept [default: .spin beside the manifest]
-    #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<String>,
+    /// Which store
+    #[command(flatten)]
+    pub store: backup_cli::Application,
 }
 
 /// What `bank health` was told.
@@ -148,6 +149,8 @@ pub fn run(commit: Option<&str>) -> anyhow::Result<()> {
             build_command::build(&Manifest::load(&options.from)?, &options.component_id)
         }
         Command::Verify(options) => verify::verify(&options),
+        Command::Export(options) => backup::export(&options),
+        Command::Import(options) => backup::import(&options),
         Command::Health(options) => health::health(&options),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod allowed_hosts;
 pub mod answer;
+pub mod backup;
 pub mod body;
 pub mod build_command;
 pub mod chain;
@@ -13,6 +14,7 @@ pub mod cli;
 pub mod component;
 pub mod connections;
 pub mod engine;
+pub mod exit;
 pub mod fault;
 #[cfg(test)]
 mod fuzz;

@@ -1,6 +1,6 @@
 //! The command `bank`: reads its arguments and calls what they name.
 
-use bank::cli;
+use bank::{cli, exit};
 use std::process::ExitCode;
 
 /// A request makes hundreds of small allocations in two threads: with glibc's they were a seventh of its cost.
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
+            exit::code(&error)
         }
     }
 }

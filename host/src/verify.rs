@@ -5,15 +5,15 @@
 
 mod source;
 
+use crate::backup;
 use crate::cli::Verify;
-use crate::manifest::Manifest;
+use crate::exit::Fault;
 use crate::redis::Patience;
-use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig};
-use anyhow::{Context as _, anyhow, bail};
+use crate::runtime_config::DEFAULT_LABEL;
+use anyhow::{Context as _, anyhow};
 use ledger::User;
 use source::Source;
 use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 use store::keys;
 use store::kv::Kv;
@@ -24,17 +24,13 @@ const PATIENCE: Patience = Patience::new(Duration::from_secs(10));
 /// Entries between two words of progress.
 const STEP: u64 = 100_000;
 
-/// Checks the wallet; an error says where the first break is.
+/// Checks the wallet, or all; an error says where the first break is.
 pub fn verify(options: &Verify) -> anyhow::Result<()> {
-    let user: User = options.user.parse().map_err(|_| anyhow!("`{}` is no user's name", options.user))?;
-    let manifest = Manifest::load(&options.from)?;
-    let file = options.runtime_config_file.as_deref();
-    let config = RuntimeConfig::load(file, &manifest.folder, options.state_dir.as_deref().map(Path::new))?;
-    let mut stores = config.stores.iter();
-    let (label, store) = stores
-        .find(|(label, _)| label == DEFAULT_LABEL)
-        .context("the runtime config defines no store `default`")?;
-    let source = Source::open(label, store, PATIENCE)
+    let Some(user) = &options.user else { return backup::verify_all(&options.store) };
+    let user: User = user.parse().map_err(|_| anyhow!("`{user}` is no user's name"))?;
+    let store = options.store.store()?;
+    let label = DEFAULT_LABEL;
+    let source = Source::open(label, &store, PATIENCE)
         .with_context(|| format!("cannot open the key-value store `{label}`, {store}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let checked = runtime.block_on(check(&source, &user));
@@ -43,7 +39,8 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
         Ok(sound) => {
             writeln!(std::io::stdout(), "{}", report(&user, &sound)).context("cannot write the report")
         }
-        Err(unsound) => bail!("the wallet of {user} is broken: {unsound}"),
+        Err(Unsound::Unavailable(why)) => Err(Fault::Unavailable(why.to_string()).into()),
+        Err(unsound) => Err(Fault::Broken(format!("the wallet of {user} is broken: {unsound}")).into()),
     }
 }
 

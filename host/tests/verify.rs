@@ -68,7 +68,7 @@ fn a_wallet_that_somebody_changed_is_broken_and_the_exit_code_says_so() {
     );
     assert!(changed.unwrap() > 0);
     let checked = verify(&bank, "alice", Stdio::piped());
-    assert_eq!(checked.status.code(), Some(1));
+    assert_eq!(checked.status.code(), Some(3));
     let error = text(checked.stderr);
     assert!(error.contains("the wallet of alice is broken: entries 1 to "), "{error}");
 }

@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 mod acl;
 mod api;
+mod backup;
 mod book;
 mod budget;
 mod client;
@@ -113,6 +114,10 @@ enum Part {
     Torture,
     /// `auth=jwt`: every route, every way to be refused, an issuer that dies, lies and changes its keys, all suites
     Tokens,
+    /// Exports under load, restored into stores of other kinds
+    Backup,
+    /// The other pairs of them, and disasters; not a part of `make test`
+    Drills,
     /// Stored documents that another hand changed, and nothing else; a part of `sqlite` and `redis`
     Damage,
 }
@@ -148,6 +153,8 @@ impl Part {
                 | Self::Outages
                 | Self::Torture
                 | Self::Damage
+                | Self::Backup
+                | Self::Drills
                 | Self::Upstream
                 | Self::Totals
                 | Self::Hot
@@ -208,6 +215,9 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     of_several_servers(arguments, &suites, summary).await?;
     if arguments.want_scenarios(Part::Totals) {
         of_totals(arguments, summary).await?;
+    }
+    if arguments.want_scenarios(Part::Backup) {
+        backup::is_proven(arguments, summary).await?;
     }
     if arguments.want_scenarios(Part::Faults) {
         of_faults(arguments, &suites, summary).await?;
@@ -373,6 +383,9 @@ async fn of_the_document(arguments: &Arguments, summary: &mut Summary) -> anyhow
 
 /// What is a part of others already, and so is proven alone only where it is named.
 async fn on_request(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+    if arguments.only.contains(&Part::Drills) {
+        backup::drills(arguments, summary).await?;
+    }
     let stores = || [Store::Sqlite].into_iter().chain(arguments.adapter.clone());
     if arguments.only.contains(&Part::Torture) {
         for store in stores() {

@@ -35,15 +35,19 @@ impl Amount {
     /// The amount as a number of units of 10^-8 (for bitcoins: satoshis).
     #[must_use]
     pub fn units(self) -> u128 {
-        let mut scaled = self.0;
-        scaled.rescale(8);
-        scaled.mantissa().unsigned_abs()
+        units(self.0)
     }
 }
 
 impl Balance {
     /// Nothing.
     pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// The balance as a number of units of 10^-8.
+    #[must_use]
+    pub fn units(self) -> u128 {
+        units(self.0)
+    }
 
     /// The balance after `amount` came in; `None` when that would pass 15 integer digits.
     #[must_use]
@@ -90,6 +94,11 @@ fn parse(text: &str) -> Result<Decimal, NotAnAmount> {
         return Err(NotAnAmount);
     }
     Decimal::from_str_exact(text).map(|value| value.normalize()).map_err(|_| NotAnAmount)
+}
+
+fn units(mut value: Decimal) -> u128 {
+    value.rescale(8);
+    value.mantissa().unsigned_abs()
 }
 
 fn digits(text: &str, most: usize) -> bool {

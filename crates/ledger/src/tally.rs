@@ -87,6 +87,18 @@ impl Tally {
         self.sum
     }
 
+    /// What the posts that have left for the index come to.
+    #[must_use]
+    pub fn base(&self) -> i64 {
+        self.base
+    }
+
+    /// The posts that have not left, oldest first.
+    #[must_use]
+    pub fn log(&self) -> &[Post] {
+        &self.log
+    }
+
     /// How many keys have left for the index; while it is 0 there is nothing to look up.
     #[must_use]
     pub fn indexed(&self) -> u64 {

@@ -171,6 +171,31 @@ pub fn counter(name: &str) -> Tally {
     Tally { tag: format!("counter:{}", part(name)) }
 }
 
+/// The counter whose keys have this hash tag, if it is one's.
+#[must_use]
+pub fn tally(tag: &str) -> Option<Tally> {
+    let is_whole = tag.strip_prefix("counter:").and_then(whole).is_some_and(|name| !name.is_empty());
+    (is_whole || tag == "bitcoins").then(|| Tally { tag: tag.to_owned() })
+}
+
+/// The user whose keys have this hash tag; what is found under it says whether it is a user's.
+#[must_use]
+pub fn user(tag: &str) -> Option<String> {
+    whole(tag)
+}
+
+/// The name that stands in keys as `part`; `None` of what is no name's part.
+fn whole(text: &str) -> Option<String> {
+    let name = text.replace("%3A", ":").replace("%7B", "{").replace("%7D", "}").replace("%25", "%");
+    (part(&name) == text).then_some(name)
+}
+
+/// Where an import that has not ended notes what it restores.
+#[must_use]
+pub fn import() -> Document {
+    Document("bank:import".to_owned())
+}
+
 const RATES: &str = "rates";
 
 /// The last good exchange rates.
@@ -290,6 +315,7 @@ mod tests {
         assert_eq!(issuer("0f").as_str(), "bank:{issuer:0f}:keys");
         assert_eq!(issuer_claim("0f").plain().as_str(), "bank:{issuer:0f}:claim");
         assert_eq!(ready().as_str(), "bank:ready");
+        assert_eq!(import().as_str(), "bank:import");
         assert_eq!(ready_in_cluster(READY + 3).as_str(), "bank:{ready:3}:write");
     }
 
@@ -329,6 +355,24 @@ mod tests {
         assert_ne!(wallet("a:2").plain(), wallet("a").of_ticket(2));
         assert_ne!(page("a:1", 2), page("a", 12));
         assert_ne!(operation("a:b", "c"), operation("a", "b:c"));
+    }
+
+    #[test]
+    fn whose_a_key_is_is_read_back_from_its_tag() {
+        for name in ["alice", "urn:isbn:1", "a%3Ab", "{a}", "%", "%25"] {
+            let opening = wallet(name);
+            let (tag, _) =
+                parts(opening.plain().as_str()).map(|(tag, what)| (tag.to_owned(), what.to_owned())).unwrap();
+            assert_eq!(user(&tag).as_deref(), Some(name));
+            let cell = counter(name).cell();
+            let (tag, _) = parts(cell.as_str()).unwrap();
+            assert_eq!(tally(tag).unwrap().cell(), cell);
+        }
+        assert_eq!(tally("bitcoins").unwrap().cell(), bitcoins().cell());
+        for tag in ["alice", "counter:", "counter:a:b", "counter:%", "rates"] {
+            assert!(tally(tag).is_none(), "{tag}");
+        }
+        assert_eq!(user("a:b"), None);
     }
 
     /// Read back by hand: nothing of a name is lost in its keys.

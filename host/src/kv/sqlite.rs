@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use worker::{Job, Write, Written};
 
 /// How long opening a file waits for whoever has it locked.
-const OPENING: Duration = Duration::from_secs(2);
+pub(crate) const OPENING: Duration = Duration::from_secs(2);
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
     store TEXT NOT NULL,
@@ -38,12 +38,7 @@ impl Sqlite {
     /// Opens or creates a file; `label` is the store in it.
     /// Writes wait for no longer than `patience` for whoever has it locked.
     pub fn open(path: &Path, label: &str, patience: Duration) -> anyhow::Result<Self> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-        }
-        let writes = connect(path)?;
-        writes.execute(TABLE, [])?;
+        let writes = created(path)?;
         let reads = connect(path)?;
         Ok(Self {
             reads: worker::start(reads, label, patience)?,
@@ -65,6 +60,17 @@ impl Sqlite {
         self.writes.send(job).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
+}
+
+/// A connection to a file, which is made where there is none.
+pub(crate) fn created(path: &Path) -> anyhow::Result<Connection> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    }
+    let connection = connect(path)?;
+    connection.execute(TABLE, [])?;
+    Ok(connection)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

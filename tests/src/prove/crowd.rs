@@ -103,6 +103,24 @@ impl Crowd {
         self.told.iter().map(|told| told.slowest).max().unwrap_or_default()
     }
 
+    /// Whose wallets they move money of.
+    pub fn wallets(&self) -> &[String] {
+        &self.wallets
+    }
+
+    /// Everything that was answered is sent again under its key: how much of it was there, and how much was done anew.
+    pub async fn again(&self, bank: &Bank) -> anyhow::Result<(usize, usize)> {
+        let (client, mut there, mut anew) = (Client::new(bank, self.kills), 0, 0);
+        for told in &self.told {
+            for done in &told.done {
+                let replayed = client.again(&told.user, done).await?.replayed();
+                there += usize::from(replayed);
+                anew += usize::from(!replayed);
+            }
+        }
+        Ok((there, anew))
+    }
+
     /// Every acknowledged operation is there once and nothing else is.
     pub async fn judge(&self, bank: &Bank) -> anyhow::Result<()> {
         let judge = Client::new(bank, self.kills);

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+mod backup;
 mod certificate;
 mod cluster;
 mod inside;

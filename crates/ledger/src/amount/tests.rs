@@ -152,3 +152,15 @@ proptest! {
         prop_assert_eq!(text.parse::<Balance>().is_ok(), grammar(&text));
     }
 }
+
+#[test]
+fn a_balance_is_a_number_of_its_smallest_units() {
+    for (balance, units) in [
+        ("0", 0),
+        ("0.00000001", 1),
+        ("10.50", 1_050_000_000),
+        ("999999999999999.99999999", 99_999_999_999_999_999_999_999),
+    ] {
+        assert_eq!(balance.parse::<Balance>().unwrap().units(), units, "{balance}");
+    }
+}

@@ -195,3 +195,15 @@ fn adds_up(tally: &Value) -> bool {
     };
     judge().is_some()
 }
+
+#[test]
+fn what_has_left_and_what_has_not_add_up_to_the_sum() {
+    let mut tally = Tally::new();
+    for n in 1..=12 {
+        tally.count(format!("k{n}").parse().unwrap(), n, "r".to_owned(), 0, i64::MAX);
+    }
+    assert_eq!((tally.base(), tally.log().len()), (0, 12));
+    tally.seal();
+    assert_eq!((tally.base(), tally.log().len()), (36, 4));
+    assert_eq!(tally.base() + tally.log().iter().map(|post| post.by).sum::<i64>(), tally.sum());
+}

@@ -1,0 +1,84 @@
+//! What of a line is stored, and under which keys: as the bank's components would have left it.
+//!
+//! A wallet that was opened by whatever opener is restored under the key of the first: what says that it is the one is
+//! restored with it ([`store::first_write`]).
+
+use ledger::{Outcome, Page};
+use store::keys::{self, Opening};
+
+use crate::line::{Count, Line};
+
+/// A key and what is stored there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The key, as the store knows it.
+    pub key: String,
+    /// What is stored.
+    pub value: Value,
+}
+
+/// What is stored under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// These bytes.
+    Document(Vec<u8>),
+    /// A number, in the form that the store keeps numbers in.
+    Number(i64),
+}
+
+impl Item {
+    fn document(key: &store::Document, value: Vec<u8>) -> Self {
+        Self { key: key.as_str().to_owned(), value: Value::Document(value) }
+    }
+
+    fn number(key: &impl ToString, number: i64) -> Self {
+        Self { key: key.to_string(), value: Value::Number(number) }
+    }
+}
+
+/// What `line` stores, in the order in which it is to be written: nothing leads to what is not there yet.
+#[must_use]
+pub fn items(line: &Line) -> Vec<Item> {
+    match line {
+        Line::Export(_) | Line::Totals(_) | Line::End(_) => Vec::new(),
+        Line::Page(user, number, page) => {
+            let key = keys::page(user.as_str(), *number);
+            let mut items = vec![Item::document(&key, page.encode())];
+            items.extend(index(page).map(|(key, outcome)| {
+                Item::document(&keys::operation(user.as_str(), &key), outcome.encode())
+            }));
+            items
+        }
+        Line::Wallet(user, wallet) => opened(&keys::wallet(user.as_str()), wallet.encode()),
+        Line::Counter(tag, Count { cell, posts }) => {
+            let counter = tag.keys();
+            let mut items = Vec::new();
+            if *cell != 0 {
+                items.push(Item::number(&counter.cell(), *cell));
+            }
+            items.extend(posts.iter().flat_map(|posts| opened(&counter.posts(), posts.encode())));
+            items
+        }
+        Line::Refusal(user, outcome) => {
+            let key = outcome.id().key().map_or("", |key| key.as_str());
+            vec![Item::document(&keys::operation(user.as_str(), key), outcome.encode())]
+        }
+        Line::Post(tag, post) => vec![Item::document(&tag.keys().post(post.key.as_str()), post.encode())],
+    }
+}
+
+/// What the idempotency keys of a page's entries became, for the index.
+pub fn index(page: &Page) -> impl Iterator<Item = (String, Outcome)> {
+    page.entries().filter_map(|entry| {
+        let key = entry.id.key()?.as_str().to_owned();
+        Some((key, Outcome::Posted(entry.clone())))
+    })
+}
+
+fn opened(opening: &Opening, value: Vec<u8>) -> Vec<Item> {
+    vec![
+        Item::number(&opening.tickets(), 1),
+        Item::document(&opening.plain(), value),
+        Item::number(&opening.election(), 1),
+    ]
+}

@@ -1,0 +1,274 @@
+//! The lines of an export: JSON, one object a line, told apart by `kind`.
+//!
+//! What a store keeps of a wallet or a counter stands in `value` as the store keeps it, byte for byte: the rules by
+//! which the bank reads it ([`ledger::document`]) are those by which the file is read, and what is restored is what was
+//! there. What follows from that, such as the index of idempotency keys of entries, is not in the file.
+
+use std::borrow::Cow;
+
+use ledger::{Corrupt, Outcome, Page, Post, Tally, User, Wallet};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::totals::Totals;
+
+/// The version of the format; another one is refused.
+pub const VERSION: u32 = 1;
+
+/// A line of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// The first one: what made the file, of what kind of store, and since when it was read.
+    Export(Begin),
+    /// Eight entries that left a wallet. All pages of a wallet stand before it, the oldest first.
+    Page(User, u64, Page),
+    /// A wallet with its newest entries.
+    Wallet(User, Wallet),
+    /// A counter.
+    Counter(Tag, Count),
+    /// What an idempotency key of a user became that was refused, and has left the wallet.
+    Refusal(User, Outcome),
+    /// What an idempotency key of a counter became, and has left the counter.
+    Post(Tag, Post),
+    /// The last but one: what all lines come to.
+    Totals(Box<Sums>),
+    /// The last one.
+    End(End),
+}
+
+/// How an export begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begin {
+    /// The version of the bank that wrote it.
+    pub bank: String,
+    /// What it was read from.
+    pub store: String,
+    /// What was acknowledged before this moment is in the file.
+    pub began: String,
+}
+
+/// What all lines come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    /// Nothing that was acknowledged after this moment is in the file.
+    pub ended: String,
+    /// The trial balance.
+    pub totals: Totals,
+}
+
+/// How an export ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// How many lines there are before this one.
+    pub lines: u64,
+    /// The SHA-256 of all lines before this one, each with its line feed.
+    pub sha256: String,
+}
+
+/// Whose the keys of a counter are: `bitcoins`, or `counter:NAME` ([`store::keys::Tally`]).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag(String);
+
+/// What a counter holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// What was posted without a key.
+    pub cell: i64,
+    /// What was posted under keys, if anything ever was.
+    pub posts: Option<Tally>,
+}
+
+/// A line is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// It is no JSON, or lacks what its kind has, or has more.
+    #[error("it is no line of an export")]
+    Form,
+    /// The file was written by a later bank, or is no export at all.
+    #[error("its format is version {0}, and this bank reads version {VERSION}")]
+    Version(u32),
+    /// What a store keeps is not as the bank writes it.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+/// All that a line may have.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    user: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    tag: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cell: Option<i64>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    value: Option<&'a RawValue>,
+}
+
+impl Tag {
+    /// The tag of a key that a counter may have.
+    #[must_use]
+    pub fn new(tag: &str) -> Option<Self> {
+        store::keys::tally(tag).map(|_| Self(tag.to_owned()))
+    }
+
+    /// As it stands in keys.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The counter's keys.
+    #[must_use]
+    pub fn keys(&self) -> store::keys::Tally {
+        store::keys::tally(&self.0).unwrap_or_else(store::keys::bitcoins)
+    }
+}
+
+impl Line {
+    /// The line, with its line feed.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = match self {
+            Self::Export(Begin { bank, store, began }) => {
+                let (kind, bank) = ("export".into(), bank.into());
+                write(&BeginForm { kind, version: VERSION, bank, store: store.into(), began: began.into() })
+            }
+            Self::Totals(sums) => {
+                let (ended, totals) = ((&sums.ended).into(), sums.totals.clone());
+                write(&SumsForm { kind: "totals".into(), ended, totals })
+            }
+            Self::End(End { lines, sha256 }) => {
+                write(&EndForm { kind: "end".into(), lines: *lines, sha256: sha256.into() })
+            }
+            Self::Page(user, number, page) => {
+                form("page", Some(user), None, Some(*number), None, Some(page.encode()))
+            }
+            Self::Wallet(user, wallet) => form("wallet", Some(user), None, None, None, Some(wallet.encode())),
+            Self::Refusal(user, outcome) => {
+                form("refusal", Some(user), None, None, None, Some(outcome.encode()))
+            }
+            Self::Counter(tag, Count { cell, posts }) => {
+                form("counter", None, Some(tag), None, Some(*cell), posts.as_ref().map(Tally::encode))
+            }
+            Self::Post(tag, post) => form("post", None, Some(tag), None, None, Some(post.encode())),
+        };
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Reads a line, with or without its line feed.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        // The kind stands first: these three have a form of their own.
+        if bytes.starts_with(br#"{"kind":"export""#) {
+            let version: Version = read(bytes)?;
+            if version.version != VERSION {
+                return Err(Malformed::Version(version.version));
+            }
+            let BeginForm { bank, store, began, .. } = read(bytes)?;
+            let (bank, store, began) = (bank.into_owned(), store.into_owned(), began.into_owned());
+            return Ok(Self::Export(Begin { bank, store, began }));
+        }
+        if bytes.starts_with(br#"{"kind":"totals""#) {
+            let SumsForm { ended, totals, .. } = read(bytes)?;
+            return Ok(Self::Totals(Box::new(Sums { ended: ended.into_owned(), totals })));
+        }
+        if bytes.starts_with(br#"{"kind":"end""#) {
+            let EndForm { lines, sha256, .. } = read(bytes)?;
+            return Ok(Self::End(End { lines, sha256: sha256.into_owned() }));
+        }
+        of_form(read(bytes)?)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BeginForm<'a> {
+    kind: Cow<'a, str>,
+    version: u32,
+    bank: Cow<'a, str>,
+    store: Cow<'a, str>,
+    began: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SumsForm<'a> {
+    kind: Cow<'a, str>,
+    ended: Cow<'a, str>,
+    totals: Totals,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndForm<'a> {
+    kind: Cow<'a, str>,
+    lines: u64,
+    sha256: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Malformed> {
+    serde_json::from_slice(bytes).map_err(|_| Malformed::Form)
+}
+
+fn of_form(form: Form<'_>) -> Result<Line, Malformed> {
+    let user = |user: Cow<'_, str>| user.parse().map_err(|_| Malformed::Form);
+    let tag = |tag: Cow<'_, str>| Tag::new(&tag).ok_or(Malformed::Form);
+    let Form { kind, user: whose, tag: of, number, cell, value } = form;
+    let value = value.map(|value| value.get().as_bytes());
+    Ok(match (&*kind, whose, of, number, cell, value) {
+        ("page", Some(whose), None, Some(number), None, Some(value)) => {
+            Line::Page(user(whose)?, number, Page::decode(number, value)?)
+        }
+        ("wallet", Some(whose), None, None, None, Some(value)) => {
+            Line::Wallet(user(whose)?, Wallet::decode(value)?)
+        }
+        ("refusal", Some(whose), None, None, None, Some(value)) => {
+            Line::Refusal(user(whose)?, Outcome::decode(value)?)
+        }
+        ("counter", None, Some(of), None, Some(cell), posts) => {
+            Line::Counter(tag(of)?, Count { cell, posts: posts.map(Tally::decode).transpose()? })
+        }
+        ("post", None, Some(of), None, None, Some(value)) => Line::Post(tag(of)?, Post::decode(value)?),
+        _ => return Err(Malformed::Form),
+    })
+}
+
+fn form(
+    kind: &'static str,
+    user: Option<&User>,
+    tag: Option<&Tag>,
+    number: Option<u64>,
+    cell: Option<i64>,
+    value: Option<Vec<u8>>,
+) -> Vec<u8> {
+    // What `ledger` encodes is JSON.
+    let value = value.and_then(|value| RawValue::from_string(String::from_utf8(value).ok()?).ok());
+    write(&Form {
+        kind: kind.into(),
+        user: user.map(|user| user.as_str().into()),
+        tag: tag.map(|tag| tag.as_str().into()),
+        number,
+        cell,
+        value: value.as_deref(),
+    })
+}
+
+fn write(line: &impl Serialize) -> Vec<u8> {
+    // Strings and numbers only: serde_json has nothing to fail on.
+    serde_json::to_vec(line).unwrap_or_default()
+}

@@ -1,0 +1,342 @@
+//! A whole export, line after line: what must hold in it and does not stops it.
+//!
+//! Lines stand in one order (wallets by name, each behind its pages; counters; refusals; posts), so that nothing is
+//! there twice and no memory of what went before is needed. Held to be true of each wallet: its pages follow one
+//! another from the first entry, each entry is the hash chain's next, the wallet begins where they end. Of all: what
+//! came in less what went out is what there is; of the idempotency keys that have left wallets and counters none is
+//! missing, and those of counters add up; the totals and the SHA-256 at the end are those of the lines before them.
+
+use ledger::{Entry, Mark, Page, Tally, User, Wallet};
+use sha2::{Digest, Sha256};
+
+use crate::line::{Begin, Count, End, Line, Malformed, Sums};
+use crate::totals::Totals;
+
+/// Why a file is no export that can be relied on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// A line is none.
+    #[error("{0}")]
+    Line(#[from] Malformed),
+    /// The first line is of another kind.
+    #[error("the file does not begin as an export does")]
+    Beginning,
+    /// There is more behind the last line.
+    #[error("there is more behind the last line")]
+    Behind,
+    /// The last line is not there.
+    #[error("the last line is missing: the file was cut off")]
+    Cut,
+    /// A line is not where it belongs, or there twice.
+    #[error("{0} is not where it belongs, or there twice")]
+    Order(String),
+    /// A wallet's chain, or a counter's sum, does not hold.
+    #[error("{of}: {what}")]
+    Unsound {
+        /// Whose.
+        of: String,
+        /// What does not hold.
+        what: &'static str,
+    },
+    /// All lines together.
+    #[error("{0}")]
+    Sums(&'static str),
+}
+
+/// Where in the order of the file a line stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(u8, String, String);
+
+/// An export that is being read, or written.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    begin: Option<Begin>,
+    /// The totals were read, and the last line.
+    summed: bool,
+    ended: bool,
+    lines: u64,
+    last: Option<Place>,
+    digest: Sha256,
+    totals: Totals,
+    /// The wallet whose pages are being read.
+    group: Option<Group>,
+    /// Idempotency keys of wallets that must come as refusals.
+    due_refusals: u64,
+    /// What the posts that must come add up to, and how many there are at least.
+    due_sum: i128,
+    due_posts: u64,
+    /// What those that have come add up to.
+    sum: i128,
+}
+
+/// A wallet of which pages were read.
+#[derive(Debug, Clone)]
+struct Group {
+    user: User,
+    end: Mark,
+    keyed: u64,
+    totals: Totals,
+}
+
+impl Reading {
+    /// Nothing was read.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            begin: None,
+            summed: false,
+            ended: false,
+            lines: 0,
+            last: None,
+            digest: Sha256::new(),
+            totals: Totals::default(),
+            group: None,
+            due_refusals: 0,
+            due_sum: 0,
+            due_posts: 0,
+            sum: 0,
+        }
+    }
+
+    /// How the file began.
+    #[must_use]
+    pub fn begin(&self) -> Option<&Begin> {
+        self.begin.as_ref()
+    }
+
+    /// What the lines so far come to.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The SHA-256 of the lines so far.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        hex(&self.digest.clone().finalize())
+    }
+
+    /// Takes the next line, with its line feed.
+    ///
+    /// # Errors
+    /// [`Broken`]; then nothing of the line counts.
+    pub fn line(&mut self, bytes: &[u8]) -> Result<Line, Broken> {
+        if self.ended {
+            return Err(Broken::Behind);
+        }
+        if !bytes.ends_with(b"\n") {
+            return Err(Broken::Cut);
+        }
+        let line = Line::decode(bytes);
+        if self.begin.is_none() && !matches!(line, Ok(Line::Export(_)) | Err(Malformed::Version(_))) {
+            return Err(Broken::Beginning);
+        }
+        let line = line?;
+        self.take(&line, bytes)?;
+        self.digest.update(bytes);
+        self.lines = self.lines.saturating_add(1);
+        Ok(line)
+    }
+
+    /// The line behind all that were read so far, which says what they come to.
+    #[must_use]
+    pub fn sums(&self, ended: String) -> Line {
+        Line::Totals(Box::new(Sums { ended, totals: self.totals.clone() }))
+    }
+
+    /// The last line, behind that one.
+    #[must_use]
+    pub fn end(&self) -> Line {
+        Line::End(End { lines: self.lines, sha256: self.sha256() })
+    }
+
+    /// Whether the last line was read: then nothing of the file is missing.
+    ///
+    /// # Errors
+    /// [`Broken::Cut`].
+    pub fn is_whole(&self) -> Result<&Totals, Broken> {
+        if self.ended { Ok(&self.totals) } else { Err(Broken::Cut) }
+    }
+
+    /// Leaves out the wallet whose pages are being read.
+    pub fn leave_out(&mut self) {
+        self.group = None;
+    }
+
+    fn take(&mut self, line: &Line, bytes: &[u8]) -> Result<(), Broken> {
+        if self.summed && !matches!(line, Line::End(_)) {
+            return Err(Broken::Order(named(line)));
+        }
+        if let (Some(place), Some(last)) = (place(line), &self.last)
+            && place <= *last
+        {
+            return Err(Broken::Order(named(line)));
+        }
+        if let Some(Group { user, .. }) = &self.group
+            && !matches!(line, Line::Page(of, ..) | Line::Wallet(of, _) if of == user)
+        {
+            return Err(unsound(line, "stands where the wallet of the pages before it should"));
+        }
+        match line {
+            Line::Export(begin) => {
+                if self.begin.is_some() {
+                    return Err(Broken::Order(named(line)));
+                }
+                self.begin = Some(begin.clone());
+            }
+            Line::Page(user, number, page) => self.page(line, user, *number, page)?,
+            Line::Wallet(user, wallet) => self.wallet(line, user, wallet)?,
+            Line::Counter(_, count) => self.counter(line, count)?,
+            Line::Refusal(_, outcome) => {
+                if outcome.entry().is_some() || outcome.id().key().is_none() {
+                    return Err(unsound(line, "is no refusal under an idempotency key"));
+                }
+                self.totals.refusals = self.totals.refusals.saturating_add(1);
+            }
+            Line::Post(_, post) => {
+                self.totals.posts = self.totals.posts.saturating_add(1);
+                self.sum = self.sum.saturating_add(post.total.map_or(0, |_| post.by.into()));
+            }
+            Line::Totals(sums) => {
+                self.adds_up()?;
+                if sums.totals != self.totals {
+                    return Err(Broken::Sums("the lines do not come to the totals behind them"));
+                }
+                self.summed = true;
+            }
+            Line::End(_) => {
+                if !self.summed {
+                    return Err(Broken::Order(named(line)));
+                }
+                if self.end().encode() != bytes {
+                    return Err(Broken::Sums("the lines are not those that were written: some were changed"));
+                }
+                self.ended = true;
+            }
+        }
+        self.last = place(line).or(self.last.take());
+        Ok(())
+    }
+
+    fn page(&mut self, line: &Line, user: &User, number: u64, page: &Page) -> Result<(), Broken> {
+        let start = || Group { user: user.clone(), end: Mark::START, keyed: 0, totals: Totals::default() };
+        let mut group = self.group.clone().unwrap_or_else(start);
+        if page.base() != &group.end || page.number() != number {
+            return Err(unsound(line, "does not begin where the page before it ends"));
+        }
+        group.add(page.entries());
+        group.end = *page.end();
+        self.group = Some(group);
+        Ok(())
+    }
+
+    fn wallet(&mut self, line: &Line, user: &User, wallet: &Wallet) -> Result<(), Broken> {
+        let start = || Group { user: user.clone(), end: Mark::START, keyed: 0, totals: Totals::default() };
+        let mut group = self.group.clone().unwrap_or_else(start);
+        if *wallet.base() != group.end {
+            return Err(unsound(line, "does not begin where its last page ends"));
+        }
+        let Some(refusals) = wallet.indexed().checked_sub(group.keyed) else {
+            return Err(unsound(line, "counts fewer idempotency keys than its pages have"));
+        };
+        group.add(wallet.entries());
+        group.totals.wallets = 1;
+        group.totals.balance.0 = units(wallet.head());
+        if !group.totals.balances() {
+            return Err(unsound(line, "does not hold what its entries add up to"));
+        }
+        self.due_refusals = self.due_refusals.saturating_add(refusals);
+        self.totals.add(&group.totals);
+        self.group = None;
+        Ok(())
+    }
+
+    fn counter(&mut self, line: &Line, count: &Count) -> Result<(), Broken> {
+        let keyed = count.posts.as_ref().map_or(0, Tally::sum);
+        if let Some(posts) = &count.posts {
+            self.due_sum = self.due_sum.saturating_add(posts.base().into());
+            self.due_posts = self.due_posts.saturating_add(posts.indexed());
+        }
+        let total = count.cell.checked_add(keyed).filter(|total| *total >= 0);
+        let total = total.ok_or_else(|| unsound(line, "is past every limit"))?;
+        self.totals.counters = self.totals.counters.saturating_add(1);
+        self.totals.counted = self.totals.counted.saturating_add(total.into());
+        Ok(())
+    }
+
+    fn adds_up(&self) -> Result<(), Broken> {
+        if self.group.is_some() {
+            return Err(Broken::Sums("the last pages have no wallet"));
+        }
+        if !self.totals.balances() {
+            return Err(Broken::Sums("what came in less what went out is not what the wallets hold"));
+        }
+        if self.totals.refusals < self.due_refusals {
+            return Err(Broken::Sums("the index of wallets lacks idempotency keys"));
+        }
+        if self.totals.posts < self.due_posts || self.sum != self.due_sum {
+            return Err(Broken::Sums("the index of counters does not add up to what the counters hold"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Group {
+    fn add<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>) {
+        for entry in entries {
+            self.totals.entry(entry);
+            self.keyed = self.keyed.saturating_add(entry.id.key().is_some().into());
+        }
+    }
+}
+
+fn units(mark: &Mark) -> u128 {
+    mark.balance.units()
+}
+
+/// Where lines of an export stand: by what they are, whose they are, and which; pages behind one another.
+fn place(line: &Line) -> Option<Place> {
+    let place = |rank, of: &str, which: &str| Some(Place(rank, of.to_owned(), which.to_owned()));
+    match line {
+        Line::Export(_) | Line::Totals(_) | Line::End(_) => None,
+        // A page is in its place where it follows the one before; the wallet is behind all of them.
+        Line::Page(user, number, _) => place(0, user.as_str(), &format!("{number:020}")),
+        Line::Wallet(user, _) => place(0, user.as_str(), "wallet"),
+        Line::Counter(tag, _) => place(1, tag.as_str(), ""),
+        Line::Refusal(user, outcome) => {
+            place(2, user.as_str(), outcome.id().key().map_or("", |key| key.as_str()))
+        }
+        Line::Post(tag, post) => place(3, tag.as_str(), post.key.as_str()),
+    }
+}
+
+/// What a line is about, for people.
+fn named(line: &Line) -> String {
+    match line {
+        Line::Export(_) => "the first line".to_owned(),
+        Line::Page(user, number, _) => format!("page {number} of the wallet of {user}"),
+        Line::Wallet(user, _) => format!("the wallet of {user}"),
+        Line::Counter(tag, _) => format!("the counter {}", tag.as_str()),
+        Line::Refusal(user, _) => format!("a refusal of {user}"),
+        Line::Post(tag, _) => format!("a post of the counter {}", tag.as_str()),
+        Line::Totals(_) => "the line of totals".to_owned(),
+        Line::End(_) => "the last line".to_owned(),
+    }
+}
+
+fn unsound(line: &Line, what: &'static str) -> Broken {
+    Broken::Unsound { of: named(line), what }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

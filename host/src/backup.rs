@@ -1,0 +1,41 @@
+//! `bank export`, `bank import` and `bank verify --all`: all of a store, and not one wallet.
+//!
+//! An export reads beside running banks; an import writes into a store that nobody uses yet. Of the application they
+//! know what `crates/teller` and `crates/backup` say of wallets and counters, and nothing of its components. Memory
+//! does not grow with what is in the store. `docs/backup.md` says what is promised.
+
+pub mod cli;
+mod export;
+mod import;
+mod sorted;
+mod store;
+mod target;
+mod walk;
+
+pub use export::export;
+pub use import::import;
+pub use walk::verify_all;
+
+use std::time::{Duration, Instant};
+
+/// Between two words of progress.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Says on stderr now and then how far it has got.
+struct Progress {
+    said: Instant,
+    began: Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { said: Instant::now(), began: Instant::now() }
+    }
+
+    fn say(&mut self, what: impl FnOnce() -> String) {
+        if self.said.elapsed() >= EVERY {
+            self.said = Instant::now();
+            eprintln!("{} s: {}", self.began.elapsed().as_secs(), what());
+        }
+    }
+}

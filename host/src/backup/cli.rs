@@ -1,0 +1,112 @@
+//! What `bank export`, `bank import` and `bank verify` are told.
+
+use super::store::Place;
+use crate::manifest::Manifest;
+use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig, StoreConfig};
+use crate::variables::{Given, Values};
+use anyhow::Context as _;
+use clap::Args;
+use redis::{ConnectionInfo, IntoConnectionInfo as _};
+use std::path::{Path, PathBuf};
+use store::redis::cluster::Node;
+
+/// What `bank export` was told.
+#[derive(Args)]
+pub struct Export {
+    /// Where to: a file, which must not be there yet; a folder, for a name with the time in it; `-` for stdout
+    #[arg(long, value_name = "PLACE")]
+    pub to: String,
+
+    /// In a folder: remove the oldest exports, so that this many are left
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+
+    /// Which store
+    #[command(flatten)]
+    pub store: Application,
+}
+
+/// What `bank import` was told.
+#[derive(Args)]
+pub struct Import {
+    /// A file; of a folder the newest export
+    #[arg(value_name = "EXPORT")]
+    pub export: String,
+
+    /// Check the file and store nothing
+    #[arg(long)]
+    pub check: bool,
+
+    /// Which store
+    #[command(flatten)]
+    pub store: Application,
+}
+
+/// Which store: the one that `bank up` would use, told the same.
+#[derive(Args)]
+pub struct Application {
+    /// The manifest, or the folder that it is in
+    #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
+    pub from: PathBuf,
+
+    /// Which stores there are behind the labels; without it, SQLite beside the manifest
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    pub runtime_config_file: Option<PathBuf>,
+
+    /// Where the default store is kept [default: .spin beside the manifest]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+
+    /// Set a variable of the application: with `store=redis` the store is that of `redis_url`
+    #[arg(long, value_name = "KEY=VALUE | KEY=@FILE | @FILE.json | @FILE.toml")]
+    pub variable: Vec<Given>,
+}
+
+impl Application {
+    /// Where its money is.
+    pub(super) fn place(&self) -> anyhow::Result<Place> {
+        let (config, values) = self.settings()?;
+        if is_direct(&values) {
+            return nodes(&values).map(Place::Nodes);
+        }
+        default_store(config).map(Place::Config)
+    }
+
+    /// The same as one store, for whoever follows a cluster by itself.
+    pub fn store(&self) -> anyhow::Result<StoreConfig> {
+        let (config, values) = self.settings()?;
+        if !is_direct(&values) {
+            return default_store(config);
+        }
+        let first = nodes(&values)?.into_iter().next().context("`redis_url` names no host")?;
+        Ok(StoreConfig::Redis(Box::new(first)))
+    }
+
+    fn settings(&self) -> anyhow::Result<(RuntimeConfig, Values)> {
+        let manifest = Manifest::load(&self.from)?;
+        let file = self.runtime_config_file.as_deref();
+        let state_dir = self.state_dir.as_deref().map(Path::new);
+        let config = RuntimeConfig::load(file, &manifest.folder, state_dir)?;
+        let environment = |name: &str| std::env::var(name).ok();
+        let values = Values::resolve(&manifest.variables, &self.variable, &config.providers, environment)?;
+        Ok((config, values))
+    }
+}
+
+fn is_direct(values: &Values) -> bool {
+    values.get("store").is_some_and(|store| store.trim() == "redis")
+}
+
+fn nodes(values: &Values) -> anyhow::Result<Vec<ConnectionInfo>> {
+    let url = values.get("redis_url").unwrap_or_default().trim();
+    // The parser's own message could quote the password.
+    let info =
+        |node: Node| node.address(url).into_connection_info().ok().context("`redis_url` is no address");
+    Node::named(url).into_iter().map(info).collect()
+}
+
+fn default_store(config: RuntimeConfig) -> anyhow::Result<StoreConfig> {
+    let mut stores = config.stores.into_iter();
+    let default = stores.find(|(label, _)| label == DEFAULT_LABEL).map(|(_, store)| store);
+    default.context("the runtime config defines no store `default`")
+}

@@ -1,0 +1,15 @@
+//! `bank export`: a file with all money, written beside running banks.
+
+use super::cli::Export;
+use super::target::Target;
+use super::walk;
+
+/// Writes the file; where that fails there is none.
+pub fn export(options: &Export) -> anyhow::Result<()> {
+    let place = options.store.place()?;
+    let mut target = Target::create(&options.to, options.keep, &walk::now())?;
+    let found = walk::export(&place, &mut |bytes| target.write(bytes))?;
+    let name = target.finish()?;
+    eprintln!("exported as of {} to {name}\n{}", found.began, found.totals);
+    Ok(())
+}

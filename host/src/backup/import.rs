@@ -1,0 +1,148 @@
+//! `bank import`: into an empty store, all of a file or, where it is interrupted, as much as the next one need not write.
+//!
+//! The file is read twice: to the end before anything is written, so that one that is broken changes nothing; then it
+//! is written. Nothing that is there is ever written over. While it lasts the store has a note of what is being restored
+//! ([`store::keys::import`]): the same file goes on where another one is refused.
+
+use super::Progress;
+use super::cli::Import;
+use super::store::{Access, Store};
+use super::target::Origin;
+use super::walk::is_money;
+use crate::exit::Fault;
+use backup::line::Begin;
+use backup::{Line, Reading, Totals, Value, item};
+use std::io::{BufRead, Read as _};
+use store::keys;
+
+/// Longer is no line of an export: a wallet stays under 8 KB.
+const LONGEST: u64 = 1 << 20;
+/// So many keys are written at a time.
+const KEYS: usize = 4_096;
+
+/// Imports the file, or checks it.
+pub fn import(options: &Import) -> anyhow::Result<()> {
+    let origin = Origin::of(&options.export)?;
+    let (begin, totals, sha256) = read(&origin, |_| Ok(()))?;
+    let Begin { bank, store, began } = begin;
+    eprintln!("{} is sound: as of {began}, of {store}, by bank {bank}\n{totals}", origin.name());
+    if options.check {
+        return Ok(());
+    }
+    let mut into = Into::open(options, &sha256)?;
+    let (_, _, again) = read(&origin, |line| into.take(line))?;
+    if again != sha256 {
+        return Err(
+            Fault::Broken("the file was changed while it was read. Import it again".to_owned()).into()
+        );
+    }
+    into.end()?;
+    eprintln!("imported. `bank verify --all` proves it");
+    Ok(())
+}
+
+/// Reads a whole file, and gives each line to `each`: how it began, what it comes to, and its SHA-256.
+fn read(
+    origin: &Origin,
+    mut each: impl FnMut(&Line) -> anyhow::Result<()>,
+) -> anyhow::Result<(Begin, Totals, String)> {
+    let mut file = origin.open()?;
+    let mut reading = Reading::new();
+    let (mut bytes, mut number) = (Vec::new(), 0_u64);
+    let broken = |number: u64, what: &backup::Broken| {
+        Fault::Broken(format!("{}, line {number}: {what}. Nothing of it is imported", origin.name()))
+    };
+    loop {
+        bytes.clear();
+        file.by_ref().take(LONGEST).read_until(b'\n', &mut bytes)?;
+        if bytes.is_empty() {
+            break;
+        }
+        number = number.saturating_add(1);
+        let line = reading.line(&bytes).map_err(|what| broken(number, &what))?;
+        each(&line)?;
+    }
+    let totals = reading.is_whole().map_err(|what| broken(number, &what))?.clone();
+    let begin = reading.begin().cloned().ok_or_else(|| broken(number, &backup::Broken::Beginning))?;
+    Ok((begin, totals, reading.sha256()))
+}
+
+/// A store into which a file is imported.
+struct Into {
+    store: Store,
+    waiting: Vec<(String, Vec<u8>)>,
+    written: u64,
+    progress: Progress,
+}
+
+impl Into {
+    /// Notes in an empty store what comes into it, or finds that note.
+    fn open(options: &Import, sha256: &str) -> anyhow::Result<Self> {
+        let mut store = Store::open(&options.store.place()?, Access::Write)?;
+        let key = keys::import().to_string();
+        let note = sha256.as_bytes().to_vec();
+        let mut noted = store.get(std::slice::from_ref(&key))?.pop().flatten();
+        if noted.is_none() {
+            is_empty(&mut store)?;
+            store.add(&[(key.clone(), note.clone())])?;
+            noted = store.get(&[key])?.pop().flatten();
+        } else {
+            eprintln!("an import of this store was interrupted");
+        }
+        if noted.as_ref() != Some(&note) {
+            let which = noted.and_then(|note| String::from_utf8(note).ok()).unwrap_or_default();
+            let why =
+                "an import of another file was interrupted here, or is under way: of the one with SHA-256";
+            return Err(
+                Fault::Refused(format!("{why} {which}. Go on with that one, or empty the store")).into()
+            );
+        }
+        Ok(Self { store, waiting: Vec::new(), written: 0, progress: Progress::new() })
+    }
+
+    fn take(&mut self, line: &Line) -> anyhow::Result<()> {
+        for item in item::items(line) {
+            let value = match item.value {
+                Value::Document(value) => value,
+                Value::Number(number) => self.store.written(number),
+            };
+            self.waiting.push((item.key, value));
+        }
+        if self.waiting.len() >= KEYS { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> anyhow::Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let added = self.store.add(&waiting)?;
+        let there: Vec<&(String, Vec<u8>)> =
+            waiting.iter().zip(added).filter(|(_, added)| !added).map(|(item, _)| item).collect();
+        let keys: Vec<String> = there.iter().map(|(key, _)| key.clone()).collect();
+        for ((key, value), held) in there.iter().zip(self.store.get(&keys)?) {
+            if held.as_ref() != Some(value) {
+                let why =
+                    "somebody else wrote into this store since the import began: nothing is written over";
+                return Err(Fault::Refused(format!("{key}: {why}. Empty the store and import again")).into());
+            }
+        }
+        self.written = self.written.saturating_add(u64::try_from(waiting.len()).unwrap_or(u64::MAX));
+        let written = self.written;
+        self.progress.say(|| format!("{written} keys written"));
+        Ok(())
+    }
+
+    fn end(mut self) -> anyhow::Result<()> {
+        self.write()?;
+        self.store.unchanged()?;
+        self.store.remove(keys::import().as_str())
+    }
+}
+
+fn is_empty(store: &mut Store) -> anyhow::Result<()> {
+    store.scan(&mut |key| {
+        if !is_money(key) {
+            return Ok(());
+        }
+        let why = "the store is not empty: an import never mixes with what is there. Nothing was written";
+        Err(Fault::Refused(format!("{why} ({key})")).into())
+    })
+}

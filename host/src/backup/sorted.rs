@@ -1,0 +1,154 @@
+//! Many short texts, sorted and each once, in little memory: what does not fit goes into temporary files, which have no
+//! name and are gone with the process.
+
+use anyhow::Context as _;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+
+/// So many bytes are kept in memory.
+const IN_MEMORY: usize = 16 << 20;
+
+/// Takes texts without line feeds.
+pub struct Sorter {
+    texts: Vec<Box<[u8]>>,
+    bytes: usize,
+    most: usize,
+    runs: Vec<File>,
+}
+
+/// The texts, sorted.
+pub struct Sorted {
+    runs: Vec<Run>,
+    next: BinaryHeap<Reverse<(Box<[u8]>, usize)>>,
+    last: Option<Box<[u8]>>,
+}
+
+enum Run {
+    Memory(std::vec::IntoIter<Box<[u8]>>),
+    File(BufReader<File>),
+}
+
+impl Sorter {
+    pub fn new() -> Self {
+        Self::in_memory(IN_MEMORY)
+    }
+
+    fn in_memory(most: usize) -> Self {
+        Self { texts: Vec::new(), bytes: 0, most, runs: Vec::new() }
+    }
+
+    /// Takes one more.
+    pub fn push(&mut self, text: &[u8]) -> anyhow::Result<()> {
+        // A box has a length and a place in memory, and the allocator rounds up.
+        self.bytes = self.bytes.saturating_add(text.len()).saturating_add(32);
+        self.texts.push(text.into());
+        if self.bytes < self.most {
+            return Ok(());
+        }
+        let texts = self.in_order();
+        self.runs.push(spilled(&texts).context("cannot write a temporary file (TMPDIR says where)")?);
+        Ok(())
+    }
+
+    /// All of them in order.
+    pub fn sorted(mut self) -> anyhow::Result<Sorted> {
+        let mut runs = vec![Run::Memory(self.in_order().into_iter())];
+        runs.extend(self.runs.into_iter().map(|file| Run::File(BufReader::new(file))));
+        let mut sorted = Sorted { runs, next: BinaryHeap::new(), last: None };
+        for run in 0..sorted.runs.len() {
+            sorted.refill(run)?;
+        }
+        Ok(sorted)
+    }
+
+    fn in_order(&mut self) -> Vec<Box<[u8]>> {
+        let mut texts = std::mem::take(&mut self.texts);
+        self.bytes = 0;
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    }
+}
+
+fn spilled(texts: &[Box<[u8]>]) -> std::io::Result<File> {
+    let mut writer = BufWriter::new(temporary()?);
+    for text in texts {
+        writer.write_all(text)?;
+        writer.write_all(b"\n")?;
+    }
+    let mut file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+/// A file without a name.
+pub fn temporary() -> std::io::Result<File> {
+    tempfile::tempfile()
+}
+
+impl Sorted {
+    fn refill(&mut self, run: usize) -> std::io::Result<()> {
+        let next = match self.runs.get_mut(run) {
+            Some(Run::Memory(texts)) => texts.next(),
+            Some(Run::File(file)) => line(file)?,
+            None => None,
+        };
+        self.next.extend(next.map(|text| Reverse((text, run))));
+        Ok(())
+    }
+
+    /// The next one.
+    pub fn next(&mut self) -> anyhow::Result<Option<Box<[u8]>>> {
+        while let Some(Reverse((text, run))) = self.next.pop() {
+            self.refill(run)?;
+            if self.last.as_ref() != Some(&text) {
+                self.last = Some(text.clone());
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next ones, at most so many; none at the end.
+    pub fn some(&mut self, most: usize) -> anyhow::Result<Vec<Box<[u8]>>> {
+        let mut some = Vec::new();
+        while some.len() < most
+            && let Some(text) = self.next()?
+        {
+            some.push(text);
+        }
+        Ok(some)
+    }
+}
+
+fn line(file: &mut BufReader<File>) -> std::io::Result<Option<Box<[u8]>>> {
+    let mut text = Vec::new();
+    file.by_ref().read_until(b'\n', &mut text)?;
+    Ok(text.pop().map(|_| text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(texts: &[&str], most: usize) -> Vec<String> {
+        let mut sorter = Sorter::in_memory(most);
+        for text in texts {
+            sorter.push(text.as_bytes()).unwrap();
+        }
+        let mut sorted = sorter.sorted().unwrap();
+        let all = sorted.some(usize::MAX).unwrap();
+        all.into_iter().map(|text| String::from_utf8(text.into()).unwrap()).collect()
+    }
+
+    #[test]
+    fn texts_come_back_in_order_and_once_wherever_they_were_kept() {
+        let texts = ["b", "", "a:2", "a", "c", "b", "a\0", "a", "z", "b"];
+        for most in [0, 60, 100, 1 << 20] {
+            assert_eq!(sorted(&texts, most), ["", "a", "a\0", "a:2", "b", "c", "z"], "{most} bytes");
+        }
+        assert!(sorted(&[], 0).is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! A whole store: its keys, what is under them, and new keys.
+//!
+//! SQLite is read in one transaction: all is as it was in one moment, whoever writes meanwhile. Of Redis each command
+//! reads what is there when it comes; each key that is there from the beginning of a scan to its end is among those
+//! that it yields (`SCAN`), unless the server or the cluster changes meanwhile: that ends it, as does a connection that
+//! breaks ([`Store::unchanged`]).
+
+mod redis;
+mod sqlite;
+
+use crate::runtime_config::{DEFAULT_LABEL, StoreConfig};
+use ::redis::ConnectionInfo;
+use anyhow::bail;
+use store::counter::{self, Form};
+
+/// Where a store is.
+pub enum Place {
+    Config(StoreConfig),
+    /// A Redis, or nodes of a cluster.
+    Nodes(Vec<ConnectionInfo>),
+}
+
+/// What is to be done with a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+/// A store that is open.
+pub enum Store {
+    Sqlite(sqlite::Sqlite),
+    Redis(redis::Redis),
+}
+
+/// A value, if there is one.
+pub type Held = Option<Vec<u8>>;
+
+impl Store {
+    pub fn open(place: &Place, access: Access) -> anyhow::Result<Self> {
+        match place {
+            Place::Config(StoreConfig::Sqlite(path)) => {
+                sqlite::Sqlite::open(path, DEFAULT_LABEL, access).map(Self::Sqlite)
+            }
+            Place::Config(StoreConfig::Redis(info)) => {
+                redis::Redis::open(std::slice::from_ref(info.as_ref())).map(Self::Redis)
+            }
+            Place::Nodes(infos) => redis::Redis::open(infos).map(Self::Redis),
+            Place::Config(StoreConfig::Memory) => {
+                bail!("a store in memory is gone with the bank that has it")
+            }
+        }
+    }
+
+    /// What kind of store it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Redis(redis) => redis.kind(),
+        }
+    }
+
+    /// How it keeps numbers.
+    fn form(&self) -> Form {
+        match self {
+            Self::Sqlite(_) => Form::Bytes,
+            Self::Redis(_) => Form::Text,
+        }
+    }
+
+    /// The number in `stored`, if it is one.
+    pub fn number(&self, stored: &[u8]) -> Option<i64> {
+        match self.form() {
+            Form::Bytes => stored.try_into().ok().map(i64::from_le_bytes),
+            Form::Text => counter::text(stored),
+        }
+    }
+
+    /// A number as this store keeps it.
+    pub fn written(&self, number: i64) -> Vec<u8> {
+        counter::write(number, self.form())
+    }
+
+    /// Each key that begins with `bank:`, in no order, one of Redis perhaps more than once.
+    pub fn scan(&mut self, each: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.scan(each),
+            Self::Redis(redis) => redis.scan(each),
+        }
+    }
+
+    /// What is under each of these keys.
+    pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.get(keys),
+            Self::Redis(redis) => redis.get(keys),
+        }
+    }
+
+    /// What is under these keys of one hash tag, in one moment.
+    pub fn get_at_once(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.get(keys),
+            Self::Redis(redis) => redis.get_at_once(keys),
+        }
+    }
+
+    /// Writes what is not there yet, and says of each whether it was not.
+    pub fn add(&mut self, items: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<bool>> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.add(items),
+            Self::Redis(redis) => redis.add(items),
+        }
+    }
+
+    /// Removes a key.
+    pub fn remove(&mut self, key: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.remove(key),
+            Self::Redis(redis) => redis.remove(key),
+        }
+    }
+
+    /// Fails where it is no longer what it was when it was opened.
+    pub fn unchanged(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Redis(redis) => redis.unchanged(),
+        }
+    }
+}

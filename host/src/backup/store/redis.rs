@@ -1,0 +1,286 @@
+//! All of a Redis, or of all masters of a cluster.
+//!
+//! One connection to each, over which all is asked: a cursor of `SCAN` is worth something only at the server that gave
+//! it. Where one breaks, or another server answers, the whole has to begin anew.
+
+use super::Held;
+use crate::exit::Fault;
+use anyhow::{Context as _, anyhow, bail};
+use redis::{Connection, ConnectionInfo, IntoConnectionInfo as _, Pipeline, RedisError, Value};
+use std::fmt::Write as _;
+use std::time::Duration;
+use store::redis::cluster::slot;
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// Nobody waits behind it, and one step of a scan is not long.
+const ANSWER: Duration = Duration::from_secs(30);
+/// Keys that a step of a scan looks at.
+const SCANNED: u32 = 2_000;
+
+pub struct Redis {
+    nodes: Vec<Node>,
+    /// First slot, last slot, and which of the nodes has them; empty where it is no cluster.
+    slots: Vec<(u16, u16, usize)>,
+    /// What it was when it was opened.
+    identity: String,
+}
+
+struct Node {
+    name: String,
+    connection: Connection,
+}
+
+/// A range of slots, and the host and port of their master.
+type Range = (u16, u16, String, u16);
+
+impl Redis {
+    /// The cluster of the first of these that answers, or that one server.
+    pub fn open(infos: &[ConnectionInfo]) -> anyhow::Result<Self> {
+        let mut failure = anyhow!("no address of Redis");
+        for info in infos {
+            match Self::through(info) {
+                Ok(redis) => return Ok(redis),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn through(info: &ConnectionInfo) -> anyhow::Result<Self> {
+        let mut first = Node::connect(info)?;
+        let ranges = first.ranges();
+        let mut redis = Self { nodes: Vec::new(), slots: Vec::new(), identity: String::new() };
+        for (from, to, host, port) in &ranges {
+            let name = format!("{host}:{port}");
+            let known = redis.nodes.iter().position(|node| node.name == name);
+            let node = match known {
+                Some(node) => node,
+                None => {
+                    let named = format!("redis://{name}").into_connection_info();
+                    let addr = named.context("a node of the cluster has no address")?.addr().clone();
+                    let addr = same_kind(info, addr);
+                    redis.nodes.push(Node { name, ..Node::connect(&info.clone().set_addr(addr))? });
+                    redis.nodes.len().saturating_sub(1)
+                }
+            };
+            redis.slots.push((*from, *to, node));
+        }
+        if redis.nodes.is_empty() {
+            redis.nodes.push(first);
+        }
+        redis.identity = redis.identify()?;
+        Ok(redis)
+    }
+
+    pub fn kind(&self) -> &'static str {
+        if self.slots.is_empty() { "redis" } else { "redis-cluster" }
+    }
+
+    pub fn unchanged(&mut self) -> anyhow::Result<()> {
+        if self.identify()? == self.identity {
+            return Ok(());
+        }
+        let why =
+            "Redis failed over, or slots of the cluster moved meanwhile: what was read may lack something";
+        Err(Fault::Unavailable(format!("{why}. Begin again")).into())
+    }
+
+    pub fn scan(&mut self, each: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        for node in &mut self.nodes {
+            let mut cursor = "0".to_owned();
+            loop {
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(&cursor).arg("MATCH").arg("bank:*").arg("COUNT").arg(SCANNED);
+                let (next, keys): (String, Vec<Vec<u8>>) =
+                    scan.query(&mut node.connection).map_err(|error| node.failed(&error))?;
+                for key in &keys {
+                    // What is no text is no key of the bank.
+                    if let Ok(key) = str::from_utf8(key) {
+                        each(key)?;
+                    }
+                }
+                if next == "0" {
+                    break;
+                }
+                cursor = next;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+        self.each(
+            keys,
+            |key| key,
+            |pipe, key| {
+                pipe.cmd("GET").arg(key);
+            },
+        )
+    }
+
+    pub fn get_at_once(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+        let Some(node) = keys.first().map(|key| self.node_of(key)) else { return Ok(Vec::new()) };
+        let node = self.nodes.get_mut(node).context("a slot without a node")?;
+        redis::cmd("MGET").arg(keys).query(&mut node.connection).map_err(|error| node.failed(&error))
+    }
+
+    pub fn add(&mut self, items: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<bool>> {
+        let set = |pipe: &mut Pipeline, (key, value): &(String, Vec<u8>)| {
+            pipe.cmd("SET").arg(key).arg(value).arg("NX");
+        };
+        let answers: Vec<Value> = self.each(items, |(key, _)| key, set)?;
+        Ok(answers.iter().map(|answer| *answer != Value::Nil).collect())
+    }
+
+    pub fn remove(&mut self, key: &str) -> anyhow::Result<()> {
+        let node = self.node_of(key);
+        let node = self.nodes.get_mut(node).context("a slot without a node")?;
+        redis::cmd("DEL").arg(key).exec(&mut node.connection).map_err(|error| node.failed(&error))
+    }
+
+    /// A command for each of `items`, sent to the nodes that have their keys, all to one node together.
+    fn each<T, A: redis::FromRedisValue + Default>(
+        &mut self,
+        items: &[T],
+        key: impl Fn(&T) -> &String,
+        command: impl Fn(&mut Pipeline, &T),
+    ) -> anyhow::Result<Vec<A>> {
+        let of: Vec<usize> = items.iter().map(|item| self.node_of(key(item))).collect();
+        let mut answers: Vec<A> = std::iter::repeat_with(A::default).take(items.len()).collect();
+        for (number, node) in self.nodes.iter_mut().enumerate() {
+            let mut pipe = redis::pipe();
+            let places: Vec<usize> =
+                of.iter().enumerate().filter(|(_, node)| **node == number).map(|(place, _)| place).collect();
+            for item in places.iter().filter_map(|place| items.get(*place)) {
+                command(&mut pipe, item);
+            }
+            if places.is_empty() {
+                continue;
+            }
+            let said: Vec<A> = pipe.query(&mut node.connection).map_err(|error| node.failed(&error))?;
+            if said.len() != places.len() {
+                bail!("{}: not an answer to each command", node.name);
+            }
+            for (place, said) in places.into_iter().zip(said) {
+                if let Some(answer) = answers.get_mut(place) {
+                    *answer = said;
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    fn node_of(&self, key: &str) -> usize {
+        if self.slots.is_empty() {
+            return 0;
+        }
+        let slot = slot(key);
+        let range = self.slots.iter().find(|(first, last, _)| (*first..=*last).contains(&slot));
+        range.map_or(usize::MAX, |(_, _, node)| *node)
+    }
+
+    /// Who answers, and who has which slot.
+    fn identify(&mut self) -> anyhow::Result<String> {
+        let mut identity = String::new();
+        let is_cluster = !self.slots.is_empty();
+        for node in &mut self.nodes {
+            let info = node.said(redis::cmd("INFO").arg("replication"))?;
+            if value(&info, "role") == Some("slave") {
+                let why =
+                    format!("{} is a replica, and may lack what its master has: name the master", node.name);
+                return Err(Fault::Unavailable(why).into());
+            }
+            let server = node.said(redis::cmd("INFO").arg("server"))?;
+            let run = value(&server, "run_id").unwrap_or_default();
+            let _ = writeln!(identity, "{} {run} {:?}", node.name, value(&info, "master_replid"));
+            if is_cluster {
+                let _ = writeln!(identity, "{:?}", node.ranges());
+                node.moves_nothing()?;
+            }
+        }
+        Ok(identity)
+    }
+}
+
+/// The address in the way in which `info` reaches its server.
+fn same_kind(info: &ConnectionInfo, addr: redis::ConnectionAddr) -> redis::ConnectionAddr {
+    use redis::ConnectionAddr::{Tcp, TcpTls};
+    match (info.addr(), addr) {
+        (TcpTls { insecure, tls_params, .. }, Tcp(host, port)) => {
+            TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+        }
+        (_, addr) => addr,
+    }
+}
+
+fn value<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+impl Node {
+    fn connect(info: &ConnectionInfo) -> anyhow::Result<Self> {
+        let name = info.addr().to_string();
+        let connect = || {
+            let connection = redis::Client::open(info.clone())?.get_connection_with_timeout(CONNECT)?;
+            connection.set_read_timeout(Some(ANSWER))?;
+            connection.set_write_timeout(Some(ANSWER))?;
+            Ok(connection)
+        };
+        let connection =
+            connect().map_err(|error: RedisError| Fault::Unavailable(format!("Redis at {name}: {error}")))?;
+        Ok(Self { name, connection })
+    }
+
+    fn failed(&self, error: &RedisError) -> anyhow::Error {
+        Fault::Unavailable(format!("Redis at {}: {error}. Begin again", self.name)).into()
+    }
+
+    /// What a command says, which a user may lack the right to give.
+    fn said(&mut self, command: &mut redis::Cmd) -> anyhow::Result<String> {
+        command.query(&mut self.connection).map_err(|error| {
+            let hint = if error.code() == Some("NOPERM") {
+                " (docs/backup.md says which rights it needs)"
+            } else {
+                ""
+            };
+            Fault::Unavailable(format!("Redis at {}: {error}{hint}", self.name)).into()
+        })
+    }
+
+    /// Which slots each master has; empty where this is no cluster.
+    fn ranges(&mut self) -> Vec<Range> {
+        let slots: Result<Vec<Value>, _> = redis::cmd("CLUSTER").arg("SLOTS").query(&mut self.connection);
+        let asked = self.name.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
+        slots.unwrap_or_default().into_iter().filter_map(|slots| range(slots, &asked)).collect()
+    }
+
+    fn moves_nothing(&mut self) -> anyhow::Result<()> {
+        let nodes = self.said(redis::cmd("CLUSTER").arg("NODES"))?;
+        let own = nodes.lines().find(|line| line.contains("myself")).unwrap_or_default();
+        if own.contains('[') {
+            let why =
+                format!("{}: slots of the cluster are being moved. Begin again when they have", self.name);
+            return Err(Fault::Unavailable(why).into());
+        }
+        Ok(())
+    }
+}
+
+fn range(slots: Value, asked: &str) -> Option<Range> {
+    let (first, last, Value::Array(master)) = (match slots {
+        Value::Array(parts) => {
+            let mut parts = parts.into_iter();
+            (parts.next()?, parts.next()?, parts.next()?)
+        }
+        _ => return None,
+    }) else {
+        return None;
+    };
+    let mut master = master.into_iter();
+    let host: Option<String> = redis::from_redis_value(master.next()?).ok()?;
+    let host = host.filter(|host| !host.is_empty() && host != "?").unwrap_or_else(|| asked.to_owned());
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+    let port = redis::from_redis_value(master.next()?).ok()?;
+    let number = |value| redis::from_redis_value::<u16>(value).ok();
+    Some((number(first)?, number(last)?, host, port))
+}

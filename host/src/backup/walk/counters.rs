@@ -1,0 +1,142 @@
+//! Counters, and what idempotency keys of theirs became.
+
+use super::super::sorted::{Sorted, temporary};
+use super::super::store::Held;
+use super::Walk;
+use super::refusals::{Due, Owned};
+use anyhow::Context as _;
+use backup::Line;
+use backup::line::{Count, Tag};
+use ledger::{Post, Tally};
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+
+impl Walk<'_> {
+    /// Writes these counters. Of each that has posts in the index it notes what they come to, how many there are, and
+    /// which total they stay below.
+    pub(super) fn counters(&mut self, mut tags: Sorted) -> anyhow::Result<File> {
+        let mut due = BufWriter::new(temporary()?);
+        while let Some(tag) = tags.next()? {
+            let tag = Tag::new(str::from_utf8(&tag)?).context("a counter's name was changed")?;
+            match self.counter(&tag)? {
+                Ok(count) => {
+                    if let Some(posts) = count.posts.as_ref().filter(|posts| posts.indexed() > 0) {
+                        let (base, indexed, below) =
+                            (posts.base(), posts.indexed(), below(posts, count.cell));
+                        writeln!(due, "{} {base} {indexed} {below}", tag.as_str())?;
+                    }
+                    self.emit(&Line::Counter(tag, count))?;
+                }
+                Err(what) => self.breaks(&format!("the counter {}: {what}", tag.as_str()))?,
+            }
+            self.say();
+        }
+        Ok(due.into_inner().map_err(std::io::IntoInnerError::into_error)?)
+    }
+
+    /// Both parts of a counter in one moment.
+    fn counter(&mut self, tag: &Tag) -> anyhow::Result<Result<Count, String>> {
+        let counter = tag.keys();
+        let opening = counter.posts();
+        let empty = Tally::new().encode();
+        let keys = [opening.plain().to_string(), opening.election().to_string(), counter.cell().to_string()];
+        let [mut posts, elected, mut cell] = self.together(keys)?;
+        let elected = elected.and_then(|held| self.store.number(&held)).filter(|ticket| *ticket != 0);
+        let is_elsewhere = posts.as_ref().is_none_or(|posts| *posts == empty);
+        match elected {
+            Some(ticket) if is_elsewhere => {
+                let keys = [opening.of_ticket(ticket).to_string(), counter.cell().to_string()];
+                [posts, cell] = self.together(keys)?;
+                if posts.is_none() {
+                    return Ok(Err("its posts were opened, and are gone".to_owned()));
+                }
+            }
+            None if is_elsewhere => posts = None,
+            _ => {}
+        }
+        let cell = match cell.map(|held| self.store.number(&held)) {
+            Some(None) => return Ok(Err("its cell is no number".to_owned())),
+            Some(Some(cell)) => cell,
+            None => 0,
+        };
+        let posts = posts.map(|posts| Tally::decode(&posts)).transpose();
+        Ok(posts.map(|posts| Count { cell, posts }).map_err(|corrupt| corrupt.to_string()))
+    }
+
+    fn together<const N: usize>(&mut self, keys: [String; N]) -> anyhow::Result<[Held; N]> {
+        let held = self.store.get_at_once(&keys)?;
+        held.try_into().ok().context("the store did not answer for each key")
+    }
+
+    /// Writes the posts of the index that counters had when they were read.
+    pub(super) fn posts(&mut self, posts: Sorted, due: File) -> anyhow::Result<()> {
+        let (mut posts, mut due) = (Owned::of(posts), Due::of(due)?);
+        loop {
+            let owner = posts.owner()?;
+            let (without, due) = due.up_to(owner.as_deref())?;
+            for (tag, _) in without {
+                self.breaks(&format!("the counter {tag}: its index is gone"))?;
+            }
+            let Some(owner) = owner else { return Ok(()) };
+            let tag = Tag::new(&owner).context("a counter's name was changed")?;
+            let due: Vec<i64> =
+                due.as_deref().unwrap_or_default().split(' ').filter_map(|part| part.parse().ok()).collect();
+            let mut found = (0_i64, 0_i64);
+            loop {
+                let some = posts.keys(&owner)?;
+                if some.is_empty() {
+                    break;
+                }
+                // Without any that is due all of them have come since.
+                if let [_, _, below] = due[..] {
+                    self.some_posts(&tag, &some, below, &mut found)?;
+                }
+                self.say();
+            }
+            if let [base, indexed, _] = due[..]
+                && (found.0 != base || found.1 < indexed)
+            {
+                self.breaks(&format!("the counter {owner}: its index does not add up to what it holds"))?;
+            }
+        }
+    }
+
+    fn some_posts(
+        &mut self,
+        tag: &Tag,
+        some: &[String],
+        below: i64,
+        found: &mut (i64, i64),
+    ) -> anyhow::Result<()> {
+        let counter = tag.keys();
+        let keys: Vec<String> = some.iter().map(|key| counter.post(key).to_string()).collect();
+        for (key, stored) in some.iter().zip(self.store.get(&keys)?) {
+            let Some(stored) = stored else { continue };
+            let post = match Post::decode(&stored) {
+                Ok(post) if post.key.as_str() == key => post,
+                Ok(_) | Err(_) => {
+                    self.breaks(&format!(
+                        "the counter {}: a post of its index is not as it was",
+                        tag.as_str()
+                    ))?;
+                    continue;
+                }
+            };
+            // One that came since. Of one that was refused nothing can be told, and nothing is counted.
+            if post.total.is_some_and(|total| total >= below) {
+                continue;
+            }
+            found.0 = found.0.saturating_add(post.total.map_or(0, |_| post.by));
+            found.1 = found.1.saturating_add(1);
+            self.emit(&Line::Post(tag.clone(), post))?;
+        }
+        Ok(())
+    }
+}
+
+/// The total that all posts which have left for the index are below, and none that has not: totals grow from one post to
+/// the next ([`teller::tally`]).
+fn below(posts: &Tally, cell: i64) -> i64 {
+    let oldest = posts.log().iter().find_map(|post| post.total);
+    oldest.unwrap_or_else(|| posts.sum().saturating_add(cell).saturating_add(1))
+}

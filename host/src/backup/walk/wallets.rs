@@ -1,0 +1,197 @@
+//! Wallets, each with its pages.
+
+use super::super::sorted::{Sorted, temporary};
+use super::super::store::Held;
+use super::{Mode, Walk};
+use backup::{Line, item};
+use ledger::{Outcome, Page, User, Wallet};
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use store::keys;
+
+/// So many wallets are asked for at a time, and so many pages of one.
+const WALLETS: usize = 512;
+const PAGES: u64 = 128;
+
+/// A wallet as it was found.
+enum At {
+    Nowhere,
+    /// It was opened, and is gone.
+    Gone,
+    Here(Vec<u8>),
+}
+
+impl Walk<'_> {
+    /// Writes the wallets of these users. Of each that has idempotency keys of refusals in the index it notes how many.
+    pub(super) fn wallets(&mut self, mut users: Sorted) -> anyhow::Result<File> {
+        let mut due = BufWriter::new(temporary()?);
+        loop {
+            let some = users.some(WALLETS)?;
+            if some.is_empty() {
+                return Ok(due.into_inner().map_err(std::io::IntoInnerError::into_error)?);
+            }
+            let users: Vec<User> =
+                some.iter().filter_map(|user| str::from_utf8(user).ok()?.parse().ok()).collect();
+            let found = self.find(&users)?;
+            let ahead = self.ahead(&users, &found)?;
+            for ((user, found), ahead) in users.iter().zip(found).zip(ahead) {
+                self.say();
+                match found {
+                    At::Nowhere => {}
+                    At::Gone => self.unsound(named(user), "it was opened, and is gone")?,
+                    At::Here(stored) => {
+                        if let Some(missing) = self.wallet(user, &stored, ahead)? {
+                            writeln!(due, "{user} {missing}")?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where a wallet is: mostly under its plain key, else where its opener was elected ([`store::first_write`]).
+    fn find(&mut self, users: &[User]) -> anyhow::Result<Vec<At>> {
+        let empty = Wallet::new().encode();
+        let opening = |user: &User| keys::wallet(user.as_str());
+        let plain: Vec<String> = users.iter().map(|user| opening(user).plain().to_string()).collect();
+        let mut found = Vec::with_capacity(users.len());
+        for (user, held) in users.iter().zip(self.store.get(&plain)?) {
+            found.push(match held.filter(|held| *held != empty) {
+                Some(held) => At::Here(held),
+                None => self.elected(&opening(user))?,
+            });
+        }
+        Ok(found)
+    }
+
+    fn elected(&mut self, opening: &keys::Opening) -> anyhow::Result<At> {
+        let ticket = self.one(opening.election().to_string())?;
+        let ticket = ticket.and_then(|held| self.store.number(&held)).filter(|ticket| *ticket != 0);
+        let Some(ticket) = ticket else { return Ok(At::Nowhere) };
+        Ok(self.one(opening.of_ticket(ticket).to_string())?.map_or(At::Gone, At::Here))
+    }
+
+    pub(super) fn one(&mut self, key: String) -> anyhow::Result<Held> {
+        Ok(self.store.get(&[key])?.pop().flatten())
+    }
+
+    /// What of each wallet is stored behind its last page: read after the wallet.
+    fn ahead(&mut self, users: &[User], found: &[At]) -> anyhow::Result<Vec<Held>> {
+        if self.mode == Mode::Export {
+            return Ok(users.iter().map(|_| None).collect());
+        }
+        let next = |(user, found): (&User, &At)| {
+            let base = match found {
+                At::Here(stored) => Wallet::decode(stored).map_or(0, |wallet| wallet.base().seq),
+                At::Nowhere | At::Gone => 0,
+            };
+            keys::page(user.as_str(), Page::number_of(base.saturating_add(1))).to_string()
+        };
+        let keys: Vec<String> = users.iter().zip(found).map(next).collect();
+        self.store.get(&keys)
+    }
+
+    /// Writes a wallet behind its pages, and says how many of its idempotency keys are no entries of these.
+    fn wallet(&mut self, user: &User, stored: &[u8], ahead: Held) -> anyhow::Result<Option<u64>> {
+        let broken = self.broken;
+        let wallet = match Wallet::decode(stored) {
+            Ok(wallet) => wallet,
+            Err(corrupt) => {
+                self.breaks(&format!("{}: {corrupt}", named(user)))?;
+                return Ok(None);
+            }
+        };
+        if let Some(page) = ahead
+            && self.is_ahead(user, &page)?
+        {
+            self.unsound(named(user), "it is an earlier one: a page has entries that it has not")?;
+        }
+        let pages = wallet.base().seq.div_euclid(ledger::seal::PAGE_ENTRIES as u64);
+        let (mut number, mut keyed) = (0, 0_u64);
+        while number < pages && self.broken == broken {
+            let numbers = number..pages.min(number.saturating_add(PAGES));
+            number = numbers.end;
+            keyed = keyed.saturating_add(self.pages(user, numbers)?);
+            self.say();
+        }
+        if self.broken == broken {
+            self.emit(&Line::Wallet(user.clone(), wallet.clone()))?;
+        }
+        if self.broken != broken {
+            self.reading.leave_out();
+            return Ok(None);
+        }
+        Ok(wallet.indexed().checked_sub(keyed).filter(|missing| *missing > 0))
+    }
+
+    /// Writes these pages, and says how many idempotency keys their entries have.
+    fn pages(&mut self, user: &User, numbers: std::ops::Range<u64>) -> anyhow::Result<u64> {
+        let keys: Vec<String> =
+            numbers.clone().map(|number| keys::page(user.as_str(), number).to_string()).collect();
+        let stored = self.store.get(&keys)?;
+        let mut index = Vec::new();
+        for (number, page) in numbers.zip(stored) {
+            let page = match page.map(|page| Page::decode(number, &page)) {
+                Some(Ok(page)) => page,
+                Some(Err(corrupt)) => {
+                    self.breaks(&format!("page {number} of {}: {corrupt}", named(user)))?;
+                    return Ok(0);
+                }
+                None => {
+                    self.unsound(format!("page {number} of {}", named(user)), "it is missing")?;
+                    return Ok(0);
+                }
+            };
+            index.extend(item::index(&page));
+            self.emit(&Line::Page(user.clone(), number, page))?;
+        }
+        if self.mode == Mode::Verify {
+            self.is_indexed(user, &index)?;
+        }
+        Ok(u64::try_from(index.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Holds the index to what must be in it.
+    fn is_indexed(&mut self, user: &User, index: &[(String, Outcome)]) -> anyhow::Result<()> {
+        let keys: Vec<String> =
+            index.iter().map(|(key, _)| keys::operation(user.as_str(), key).to_string()).collect();
+        for ((_, outcome), held) in index.iter().zip(self.store.get(&keys)?) {
+            let seq = outcome.entry().map_or(0, |entry| entry.seq);
+            let what = match held.map(|held| Outcome::decode(&held)) {
+                Some(Ok(held)) if held == *outcome => continue,
+                Some(_) => "the index leads to another entry",
+                None => "the idempotency key is not in the index",
+            };
+            self.unsound(format!("entry {seq} of {}", named(user)), what)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a page behind the wallet's last one has entries that the wallet has not, now.
+    fn is_ahead(&mut self, user: &User, stored: &[u8]) -> anyhow::Result<bool> {
+        let At::Here(now) = self.find(std::slice::from_ref(user))?.pop().unwrap_or(At::Nowhere) else {
+            return Ok(true);
+        };
+        let Ok(wallet) = Wallet::decode(&now) else { return Ok(true) };
+        // Which page it was, it says itself.
+        let number = |base: u64| Page::number_of(base.saturating_add(1));
+        let base = wallet.base().seq;
+        let Ok(page) = Page::decode(number(base), stored) else {
+            // It belongs to a wallet that has left it behind since.
+            return Ok(!(0..number(base)).rev().take(64).any(|number| Page::decode(number, stored).is_ok()));
+        };
+        Ok(!page.entries().all(|entry| wallet.entries().any(|held| held == entry)))
+    }
+
+    /// The wallet of a user as it is now, if it is there and sound.
+    pub(super) fn wallet_now(&mut self, user: &User) -> anyhow::Result<Option<Wallet>> {
+        match self.find(std::slice::from_ref(user))?.pop() {
+            Some(At::Here(stored)) => Ok(Wallet::decode(&stored).ok()),
+            _ => Ok(None),
+        }
+    }
+}
+
+pub(super) fn named(user: &User) -> String {
+    format!("the wallet of {user}")
+}

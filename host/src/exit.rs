@@ -1,0 +1,37 @@
+//! Why a command ended without success, for whoever reads exit codes: `cron`, a Job.
+//!
+//! 0 is success, 1 any other failure, 2 what was wrong with the command line itself.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// A failure with an exit code of its own.
+#[derive(Debug)]
+pub enum Fault {
+    /// 3: money, a chain, a sum or an index is not as it must be: of a store, or of a file.
+    Broken(String),
+    /// 4: the store or the place of the file was not to be reached, or changed meanwhile. To be tried again.
+    Unavailable(String),
+    /// 5: what is there already must not be mixed with what would come.
+    Refused(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(why) | Self::Unavailable(why) | Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The code that an error ends the process with.
+pub fn code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(match error.downcast_ref::<Fault>() {
+        Some(Fault::Broken(_)) => 3,
+        Some(Fault::Unavailable(_)) => 4,
+        Some(Fault::Refused(_)) => 5,
+        None => 1,
+    })
+}

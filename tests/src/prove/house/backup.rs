@@ -1,0 +1,90 @@
+//! `bank export`, `bank import` and `bank verify`, told of the store that a house's banks are told of.
+
+use super::{Cluster, House, Redis, Store, is_setting};
+use anyhow::{Context as _, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use tokio::process::Command;
+
+impl House {
+    /// A file in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What `bank` says, told this and of its store.
+    pub async fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(&self.plan.runner);
+        for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
+            command.env_remove(name);
+        }
+        command.args(words).arg("-f").arg(&self.plan.manifest).arg("--state-dir").arg(self.folder.path());
+        match (self.plan.store.of(0), self.redis_url(0)) {
+            (Store::Direct, Some(url)) => {
+                command.args(["--variable", "store=redis", "--variable", &format!("redis_url={url}")]);
+            }
+            (_, Some(url)) => {
+                command.arg("--runtime-config-file").arg(self.runtime_config(0, &url)?);
+            }
+            (_, None) => (),
+        }
+        Ok(command.kill_on_drop(true).output().await?)
+    }
+
+    /// The same, where it must succeed; what it says on stdout.
+    pub async fn runs(&self, words: &[&str]) -> anyhow::Result<String> {
+        let output = self.run(words).await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "bank {}: {}: {said}", words.join(" "), output.status);
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// The same, where it must fail with this exit code; why.
+    pub async fn fails(&self, words: &[&str], code: i32) -> anyhow::Result<String> {
+        let output = self.run(words).await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.code() == Some(code), "bank {}: {}: {said}", words.join(" "), output.status);
+        Ok(said)
+    }
+
+    /// An export of its store.
+    pub async fn exports(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let file = self.path(name);
+        self.runs(&["export", "--to", &file.display().to_string()]).await?;
+        Ok(file)
+    }
+
+    /// Restores an export, and proves it.
+    pub async fn imports(&self, file: &Path) -> anyhow::Result<()> {
+        self.runs(&["import", &file.display().to_string()]).await?;
+        self.runs(&["verify", "--all"]).await.map(drop)
+    }
+
+    /// Its banks, which do not run, are told of a Redis of its own from now on.
+    pub async fn moves_to_redis(&mut self) -> anyhow::Result<()> {
+        self.plan.store = Store::Direct;
+        self.redis = Some(Redis::start(&self.path("redis")).await?);
+        Ok(())
+    }
+
+    /// A cluster of which its banks are not told.
+    pub async fn beside_a_cluster(&self) -> anyhow::Result<Cluster> {
+        Cluster::start(&self.path("cluster"), None).await
+    }
+
+    /// Restores an export into a cluster, of which its banks are told when they start again.
+    pub async fn imports_elsewhere(&mut self, cluster: &Cluster, file: &Path) -> anyhow::Result<()> {
+        self.told = Some(cluster.url());
+        self.imports(file).await
+    }
+
+    /// Redis is gone, with its disk; another one is in its place.
+    pub async fn loses_redis(&mut self) -> anyhow::Result<()> {
+        let folder = self.path("redis");
+        let redis = self.redis.as_mut().context("there is no Redis here")?;
+        redis.kill().await?;
+        std::fs::remove_dir_all(&folder)?;
+        std::fs::create_dir_all(&folder)?;
+        redis.start_again().await
+    }
+}
