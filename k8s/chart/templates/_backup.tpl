@@ -1,0 +1,129 @@
+{{- define "bank.backupClaim" -}}
+{{ .Values.backup.claim.existing | default (printf "%s-backup" (include "bank.name" .)) }}
+{{- end }}
+
+{{/* `bank` is in one image alone, whatever the application runs in. */}}
+{{- define "bank.backupImage" -}}
+{{- if .Values.backup.image }}{{ .Values.backup.image }}
+{{- else if eq .Values.runtime "bank" }}{{ include "bank.image" . }}
+{{- else }}ghcr.io/money-bank/money-bank-bank:{{ include "bank.tag" . }}
+{{- end }}
+{{- end }}
+
+{{/*
+A CronJob: `backup` exports, `drill` restores the newest export into a file that is thrown away, and verifies that. Called with the
+root, which of the two, and when.
+*/}}
+{{- define "bank.backupJob" -}}
+{{- $job := . }}
+{{- with .root }}
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: {{ include "bank.name" . }}-{{ $job.component }}
+  namespace: {{ .Release.Namespace | quote }}
+  labels:
+    {{- include "bank.labels" (list . $job.component) | nindent 4 }}
+spec:
+  schedule: {{ $job.schedule | quote }}
+  concurrencyPolicy: Forbid
+  startingDeadlineSeconds: 600
+  successfulJobsHistoryLimit: 1
+  failedJobsHistoryLimit: 3
+  jobTemplate:
+    spec:
+      # What changed meanwhile (exit code 4) is tried again; what is broken (3) stays so.
+      backoffLimit: 3
+      activeDeadlineSeconds: {{ int .Values.backup.deadlineSeconds }}
+      podFailurePolicy:
+        rules:
+          - action: FailJob
+            onExitCodes: {operator: In, values: [2, 3, 5]}
+      template:
+        metadata:
+          labels:
+            {{- include "bank.podLabels" (list . $job.component) | nindent 12 }}
+        spec:
+          restartPolicy: Never
+          serviceAccountName: {{ include "bank.name" . }}
+          automountServiceAccountToken: false
+          enableServiceLinks: false
+          {{- include "bank.everyPod" . | nindent 10 }}
+          {{- if and .Values.store.sqlite.enabled (eq $job.component "backup") }}
+          # The claim with SQLite's file is on one node.
+          affinity:
+            podAffinity:
+              requiredDuringSchedulingIgnoredDuringExecution:
+                - topologyKey: kubernetes.io/hostname
+                  labelSelector:
+                    matchLabels:
+                      {{- include "bank.appSelector" . | nindent 22 }}
+          {{- end }}
+          securityContext:
+            {{- include "bank.podSecurity" (list . .Values.podPolicy.runAsUser) | nindent 12 }}
+          {{- if eq $job.component "drill" }}
+          initContainers:
+            - {{ include "bank.backupContainer" (dict "root" . "name" "import" "arguments" (list "import" "/backups/" "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
+          containers:
+            - {{ include "bank.backupContainer" (dict "root" . "name" "verify" "arguments" (list "verify" "--all" "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
+          {{- else }}
+          {{- $from := .Values.store.sqlite.enabled | ternary (list "--state-dir=/data") list }}
+          containers:
+            - {{ include "bank.backupContainer" (dict "root" . "name" "export" "writes" true "arguments" (concat (list "export" "--to=/backups/" (printf "--keep=%d" (int .Values.backup.keep))) $from)) | trim | nindent 14 | trim }}
+          {{- end }}
+          volumes:
+            - name: backups
+              persistentVolumeClaim: {claimName: {{ include "bank.backupClaim" . | quote }}}
+            - name: scratch
+              emptyDir: {sizeLimit: {{ .Values.backup.claim.size }}}
+            {{- if eq $job.component "backup" }}
+            {{- if .Values.store.sqlite.enabled }}
+            - name: data
+              persistentVolumeClaim: {claimName: {{ include "bank.claimName" . }}}
+            {{- end }}
+            {{- with .Values.redis.tls.caSecret }}
+            - name: certificates
+              secret: {secretName: {{ quote . }}, items: [{key: ca-certificates.crt, path: ca-certificates.crt}]}
+            {{- end }}
+            {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "bank.backupContainer" -}}
+{{- $container := . }}
+{{- with .root }}
+name: {{ $container.name }}
+image: {{ include "bank.backupImage" . | quote }}
+command: [/bank]
+args: {{ toJson $container.arguments }}
+env:
+  # What does not fit into memory while keys are sorted.
+  - {name: TMPDIR, value: /scratch}
+  {{- if $container.writes }}
+  {{- if not .Values.store.sqlite.enabled }}
+  - {name: SPIN_VARIABLE_STORE, value: redis}
+  - name: SPIN_VARIABLE_REDIS_URL
+    valueFrom:
+      secretKeyRef: {name: {{ include "bank.redisUrlSecret" . | quote }}, key: url}
+  {{- end }}
+  {{- if .Values.redis.tls.caSecret }}
+  - {name: SSL_CERT_FILE, value: /etc/certificates/ca-certificates.crt}
+  {{- end }}
+  {{- end }}
+resources:
+  {{- include "bank.resources" .Values.backup.resources | trim | nindent 2 }}
+securityContext:
+  {{- include "bank.containerSecurity" . | nindent 2 }}
+volumeMounts:
+  - {name: backups, mountPath: /backups{{ if not $container.writes }}, readOnly: true{{ end }}}
+  - {name: scratch, mountPath: /scratch}
+  {{- if $container.writes }}
+  {{- if .Values.store.sqlite.enabled }}
+  - {name: data, mountPath: /data}
+  {{- end }}
+  {{- if .Values.redis.tls.caSecret }}
+  - {name: certificates, mountPath: /etc/certificates, readOnly: true}
+  {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,141 @@
+package chart
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// Exports and drills: CronJobs of `bank`, off unless they are asked for.
+
+const withBackup = "backup.enabled=true"
+
+func cronJob(t *testing.T, name string, arguments ...string) batchv1.CronJobSpec {
+	t.Helper()
+	return kit.Into[batchv1.CronJob](t, kit.Find(t, kit.Rendered(t, arguments...), "CronJob", name)).Spec
+}
+
+func TestNothingIsExportedUnlessItIsAskedFor(t *testing.T) {
+	if output := kit.Template(t); strings.Contains(output, "CronJob") {
+		t.Error("there is a CronJob")
+	}
+}
+
+func TestAnExportReadsTheBanksOwnRedisAndKeepsTheNewest(t *testing.T) {
+	for _, runtime := range []string{"bank", "spinkube"} {
+		job := cronJob(t, "bank-backup", "--set", withBackup+",backup.keep=7,image.tag=1.2.3,runtime="+runtime)
+		container := job.JobTemplate.Spec.Template.Spec.Containers[0]
+		if want := []string{"export", "--to=/backups/", "--keep=7"}; !slices.Equal(container.Args, want) {
+			t.Errorf("%s: %v", runtime, container.Args)
+		}
+		if want := "ghcr.io/money-bank/money-bank-bank:1.2.3"; container.Image != want {
+			t.Errorf("%s: the image is %s", runtime, container.Image)
+		}
+		var url *corev1.EnvVarSource
+		for _, variable := range container.Env {
+			if variable.Name == "SPIN_VARIABLE_REDIS_URL" {
+				url = variable.ValueFrom
+			}
+		}
+		if url == nil || url.SecretKeyRef == nil {
+			t.Errorf("%s: it is told no address of Redis", runtime)
+		}
+	}
+}
+
+func TestAnExportOfSQLiteRunsWhereItsFileIs(t *testing.T) {
+	pod := cronJob(t, "bank-backup", "--set", onSQLite+","+withBackup).JobTemplate.Spec.Template.Spec
+	if !slices.Contains(pod.Containers[0].Args, "--state-dir=/data") {
+		t.Errorf("it reads %v", pod.Containers[0].Args)
+	}
+	if pod.Affinity == nil || pod.Affinity.PodAffinity == nil {
+		t.Error("it may be placed on a node that has not the claim")
+	}
+}
+
+func TestADrillRestoresTheNewestExportWhereNothingElseIs(t *testing.T) {
+	pod := cronJob(t, "bank-drill", "--set", withBackup).JobTemplate.Spec.Template.Spec
+	if want := []string{"import", "/backups/", "--state-dir=/scratch/store"}; !slices.Equal(pod.InitContainers[0].Args, want) {
+		t.Errorf("it begins with %v", pod.InitContainers[0].Args)
+	}
+	if want := []string{"verify", "--all", "--state-dir=/scratch/store"}; !slices.Equal(pod.Containers[0].Args, want) {
+		t.Errorf("it ends with %v", pod.Containers[0].Args)
+	}
+	for _, container := range append(pod.InitContainers, pod.Containers...) {
+		for _, variable := range container.Env {
+			if strings.HasPrefix(variable.Name, "SPIN_") {
+				t.Errorf("%s is told %s: it must know no store but its own", container.Name, variable.Name)
+			}
+		}
+		for _, mount := range container.VolumeMounts {
+			if mount.Name == "backups" && !mount.ReadOnly {
+				t.Errorf("%s may change exports", container.Name)
+			}
+		}
+	}
+	none := kit.Template(t, "--set", withBackup+",backup.drill.enabled=false")
+	if strings.Contains(none, "bank-drill") {
+		t.Error("it cannot be switched off")
+	}
+}
+
+func TestBackupPodsHaveNoPrivileges(t *testing.T) {
+	for _, name := range []string{"bank-backup", "bank-drill"} {
+		pod := cronJob(t, name, "--set", withBackup).JobTemplate.Spec.Template.Spec
+		if pod.SecurityContext.RunAsNonRoot == nil || !*pod.SecurityContext.RunAsNonRoot || *pod.AutomountServiceAccountToken {
+			t.Errorf("%s may be root, or has a token", name)
+		}
+		for _, container := range append(pod.InitContainers, pod.Containers...) {
+			security := container.SecurityContext
+			if !*security.ReadOnlyRootFilesystem || *security.AllowPrivilegeEscalation || security.Capabilities.Drop[0] != "ALL" {
+				t.Errorf("%s: %+v", container.Name, security)
+			}
+		}
+	}
+}
+
+func TestWhatIsBrokenIsNotTriedAgainAndWhatChangedIs(t *testing.T) {
+	rule := cronJob(t, "bank-backup", "--set", withBackup).JobTemplate.Spec.PodFailurePolicy.Rules[0]
+	if codes := rule.OnExitCodes.Values; slices.Contains(codes, 4) || !slices.Contains(codes, 3) {
+		t.Errorf("given up at %v", codes)
+	}
+}
+
+func TestExportsReachRedisAndDrillsReachNobody(t *testing.T) {
+	objects := kit.Rendered(t, "--set", withBackup)
+	policy := func(name string) networkingv1.NetworkPolicySpec {
+		return kit.Into[networkingv1.NetworkPolicy](t, kit.Find(t, objects, "NetworkPolicy", name)).Spec
+	}
+	if closed := policy("bank-deny").PodSelector.MatchExpressions[0].Values; !slices.Contains(closed, "backup") || !slices.Contains(closed, "drill") {
+		t.Errorf("closed are %v", closed)
+	}
+	out := policy("bank-backup").Egress
+	if last := out[len(out)-1]; last.To[0].PodSelector.MatchLabels["app.kubernetes.io/component"] != "redis" || len(out) != 2 {
+		t.Errorf("exports may reach %+v", out)
+	}
+	var callers []string
+	for _, peer := range policy("bank-redis").Ingress[0].From {
+		callers = append(callers, peer.PodSelector.MatchLabels["app.kubernetes.io/component"])
+	}
+	if !slices.Contains(callers, "backup") || slices.Contains(callers, "drill") {
+		t.Errorf("Redis may be called by %v", callers)
+	}
+}
+
+func TestMistakesOfBackupsAreRefused(t *testing.T) {
+	for _, row := range []refusal{
+		{"backup.keep=0", "at '/backup/keep': minimum: got 0, want 1"},
+		{"backup.schedule=hourly", "at '/backup/schedule'"},
+		{"backup.claim.size=10GB", "at '/backup/claim/size'"},
+		{"backup.claim.accessMode=ReadOnlyMany", "at '/backup/claim/accessMode'"},
+		{"backup.bucket=b", "additional properties 'bucket' not allowed"},
+	} {
+		row.isSaid(t)
+	}
+}
