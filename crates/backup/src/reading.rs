@@ -218,9 +218,14 @@ impl Reading {
         Ok(())
     }
 
-    fn page(&mut self, line: &Line, user: &User, number: u64, page: &Page) -> Result<(), Broken> {
+    /// The wallet whose pages are being read, or that of `user` from its beginning.
+    fn group_of(&self, user: &User) -> Group {
         let start = || Group { user: user.clone(), end: Mark::START, keyed: 0, totals: Totals::default() };
-        let mut group = self.group.clone().unwrap_or_else(start);
+        self.group.clone().unwrap_or_else(start)
+    }
+
+    fn page(&mut self, line: &Line, user: &User, number: u64, page: &Page) -> Result<(), Broken> {
+        let mut group = self.group_of(user);
         if page.base() != &group.end || page.number() != number {
             return Err(unsound(line, "does not begin where the page before it ends"));
         }
@@ -231,8 +236,7 @@ impl Reading {
     }
 
     fn wallet(&mut self, line: &Line, user: &User, wallet: &Wallet) -> Result<(), Broken> {
-        let start = || Group { user: user.clone(), end: Mark::START, keyed: 0, totals: Totals::default() };
-        let mut group = self.group.clone().unwrap_or_else(start);
+        let mut group = self.group_of(user);
         if *wallet.base() != group.end {
             return Err(unsound(line, "does not begin where its last page ends"));
         }
@@ -241,7 +245,7 @@ impl Reading {
         };
         group.add(wallet.entries());
         group.totals.wallets = 1;
-        group.totals.balance.0 = units(wallet.head());
+        group.totals.balance.0 = wallet.head().balance.units();
         if !group.totals.balances() {
             return Err(unsound(line, "does not hold what its entries add up to"));
         }
@@ -294,10 +298,6 @@ impl Group {
             self.keyed = self.keyed.saturating_add(entry.id.key().is_some().into());
         }
     }
-}
-
-fn units(mark: &Mark) -> u128 {
-    mark.balance.units()
 }
 
 /// Where lines of an export stand: by what they are, whose they are, and which; pages behind one another.
