@@ -178,7 +178,7 @@ impl Request {
             _ if is_one && !scheme.is_empty() && !scheme.eq_ignore_ascii_case("bearer") => {
                 Err(Problem::no_token())
             }
-            token if is_one && !token.is_empty() => Ok(token),
+            token if is_one && !scheme.is_empty() && !token.is_empty() => Ok(token),
             _ => Err(Problem::bad_token("The header Authorization must hold one bearer token.")),
         }
     }
