@@ -13,6 +13,8 @@
     allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
 )]
 
+#[cfg(test)]
+mod fuzz;
 pub mod item;
 pub mod line;
 pub mod reading;

@@ -257,12 +257,12 @@ impl Reading {
 
     fn counter(&mut self, line: &Line, count: &Count) -> Result<(), Broken> {
         let keyed = count.posts.as_ref().map_or(0, Tally::sum);
+        let total = count.cell.checked_add(keyed).filter(|total| *total >= 0);
+        let total = total.ok_or_else(|| unsound(line, "is past every limit"))?;
         if let Some(posts) = &count.posts {
             self.due_sum = self.due_sum.saturating_add(posts.base().into());
             self.due_posts = self.due_posts.saturating_add(posts.indexed());
         }
-        let total = count.cell.checked_add(keyed).filter(|total| *total >= 0);
-        let total = total.ok_or_else(|| unsound(line, "is past every limit"))?;
         self.totals.counters = self.totals.counters.saturating_add(1);
         self.totals.counted = self.totals.counted.saturating_add(total.into());
         Ok(())

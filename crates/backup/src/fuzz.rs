@@ -1,0 +1,90 @@
+//! Whatever bytes a file has: no panic, what is refused counts for nothing, and what is taken is written and read again
+//! as it was. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
+
+use crate::item::{self, Value};
+use crate::line::Line;
+use crate::reading::{Broken, Reading};
+use crate::totals::Totals;
+
+corpus::targets! {
+    lines: line,
+    files: file,
+    bodies: body,
+}
+
+fn line(bytes: &[u8]) {
+    let Ok(read) = Line::decode(bytes) else { return };
+    let written = read.encode();
+    assert_eq!(written.iter().position(|byte| *byte == b'\n'), Some(written.len() - 1), "it is one line");
+    assert_eq!(Line::decode(&written).as_ref(), Ok(&read));
+    for item in item::items(&read) {
+        assert!(item.key.starts_with("bank:{"), "{}", item.key);
+        assert_ne!(item.value, Value::Document(Vec::new()), "{}", item.key);
+    }
+}
+
+/// A whole file: one that is sound is written as it was read, but for the way in which its lines spell JSON.
+fn file(bytes: &[u8]) {
+    let Ok(lines) = read(bytes) else { return };
+    assert!(read(&bytes[..bytes.len() - 1]).is_err(), "it can be cut off");
+    assert!(read(&[bytes, b"\n"].concat()).is_err(), "something can be added");
+    is_written_again(&lines);
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Line>, Broken> {
+    let mut reading = Reading::new();
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| reading.line(line)).collect();
+    reading.is_whole()?;
+    lines
+}
+
+/// Lines of which the bad ones are left out, as `bank verify --all` goes on: no checksum keeps the fuzzer from them.
+fn body(bytes: &[u8]) {
+    let mut reading = Reading::new();
+    let mut taken = Vec::new();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let before = (reading.totals().clone(), reading.sha256());
+        match reading.line(line) {
+            Ok(Line::Totals(_) | Line::End(_)) => return,
+            Ok(line) => taken.push(line),
+            Err(_) => assert_eq!((reading.totals(), reading.sha256()), (&before.0, before.1)),
+        }
+    }
+    let sums = reading.sums("now".to_owned());
+    let outcome = reading.line(&sums.encode()).map(|_| reading.totals().clone());
+    assert_eq!(again(&taken), outcome, "a line that was refused counts");
+    if outcome.is_ok() {
+        is_written_again(&taken);
+    }
+}
+
+/// What these lines come to, behind a line that says it.
+fn again(lines: &[Line]) -> Result<Totals, Broken> {
+    let mut reading = Reading::new();
+    for line in lines {
+        reading.line(&line.encode())?;
+    }
+    let sums = reading.sums("now".to_owned());
+    reading.line(&sums.encode())?;
+    Ok(reading.totals().clone())
+}
+
+fn is_written_again(lines: &[Line]) {
+    let mut reading = Reading::new();
+    let mut file = Vec::new();
+    let mut write = |reading: &mut Reading, line: &Line| {
+        file.extend(line.encode());
+        assert_eq!(reading.line(&line.encode()).as_ref(), Ok(line));
+    };
+    let body = || lines.iter().filter(|line| !matches!(line, Line::Totals(_) | Line::End(_)));
+    for line in body() {
+        write(&mut reading, line);
+    }
+    let sums = reading.sums("now".to_owned());
+    write(&mut reading, &sums);
+    let end = reading.end();
+    write(&mut reading, &end);
+    let read = read(&file).unwrap();
+    assert!(read.iter().zip(body()).all(|(read, line)| read == line));
+    assert_eq!(read.len(), body().count() + 2);
+}
