@@ -261,7 +261,7 @@ impl Signals {
     }
 
     /// The next one: how long idle connections stay open after it.
-    async fn next(&mut self) -> Duration {
+    pub async fn next(&mut self) -> Duration {
         tokio::select! {
             _ = self.interrupt.recv() => Duration::ZERO,
             _ = self.terminate.recv() => IDLE_AFTER_TERM,

@@ -29,6 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 /// Runs the application until a signal comes.
 pub fn up(options: &Up) -> anyhow::Result<()> {
@@ -36,6 +37,8 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     if options.build {
         build_command::build(&manifest, &[])?;
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let starting = runtime.block_on(async { serve::Signals::new().map(end_when_told) })?;
     refuse_dotenv(Path::new(""))?;
     let environment = |name: &str| std::env::var(name).ok();
     let config = runtime_config(options, &manifest)?;
@@ -47,7 +50,6 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     rules::check(&manifest, &values)?;
     let patience = patience(&manifest, &values)?;
     let stores = stores(options, &manifest, &config, patience)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let telemetry = Arc::new(Telemetry::new(&manifest.name, environment)?);
         let app = Arc::new(app(options, &manifest, &values, &stores, patience, &telemetry)?);
@@ -60,6 +62,7 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
         };
         // Before it is said: whoever reads that may stop it at once.
         let signals = serve::Signals::new()?;
+        starting.abort();
         let scheme = if tls.is_some() { "https" } else { "http" };
         announce(&format!("{scheme}://{}", listener.local_addr()?), &manifest, &app);
         let drain = Duration::from_secs(options.drain_seconds);
@@ -72,6 +75,16 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     // about it on stderr; the process ends anyway.
     std::mem::forget(runtime);
     ended
+}
+
+/// Ends the process as soon as a signal comes: nobody is served yet, so nobody is waited for. The first process of a container needs
+/// this, since the kernel ends it with no signal that it does not listen for. It was told to stop and has stopped: a success.
+fn end_when_told(mut signals: serve::Signals) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        signals.next().await;
+        eprintln!("Stopped by a signal before it served.");
+        std::process::exit(0);
+    })
 }
 
 fn runtime_config(options: &Up, manifest: &Manifest) -> anyhow::Result<RuntimeConfig> {

@@ -202,6 +202,23 @@ fn who_speaks_no_tls_gets_no_answer() {
 }
 
 #[test]
+fn bank_health_needs_not_be_told_of_tls_nor_trust_the_certificate() {
+    let volume = Volume::new("one");
+    let bank = volume.bank(&[]);
+    let complaint = |path: &str| {
+        let asked = Command::new(env!("CARGO_BIN_EXE_bank"))
+            .args(["health", "--listen", &bank.address, "--path", path])
+            .output()
+            .unwrap();
+        assert_eq!(asked.status.success(), asked.stderr.is_empty());
+        String::from_utf8(asked.stderr).unwrap()
+    };
+    assert_eq!(complaint("/exact/healthz"), "");
+    let unknown = "/.well-known/spin/else";
+    assert_eq!(complaint(unknown), format!("Error: https://{}{unknown} answers 404\n", bank.address));
+}
+
+#[test]
 fn it_does_not_start_with_what_it_cannot_show() {
     let volume = Volume::new("one");
     volume.make("two");

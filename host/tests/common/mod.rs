@@ -121,6 +121,16 @@ pub fn serving(folder: Arc<TempDir>, mut command: Command) -> Bank {
     Bank { folder, address, announced, child, stderr }
 }
 
+/// A `bank` that need not serve yet.
+pub fn starting(manifest: &str, arguments: &[&str]) -> Bank {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("spin.toml"), manifest).unwrap();
+    let mut child = command(folder.path(), arguments).spawn().unwrap();
+    let stderr = Arc::new(Mutex::new(String::new()));
+    collect(child.stderr.take().unwrap(), stderr.clone());
+    Bank { folder, address: String::new(), announced: String::new(), child, stderr }
+}
+
 /// What `bank` says when it does not start.
 pub fn refused(manifest: &str, arguments: &[&str]) -> String {
     refusal(manifest, |command| command.args(arguments))
