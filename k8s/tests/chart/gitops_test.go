@@ -114,6 +114,32 @@ func TestTheChartsOwnPasswordWouldDrift(t *testing.T) {
 	}
 }
 
+// Without a cluster to ask nothing but the autoscaler knows the number, and of a number that is no longer named the API server makes one.
+func TestArgoCDLeavesTheNumberOfPodsToTheAutoscaler(t *testing.T) {
+	for _, environment := range []string{"staging", "prod"} {
+		says := said(t, "argocd", environment)
+		says.values["runtime"] = "bank"
+		find := func(objects []unstructured.Unstructured, kind string) document {
+			index := slices.IndexFunc(objects, func(object unstructured.Unstructured) bool { return object.GetKind() == kind })
+			if index < 0 {
+				t.Fatalf("%s: there is no %s", environment, kind)
+			}
+			return objects[index].Object["spec"].(document)
+		}
+		rendered := kit.Objects(t, says.rendered(t))
+		find(rendered, "HorizontalPodAutoscaler")
+		if replicas, is := find(rendered, "Deployment")["replicas"]; is {
+			t.Errorf("%s: the Deployment is to have %v pods", environment, replicas)
+		}
+		application := find(kit.Objects(t, kit.Read(t, "k8s/gitops/argocd/"+environment+".yaml")), "Application")
+		ignored, _ := yaml.Marshal(application["ignoreDifferences"])
+		options, _ := yaml.Marshal(application["syncPolicy"])
+		if string(ignored) != "- group: apps\n  jsonPointers:\n  - /spec/replicas\n  kind: Deployment\n" || !strings.Contains(string(options), "RespectIgnoreDifferences=true") {
+			t.Errorf("%s: Argo CD takes back what the autoscaler says:\n%s%s", environment, ignored, options)
+		}
+	}
+}
+
 func TestGitOpsHasTheFormThatArgoCDAndFluxDefine(t *testing.T) {
 	folder := t.TempDir()
 	builtIn(t, folder)

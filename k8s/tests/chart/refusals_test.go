@@ -61,7 +61,7 @@ var contradictions = []refusal{
 	{"quota.enabled=true,quota.hard.persistentvolumeclaims=0", "quota.hard.persistentvolumeclaims: 0 leaves none for Redis"},
 	{"quota.enabled=true,quota.hard.limits\\.cpu=8", "quota.hard.limits.cpu: it refuses every pod without a limit of the CPU"},
 	{"quota.enabled=true,autoscaling.enabled=true,resources.requests.cpu=400m", "quota.hard.requests.cpu: 4 is too little for 10 pods of the application, one more while they are replaced, Redis and that of the test, which request 4.55"},
-	{"quota.enabled=true,replicas=10,resources.requests.memory=400Mi", "quota.hard.requests.memory: 4Gi is too little for 10 pods of the application, one more while they are replaced, Redis and that of the test, which request 4816Mi"},
+	{"quota.enabled=true,replicas=10,resources.requests.memory=450Mi", "quota.hard.requests.memory: 5Gi is too little for 10 pods of the application, one more while they are replaced, Redis and that of the test, which request 5366Mi"},
 	{"image.kind=artifact", "the shim writes /spin.json into the pod's root, which is read-only"},
 	{"image.repository=https://ghcr.io/me/bank", "image.repository: https://ghcr.io/me/bank: without https://"},
 	{"image.repository=ghcr.io/me/bank:1.2", "image.repository: ghcr.io/me/bank:1.2: the tag belongs into image.tag"},

@@ -22,6 +22,7 @@ func TestTheBankOnANode(t *testing.T) {
 		{"it is installed with the values of production", itIsInstalled},
 		{"helm test passes", helmTestPasses},
 		{"the suites are green through the Service", suitesAreGreenThroughTheService},
+		{"a bank uses no more memory than the chart requests", aBankUsesNoMoreMemoryThanTheChartRequests},
 		{"a rollout fails no request on kept connections", aRolloutFailsNoRequest},
 		{"a Redis that is killed loses nothing", aRedisThatIsKilledLosesNothing},
 	})
