@@ -131,7 +131,7 @@ impl App {
         client.progress.request_began();
         let mut exchange =
             Exchange::begin(&self.telemetry, request.method(), request.headers(), &client.scheme);
-        let answer = self.of(request, client, limits, in_flight, exchange.as_mut()).await;
+        let answer = self.of(request, client, limits, in_flight, exchange.as_deref_mut()).await;
         if let Some(exchange) = &mut exchange {
             exchange.answered(answer.status());
         }
@@ -221,7 +221,7 @@ pub struct Answer {
     body: WasiBody,
     progress: Arc<Progress>,
     /// Ends with the answer.
-    _exchange: Option<Exchange>,
+    _exchange: Option<Box<Exchange>>,
 }
 
 impl Drop for Answer {

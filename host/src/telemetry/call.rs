@@ -6,9 +6,9 @@
 
 use super::Telemetry;
 use super::meters::COMPONENT;
-use super::request::{inject, known};
+use super::request::{inject, known, within};
 use http::{Request, StatusCode};
-use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::trace::{Span as _, SpanKind, Status, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::Span;
 use std::borrow::Cow;
@@ -100,14 +100,15 @@ impl Callers {
         let parent = inner.known().noted.take().unwrap_or_default();
         let method = known(request.method());
         let host = request.uri().host().unwrap_or_default().to_owned();
-        let mut attributes =
-            vec![KeyValue::new("http.request.method", method), KeyValue::new("server.address", host)];
+        let mut attributes = Vec::with_capacity(6);
+        attributes.push(KeyValue::new("http.request.method", method));
+        attributes.push(KeyValue::new("server.address", host));
         if let Some(port) = request.uri().port_u16() {
             attributes.push(KeyValue::new("server.port", i64::from(port)));
         }
         let call = inner.call(&parent, method.into(), attributes, Kind::Http);
-        if let Some(trace) = call.trace() {
-            inject(&trace, request.headers_mut());
+        if let Some(span) = call.span() {
+            inject(span.span_context(), request.headers_mut());
         }
         call
     }
@@ -129,10 +130,9 @@ impl Inner {
     }
 
     fn store_call(self: &Arc<Self>, parent: Context, system: System, operation: Cow<'static, str>) -> Call {
-        let attributes = vec![
-            KeyValue::new("db.system.name", system.name()),
-            KeyValue::new("db.operation.name", operation.clone()),
-        ];
+        let mut attributes = Vec::with_capacity(4);
+        attributes.push(KeyValue::new("db.system.name", system.name()));
+        attributes.push(KeyValue::new("db.operation.name", operation.clone()));
         self.call(&parent, operation, attributes, Kind::Store)
     }
 
@@ -145,11 +145,9 @@ impl Inner {
     ) -> Call {
         attributes.push(KeyValue::new(COMPONENT, self.component.clone()));
         let span = self.telemetry.tracer.as_ref().map(|tracer| {
-            let span =
-                tracer.span_builder(name).with_kind(SpanKind::Client).with_attributes(attributes.clone());
-            tracer.build_with_context(span, parent)
+            tracer.build_with_context(tracer.span_builder(name).with_kind(SpanKind::Client), parent)
         });
-        Call(Some(Open { inner: self.clone(), span, attributes, kind, began: Instant::now() }))
+        Call(Some(Box::new(Open { inner: self.clone(), span, attributes, kind, began: Instant::now() })))
     }
 }
 
@@ -172,7 +170,9 @@ enum Kind {
 }
 
 /// A call that has begun. If it is dropped before it has ended, the guest has given it up.
-pub struct Call(Option<Open>);
+///
+/// In a box: a span is some hundred bytes, and calls are moved often.
+pub struct Call(Option<Box<Open>>);
 
 struct Open {
     inner: Arc<Inner>,
@@ -185,8 +185,11 @@ struct Open {
 impl Call {
     /// What is called for it is a part of this trace.
     pub fn trace(&self) -> Option<Context> {
-        let span = self.0.as_ref()?.span.as_ref()?;
-        Some(Context::new().with_remote_span_context(span.span_context().clone()))
+        self.span().map(|span| within(span.span_context()))
+    }
+
+    fn span(&self) -> Option<&Span> {
+        self.0.as_ref()?.span.as_ref()
     }
 
     /// It has ended; `why` it failed is one of few words.
@@ -199,7 +202,7 @@ impl Call {
     /// It was answered over HTTP.
     pub fn answered(mut self, status: StatusCode) {
         if let Some(mut open) = self.0.take() {
-            open.add(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
+            open.attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
             let failed = status.is_client_error() || status.is_server_error();
             open.ended(failed.then(|| status.as_str().to_owned().into()));
         }
@@ -215,29 +218,23 @@ impl Drop for Call {
 }
 
 impl Open {
-    fn add(&mut self, attribute: KeyValue) {
-        if let Some(span) = &mut self.span {
-            span.set_attribute(attribute.clone());
-        }
-        self.attributes.push(attribute);
-    }
-
     fn ended(mut self, why: Option<Cow<'static, str>>) {
-        if let Some(why) = why {
-            self.add(KeyValue::new("error.type", why));
-            if let Some(span) = &mut self.span {
-                span.set_status(Status::error(""));
-            }
-        }
-        if let Some(span) = &mut self.span {
-            span.end();
-        }
+        let failed = why.is_some();
+        self.attributes.extend(why.map(|why| KeyValue::new("error.type", why)));
         if let Some(meters) = &self.inner.telemetry.meters {
             let duration = match self.kind {
                 Kind::Store => &meters.store_duration,
                 Kind::Http => &meters.http_duration,
             };
             duration.record(self.began.elapsed().as_secs_f64(), &self.attributes);
+        }
+        if let Some(span) = &mut self.span {
+            if failed {
+                span.set_status(Status::error(""));
+            }
+            // The attributes are the span's only now, so that no call has two copies of them.
+            span.set_attributes(self.attributes);
+            span.end();
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use super::Telemetry;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
+use opentelemetry::metrics::{
+    AsyncInstrument, Counter, Histogram, Meter, ObservableUpDownCounter, UpDownCounter,
+};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// The attribute that names a component, as in Spin's own metrics.
 pub const COMPONENT: &str = "component_id";
@@ -17,7 +20,9 @@ pub struct Meters {
     /// From a request's head to the end of its answer.
     pub request_duration: Histogram<f64>,
     /// Requests that are not answered to the end.
-    pub active_requests: UpDownCounter<i64>,
+    pub active_requests: Arc<Active>,
+    /// Says them, for as long as it is there.
+    _active: ObservableUpDownCounter<i64>,
     /// Requests that a component was given. Spin counts them too, under this name.
     pub request_count: Counter<u64>,
     /// Calls of components to key-value stores and Redis.
@@ -38,16 +43,20 @@ impl Meters {
         let now = |name: &'static str, unit: &'static str, what: &'static str| {
             meter.i64_up_down_counter(name).with_unit(unit).with_description(what).build()
         };
+        let active_requests = Arc::<Active>::default();
+        let active = active_requests.clone();
         Self {
             request_duration: seconds(
                 "http.server.request.duration",
                 "From a request's head to the end of its answer",
             ),
-            active_requests: now(
-                "http.server.active_requests",
-                "{request}",
-                "Requests that are being answered",
-            ),
+            active_requests,
+            _active: meter
+                .i64_observable_up_down_counter("http.server.active_requests")
+                .with_unit("{request}")
+                .with_description("Requests that are being answered")
+                .with_callback(move |to| active.observe(to))
+                .build(),
             request_count: meter
                 .u64_counter("spin.request_count")
                 .with_description("Requests that a component was given")
@@ -59,6 +68,56 @@ impl Meters {
             ),
             instances: now("bank.instances", "{instance}", "Instances of components"),
             connections: now("bank.connections", "{connection}", "Open connections of clients"),
+        }
+    }
+}
+
+/// Methods that are told apart, and what stands for any other: clients can invent them.
+pub const METHODS: [&str; 10] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "_OTHER"];
+const SCHEMES: [&str; 2] = ["http", "https"];
+
+/// Requests that are being answered, by method and scheme. They are counted here and read when metrics are sent, which
+/// costs a request less than two changes of a counter of the SDK.
+#[derive(Default)]
+pub struct Active([[Count; SCHEMES.len()]; METHODS.len()]);
+
+#[derive(Default)]
+struct Count {
+    begun: AtomicI64,
+    ended: AtomicI64,
+}
+
+impl Active {
+    /// One has begun.
+    pub fn begins(&self, method: &str, scheme: &str) {
+        if let Some(count) = self.of(method, scheme) {
+            count.begun.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// One that had begun is over.
+    pub fn ends(&self, method: &str, scheme: &str) {
+        if let Some(count) = self.of(method, scheme) {
+            count.ended.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn of(&self, method: &str, scheme: &str) -> Option<&Count> {
+        let (_, counts) = METHODS.into_iter().zip(&self.0).find(|(known, _)| *known == method)?;
+        SCHEMES.into_iter().zip(counts).find(|(known, _)| *known == scheme).map(|(_, count)| count)
+    }
+
+    fn observe(&self, to: &dyn AsyncInstrument<i64>) {
+        for (method, counts) in METHODS.into_iter().zip(&self.0) {
+            for (scheme, count) in SCHEMES.into_iter().zip(counts) {
+                let (ended, begun) = (count.ended.load(Relaxed), count.begun.load(Relaxed));
+                if begun > 0 {
+                    let attributes =
+                        [KeyValue::new("http.request.method", method), KeyValue::new("url.scheme", scheme)];
+                    to.observe(begun.saturating_sub(ended), &attributes);
+                }
+            }
         }
     }
 }

@@ -1,20 +1,26 @@
 //! A request, from its head to the end of its answer: a span of kind `server`, and its measures.
 
 use super::Telemetry;
-use super::meters::COMPONENT;
+use super::meters::{COMPONENT, METHODS};
 use http::uri::Scheme;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::trace::{Span as _, SpanContext, SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::Span;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A request that is told of. It ends when it is dropped.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// A request that is told of. It ends when it is dropped. In a box: a span is some hundred bytes, and answers are moved
+/// often.
 pub struct Exchange {
     telemetry: Arc<Telemetry>,
+    span: Option<Span>,
     trace: Context,
     began: Instant,
     method: &'static str,
@@ -31,7 +37,7 @@ impl Exchange {
         method: &Method,
         headers: &HeaderMap,
         scheme: &Scheme,
-    ) -> Option<Self> {
+    ) -> Option<Box<Self>> {
         if !telemetry.is_on() {
             return None;
         }
@@ -39,24 +45,24 @@ impl Exchange {
         let scheme = if *scheme == Scheme::HTTPS { "https" } else { "http" };
         let parent =
             TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
-        let trace = match &telemetry.tracer {
-            None => parent,
-            Some(tracer) => {
-                let span = tracer.span_builder(method).with_kind(SpanKind::Server);
-                let span = tracer.build_with_context(span, &parent);
-                parent.with_span(span)
-            }
-        };
-        let exchange = Self {
+        let span = telemetry.tracer.as_ref().map(|tracer| {
+            let span = tracer.span_builder(method).with_kind(SpanKind::Server);
+            tracer.build_with_context(span, &parent)
+        });
+        let trace = span.as_ref().map_or(parent, |span| within(span.span_context()));
+        let exchange = Box::new(Self {
             telemetry: telemetry.clone(),
+            span,
             trace,
             began: Instant::now(),
             method,
             scheme,
             goes_to: None,
             status: None,
-        };
-        exchange.active(1);
+        });
+        if let Some(meters) = &telemetry.meters {
+            meters.active_requests.begins(method, scheme);
+        }
         Some(exchange)
     }
 
@@ -71,8 +77,8 @@ impl Exchange {
             ];
             meters.request_count.add(1, &attributes);
         }
-        if self.telemetry.tracer.is_some() {
-            inject(&self.trace, headers);
+        if let Some(span) = &self.span {
+            inject(span.span_context(), headers);
         }
     }
 
@@ -84,14 +90,6 @@ impl Exchange {
     /// Its answer begins.
     pub fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
-    }
-
-    fn active(&self, change: i64) {
-        if let Some(meters) = &self.telemetry.meters {
-            let attributes =
-                [KeyValue::new("http.request.method", self.method), KeyValue::new("url.scheme", self.scheme)];
-            meters.active_requests.add(change, &attributes);
-        }
     }
 
     /// What is known at its end.
@@ -118,42 +116,44 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.active(-1);
         let attributes = self.outcome();
-        if self.telemetry.tracer.is_some() {
-            let span = self.trace.span();
+        if let Some(meters) = &self.telemetry.meters {
+            meters.active_requests.ends(self.method, self.scheme);
+            meters.request_duration.record(self.began.elapsed().as_secs_f64(), &attributes);
+        }
+        if let Some(span) = &mut self.span {
             if let Some((route, _)) = &self.goes_to {
                 span.update_name(format!("{} {route}", self.method));
             }
             if self.status.is_none_or(|status| status.is_server_error()) {
                 span.set_status(Status::error(""));
             }
-            span.set_attributes(attributes.iter().cloned());
+            span.set_attributes(attributes);
             span.end();
         }
-        if let Some(meters) = &self.telemetry.meters {
-            meters.request_duration.record(self.began.elapsed().as_secs_f64(), &attributes);
-        }
     }
 }
 
-/// Says in `headers` of which `trace` a request is, in place of what they said before.
-pub fn inject(trace: &Context, headers: &mut HeaderMap) {
-    TraceContextPropagator::new().inject_context(trace, &mut HeaderInjector(headers));
+/// What is below this span.
+pub fn within(span: &SpanContext) -> Context {
+    // Whether the span is remote is a part of what it says itself.
+    Context::new().with_remote_span_context(span.clone())
 }
 
-/// A method's name, of which there are few: clients can invent others.
+/// Says in `headers` that a request is below `span`, in place of what they said before (W3C Trace Context, sections
+/// 3.2 and 3.3). The SDK's own propagator says an empty `tracestate` too, which a component would have to read.
+pub fn inject(span: &SpanContext, headers: &mut HeaderMap) {
+    let (trace, id, sampled) = (span.trace_id(), span.span_id(), u8::from(span.is_sampled()));
+    if let Ok(value) = HeaderValue::try_from(format!("00-{trace}-{id}-{sampled:02x}")) {
+        headers.insert(TRACEPARENT, value);
+    }
+    match HeaderValue::try_from(span.trace_state().header()) {
+        Ok(state) if !state.is_empty() => headers.insert(TRACESTATE, state),
+        _ => headers.remove(TRACESTATE),
+    };
+}
+
+/// A method's name, as it is told.
 pub fn known(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::CONNECT => "CONNECT",
-        Method::OPTIONS => "OPTIONS",
-        Method::TRACE => "TRACE",
-        Method::PATCH => "PATCH",
-        _ => "_OTHER",
-    }
+    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }
