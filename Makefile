@@ -99,18 +99,18 @@ observability: ## Make what watches the bank (Collector, rules, dashboards) from
 	cd observability && go run . ../k8s/chart/files/monitoring
 
 .PHONY: observe
-observe: build redis-server observe-tools ## Three banks, traffic, and all that watches them, on this machine: a page of plots, and Prometheus' own
+observe: build redis-server prometheus observe-tools ## Three banks, traffic, and all that watches them, on this machine: a page of plots, and Prometheus' own
 	cargo build $(NATIVE) --package tests --bin coingecko
 	cd k8s/tests && go test -tags stay -count=1 -timeout 0 -run TestStayOpen -v ./observe
 
 .PHONY: test-observe
-test-observe: build redis-server observe-tools ## A day of three banks is watched with what the chart renders; each alert fires for what it is for, and is gone after
+test-observe: build redis-server prometheus observe-tools ## A day of three banks is watched with what the chart renders; each alert fires for what it is for, and is gone after
 	cargo build $(NATIVE) --package tests --bin coingecko
 	cd observability && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
-	cd k8s/tests && go test -count=1 -short -timeout 10m ./observe
+	cd k8s/tests && go test -count=1 -short -skip Jaeger -timeout 10m ./observe
 
 .PHONY: test-observe-more
-test-observe-more: build redis-server observe-tools ## The same, with the alerts that take long to come
+test-observe-more: build redis-server prometheus observe-tools jaeger ## The same, with the alerts that take long to come, and a deposit's trace in Jaeger
 	cargo build $(NATIVE) --package tests --bin coingecko
 	cd k8s/tests && go test -count=1 -v -timeout 20m ./observe
 
@@ -362,9 +362,21 @@ redis-server:
 k8s-tools:
 	@k8s/tests/build
 
+.PHONY: prometheus
+prometheus:
+	@scripts/need prometheus prometheus
+	@scripts/need prometheus-alertmanager prometheus-alertmanager
+	@scripts/need prometheus-redis-exporter prometheus-redis-exporter
+	@scripts/need pgrep procps
+
 .PHONY: observe-tools
 observe-tools:
 	@observability/tools
+
+.PHONY: jaeger
+jaeger:
+	@scripts/need-go
+	cd observability/jaeger && go build -ldflags="-s -w" -o ../../build/bin/jaeger github.com/jaegertracing/jaeger/cmd/all-in-one
 
 .PHONY: cloud-tools
 cloud-tools:

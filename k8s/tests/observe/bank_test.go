@@ -13,6 +13,9 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
+// overGRPC is the bank that sends OTLP over gRPC; all others send it over HTTP.
+const overGRPC = "bank-1"
+
 // startBank starts a bank, whose lines are kept as the kubelet keeps those of a pod (the format of CRI), and returns where it listens.
 func (h *House) startBank() string { return h.startBankWith(nil, "/readyz") }
 
@@ -34,6 +37,9 @@ func (h *House) startBankWith(arguments []string, path string, settings ...strin
 	command.Env = append(os.Environ(), "SPIN_VARIABLE_STORE=redis", fmt.Sprintf("SPIN_VARIABLE_REDIS_URL=redis://:%s@127.0.0.1:%d", password, h.redisPort),
 		"SPIN_VARIABLE_COINGECKO_ORIGIN=http://"+h.upstream, "SPIN_VARIABLE_RATES_TTL_SECONDS=1", "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+h.otlp,
 		"OTEL_SERVICE_NAME=bank", "OTEL_RESOURCE_ATTRIBUTES=service.instance.id="+pod+",k8s.pod.name="+pod, "OTEL_BSP_SCHEDULE_DELAY=500", "OTEL_METRIC_EXPORT_INTERVAL=1000")
+	if pod == overGRPC {
+		command.Env = append(command.Env, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+h.grpc)
+	}
 	command.Env = append(command.Env, settings...)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	said, err := command.StderrPipe()

@@ -26,7 +26,8 @@ type House struct {
 	coingecko    *kit.Process
 	upstream     string
 	collector    *kit.Process
-	otlp, counts string // where the Collector takes OTLP, and shows metrics
+	otlp, counts string // where the Collector takes OTLP over HTTP, and shows metrics
+	grpc         string // where it takes OTLP over gRPC
 	platform     *platform
 	sink         *sink
 	bell         *bell
@@ -38,8 +39,7 @@ type House struct {
 // opened starts everything.
 func opened(t *testing.T) *House {
 	h := &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), platform: newPlatform(t), sink: newSink(t), bell: newBell(t)}
-	h.objects = kit.Rendered(t, "--values", kit.At("k8s/tests/observe/values.yaml"), "--set", "monitoring.collector.tracesEndpoint="+h.sink.url,
-		"--set", "monitoring.collector.logsEndpoint="+h.sink.url)
+	h.render(h.sink.url)
 	h.startRedis()
 	h.startExporter()
 	h.startCollector()
@@ -50,6 +50,13 @@ func opened(t *testing.T) *House {
 	}
 	h.startPrometheus()
 	return h
+}
+
+// render renders the chart, whose Collector sends traces there, and logs to the sink.
+func (h *House) render(traces string) {
+	h.Helper()
+	h.objects = kit.Rendered(h, "--values", kit.At("k8s/tests/observe/values.yaml"), "--set", "monitoring.collector.tracesEndpoint="+traces,
+		"--set", "monitoring.collector.logsEndpoint="+h.sink.url)
 }
 
 func (h *House) data(kind, name, key string) string {
@@ -127,14 +134,14 @@ func (h *House) startCollector() {
 	local := func() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)) }
 	// The second time, where Prometheus and the banks look for it.
 	if h.counts == "" {
-		h.otlp, h.counts = local(), local()
+		h.otlp, h.grpc, h.counts = local(), local(), local()
 	}
 	for _, folder := range []string{"pods", "offsets"} {
 		if err := os.MkdirAll(filepath.Join(h.folder, folder), 0o755); err != nil {
 			h.Fatal(err)
 		}
 	}
-	config := h.replaced(h.data("ConfigMap", "bank-collector", "collector.yaml"), "0.0.0.0:4318", h.otlp, "0.0.0.0:8889", h.counts, "0.0.0.0:4317", local(),
+	config := h.replaced(h.data("ConfigMap", "bank-collector", "collector.yaml"), "0.0.0.0:4318", h.otlp, "0.0.0.0:8889", h.counts, "0.0.0.0:4317", h.grpc,
 		"0.0.0.0:13133", local(), "/var/log/pods", h.folder+"/pods", "/var/lib/collector", h.folder+"/offsets", "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
 	path := kit.Write(h, h.folder+"/collector.yaml", config)
 	h.collector = kit.Start(h, "observe-collector", []string{"BANK_NAMESPACE=money-bank", "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+path)

@@ -1,0 +1,170 @@
+package observe
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// TestJaegerShowsADeposit is what an operator does: from a client's trace to the call of Redis, and nothing of whom it was about.
+func TestJaegerShowsADeposit(t *testing.T) {
+	h := &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), sink: newSink(t), upstream: "127.0.0.1:9"}
+	takes, shows := h.startJaeger()
+	h.render(takes)
+	h.startRedis()
+	h.startCollector()
+	// The first of the banks sends over HTTP, the second over gRPC.
+	for number, protocol := range []string{"http/protobuf", "grpc"} {
+		trace, client := fmt.Sprintf("4bf92f3577b34da6a3ce929d0e0e473%d", number), "00f067aa0ba902b7"
+		h.depositsIn(h.startBank(), trace, client)
+		t.Run(protocol, func(t *testing.T) { h.isWhole(t, shows, trace, client) })
+	}
+}
+
+// startJaeger starts one that keeps traces in memory, and returns where it takes and where it shows them.
+func (h *House) startJaeger() (takes, shows string) {
+	h.Helper()
+	local := func() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)) }
+	takes, shows = local(), local()
+	jaeger := kit.Start(h, "observe-jaeger", nil, kit.Tool("jaeger"), "--collector.otlp.http.host-port="+takes, "--query.http-server.host-port="+shows,
+		"--collector.otlp.grpc.host-port="+local(), "--collector.http-server.host-port="+local(), "--collector.grpc-server.host-port="+local(),
+		"--query.grpc-server.host-port="+local(), "--admin.http.host-port="+local())
+	kit.Eventually(h, "Jaeger answers", func() error {
+		if err := jaeger.Runs(); err != nil {
+			h.Fatal(err)
+		}
+		_, err := get("http://" + shows + "/api/services")
+		return err
+	})
+	return "http://" + takes, "http://" + shows
+}
+
+// depositsIn sends a deposit of a client, and that client's own span, which is less careful than the bank's.
+func (h *House) depositsIn(bank, trace, client string) {
+	h.Helper()
+	request, err := http.NewRequest("POST", bank+"/v1/deposit", strings.NewReader(`{"amount":"`+secretAmount+`"}`))
+	if err != nil {
+		h.Fatal(err)
+	}
+	for name, value := range map[string]string{"user_id": secretUser, "idempotency-key": secretKey, "content-type": "application/json",
+		"authorization": "Bearer " + secretToken, "traceparent": "00-" + trace + "-" + client + "-01"} {
+		request.Header.Set(name, value)
+	}
+	began := time.Now().UnixNano()
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		h.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		h.Fatal(answer.Status)
+	}
+	body := fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"client"}}]},"scopeSpans":[{"spans":[
+		{"traceId":%q,"spanId":%q,"name":"pay","kind":3,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[
+		{"key":"user_id","value":{"stringValue":%q}}]}]}]}]}`, trace, client, began, time.Now().UnixNano(), secretUser)
+	sent, err := http.Post("http://"+h.otlp+"/v1/traces", "application/json", strings.NewReader(body))
+	if err != nil {
+		h.Fatal(err)
+	}
+	sent.Body.Close()
+	if sent.StatusCode != http.StatusOK {
+		h.Fatal(sent.Status)
+	}
+}
+
+const secretToken = "observed-token"
+
+// span is one, as Jaeger's query API has it.
+type span struct {
+	SpanID        string
+	OperationName string
+	ProcessID     string
+	References    []struct{ RefType, SpanID string }
+	Tags          []struct {
+		Key   string
+		Value any
+	}
+	Warnings []string
+}
+
+func (s span) tag(key string) string {
+	for _, tag := range s.Tags {
+		if tag.Key == key {
+			return fmt.Sprint(tag.Value)
+		}
+	}
+	return ""
+}
+
+func (s span) parent() string {
+	for _, reference := range s.References {
+		if reference.RefType == "CHILD_OF" {
+			return reference.SpanID
+		}
+	}
+	return ""
+}
+
+// isWhole waits until the trace is there, and follows it from the call of Redis that moves the money up to the client.
+func (h *House) isWhole(t *testing.T, shows, trace, client string) {
+	var spans []span
+	var text string
+	find := func(matches func(span) bool) (span, error) {
+		index := slices.IndexFunc(spans, matches)
+		if index < 0 {
+			return span{}, fmt.Errorf("no such span in:\n%s", text)
+		}
+		return spans[index], nil
+	}
+	var redis span
+	kit.Eventually(t, "Jaeger shows the trace", func() (err error) {
+		if text, err = get(shows + "/api/traces/" + trace); err != nil {
+			return err
+		}
+		var answer struct{ Data []struct{ Spans []span } }
+		if err := json.Unmarshal([]byte(text), &answer); err != nil || len(answer.Data) != 1 {
+			return fmt.Errorf("%d traces, %v", len(answer.Data), err)
+		}
+		spans = answer.Data[0].Spans
+		if redis, err = find(func(s span) bool { return scripts.MatchString(s.OperationName) }); err != nil {
+			return err
+		}
+		_, err = find(func(s span) bool { return s.SpanID == client })
+		return err
+	})
+	for key, wanted := range map[string]string{"db.system.name": "redis", "span.kind": "client", "component_id": "deposit"} {
+		if found := redis.tag(key); found != wanted {
+			t.Errorf("Redis: %s is %q, not %q", key, found, wanted)
+		}
+	}
+	server, err := find(func(s span) bool { return s.SpanID == redis.parent() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if server.OperationName != "POST /v1/deposit" || server.tag("span.kind") != "server" || server.parent() != client {
+		t.Errorf("above Redis is %+v", server)
+	}
+	for _, span := range spans {
+		if len(span.Warnings) != 0 {
+			t.Errorf("%s: %v", span.OperationName, span.Warnings)
+		}
+	}
+	for _, secret := range []string{secretUser, secretKey, secretAmount, secretToken, password} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s is in:\n%s", secret, text)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
+
+// scripts are the commands by which the bank's script runs.
+var scripts = regexp.MustCompile(`^EVAL(SHA)?$`)
