@@ -362,6 +362,10 @@ redis-server:
 k8s-tools:
 	@k8s/tests/build
 
+.PHONY: node-tools
+node-tools:
+	@k8s/tests/build-node
+
 .PHONY: prometheus
 prometheus:
 	@scripts/need prometheus prometheus
