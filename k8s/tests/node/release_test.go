@@ -27,6 +27,8 @@ func (n *Node) production() []string {
 		"auth.mode=header,auth.trustGateway=true,auth.gatewayPods.app=gateway",
 		// There is neither cert-manager nor an ingress controller.
 		"ingress.enabled=false,tls.mode=none",
+		// On two cores, which the clients and the control plane need too, the store may be late.
+		"settings.storageDeadlineMs=2000",
 		// Four pods and one more are to fit on two cores.
 		"resources.requests.cpu=100m,redis.resources.requests.cpu=100m,redis.resources.requests.memory=512Mi",
 		// Such a kubelet has no ephemeral storage to give.
