@@ -10,6 +10,7 @@ mod import;
 mod sorted;
 mod store;
 mod target;
+pub mod unfinished;
 mod walk;
 
 pub use export::export;

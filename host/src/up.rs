@@ -1,8 +1,10 @@
 //! `bank up`: everything that can be wrong is found before the first connection is accepted, in this
-//! order: manifest, runtime config, variables and their rules, stores, components. Then it serves.
+//! order: manifest, runtime config, variables and their rules, stores (and that none was restored by half), components.
+//! Then it serves.
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::answer::App;
+use crate::backup::unfinished;
 use crate::build_command;
 use crate::chain::{self, Chain};
 use crate::cli::Up;
@@ -50,6 +52,7 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     rules::check(&manifest, &values)?;
     let patience = patience(&manifest, &values)?;
     let stores = stores(options, &manifest, &config, patience)?;
+    unfinished::is_none_of(config, &values)?;
     let ended = runtime.block_on(async {
         let telemetry = Arc::new(Telemetry::new(&manifest.name, environment)?);
         let app = Arc::new(app(options, &manifest, &values, &stores, patience, &telemetry)?);

@@ -66,10 +66,7 @@ impl Application {
     /// Where its money is.
     pub(super) fn place(&self) -> anyhow::Result<Place> {
         let (config, values) = self.settings()?;
-        if is_direct(&values) {
-            return nodes(&values).map(Place::Nodes);
-        }
-        default_store(config).map(Place::Config)
+        place(config, &values)
     }
 
     /// The same as one store, for whoever follows a cluster by itself.
@@ -91,6 +88,14 @@ impl Application {
         let values = Values::resolve(&manifest.variables, &self.variable, &config.providers, environment)?;
         Ok((config, values))
     }
+}
+
+/// Where the money is of an application that is told this.
+pub(super) fn place(config: RuntimeConfig, values: &Values) -> anyhow::Result<Place> {
+    if is_direct(values) {
+        return nodes(values).map(Place::Nodes);
+    }
+    default_store(config).map(Place::Config)
 }
 
 fn is_direct(values: &Values) -> bool {

@@ -17,40 +17,43 @@ use store::keys;
 
 /// Longer is no line of an export: a wallet stays under 8 KB.
 const LONGEST: u64 = 1 << 20;
+/// What is said of a file that was sound when it was read first, and is no more.
+const CHANGED: &str = "The file was changed while it was imported, and a part of it is in the store. Import it again as it \
+                       was, or empty the store";
 /// So many keys are written at a time.
 const KEYS: usize = 4_096;
 
 /// Imports the file, or checks it.
 pub fn import(options: &Import) -> anyhow::Result<()> {
     let origin = Origin::of(&options.export)?;
-    let (begin, totals, sha256) = read(&origin, |_| Ok(()))?;
+    let (begin, totals, sha256) = read(&origin, "Nothing of it is imported", |_| Ok(()))?;
     let Begin { bank, store, began } = begin;
     eprintln!("{} is sound: as of {began}, of {store}, by bank {bank}\n{totals}", origin.name());
     if options.check {
         return Ok(());
     }
     let mut into = Into::open(options, &sha256)?;
-    let (_, _, again) = read(&origin, |line| into.take(line))?;
+    let (_, _, again) = read(&origin, CHANGED, |line| into.take(line))?;
     if again != sha256 {
-        return Err(
-            Fault::Broken("the file was changed while it was read. Import it again".to_owned()).into()
-        );
+        return Err(Fault::Broken(format!("{}: {CHANGED}", origin.name())).into());
     }
     into.end()?;
     eprintln!("imported. `bank verify --all` proves it");
     Ok(())
 }
 
-/// Reads a whole file, and gives each line to `each`: how it began, what it comes to, and its SHA-256.
+/// Reads a whole file, and gives each line to `each`: how it began, what it comes to, and its SHA-256. Of one that is broken
+/// it says where, and `where_broken`.
 fn read(
     origin: &Origin,
+    where_broken: &str,
     mut each: impl FnMut(&Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Begin, Totals, String)> {
     let mut file = origin.open()?;
     let mut reading = Reading::new();
     let (mut bytes, mut number) = (Vec::new(), 0_u64);
     let broken = |number: u64, what: &backup::Broken| {
-        Fault::Broken(format!("{}, line {number}: {what}. Nothing of it is imported", origin.name()))
+        Fault::Broken(format!("{}, line {number}: {what}. {where_broken}", origin.name()))
     };
     loop {
         bytes.clear();

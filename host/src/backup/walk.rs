@@ -12,7 +12,7 @@ mod wallets;
 use super::cli::Application;
 use super::sorted::Sorter;
 use super::store::{Access, Store};
-use super::{Progress, store};
+use super::{Progress, store, unfinished};
 use crate::exit::Fault;
 use ::store::keys;
 use backup::line::Begin;
@@ -138,8 +138,7 @@ impl Walk<'_> {
     fn is_no_ruin(&mut self) -> anyhow::Result<()> {
         let key = keys::import().as_str().to_owned();
         if self.store.get(&[key])?.iter().any(Option::is_some) {
-            let why = "an import into this store was interrupted: run it again until it ends";
-            return Err(Fault::Refused(why.to_owned()).into());
+            return Err(unfinished::refused());
         }
         Ok(())
     }

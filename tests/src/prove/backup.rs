@@ -5,11 +5,11 @@
 
 use crate::bank::{Bank, Wallet};
 use crate::names::fresh;
-use crate::prove::Arguments;
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::house::{Cluster, House, Store};
+use crate::prove::house::{Cluster, House, Plan, Store};
 use crate::prove::shards::deposit;
 use crate::prove::summary::Summary;
+use crate::prove::{Arguments, interrupted, rights};
 use anyhow::{Context as _, ensure};
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +32,18 @@ pub async fn is_proven(arguments: &Arguments, summary: &mut Summary) -> anyhow::
         let name = format!("backup: an export of {} under load is restored into {}", from.0, into.0);
         summary.scenario(&name, travels(from, into)).await;
     }
+    for store in [Store::Sqlite, Store::Direct] {
+        let mut house = House::build(Plan { processes: 1, ..arguments.plan(store).patient() }).await?;
+        let name = house.at("backup: an import that is interrupted leaves nothing that a bank is started on");
+        summary.scenario(&name, interrupted::is_no_bank(&mut house)).await;
+    }
+    let mut house = House::build(Plan { processes: 1, ..arguments.plan(Store::Direct).patient() }).await?;
+    let name = house.at("backup: a user with the rights of docs/backup.md exports, verifies and imports");
+    summary.scenario(&name, rights::are_enough(&mut house)).await;
+    let mut house = House::build(Plan { processes: 1, ..arguments.plan(Store::Direct).patient() }).await?;
+    let cluster = house.on_a_cluster_with_tls().await?;
+    let name = "a cluster over TLS: backup: the same, and no bank starts on half of an import";
+    summary.scenario(name, rights::are_enough_over_tls(&mut house, &cluster)).await;
     for Kind(name, house, _) in [&into_sqlite, &into_redis] {
         let name = format!("backup: into {name} nothing is imported that is broken, cut, or not to be mixed");
         summary.scenario(&name, is_refused(house)).await;
@@ -143,7 +155,7 @@ fn words(words: &[String; 2]) -> [&str; 2] {
 }
 
 /// All lines but the first and the last two.
-fn lines(file: &Path) -> anyhow::Result<Vec<String>> {
+pub fn lines(file: &Path) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(file)?;
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let end = lines.len().checked_sub(2).context("no end")?;

@@ -4,7 +4,11 @@ use super::{Cluster, House, Redis, Store, is_setting};
 use anyhow::{Context as _, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::time::Duration;
 use tokio::process::Command;
+
+/// A bank that starts has started by then.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl House {
     /// A file in its folder.
@@ -14,6 +18,11 @@ impl House {
 
     /// What `bank` says, told this and of its store.
     pub async fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
+        Ok(self.command_to(words)?.output().await?)
+    }
+
+    /// `bank`, told this and of its store; it is killed once nobody waits for it.
+    pub fn command_to(&self, words: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(&self.plan.runner);
         for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
             command.env_remove(name);
@@ -28,7 +37,8 @@ impl House {
             }
             (_, None) => (),
         }
-        Ok(command.kill_on_drop(true).output().await?)
+        command.envs(self.trusts.as_ref().map(|file| ("SSL_CERT_FILE", file))).kill_on_drop(true);
+        Ok(command)
     }
 
     /// The same, where it must succeed; what it says on stdout.
@@ -47,6 +57,14 @@ impl House {
         Ok(said)
     }
 
+    /// No bank is started on its store, since an import into that was interrupted.
+    pub async fn does_not_start(&self) -> anyhow::Result<()> {
+        let up = self.fails(&["up", "--listen", "127.0.0.1:0", "--quiet"], 5);
+        let why = tokio::time::timeout(PATIENCE, up).await.context("a bank serves half of an import")??;
+        ensure!(why.contains("an import into this store was interrupted"), "{why}");
+        Ok(())
+    }
+
     /// An export of its store.
     pub async fn exports(&self, name: &str) -> anyhow::Result<PathBuf> {
         let file = self.path(name);
@@ -58,6 +76,16 @@ impl House {
     pub async fn imports(&self, file: &Path) -> anyhow::Result<()> {
         self.runs(&["import", &file.display().to_string()]).await?;
         self.runs(&["verify", "--all"]).await.map(drop)
+    }
+
+    /// Its banks, which do not run, are told that Redis is at this URL from now on.
+    pub fn is_told(&mut self, redis_url: String) {
+        self.told = Some(redis_url);
+    }
+
+    /// Whose certificates count from now on, and whose did.
+    pub fn trusts(&mut self, file: Option<PathBuf>) -> Option<PathBuf> {
+        std::mem::replace(&mut self.trusts, file)
     }
 
     /// Its banks, which do not run, are told of a Redis of its own from now on.
@@ -76,6 +104,20 @@ impl House {
     pub async fn imports_elsewhere(&mut self, cluster: &Cluster, file: &Path) -> anyhow::Result<()> {
         self.told = Some(cluster.url());
         self.imports(file).await
+    }
+
+    /// What its banks, which do not run, stored is gone.
+    pub async fn loses_its_store(&mut self) -> anyhow::Result<()> {
+        if self.redis.is_some() {
+            return self.loses_redis().await;
+        }
+        for name in ["", "-wal", "-shm"] {
+            match std::fs::remove_file(self.path(&format!("sqlite_key_value.db{name}"))) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Redis is gone, with its disk; another one is in its place.

@@ -63,8 +63,18 @@ impl Cluster {
 
     /// The URL of one of its nodes.
     pub fn url(&self) -> String {
+        self.url_of("", PASSWORD, 0)
+    }
+
+    /// The URL of a node for a user of it.
+    pub fn url_of(&self, user: &str, password: &str, node: usize) -> String {
         let scheme = if self.certificate.is_some() { "rediss" } else { "redis" };
-        format!("{scheme}://:{PASSWORD}@127.0.0.1:{}", self.nodes[0].0)
+        format!("{scheme}://{user}:{password}@127.0.0.1:{}", self.nodes[node].0)
+    }
+
+    /// The URL of each that began as a master.
+    pub fn urls_of_masters(&self) -> impl Iterator<Item = String> {
+        (0..MASTERS).map(|node| self.url_of("", PASSWORD, node))
     }
 
     /// The URL of all of them.
@@ -285,6 +295,20 @@ impl Cluster {
     pub async fn ask(&self, shard: &Shard, command: &[&str]) -> anyhow::Result<String> {
         let port = self.owner(shard.slot).await?.context("nobody has the slot")?;
         Ok(self.cli_at(port, command).await?.trim_end().to_owned())
+    }
+
+    /// Gives a command to whichever node has its key.
+    pub async fn command(&self, command: &[&str]) -> anyhow::Result<()> {
+        self.cli_at(self.port()?, &[&["-c"], command].concat()).await.map(drop)
+    }
+
+    /// Gives a command to each node. A replica may refuse it.
+    pub async fn tells_each(&self, command: &str) -> anyhow::Result<()> {
+        let words: Vec<&str> = command.split(' ').collect();
+        for (port, _) in &self.nodes {
+            self.cli_at(*port, &words).await?;
+        }
+        Ok(())
     }
 
     async fn cli_at(&self, port: u16, command: &[&str]) -> anyhow::Result<String> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const ALL: &str = "SELECT key, value FROM spin_key_value";
+const COUNT: &str = "SELECT count(*) FROM spin_key_value";
 const PLANT: &str = "UPDATE spin_key_value SET value = ?2 WHERE key = ?1";
 
 impl House {
@@ -27,6 +28,17 @@ impl House {
             stored.insert(String::from_utf8(key)?, value);
         }
         Ok(stored)
+    }
+
+    /// How many keys there are.
+    pub async fn keys(&self) -> anyhow::Result<usize> {
+        let Some(redis) = &self.redis else {
+            // There is no table before somebody has written into it.
+            let count: i64 = self.file()?.query_row(COUNT, [], |row| row.get(0)).unwrap_or_default();
+            return Ok(count.try_into()?);
+        };
+        let said = redis.talk().await?.say("DBSIZE").await?;
+        Ok(said.trim_start_matches(':').parse()?)
     }
 
     /// Puts a value where another one is.

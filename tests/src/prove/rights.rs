@@ -1,0 +1,89 @@
+//! A user of Redis with the rights of `docs/backup.md` is enough to export, to verify and to import, in the clear and over TLS.
+//!
+//! Mechanism: the very lines of that page are given to a Redis, and to each node of a cluster that speaks nothing but TLS.
+//! Needs: a house with `store=redis`.
+
+use crate::names::fresh;
+use crate::prove::house::{Cluster, House};
+use crate::prove::shards::deposit;
+use anyhow::{Context as _, ensure};
+
+const PAGE: &str = include_str!("../../../docs/backup.md");
+const ITS_PASSWORD: &str = "the-password-of-the-user-backup";
+/// In so many operations under keys some leave the wallet for the pages and the index.
+const OPERATIONS: u64 = 30;
+
+/// The lines that give rights: those of every Redis, those for a cluster, those to import.
+fn rights() -> anyhow::Result<[String; 3]> {
+    let lines: Vec<String> = PAGE
+        .lines()
+        .filter(|line| line.starts_with("ACL SETUSER backup "))
+        .map(|line| line.split('#').next().unwrap_or_default().trim().replace("PASSWORD", ITS_PASSWORD))
+        .collect();
+    lines.try_into().map_err(|lines| anyhow::anyhow!("docs/backup.md has other lines: {lines:?}"))
+}
+
+/// Of one Redis.
+pub async fn are_enough(house: &mut House) -> anyhow::Result<()> {
+    let [reads, _, writes] = rights()?;
+    has_money(house).await?;
+    house.stop_banks().await?;
+    let mut talk = house.redis()?.talk().await?;
+    talk.command(&reads).await?;
+    let address = house.redis()?.address();
+    house.is_told(format!("redis://backup:{ITS_PASSWORD}@{address}"));
+    let file = house.exports("by-backup.jsonl").await?.display().to_string();
+    house.runs(&["verify", "--all"]).await?;
+    talk.command("FLUSHALL").await?;
+    may_not_import(house, &file).await?;
+    talk.command(&writes).await?;
+    house.runs(&["import", &file]).await?;
+    house.runs(&["verify", "--all"]).await.map(drop)
+}
+
+/// Of a cluster, over TLS. There too no bank starts on half of an import.
+pub async fn are_enough_over_tls(house: &mut House, cluster: &Cluster) -> anyhow::Result<()> {
+    let [reads, of_a_cluster, writes] = rights()?;
+    has_money(house).await?;
+    house.stop_banks().await?;
+    for line in [&reads, &of_a_cluster] {
+        cluster.tells_each(line).await?;
+    }
+    for url in cluster.urls_of_masters() {
+        house.is_told(url.clone());
+        cluster.command(&["SET", "bank:import", "a file"]).await?;
+        house.does_not_start().await.with_context(|| format!("told of {url}"))?;
+        cluster.command(&["DEL", "bank:import"]).await?;
+    }
+    house.is_told(cluster.url_of("backup", ITS_PASSWORD, 0));
+    let file = house.exports("over-tls.jsonl").await?.display().to_string();
+    house.runs(&["verify", "--all"]).await?;
+    let trusted = house.trusts(None);
+    let why = house.fails(&["export", "--to", "-"], 4).await?;
+    ensure!(why.contains("certificate"), "{why}");
+    house.trusts(trusted);
+    cluster.tells_each("FLUSHALL").await?;
+    may_not_import(house, &file).await?;
+    cluster.tells_each(&writes).await?;
+    house.runs(&["import", &file]).await?;
+    house.runs(&["verify", "--all"]).await.map(drop)
+}
+
+async fn has_money(house: &House) -> anyhow::Result<()> {
+    let bank = house.client();
+    for user in [fresh("rights"), fresh("rights-2"), fresh("rights-3")] {
+        for n in 1..=OPERATIONS {
+            deposit(&bank, &user, n).await.is(200);
+        }
+        let refused = bank.post("/v1/withdraw").user(&user).idempotency_key("too-much").amount("1000").await;
+        ensure!(refused.status == 422, "{refused}");
+    }
+    bank.post(format!("/v1/counters/{}", fresh("rights"))).idempotency_key("one").await.is(200);
+    Ok(())
+}
+
+async fn may_not_import(house: &House, file: &str) -> anyhow::Result<()> {
+    let why = house.fails(&["import", file], 1).await?;
+    ensure!(why.contains("docs/backup.md says which rights it needs"), "{why}");
+    Ok(())
+}
