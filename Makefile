@@ -107,12 +107,15 @@ observe: build redis-server prometheus observe-tools ## Three banks, traffic, an
 test-observe: build redis-server prometheus observe-tools ## A day of three banks is watched with what the chart renders; each alert fires for what it is for, and is gone after
 	cargo build $(NATIVE) --package tests --bin coingecko
 	cd observability && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
-	cd k8s/tests && go test -count=1 -short -skip Jaeger -timeout 10m ./observe
+	cd k8s/tests && go test -count=1 -short -run TestADayIsSeen -timeout 10m ./observe
 
 .PHONY: test-observe-more
-test-observe-more: build redis-server prometheus observe-tools jaeger ## The same, with the alerts that take long to come, and a deposit's trace in Jaeger
+test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger kube-state-metrics ## The same, with what takes long: a deposit in Jaeger, a full disk, a control plane's objects, a certificate; as root
+	@scripts/need prometheus-blackbox-exporter prometheus-blackbox-exporter
+	@scripts/need etcd etcd-server
+	@scripts/need openssl openssl
 	cargo build $(NATIVE) --package tests --bin coingecko
-	cd k8s/tests && go test -count=1 -v -timeout 20m ./observe
+	cd k8s/tests && go test -count=1 -v -timeout 30m ./observe
 
 .PHONY: test-issuer
 test-issuer: build redis-server ## Tokens of a real issuer, oidc-provider: every algorithm, keys that change under load, an issuer that is dead or lies
@@ -381,6 +384,11 @@ observe-tools:
 jaeger:
 	@scripts/need-go
 	cd observability/jaeger && go build -ldflags="-s -w" -o ../../build/bin/jaeger github.com/jaegertracing/jaeger/cmd/all-in-one
+
+.PHONY: kube-state-metrics
+kube-state-metrics:
+	@scripts/need-go
+	cd observability/kube-state-metrics && go build -ldflags="-s -w" -o ../../build/bin/kube-state-metrics k8s.io/kube-state-metrics/v2
 
 .PHONY: cloud-tools
 cloud-tools:

@@ -66,12 +66,19 @@ func long() []drill {
 }
 
 func drills(h *House, t *testing.T) {
-	var all, later []taken
-	began := time.Now()
 	wanted := quick
 	if !testing.Short() {
 		wanted = append(wanted, long()...)
 	}
+	began := time.Now()
+	text := h.drilled(t, wanted)
+	kit.Write(t, kit.At("build/observe/day.svg"), h.picture(began, time.Now()))
+	kit.Write(t, kit.At("build/observe/alerts.json"), text+"\n")
+}
+
+// drilled does one after the other, and returns how long each alert took.
+func (h *House) drilled(t *testing.T, wanted []drill) string {
+	var all, later []taken
 	for _, drill := range wanted {
 		fired := drill.fires(h, t)
 		for index := range fired {
@@ -85,10 +92,9 @@ func drills(h *House, t *testing.T) {
 		all = append(all, gone(h, t, fired)...)
 	}
 	all = append(all, gone(h, t, later)...)
-	kit.Write(t, kit.At("build/observe/day.svg"), h.picture(began, time.Now()))
 	text, _ := json.MarshalIndent(all, "", "  ")
-	kit.Write(t, kit.At("build/observe/alerts.json"), string(text)+"\n")
 	t.Logf("\n%s", text)
+	return string(text)
 }
 
 // fires does it, and waits for the alerts.

@@ -48,7 +48,7 @@ func opened(t *testing.T) *House {
 	for range 3 {
 		h.startBank()
 	}
-	h.startPrometheus()
+	h.startPrometheus(redisJob(), labelledJob("collector", h.counts), labelledJob("platform", strings.TrimPrefix(h.platform.url, "http://")))
 	return h
 }
 

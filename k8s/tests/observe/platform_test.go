@@ -1,0 +1,166 @@
+package observe
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// TestThePlatformIsTold does to objects of a real control plane, and to a real certificate, what the platform's alerts are for.
+// kube-state-metrics and the blackbox exporter are real; kwok plays the kubelets.
+func TestThePlatformIsTold(t *testing.T) {
+	h := &House{T: t, folder: t.TempDir(), sink: newSink(t), bell: newBell(t)}
+	h.render(h.sink.url)
+	p := &cluster{House: h, kubeconfig: kit.StartPlane(t, h.folder, kit.PlaneOptions{Address: "127.0.0.1",
+		// kwok's nodes have no heart.
+		Controllers: []string{"--node-monitor-grace-period=1h"}}).Kubeconfig}
+	p.startNodes()
+	p.install()
+	certificate := h.startBehindTLS()
+	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), h.startBlackbox(certificate))
+	h.drilled(t, []drill{
+		{"a pod has no node to run on", []string{"BankTooFewPods"}, func(*House) {
+			p.kubectl("cordon", "--selector=test=node")
+			p.kubectl("delete", "pod", p.pod(), "--wait=false")
+		}, func(*House) { p.kubectl("uncordon", "--selector=test=node") }, false},
+		{"a pod restarts again and again", []string{"BankPodsRestart"}, p.restart, func(*House) {}, false},
+		{"the Deployment has as many pods as the autoscaler may make", []string{"BankAutoscalerAtLimit"},
+			func(*House) { p.scale(4) }, func(*House) { p.scale(3) }, false},
+		{"the bank shows a certificate of ten days", []string{"BankCertificateExpires"},
+			func(*House) { certificate.of(10) }, func(*House) { certificate.of(90) }, false},
+	})
+}
+
+// cluster is a control plane with three nodes, on which the chart is installed.
+type cluster struct {
+	*House
+	kubeconfig string
+}
+
+func (p *cluster) kubectl(arguments ...string) string {
+	p.Helper()
+	return kit.Run(p, kit.Tool("kubectl"), append([]string{"--kubeconfig", p.kubeconfig, "--namespace", "money-bank"}, arguments...)...)
+}
+
+func (p *cluster) startNodes() {
+	p.Helper()
+	port := kit.FreePort(p)
+	kwok := []string{"--kubeconfig=" + p.kubeconfig, "--manage-all-nodes=true", "--node-ip=127.0.0.1", fmt.Sprintf("--node-port=%d", port),
+		fmt.Sprintf("--server-address=127.0.0.1:%d", port)}
+	for _, stage := range []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-delete"} {
+		kwok = append(kwok, "--config="+kit.Required(p, "sigs.k8s.io/kwok")+"/kustomize/stage/"+stage+".yaml")
+	}
+	kit.Start(p, "observe-kwok", nil, kit.Tool("kwok"), kwok...)
+	var nodes strings.Builder
+	for number := range 3 {
+		fmt.Fprintf(&nodes, `
+apiVersion: v1
+kind: Node
+metadata: {name: node-%d, labels: {test: node, kubernetes.io/hostname: node-%d}}
+status: {allocatable: &size {cpu: "32", memory: 64Gi, ephemeral-storage: 100Gi, pods: "100"}, capacity: *size}
+---
+`, number, number)
+	}
+	p.kubectl("apply", "--filename", kit.Write(p, p.folder+"/nodes.yaml", nodes.String()))
+	p.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+}
+
+// install installs the chart as `bank` runs it, with an autoscaler; three pods run. Redis' own has no disk, and is not waited for.
+func (p *cluster) install() {
+	p.Helper()
+	kit.Run(p, kit.Tool("helm"), "--kubeconfig", p.kubeconfig, "install", "bank", kit.Chart, "--namespace", "money-bank", "--create-namespace", "--values", kit.InFront,
+		"--set", "runtime=bank,autoscaling.enabled=true,autoscaling.minReplicas=3,autoscaling.maxReplicas=4")
+	p.kubectl("wait", "--for=jsonpath={.status.availableReplicas}=3", "deployment/bank", "--timeout=120s")
+}
+
+func (p *cluster) scale(pods int) {
+	p.kubectl("scale", "deployment/bank", fmt.Sprint("--replicas=", pods))
+}
+
+// pod is the name of one of the bank's.
+func (p *cluster) pod() string {
+	p.Helper()
+	names := strings.Fields(p.kubectl("get", "pods", "--selector=app.kubernetes.io/component=app", "--output=jsonpath={.items[*].metadata.name}"))
+	if len(names) == 0 {
+		p.Fatalf("no pod of the bank's:\n%s", p.kubectl("get", "pods", "--show-labels"))
+	}
+	return names[0]
+}
+
+// restart counts, as a kubelet does.
+func (p *cluster) restart(*House) {
+	pod := p.pod()
+	for count := 1; count <= 5; count++ {
+		p.kubectl("patch", "pod", pod, "--subresource=status", "--type=json",
+			"--patch", fmt.Sprintf(`[{"op":"replace","path":"/status/containerStatuses/0/restartCount","value":%d}]`, count))
+		time.Sleep(2 * time.Second)
+	}
+}
+
+// startStateMetrics returns where kube-state-metrics is asked.
+func (p *cluster) startStateMetrics() string {
+	p.Helper()
+	port := kit.FreePort(p)
+	metrics := kit.Start(p, "observe-kube-state-metrics", nil, kit.Tool("kube-state-metrics"), "--kubeconfig="+p.kubeconfig, "--host=127.0.0.1", fmt.Sprint("--port=", port),
+		"--telemetry-host=127.0.0.1", fmt.Sprint("--telemetry-port=", kit.FreePort(p)), "--resources=deployments,pods,horizontalpodautoscalers")
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	kit.Eventually(p, "kube-state-metrics knows the autoscaler", func() error {
+		if err := metrics.Runs(); err != nil {
+			p.Fatal(err)
+		}
+		text, err := get("http://" + address + "/metrics")
+		if err != nil {
+			return err
+		}
+		return kit.Missing(text, "kube_horizontalpodautoscaler_status_current_replicas{")
+	})
+	return address
+}
+
+// certificate is what a bank shows, and where.
+type certificate struct {
+	*House
+	cert, key, listen string
+}
+
+// of makes another one, good for so many days.
+func (c *certificate) of(days int) {
+	c.Helper()
+	kit.Run(c, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost", "-days", fmt.Sprint(days),
+		"-keyout", c.key+".new", "-out", c.cert+".new")
+	for _, path := range []string{c.key, c.cert} {
+		if err := os.Rename(path+".new", path); err != nil {
+			c.Fatal(err)
+		}
+	}
+}
+
+// startBehindTLS starts a bank that serves https.
+func (h *House) startBehindTLS() *certificate {
+	h.Helper()
+	c := &certificate{House: h, cert: h.folder + "/tls.crt", key: h.folder + "/tls.key", listen: fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))}
+	c.of(90)
+	kit.Start(h, "observe-tls-bank", nil, kit.At("target/native/bank"), "up", "--listen", c.listen, "--state-dir", h.folder+"/tls-bank", "--tls-cert", c.cert, "--tls-key", c.key)
+	return c
+}
+
+// startBlackbox starts Debian's blackbox exporter, and returns how it is asked, as the chart's Probe says: whether the bank is ready.
+func (h *House) startBlackbox(of *certificate) string {
+	h.Helper()
+	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
+	config := kit.Write(h, h.folder+"/blackbox.yaml", "modules: {http_2xx: {prober: http, http: {tls_config: {insecure_skip_verify: true}}}}\n")
+	kit.Start(h, "observe-blackbox", nil, "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+listen)
+	target := "https://" + of.listen + "/readyz"
+	kit.Eventually(h, "the bank is ready", func() error {
+		text, err := get("http://" + listen + "/probe?module=http_2xx&target=" + target)
+		if err != nil {
+			return err
+		}
+		return kit.Missing(text, "\nprobe_success 1\n")
+	})
+	return fmt.Sprintf(`{job_name: blackbox, metrics_path: /probe, params: {module: [http_2xx], target: [%q]}, static_configs: [{targets: [%q], labels: {namespace: money-bank}}]}`, target, listen)
+}
