@@ -59,7 +59,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	scripts/beside "test-browser test-issuer" cargo run $(NATIVE) --package tests --bin prove
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-backup test-k8s test-k8s-more test-node test-observe test-observe-more test-compose test-images test-cloud test-release test-reproducible ## All of it
+test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-backup test-k8s test-k8s-more test-node test-node-more test-observe test-observe-more test-compose test-images test-cloud test-release test-reproducible ## All of it
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes
@@ -215,6 +215,11 @@ test-k8s: build redis-server k8s-tools images ## Everything of k8s/: the chart o
 test-node: tools redis-server images ## The chart on a real node, as root: install, all suites, a rollout and a kill under load; needs cgroups
 	cargo build $(NATIVE) --package tests --all-targets
 	k8s/tests/on-a-node TheBankOnANode
+
+.PHONY: test-node-more
+test-node-more: tools redis-server images ## More on that node: releases that come and go, rollouts, kills and deletions under load, backups, README's lines
+	cargo build $(NATIVE) --package tests --all-targets
+	k8s/tests/on-a-node MoreOnANode
 
 .PHONY: lint-cloud
 lint-cloud: cloud-tools k8s-tools ## cloud/: format, tflint, checkov; each environment is planned without an account, planted mistakes are refused

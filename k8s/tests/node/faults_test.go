@@ -23,6 +23,64 @@ func aRolloutFailsNoRequest(n *Node) {
 	clients.noneFailed()
 }
 
+func threeRolloutsFailNoRequest(n *Node) {
+	for range 3 {
+		aRolloutFailsNoRequest(n)
+	}
+}
+
+func scalingDownFailsNoRequest(n *Node) {
+	scaled := func(replicas int) {
+		n.Helper()
+		n.helm(append([]string{"upgrade", "bank", kit.Chart, "--set", fmt.Sprintf("autoscaling.enabled=false,replicas=%d", replicas)}, n.production()...)...)
+		n.rollout("deployment/bank")
+		n.waitForPods(replicas)
+	}
+	scaled(4)
+	clients := n.clients()
+	time.Sleep(2 * time.Second)
+	scaled(2)
+	clients.end()
+	clients.noneFailed()
+	scaled(3)
+}
+
+func aPodThatIsDeletedFailsNoRequest(n *Node) {
+	clients := n.clients()
+	time.Sleep(2 * time.Second)
+	n.kubectl("-n", namespace, "delete", "pod", n.pods(app)[0].Name)
+	n.comesUp()
+	clients.end()
+	clients.noneFailed()
+}
+
+func aContainerdThatIsStartedAgainFailsNoRequest(n *Node) {
+	clients := n.clients()
+	time.Sleep(2 * time.Second)
+	n.containerd.Stop()
+	n.startContainerd()
+	time.Sleep(5 * time.Second)
+	clients.end()
+	clients.noneFailed()
+}
+
+func aRedisWhosePodIsDeletedLosesNothing(n *Node) {
+	clients := n.clients()
+	time.Sleep(2 * time.Second)
+	deleted, uid := time.Now(), n.pods(redis)[0].UID
+	n.kubectl("-n", namespace, "delete", "pod", "bank-redis-0", "--grace-period=0", "--force")
+	kit.Eventually(n, "another Redis is ready", func() error {
+		for _, pod := range n.pods(redis) {
+			if pod.UID != uid && isReady(pod) {
+				return nil
+			}
+		}
+		return fmt.Errorf("it is not yet")
+	})
+	clients.end()
+	clients.recovered(deleted, "the pod of Redis was deleted")
+}
+
 func aBankThatIsKilledLosesNothing(n *Node) {
 	clients := n.clients()
 	time.Sleep(2 * time.Second)

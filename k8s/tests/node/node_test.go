@@ -28,6 +28,21 @@ func TestTheBankOnANode(t *testing.T) {
 	})
 }
 
+func TestMoreOnANode(t *testing.T) {
+	node := start(t)
+	node.scenarios(t, []scenario{
+		{"an upgrade from the chart before and a rollback keep money and password, a new installation the money", releasesComeAndGoAndMoneyStays},
+		{"three rollouts fail no request on kept connections", threeRolloutsFailNoRequest},
+		{"scaling down fails no request on kept connections", scalingDownFailsNoRequest},
+		{"a pod that is deleted fails no request on kept connections", aPodThatIsDeletedFailsNoRequest},
+		{"a bank that is killed loses nothing", aBankThatIsKilledLosesNothing},
+		{"a containerd that is started again fails no request", aContainerdThatIsStartedAgainFailsNoRequest},
+		{"a Redis whose pod is deleted loses nothing", aRedisWhosePodIsDeletedLosesNothing},
+		{"exports are made and restored", exportsAreMadeAndRestored},
+		{"README's lines bring a bank with TLS within a minute", readmesLinesBringABankWithTLS},
+	})
+}
+
 type scenario struct {
 	name string
 	run  func(*Node)
@@ -42,11 +57,17 @@ func (n *Node) scenarios(t *testing.T, scenarios []scenario) {
 	}
 }
 
-func itIsInstalled(n *Node) {
+// prepare makes what the values of production name.
+func (n *Node) prepare() {
+	n.Helper()
 	kit.Start(n.whole, "coingecko", nil, kit.At("target/native/coingecko"), "--listen", strings.TrimPrefix(coingecko, "http://"))
 	n.kubectl("create", "namespace", namespace)
 	n.kubectl("-n", namespace, "create", "secret", "generic", "coingecko", "--from-literal=api-key="+apiKey)
 	n.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+}
+
+func itIsInstalled(n *Node) {
+	n.prepare()
 	began := time.Now()
 	n.install(kit.Chart)
 	n.Logf("Redis and three pods were ready after %.1f s, pulling included", time.Since(began).Seconds())

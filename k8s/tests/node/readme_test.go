@@ -1,0 +1,71 @@
+//go:build node
+
+package node
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// From `helm install` on, once images are there.
+const aMinute = 60 * time.Second
+
+var block = regexp.MustCompile("(?s)<!-- a cluster without SpinKube -->\n```sh\n(.*?)```\n")
+
+// The lines run as they stand there, but for where `helm install` begins and `helm test` does: those times are taken.
+func readmesLinesBringABankWithTLS(n *Node) {
+	n.kubectl("delete", "namespace", namespace, "--timeout=120s")
+	// Which pods request; a kubelet without localStorageCapacityIsolation leaves it to others to say that there is any.
+	n.kubectl("patch", "node", "node", "--subresource=status", "--type=merge", "--patch", `{"status": {"capacity": {"ephemeral-storage": "10Gi"}}}`)
+	found := block.FindStringSubmatch(kit.Read(n, "README.md"))
+	if found == nil {
+		n.Fatal("README.md has no lines for a cluster without SpinKube")
+	}
+	before, install, is := strings.Cut(found[1], "helm install ")
+	if !is {
+		n.Fatalf("there is no helm install in\n%s", found[1])
+	}
+	install, after, is := strings.Cut("helm install "+install, "helm test bank --namespace money-bank\n")
+	if !is {
+		n.Fatalf("there is no helm test in\n%s", found[1])
+	}
+	// Of its own: the lines write a key there.
+	folder := n.folder + "/readme"
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		n.Fatal(err)
+	}
+	if err := os.Symlink(kit.At("k8s"), folder+"/k8s"); err != nil {
+		n.Fatal(err)
+	}
+	n.readme(before)
+	began := time.Now()
+	n.readme(install)
+	deposit := n.readme(after)
+	took := time.Since(began)
+	if err := kit.Missing(deposit, `"balance":"10.50"`); err != nil {
+		n.Error(err)
+	}
+	n.Logf("from helm install to a deposit over TLS it took %.1f s", took.Seconds())
+	if took > aMinute {
+		n.Errorf("it took more than %v", aMinute)
+	}
+	n.readme("helm test bank --namespace money-bank")
+}
+
+// readme runs lines of it, by a bash of their own, and ends what they leave in the background.
+func (n *Node) readme(lines string) string {
+	n.Helper()
+	command := exec.Command("bash", "-euc", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"+lines)
+	command.Dir = n.folder + "/readme"
+	command.Env = append(command.Environ(), "KUBECONFIG="+n.Kubeconfig, "PATH="+kit.At("build/bin")+":/usr/sbin:/usr/bin:/sbin:/bin")
+	output, err := command.CombinedOutput()
+	if err != nil {
+		n.Fatalf("%v of\n%s\n%s\n%s", err, lines, output, n.kubectl("-n", namespace, "get", "pods,events", "--output=wide"))
+	}
+	return string(output)
+}
