@@ -14,7 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// By what is requested a node is filled: with pods that use more it runs out of memory.
+// By what is requested a node is filled: with pods that use more it runs out of memory. It holds for two cores: on more of them more is
+// compiled at a time.
 func aBankUsesNoMoreMemoryThanTheChartRequests(n *Node) {
 	var values struct {
 		Resources struct{ Requests map[string]string }

@@ -22,7 +22,6 @@ func TestTheBankOnANode(t *testing.T) {
 		{"it is installed with the values of production", itIsInstalled},
 		{"helm test passes", helmTestPasses},
 		{"the suites are green through the Service", suitesAreGreenThroughTheService},
-		{"a bank uses no more memory than the chart requests", aBankUsesNoMoreMemoryThanTheChartRequests},
 		{"a rollout fails no request on kept connections", aRolloutFailsNoRequest},
 		{"a Redis that is killed loses nothing", aRedisThatIsKilledLosesNothing},
 	})
@@ -32,6 +31,7 @@ func TestMoreOnANode(t *testing.T) {
 	node := start(t)
 	node.scenarios(t, []scenario{
 		{"an upgrade from the chart before and a rollback keep money and password, a new installation the money", releasesComeAndGoAndMoneyStays},
+		{"a bank uses no more memory than the chart requests", aBankUsesNoMoreMemoryThanTheChartRequests},
 		{"three rollouts fail no request on kept connections", threeRolloutsFailNoRequest},
 		{"scaling down fails no request on kept connections", scalingDownFailsNoRequest},
 		{"a pod that is deleted fails no request on kept connections", aPodThatIsDeletedFailsNoRequest},
