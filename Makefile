@@ -262,6 +262,10 @@ bench-history: ## Add what `make bench` found to build/bench-history, and draw h
 	@scripts/need python3 python3
 	python3 bench/history.py
 
+.PHONY: backup-figures
+backup-figures: build redis-server ## Export, import and verify WALLETS (100000 1000000) wallets, Redis and SQLite: time and memory
+	@scripts/backup-figures
+
 .PHONY: stalled-figures
 stalled-figures: build ## Let 600 clients stall in every way: how long /healthz takes meanwhile
 	@scripts/stalled-figures
