@@ -74,7 +74,8 @@ test-failovers: tools redis-server ## All suites on a Redis Cluster; its masters
 	target/native/prove --only cluster --only failover --failovers 10
 
 .PHONY: test-backup
-test-backup: tools redis-server ## Exports under load from each kind of store into each other; Redis' disk lost; SQLite to Redis to a cluster under load
+test-backup: tools redis-server ## Exports under load from each kind of store into each other; Redis' disk lost; SQLite to Redis to a cluster under load; S3
+	@scripts/need-python-tools build/cloud/moto cloud/tests/moto.txt
 	target/native/prove --only backup --only drills
 
 .PHONY: test-k8s-more

@@ -7,6 +7,7 @@
 pub mod cli;
 mod export;
 mod import;
+mod s3;
 mod sorted;
 mod store;
 mod target;

@@ -19,6 +19,7 @@ mod acl;
 mod api;
 mod backup;
 mod book;
+mod bucket;
 mod budget;
 mod client;
 mod cluster;

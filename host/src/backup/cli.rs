@@ -13,7 +13,8 @@ use store::redis::cluster::Node;
 /// What `bank export` was told.
 #[derive(Args)]
 pub struct Export {
-    /// Where to: a file, which must not be there yet; a folder, for a name with the time in it; `-` for stdout
+    /// Where to: a file, which must not be there yet; a folder, or `s3://BUCKET/PREFIX/`, for a name with the time in
+    /// it; `-` for stdout
     #[arg(long, value_name = "PLACE")]
     pub to: String,
 
@@ -29,7 +30,7 @@ pub struct Export {
 /// What `bank import` was told.
 #[derive(Args)]
 pub struct Import {
-    /// A file; of a folder the newest export
+    /// A file, or `s3://BUCKET/KEY.jsonl`; of a folder, or `s3://BUCKET/PREFIX/`, the newest export
     #[arg(value_name = "EXPORT")]
     pub export: String,
 

@@ -57,7 +57,8 @@ fn read(
     };
     loop {
         bytes.clear();
-        file.by_ref().take(LONGEST).read_until(b'\n', &mut bytes)?;
+        let read = file.by_ref().take(LONGEST).read_until(b'\n', &mut bytes);
+        read.map_err(|error| Fault::Unavailable(format!("cannot read {}: {error}", origin.name())))?;
         if bytes.is_empty() {
             break;
         }

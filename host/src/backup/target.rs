@@ -1,5 +1,6 @@
-//! Where exports are written, and found again.
+//! Where exports are written, and found again: a file, a folder, a bucket of S3, or stdout.
 
+use super::s3::{self, S3, Upload};
 use crate::exit::Fault;
 use anyhow::{Context as _, bail, ensure};
 use std::fs::{File, OpenOptions};
@@ -17,6 +18,15 @@ const PARTIAL: &str = ".partial";
 pub enum Target {
     Stdout(BufWriter<std::io::Stdout>),
     File(Partial),
+    Object(Object),
+}
+
+/// An object of a bucket, which is only there when all of it is.
+pub struct Object {
+    upload: Upload,
+    s3: S3,
+    /// Of all exports in this folder so many are left.
+    keep: Option<(String, u32)>,
 }
 
 /// A file that is only there under its name when all of it is.
@@ -32,6 +42,9 @@ pub struct Partial {
 impl Target {
     /// Begins to write to `place`; `now` is what a name with the time in it is made of.
     pub fn create(place: &str, keep: Option<u32>, now: &str) -> anyhow::Result<Self> {
+        if let Some((bucket, key)) = s3::place(place) {
+            return Object::create(&bucket_of(bucket)?, key, keep, now).map(Self::Object);
+        }
         let folder = place.ends_with('/') || Path::new(place).is_dir();
         ensure!(keep.is_none() || folder, "--keep is for a folder");
         if place == "-" {
@@ -45,6 +58,7 @@ impl Target {
         match self {
             Self::Stdout(out) => out.write_all(bytes).context("cannot write the export"),
             Self::File(partial) => partial.file.write_all(bytes).with_context(|| partial.cannot()),
+            Self::Object(object) => object.upload.write(bytes),
         }
     }
 
@@ -55,6 +69,7 @@ impl Target {
                 out.flush().context("cannot write the export").map(|()| "stdout".to_owned())
             }
             Self::File(partial) => partial.finish(),
+            Self::Object(object) => object.finish(),
         }
     }
 }
@@ -67,6 +82,45 @@ fn name(now: &str) -> String {
 /// Whether a name is one that an export was given.
 fn is_named(name: &str) -> bool {
     name.strip_prefix(PREFIX).is_some_and(|rest| rest.ends_with(SUFFIX))
+}
+
+/// The bucket of this name, as the environment of this process says.
+fn bucket_of(name: &str) -> anyhow::Result<S3> {
+    S3::open(name, |name| std::env::var(name).ok())
+}
+
+impl Object {
+    fn create(s3: &S3, key: &str, keep: Option<u32>, now: &str) -> anyhow::Result<Self> {
+        let is_folder = !key.ends_with(SUFFIX);
+        ensure!(keep.is_none() || is_folder, "--keep is for a folder");
+        let folder = s3::folder(key);
+        let key = if is_folder { format!("{folder}{}", name(now)) } else { key.to_owned() };
+        ensure!(!s3.has(&key)?, "{} is there already", s3.name(&key));
+        let upload = Upload::create(s3, key)?;
+        Ok(Self { upload, s3: s3.clone(), keep: keep.map(|keep| (folder, keep)) })
+    }
+
+    fn finish(self) -> anyhow::Result<String> {
+        let name = self.upload.name();
+        self.upload.finish()?;
+        if let Some((folder, keep)) = self.keep {
+            for export in too_old(objects(&self.s3, &folder)?, keep) {
+                self.s3.remove(&format!("{folder}{export}"))?;
+            }
+        }
+        Ok(name)
+    }
+}
+
+/// The exports in a folder of a bucket, the oldest first.
+fn objects(s3: &S3, folder: &str) -> anyhow::Result<Vec<String>> {
+    Ok(s3.list(folder)?.into_iter().filter(|name| is_named(name)).collect())
+}
+
+/// All but the last `keep`.
+fn too_old<T>(mut exports: Vec<T>, keep: u32) -> Vec<T> {
+    exports.truncate(exports.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX)));
+    exports
 }
 
 impl Partial {
@@ -95,10 +149,8 @@ impl Partial {
         // The name is on the disk too.
         File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| self.cannot())?;
         if let Some(keep) = self.keep {
-            let exports = exports(folder)?;
-            let old = exports.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
-            for export in exports.iter().take(old) {
-                std::fs::remove_file(export)
+            for export in too_old(exports(folder)?, keep) {
+                std::fs::remove_file(&export)
                     .with_context(|| format!("cannot remove {}", export.display()))?;
             }
         }
@@ -132,12 +184,25 @@ fn exports(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// An export that is there.
 pub enum Origin {
     File(PathBuf),
+    /// Of a bucket, under a key.
+    Object(S3, String),
 }
 
 impl Origin {
     /// The export at `place`: of a folder the newest.
     pub fn of(place: &str) -> anyhow::Result<Self> {
         ensure!(place != "-", "an export is read twice: name a file");
+        if let Some((bucket, key)) = s3::place(place) {
+            let s3 = bucket_of(bucket)?;
+            if key.ends_with(SUFFIX) {
+                return Ok(Self::Object(s3, key.to_owned()));
+            }
+            let folder = s3::folder(key);
+            return match objects(&s3, &folder)?.pop() {
+                Some(newest) => Ok(Self::Object(s3, format!("{folder}{newest}"))),
+                None => bail!("there is no export in {}", s3.name(&folder)),
+            };
+        }
         let path = PathBuf::from(place);
         if !path.is_dir() {
             return Ok(Self::File(path));
@@ -151,6 +216,7 @@ impl Origin {
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
+            Self::Object(s3, key) => s3.name(key),
         }
     }
 
@@ -163,6 +229,7 @@ impl Origin {
                 })?;
                 Ok(Box::new(BufReader::with_capacity(1 << 18, file)))
             }
+            Self::Object(s3, key) => s3.read(key),
         }
     }
 }

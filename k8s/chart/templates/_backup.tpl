@@ -10,6 +10,19 @@
 {{- end }}
 {{- end }}
 
+{{/* Where exports are, for `bank`. */}}
+{{- define "bank.backupPlace" -}}
+{{- with .Values.backup.s3 }}
+{{- if .bucket }}s3://{{ .bucket }}/{{ with .prefix }}{{ . }}/{{ end }}{{ else }}/backups/{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Where S3 is reached: the port of its address, else that of the scheme. */}}
+{{- define "bank.s3Port" -}}
+{{- $endpoint := .Values.backup.s3.endpoint }}
+{{- include "bank.port" (list $endpoint (hasPrefix "http:" $endpoint | ternary "80" "443")) }}
+{{- end }}
+
 {{/*
 A CronJob: `backup` exports, `drill` restores the newest export into a file that is thrown away, and verifies that. Called with the
 root, which of the two, and when.
@@ -63,17 +76,19 @@ spec:
             {{- include "bank.podSecurity" (list . .Values.podPolicy.runAsUser) | nindent 12 }}
           {{- if eq $job.component "drill" }}
           initContainers:
-            - {{ include "bank.backupContainer" (dict "root" . "name" "import" "arguments" (list "import" "/backups/" "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
+            - {{ include "bank.backupContainer" (dict "root" . "name" "import" "place" true "arguments" (list "import" (include "bank.backupPlace" .) "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
           containers:
             - {{ include "bank.backupContainer" (dict "root" . "name" "verify" "arguments" (list "verify" "--all" "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
           {{- else }}
           {{- $from := .Values.store.sqlite.enabled | ternary (list "--state-dir=/data") list }}
           containers:
-            - {{ include "bank.backupContainer" (dict "root" . "name" "export" "writes" true "arguments" (concat (list "export" "--to=/backups/" (printf "--keep=%d" (int .Values.backup.keep))) $from)) | trim | nindent 14 | trim }}
+            - {{ include "bank.backupContainer" (dict "root" . "name" "export" "place" true "writes" true "arguments" (concat (list "export" (printf "--to=%s" (include "bank.backupPlace" .)) (printf "--keep=%d" (int .Values.backup.keep))) $from)) | trim | nindent 14 | trim }}
           {{- end }}
           volumes:
+            {{- if not .Values.backup.s3.bucket }}
             - name: backups
               persistentVolumeClaim: {claimName: {{ include "bank.backupClaim" . | quote }}}
+            {{- end }}
             - name: scratch
               emptyDir: {sizeLimit: {{ .Values.backup.claim.size }}}
             {{- if eq $job.component "backup" }}
@@ -99,6 +114,22 @@ args: {{ toJson $container.arguments }}
 env:
   # What does not fit into memory while keys are sorted.
   - {name: TMPDIR, value: /scratch}
+  {{- if $container.place }}
+  {{- with .Values.backup.s3 }}
+  {{- if .bucket }}
+  - {name: AWS_REGION, value: {{ quote .region }}}
+  {{- with .endpoint }}
+  - {name: AWS_ENDPOINT_URL_S3, value: {{ quote . }}}
+  {{- end }}
+  {{- $secret := .existingSecret }}
+  {{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_SESSION_TOKEN" }}
+  - name: {{ . }}
+    valueFrom:
+      secretKeyRef: {name: {{ quote $secret }}, key: {{ . }}{{ if eq . "AWS_SESSION_TOKEN" }}, optional: true{{ end }}}
+  {{- end }}
+  {{- end }}
+  {{- end }}
+  {{- end }}
   {{- if $container.writes }}
   {{- if not .Values.store.sqlite.enabled }}
   - {name: SPIN_VARIABLE_STORE, value: redis}
@@ -115,7 +146,9 @@ resources:
 securityContext:
   {{- include "bank.containerSecurity" . | nindent 2 }}
 volumeMounts:
+  {{- if not .Values.backup.s3.bucket }}
   - {name: backups, mountPath: /backups{{ if not $container.writes }}, readOnly: true{{ end }}}
+  {{- end }}
   - {name: scratch, mountPath: /scratch}
   {{- if $container.writes }}
   {{- if .Values.store.sqlite.enabled }}

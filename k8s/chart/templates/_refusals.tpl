@@ -54,6 +54,8 @@ sentence holds an address of Redis, which may hold a password.
 {{- $watchers := list }}
 {{- range $network.monitoringNamespaces }}{{ $watchers = append $watchers (kindIs "string" . | ternary . "") }}{{ end }}
 {{- range $sentence, $wrong := dict
+  "backup.s3.existingSecret: name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, by which exports may be written to the bucket"
+    (and .Values.backup.enabled .Values.backup.s3.bucket (not .Values.backup.s3.existingSecret))
   "tls.mode: prod is reached over TLS: selfSigned, secret or certManager"
     (and $prod $way (eq .Values.tls.mode "none"))
   "auth.mode: with header whoever can reach the bank moves anybody's money, and prod is reached from outside: set auth.mode=jwt, with auth.issuer and auth.audience; or auth.trustGateway=true, if a gateway in front signs users in, sets their header, and lets no client's through"

@@ -128,12 +128,85 @@ func TestExportsReachRedisAndDrillsReachNobody(t *testing.T) {
 	}
 }
 
+const inBucket = withBackup + ",backup.s3.bucket=money,backup.s3.existingSecret=s3,backup.s3.endpoint=http://s3.storage:9000"
+
+func TestExportsGoToABucketAndDrillsTakeTheNewestOfIt(t *testing.T) {
+	objects := kit.Rendered(t, "--set", inBucket)
+	for _, object := range objects {
+		if object.GetKind() == "PersistentVolumeClaim" && object.GetName() == "bank-backup" {
+			t.Error("there is a claim too")
+		}
+	}
+	const place = "s3://money/bank/"
+	export := cronJob(t, "bank-backup", "--set", inBucket).JobTemplate.Spec.Template.Spec
+	drill := cronJob(t, "bank-drill", "--set", inBucket).JobTemplate.Spec.Template.Spec
+	if want := []string{"export", "--to=" + place, "--keep=48"}; !slices.Equal(export.Containers[0].Args, want) {
+		t.Errorf("it is told %v", export.Containers[0].Args)
+	}
+	if got := drill.InitContainers[0].Args[1]; got != place {
+		t.Errorf("a drill restores %s", got)
+	}
+	for _, container := range []corev1.Container{export.Containers[0], drill.InitContainers[0]} {
+		values := map[string]string{}
+		for _, variable := range container.Env {
+			values[variable.Name] = variable.Value
+			if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef.Name == "s3" {
+				values[variable.Name] = variable.ValueFrom.SecretKeyRef.Key
+			}
+		}
+		for name, want := range map[string]string{
+			"AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY",
+			"AWS_ENDPOINT_URL_S3": "http://s3.storage:9000", "AWS_REGION": "us-east-1",
+		} {
+			if values[name] != want {
+				t.Errorf("%s: %s is %q", container.Name, name, values[name])
+			}
+		}
+	}
+	for _, variable := range drill.Containers[0].Env {
+		if strings.HasPrefix(variable.Name, "AWS_") {
+			t.Errorf("what verifies is told %s", variable.Name)
+		}
+	}
+	for _, pod := range []corev1.PodSpec{export, drill} {
+		for _, volume := range pod.Volumes {
+			if volume.PersistentVolumeClaim != nil {
+				t.Errorf("%s is mounted", volume.Name)
+			}
+		}
+	}
+}
+
+func TestWhatUsesABucketReachesItsPort(t *testing.T) {
+	for _, row := range []struct {
+		set  string
+		port int
+	}{{inBucket, 9000}, {inBucket + ",backup.s3.endpoint=", 443}, {onSQLite + "," + inBucket, 9000}} {
+		objects := kit.Rendered(t, "--set", row.set)
+		for _, name := range []string{"bank-backup", "bank-drill"} {
+			var ports []int
+			for _, rule := range kit.Into[networkingv1.NetworkPolicy](t, kit.Find(t, objects, "NetworkPolicy", name)).Spec.Egress {
+				if len(rule.To) == 0 && len(rule.Ports) == 1 {
+					ports = append(ports, rule.Ports[0].Port.IntValue())
+				}
+			}
+			if !slices.Contains(ports, row.port) {
+				t.Errorf("%s: %s may reach %v", row.set, name, ports)
+			}
+		}
+	}
+}
+
 func TestMistakesOfBackupsAreRefused(t *testing.T) {
 	for _, row := range []refusal{
 		{"backup.keep=0", "at '/backup/keep': minimum: got 0, want 1"},
 		{"backup.schedule=hourly", "at '/backup/schedule'"},
 		{"backup.claim.size=10GB", "at '/backup/claim/size'"},
 		{"backup.claim.accessMode=ReadOnlyMany", "at '/backup/claim/accessMode'"},
+		{"backup.s3.bucket=My_Bucket", "at '/backup/s3/bucket'"},
+		{"backup.s3.prefix=/a/", "at '/backup/s3/prefix'"},
+		{"backup.s3.endpoint=minio:9000", "at '/backup/s3/endpoint'"},
+		{withBackup + ",backup.s3.bucket=money", "backup.s3.existingSecret: "},
 		{"backup.bucket=b", "additional properties 'bucket' not allowed"},
 	} {
 		row.isSaid(t)

@@ -112,7 +112,7 @@ func TestEveryValueIsDocumentedAndNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	var documented []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z.]+)` \\|").FindAllStringSubmatch(kit.Read(t, "k8s/chart/README.md"), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z0-9.]+)` \\|").FindAllStringSubmatch(kit.Read(t, "k8s/chart/README.md"), -1) {
 		documented = append(documented, row[1])
 	}
 	slices.Sort(documented)

@@ -9,7 +9,7 @@ use crate::prove::crowd::{Crowd, Size};
 use crate::prove::house::{Cluster, House, Plan, Store};
 use crate::prove::shards::deposit;
 use crate::prove::summary::Summary;
-use crate::prove::{Arguments, interrupted, rights};
+use crate::prove::{Arguments, bucket, interrupted, rights};
 use anyhow::{Context as _, ensure};
 use std::path::Path;
 use std::time::Duration;
@@ -59,6 +59,10 @@ pub async fn drills(arguments: &Arguments, summary: &mut Summary) -> anyhow::Res
         let name = format!("backup: an export of {} under load is restored into {}", from.0, into.0);
         summary.scenario(&name, travels(from, into)).await;
     }
+    let mut from = House::build(arguments.plan(Store::Sqlite).patient()).await?;
+    let mut into = House::build(arguments.plan(Store::Sqlite).patient()).await?;
+    let name = "backup: a bucket of S3 keeps the newest exports, whole or not at all, and they are restored";
+    summary.scenario(name, bucket::keeps_exports(&mut from, &mut into)).await;
     let name = "backup: Redis' disk is gone; from the newest export clients go on under their keys";
     let mut house = House::build(arguments.plan(Store::Direct).patient()).await?;
     summary.scenario(name, survives_a_lost_disk(&mut house)).await;

@@ -25,16 +25,16 @@ const OPERATIONS: u64 = 20;
 const NEW: &str = r#"{"v":1,"base":MARK,"end":MARK,"log":[]}"#;
 
 /// What was to be imported: an export of some money, and that with many wallets between, of which a half is written.
-struct Files {
+pub struct Files {
     small: PathBuf,
-    large: PathBuf,
+    pub large: PathBuf,
     half: Vec<u8>,
     users: [String; 2],
 }
 
 /// Both ways of being interrupted, on this house's store.
 pub async fn is_no_bank(house: &mut House) -> anyhow::Result<()> {
-    let files = Files::make(house).await?;
+    let files = Files::make(house, BETWEEN).await?;
     house.stop_banks().await?;
     house.loses_its_store().await?;
     is_killed(house, &files).await.context("kill -9")?;
@@ -135,8 +135,8 @@ async fn gives(pipe: &Path, bytes: &[u8]) -> anyhow::Result<Sender> {
 }
 
 impl Files {
-    /// Exports two users' money, and puts wallets between them.
-    async fn make(house: &House) -> anyhow::Result<Self> {
+    /// Exports two users' money, and puts so many wallets between them.
+    pub async fn make(house: &House, wallets: usize) -> anyhow::Result<Self> {
         let users = [fresh("a"), fresh("z")];
         for user in &users {
             for n in 1..=OPERATIONS {
@@ -152,12 +152,17 @@ impl Files {
         let wallet = NEW.replace("MARK", &mark);
         let between = |n| format!(r#"{{"kind":"wallet","user":"m-{n:06}","value":{wallet}}}"#);
         let mut all: Vec<String> = rest.into_iter().map(str::to_owned).collect();
-        all.extend((0..BETWEEN).map(between));
+        all.extend((0..wallets).map(between));
         let half = all.join("\n") + "\n";
-        let (wallets, more) = (users.len(), users.len() + BETWEEN);
-        let counted =
-            |line: &str| line.replace(&format!("\"wallets\":{wallets},"), &format!("\"wallets\":{more},"));
-        all.extend(last[..last.len() - 1].iter().map(|line| counted(line)));
+        let counted = |line: &str| {
+            let (_, rest) = line.split_once(r#""wallets":"#)?;
+            let (before, _) = rest.split_once(',')?;
+            let more = before.parse::<usize>().ok()? + wallets;
+            Some(line.replacen(&format!(r#""wallets":{before},"#), &format!(r#""wallets":{more},"#), 1))
+        };
+        all.extend(
+            last[..last.len() - 1].iter().map(|line| counted(line).unwrap_or_else(|| (*line).to_owned())),
+        );
         let large = house.path("large.jsonl");
         std::fs::write(&large, ended(&all)?)?;
         Ok(Self { small, large, half: half.into_bytes(), users })

@@ -1,0 +1,269 @@
+//! Exports in a bucket of any S3: `s3://BUCKET/PREFIX/`.
+//!
+//! Who may, and where it is, say the variables that every tool for S3 reads: `AWS_ACCESS_KEY_ID`,
+//! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, and for an S3 that is not Amazon's `AWS_ENDPOINT_URL_S3` or
+//! `AWS_ENDPOINT_URL`, whose buckets are paths. What is uploaded comes in parts, and is an object once all of it has
+//! come: memory does not grow with it, and nothing that was broken off is ever listed.
+
+mod upload;
+
+pub use upload::Upload;
+
+use crate::exit::Fault;
+use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rusty_s3::actions::ListObjectsV2;
+use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+use std::io::{BufRead, BufReader, Read};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+use url::Url;
+
+/// What a place in a bucket begins with.
+const SCHEME: &str = "s3://";
+/// A request is signed for so long.
+const SIGNED: Duration = Duration::from_secs(3_600);
+/// And has an answer, or the next part of it, by then: a part that is sent has to arrive first.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// What was not answered, or by an error of the server's, is asked again so often, after so long.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A bucket, and how it is reached.
+#[derive(Clone)]
+pub struct S3(Rc<Reached>);
+
+struct Reached {
+    bucket: Bucket,
+    credentials: Option<Credentials>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    runtime: Runtime,
+}
+
+/// The bucket, and the key in it, of a place that is in one.
+pub fn place(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix(SCHEME)?;
+    Some(rest.split_once('/').unwrap_or((rest, "")))
+}
+
+/// The folder of a key: a prefix that is empty or ends in a slash.
+pub fn folder(key: &str) -> String {
+    if key.is_empty() || key.ends_with('/') { key.to_owned() } else { format!("{key}/") }
+}
+
+impl S3 {
+    /// The bucket of this name, as the environment says.
+    pub fn open(name: &str, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let value = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+        let region = value("AWS_REGION").or_else(|| value("AWS_DEFAULT_REGION"));
+        let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+        let given = value("AWS_ENDPOINT_URL_S3").or_else(|| value("AWS_ENDPOINT_URL"));
+        // A dot in a name is none that a certificate for all buckets covers.
+        let is_path = given.is_some() || name.contains('.');
+        let style = if is_path { UrlStyle::Path } else { UrlStyle::VirtualHost };
+        let endpoint = given.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+        let endpoint: Url = endpoint.trim().parse().context("AWS_ENDPOINT_URL is no address")?;
+        let bucket = Bucket::new(endpoint, style, name.to_owned(), region)
+            .map_err(|error| anyhow!("{SCHEME}{name}: {error}"))?;
+        let credentials = value("AWS_ACCESS_KEY_ID").zip(value("AWS_SECRET_ACCESS_KEY"));
+        let credentials = credentials.map(|(key, secret)| match value("AWS_SESSION_TOKEN") {
+            Some(token) => Credentials::new_with_token(key, secret, token),
+            None => Credentials::new(key, secret),
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self(Rc::new(Reached { bucket, credentials, client: client()?, runtime })))
+    }
+
+    /// How it is called, for people.
+    pub fn name(&self, key: &str) -> String {
+        format!("{SCHEME}{}/{key}", self.0.bucket.name())
+    }
+
+    /// The names of what is in a folder, in their order.
+    pub fn list(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        let (mut names, mut next) = (Vec::new(), None::<String>);
+        loop {
+            let mut list = self.0.bucket.list_objects_v2(self.0.credentials.as_ref());
+            list.with_prefix(folder.to_owned());
+            list.with_delimiter("/");
+            if let Some(next) = &next {
+                list.with_continuation_token(next.as_str());
+            }
+            let answer = self.asks(Method::GET, || list.sign(SIGNED), Bytes::new(), folder)?;
+            let listed = ListObjectsV2::parse_response(&answer)
+                .map_err(|error| anyhow!("{}: no list of objects: {error}", self.name(folder)))?;
+            let keys = listed.contents.iter().filter_map(|object| object.key.strip_prefix(folder));
+            names.extend(keys.map(str::to_owned));
+            next = listed.next_continuation_token;
+            if next.is_none() {
+                names.sort();
+                return Ok(names);
+            }
+        }
+    }
+
+    /// Whether there is such an object.
+    pub fn has(&self, key: &str) -> anyhow::Result<bool> {
+        let (folder, name) = key.rsplit_once('/').map_or(("", key), |(folder, name)| (folder, name));
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        Ok(self.list(&prefix)?.iter().any(|there| there == name))
+    }
+
+    /// An object from its first byte.
+    pub fn read(&self, key: &str) -> anyhow::Result<Box<dyn BufRead>> {
+        let get = self.0.bucket.get_object(self.0.credentials.as_ref(), key);
+        let answer = self.sends(&Method::GET, || get.sign(SIGNED), &Bytes::new(), key)?;
+        let body = Body { s3: self.clone(), body: answer.into_body(), some: Bytes::new() };
+        Ok(Box::new(BufReader::with_capacity(1 << 18, body)))
+    }
+
+    pub fn remove(&self, key: &str) -> anyhow::Result<()> {
+        let delete = self.0.bucket.delete_object(self.0.credentials.as_ref(), key);
+        self.asks(Method::DELETE, || delete.sign(SIGNED), Bytes::new(), key).map(drop)
+    }
+
+    /// A request, and what is said to it.
+    fn asks(&self, method: Method, sign: impl Fn() -> Url, body: Bytes, key: &str) -> anyhow::Result<String> {
+        let answer = self.sends(&method, sign, &body, key)?;
+        self.text(answer).map_err(|why| self.unavailable(key, &why))
+    }
+
+    /// A request, until it is answered by something else than an error of the server's.
+    fn sends(
+        &self,
+        method: &Method,
+        sign: impl Fn() -> Url,
+        body: &Bytes,
+        key: &str,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let mut tries = 0_u32;
+        loop {
+            tries = tries.saturating_add(1);
+            let why = match self.send(method, &sign(), body.clone()) {
+                Ok(answer) if answer.status().is_success() => return Ok(answer),
+                Ok(answer) => {
+                    let status = answer.status();
+                    let said = self.text(answer).unwrap_or_default();
+                    let why = format!("{status} {}", code(&said));
+                    if !status.is_server_error() && status.as_u16() != 429 {
+                        return Err(anyhow!("{}: {}", self.name(key), why.trim_end()));
+                    }
+                    why
+                }
+                Err(why) => why,
+            };
+            if tries >= TRIES {
+                return Err(self.unavailable(key, &why));
+            }
+            std::thread::sleep(PAUSE.saturating_mul(tries));
+        }
+    }
+
+    fn send(&self, method: &Method, url: &Url, body: Bytes) -> Result<Response<Incoming>, String> {
+        let request = Request::builder().method(method).uri(url.as_str()).body(Full::new(body));
+        let request = request.map_err(|error| error.to_string())?;
+        let answer =
+            self.0.runtime.block_on(async { timeout(PATIENCE, self.0.client.request(request)).await });
+        let answer = answer.map_err(|_| format!("no answer in {PATIENCE:?}"))?;
+        answer.map_err(|error| format!("{:#}", anyhow::Error::new(error)))
+    }
+
+    fn text(&self, answer: Response<Incoming>) -> Result<String, String> {
+        let body = async { timeout(PATIENCE, answer.into_body().collect()).await };
+        let body = self.0.runtime.block_on(body).map_err(|_| format!("no answer in {PATIENCE:?}"))?;
+        let body = body.map_err(|error| error.to_string())?.to_bytes();
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    fn unavailable(&self, key: &str, why: &str) -> anyhow::Error {
+        Fault::Unavailable(format!("{}: {}", self.name(key), why.trim_end())).into()
+    }
+}
+
+/// An object as it arrives.
+struct Body {
+    s3: S3,
+    body: Incoming,
+    some: Bytes,
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.some.is_empty() {
+            let frame = async { timeout(PATIENCE, self.body.frame()).await };
+            match self.s3.0.runtime.block_on(frame)? {
+                Some(frame) => {
+                    let frame = frame.map_err(std::io::Error::other)?;
+                    self.some = frame.into_data().unwrap_or_default();
+                }
+                None => return Ok(0),
+            }
+        }
+        let some = self.some.split_to(buffer.len().min(self.some.len()));
+        if let Some(place) = buffer.get_mut(..some.len()) {
+            place.copy_from_slice(&some);
+        }
+        Ok(some.len())
+    }
+}
+
+/// What an answer of S3 calls the error that it is.
+fn code(said: &str) -> &str {
+    let code = said.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+    code.map_or("", |(code, _)| code)
+}
+
+/// With the authorities of webpki, those of the machine, and what `SSL_CERT_FILE` names.
+fn client() -> anyhow::Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = rustls::crypto::ring::default_provider();
+    let config = rustls::ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let https = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
+    Ok(Client::builder(TokioExecutor::new()).build(https))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_bucket_and_a_key_in_it() {
+        assert_eq!(place("s3://b/a/bank.jsonl"), Some(("b", "a/bank.jsonl")));
+        assert_eq!(place("s3://b/"), Some(("b", "")));
+        assert_eq!(place("s3://b"), Some(("b", "")));
+        assert_eq!(place("backups/"), None);
+        assert_eq!(
+            [folder(""), folder("a"), folder("a/")],
+            ["".to_owned(), "a/".to_owned(), "a/".to_owned()]
+        );
+    }
+
+    #[test]
+    fn where_a_bucket_is_follows_from_the_environment() {
+        let url = |name: &str, settings: &[(&str, &str)]| {
+            let of = |name: &str| {
+                settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            S3::open(name, of).unwrap().0.bucket.object_url("k").to_string()
+        };
+        assert_eq!(url("b", &[]), "https://b.s3.us-east-1.amazonaws.com/k");
+        assert_eq!(url("b", &[("AWS_REGION", "eu-central-1")]), "https://b.s3.eu-central-1.amazonaws.com/k");
+        assert_eq!(url("a.b", &[]), "https://s3.us-east-1.amazonaws.com/a.b/k");
+        let own = [("AWS_ENDPOINT_URL", "http://minio:9000"), ("AWS_ENDPOINT_URL_S3", "https://s3.local")];
+        assert_eq!(url("b", &own), "https://s3.local/b/k");
+        assert_eq!(url("b", &own[..1]), "http://minio:9000/b/k");
+    }
+}

@@ -1,0 +1,89 @@
+//! An object that is uploaded in parts.
+
+use super::{S3, SIGNED};
+use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
+use http::Method;
+use rusty_s3::S3Action as _;
+use rusty_s3::actions::{CompleteMultipartUploadResponse, CreateMultipartUpload};
+
+/// A part has at least 5 MiB, and there are 10,000 of them at most: 160 GB.
+const PART: usize = 16 << 20;
+
+/// What is not there before [`Upload::finish`], and never where that was not reached.
+pub struct Upload {
+    s3: S3,
+    key: String,
+    id: String,
+    part: Vec<u8>,
+    /// What S3 calls the parts that it has.
+    tags: Vec<String>,
+    done: bool,
+}
+
+impl Upload {
+    /// Begins one.
+    pub fn create(s3: &S3, key: String) -> anyhow::Result<Self> {
+        let create = s3.0.bucket.create_multipart_upload(s3.0.credentials.as_ref(), &key);
+        let answer = s3.asks(Method::POST, || create.sign(SIGNED), Bytes::new(), &key)?;
+        let id = CreateMultipartUpload::parse_response(&answer)
+            .map_err(|error| anyhow!("{}: no upload: {error}", s3.name(&key)))?;
+        let (id, part) = (id.upload_id().to_owned(), Vec::with_capacity(PART));
+        Ok(Self { s3: s3.clone(), key, id, part, tags: Vec::new(), done: false })
+    }
+
+    pub fn write(&mut self, mut bytes: &[u8]) -> anyhow::Result<()> {
+        while let Some((now, later)) = bytes.split_at_checked(PART.saturating_sub(self.part.len())) {
+            self.part.extend_from_slice(now);
+            self.send()?;
+            bytes = later;
+        }
+        self.part.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn send(&mut self) -> anyhow::Result<()> {
+        let part = Bytes::from(std::mem::replace(&mut self.part, Vec::with_capacity(PART)));
+        let number = u16::try_from(self.tags.len().saturating_add(1)).context("too many parts")?;
+        let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
+        let upload = bucket.upload_part(credentials, &self.key, number, &self.id);
+        let answer = self.s3.sends(&Method::PUT, || upload.sign(SIGNED), &part, &self.key)?;
+        let tag = answer.headers().get(http::header::ETAG).and_then(|tag| tag.to_str().ok());
+        self.tags.push(tag.with_context(|| format!("{}: a part without a tag", self.name()))?.to_owned());
+        Ok(())
+    }
+
+    /// All was written: the object is there.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        if !self.part.is_empty() {
+            self.send()?;
+        }
+        let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
+        let tags = || self.tags.iter().map(String::as_str);
+        let complete = bucket.complete_multipart_upload(credentials, &self.key, &self.id, tags());
+        let body = bucket.complete_multipart_upload(credentials, &self.key, &self.id, tags()).body();
+        let said = self.s3.asks(Method::POST, || complete.sign(SIGNED), body.into(), &self.key)?;
+        // It may have failed under a status of success.
+        CompleteMultipartUploadResponse::parse(&said)
+            .map_err(|_| self.s3.unavailable(&self.key, &format!("not completed: {}", super::code(&said))))?;
+        self.done = true;
+        Ok(())
+    }
+
+    /// How it is called, for people.
+    pub fn name(&self) -> String {
+        self.s3.name(&self.key)
+    }
+}
+
+/// What was not finished is nothing. Of a process that is killed S3 keeps the parts, unseen, until a rule of the bucket's
+/// ends that.
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.done {
+            let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
+            let abort = bucket.abort_multipart_upload(credentials, &self.key, &self.id);
+            let _ = self.s3.asks(Method::DELETE, || abort.sign(SIGNED), Bytes::new(), &self.key);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Exports in a bucket: the newest is restored, the oldest go, and what was broken off is never there.
+//!
+//! Mechanism: moto, which plays S3, and Amazon's own command, which looks what is in the bucket. Needs: what `make
+//! test-backup` installs, a house on SQLite, and one whose banks have stored nothing.
+
+use crate::names::fresh;
+use crate::prove::backup::lines;
+use crate::prove::house::House;
+use crate::prove::interrupted::Files;
+use crate::prove::process::Process;
+use crate::prove::shards::deposit;
+use anyhow::{Context as _, ensure};
+use std::process::Output;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+
+const PROGRAMS: &str = "build/cloud/moto/bin";
+const PATIENCE: Duration = Duration::from_secs(60);
+const FOLDER: &str = "s3://money/exports/";
+/// So many wallets that an export is more than one part.
+const MANY: usize = 80_000;
+
+/// An S3, and a bucket in it.
+struct S3 {
+    url: String,
+    _process: Process,
+}
+
+/// All of it, from the one house into the other.
+pub async fn keeps_exports(from: &mut House, into: &mut House) -> anyhow::Result<()> {
+    let s3 = S3::start().await?;
+    let user = fresh("bucket");
+    for n in 1..=3 {
+        deposit(&from.client(), &user, n).await.is(200);
+        s3.runs(from, &["export", "--to", FOLDER, "--keep", "2"]).await?;
+    }
+    let kept = s3.keys().await?;
+    ensure!(kept.len() == 2, "of three exports {kept:?} are kept");
+    into.stop_banks().await?;
+    into.loses_its_store().await?;
+    s3.runs(into, &["import", FOLDER]).await?;
+    let (there, restored) = (from.exports("there.jsonl").await?, into.exports("restored.jsonl").await?);
+    ensure!(lines(&there)? == lines(&restored)?, "the newest was not restored");
+    s3.runs(into, &["import", "--check", &format!("s3://money/{}", kept[0])]).await?;
+    says(
+        &s3.run(from, &["export", "--to", &format!("s3://money/{}", kept[0])]).await?,
+        1,
+        "is there already",
+    )?;
+    says(&s3.run(from, &["import", "s3://nobodys/"]).await?, 1, "NoSuchBucket")?;
+    says(
+        &s3.run(from, &["import", "s3://money/nothing/"]).await?,
+        1,
+        "there is no export in s3://money/nothing/",
+    )?;
+    is_whole_or_not_there(&s3, from, into, &user).await
+}
+
+/// Of several parts; killed in the middle; ended by a break.
+async fn is_whole_or_not_there(
+    s3: &S3,
+    from: &mut House,
+    into: &mut House,
+    user: &str,
+) -> anyhow::Result<()> {
+    let files = Files::make(from, MANY).await?;
+    into.loses_its_store().await?;
+    into.imports(&files.large).await?;
+    let key = "s3://money/many/bank.jsonl";
+    let mut killed = s3.command(into, &["export", "--to", key])?.spawn()?;
+    s3.has_uploads(1).await?;
+    killed.kill().await?;
+    ensure!(!s3.keys().await?.iter().any(|key| key.starts_with("many/")), "a part of an export is there");
+    s3.runs(into, &["export", "--to", key]).await?;
+    s3.runs(into, &["import", "--check", key]).await?;
+    let bytes = std::fs::metadata(&files.large)?.len();
+    ensure!(bytes > 16 << 20, "an export of {bytes} bytes is one part");
+    // A wallet that is broken ends an export when it has begun: nothing is left of that one.
+    let (before, uploads) = (s3.keys().await?, s3.uploads().await?);
+    from.plant(&format!("bank:{{{user}}}:wallet"), b"{}").await?;
+    says(&s3.run(from, &["export", "--to", FOLDER]).await?, 3, user)?;
+    ensure!(s3.keys().await? == before, "a broken export is there");
+    ensure!(s3.uploads().await? == uploads, "a part of a broken export is kept");
+    Ok(())
+}
+
+fn says(output: &Output, code: i32, why: &str) -> anyhow::Result<()> {
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(code) && said.contains(why), "{}: {said}", output.status);
+    Ok(())
+}
+
+impl S3 {
+    async fn start() -> anyhow::Result<Self> {
+        // Free now; nobody else on this machine is likely to take it within the next moment.
+        let address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        let mut command = Command::new(format!("{PROGRAMS}/moto_server"));
+        command.args(["-H", "127.0.0.1", "-p", &address.port().to_string()]);
+        let process = Process::start("moto", &mut command).context("make test-backup installs it")?;
+        let s3 = Self { url: format!("http://{address}"), _process: process };
+        let begun = Instant::now();
+        while TcpStream::connect(address).await.is_err() {
+            ensure!(begun.elapsed() < PATIENCE, "moto does not answer");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        s3.aws(&["create-bucket", "--bucket", "money"]).await?;
+        Ok(s3)
+    }
+
+    fn environment(&self) -> [(&'static str, &str); 4] {
+        [
+            ("AWS_ENDPOINT_URL", &self.url),
+            ("AWS_ACCESS_KEY_ID", "somebody"),
+            ("AWS_SECRET_ACCESS_KEY", "a-secret"),
+            ("AWS_REGION", "us-east-1"),
+        ]
+    }
+
+    fn command(&self, house: &House, words: &[&str]) -> anyhow::Result<Command> {
+        let mut command = house.command_to(words)?;
+        command.envs(self.environment());
+        Ok(command)
+    }
+
+    async fn run(&self, house: &House, words: &[&str]) -> anyhow::Result<Output> {
+        Ok(self.command(house, words)?.output().await?)
+    }
+
+    async fn runs(&self, house: &House, words: &[&str]) -> anyhow::Result<()> {
+        let output = self.run(house, words).await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "bank {}: {}: {said}", words.join(" "), output.status);
+        Ok(())
+    }
+
+    async fn aws(&self, words: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(format!("{PROGRAMS}/aws"));
+        command.arg("s3api").args(words).args(["--output", "text"]).envs(self.environment());
+        let output = command.kill_on_drop(true).output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "aws {}: {said}", words.join(" "));
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// What is in the bucket.
+    async fn keys(&self) -> anyhow::Result<Vec<String>> {
+        let listed = ["list-objects-v2", "--bucket", "money", "--query", "Contents[].Key"];
+        Ok(self.aws(&listed).await?.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// How many uploads are not complete.
+    async fn uploads(&self) -> anyhow::Result<usize> {
+        let address = self.url.trim_start_matches("http://");
+        let mut moto = TcpStream::connect(address).await?;
+        moto.write_all(format!("GET /money?uploads HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).await?;
+        let mut listed = String::new();
+        moto.read_to_string(&mut listed).await?;
+        ensure!(listed.starts_with("HTTP/1.") && listed.contains("ListMultipartUploadsResult"), "{listed}");
+        Ok(listed.matches("<UploadId>").count())
+    }
+
+    async fn has_uploads(&self, uploads: usize) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while self.uploads().await? < uploads {
+            ensure!(begun.elapsed() < PATIENCE, "nothing is uploaded");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+}
