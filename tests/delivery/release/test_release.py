@@ -6,6 +6,7 @@ and cosign are real; nothing outside this machine is asked. Needs: docker-regist
 """
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def test_a_published_release_is_found_to_be_good_and_all_of_it_is_named(made, ou
     assert said.stdout.endswith(f"Release {made.version} is good.\n")
     assert made.commit in said.stdout
     kept = {str(path.relative_to(tmp_path / "kept")) for path in (tmp_path / "kept").rglob("*") if path.is_file()}
+    assert os.access(tmp_path / f"kept/bank-linux-{HERE}", os.X_OK)
     assert kept == {str(path.relative_to(made.files)) for path in made.files.rglob("*") if path.is_file()}
 
 
@@ -128,6 +130,35 @@ def test_another_image_under_its_tag_is_refused(made, ours, there, image):
     source, to = f"{there.address}/{other}:{made.version}", f"{there.address}/{image}:{made.version}"
     succeed("oras", "cp", "--from-plain-http", "--to-plain-http", source, to, env=PATH)
     refused(made.verify(there, ours), f"{image}:{made.version} is another image than the release's: ")
+
+
+@pytest.mark.parametrize("image", ["money-bank", "money-bank-bank", "money-bank-spin"])
+def test_a_byte_that_changed_in_an_image_is_refused(made, ours, there, image):
+    manifest = there.manifest(f"{image}:{made.version}")
+    if "manifests" in manifest:
+        manifest = there.manifest(f"{image}@{manifest['manifests'][-1]['digest']}")
+    blob = there.blob(manifest["layers"][-1]["digest"])
+    content = bytearray(blob.read_bytes()) or bytearray(1)
+    content[-1] ^= 1
+    blob.write_bytes(content)
+    refused(made.verify(there, ours), f"{image} {there.digest(f'{image}:{made.version}')} is not as it was signed, or not whole: ")
+
+
+def test_an_image_without_one_of_its_machines_is_refused(made, ours, there):
+    there.blob(there.manifest(f"money-bank-bank:{made.version}")["manifests"][-1]["digest"]).unlink()
+    refused(made.verify(there, ours), f"money-bank-bank {there.digest(f'money-bank-bank:{made.version}')} is not as it was signed, or not whole: ")
+
+
+@pytest.mark.parametrize("other", ["money-bank-bank", "charts/money-bank"])
+def test_another_part_of_the_release_in_place_of_the_application_for_spin_is_refused(made, ours, there, other):
+    source, to = f"{there.address}/{other}:{made.version}", f"{there.address}/money-bank-spin:{made.version}"
+    succeed("oras", "cp", "--recursive", "--from-plain-http", "--to-plain-http", source, to, env=PATH)
+    refused(made.verify(there, ours), f"What is called money-bank-spin was signed as another part of the release: {other}.")
+
+
+def test_a_folder_with_something_in_it_is_not_filled_up(made, ours, there, tmp_path):
+    (tmp_path / "old.wasm").touch()
+    refused(made.verify(there, ours, KEEP=str(tmp_path)), f"KEEP is a new folder: in {tmp_path} there is something already.")
 
 
 def test_another_application_for_spin_is_refused(made, ours, there):
@@ -196,6 +227,13 @@ def test_a_release_with_a_part_missing_is_refused(ours, forged, empty, part):
     assert forged.publish(empty, ours).returncode == 0
     name = "bank-SYSTEM-PROCESSOR" if part == "bank" else str(gone.relative_to(forged.files))
     refused(forged.verify(empty, ours), f"The release is not whole. Missing: {name}.")
+
+
+def test_a_release_without_what_its_bill_of_materials_describes_is_refused(ours, forged, empty):
+    (forged.files / f"bank-linux-{THERE}").unlink()
+    forged.sum_up()
+    assert forged.publish(empty, ours).returncode == 0
+    refused(forged.verify(empty, ours), f"The release is not whole. Missing, of what sbom.cdx.json describes: bank-linux-{THERE}.")
 
 
 def test_a_file_that_nobody_summed_up_is_refused(ours, forged, empty):
