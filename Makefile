@@ -335,7 +335,7 @@ registry-login: publish-tools ## REGISTRY=… REGISTRY_USER=… REGISTRY_PASSWOR
 
 .PHONY: release-notes
 release-notes: ## VERSION=…: a release of GitHub's, which says what CHANGELOG.md does; fails where it is there already
-	scripts/changelog "$$VERSION" | gh release create "v$${VERSION#v}" --repo "$$REPOSITORY" --verify-tag --title "$${VERSION#v}" --notes-file -
+	scripts/changelog "$$VERSION" | gh release create "v$${VERSION#v}" --repo "$$REPOSITORY" --verify-tag $$([[ $$VERSION != *-* ]] || echo --prerelease) --title "$${VERSION#v}" --notes-file -
 
 .PHONY: verify-release
 verify-release: publish-tools ## VERSION=… REGISTRY=…: hold a published release to what was signed; COSIGN_PUBLIC_KEY, COMMIT, KEEP
