@@ -95,6 +95,18 @@ def test_nothing_is_published_twice(made, ours, there):
     assert there.digest(f"money-bank-release:{made.version}") == before
 
 
+def test_what_ended_before_the_chart_was_there_is_published_by_a_second_try(made, ours, empty, tmp_path):
+    copy = made.copy(tmp_path / "copy")
+    spin = copy.folder / "build/spin/spin"
+    good = spin.read_text()
+    spin.write_text(good + "exit 1\n")
+    assert copy.publish(empty, ours).returncode != 0
+    refused(copy.verify(empty, ours), "is not to be had")
+    spin.write_text(good)
+    assert copy.publish(empty, ours).returncode == 0
+    assert copy.verify(empty, ours).returncode == 0
+
+
 def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(made, ours, tmp_path):
     gone = Registry(tmp_path, 9)
     refused(made.publish(gone, ours), "connection refused")
