@@ -7,8 +7,9 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Clients try again this often.
-const TRIES_EVERY: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const TRIES_EVERY: Duration = Duration::from_millis(10);
+/// And so long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// After a failover, or beside one, money moves again within this.
 const LIMIT: Duration = Duration::from_secs(1);
 

@@ -7,7 +7,7 @@
 use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::prove::house::{Cluster, House, Shard};
-use crate::prove::recovery::first_success;
+use crate::prove::recovery::{PATIENCE, TRIES_EVERY, first_success};
 use anyhow::ensure;
 use futures::future::try_join_all;
 use std::time::Instant;
@@ -122,4 +122,17 @@ pub async fn probes_disturb_nobody(house: &mut House, cluster: &Cluster) -> anyh
 /// A deposit of 1.00 under the key of this number.
 pub async fn deposit(bank: &Bank, user: &str, n: u64) -> Answer {
     bank.post("/v1/deposit").user(user).idempotency_key(format!("k{n}")).amount("1").await
+}
+
+/// The same, tried again under its key while the store is away: for those who need the money and do not judge how it is served.
+pub async fn deposit_at_last(bank: &Bank, user: &str, n: u64) -> anyhow::Result<()> {
+    let began = Instant::now();
+    loop {
+        let answer = deposit(bank, user, n).await;
+        if answer.status == 200 {
+            return Ok(());
+        }
+        ensure!(answer.status == 503 && began.elapsed() < PATIENCE, "{answer}");
+        tokio::time::sleep(TRIES_EVERY).await;
+    }
 }

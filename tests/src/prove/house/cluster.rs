@@ -254,8 +254,7 @@ impl Cluster {
             let masters =
                 told.iter().filter(|node| node.is_master && !node.slots.is_empty() && node.is_well).count();
             let replicas = told.iter().filter(|node| !node.is_master && node.is_well).count();
-            if masters == MASTERS && replicas == MASTERS && self.replicas_are_linked().await.unwrap_or(false)
-            {
+            if masters == MASTERS && replicas == MASTERS && self.each_agrees().await.unwrap_or(false) {
                 return Ok(());
             }
             ensure!(begun.elapsed() < PATIENCE, "the cluster is not whole: {told:?}");
@@ -278,13 +277,19 @@ impl Cluster {
         self.cli(&arguments).await.map(drop)
     }
 
-    async fn replicas_are_linked(&self) -> anyhow::Result<bool> {
+    /// Each node serves, knows who has each slot, and is linked to its master or its replica. A node learns all of this by
+    /// itself: one that does not know it yet answers CLUSTERDOWN, whatever the others say.
+    async fn each_agrees(&self) -> anyhow::Result<bool> {
         for (port, _) in &self.nodes {
-            let info = self.cli_at(*port, &["INFO", "replication"]).await?;
-            if info.contains("role:slave") && !info.contains("master_link_status:up") {
-                return Ok(false);
-            }
-            if info.contains("role:master") && !info.contains("connected_slaves:1") {
+            let cluster = self.cli_at(*port, &["CLUSTER", "INFO"]).await?;
+            let replication = self.cli_at(*port, &["INFO", "replication"]).await?;
+            let linked = if replication.contains("role:slave") {
+                replication.contains("master_link_status:up")
+            } else {
+                replication.contains("connected_slaves:1")
+            };
+            if !(linked && cluster.contains("cluster_state:ok") && cluster.contains("cluster_slots_ok:16384"))
+            {
                 return Ok(false);
             }
         }
