@@ -38,7 +38,6 @@ const NAME: &str = "bank";
 /// Where to tell what; nowhere, if no endpoint is named.
 #[derive(Default)]
 pub struct Telemetry {
-    application: Arc<str>,
     tracer: Option<SdkTracer>,
     meters: Option<Meters>,
     logger: Option<SdkLogger>,
@@ -69,9 +68,8 @@ impl Telemetry {
             SdkLoggerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build()
         });
         Ok(Self {
-            application: application.into(),
             tracer: traces.as_ref().map(|provider| provider.tracer(NAME)),
-            meters: metrics.as_ref().map(|provider| Meters::new(&provider.meter(NAME))),
+            meters: metrics.as_ref().map(|provider| Meters::new(&provider.meter(NAME), application.into())),
             logger: logs.as_ref().map(|provider| provider.logger(NAME)),
             traces,
             metrics,

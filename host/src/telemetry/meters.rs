@@ -3,10 +3,10 @@
 use super::Telemetry;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{
-    AsyncInstrument, Counter, Histogram, Meter, ObservableUpDownCounter, UpDownCounter,
+    AsyncInstrument, Histogram, Meter, ObservableCounter, ObservableUpDownCounter, UpDownCounter,
 };
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The attribute that names a component, as in Spin's own metrics.
 pub const COMPONENT: &str = "component_id";
@@ -23,8 +23,10 @@ pub struct Meters {
     pub active_requests: Arc<Active>,
     /// Says them, for as long as it is there.
     _active: ObservableUpDownCounter<i64>,
-    /// Requests that a component was given. Spin counts them too, under this name.
-    pub request_count: Counter<u64>,
+    /// Requests that a component was given.
+    pub requests: Arc<Requests>,
+    /// Says them, as Spin does, for as long as it is there.
+    _requests: ObservableCounter<u64>,
     /// Calls of components to key-value stores and Redis.
     pub store_duration: Histogram<f64>,
     /// Calls of components over HTTP, to one another too.
@@ -34,8 +36,8 @@ pub struct Meters {
 }
 
 impl Meters {
-    /// Those of `meter`.
-    pub fn new(meter: &Meter) -> Self {
+    /// Those of `meter`, for the application of this name.
+    pub fn new(meter: &Meter, application: Arc<str>) -> Self {
         let seconds = |name: &'static str, what: &'static str| {
             let builder = meter.f64_histogram(name).with_unit("s").with_description(what);
             builder.with_boundaries(SECONDS.to_vec()).build()
@@ -45,6 +47,8 @@ impl Meters {
         };
         let active_requests = Arc::<Active>::default();
         let active = active_requests.clone();
+        let counted = Arc::new(Requests::of(application));
+        let requests = counted.clone();
         Self {
             request_duration: seconds(
                 "http.server.request.duration",
@@ -57,10 +61,12 @@ impl Meters {
                 .with_description("Requests that are being answered")
                 .with_callback(move |to| active.observe(to))
                 .build(),
-            request_count: meter
-                .u64_counter("spin.request_count")
+            _requests: meter
+                .u64_observable_counter("spin.request_count")
                 .with_description("Requests that a component was given")
+                .with_callback(move |to| requests.observe(to))
                 .build(),
+            requests: counted,
             store_duration: seconds("db.client.operation.duration", "Calls to key-value stores and Redis"),
             http_duration: seconds(
                 "http.client.request.duration",
@@ -118,6 +124,44 @@ impl Active {
                     to.observe(begun.saturating_sub(ended), &attributes);
                 }
             }
+        }
+    }
+}
+
+/// Requests that each component was given, counted here for the same reason.
+pub struct Requests {
+    application: Arc<str>,
+    counts: RwLock<Vec<(Arc<str>, AtomicU64)>>,
+}
+
+impl Requests {
+    fn of(application: Arc<str>) -> Self {
+        Self { application, counts: RwLock::default() }
+    }
+
+    /// One more was given to `component`.
+    pub fn count(&self, component: &Arc<str>) {
+        let counts = self.counts.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, count)) = counts.iter().find(|(known, _)| known == component) {
+            count.fetch_add(1, Relaxed);
+            return;
+        }
+        drop(counts);
+        let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
+        match counts.iter().find(|(known, _)| known == component) {
+            Some((_, count)) => _ = count.fetch_add(1, Relaxed),
+            None => counts.push((component.clone(), AtomicU64::new(1))),
+        }
+    }
+
+    fn observe(&self, to: &dyn AsyncInstrument<u64>) {
+        for (component, count) in self.counts.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            let attributes = [
+                KeyValue::new("trigger_type", "http"),
+                KeyValue::new("app_id", self.application.clone()),
+                KeyValue::new(COMPONENT, component.clone()),
+            ];
+            to.observe(count.load(Relaxed), &attributes);
         }
     }
 }

@@ -43,8 +43,7 @@ impl Exchange {
         }
         let method = known(method);
         let scheme = if *scheme == Scheme::HTTPS { "https" } else { "http" };
-        let parent =
-            TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        let parent = parent(headers);
         let span = telemetry.tracer.as_ref().map(|tracer| {
             let span = tracer.span_builder(method).with_kind(SpanKind::Server);
             tracer.build_with_context(span, &parent)
@@ -70,12 +69,7 @@ impl Exchange {
     pub fn goes_to(&mut self, route: &Arc<str>, component: &Arc<str>, headers: &mut HeaderMap) {
         self.goes_to = Some((route.clone(), component.clone()));
         if let Some(meters) = &self.telemetry.meters {
-            let attributes = [
-                KeyValue::new("trigger_type", "http"),
-                KeyValue::new("app_id", self.telemetry.application.clone()),
-                KeyValue::new(COMPONENT, component.clone()),
-            ];
-            meters.request_count.add(1, &attributes);
+            meters.requests.count(component);
         }
         if let Some(span) = &self.span {
             inject(span.span_context(), headers);
@@ -123,7 +117,7 @@ impl Drop for Exchange {
         }
         if let Some(span) = &mut self.span {
             if let Some((route, _)) = &self.goes_to {
-                span.update_name(format!("{} {route}", self.method));
+                span.update_name([self.method, route].join(" "));
             }
             if self.status.is_none_or(|status| status.is_server_error()) {
                 span.set_status(Status::error(""));
@@ -140,17 +134,44 @@ pub fn within(span: &SpanContext) -> Context {
     Context::new().with_remote_span_context(span.clone())
 }
 
+/// The trace that `headers` name (W3C Trace Context, section 3.2); an empty one, if they name none.
+fn parent(headers: &HeaderMap) -> Context {
+    if headers.contains_key(TRACEPARENT) {
+        TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers))
+    } else {
+        Context::new()
+    }
+}
+
 /// Says in `headers` that a request is below `span`, in place of what they said before (W3C Trace Context, sections
 /// 3.2 and 3.3). The SDK's own propagator says an empty `tracestate` too, which a component would have to read.
 pub fn inject(span: &SpanContext, headers: &mut HeaderMap) {
-    let (trace, id, sampled) = (span.trace_id(), span.span_id(), u8::from(span.is_sampled()));
-    if let Ok(value) = HeaderValue::try_from(format!("00-{trace}-{id}-{sampled:02x}")) {
+    if !span.is_valid() {
+        return;
+    }
+    if let Ok(value) = HeaderValue::try_from(traceparent(span)) {
         headers.insert(TRACEPARENT, value);
     }
     match HeaderValue::try_from(span.trace_state().header()) {
         Ok(state) if !state.is_empty() => headers.insert(TRACESTATE, state),
         _ => headers.remove(TRACESTATE),
     };
+}
+
+/// The field's value: version, trace, span, flags. Each request has one, and a formatter would take most of its time.
+fn traceparent(span: &SpanContext) -> String {
+    let mut value = String::with_capacity("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01".len());
+    value.push_str("00");
+    let (trace, id) = (span.trace_id().to_bytes(), span.span_id().to_bytes());
+    for part in [&trace[..], &id, &[u8::from(span.is_sampled())]] {
+        value.push('-');
+        for byte in part {
+            value.extend(
+                [byte >> 4, byte & 0xf].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
+            );
+        }
+    }
+    value
 }
 
 /// A method's name, as it is told.
