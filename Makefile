@@ -95,9 +95,9 @@ test-browser: build redis-server ## The dashboard in Debian's Chromium, before t
 	node --test --test-concurrency=1 tests/browser/*.test.js
 
 .PHONY: observability
-observability: ## Make what watches the bank (Collector, rules, dashboards) from observability/, for the chart
+observability: ## Make what watches the bank (Collector, rules, dashboards) from observability/, for the chart and compose.yaml
 	@scripts/need-go
-	cd observability && go run . ../k8s/chart/files/monitoring
+	cd observability && go run . ..
 
 .PHONY: observe
 observe: build redis-server prometheus observe-tools ## Three banks, traffic, and all that watches them, on this machine: a page of plots, and Prometheus' own

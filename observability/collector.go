@@ -1,64 +1,97 @@
 package main
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 type object = map[string]any
 
-// collector is the Collector's configuration: OTLP and the pods' logs in; metrics, traces and logs out. Where those two go
-// the chart adds: without, they are counted and end here.
+// collector is the Collector's configuration for the chart: the bank's lines are read where the kubelet keeps them.
 func collector() object {
+	return collecting(lines{
+		receiver: "filelog", receivers: object{"filelog": filelog()},
+		extensions: object{"file_storage": object{"directory": "/var/lib/collector"}},
+	})
+}
+
+// collectorOfCompose is the same for compose.yaml, where nobody keeps files of lines: the bank sends them by OTLP.
+func collectorOfCompose() object {
+	return collecting(lines{
+		receiver: "otlp", processor: "transform/sent",
+		processors: object{"transform/sent": object{"error_mode": "ignore", "log_statements": []object{{"context": "log", "statements": sent}}}},
+	})
+}
+
+// lines are where the bank's lines come from, and what that needs.
+type lines struct {
+	receiver, processor               string
+	receivers, processors, extensions object
+}
+
+// collecting is OTLP and the bank's lines in; metrics, traces and logs out. Where those two go the chart adds: without, they are
+// counted and end here.
+func collecting(lines lines) object {
 	return object{
-		"extensions": object{
-			"health_check": object{"endpoint": "0.0.0.0:13133"},
-			"file_storage": object{"directory": "/var/lib/collector"},
-		},
-		"receivers": object{
+		"extensions": joined(object{"health_check": object{"endpoint": "0.0.0.0:13133"}}, lines.extensions),
+		"receivers": joined(object{
 			"otlp": object{"protocols": object{
 				"grpc": object{"endpoint": "0.0.0.0:4317"},
 				"http": object{"endpoint": "0.0.0.0:4318"},
 			}},
-			"filelog": filelog(),
-		},
-		"processors": object{
-			"memory_limiter": object{"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
-			// One after the other: what is counted keeps its order.
-			"batch":             object{"timeout": "1s"},
-			"transform/privacy": privacy(),
-			"transform/line":    object{"error_mode": "ignore", "log_statements": []object{{"context": "log", "statements": derived}}},
-			"transform/namespace": object{"error_mode": "ignore", "metric_statements": []object{{"context": "datapoint", "statements": []string{
-				`set(attributes["namespace"], "${env:BANK_NAMESPACE}")`, `set(attributes["store"], "${env:BANK_STORE}")`,
-				`set(attributes["pod"], resource.attributes["k8s.pod.name"]) where resource.attributes["k8s.pod.name"] != nil`}}}},
-			"filter/lines":      object{"error_mode": "ignore", "logs": object{"log_record": []string{`attributes["event"] == nil`}}},
-			"deltatocumulative": object{"max_stale": "24h", "max_streams": 20000},
-		},
-		"connectors": object{
-			"signal_to_metrics": object{"error_mode": "ignore", "logs": made()},
-			"spanmetrics": object{
-				"namespace":                       "bank_spans",
-				"metrics_flush_interval":          "15s",
-				"histogram":                       object{"unit": "s", "explicit": object{"buckets": durations()}},
-				"dimensions":                      []object{{"name": "component_id"}, {"name": "db.operation.name"}},
-				"resource_metrics_key_attributes": []string{"service.name", "k8s.namespace.name"},
-				"aggregation_cardinality_limit":   2000,
-				"metrics_expiration":              "24h",
-			},
-		},
+		}, lines.receivers),
+		"processors": joined(processors(), lines.processors),
+		"connectors": object{"signal_to_metrics": object{"error_mode": "ignore", "logs": made()}, "spanmetrics": spanmetrics()},
 		"exporters": object{
 			"prometheus": object{"endpoint": "0.0.0.0:8889", "metric_expiration": "24h", "without_scope_info": true,
 				"resource_to_telemetry_conversion": object{"enabled": false}},
 		},
 		"service": object{
-			"extensions": []string{"health_check", "file_storage"},
+			"extensions": append([]string{"health_check"}, slices.Sorted(maps.Keys(lines.extensions))...),
 			"pipelines": object{
 				"traces":        pipeline("otlp", "memory_limiter transform/privacy batch", "spanmetrics"),
 				"metrics":       pipeline("otlp spanmetrics", "memory_limiter transform/namespace batch", "prometheus"),
-				"logs/lines":    pipeline("filelog", "memory_limiter filter/lines batch transform/line", "signal_to_metrics"),
+				"logs/lines":    pipeline(lines.receiver, "memory_limiter "+lines.processor+" filter/lines batch transform/line", "signal_to_metrics"),
 				"metrics/lines": pipeline("signal_to_metrics", "deltatocumulative", "prometheus"),
 			},
 			// Its own metrics are not wanted at a port of their own.
 			"telemetry": object{"metrics": object{"level": "none"}, "logs": object{"level": "warn"}},
 		},
 	}
+}
+
+func processors() object {
+	return object{
+		"memory_limiter": object{"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
+		// One after the other: what is counted keeps its order.
+		"batch":             object{"timeout": "1s"},
+		"transform/privacy": privacy(),
+		"transform/line":    object{"error_mode": "ignore", "log_statements": []object{{"context": "log", "statements": derived}}},
+		"transform/namespace": object{"error_mode": "ignore", "metric_statements": []object{{"context": "datapoint", "statements": []string{
+			`set(attributes["namespace"], "${env:BANK_NAMESPACE}")`, `set(attributes["store"], "${env:BANK_STORE}")`,
+			`set(attributes["pod"], resource.attributes["k8s.pod.name"]) where resource.attributes["k8s.pod.name"] != nil`}}}},
+		"filter/lines":      object{"error_mode": "ignore", "logs": object{"log_record": []string{`attributes["event"] == nil`}}},
+		"deltatocumulative": object{"max_stale": "24h", "max_streams": 20000},
+	}
+}
+
+func spanmetrics() object {
+	return object{
+		"namespace":                       "bank_spans",
+		"metrics_flush_interval":          "15s",
+		"histogram":                       object{"unit": "s", "explicit": object{"buckets": durations()}},
+		"dimensions":                      []object{{"name": "component_id"}, {"name": "db.operation.name"}},
+		"resource_metrics_key_attributes": []string{"service.name", "k8s.namespace.name"},
+		"aggregation_cardinality_limit":   2000,
+		"metrics_expiration":              "24h",
+	}
+}
+
+// sent takes apart a line that `bank` has sent; what a component says of itself is named as in its line.
+var sent = []string{
+	`merge_maps(attributes, ParseJSON(body), "upsert") where IsString(body) and IsMatch(body, "^[{]")`,
+	`set(attributes["component"], attributes["component_id"]) where attributes["component"] == nil`,
 }
 
 // filelog reads what the pods of one namespace write, as the kubelet keeps it.
@@ -135,4 +168,9 @@ func durations() []string {
 
 func pipeline(receivers, processors, exporters string) object {
 	return object{"receivers": strings.Fields(receivers), "processors": strings.Fields(processors), "exporters": strings.Fields(exporters)}
+}
+
+func joined(first, second object) object {
+	maps.Copy(first, second)
+	return first
 }

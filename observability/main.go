@@ -1,5 +1,5 @@
 // The generator of what watches the bank: from the list of signals the Collector's configuration, Prometheus' rules and
-// Grafana's dashboards, written to where the chart takes them from.
+// Grafana's dashboards, written to where the chart and compose.yaml take them from.
 package main
 
 import (
@@ -8,13 +8,14 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
 
 func main() {
 	if len(os.Args) != 2 {
-		log.Fatal("generate FOLDER")
+		log.Fatal("generate ROOT")
 	}
 	files, err := generated()
 	if err != nil {
@@ -31,24 +32,43 @@ func main() {
 	}
 }
 
+// Where the files are, from the repository's root.
+const (
+	ofChart   = "k8s/chart/files/monitoring/"
+	ofCompose = "observability/compose/"
+)
+
 // generated are the files, by their paths.
 func generated() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for path, content := range map[string]any{"collector.yaml": collector(), "rules.yaml": rules()} {
-		text := &bytes.Buffer{}
-		encoder := yaml.NewEncoder(text)
-		encoder.SetIndent(2)
-		if err := encoder.Encode(content); err != nil {
+	for path, content := range map[string]any{
+		ofChart + "collector.yaml": collector(), ofCompose + "collector.yaml": collectorOfCompose(), ofChart + "rules.yaml": rules(),
+	} {
+		text, err := written(content)
+		if err != nil {
 			return nil, err
 		}
-		files[path] = append([]byte("# Made from observability/ by `make observability`.\n"), text.Bytes()...)
+		files[path] = text
 	}
+	files[ofCompose+"rules.yaml"] = []byte(released.Replace(string(files[ofChart+"rules.yaml"])))
 	for _, page := range pages {
 		built, err := page.built()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", page.uid, err)
 		}
-		files["dashboards/"+page.uid+".json"] = append(built, '\n')
+		files[ofChart+"dashboards/"+page.uid+".json"] = append(built, '\n')
 	}
 	return files, nil
+}
+
+// released does for compose.yaml what the chart does for a release.
+var released = strings.NewReplacer("$NAMESPACE", "money-bank", "$NAME", "bank", "$RATES_AGE_SECONDS", "900")
+
+func written(content any) ([]byte, error) {
+	text := &bytes.Buffer{}
+	text.WriteString("# Made from observability/ by `make observability`.\n")
+	encoder := yaml.NewEncoder(text)
+	encoder.SetIndent(2)
+	err := encoder.Encode(content)
+	return text.Bytes(), err
 }
