@@ -291,7 +291,8 @@ advisories: supply-tools ## What is known to be wrong with the crates that are b
 	build/tools/bin/cargo-deny --locked --manifest-path bench/Cargo.toml --config deny.toml check advisories
 
 .PHONY: test-compose
-test-compose: images container-tools ## compose.yaml on podman: up, money, restarts, wrong passwords, tokens, down
+test-compose: images container-tools prometheus observe-tools ## compose.yaml on podman: up, money, restarts, wrong passwords, tokens, what watches it, down
+	@tests/delivery/containers/watchers
 	tests/delivery/containers/engine apart build/containers/bin/pytest --quiet -p no:cacheprovider tests/delivery/containers/test_compose.py
 
 .PHONY: test-images

@@ -1,7 +1,7 @@
 """compose.yaml, as a user takes it: up, money, restarts, down.
 
 Mechanism: podman-compose on podman, with the bank's image of `make images` and a Redis and a Node of Debian's packages in place of
-Docker Hub's, in namespaces that end with the tests (`engine apart`). Without systemd nobody runs the healthchecks, so the tests do;
+Docker Hub's, and so for what watches them, in namespaces that end with the tests (`engine apart`). Without systemd nobody runs the healthchecks, so the tests do;
 this podman is too old to be waited for by them.
 """
 
@@ -18,8 +18,13 @@ from http_answers import answer, eventually, read
 from repository import ROOT, run, succeed
 
 COMPOSE = (str(ROOT / "build/containers/bin/podman-compose"), "--in-pod=false")
-IMAGES = {"BANK_IMAGE": "localhost/money-bank", "REDIS_IMAGE": "localhost/debian", "OIDC_IMAGE": "localhost/money-bank-oidc"}
+IMAGES = {
+    "BANK_IMAGE": "localhost/money-bank", "REDIS_IMAGE": "localhost/debian", "OIDC_IMAGE": "localhost/money-bank-oidc",
+    "COLLECTOR_IMAGE": "localhost/collector", "REDIS_EXPORTER_IMAGE": "localhost/redis-exporter",
+    "PROMETHEUS_IMAGE": "localhost/prometheus", "ALERTMANAGER_IMAGE": "localhost/alertmanager",
+}  # fmt: skip
 BANK, ISSUER = "http://localhost:3000", "http://localhost:3001"
+PROMETHEUS, ALERTMANAGER = "http://localhost:9090", "http://localhost:9093"
 
 
 class Project:
@@ -29,6 +34,7 @@ class Project:
         self.folder, self.settings = folder, IMAGES | settings
         self.options = ("--profile", profile) if profile else ()
         shutil.copy(ROOT / "compose.yaml", folder)
+        shutil.copytree(ROOT / "observability/compose", folder / "observability/compose")
         self.secret = folder / "secrets/redis_url"
 
     def compose(self, *command: str) -> str:
@@ -57,8 +63,8 @@ def healthy(service: str) -> bool:
     return run("podman", "healthcheck", "run", f"money-bank_{service}_1").returncode == 0
 
 
-def secret_of_the_readme(folder: Path) -> None:
-    (line,) = re.findall(r"^mkdir .*secrets.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def secret_of_the_readme(folder: Path, file: str = "redis_url") -> None:
+    (line,) = re.findall(rf"^.* >secrets/{file}\b.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
     succeed("sh", "-euc", line, folder=folder)
 
 
@@ -126,7 +132,10 @@ def test_who_is_healthy_says_so_and_who_is_not(running):
 
 @pytest.mark.parametrize("service", ["bank", "redis"])
 def test_nobody_is_root_has_a_capability_or_writes_to_its_root(running, service):
-    state = running.inspect(service)
+    is_confined(running.inspect(service))
+
+
+def is_confined(state: dict) -> None:
     status = dict(re.findall(r"^(\w+):\s+(.*)$", Path(f"/proc/{state['State']['Pid']}/status").read_text(), re.MULTILINE))
     assert 0 not in map(int, status["Uid"].split() + status["Gid"].split())
     assert {status[name].strip("0") for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]} == {""}
@@ -178,3 +187,72 @@ def test_with_the_profile_oidc_the_dashboard_signs_in_there(with_issuer):
         "code_challenge": "0" * 43, "code_challenge_method": "S256",
     }  # fmt: skip
     assert 'name="login"' in read(f"{ISSUER}/auth?{urlencode(sign_in)}")
+
+
+@pytest.fixture(scope="module")
+def watched(project, tmp_path_factory):
+    project.compose("down", "--volumes")
+    made = Project(tmp_path_factory.mktemp("watched"), "observability", OTEL_EXPORTER_OTLP_ENDPOINT="http://collector:4318")
+    secret_of_the_readme(made.folder)
+    secret_of_the_readme(made.folder, "redis_exporter.json")
+    made.up()
+    yield made
+    made.compose("down", "--volumes")
+
+
+def asked(expression: str) -> list[dict]:
+    """What Prometheus knows of it now."""
+    said = answer(f"{PROMETHEUS}/api/v1/query?{urlencode({'query': expression})}")
+    return said.body["data"]["result"] if said.status == 200 else []
+
+
+def ringing() -> set[str]:
+    """What rings at Alertmanager."""
+    said = answer(ALERTMANAGER + "/api/v2/alerts")
+    assert said.status == 200
+    return {alert["labels"]["alertname"] for alert in said.body}
+
+
+def test_with_the_profile_observability_a_deposit_is_counted_and_nobody_named(watched):
+    assert deposit("7031.25", **{"idempotency-key": "order-4711"}).status == 200
+    counted = 'bank_operations_total{namespace="money-bank", store="redis", kind="deposit", outcome="done"}'
+    eventually(lambda: [found["value"][1] for found in asked(counted)] == ["1"])
+    everything = json.dumps(asked('{__name__=~".+"}'))
+    assert "bank_operations_total" in everything
+    assert not [secret for secret in ("alice", "7031", "order-4711") if secret in everything]
+
+
+def test_with_the_profile_observability_everybody_is_asked_and_every_rule_holds(watched):
+    eventually(lambda: {found["metric"]["job"]: found["value"][1] for found in asked("up")} == {"collector": "1", "redis": "1"})
+    # What bank itself tells, once a minute, besides what is counted of its lines.
+    eventually(lambda: asked('bank_instances{namespace="money-bank"}') != [], 90)
+    groups = answer(PROMETHEUS + "/api/v1/rules").body["data"]["groups"]
+    said = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+    assert "BankRedisDown" in said and set(said.values()) == {"ok"}, said
+
+
+@pytest.mark.parametrize("service", ["collector", "redis-exporter", "prometheus", "alertmanager"])
+def test_nobody_who_watches_is_root_has_a_capability_or_writes_to_its_root(watched, service):
+    is_confined(watched.inspect(service))
+
+
+def test_the_exporter_may_ask_how_redis_is_and_nothing_else(watched):
+    (password,) = set(json.loads((watched.folder / "secrets/redis_exporter.json").read_text()).values())
+    assert password not in watched.secret.read_text()
+    cli = ("podman", "exec", "money-bank_redis_1", "redis-cli", "-u", f"redis://exporter:{password}@redis:6379")
+    assert "redis_version" in succeed(*cli, "info", "server")
+    for command in [("get", "x"), ("keys", "*"), ("config", "get", "requirepass"), ("slowlog", "get"), ("acl", "list"), ("flushall",)]:
+        assert "NOPERM" in succeed(*cli, *command), command
+    for service in ["redis", "redis-exporter"]:
+        state = watched.inspect(service)
+        process = Path(f"/proc/{state['State']['Pid']}")
+        assert password not in json.dumps(state) + (process / "environ").read_text() + (process / "cmdline").read_text()
+
+
+def test_an_alert_rings_when_redis_is_stopped_and_is_gone_after(watched):
+    eventually(lambda: [found["value"][1] for found in asked("redis_up")] == ["1"])
+    assert "BankRedisDown" not in ringing()
+    watched.compose("stop", "redis")
+    eventually(lambda: "BankRedisDown" in ringing(), 240)
+    watched.compose("start", "redis")
+    eventually(lambda: "BankRedisDown" not in ringing(), 120)
