@@ -9,7 +9,8 @@ commands, which holds documents. Its password is made where both run, and is in 
 {{- define "bank.exporterUser" -}}
 if [ ! -s /run/exporter/password.json ]; then
   password=$(head -c 32 /dev/urandom | sha256sum | cut -d ' ' -f 1)
-  printf '{"redis://localhost:6379":"%s"}' "$password" >/run/exporter/password.new
+  # New exporters look for the address with the user, old ones for that without.
+  printf '{"redis://exporter@localhost:6379":"%s","redis://localhost:6379":"%s"}' "$password" "$password" >/run/exporter/password.new
   mv /run/exporter/password.new /run/exporter/password.json
 fi
 password=$(sed 's/.*:"\([0-9a-f]*\)"}/\1/' /run/exporter/password.json)

@@ -120,6 +120,16 @@ func TestTheExporterMayAskForNothingThatRedisHolds(t *testing.T) {
 	}
 }
 
+// The exporter looks for its password under the address, and since 1.68 under the address with the user.
+func TestEveryReleaseOfTheExporterFindsItsPassword(t *testing.T) {
+	script := kit.Into[appsv1.StatefulSet](t, kit.Find(t, kit.Rendered(t, "--set", watched), "StatefulSet", "bank-redis")).Spec.Template.Spec.Containers[0].Args[0]
+	for _, address := range []string{`"redis://localhost:6379":"%s"`, `"redis://exporter@localhost:6379":"%s"`} {
+		if err := kit.Missing(script, address); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestACollectorThatCanNotWorkIsRefused(t *testing.T) {
 	for _, row := range []refusal{
 		{"monitoring.collector.enabled=true,monitoring.collector.namespace=default", "monitoring.collector.namespace: the Collector reads files of the node"},
