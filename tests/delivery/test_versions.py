@@ -6,6 +6,7 @@ run in a scratch copy of the tree. Needs: cargo.
 
 import re
 import tomllib
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,14 @@ def test_the_notes_of_a_release_are_its_part_of_the_changelog(tree):
     assert run("scripts/changelog", "1.1", folder=tree).stderr == "CHANGELOG.md says nothing of 1.1.\n"
 
 
-def test_compose_and_the_chart_run_the_same_redis():
-    chart = yaml.safe_load(read("k8s/chart/values.yaml"))["redis"]["image"]
-    assert f"image: ${{REDIS_IMAGE:-{chart.removeprefix('docker.io/library/')}}}\n" in read("compose.yaml")
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [("redis", "redis"), ("redis-exporter", "monitoring.redisExporter"), ("collector", "monitoring.collector")],
+)
+def test_compose_and_the_chart_run_the_same_image(service, path):
+    chart = reduce(dict.__getitem__, path.split("."), yaml.safe_load(read("k8s/chart/values.yaml")))["image"]
+    composed = yaml.safe_load(read("compose.yaml"))["services"][service]["image"]
+    assert composed.split(":-")[1] == chart.removeprefix("docker.io/").removeprefix("library/") + "}"
 
 
 @pytest.mark.parametrize(
