@@ -120,7 +120,7 @@ func TestTheExporterMayAskForNothingThatRedisHolds(t *testing.T) {
 	}
 }
 
-// The exporter looks for its password under the address, and since 1.68 under the address with the user.
+// The exporter looks for its password under the address, and since 1.69 under the address with the user.
 func TestEveryReleaseOfTheExporterFindsItsPassword(t *testing.T) {
 	script := kit.Into[appsv1.StatefulSet](t, kit.Find(t, kit.Rendered(t, "--set", watched), "StatefulSet", "bank-redis")).Spec.Template.Spec.Containers[0].Args[0]
 	for _, address := range []string{`"redis://localhost:6379":"%s"`, `"redis://exporter@localhost:6379":"%s"`} {
