@@ -19,6 +19,9 @@ const (
 	users = here + `, component!="health"`
 )
 
+// certificates are when cert-manager's end. Its own ServiceMonitor does not honour labels: there `namespace` is where cert-manager runs.
+const certificates = `(certmanager_certificate_expiration_timestamp_seconds{` + here + `} or label_replace(certmanager_certificate_expiration_timestamp_seconds{exported_` + here + `}, "namespace", "$NAMESPACE", "", ""))`
+
 // budget is something of which a part may go wrong: recorded for each window as bank:<name>:ratio_rate<window>.
 type budget struct {
 	name, title, page string
@@ -66,8 +69,8 @@ var alerts = []alert{
 		"faults", "{{ $labels.component }} tells of a fault of ours: {{ $labels.event }}."},
 	{"BankRatesStale", "ticket", "5m", `min by (namespace) (bank_rates_age_seconds{` + here + `}) > $RATES_AGE_SECONDS`,
 		"rates-stale", "The exchange rates that are shown are {{ $value | humanizeDuration }} old."},
-	{"BankNoTraffic", "ticket", "10m", `sum by (namespace) (rate(bank_requests_total{` + users + `}[10m])) == 0`,
-		"no-traffic", "Nobody asks the bank anything."},
+	{"BankNoTraffic", "ticket", "10m", `sum by (namespace) (rate(bank_requests_total{` + users + `}[10m])) == 0 and sum by (namespace) (rate(bank_requests_total{` + users + `}[1d])) > 0.1`,
+		"no-traffic", "Nobody asks the bank anything, which is asked every day."},
 	{"BankNotSeen", "page", "5m", `absent_over_time(bank_requests_total{` + here + `}[10m])`,
 		"not-seen", "Prometheus knows nothing of the bank: no other alert can fire."},
 
@@ -83,7 +86,7 @@ var alerts = []alert{
 		"pods-restart", "{{ $labels.pod }} has restarted {{ $value | humanize }} times in 15 minutes."},
 	{"BankAutoscalerAtLimit", "ticket", "15m", `kube_horizontalpodautoscaler_status_current_replicas{` + here + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + here + `}`,
 		"autoscaler-at-limit", "The autoscaler may make no more pods."},
-	{"BankCertificateExpires", "ticket", "1h", `min by (namespace, name) (certmanager_certificate_expiration_timestamp_seconds{` + here + `} - time()) < 14 * 86400 or min by (namespace, instance) (probe_ssl_earliest_cert_expiry{` + here + `} - time()) < 14 * 86400`,
+	{"BankCertificateExpires", "ticket", "1h", `min by (namespace, name) (` + certificates + ` - time()) < 14 * 86400 or min by (namespace, instance) (probe_ssl_earliest_cert_expiry{` + here + `} - time()) < 14 * 86400`,
 		"certificate-expires", "A certificate is good for {{ $value | humanizeDuration }} only."},
 }
 
