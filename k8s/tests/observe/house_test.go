@@ -21,6 +21,7 @@ type House struct {
 	*testing.T
 	objects      []unstructured.Unstructured
 	folder       string
+	compression  int // 0: what all have
 	redisPort    int
 	redis        *kit.Process
 	coingecko    *kit.Process
@@ -38,6 +39,13 @@ type House struct {
 
 // opened starts everything.
 func opened(t *testing.T) *House {
+	h := served(t)
+	h.watch()
+	return h
+}
+
+// served starts all but those who ask and tell.
+func served(t *testing.T) *House {
 	h := &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), platform: newPlatform(t), sink: newSink(t), bell: newBell(t)}
 	h.render(h.sink.url)
 	h.startRedis()
@@ -48,8 +56,11 @@ func opened(t *testing.T) *House {
 	for range 3 {
 		h.startBank()
 	}
-	h.startPrometheus(redisJob(), labelledJob("collector", h.counts), labelledJob("platform", strings.TrimPrefix(h.platform.url, "http://")))
 	return h
+}
+
+func (h *House) watch() {
+	h.startPrometheus(redisJob(), labelledJob("collector", h.counts), labelledJob("platform", strings.TrimPrefix(h.platform.url, "http://")))
 }
 
 // render renders the chart, whose Collector sends traces there, and logs to the sink.

@@ -153,7 +153,7 @@ func everyExpressionHasData(h *House, t *testing.T, began time.Time) {
 			Rules []struct{ Alert, Record, Expr string }
 		}
 	}
-	if err := yaml.Unmarshal([]byte(compressed(h.rules())), &rules); err != nil {
+	if err := yaml.Unmarshal([]byte(h.compressed()), &rules); err != nil {
 		t.Fatal(err)
 	}
 	for _, group := range rules.Groups {

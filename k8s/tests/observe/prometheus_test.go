@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// An hour of the rules passes in two minutes.
+// compression is by how much durations of rules are divided where a house does not say: an hour passes in two minutes.
 const compression = 30
 
 // redisJob is how Redis' exporter is asked: as the chart's PodMonitor says, and the operator makes of it.
@@ -31,7 +31,7 @@ func labelledJob(name, address string) string {
 func (h *House) startPrometheus(jobs ...string) {
 	h.Helper()
 	listen, alertmanager := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)), fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
-	rules := kit.Write(h, h.folder+"/rules.yaml", compressed(h.rules()))
+	rules := kit.Write(h, h.folder+"/rules.yaml", h.compressed())
 	config := kit.Write(h, h.folder+"/prometheus.yaml", fmt.Sprintf(`global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [%q]
 alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}
@@ -62,13 +62,13 @@ func (h *House) rules() string {
 
 var durations = regexp.MustCompile(`(\[|offset |for: )(\d+)([smhd])`)
 
-// compressed has every duration divided.
-func compressed(rules string) string {
+// compressed are the rules with every duration divided.
+func (h *House) compressed() string {
 	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
-	return durations.ReplaceAllStringFunc(rules, func(found string) string {
+	return durations.ReplaceAllStringFunc(h.rules(), func(found string) string {
 		parts := durations.FindStringSubmatch(found)
 		number, _ := strconv.Atoi(parts[2])
-		return fmt.Sprintf("%s%ds", parts[1], time.Duration(number)*units[parts[3]]/time.Second/compression)
+		return fmt.Sprintf("%s%ds", parts[1], time.Duration(number)*units[parts[3]]/time.Second/time.Duration(max(h.compression, compression)))
 	})
 }
 

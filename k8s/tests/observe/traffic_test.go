@@ -83,28 +83,30 @@ type day struct {
 func (h *House) day(clients int, pause time.Duration) *day {
 	d := &day{stop: make(chan struct{})}
 	var number atomic.Int64
-	until := func(pause time.Duration, act func()) {
-		d.done.Add(1)
-		go func() {
-			defer d.done.Done()
-			for {
-				select {
-				case <-d.stop:
-					return
-				case <-time.After(pause):
-					act()
-				}
-			}
-		}()
-	}
 	banks := h.banks
 	for range clients {
-		until(pause, func() { mixed(banks[rand.IntN(len(banks))], int(number.Add(1))) })
+		d.again(pause, func() { mixed(banks[rand.IntN(len(banks))], int(number.Add(1))) })
 	}
 	for _, bank := range banks {
-		until(time.Second, func() { ask("GET", bank+"/readyz", "", "", "") })
+		d.again(time.Second, func() { ask("GET", bank+"/readyz", "", "", "") })
 	}
 	return d
+}
+
+// again is one more who does it again and again, with a pause before each time.
+func (d *day) again(pause time.Duration, act func()) {
+	d.done.Add(1)
+	go func() {
+		defer d.done.Done()
+		for {
+			select {
+			case <-d.stop:
+				return
+			case <-time.After(pause):
+				act()
+			}
+		}
+	}()
 }
 
 func (d *day) end() {
