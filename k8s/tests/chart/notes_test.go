@@ -17,6 +17,8 @@ func TestTheNotesSayWhatIsMissing(t *testing.T) {
 		"redis.enabled=false,redis.external.url=redis://c:63": "! networkPolicy.redisCidrs is empty",
 		"ingress.enabled=true,tls.mode=selfSigned":            "curl https://bank.localhost/readyz",
 		"tolerations[0].operator=Exists":                      "! Nor do `tolerations` and `podPolicy.affinity` reach it.",
+		"monitoring.collector.enabled=true":                   "executor.otlpEndpoint=http://bank-collector.monitoring:4318",
+		"monitoring.rules.enabled=true":                       "! There are rules, and no Collector of the chart's",
 		"replicas=2":                                          "Uninstalling leaves the claim of Redis",
 	} {
 		notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--values", kit.InFront, "--set", values)
