@@ -111,7 +111,7 @@ test-observe: build redis-server prometheus observe-tools ## A day of three bank
 	cd k8s/tests && go test -count=1 -short -run TestADayIsSeen -timeout 10m ./observe
 
 .PHONY: test-observe-more
-test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger kube-state-metrics ## The same, with what takes long: a deposit in Jaeger, a full disk, a control plane's objects, a certificate; as root
+test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger kube-state-metrics cert-manager ## The same, with what takes long: a deposit in Jaeger, budgets that burn slowly, a full disk, a control plane's objects, certificates; as root
 	@scripts/need prometheus-blackbox-exporter prometheus-blackbox-exporter
 	@scripts/need etcd etcd-server
 	@scripts/need openssl openssl
@@ -400,6 +400,11 @@ jaeger:
 kube-state-metrics:
 	@scripts/need-go
 	cd observability/kube-state-metrics && go build -ldflags="-s -w" -o ../../build/bin/kube-state-metrics k8s.io/kube-state-metrics/v2
+
+.PHONY: cert-manager
+cert-manager:
+	@scripts/need-go
+	cd observability/cert-manager && go build -ldflags="-s -w" -o ../../build/bin/cert-manager .
 
 .PHONY: cloud-tools
 cloud-tools:

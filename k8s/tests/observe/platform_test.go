@@ -19,9 +19,10 @@ func TestThePlatformIsTold(t *testing.T) {
 		// kwok's nodes have no heart.
 		Controllers: []string{"--node-monitor-grace-period=1h"}}).Kubeconfig}
 	p.startNodes()
+	issuer := p.startCertManager()
 	p.install()
 	certificate := h.startBehindTLS()
-	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), h.startBlackbox(certificate))
+	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), issuer, h.startBlackbox(certificate))
 	h.drilled(t, []drill{
 		{"a pod has no node to run on", []string{"BankTooFewPods"}, func(*House) {
 			p.kubectl("cordon", "--selector=test=node")
@@ -30,6 +31,8 @@ func TestThePlatformIsTold(t *testing.T) {
 		{"a pod restarts again and again", []string{"BankPodsRestart"}, p.restart, func(*House) {}, false},
 		{"the Deployment has as many pods as the autoscaler may make", []string{"BankAutoscalerAtLimit"},
 			func(*House) { p.scale(4) }, func(*House) { p.scale(3) }, false},
+		{"cert-manager makes a certificate of ten days", []string{"BankCertificateExpires"},
+			func(*House) { p.certificateOf(10) }, func(*House) { p.certificateOf(90) }, false},
 		{"the bank shows a certificate of ten days", []string{"BankCertificateExpires"},
 			func(*House) { certificate.of(10) }, func(*House) { certificate.of(90) }, false},
 	})
@@ -73,7 +76,8 @@ status: {allocatable: &size {cpu: "32", memory: 64Gi, ephemeral-storage: 100Gi, 
 func (p *cluster) install() {
 	p.Helper()
 	kit.Run(p, kit.Tool("helm"), "--kubeconfig", p.kubeconfig, "install", "bank", kit.Chart, "--namespace", "money-bank", "--create-namespace", "--values", kit.InFront,
-		"--set", "runtime=bank,autoscaling.enabled=true,autoscaling.minReplicas=3,autoscaling.maxReplicas=4")
+		"--set", "runtime=bank,autoscaling.enabled=true,autoscaling.minReplicas=3,autoscaling.maxReplicas=4",
+		"--set", "ingress.enabled=true,tls.mode=certManager,tls.certManager.issuerKind=Issuer,tls.certManager.issuer=own")
 	p.kubectl("wait", "--for=jsonpath={.status.availableReplicas}=3", "deployment/bank", "--timeout=120s")
 }
 
@@ -119,6 +123,26 @@ func (p *cluster) startStateMetrics() string {
 		return kit.Missing(text, "kube_horizontalpodautoscaler_status_current_replicas{")
 	})
 	return address
+}
+
+// startCertManager starts the controllers of cert-manager that a self-signed certificate needs, and returns how they are asked: as
+// cert-manager's own ServiceMonitor says, by which the namespace is cert-manager's and not the certificate's.
+func (p *cluster) startCertManager() string {
+	p.Helper()
+	module := strings.TrimSpace(kit.Run(p, "go", "list", "-C", kit.At("observability/cert-manager"), "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager"))
+	p.kubectl("create", "--filename", module+"/deploy/crds")
+	p.kubectl("create", "namespace", "money-bank")
+	p.kubectl("create", "--filename", kit.Write(p, p.folder+"/issuer.yaml", "{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: own}, spec: {selfSigned: {}}}"))
+	address := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p))
+	kit.Start(p, "observe-cert-manager", nil, kit.Tool("cert-manager"), "--kubeconfig="+p.kubeconfig, "--metrics="+address)
+	return fmt.Sprintf("{job_name: cert-manager, static_configs: [{targets: [%q], labels: {namespace: cert-manager}}]}", address)
+}
+
+// certificateOf has cert-manager make the chart's certificate anew, for so many days.
+func (p *cluster) certificateOf(days int) {
+	p.Helper()
+	p.kubectl("patch", "certificate", "bank", "--type=merge", "--patch", fmt.Sprintf(`{"spec":{"duration":"%dh","renewBefore":"24h"}}`, 24*days))
+	p.kubectl("delete", "secret", "bank-tls")
 }
 
 // certificate is what a bank shows, and where.
