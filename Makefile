@@ -116,7 +116,7 @@ test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger 
 	@scripts/need etcd etcd-server
 	@scripts/need openssl openssl
 	cargo build $(NATIVE) --package tests --bin coingecko
-	cd k8s/tests && go test -count=1 -v -timeout 30m ./observe
+	cd k8s/tests && go test -count=1 -v -timeout 45m ./observe
 
 .PHONY: test-issuer
 test-issuer: build redis-server ## Tokens of a real issuer, oidc-provider: every algorithm, keys that change under load, an issuer that is dead or lies
