@@ -6,7 +6,9 @@
 
 pub mod cli;
 mod export;
+mod folder;
 mod import;
+mod origin;
 mod s3;
 mod sorted;
 mod store;

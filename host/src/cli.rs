@@ -2,6 +2,7 @@
 
 use crate::backup::{self, cli as backup_cli};
 use crate::build_command;
+use crate::exit;
 use crate::health;
 use crate::limits::Limits;
 use crate::manifest::Manifest;
@@ -148,9 +149,9 @@ pub fn run(commit: Option<&str>) -> anyhow::Result<()> {
         Command::Build(options) => {
             build_command::build(&Manifest::load(&options.from)?, &options.component_id)
         }
-        Command::Verify(options) => verify::verify(&options),
-        Command::Export(options) => backup::export(&options),
-        Command::Import(options) => backup::import(&options),
+        Command::Verify(options) => exit::when_told().and_then(|()| verify::verify(&options)),
+        Command::Export(options) => exit::when_told().and_then(|()| backup::export(&options)),
+        Command::Import(options) => exit::when_told().and_then(|()| backup::import(&options)),
         Command::Health(options) => health::health(&options),
     }
 }

@@ -2,15 +2,19 @@
 //!
 //! 0 is success, 1 any other failure, 2 what was wrong with the command line itself.
 
+use crate::serve::Signals;
 use std::fmt;
 use std::process::ExitCode;
+
+/// As [`Fault::Unavailable`].
+const AGAIN: u8 = 4;
 
 /// A failure with an exit code of its own.
 #[derive(Debug)]
 pub enum Fault {
     /// 3: money, a chain, a sum or an index is not as it must be: of a store, or of a file.
     Broken(String),
-    /// 4: the store or the place of the file was not to be reached, or changed meanwhile. To be tried again.
+    /// 4: the store or the place of the file was not to be reached, or changed meanwhile; or a signal came. To be tried again.
     Unavailable(String),
     /// 5: what is there already must not be mixed with what would come.
     Refused(String),
@@ -26,11 +30,20 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// From now on a signal ends the process, with the code of what is to be tried again: it has not done what it was told.
+pub fn when_told() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.block_on(async { Signals::new() })?;
+    let end = signals.end_the_process(AGAIN.into(), "Stopped by a signal. Begin again");
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(end))?;
+    Ok(())
+}
+
 /// The code that an error ends the process with.
 pub fn code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(match error.downcast_ref::<Fault>() {
         Some(Fault::Broken(_)) => 3,
-        Some(Fault::Unavailable(_)) => 4,
+        Some(Fault::Unavailable(_)) => AGAIN,
         Some(Fault::Refused(_)) => 5,
         None => 1,
     })

@@ -260,6 +260,14 @@ impl Signals {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
+    /// Ends the process with this code, once one comes: whoever has nothing in flight waits for nobody. The first process of a
+    /// container needs this, since the kernel ends it with no signal that it does not listen for.
+    pub async fn end_the_process(mut self, code: i32, why: &str) {
+        self.next().await;
+        eprintln!("{why}");
+        std::process::exit(code);
+    }
+
     /// The next one: how long idle connections stay open after it.
     pub async fn next(&mut self) -> Duration {
         tokio::select! {

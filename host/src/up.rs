@@ -31,7 +31,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 /// Runs the application until a signal comes.
 pub fn up(options: &Up) -> anyhow::Result<()> {
@@ -40,7 +39,10 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
         build_command::build(&manifest, &[])?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let starting = runtime.block_on(async { serve::Signals::new().map(end_when_told) })?;
+    // It was told to stop and has stopped: a success.
+    let end = |signals: serve::Signals| signals.end_the_process(0, "Stopped by a signal before it served.");
+    let starting =
+        runtime.block_on(async { serve::Signals::new().map(|signals| tokio::spawn(end(signals))) })?;
     refuse_dotenv(Path::new(""))?;
     let environment = |name: &str| std::env::var(name).ok();
     let config = runtime_config(options, &manifest)?;
@@ -78,16 +80,6 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     // about it on stderr; the process ends anyway.
     std::mem::forget(runtime);
     ended
-}
-
-/// Ends the process as soon as a signal comes: nobody is served yet, so nobody is waited for. The first process of a container needs
-/// this, since the kernel ends it with no signal that it does not listen for. It was told to stop and has stopped: a success.
-fn end_when_told(mut signals: serve::Signals) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        signals.next().await;
-        eprintln!("Stopped by a signal before it served.");
-        std::process::exit(0);
-    })
 }
 
 fn runtime_config(options: &Up, manifest: &Manifest) -> anyhow::Result<RuntimeConfig> {

@@ -234,6 +234,24 @@ async fn sqlite_that_somebody_else_has_locked_fails_in_bounded_time_and_is_read_
 }
 
 #[tokio::test]
+async fn sqlite_acknowledges_nothing_in_a_file_that_was_removed_or_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bank.db");
+    let store = Sqlite::open(&path, "default", PATIENCE).unwrap();
+    store.set("a", bytes("kept")).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    for another in [false, true] {
+        if another {
+            Sqlite::open(&path, "default", PATIENCE).unwrap().set("a", bytes("another")).await.unwrap();
+        }
+        let Err(Failure::Told(why)) = store.set("a", bytes("lost")).await else {
+            panic!("it is acknowledged")
+        };
+        assert!(why.contains("was removed or replaced"), "{why}");
+    }
+}
+
+#[tokio::test]
 async fn redis_keeps_counters_as_decimal_text_like_spin() {
     let server = common::redis::Redis::start();
     let store = connect(&server.url());

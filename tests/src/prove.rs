@@ -29,6 +29,7 @@ mod crash;
 mod crowd;
 mod failover;
 mod faults;
+mod folder;
 mod hot;
 pub(crate) mod house;
 mod interrupted;

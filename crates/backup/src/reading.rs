@@ -78,6 +78,17 @@ struct Group {
     totals: Totals,
 }
 
+/// What an export comes to, by its last two lines; `tail` is the end of it. What stands before them is not looked at.
+#[must_use]
+pub fn totals_at_end(tail: &[u8]) -> Option<Totals> {
+    let mut lines = tail.strip_suffix(b"\n")?.rsplit(|byte| *byte == b'\n');
+    let (end, sums) = (Line::decode(lines.next()?).ok()?, Line::decode(lines.next()?).ok()?);
+    match (end, sums) {
+        (Line::End(_), Line::Totals(sums)) => Some(sums.totals),
+        _ => None,
+    }
+}
+
 impl Reading {
     /// Nothing was read.
     #[must_use]

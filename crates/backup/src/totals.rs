@@ -65,6 +65,23 @@ impl Totals {
         self.counted = self.counted.saturating_add(part.counted);
     }
 
+    /// What there is less of than `before`, for people. Wallets, entries and counters never become fewer.
+    #[must_use]
+    pub fn less_than(&self, before: &Self) -> Option<String> {
+        let counts = [
+            ("wallets", self.wallets, before.wallets),
+            ("deposits", self.deposits, before.deposits),
+            ("withdrawals", self.withdrawals, before.withdrawals),
+            ("counters", self.counters, before.counters),
+        ];
+        let less: Vec<String> = counts
+            .into_iter()
+            .filter(|(_, now, before)| now < before)
+            .map(|(what, now, before)| format!("{now} of {before} {what}"))
+            .collect();
+        (!less.is_empty()).then(|| less.join(", "))
+    }
+
     /// Entries of both kinds.
     #[must_use]
     pub fn entries(&self) -> u64 {
@@ -148,6 +165,21 @@ mod tests {
         }
         for text in ["", "1", "1.", ".5", "1.5", "01.00", "1.000", "-1.00", "1.123456789", "+1.00", "1.+1"] {
             assert!(text.parse::<Money>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn fewer_wallets_entries_or_counters_than_before_are_named() {
+        let before = Totals { wallets: 3, deposits: 2, withdrawals: 1, counters: 1, ..Totals::default() };
+        let later = Totals { balance: Money(9), wallets: 4, ..before.clone() };
+        assert_eq!(later.less_than(&before), None);
+        for (less, said) in [
+            (Totals { wallets: 2, ..before.clone() }, "2 of 3 wallets"),
+            (Totals { deposits: 1, ..before.clone() }, "1 of 2 deposits"),
+            (Totals { withdrawals: 0, ..before.clone() }, "0 of 1 withdrawals"),
+            (Totals { counters: 0, ..before.clone() }, "0 of 1 counters"),
+        ] {
+            assert_eq!(less.less_than(&before).as_deref(), Some(said));
         }
     }
 

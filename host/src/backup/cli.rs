@@ -13,14 +13,18 @@ use store::redis::cluster::Node;
 /// What `bank export` was told.
 #[derive(Args)]
 pub struct Export {
-    /// Where to: a file, which must not be there yet; a folder, or `s3://BUCKET/PREFIX/`, for a name with the time in
-    /// it; `-` for stdout
+    /// Where to: a file, which must not be there yet; a folder (`backups/`), or `s3://BUCKET/PREFIX/`, for a name with
+    /// the time in it; `-` for stdout
     #[arg(long, value_name = "PLACE")]
     pub to: String,
 
     /// In a folder: remove the oldest exports, so that this many are left
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
+
+    /// In a folder: export also what has fewer wallets, entries or counters than the newest export there
+    #[arg(long)]
+    pub accept_loss: bool,
 
     /// Which store
     #[command(flatten)]
@@ -37,6 +41,10 @@ pub struct Import {
     /// Check the file and store nothing
     #[arg(long)]
     pub check: bool,
+
+    /// Refuse an export that has fewer wallets
+    #[arg(long, value_name = "WALLETS", default_value = "1")]
+    pub at_least: u64,
 
     /// Which store
     #[command(flatten)]

@@ -7,9 +7,9 @@ use super::walk;
 /// Writes the file; where that fails there is none.
 pub fn export(options: &Export) -> anyhow::Result<()> {
     let place = options.store.place()?;
-    let mut target = Target::create(&options.to, options.keep, &walk::now())?;
+    let mut target = Target::create(options, &walk::now())?;
     let found = walk::export(&place, &mut |bytes| target.write(bytes))?;
-    let name = target.finish()?;
+    let name = target.finish(&found.totals)?;
     eprintln!("exported as of {} to {name}\n{}", found.began, found.totals);
     Ok(())
 }

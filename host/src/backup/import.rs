@@ -6,8 +6,8 @@
 
 use super::Progress;
 use super::cli::Import;
+use super::origin::Origin;
 use super::store::{Access, Store};
-use super::target::Origin;
 use super::walk::is_money;
 use crate::exit::Fault;
 use backup::line::Begin;
@@ -29,6 +29,10 @@ pub fn import(options: &Import) -> anyhow::Result<()> {
     let (begin, totals, sha256) = read(&origin, "Nothing of it is imported", |_| Ok(()))?;
     let Begin { bank, store, began } = begin;
     eprintln!("{} is sound: as of {began}, of {store}, by bank {bank}\n{totals}", origin.name());
+    if totals.wallets < options.at_least {
+        let why = format!("it has {} wallets, and not {} (--at-least)", totals.wallets, options.at_least);
+        return Err(Fault::Refused(format!("{}: {why}. Nothing of it is imported", origin.name())).into());
+    }
     if options.check {
         return Ok(());
     }

@@ -12,7 +12,8 @@ pub use upload::Upload;
 use crate::exit::Fault;
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::header::{CONTENT_LENGTH, RANGE};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -31,7 +32,7 @@ use url::Url;
 /// What a place in a bucket begins with.
 const SCHEME: &str = "s3://";
 /// A request is signed for so long.
-const SIGNED: Duration = Duration::from_secs(3_600);
+const SIGNED: Duration = Duration::from_secs(900);
 /// And has an answer, or the next part of it, by then: a part that is sent has to arrive first.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// What was not answered, or by an error of the server's, is asked again so often, after so long.
@@ -58,6 +59,11 @@ pub fn place(text: &str) -> Option<(&str, &str)> {
 /// The folder of a key: a prefix that is empty or ends in a slash.
 pub fn folder(key: &str) -> String {
     if key.is_empty() || key.ends_with('/') { key.to_owned() } else { format!("{key}/") }
+}
+
+/// The bucket of this name, as the environment of this process says.
+pub fn of_environment(bucket: &str) -> anyhow::Result<S3> {
+    S3::open(bucket, |name| std::env::var(name).ok())
 }
 
 impl S3 {
@@ -88,7 +94,7 @@ impl S3 {
         format!("{SCHEME}{}/{key}", self.0.bucket.name())
     }
 
-    /// The names of what is in a folder, in their order.
+    /// The names of what is in a folder.
     pub fn list(&self, folder: &str) -> anyhow::Result<Vec<String>> {
         let (mut names, mut next) = (Vec::new(), None::<String>);
         loop {
@@ -98,66 +104,91 @@ impl S3 {
             if let Some(next) = &next {
                 list.with_continuation_token(next.as_str());
             }
-            let answer = self.asks(Method::GET, || list.sign(SIGNED), Bytes::new(), folder)?;
+            let answer = self.asks(&Ask::new(Method::GET), || list.sign(SIGNED), folder)?;
             let listed = ListObjectsV2::parse_response(&answer)
                 .map_err(|error| anyhow!("{}: no list of objects: {error}", self.name(folder)))?;
             let keys = listed.contents.iter().filter_map(|object| object.key.strip_prefix(folder));
             names.extend(keys.map(str::to_owned));
-            next = listed.next_continuation_token;
+            let last = next.take();
+            next = listed.next_continuation_token.filter(|next| !next.is_empty());
+            if next.is_some() && next == last {
+                return Err(anyhow!("{}: a list of objects that never ends", self.name(folder)));
+            }
             if next.is_none() {
-                names.sort();
                 return Ok(names);
             }
         }
     }
 
-    /// Whether there is such an object.
-    pub fn has(&self, key: &str) -> anyhow::Result<bool> {
-        let (folder, name) = key.rsplit_once('/').map_or(("", key), |(folder, name)| (folder, name));
-        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        Ok(self.list(&prefix)?.iter().any(|there| there == name))
+    /// How many bytes an object has, if there is one.
+    pub fn size(&self, key: &str) -> anyhow::Result<Option<u64>> {
+        let head = self.0.bucket.head_object(self.0.credentials.as_ref(), key);
+        let answer = self.answers(&Ask::new(Method::HEAD), || head.sign(SIGNED), key)?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let answer = self.succeeded(answer, key)?;
+        let length =
+            answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        length.map(Some).with_context(|| format!("{}: an object without a length", self.name(key)))
+    }
+
+    /// The last bytes of an object, so many or all that it has.
+    pub fn tail(&self, key: &str, bytes: u64) -> anyhow::Result<Vec<u8>> {
+        let get = self.0.bucket.get_object(self.0.credentials.as_ref(), key);
+        let ask = Ask { range: Some(format!("bytes=-{bytes}")), ..Ask::new(Method::GET) };
+        let answer = self.answers(&ask, || get.sign(SIGNED), key)?;
+        // Nothing is left of what is empty.
+        if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Ok(Vec::new());
+        }
+        let answer = self.succeeded(answer, key)?;
+        Ok(self.text(answer).map_err(|why| self.unavailable(key, &why))?.into_bytes())
     }
 
     /// An object from its first byte.
     pub fn read(&self, key: &str) -> anyhow::Result<Box<dyn BufRead>> {
         let get = self.0.bucket.get_object(self.0.credentials.as_ref(), key);
-        let answer = self.sends(&Method::GET, || get.sign(SIGNED), &Bytes::new(), key)?;
+        let answer = self.sends(&Ask::new(Method::GET), || get.sign(SIGNED), key)?;
         let body = Body { s3: self.clone(), body: answer.into_body(), some: Bytes::new() };
         Ok(Box::new(BufReader::with_capacity(1 << 18, body)))
     }
 
     pub fn remove(&self, key: &str) -> anyhow::Result<()> {
         let delete = self.0.bucket.delete_object(self.0.credentials.as_ref(), key);
-        self.asks(Method::DELETE, || delete.sign(SIGNED), Bytes::new(), key).map(drop)
+        self.asks(&Ask::new(Method::DELETE), || delete.sign(SIGNED), key).map(drop)
     }
 
-    /// A request, and what is said to it.
-    fn asks(&self, method: Method, sign: impl Fn() -> Url, body: Bytes, key: &str) -> anyhow::Result<String> {
-        let answer = self.sends(&method, sign, &body, key)?;
+    /// A request that must succeed, and what is said to it.
+    fn asks(&self, ask: &Ask, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<String> {
+        let answer = self.sends(ask, sign, key)?;
         self.text(answer).map_err(|why| self.unavailable(key, &why))
     }
 
+    /// A request that must succeed.
+    fn sends(&self, ask: &Ask, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<Response<Incoming>> {
+        self.succeeded(self.answers(ask, sign, key)?, key)
+    }
+
+    fn succeeded(&self, answer: Response<Incoming>, key: &str) -> anyhow::Result<Response<Incoming>> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let said = self.text(answer).unwrap_or_default();
+        Err(anyhow!("{}: {}", self.name(key), format!("{status} {}", code(&said)).trim_end()))
+    }
+
     /// A request, until it is answered by something else than an error of the server's.
-    fn sends(
-        &self,
-        method: &Method,
-        sign: impl Fn() -> Url,
-        body: &Bytes,
-        key: &str,
-    ) -> anyhow::Result<Response<Incoming>> {
+    fn answers(&self, ask: &Ask, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<Response<Incoming>> {
         let mut tries = 0_u32;
         loop {
             tries = tries.saturating_add(1);
-            let why = match self.send(method, &sign(), body.clone()) {
-                Ok(answer) if answer.status().is_success() => return Ok(answer),
+            let why = match self.send(ask, &sign()) {
+                Ok(answer) if !is_passing(answer.status()) => return Ok(answer),
                 Ok(answer) => {
                     let status = answer.status();
-                    let said = self.text(answer).unwrap_or_default();
-                    let why = format!("{status} {}", code(&said));
-                    if !status.is_server_error() && status.as_u16() != 429 {
-                        return Err(anyhow!("{}: {}", self.name(key), why.trim_end()));
-                    }
-                    why
+                    format!("{status} {}", code(&self.text(answer).unwrap_or_default()))
                 }
                 Err(why) => why,
             };
@@ -168,9 +199,12 @@ impl S3 {
         }
     }
 
-    fn send(&self, method: &Method, url: &Url, body: Bytes) -> Result<Response<Incoming>, String> {
-        let request = Request::builder().method(method).uri(url.as_str()).body(Full::new(body));
-        let request = request.map_err(|error| error.to_string())?;
+    fn send(&self, ask: &Ask, url: &Url) -> Result<Response<Incoming>, String> {
+        let mut request = Request::builder().method(&ask.method).uri(url.as_str());
+        if let Some(range) = &ask.range {
+            request = request.header(RANGE, range);
+        }
+        let request = request.body(Full::new(ask.body.clone())).map_err(|error| error.to_string())?;
         let answer =
             self.0.runtime.block_on(async { timeout(PATIENCE, self.0.client.request(request)).await });
         let answer = answer.map_err(|_| format!("no answer in {PATIENCE:?}"))?;
@@ -187,6 +221,24 @@ impl S3 {
     fn unavailable(&self, key: &str, why: &str) -> anyhow::Error {
         Fault::Unavailable(format!("{}: {}", self.name(key), why.trim_end())).into()
     }
+}
+
+/// What is asked of an address that is signed anew each time.
+struct Ask {
+    method: Method,
+    body: Bytes,
+    range: Option<String>,
+}
+
+impl Ask {
+    fn new(method: Method) -> Self {
+        Self { method, body: Bytes::new(), range: None }
+    }
+}
+
+/// Whether the server may answer otherwise a moment later.
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
 /// An object as it arrives.

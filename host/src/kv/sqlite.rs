@@ -5,14 +5,16 @@
 //! all that waits for it into one transaction: many requests share one wait for the disk. A read sees
 //! what is committed, and waits for no write.
 //! Other processes may have the file open. Whoever is locked out for as long as a component waits gets an error, and
-//! those who come after it get it soon, until the lock is gone.
+//! those who come after it get it soon, until the lock is gone. Where the file is removed or replaced, SQLite would go on in what
+//! nobody finds again: nothing is written any more until the bank starts anew.
 
 mod worker;
 
 use super::{Answer, Failure, Store};
 use anyhow::Context as _;
 use rusqlite::Connection;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -40,9 +42,10 @@ impl Sqlite {
     pub fn open(path: &Path, label: &str, patience: Duration) -> anyhow::Result<Self> {
         let writes = created(path)?;
         let reads = connect(path)?;
+        let opened = Opened::of(path)?;
         Ok(Self {
-            reads: worker::start(reads, label, patience)?,
-            writes: worker::start(writes, label, patience)?,
+            reads: worker::start(reads, label, patience, None)?,
+            writes: worker::start(writes, label, patience, Some(opened))?,
         })
     }
 
@@ -50,7 +53,7 @@ impl Sqlite {
     pub fn in_memory(label: &str) -> anyhow::Result<Self> {
         let connection = Connection::open_in_memory()?;
         connection.execute(TABLE, [])?;
-        let jobs = worker::start(connection, label, OPENING)?;
+        let jobs = worker::start(connection, label, OPENING, None)?;
         Ok(Self { reads: jobs.clone(), writes: jobs })
     }
 
@@ -59,6 +62,24 @@ impl Sqlite {
         let job = Job::Write { key: key.to_owned(), write, reply };
         self.writes.send(job).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+}
+
+/// The file that is open. One that was removed or replaced is written to no more: what is acknowledged has to be found again.
+struct Opened {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Opened {
+    fn of(path: &Path) -> anyhow::Result<Self> {
+        let file = std::fs::metadata(path).with_context(|| format!("cannot open {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), device: file.dev(), inode: file.ino() })
+    }
+
+    fn is_there(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode))
     }
 }
 

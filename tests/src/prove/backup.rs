@@ -9,7 +9,7 @@ use crate::prove::crowd::{Crowd, Size};
 use crate::prove::house::{Cluster, House, Plan, Store};
 use crate::prove::shards::deposit;
 use crate::prove::summary::Summary;
-use crate::prove::{Arguments, bucket, interrupted, rights};
+use crate::prove::{Arguments, bucket, folder, interrupted, rights};
 use anyhow::{Context as _, ensure};
 use std::path::Path;
 use std::time::Duration;
@@ -37,6 +37,9 @@ pub async fn is_proven(arguments: &Arguments, summary: &mut Summary) -> anyhow::
         let name = house.at("backup: an import that is interrupted leaves nothing that a bank is started on");
         summary.scenario(&name, interrupted::is_no_bank(&mut house)).await;
     }
+    let mut house = House::build(arguments.plan(Store::Sqlite).patient()).await?;
+    let name = house.at("backup: a store that was lost puts no export into a folder, and removes none");
+    summary.scenario(&name, folder::keeps_what_is_good(&mut house)).await;
     let mut house = House::build(Plan { processes: 1, ..arguments.plan(Store::Direct).patient() }).await?;
     let name = house.at("backup: a user with the rights of docs/backup.md exports, verifies and imports");
     summary.scenario(&name, rights::are_enough(&mut house)).await;

@@ -1,7 +1,7 @@
-//! An import that is interrupted, by `kill -9` or by a file that changes meanwhile: nobody takes what it leaves for a bank.
+//! An import that is interrupted, by `kill -9`, SIGTERM or a file that changes meanwhile: nobody takes what it leaves for a bank.
 //!
-//! Mechanism: the file is a pipe, of which the import reads all once, to check it, and then a half, to store it. What has
-//! arrived by then is more than the import keeps in memory. Needs: a house whose banks do not run.
+//! Mechanism: the file is an object of a server that plays S3. It gives all of it once, to be checked, and then a half, to
+//! be stored. What has arrived by then is more than the import keeps in memory. Needs: a house whose banks do not run.
 
 use crate::names::fresh;
 use crate::prove::backup::lines;
@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::unix::pipe::{OpenOptions, Sender};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 /// Wallets without entries between those of two users. Each is three keys, and an import writes 4,096 of them at a time.
@@ -39,15 +39,18 @@ pub async fn is_no_bank(house: &mut House) -> anyhow::Result<()> {
     house.loses_its_store().await?;
     is_killed(house, &files).await.context("kill -9")?;
     house.loses_its_store().await?;
+    is_stopped(house, &files).await.context("SIGTERM")?;
+    house.loses_its_store().await?;
     is_changed(house, &files).await.context("a file that changes")?;
-    Ok(())
+    house.loses_its_store().await?;
+    is_no_pipe(house).await.context("a pipe")
 }
 
 /// Killed in the middle. The same file goes on.
 async fn is_killed(house: &mut House, files: &Files) -> anyhow::Result<()> {
-    let pipe = pipe(house, "killed").await?;
-    let mut import = house.command_to(&["import", &pipe.display().to_string()])?.spawn()?;
-    let _open = is_given(house, &pipe, files, &files.half).await?;
+    let object = Object::serve(files, &files.half).await?;
+    let mut import = object.import_to(house)?.spawn()?;
+    let _open = object.is_read_twice().await?;
     has(house, STORED).await?;
     import.kill().await?;
     is_refused(house, &files.small).await?;
@@ -55,16 +58,41 @@ async fn is_killed(house: &mut House, files: &Files) -> anyhow::Result<()> {
     is_whole(house, files).await
 }
 
+/// Told to stop, as a Job's container is: it is to be tried again.
+async fn is_stopped(house: &House, files: &Files) -> anyhow::Result<()> {
+    let object = Object::serve(files, &files.half).await?;
+    let mut import = object.import_to(house)?.spawn()?;
+    let _open = object.is_read_twice().await?;
+    let process = import.id().context("it has ended")?.to_string();
+    ensure!(Command::new("kill").args(["-TERM", &process]).status().await?.success(), "kill");
+    let status = tokio::time::timeout(PATIENCE, import.wait()).await.context("it goes on")??;
+    ensure!(status.code() == Some(4), "{status}");
+    Ok(())
+}
+
 /// It stops in the middle, at a line that was another one when the file was checked. An empty store is one again.
 async fn is_changed(house: &mut House, files: &Files) -> anyhow::Result<()> {
-    let pipe = pipe(house, "changed").await?;
-    let (words, broken) = (["import", &pipe.display().to_string()], [&files.half[..], b"{}\n"].concat());
-    let (why, _open) = tokio::try_join!(house.fails(&words, 3), is_given(house, &pipe, files, &broken))?;
+    let object = Object::serve(files, &[&files.half[..], b"{}\n"].concat()).await?;
+    let mut import = object.import_to(house)?;
+    let (output, _open) = tokio::join!(import.output(), object.is_read_twice());
+    let output = output?;
+    let why = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(3), "{}: {why}", output.status);
     ensure!(why.contains("was changed while it was imported, and a part of it is in the store"), "{why}");
     ensure!(house.keys().await? >= STORED, "no part of it is in the store");
     is_refused(house, &files.small).await?;
     house.loses_its_store().await?;
     house.imports(&files.small).await
+}
+
+/// What can be read only once is not begun with: nothing is in the store.
+async fn is_no_pipe(house: &House) -> anyhow::Result<()> {
+    let path = house.path("pipe");
+    ensure!(Command::new("mkfifo").arg(&path).status().await?.success(), "mkfifo {}", path.display());
+    let why = house.fails(&["import", &path.display().to_string()], 1).await?;
+    ensure!(why.contains("is no file"), "{why}");
+    ensure!(house.keys().await? == 0, "{} keys are in the store", house.keys().await?);
+    Ok(())
 }
 
 /// Nothing but the import that was interrupted may have the store as it is.
@@ -104,33 +132,44 @@ async fn has(house: &House, keys: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn pipe(house: &House, name: &str) -> anyhow::Result<PathBuf> {
-    let path = house.path(name);
-    let made = Command::new("mkfifo").arg(&path).status().await?;
-    ensure!(made.success(), "mkfifo {}", path.display());
-    Ok(path)
+/// An object that is another one when it is read again.
+struct Object {
+    server: TcpListener,
+    first: Vec<u8>,
+    then: Vec<u8>,
 }
 
-/// The pipe gives all of the file, and ends; once the import has checked that, it gives `half`, and stays open.
-async fn is_given(house: &House, pipe: &Path, files: &Files, half: &[u8]) -> anyhow::Result<Sender> {
-    drop(gives(pipe, &std::fs::read(&files.large)?).await?);
-    has(house, 1).await?;
-    gives(pipe, half).await
-}
+impl Object {
+    async fn serve(files: &Files, then: &[u8]) -> anyhow::Result<Self> {
+        let server = TcpListener::bind("127.0.0.1:0").await?;
+        Ok(Self { server, first: std::fs::read(&files.large)?, then: then.to_vec() })
+    }
 
-/// Whoever opens the pipe is given these bytes.
-async fn gives(pipe: &Path, bytes: &[u8]) -> anyhow::Result<Sender> {
-    let begun = Instant::now();
-    loop {
-        match OpenOptions::new().open_sender(pipe) {
-            Ok(mut sender) => {
-                sender.write_all(bytes).await?;
-                return Ok(sender);
-            }
-            // Nobody reads yet.
-            Err(_) if begun.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(10)).await,
-            Err(error) => return Err(error).context("nobody reads the pipe"),
+    fn import_to(&self, house: &House) -> anyhow::Result<Command> {
+        let mut import = house.command_to(&["import", "s3://money/large.jsonl"])?;
+        import.env("AWS_ENDPOINT_URL", format!("http://{}", self.server.local_addr()?));
+        Ok(import)
+    }
+
+    /// Gives all of the first, then what there is of the second, and stays open.
+    async fn is_read_twice(&self) -> anyhow::Result<TcpStream> {
+        drop(self.gives(&self.first).await?);
+        self.gives(&self.then).await
+    }
+
+    async fn gives(&self, bytes: &[u8]) -> anyhow::Result<TcpStream> {
+        let accepted = tokio::time::timeout(PATIENCE, self.server.accept()).await;
+        let (mut stream, _) = accepted.context("nobody reads it")??;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
         }
+        ensure!(head.starts_with(b"GET /money/large.jsonl "), "{}", String::from_utf8_lossy(&head));
+        let length = self.first.len();
+        let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(answer.as_bytes()).await?;
+        stream.write_all(bytes).await?;
+        Ok(stream)
     }
 }
 

@@ -31,6 +31,9 @@ pub async fn are_enough(house: &mut House) -> anyhow::Result<()> {
     let mut talk = house.redis()?.talk().await?;
     talk.command(&reads).await?;
     let address = house.redis()?.address();
+    house.is_told(format!("redis://backup:wrong@{address}"));
+    let why = house.fails(&["export", "--to", "-"], 1).await?;
+    ensure!(why.contains("Redis at "), "{why}");
     house.is_told(format!("redis://backup:{ITS_PASSWORD}@{address}"));
     let file = house.exports("by-backup.jsonl").await?.display().to_string();
     house.runs(&["verify", "--all"]).await?;

@@ -1,9 +1,9 @@
 //! An object that is uploaded in parts.
 
-use super::{S3, SIGNED};
+use super::{Ask, S3, SIGNED};
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use rusty_s3::S3Action as _;
 use rusty_s3::actions::{CompleteMultipartUploadResponse, CreateMultipartUpload};
 
@@ -16,6 +16,7 @@ pub struct Upload {
     key: String,
     id: String,
     part: Vec<u8>,
+    bytes: u64,
     /// What S3 calls the parts that it has.
     tags: Vec<String>,
     done: bool,
@@ -25,11 +26,11 @@ impl Upload {
     /// Begins one.
     pub fn create(s3: &S3, key: String) -> anyhow::Result<Self> {
         let create = s3.0.bucket.create_multipart_upload(s3.0.credentials.as_ref(), &key);
-        let answer = s3.asks(Method::POST, || create.sign(SIGNED), Bytes::new(), &key)?;
+        let answer = s3.asks(&Ask::new(Method::POST), || create.sign(SIGNED), &key)?;
         let id = CreateMultipartUpload::parse_response(&answer)
             .map_err(|error| anyhow!("{}: no upload: {error}", s3.name(&key)))?;
         let (id, part) = (id.upload_id().to_owned(), Vec::with_capacity(PART));
-        Ok(Self { s3: s3.clone(), key, id, part, tags: Vec::new(), done: false })
+        Ok(Self { s3: s3.clone(), key, id, part, bytes: 0, tags: Vec::new(), done: false })
     }
 
     pub fn write(&mut self, mut bytes: &[u8]) -> anyhow::Result<()> {
@@ -44,34 +45,44 @@ impl Upload {
 
     fn send(&mut self) -> anyhow::Result<()> {
         let part = Bytes::from(std::mem::replace(&mut self.part, Vec::with_capacity(PART)));
+        self.bytes = self.bytes.saturating_add(u64::try_from(part.len())?);
         let number = u16::try_from(self.tags.len().saturating_add(1)).context("too many parts")?;
         let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
         let upload = bucket.upload_part(credentials, &self.key, number, &self.id);
-        let answer = self.s3.sends(&Method::PUT, || upload.sign(SIGNED), &part, &self.key)?;
+        let answer =
+            self.s3.sends(&Ask { body: part, ..Ask::new(Method::PUT) }, || upload.sign(SIGNED), &self.key)?;
         let tag = answer.headers().get(http::header::ETAG).and_then(|tag| tag.to_str().ok());
         self.tags.push(tag.with_context(|| format!("{}: a part without a tag", self.name()))?.to_owned());
         Ok(())
     }
 
-    /// All was written: the object is there.
-    pub fn finish(mut self) -> anyhow::Result<()> {
+    /// All was written: the object is there under this name.
+    pub fn finish(mut self) -> anyhow::Result<String> {
         if !self.part.is_empty() {
             self.send()?;
         }
         let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
-        let tags = || self.tags.iter().map(String::as_str);
-        let complete = bucket.complete_multipart_upload(credentials, &self.key, &self.id, tags());
-        let body = bucket.complete_multipart_upload(credentials, &self.key, &self.id, tags()).body();
-        let said = self.s3.asks(Method::POST, || complete.sign(SIGNED), body.into(), &self.key)?;
-        // It may have failed under a status of success.
-        CompleteMultipartUploadResponse::parse(&said)
-            .map_err(|_| self.s3.unavailable(&self.key, &format!("not completed: {}", super::code(&said))))?;
+        let tags = self.tags.iter().map(String::as_str);
+        let complete = bucket.complete_multipart_upload(credentials, &self.key, &self.id, tags);
+        let ask = Ask { body: complete.clone().body().into(), ..Ask::new(Method::POST) };
+        let answer = self.s3.answers(&ask, || complete.sign(SIGNED), &self.key)?;
+        // An upload that nobody knows any more was completed where the answer to that did not arrive.
+        let is_there =
+            answer.status() == StatusCode::NOT_FOUND && self.s3.size(&self.key)? == Some(self.bytes);
+        if !is_there {
+            let answer = self.s3.succeeded(answer, &self.key)?;
+            let said = self.s3.text(answer).map_err(|why| self.s3.unavailable(&self.key, &why))?;
+            // It may have failed under a status of success.
+            CompleteMultipartUploadResponse::parse(&said).map_err(|_| {
+                self.s3.unavailable(&self.key, &format!("not completed: {}", super::code(&said)))
+            })?;
+        }
         self.done = true;
-        Ok(())
+        Ok(self.name())
     }
 
     /// How it is called, for people.
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         self.s3.name(&self.key)
     }
 }
@@ -83,7 +94,7 @@ impl Drop for Upload {
         if !self.done {
             let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
             let abort = bucket.abort_multipart_upload(credentials, &self.key, &self.id);
-            let _ = self.s3.asks(Method::DELETE, || abort.sign(SIGNED), Bytes::new(), &self.key);
+            let _ = self.s3.asks(&Ask::new(Method::DELETE), || abort.sign(SIGNED), &self.key);
         }
     }
 }

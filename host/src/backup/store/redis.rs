@@ -6,7 +6,7 @@
 use super::Held;
 use crate::exit::Fault;
 use anyhow::{Context as _, anyhow, bail};
-use redis::{Connection, ConnectionInfo, IntoConnectionInfo as _, Pipeline, RedisError, Value};
+use redis::{Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, Pipeline, RedisError, Value};
 use std::fmt::Write as _;
 use std::time::Duration;
 use store::redis::cluster::slot;
@@ -241,6 +241,10 @@ fn same_kind(info: &ConnectionInfo, addr: redis::ConnectionAddr) -> redis::Conne
     }
 }
 
+fn is_refused(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+}
+
 fn value<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
@@ -254,14 +258,20 @@ impl Node {
             connection.set_write_timeout(Some(ANSWER))?;
             Ok(connection)
         };
-        let connection =
-            connect().map_err(|error: RedisError| Fault::Unavailable(format!("Redis at {name}: {error}")))?;
-        Ok(Self { name, connection })
+        match connect() {
+            Ok(connection) => Ok(Self { name, connection }),
+            // No time helps against a wrong password.
+            Err(error) if is_refused(&error) => Err(anyhow!("Redis at {name}: {error}")),
+            Err(error) => Err(Fault::Unavailable(format!("Redis at {name}: {error}")).into()),
+        }
     }
 
     fn failed(&self, error: &RedisError) -> anyhow::Error {
         if error.code() == Some("NOPERM") {
             return anyhow!("Redis at {}: {error} (docs/backup.md says which rights it needs)", self.name);
+        }
+        if is_refused(error) {
+            return anyhow!("Redis at {}: {error}", self.name);
         }
         Fault::Unavailable(format!("Redis at {}: {error}. Begin again", self.name)).into()
     }

@@ -4,7 +4,7 @@
 //! share one transaction and are answered when it is committed. If SQLite fails at any of them, all of
 //! them are taken back and told so; what is wrong with one alone (no counter, overflow) concerns only it.
 
-use super::Failure;
+use super::{Failure, Opened};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -54,14 +54,21 @@ struct Worker {
     connection: Connection,
     store: String,
     patience: Duration,
+    opened: Option<Opened>,
 }
 
 /// Starts a thread, which ends when there is nobody left to send it jobs.
 /// It waits for a lock for as long as `patience`.
-pub fn start(connection: Connection, store: &str, patience: Duration) -> anyhow::Result<Sender<Job>> {
+/// Where the file that was `opened` has gone, it writes nothing.
+pub fn start(
+    connection: Connection,
+    store: &str,
+    patience: Duration,
+    opened: Option<Opened>,
+) -> anyhow::Result<Sender<Job>> {
     let (sender, jobs) = channel();
     connection.busy_timeout(patience)?;
-    let worker = Worker { connection, store: store.to_owned(), patience };
+    let worker = Worker { connection, store: store.to_owned(), patience, opened };
     std::thread::Builder::new().name("sqlite".to_owned()).spawn(move || worker.work(&jobs))?;
     Ok(sender)
 }
@@ -90,6 +97,11 @@ impl Worker {
         if writes.is_empty() {
             return;
         }
+        if let Some(opened) = self.opened.as_ref().filter(|opened| !opened.is_there()) {
+            let path = opened.path.display();
+            let why = format!("SQLite: {path} was removed or replaced. Start the bank anew");
+            return refuse(writes, &Failure::Told(why));
+        }
         let jobs = writes.iter().map(|(key, write, _)| (key.as_str(), write));
         let results = self.commit(jobs);
         let is_locked = results
@@ -103,12 +115,7 @@ impl Worker {
                     let _ = reply.send(result);
                 }
             }
-            Err(error) => {
-                std::thread::sleep(BEFORE_A_FAILURE);
-                for (_, _, reply) in writes.drain(..) {
-                    let _ = reply.send(Err(failure(&error)));
-                }
-            }
+            Err(error) => refuse(writes, &failure(&error)),
         }
     }
 
@@ -127,6 +134,13 @@ impl Worker {
 
     fn read(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
         read(&self.connection, &self.store, key)
+    }
+}
+
+fn refuse(writes: &mut Vec<(String, Write, Reply<Written>)>, failure: &Failure) {
+    std::thread::sleep(BEFORE_A_FAILURE);
+    for (_, _, reply) in writes.drain(..) {
+        let _ = reply.send(Err(failure.clone()));
     }
 }
 

@@ -1,0 +1,284 @@
+//! A folder of exports, of files or in a bucket: which is the newest, what a new one must not fall behind, which are too old.
+//!
+//! An export is what has the name of one: no other file is restored as the newest, or removed as too old. Nothing ever leaves
+//! a store, so that of two exports the later one has at least as many wallets, entries and counters. One that has fewer is of
+//! another store, or of one that has lost its disk: it is refused before it is there, and before any other is removed.
+
+use super::origin::Origin;
+use super::s3::{self, S3};
+use crate::exit::Fault;
+use anyhow::{Context as _, bail};
+use backup::{Totals, reading};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+/// What a name of an export that was given none begins and ends with. In between is the time.
+const PREFIX: &str = "bank-";
+const SUFFIX: &str = ".jsonl";
+/// What that looks like; each 0 is a digit.
+const TIME: &str = "00000000T000000.000Z";
+/// What a file is called that is being written.
+pub const PARTIAL: &str = ".partial";
+/// The last two lines of an export are shorter than that.
+const TAIL: u64 = 4_096;
+
+/// A folder of exports.
+pub enum Folder {
+    Files(PathBuf),
+    /// In a bucket, all keys that begin so.
+    Objects(S3, String),
+}
+
+/// The newest export of a folder, and what is in it.
+pub struct Last {
+    name: String,
+    totals: Totals,
+}
+
+/// What an export is called that was begun at this time.
+pub fn name(now: &str) -> String {
+    // `:` is no letter for every file system.
+    format!("{PREFIX}{}{SUFFIX}", now.replace(['-', ':'], ""))
+}
+
+/// Whether a name is one that an export was given.
+fn is_named(name: &str) -> bool {
+    let time = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+    let is_like = |(at, like): (u8, u8)| if like == b'0' { at.is_ascii_digit() } else { at == like };
+    time.is_some_and(|time| time.len() == TIME.len() && time.bytes().zip(TIME.bytes()).all(is_like))
+}
+
+/// Whether this place names one export, and no folder.
+pub fn is_one(place: &str) -> bool {
+    match s3::place(place) {
+        Some((_, key)) => key.ends_with(SUFFIX),
+        None => !place.ends_with('/') && !Path::new(place).is_dir(),
+    }
+}
+
+impl Folder {
+    /// The folder at a place that names one.
+    pub fn at(place: &str) -> anyhow::Result<Self> {
+        match s3::place(place) {
+            Some((bucket, key)) => Ok(Self::Objects(s3::of_environment(bucket)?, s3::folder(key))),
+            None => Ok(Self::Files(PathBuf::from(place))),
+        }
+    }
+
+    /// Makes it where it is none yet. Names and balances are nobody else's business.
+    pub fn create(&self) -> anyhow::Result<()> {
+        let Self::Files(path) = self else { return Ok(()) };
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.with_context(|| format!("cannot create the folder {}", path.display()))
+    }
+
+    /// The newest export in it.
+    pub fn newest(&self) -> anyhow::Result<Origin> {
+        match self.exports()?.pop() {
+            Some(name) => Ok(self.one(&name)),
+            None => bail!("there is no export in {}", self.called("")),
+        }
+    }
+
+    /// The newest export, where one of this `name` may come after it. One that is damaged is passed over and named.
+    pub fn last(&self, name: &str) -> anyhow::Result<Option<Last>> {
+        let exports = self.exports()?;
+        if let Some(later) = exports.last().filter(|last| last.as_str() > name) {
+            let why = "is of a later time than now, and would be taken for the newest: set the clock, or move it away";
+            return Err(Fault::Refused(format!("{} {why}. Nothing was exported", self.called(later))).into());
+        }
+        for name in exports.into_iter().rev() {
+            match reading::totals_at_end(&self.tail(&name)?) {
+                Some(totals) => return Ok(Some(Last { name, totals })),
+                None => eprintln!("Warning: {} is no whole export", self.called(&name)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Of the exports up to the one of this `name` the oldest are removed, so that so many are left.
+    pub fn keep(&self, name: &str, keep: u32) -> anyhow::Result<()> {
+        let mut exports = self.exports()?;
+        exports.retain(|export| export.as_str() <= name);
+        exports.truncate(exports.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX)));
+        for export in exports {
+            let removed = match self {
+                Self::Files(folder) => std::fs::remove_file(folder.join(&export)).map_err(Into::into),
+                Self::Objects(s3, folder) => s3.remove(&format!("{folder}{export}")),
+            };
+            let removed = removed.with_context(|| format!("cannot remove {}", self.called(&export)));
+            removed.with_context(|| format!("{} is there", self.called(name)))?;
+        }
+        Ok(())
+    }
+
+    /// What exports that were killed left of their files is removed: nobody writes it any more.
+    pub fn sweep(&self) -> anyhow::Result<()> {
+        let Self::Files(folder) = self else { return Ok(()) };
+        for name in names(folder)?.iter().filter(|name| name.strip_suffix(PARTIAL).is_some_and(is_named)) {
+            let path = folder.join(name);
+            // Whoever writes it holds a lock on it.
+            let is_left = |file: File| file.try_lock().is_ok();
+            if File::open(&path).is_ok_and(is_left) && std::fs::remove_file(&path).is_ok() {
+                eprintln!("removed {}, which an export left that was broken off", path.display());
+            }
+        }
+        Ok(())
+    }
+
+    /// How an export in it is called, for people.
+    pub fn called(&self, name: &str) -> String {
+        match self {
+            Self::Files(folder) => folder.join(name).display().to_string(),
+            Self::Objects(s3, folder) => s3.name(&format!("{folder}{name}")),
+        }
+    }
+
+    /// The names of the exports in it, the oldest first.
+    fn exports(&self) -> anyhow::Result<Vec<String>> {
+        let mut names = match self {
+            Self::Files(folder) => names(folder)?,
+            Self::Objects(s3, folder) => s3.list(folder)?,
+        };
+        names.retain(|name| is_named(name));
+        names.sort();
+        Ok(names)
+    }
+
+    fn one(&self, name: &str) -> Origin {
+        match self {
+            Self::Files(folder) => Origin::File(folder.join(name)),
+            Self::Objects(s3, folder) => Origin::Object(s3.clone(), format!("{folder}{name}")),
+        }
+    }
+
+    /// The end of an export.
+    fn tail(&self, name: &str) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Self::Files(folder) => {
+                let path = folder.join(name);
+                end_of(&path).with_context(|| format!("cannot read {}", path.display()))
+            }
+            Self::Objects(s3, folder) => s3.tail(&format!("{folder}{name}"), TAIL),
+        }
+    }
+}
+
+fn end_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL)))?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail)?;
+    Ok(tail)
+}
+
+fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let cannot = || format!("cannot read the folder {}", folder.display());
+    let entries = std::fs::read_dir(folder).with_context(cannot)?;
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().into_string().ok()));
+    let names: Vec<Option<String>> = names.collect::<std::io::Result<_>>().with_context(cannot)?;
+    Ok(names.into_iter().flatten().collect())
+}
+
+/// Takes a file for one that this process alone writes, where its file system knows of locks.
+pub fn lock(file: &File, path: &Path) -> anyhow::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!("another export writes {}", path.display()),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+impl Last {
+    /// That an export with this in it may be the newest.
+    pub fn precedes(&self, totals: &Totals) -> anyhow::Result<()> {
+        let Some(less) = totals.less_than(&self.totals) else { return Ok(()) };
+        let why = "Nothing ever leaves a store: is this the right one, and has it all its money? Nothing was exported. \
+                   Where it is right, as after an older export was restored, export once with --accept-loss";
+        Err(Fault::Refused(format!("the store has {less} that are in {}. {why}", self.name)).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-28T02:15:00.123Z";
+    const END: &str = r#"{"kind":"end","lines":1,"sha256":"x"}"#;
+
+    /// What an export with so many wallets ends with.
+    fn ending(wallets: u64) -> String {
+        let totals = Totals { wallets, ..Totals::default() };
+        let sums = backup::line::Sums { ended: NOW.to_owned(), totals };
+        let sums = backup::Line::Totals(Box::new(sums)).encode();
+        format!("{}{END}\n", String::from_utf8(sums).unwrap())
+    }
+
+    fn of(files: &[(&str, String)]) -> (tempfile::TempDir, Folder) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let path = folder.path().to_owned();
+        (folder, Folder::Files(path))
+    }
+
+    #[test]
+    fn only_what_an_export_named_is_one() {
+        assert!(is_named(&name(NOW)));
+        for other in
+            ["bank-before.jsonl", "bank-20261128T021500.123Z.jsonl.partial", "bank-.jsonl", "x.jsonl"]
+        {
+            assert!(!is_named(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_export_with_fewer_wallets_than_the_newest_whole_one_does_not_follow_it() {
+        let (_folder, folder) = of(&[
+            ("bank-20261127T000000.000Z.jsonl", ending(3)),
+            ("bank-20261128T000000.000Z.jsonl", ending(9).replace(END, "")),
+            ("bank-20261128T000000.000Z.jsonl.partial", ending(9)),
+            ("bank-z.jsonl", ending(9)),
+        ]);
+        let last = folder.last(&name(NOW)).unwrap().unwrap();
+        assert!(last.precedes(&Totals { wallets: 3, ..Totals::default() }).is_ok());
+        let why = last.precedes(&Totals { wallets: 2, ..Totals::default() }).unwrap_err().to_string();
+        assert!(why.contains("2 of 3 wallets that are in bank-20261127T000000.000Z.jsonl"), "{why}");
+    }
+
+    #[test]
+    fn an_export_is_not_put_before_one_of_a_later_time() {
+        let (_folder, folder) = of(&[("bank-20300101T000000.000Z.jsonl", ending(0))]);
+        let why = folder.last(&name(NOW)).err().unwrap().to_string();
+        assert!(why.contains("is of a later time than now"), "{why}");
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_other_files_are_nobodys() {
+        let names = [
+            "bank-20261126T000000.000Z.jsonl",
+            "bank-20261127T000000.000Z.jsonl",
+            "bank-20261128T021500.123Z.jsonl",
+            "bank-20300101T000000.000Z.jsonl",
+            "bank-before.jsonl",
+        ];
+        let (path, folder) = of(&names.map(|name| (name, String::new())));
+        folder.keep(&name(NOW), 1).unwrap();
+        let mut left = super::names(path.path()).unwrap();
+        left.sort();
+        assert_eq!(left, names[2..]);
+    }
+
+    #[test]
+    fn what_an_export_left_that_was_killed_is_removed_unless_it_is_written() {
+        let names = ["bank-20261126T000000.000Z.jsonl.partial", "bank-20261127T000000.000Z.jsonl.partial"];
+        let (path, folder) = of(&names.map(|name| (name, String::new())));
+        let written = File::open(path.path().join(names[1])).unwrap();
+        lock(&written, path.path()).unwrap();
+        folder.sweep().unwrap();
+        assert_eq!(super::names(path.path()).unwrap(), names[1..]);
+    }
+}

@@ -1,0 +1,54 @@
+//! Where an export comes from: a file, or an object in a bucket.
+
+use super::folder::{self, Folder};
+use super::s3::{self, S3};
+use crate::exit::Fault;
+use anyhow::ensure;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+
+/// A place that an export is read from, twice.
+pub enum Origin {
+    File(PathBuf),
+    Object(S3, String),
+}
+
+impl Origin {
+    /// What a place names; of a folder the newest export in it.
+    pub fn of(place: &str) -> anyhow::Result<Self> {
+        if !folder::is_one(place) {
+            return Folder::at(place)?.newest();
+        }
+        if let Some((bucket, key)) = s3::place(place) {
+            return Ok(Self::Object(s3::of_environment(bucket)?, key.to_owned()));
+        }
+        let path = PathBuf::from(place);
+        ensure!(
+            path.is_file() || !path.exists(),
+            "{place} is no file. An export is checked before any of it is stored, so it is read twice: write what a pipe gives \
+             into a file first"
+        );
+        Ok(Self::File(path))
+    }
+
+    pub fn open(&self) -> anyhow::Result<Box<dyn BufRead>> {
+        match self {
+            Self::File(path) => {
+                let file = File::open(path).map_err(|error| {
+                    Fault::Unavailable(format!("cannot open {}: {error}", path.display()))
+                })?;
+                Ok(Box::new(BufReader::with_capacity(1 << 18, file)))
+            }
+            Self::Object(s3, key) => s3.read(key),
+        }
+    }
+
+    /// How it is called, for people.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Object(s3, key) => s3.name(key),
+        }
+    }
+}
