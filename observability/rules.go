@@ -13,7 +13,8 @@ const (
 	readyObjective   = 0.999
 )
 
-// In a rule's expression $NAMESPACE and $NAME are the release's, and $RATES_AGE_SECONDS a value of the chart: it replaces them.
+// In a rule's expression $NAMESPACE and $NAME are the release's, and $RATES_AGE_SECONDS and $BACKUP_AGE_SECONDS values of the chart: it
+// replaces them.
 const (
 	here  = `namespace="$NAMESPACE"`
 	users = here + `, component!="health"`
@@ -88,7 +89,19 @@ var alerts = []alert{
 		"autoscaler-at-limit", "The autoscaler may make no more pods."},
 	{"BankCertificateExpires", "ticket", "1h", `min by (namespace, name) (` + certificates + ` - time()) < 14 * 86400 or min by (namespace, instance) (probe_ssl_earliest_cert_expiry{` + here + `} - time()) < 14 * 86400`,
 		"certificate-expires", "A certificate is good for {{ $value | humanizeDuration }} only."},
+	{"BankBackupFails", "ticket", "0s", `max by (namespace, cronjob) (` + failed + `) > max by (namespace, cronjob) (kube_cronjob_status_last_successful_time{` + here + `} or 0 * kube_cronjob_created{` + here + `})`,
+		"backup-fails", "The last Job of {{ $labels.cronjob }} has failed."},
+	{"BankBackupOld", "page", "5m", `time() - max by (namespace, cronjob) (kube_cronjob_status_last_successful_time{` + exports + `} or kube_cronjob_created{` + exports + `}) > $BACKUP_AGE_SECONDS`,
+		"backup-old", "For {{ $value | humanizeDuration }} no export was made: what came since is lost with the store."},
 }
+
+// exports are the CronJob's. failed is when each Job of exports or drills began that has failed, by its CronJob.
+const (
+	exports = here + `, cronjob="$NAME-backup"`
+	failed  = `label_join(max by (namespace, job_name) (kube_job_status_start_time{` + here + `} and on (namespace, job_name) kube_job_failed{` + here +
+		`, condition="true"} == 1) * on (namespace, job_name) group_left (owner_name) max by (namespace, job_name, owner_name) (kube_job_owner{` + here +
+		`, owner_name=~"$NAME-(backup|drill)"}), "cronjob", "", "owner_name")`
+)
 
 // grew is by how much a counter has grown, also where it was not there before: `increase` sees nothing of what a series begins with.
 func grew(by, counter, window string) string {

@@ -46,7 +46,7 @@ def test_every_place_has_the_version_of_cargo_toml():
 def test_manifests_have_the_version_of_cargo_toml(environment):
     manifest = read(f"k8s/manifests/{environment}/bank.yaml")
     assert set(re.findall(r'app\.kubernetes\.io/version: "?([^"\n]+)', manifest)) == {VERSION}
-    assert re.findall(r'image: "?ghcr\.io/[^:]+:([^"\n]+)', manifest) == [VERSION]
+    assert set(re.findall(r'image: "?ghcr\.io/[^:]+:([^"\n]+)', manifest)) == {VERSION}
 
 
 def test_the_changelog_has_the_form_of_keep_a_changelog():

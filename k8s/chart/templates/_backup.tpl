@@ -10,10 +10,10 @@
 {{- end }}
 {{- end }}
 
-{{/* Where exports are, for `bank`. */}}
+{{/* Where exports are, for `bank`. No two releases share a folder. */}}
 {{- define "bank.backupPlace" -}}
 {{- with .Values.backup.s3 }}
-{{- if .bucket }}s3://{{ .bucket }}/{{ with .prefix }}{{ . }}/{{ end }}{{ else }}/backups/{{ end }}
+{{- if .bucket }}s3://{{ .bucket }}/{{ .prefix | default (printf "%s/%s" $.Release.Namespace (include "bank.name" $)) }}/{{ else }}/backups/{{ end }}
 {{- end }}
 {{- end }}
 
@@ -21,6 +21,13 @@
 {{- define "bank.s3Port" -}}
 {{- $endpoint := .Values.backup.s3.endpoint }}
 {{- include "bank.port" (list $endpoint (hasPrefix "http:" $endpoint | ternary "80" "443")) }}
+{{- end }}
+
+{{/* The Secret with the authorities that are trusted beside those of the web: a drill asks S3 alone. */}}
+{{- define "bank.backupCa" -}}
+{{- if and .root.Values.backup.s3.bucket .root.Values.backup.s3.caSecret }}{{ .root.Values.backup.s3.caSecret }}
+{{- else if eq .component "backup" }}{{ .root.Values.redis.tls.caSecret }}
+{{- end }}
 {{- end }}
 
 {{/*
@@ -76,7 +83,7 @@ spec:
             {{- include "bank.podSecurity" (list . .Values.podPolicy.runAsUser) | nindent 12 }}
           {{- if eq $job.component "drill" }}
           initContainers:
-            - {{ include "bank.backupContainer" (dict "root" . "name" "import" "place" true "arguments" (list "import" (include "bank.backupPlace" .) "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
+            - {{ include "bank.backupContainer" (dict "root" . "name" "import" "place" true "arguments" (list "import" (include "bank.backupPlace" .) (printf "--at-least=%d" (int64 .Values.backup.drill.atLeast)) "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
           containers:
             - {{ include "bank.backupContainer" (dict "root" . "name" "verify" "arguments" (list "verify" "--all" "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
           {{- else }}
@@ -91,21 +98,20 @@ spec:
             {{- end }}
             - name: scratch
               emptyDir: {sizeLimit: {{ .Values.backup.claim.size }}}
-            {{- if eq $job.component "backup" }}
-            {{- if .Values.store.sqlite.enabled }}
+            {{- if and .Values.store.sqlite.enabled (eq $job.component "backup") }}
             - name: data
               persistentVolumeClaim: {claimName: {{ include "bank.claimName" . }}}
             {{- end }}
-            {{- with .Values.redis.tls.caSecret }}
+            {{- with include "bank.backupCa" $job | trim }}
             - name: certificates
               secret: {secretName: {{ quote . }}, items: [{key: ca-certificates.crt, path: ca-certificates.crt}]}
-            {{- end }}
             {{- end }}
 {{- end }}
 {{- end }}
 
 {{- define "bank.backupContainer" -}}
 {{- $container := . }}
+{{- $ca := and .place (include "bank.backupCa" (dict "root" .root "component" (ternary "backup" "drill" (eq .name "export"))) | trim) }}
 {{- with .root }}
 name: {{ $container.name }}
 image: {{ include "bank.backupImage" . | quote }}
@@ -137,9 +143,9 @@ env:
     valueFrom:
       secretKeyRef: {name: {{ include "bank.redisUrlSecret" . | quote }}, key: url}
   {{- end }}
-  {{- if .Values.redis.tls.caSecret }}
-  - {name: SSL_CERT_FILE, value: /etc/certificates/ca-certificates.crt}
   {{- end }}
+  {{- if $ca }}
+  - {name: SSL_CERT_FILE, value: /etc/certificates/ca-certificates.crt}
   {{- end }}
 resources:
   {{- include "bank.resources" .Values.backup.resources | trim | nindent 2 }}
@@ -154,9 +160,9 @@ volumeMounts:
   {{- if .Values.store.sqlite.enabled }}
   - {name: data, mountPath: /data}
   {{- end }}
-  {{- if .Values.redis.tls.caSecret }}
-  - {name: certificates, mountPath: /etc/certificates, readOnly: true}
   {{- end }}
+  {{- if $ca }}
+  - {name: certificates, mountPath: /etc/certificates, readOnly: true}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -2,7 +2,8 @@
 {{- define "bank.monitoringFile" -}}
 {{- $root := index . 0 -}}
 {{ $root.Files.Get (printf "files/monitoring/%s" (index . 1)) | replace "$NAMESPACE" $root.Release.Namespace | replace "$NAME" (include "bank.name" $root)
-  | replace "$RATES_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.ratesAgeSeconds) }}
+  | replace "$RATES_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.ratesAgeSeconds)
+  | replace "$BACKUP_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.backupAgeSeconds) }}
 {{- end }}
 
 {{/* Labels of what a Prometheus or a Grafana has to find. */}}

@@ -61,7 +61,7 @@ func TestAnExportOfSQLiteRunsWhereItsFileIs(t *testing.T) {
 
 func TestADrillRestoresTheNewestExportWhereNothingElseIs(t *testing.T) {
 	pod := cronJob(t, "bank-drill", "--set", withBackup).JobTemplate.Spec.Template.Spec
-	if want := []string{"import", "/backups/", "--state-dir=/scratch/store"}; !slices.Equal(pod.InitContainers[0].Args, want) {
+	if want := []string{"import", "/backups/", "--at-least=1", "--state-dir=/scratch/store"}; !slices.Equal(pod.InitContainers[0].Args, want) {
 		t.Errorf("it begins with %v", pod.InitContainers[0].Args)
 	}
 	if want := []string{"verify", "--all", "--state-dir=/scratch/store"}; !slices.Equal(pod.Containers[0].Args, want) {
@@ -137,7 +137,7 @@ func TestExportsGoToABucketAndDrillsTakeTheNewestOfIt(t *testing.T) {
 			t.Error("there is a claim too")
 		}
 	}
-	const place = "s3://money/bank/"
+	const place = "s3://money/money-bank/bank/"
 	export := cronJob(t, "bank-backup", "--set", inBucket).JobTemplate.Spec.Template.Spec
 	drill := cronJob(t, "bank-drill", "--set", inBucket).JobTemplate.Spec.Template.Spec
 	if want := []string{"export", "--to=" + place, "--keep=48"}; !slices.Equal(export.Containers[0].Args, want) {
@@ -177,6 +177,20 @@ func TestExportsGoToABucketAndDrillsTakeTheNewestOfIt(t *testing.T) {
 	}
 }
 
+func TestNoTwoReleasesShareAFolderOfABucket(t *testing.T) {
+	places := map[string]bool{}
+	for _, arguments := range [][]string{{}, {"--namespace", "other"}, {"--set", "nameOverride=till"}, {"--set", "backup.s3.prefix=mine"}} {
+		name := "bank-backup"
+		if slices.Contains(arguments, "nameOverride=till") {
+			name = "till-backup"
+		}
+		places[cronJob(t, name, append(arguments, "--set", inBucket)...).JobTemplate.Spec.Template.Spec.Containers[0].Args[1]] = true
+	}
+	if len(places) != 4 || !places["--to=s3://money/mine/"] {
+		t.Errorf("four releases export to %v", places)
+	}
+}
+
 func TestWhatUsesABucketReachesItsPort(t *testing.T) {
 	for _, row := range []struct {
 		set  string
@@ -197,6 +211,21 @@ func TestWhatUsesABucketReachesItsPort(t *testing.T) {
 	}
 }
 
+func TestExportsAndDrillsTrustTheAuthorityOfTheirBucket(t *testing.T) {
+	for _, name := range []string{"bank-backup", "bank-drill"} {
+		pod := cronJob(t, name, "--set", inBucket+",backup.s3.caSecret=authority").JobTemplate.Spec.Template.Spec
+		container := append(slices.Clone(pod.InitContainers), pod.Containers...)[0]
+		isMounted := func(mount corev1.VolumeMount) bool { return mount.Name == "certificates" }
+		isNamed := func(variable corev1.EnvVar) bool { return variable.Name == "SSL_CERT_FILE" }
+		isThere := func(volume corev1.Volume) bool {
+			return volume.Secret != nil && volume.Secret.SecretName == "authority"
+		}
+		if !slices.ContainsFunc(container.VolumeMounts, isMounted) || !slices.ContainsFunc(container.Env, isNamed) || !slices.ContainsFunc(pod.Volumes, isThere) {
+			t.Errorf("%s does not trust it", name)
+		}
+	}
+}
+
 func TestMistakesOfBackupsAreRefused(t *testing.T) {
 	for _, row := range []refusal{
 		{"backup.keep=0", "at '/backup/keep': minimum: got 0, want 1"},
@@ -207,6 +236,7 @@ func TestMistakesOfBackupsAreRefused(t *testing.T) {
 		{"backup.s3.prefix=/a/", "at '/backup/s3/prefix'"},
 		{"backup.s3.endpoint=minio:9000", "at '/backup/s3/endpoint'"},
 		{withBackup + ",backup.s3.bucket=money", "backup.s3.existingSecret: "},
+		{"backup.drill.atLeast=-1", "at '/backup/drill/atLeast': minimum: got -1, want 0"},
 		{"backup.bucket=b", "additional properties 'bucket' not allowed"},
 	} {
 		row.isSaid(t)

@@ -39,7 +39,7 @@ func TestRulesAreOfTheReleaseAlone(t *testing.T) {
 	if names < 30 {
 		t.Errorf("%d rules", names)
 	}
-	if err := kit.Missing(kit.Template(t, "--set", watched+",monitoring.rules.ratesAgeSeconds=120,nameOverride=mine"), `> 120`, `deployment="mine"`); err != nil {
+	if err := kit.Missing(kit.Template(t, "--set", watched+",monitoring.rules.ratesAgeSeconds=120,monitoring.rules.backupAgeSeconds=130,nameOverride=mine"), `> 120`, `deployment="mine"`, `> 130`, `cronjob="mine-backup"`, `"mine-(backup|drill)"`); err != nil {
 		t.Error(err)
 	}
 }

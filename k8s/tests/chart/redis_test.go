@@ -162,3 +162,13 @@ func TestRedisRunsWhereItIsToldTo(t *testing.T) {
 		t.Errorf("%v %q %v", pod.NodeSelector, pod.PriorityClassName, pod.Affinity)
 	}
 }
+
+// As the claim does: a release of the same name finds both.
+func TestAnUninstallLeavesThePasswordThatTheChartMade(t *testing.T) {
+	for values, kept := range map[string]string{"": "keep", "redis.password.source=none": "", "redis.enabled=false,redis.external.url=redis://c": ""} {
+		secret := kit.Find(t, kit.Rendered(t, "--set", values), "Secret", "bank-redis")
+		if policy := secret.GetAnnotations()["helm.sh/resource-policy"]; policy != kept {
+			t.Errorf("%q: the policy is %q", values, policy)
+		}
+	}
+}

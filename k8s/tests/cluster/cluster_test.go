@@ -45,7 +45,7 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		{"an object that is still named is not deleted", anObjectThatIsStillNamedIsNotDeleted},
 		{"the money is not left behind unasked", theMoneyIsNotLeftBehindUnasked},
 		{"deleting the manifests as they say leaves the money", deletingTheManifestsAsTheySayLeavesTheMoney},
-		{"uninstalling leaves the claim and nothing else", uninstallingLeavesTheClaim},
+		{"uninstalling leaves the claim, its password and nothing else", uninstallingLeavesTheClaimAndThePassword},
 		{"one runtime is not taken for the other", oneRuntimeIsNotTakenForTheOther},
 		{"make deploy says what is missing and changes nothing", deploySaysWhatIsMissing},
 		{"make deploy stops where Helm can not tell what is there", deployStopsWhereHelmCanNotTellWhatIsThere},

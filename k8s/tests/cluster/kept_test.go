@@ -18,20 +18,22 @@ func (p *Plane) refusedUpgrade(namespace, values string, words ...string) {
 	}
 }
 
-// Helm deletes what it no longer renders: the password of a Redis that has money, the certificate that serves.
+// Helm deletes what it no longer renders: the certificate that serves. The password of a Redis that has money stays.
 func aSecretThatTheChartMadeIsNotDeleted(p *Plane) {
 	namespace := p.namespace("kept")
 	p.install(namespace, kit.Chart, "--set", "tls.mode=selfSigned")
 	p.runs(namespace, 1)
 	before, certificate := p.kept(namespace), p.certificate(namespace)
 	for secret, values := range map[string]string{
+		// As one that an older chart made.
 		"bank-redis": "tls.mode=selfSigned,redis.password.source=existing,redis.password.secretName=bank-redis",
 		"bank-tls":   "tls.mode=secret,tls.secretName=bank-tls",
 	} {
-		keep := []string{"-n", namespace, "annotate", "secret", secret, "helm.sh/resource-policy=keep"}
+		annotate := []string{"-n", namespace, "annotate", "secret", secret}
+		p.kubectl(append(annotate, "helm.sh/resource-policy-")...)
 		p.refusedUpgrade(namespace, values, "the Secret "+secret+" is the chart's own, and Helm would delete it now",
 			fmt.Sprintf("kubectl -n %s annotate secret %s helm.sh/resource-policy=keep", namespace, secret))
-		p.kubectl(keep...)
+		p.kubectl(append(annotate, "helm.sh/resource-policy=keep")...)
 	}
 	for range 2 {
 		p.install(namespace, kit.Chart, "--set", "redis.password.source=existing,redis.password.secretName=bank-redis,tls.mode=secret,tls.secretName=bank-tls")

@@ -85,13 +85,13 @@ func (p *Plane) kept(namespace string) kept {
 	}
 }
 
-func uninstallingLeavesTheClaim(p *Plane) {
+func uninstallingLeavesTheClaimAndThePassword(p *Plane) {
 	before := p.kept(released)
 	p.helm("uninstall", "bank", "--namespace", released)
 	kit.Eventually(p, "all is gone", func() error {
 		// Its log is to be read: the pod of the last test stays, as Helm's own do. The certificates are the operator's.
 		left := slices.DeleteFunc(p.left(released), func(name string) bool { return name == "pod/bank-test" || name == "secret/spin-ca" })
-		if !slices.Equal(left, []string{"persistentvolumeclaim/data-bank-redis-0", "serviceaccount/default"}) {
+		if !slices.Equal(left, []string{"persistentvolumeclaim/data-bank-redis-0", "secret/bank-redis", "serviceaccount/default"}) {
 			return fmt.Errorf("left: %v", left)
 		}
 		if output := p.kubectl("get", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "-o", "name"); strings.Contains(output, released) {
@@ -107,7 +107,7 @@ func uninstallingLeavesTheClaim(p *Plane) {
 		return nil
 	})
 	after := p.kept(released)
-	if after.claim != before.claim || after.password == before.password {
+	if after.claim != before.claim || after.password != before.password {
 		p.Errorf("installed again: it was %+v, it is %+v", before, after)
 	}
 }

@@ -67,17 +67,16 @@ func releasesComeAndGoAndMoneyStays(n *Node) {
 	n.helm("rollback", "bank", "1", "--namespace", namespace)
 	n.comesUp()
 	n.stays(before, "a rollback")
+	// The chart before may let an uninstall take the password.
+	n.install(kit.Chart)
 	n.helm("uninstall", "bank", "--namespace", namespace, "--wait")
 	n.install(kit.Chart)
-	// An uninstall leaves the claim alone. Redis takes the new password, and has what is on the claim.
-	after := n.kept()
-	if after.wallet != before.wallet || after.password == before.password {
-		n.Errorf("after a new installation the wallet is %s, it was %s; the password is another one: %v", after.wallet, before.wallet, after.password != before.password)
-	}
+	// An uninstall leaves the claim alone, and the password.
+	n.stays(before, "a new installation")
 }
 
 func exportsAreMadeAndRestored(n *Node) {
-	n.install(kit.Chart, "--set", "backup.enabled=true")
+	n.install(kit.Chart)
 	run := func(name string) string {
 		n.Helper()
 		began := time.Now()

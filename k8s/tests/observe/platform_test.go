@@ -33,6 +33,9 @@ func TestThePlatformIsTold(t *testing.T) {
 			func(*House) { p.scale(4) }, func(*House) { p.scale(3) }, false},
 		{"cert-manager makes a certificate of ten days", []string{"BankCertificateExpires"},
 			func(*House) { p.certificateOf(10) }, func(*House) { p.certificateOf(90) }, false},
+		{"no export was made for hours", []string{"BankBackupOld"}, func(*House) { p.lastExport(5 * time.Hour) }, func(*House) { p.export("0", "Succeeded") }, false},
+		{"a store that has lost money is not exported", []string{"BankBackupFails"},
+			func(*House) { p.export("5", "Failed") }, func(*House) { p.export("0", "Succeeded") }, false},
 		{"the bank shows a certificate of ten days", []string{"BankCertificateExpires"},
 			func(*House) { certificate.of(10) }, func(*House) { certificate.of(90) }, false},
 	})
@@ -42,6 +45,7 @@ func TestThePlatformIsTold(t *testing.T) {
 type cluster struct {
 	*House
 	kubeconfig string
+	exports    int
 }
 
 func (p *cluster) kubectl(arguments ...string) string {
@@ -77,6 +81,7 @@ func (p *cluster) install() {
 	p.Helper()
 	kit.Run(p, kit.Tool("helm"), "--kubeconfig", p.kubeconfig, "install", "bank", kit.Chart, "--namespace", "money-bank", "--create-namespace", "--values", kit.InFront,
 		"--set", "runtime=bank,autoscaling.enabled=true,autoscaling.minReplicas=3,autoscaling.maxReplicas=4",
+		"--set", "backup.enabled=true,backup.schedule=0 0 1 1 *,backup.drill.enabled=false,backup.s3.bucket=money,backup.s3.existingSecret=s3",
 		"--set", "ingress.enabled=true,tls.mode=certManager,tls.certManager.issuerKind=Issuer,tls.certManager.issuer=own")
 	p.kubectl("wait", "--for=jsonpath={.status.availableReplicas}=3", "deployment/bank", "--timeout=120s")
 }
@@ -105,12 +110,38 @@ func (p *cluster) restart(*House) {
 	}
 }
 
+// lastExport lets the CronJob's last success be so long ago.
+func (p *cluster) lastExport(ago time.Duration) {
+	p.Helper()
+	p.kubectl("patch", "cronjob", "bank-backup", "--subresource=status", "--type=merge",
+		"--patch", fmt.Sprintf(`{"status":{"lastSuccessfulTime":%q}}`, time.Now().Add(-ago).UTC().Format(time.RFC3339)))
+}
+
+// export makes a Job of the CronJob, and ends its container with this code, as a kubelet does.
+func (p *cluster) export(code, phase string) {
+	p.Helper()
+	p.exports++
+	job := fmt.Sprint("bank-backup-", p.exports)
+	p.kubectl("create", "job", job, "--from=cronjob/bank-backup")
+	var pod string
+	kit.Eventually(p, "the Job has a pod that runs", func() error {
+		pod = p.kubectl("get", "pods", "--selector=job-name="+job, "--field-selector=status.phase=Running", "--output=jsonpath={.items[*].metadata.name}")
+		if pod == "" {
+			return fmt.Errorf("%s", p.kubectl("get", "pods", "--selector=job-name="+job))
+		}
+		return nil
+	})
+	p.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "--patch", fmt.Sprintf(`{"status":{"phase":%q,"containerStatuses":[{"name":"export",
+		"image":"bank","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":%s,"reason":"Ended","finishedAt":%q}}}]}}`,
+		phase, code, time.Now().UTC().Format(time.RFC3339)))
+}
+
 // startStateMetrics returns where kube-state-metrics is asked.
 func (p *cluster) startStateMetrics() string {
 	p.Helper()
 	port := kit.FreePort(p)
 	metrics := kit.Start(p, "observe-kube-state-metrics", nil, kit.Tool("kube-state-metrics"), "--kubeconfig="+p.kubeconfig, "--host=127.0.0.1", fmt.Sprint("--port=", port),
-		"--telemetry-host=127.0.0.1", fmt.Sprint("--telemetry-port=", kit.FreePort(p)), "--resources=deployments,pods,horizontalpodautoscalers")
+		"--telemetry-host=127.0.0.1", fmt.Sprint("--telemetry-port=", kit.FreePort(p)), "--resources=deployments,pods,horizontalpodautoscalers,jobs,cronjobs")
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	kit.Eventually(p, "kube-state-metrics knows the autoscaler", func() error {
 		if err := metrics.Runs(); err != nil {
