@@ -54,7 +54,7 @@ func (p page) built() ([]byte, error) {
 func (p panel) built() *timeseries.PanelBuilder {
 	builder := timeseries.NewPanelBuilder().Title(p.title).Description(p.about).Unit(p.unit).Min(0).Height(8).Span(12).FillOpacity(10).
 		Datasource(reference("prometheus")).Links([]cog.Builder[dashboard.DashboardLink]{
-		explore("Logs", "loki", map[string]any{"refId": "A", "expr": `{k8s_namespace_name=~"$namespace"}`}),
+		explore("Logs", "loki", map[string]any{"refId": "A", "expr": `{k8s_namespace_name=~"${namespace:regex}"}`}),
 		explore("Traces", "tempo", map[string]any{"refId": "A", "queryType": "traceql", "query": `{resource.service.name="bank"}`}),
 	})
 	for _, query := range p.queries {
@@ -69,7 +69,7 @@ func explore(title, kind string, query map[string]any) *dashboard.DashboardLinkB
 	panes, _ := json.Marshal(map[string]any{"a": map[string]any{"datasource": "${" + kind + "}", "queries": []any{query},
 		"range": map[string]any{"from": "${__from}", "to": "${__to}"}}})
 	// Grafana replaces variables in what is not escaped.
-	text := strings.NewReplacer("%24", "$", "%7B", "{", "%7D", "}").Replace(url.QueryEscape(string(panes)))
+	text := strings.NewReplacer("%24", "$", "%7B", "{", "%3A", ":", "%7D", "}").Replace(url.QueryEscape(string(panes)))
 	return dashboard.NewDashboardLinkBuilder(title).Type(dashboard.DashboardLinkTypeLink).Url("/explore?schemaVersion=1&orgId=1&panes=" + text).TargetBlank(true)
 }
 

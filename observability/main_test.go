@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,5 +160,32 @@ func TestTheReadmeNamesEverySignalAndEveryAlert(t *testing.T) {
 		if !strings.Contains(string(text), "`"+alert.name+"`") {
 			t.Errorf("README.md does not name %s", alert.name)
 		}
+	}
+}
+
+// Grafana puts values into the address itself, several as it is told: by default in a way that no query reads.
+func TestLinksToLogsTakeSeveralNamespaces(t *testing.T) {
+	links := regexp.MustCompile(`"url": "/explore\?[^"]*panes=([^"]*)"`)
+	found := 0
+	for _, page := range pages {
+		text, err := page.built()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range links.FindAllStringSubmatch(string(text), -1) {
+			panes, err := url.QueryUnescape(link[1])
+			if err != nil || !json.Valid([]byte(panes)) {
+				t.Errorf("%v: %s", err, panes)
+			}
+			if strings.Contains(panes, "loki") {
+				found++
+				if !strings.Contains(link[1], "${namespace:regex}") {
+					t.Errorf("%s: %s", page.uid, link[1])
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no link leads to logs")
 	}
 }
