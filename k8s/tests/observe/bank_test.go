@@ -40,7 +40,7 @@ func (h *House) startBankWith(arguments []string, path string, settings ...strin
 	if pod == overGRPC {
 		command.Env = append(command.Env, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+h.grpc)
 	}
-	command.Env = append(command.Env, settings...)
+	command.Env = append(append(command.Env, h.settings...), settings...)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	said, err := command.StderrPipe()
 	if err != nil {

@@ -21,7 +21,8 @@ type House struct {
 	*testing.T
 	objects      []unstructured.Unstructured
 	folder       string
-	compression  int // 0: what all have
+	compression  int      // 0: what all have
+	settings     []string // of every bank
 	redisPort    int
 	redis        *kit.Process
 	coingecko    *kit.Process
@@ -44,9 +45,9 @@ func opened(t *testing.T) *House {
 	return h
 }
 
-// served starts all but those who ask and tell.
-func served(t *testing.T) *House {
-	h := &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), platform: newPlatform(t), sink: newSink(t), bell: newBell(t)}
+// served starts all but those who ask and tell; all banks have these settings.
+func served(t *testing.T, settings ...string) *House {
+	h := &House{T: t, folder: t.TempDir(), settings: settings, redisPort: kit.FreePort(t), platform: newPlatform(t), sink: newSink(t), bell: newBell(t)}
 	h.render(h.sink.url)
 	h.startRedis()
 	h.startExporter()
