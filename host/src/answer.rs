@@ -1,13 +1,14 @@
 //! From a request to a response: Spin's own paths, the route, the component behind it.
 //!
 //! What no route matches is 404. A component that traps, or answers with an error instead of a response,
-//! is 500 without a body, as in Spin, and the reason goes to stderr. Header fields are handed on as the bytes
+//! is 500 without a body, as in Spin; the reason goes to stderr, and the log has the request's line ([`crate::failed`]). Header fields are handed on as the bytes
 //! that they are, where Spin answers 500 to what is not UTF-8. What is no request is 400 ([`target`]); a body with a
 //! transfer coding other than chunked is 501.
 
 use crate::body::{Arrived, arrived, is_decodable};
 use crate::chain::Chain;
 use crate::component::{InFlight, Turn};
+use crate::failed::Asked;
 use crate::limits::Limits;
 use crate::manifest::Route;
 use crate::placement::{Gone, Running};
@@ -204,14 +205,17 @@ pub async fn call(
     request: Request<WasiBody>,
     turn: Turn,
 ) -> Response<WasiBody> {
+    let asked = Asked::of(&request);
     match running.handle(turn, request).await {
         Ok(response) => response,
         Err(error) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
             // A trap has already been told, once for all the requests that it ended.
             if !error.is::<Gone>() {
                 eprintln!("[{component}] failed: {error:#}");
             }
-            empty(StatusCode::INTERNAL_SERVER_ERROR)
+            asked.has_failed(running.component(), status);
+            empty(status)
         }
     }
 }

@@ -77,6 +77,11 @@ impl Instances {
         Self { component, cores, known: Mutex::default() }
     }
 
+    /// Whose instances they are.
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
     /// Has an instance answer `request`, whose `turn` it is.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub mod component;
 pub mod connections;
 pub mod engine;
 pub mod exit;
+mod failed;
 pub mod fault;
 #[cfg(test)]
 mod fuzz;

@@ -56,6 +56,14 @@ impl Running {
         }
     }
 
+    /// What it runs.
+    pub fn component(&self) -> &Component {
+        match self {
+            Self::Together(instances) => instances.component(),
+            Self::Spread(handler) => &handler.state().0,
+        }
+    }
+
     /// Has an instance answer `request`, whose `turn` it is.
     ///
     /// # Errors

@@ -165,6 +165,10 @@ fn the_host_in_the_target_counts_and_not_the_field() {
     assert!(lines.contains(&"spin-full-url: http://target:81/a"), "{lines:?}");
 }
 
+/// What the log has of a request that its component did not answer.
+const FAILED: &str =
+    r#""level":"error","component":"guest","event":"request","method":"GET","route":"/...","status":500,"#;
+
 #[test]
 fn a_trap_is_a_500_without_a_body_and_the_next_request_is_served() {
     let bank = bank(&manifest(""), &[]);
@@ -172,6 +176,7 @@ fn a_trap_is_a_500_without_a_body_and_the_next_request_is_served() {
     assert_eq!((trap.status, trap.body.as_str(), trap.header("content-length")), (500, "", Some("0")));
     bank.says("[guest] failed:");
     bank.says("wasm trap");
+    bank.says(FAILED);
     bank.get("/");
 }
 
@@ -182,6 +187,7 @@ fn an_error_instead_of_a_response_is_a_500_and_is_told() {
     assert_eq!((error.status, error.body.as_str()), (500, ""));
     bank.says("[guest] failed:");
     bank.says("the component says no");
+    bank.says(FAILED);
 }
 
 #[test]

@@ -142,11 +142,15 @@ fn what_a_request_is_about_is_never_told() {
     let head = "POST /kv/set?key=mallory&value=4711.25 HTTP/1.1\r\nhost: secret-host\r\nuser_id: mallory\r\n\
                 authorization: Bearer mallory\r\nx-forwarded-for: 192.0.2.77\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(http::request(&bank.address, head).unwrap().status, 200);
+    let head = format!(
+        "MALLORY /kv/get?key=mallory HTTP/1.1\r\nhost: a\r\ntraceparent: 00-{TRACE}-00f067aa0ba902b7-01\r\ntracestate: a=mallory\r\n\r\n"
+    );
+    http::request(&bank.address, &head).unwrap();
     assert_eq!(get(&bank, "/kv/get?key=mallory", TRACE).status, 200);
     assert_eq!(get(&bank, "/nobody/mallory", TRACE).status, 200);
     end(bank);
     let everything = collector.everything();
-    for secret in ["mallory", "4711", "secret-host", "192.0.2.77", "127.0.0.1"] {
+    for secret in ["mallory", "4711", "secret-host", "192.0.2.77", "127.0.0.1", "MALLORY"] {
         assert!(!everything.contains(secret), "{secret}");
     }
 }

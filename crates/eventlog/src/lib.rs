@@ -123,8 +123,11 @@ pub fn event<'a>(level: Level, name: &str, members: impl IntoIterator<Item = (&'
     }
 }
 
+/// The line of an event, with its end: for a runner that speaks for a component.
+///
 /// Not generic, so that it is in a component once.
-fn line(
+#[must_use]
+pub fn line(
     time: SystemTime,
     level: Level,
     component: &str,

@@ -5,7 +5,9 @@ use super::meters::{COMPONENT, METHODS};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry::trace::{Span as _, SpanContext, SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::trace::{
+    Span as _, SpanContext, SpanKind, Status, TraceContextExt as _, TraceState, Tracer as _,
+};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -135,16 +137,20 @@ pub fn within(span: &SpanContext) -> Context {
 }
 
 /// The trace that `headers` name (W3C Trace Context, section 3.2); an empty one, if they name none.
+///
+/// What `tracestate` says is dropped, as section 3.3 allows: a client may write anything into it, and it would be told.
 fn parent(headers: &HeaderMap) -> Context {
-    if headers.contains_key(TRACEPARENT) {
-        TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers))
-    } else {
-        Context::new()
+    if !headers.contains_key(TRACEPARENT) {
+        return Context::new();
     }
+    let named =
+        TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
+    let of = named.span().span_context().clone();
+    let plain = SpanContext::new(of.trace_id(), of.span_id(), of.trace_flags(), true, TraceState::NONE);
+    Context::new().with_remote_span_context(plain)
 }
 
-/// Says in `headers` that a request is below `span`, in place of what they said before (W3C Trace Context, sections
-/// 3.2 and 3.3). The SDK's own propagator says an empty `tracestate` too, which a component would have to read.
+/// Says in `headers` that a request is below `span`, in place of what they said before (W3C Trace Context, section 3.2).
 pub fn inject(span: &SpanContext, headers: &mut HeaderMap) {
     if !span.is_valid() {
         return;
@@ -152,10 +158,7 @@ pub fn inject(span: &SpanContext, headers: &mut HeaderMap) {
     if let Ok(value) = HeaderValue::try_from(traceparent(span)) {
         headers.insert(TRACEPARENT, value);
     }
-    match HeaderValue::try_from(span.trace_state().header()) {
-        Ok(state) if !state.is_empty() => headers.insert(TRACESTATE, state),
-        _ => headers.remove(TRACESTATE),
-    };
+    headers.remove(TRACESTATE);
 }
 
 /// The field's value: version, trace, span, flags. Each request has one, and a formatter would take most of its time.

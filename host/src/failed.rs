@@ -1,0 +1,48 @@
+//! A request that its component did not answer: the line that the component would have written, so that whoever counts
+//! requests by their lines counts this one too.
+
+use crate::component::Component;
+use crate::logs::ComponentLog;
+use crate::telemetry::known;
+use eventlog::{Level, Value};
+use http::{HeaderMap, Request, StatusCode};
+use std::time::{Instant, SystemTime};
+
+/// Where Spin, and `bank` as it does, says which route a request has.
+const ROUTE: &str = "spin-matched-route";
+const EVENT: &str = "request";
+
+/// What is known of a request before it is given to a component.
+pub struct Asked {
+    began: Instant,
+    method: &'static str,
+    route: Option<String>,
+}
+
+impl Asked {
+    pub fn of<B>(request: &Request<B>) -> Self {
+        Self { began: Instant::now(), method: known(request.method()), route: route(request.headers()) }
+    }
+
+    /// `component` has not answered it, and the client is told `status`.
+    pub fn has_failed(self, component: &Component, status: StatusCode) {
+        if !component.shown {
+            return;
+        }
+        let duration_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let members = [
+            ("method", Some(self.method.into())),
+            ("route", self.route.map(Value::from)),
+            ("status", Some(u64::from(status.as_u16()).into())),
+            ("duration_ms", Some(Value::Thousandths(duration_us))),
+        ];
+        let mut members = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let line = eventlog::line(SystemTime::now(), Level::Error, &component.id, EVENT, &mut members);
+        ComponentLog::new(component.id.clone(), component.telemetry.clone()).write(line.as_bytes());
+    }
+}
+
+/// The last of them: the others are a client's.
+fn route(headers: &HeaderMap) -> Option<String> {
+    headers.get_all(ROUTE).iter().next_back()?.to_str().ok().map(str::to_owned)
+}
