@@ -35,6 +35,10 @@ def places(tree: Path) -> dict[str, str]:
         f"{file.parent.name}/{file.name}": version
         for file in (tree / "k8s/gitops").glob("*/*.yaml")
         for version in re.findall(r"^ *(?:targetRevision|version): (.*)", file.read_text(), re.MULTILINE)
+    } | {
+        f"{file.name} signed at": version.replace("\\.", ".")
+        for file in (tree / "k8s/gitops/flux").glob("*.yaml")
+        for version in re.findall(r"subject: .*@refs/tags/v(.*)\$$", file.read_text(), re.MULTILINE)
     } | {f"Cargo.lock {name}": version for name, version in ours((tree / "Cargo.lock").read_text()).items()}
 
 
@@ -54,6 +58,8 @@ def test_the_changelog_has_the_form_of_keep_a_changelog():
     assert headings[0] == "[Unreleased]"
     versions = [re.fullmatch(r"\[(\d+\.\d+\.\d+)(-[0-9A-Za-z.-]+)?\] - \d{4}-\d\d-\d\d", heading) for heading in headings[1:]]
     assert all(versions), f"a heading is no `[1.2.3] - 2026-11-27`: {headings}"
+    links = re.findall(r"^\[(.*)\]: https://github\.com/money-bank/money-bank/\S+$", read("CHANGELOG.md"), re.MULTILINE)
+    assert links == [re.match(r"\[(.*?)\]", heading)[1] for heading in headings]
     numbers = [tuple(map(int, version[1].split("."))) for version in versions]
     assert numbers == sorted(numbers, reverse=True), "newest first"
     assert not numbers or versions[0][1] + (versions[0][2] or "") == VERSION
@@ -77,6 +83,18 @@ def test_a_release_is_prepared_in_every_place(tree):
     unreleased, released = (tree / "CHANGELOG.md").read_text().split("\n## [7.8.9-rc.1] - ")
     assert unreleased.rstrip().endswith("## [Unreleased]")
     assert released.split("\n", 2)[2].startswith("### Added\n- A\n")
+
+
+def test_each_release_links_to_what_it_changed(tree):
+    for version in ("7.8.9", "7.9.0"):
+        something_new(tree)
+        succeed("scripts/release", version, folder=tree)
+        commit(tree, "commit", "--all", "--quiet", "--message", version)
+    site = "https://github.com/money-bank/money-bank"
+    links = re.findall(r"^\[.*\]: .*$", (tree / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert links[:2] == [f"[Unreleased]: {site}/compare/v7.9.0...HEAD", f"[7.9.0]: {site}/compare/v7.8.9...v7.9.0"]
+    assert links[2].startswith(f"[7.8.9]: {site}/")
+    assert "]: http" not in succeed("scripts/changelog", "7.8.9", folder=tree)
 
 
 def test_the_notes_of_a_release_are_its_part_of_the_changelog(tree):

@@ -6,7 +6,10 @@
 {{- define "bank.backupImage" -}}
 {{- if .Values.backup.image }}{{ .Values.backup.image }}
 {{- else if eq .Values.runtime "bank" }}{{ include "bank.image" . }}
-{{- else }}ghcr.io/money-bank/money-bank-bank:{{ include "bank.tag" . }}
+{{- else }}
+{{- $digest := "" }}
+{{- if not .Values.image.tag }}{{ $digest = include "bank.releasedDigest" (list . "bank") }}{{ end }}
+{{- include "bank.imageOf" (dict "repository" "ghcr.io/money-bank/money-bank-bank" "tag" (include "bank.tag" .) "digest" $digest) }}
 {{- end }}
 {{- end }}
 

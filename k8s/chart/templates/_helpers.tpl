@@ -34,8 +34,17 @@
 {{ .Values.image.repository | default (eq .Values.runtime "bank" | ternary "ghcr.io/money-bank/money-bank-bank" "ghcr.io/money-bank/money-bank") }}
 {{- end }}
 
+{{/* A released chart names the images that it was released with (../../../release/build). Called with the root and "app" or "bank". */}}
+{{- define "bank.releasedDigest" -}}
+{{- index (index . 0).Chart.Annotations (printf "money-bank/%s-digest" (index . 1)) }}
+{{- end }}
+
 {{- define "bank.image" -}}
-{{ include "bank.imageOf" (merge (dict "repository" (include "bank.repository" .) "tag" (include "bank.tag" .)) .Values.image) }}
+{{- $digest := .Values.image.digest }}
+{{- if not (or $digest .Values.image.repository .Values.image.tag) }}
+{{- $digest = include "bank.releasedDigest" (list . (eq .Values.runtime "bank" | ternary "bank" "app")) }}
+{{- end }}
+{{- include "bank.imageOf" (dict "repository" (include "bank.repository" .) "tag" (include "bank.tag" .) "digest" $digest) }}
 {{- end }}
 
 {{- define "bank.canaryName" -}}

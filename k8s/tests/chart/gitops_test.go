@@ -11,71 +11,19 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// gitOps is what an Application and a HelmRelease say alike of an environment.
-type gitOps struct {
-	version, release, namespace string
-	files                       []string
-	values                      document
-}
-
 // said is what the file of a tool for an environment says.
-func said(t *testing.T, tool, environment string) gitOps {
+func said(t *testing.T, tool, environment string) kit.GitOps {
 	t.Helper()
-	objects := kit.Objects(t, kit.Read(t, "k8s/gitops/"+tool+"/"+environment+".yaml"))
-	find := func(kind string) func(path ...string) any {
-		index := slices.IndexFunc(objects, func(object unstructured.Unstructured) bool { return object.GetKind() == kind })
-		if index < 0 {
-			t.Fatalf("%s of %s: no %s", tool, environment, kind)
-		}
-		return func(path ...string) any {
-			value, found, err := unstructured.NestedFieldNoCopy(objects[index].Object, path...)
-			if err != nil || !found {
-				t.Fatalf("%s of %s: %s has no %v: %v", tool, environment, kind, path, err)
-			}
-			return value
-		}
-	}
-	var result gitOps
-	var files any
-	if tool == "argocd" {
-		of := find("Application")
-		result = gitOps{version: of("spec", "source", "targetRevision").(string), release: of("spec", "source", "helm", "releaseName").(string),
-			namespace: of("spec", "destination", "namespace").(string), values: of("spec", "source", "helm", "valuesObject").(document)}
-		files = of("spec", "source", "helm", "valueFiles")
-	} else {
-		of := find("HelmRelease")
-		result = gitOps{version: of("spec", "chart", "spec", "version").(string), release: of("spec", "releaseName").(string),
-			namespace: of("metadata", "namespace").(string), values: of("spec", "values").(document)}
-		files = of("spec", "chart", "spec", "valuesFiles")
-	}
-	for _, file := range files.([]any) {
-		result.files = append(result.files, file.(string))
-	}
-	return result
+	return kit.GitOpsOf(t, tool, kit.Objects(t, kit.Read(t, kit.GitOpsFile(tool, environment))))
 }
 
 // everyGitOps does something for each tool and environment.
-func everyGitOps(t *testing.T, check func(t *testing.T, environment string, says gitOps)) {
-	for _, tool := range []string{"argocd", "flux"} {
+func everyGitOps(t *testing.T, check func(t *testing.T, environment string, says kit.GitOps)) {
+	for _, tool := range kit.GitOpsTools {
 		for _, environment := range kit.Environments {
 			t.Run(tool+" "+environment, func(t *testing.T) { check(t, environment, said(t, tool, environment)) })
 		}
 	}
-}
-
-// rendered is the chart as those tools render it: asking no cluster.
-func (says gitOps) rendered(t *testing.T) string {
-	t.Helper()
-	values, err := yaml.Marshal(says.values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	arguments := []string{"template", says.release, kit.Chart, "--namespace", says.namespace, "--kube-version", "1.37",
-		"--api-versions", "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"}
-	for _, file := range says.files {
-		arguments = append(arguments, "--values", kit.Chart+"/"+file)
-	}
-	return kit.Run(t, kit.Tool("helm"), append(arguments, "--values", kit.Write(t, t.TempDir()+"/values.yaml", string(values)))...)
 }
 
 func TestGitOpsTakesTheReleasedChartForItsEnvironment(t *testing.T) {
@@ -83,18 +31,18 @@ func TestGitOpsTakesTheReleasedChartForItsEnvironment(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(kit.Read(t, "k8s/chart/Chart.yaml")), &chart); err != nil {
 		t.Fatal(err)
 	}
-	everyGitOps(t, func(t *testing.T, environment string, says gitOps) {
+	everyGitOps(t, func(t *testing.T, environment string, says kit.GitOps) {
 		namespace := strings.TrimSuffix("money-bank-"+environment, "-prod")
-		if says.version != chart.Version || says.release != "bank" || says.namespace != namespace || !slices.Contains(says.files, "values-"+environment+".yaml") {
+		if says.Version != chart.Version || says.Release != "bank" || says.Namespace != namespace || !slices.Contains(says.Files, "values-"+environment+".yaml") {
 			t.Errorf("%+v", says)
 		}
 	})
 }
 
 func TestGitOpsRendersTheSameEachTimeAndNoSecret(t *testing.T) {
-	everyGitOps(t, func(t *testing.T, environment string, says gitOps) {
-		once := says.rendered(t)
-		if again := says.rendered(t); once != again {
+	everyGitOps(t, func(t *testing.T, environment string, says kit.GitOps) {
+		once := says.Rendered(t)
+		if again := says.Rendered(t); once != again {
 			t.Error("it would drift: two renderings differ")
 		}
 		for _, object := range kit.Objects(t, once) {
@@ -108,8 +56,8 @@ func TestGitOpsRendersTheSameEachTimeAndNoSecret(t *testing.T) {
 // What the test above finds: a password that is generated.
 func TestTheChartsOwnPasswordWouldDrift(t *testing.T) {
 	says := said(t, "argocd", "dev")
-	delete(says.values, "redis")
-	if says.rendered(t) == says.rendered(t) {
+	delete(says.Values, "redis")
+	if says.Rendered(t) == says.Rendered(t) {
 		t.Error("two renderings with a generated password are the same")
 	}
 }
@@ -118,7 +66,7 @@ func TestTheChartsOwnPasswordWouldDrift(t *testing.T) {
 func TestArgoCDLeavesTheNumberOfPodsToTheAutoscaler(t *testing.T) {
 	for _, environment := range []string{"staging", "prod"} {
 		says := said(t, "argocd", environment)
-		says.values["runtime"] = "bank"
+		says.Values["runtime"] = "bank"
 		find := func(objects []unstructured.Unstructured, kind string) document {
 			index := slices.IndexFunc(objects, func(object unstructured.Unstructured) bool { return object.GetKind() == kind })
 			if index < 0 {
@@ -126,7 +74,7 @@ func TestArgoCDLeavesTheNumberOfPodsToTheAutoscaler(t *testing.T) {
 			}
 			return objects[index].Object["spec"].(document)
 		}
-		rendered := kit.Objects(t, says.rendered(t))
+		rendered := kit.Objects(t, says.Rendered(t))
 		find(rendered, "HorizontalPodAutoscaler")
 		if replicas, is := find(rendered, "Deployment")["replicas"]; is {
 			t.Errorf("%s: the Deployment is to have %v pods", environment, replicas)

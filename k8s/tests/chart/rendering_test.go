@@ -12,6 +12,8 @@ import (
 
 	"moneybank/k8s/tests/kit"
 	"moneybank/k8s/tests/kit/spinkube"
+
+	"sigs.k8s.io/yaml"
 )
 
 func TestTheManifestsAreTheChartsRenderings(t *testing.T) {
@@ -120,6 +122,35 @@ func TestAnImageIsTakenByItsDigestWhereThereIsOne(t *testing.T) {
 	app := kit.Find(t, kit.Rendered(t, "--set", "image.digest="+digest+",image.tag=1.2"), "SpinApp", "bank")
 	if image := app.Object["spec"].(map[string]any)["image"]; image != "ghcr.io/money-bank/money-bank@"+digest {
 		t.Error(image)
+	}
+}
+
+// As release/build packs it.
+func TestAReleasedChartTakesTheImagesThatItWasReleasedWith(t *testing.T) {
+	app, bank := "sha256:"+strings.Repeat("ab", 32), "sha256:"+strings.Repeat("cd", 32)
+	chart := t.TempDir() + "/chart"
+	kit.Run(t, "cp", "-r", kit.Chart, chart)
+	kit.Write(t, chart+"/Chart.yaml", kit.Read(t, chart+"/Chart.yaml")+"annotations:\n  money-bank/app-digest: "+app+"\n  money-bank/bank-digest: "+bank+"\n")
+	var version struct{ AppVersion string }
+	if err := yaml.Unmarshal([]byte(kit.Read(t, chart+"/Chart.yaml")), &version); err != nil {
+		t.Fatal(err)
+	}
+	for arguments, wanted := range map[string][]string{
+		"":                                 {"money-bank@" + app, "money-bank-bank@" + bank},
+		"runtime=bank":                     {"money-bank-bank@" + bank},
+		"image.tag=1.2":                    {"money-bank:1.2", "money-bank-bank:1.2"},
+		"image.repository=here/it":         {"it:" + version.AppVersion, "money-bank-bank@" + bank},
+		"image.digest=" + bank:             {"money-bank@" + bank, "money-bank-bank@" + bank},
+		"runtime=bank,image.digest=" + app: {"money-bank-bank@" + app},
+	} {
+		rendered := kit.Run(t, kit.Tool("helm"), "template", "bank", chart, "--values", kit.InFront, "--set", "backup.enabled=true,podPolicy.enabled=false,"+arguments)
+		images := map[string]bool{}
+		for _, image := range regexp.MustCompile(`image: "?[^" ]*/((?:money-bank|it)[^" \n]*)`).FindAllStringSubmatch(rendered, -1) {
+			images[image[1]] = true
+		}
+		if names := slices.Sorted(maps.Keys(images)); !slices.Equal(names, slices.Sorted(slices.Values(wanted))) {
+			t.Errorf("%s: %v, not %v", arguments, names, wanted)
+		}
 	}
 }
 

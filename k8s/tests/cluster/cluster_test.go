@@ -17,6 +17,7 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		{"the operator makes what the real one makes", operatorMakesWhatTheRealOneMakes},
 		{"the operator denies what the real one denies", operatorDeniesWhatTheRealOneDenies},
 		{"the operator's null is refused by its own definition", nullIsRefused},
+		{"what GitOps applies does not drift until somebody changes it", whatGitOpsAppliesDoesNotDrift},
 		{"every overlay runs in a namespace that enforces restricted", everyOverlayRuns},
 		{"a Redis that is away takes no pod out of the Service", probesAskNoStore},
 		{"an autoscaled Deployment is brought to its minimum", autoscalerBringsTheMinimum},

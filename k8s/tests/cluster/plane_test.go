@@ -78,7 +78,7 @@ spec: {capacity: {storage: 50Gi}, accessModes: [ReadWriteOnce], storageClassName
 `, index, index, zone, index)
 	}
 	// Nobody takes one back that was released, so there is one for each claim of all tests.
-	for index := 3; index < 40; index++ {
+	for index := 3; index < 60; index++ {
 		fmt.Fprintf(&nodes, "{apiVersion: v1, kind: PersistentVolume, metadata: {name: disk-%d}, spec: {capacity: {storage: 50Gi}, "+
 			"accessModes: [ReadWriteOnce], storageClassName: disks, hostPath: {path: /nowhere}}}\n---\n", index)
 	}

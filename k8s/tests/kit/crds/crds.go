@@ -21,7 +21,7 @@ var modules = []struct {
 	{"github.com/envoyproxy/gateway@v1.9.1", "charts/gateway-helm/charts/crds/crds/generated", []string{"gateway.envoyproxy.io_clienttrafficpolicies"}},
 	{"istio.io/api@v1.27.3", "kubernetes", []string{"customresourcedefinitions.gen"}},
 	{"github.com/argoproj/argo-cd/v3@v3.5.7", "manifests/crds", []string{"application-crd"}},
-	{"github.com/fluxcd/source-controller@v1.9.6", "config/crd/bases", []string{"source.toolkit.fluxcd.io_helmrepositories"}},
+	{"github.com/fluxcd/source-controller@v1.9.6", "config/crd/bases", []string{"source.toolkit.fluxcd.io_helmrepositories", "source.toolkit.fluxcd.io_helmcharts"}},
 	{"github.com/external-secrets/external-secrets@v1.3.2", "config/crds/bases", []string{"external-secrets.io_externalsecrets", "external-secrets.io_secretstores"}},
 }
 

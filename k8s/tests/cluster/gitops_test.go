@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// How many pods of the application there are in the namespaces of k8s/gitops.
+var gitOpsPods = map[string]int{"dev": 1, "staging": 2, "prod": 3}
+
+// What Argo CD and Flux are told is accepted, and what they make of it, as each of them makes it, stays as they want it once operator, webhooks
+// and autoscaler had their turn. Neither runs: both ask the API server what it would change (a server-side apply that is not carried out), and so
+// does this.
+func whatGitOpsAppliesDoesNotDrift(p *Plane) {
+	p.kubectl("create", "namespace", "argocd")
+	made := []string{"delete", "namespace", "argocd"}
+	for environment, pods := range gitOpsPods {
+		namespace := p.asked("flux", kit.Read(p, kit.GitOpsFile("flux", environment))).Namespace
+		made = append(made, p.namespace(namespace))
+		p.kubectl("-n", namespace, "create", "secret", "generic", "bank-redis", "--from-literal=password=made-up", "--from-literal=url=redis://:made-up@bank-redis:6379")
+		p.kubectl("-n", namespace, "create", "secret", "generic", "bank-tls", "--type=kubernetes.io/tls", "--from-literal=tls.crt=made-up", "--from-literal=tls.key=made-up")
+		for _, tool := range kit.GitOpsTools {
+			p.gitOpsFrom(tool, environment, pods)
+		}
+	}
+	p.kubectl(made...)
+}
+
+func (p *Plane) gitOpsFrom(tool, environment string, pods int) {
+	p.Helper()
+	file := kit.GitOpsFile(tool, environment)
+	p.kubectl("apply", "--server-side", "--validate=strict", "-f", file)
+	says := p.asked(tool, p.kubectl("get", "-f", file, "-o", "yaml"))
+	has := release{p, says.Namespace, "argocd-controller", says.Rendered}
+	if tool == "flux" {
+		p.helm(append([]string{"upgrade", "--install"}, says.Arguments(p)...)...)
+		has.manager = "helm-controller"
+		has.render = func(testing.TB) string { return p.helm("get", "manifest", says.Release, "--namespace", says.Namespace) }
+	} else {
+		has.applied()
+	}
+	p.runs(says.Namespace, pods)
+	kit.Eventually(p, tool+" sees no drift in "+environment, func() error {
+		if drifted := has.drifted(); drifted != nil {
+			return fmt.Errorf("%v", drifted)
+		}
+		return nil
+	})
+	p.kubectl("-n", says.Namespace, "patch", "spinapp", "bank", "--type=merge", "--patch", `{"spec":{"image":"registry/another:1"}}`)
+	if drifted := has.drifted(); !slices.Equal(drifted, []string{"SpinApp bank: spec"}) {
+		p.Errorf("%s in %s: an image that was changed by hand: %v", tool, environment, drifted)
+	}
+	has.applied()
+	if drifted := has.drifted(); drifted != nil {
+		p.Errorf("%s in %s: put back, it still drifts: %v", tool, environment, drifted)
+	}
+	p.kubectl("-n", says.Namespace, "delete", "-f", has.file())
+}
+
+// asked is what these objects ask of a tool.
+func (p *Plane) asked(tool, objects string) kit.GitOps {
+	p.Helper()
+	return kit.GitOpsOf(p, tool, kit.Objects(p, objects))
+}
+
+// release is what a tool has in a namespace, under its name as an owner of fields, and how it renders it anew.
+type release struct {
+	*Plane
+	namespace, manager string
+	render             func(testing.TB) string
+}
+
+// file holds what it renders, but for hooks, which neither tool compares.
+func (r release) file() string {
+	r.Helper()
+	kept := slices.DeleteFunc(kit.Objects(r, r.render(r)), func(object unstructured.Unstructured) bool { return object.GetAnnotations()["helm.sh/hook"] != "" })
+	var text strings.Builder
+	for _, object := range kept {
+		one, err := object.MarshalJSON()
+		if err != nil {
+			r.Fatal(err)
+		}
+		text.WriteString("---\n" + string(one) + "\n")
+	}
+	return kit.Write(r, r.TempDir()+"/rendered.yaml", text.String())
+}
+
+// applied applies all of it as such tools do, and is what the API server has of it then.
+func (r release) applied(further ...string) []unstructured.Unstructured {
+	r.Helper()
+	return r.compared(append([]string{"apply", "--server-side", "--force-conflicts", "--field-manager=" + r.manager, "-f", r.file()}, further...)...)
+}
+
+// compared are objects without what is another at each change.
+func (r release) compared(arguments ...string) []unstructured.Unstructured {
+	r.Helper()
+	objects := kit.Objects(r, r.kubectl(append([]string{"-n", r.namespace, "-o", "json"}, arguments...)...))
+	for _, object := range objects {
+		object.SetManagedFields(nil)
+		object.SetResourceVersion("")
+		object.SetGeneration(0)
+		delete(object.Object, "status")
+	}
+	return objects
+}
+
+// drifted names the fields that an apply would change.
+func (r release) drifted() []string {
+	r.Helper()
+	var found []string
+	live := r.compared("get", "-f", r.file())
+	for index, wanted := range r.applied("--dry-run=server") {
+		if live[index].GetKind() != wanted.GetKind() || live[index].GetName() != wanted.GetName() {
+			r.Fatalf("%s %s is compared with %s %s", wanted.GetKind(), wanted.GetName(), live[index].GetKind(), live[index].GetName())
+		}
+		for field, value := range wanted.Object {
+			if !reflect.DeepEqual(value, live[index].Object[field]) {
+				found = append(found, fmt.Sprintf("%s %s: %s", wanted.GetKind(), wanted.GetName(), field))
+			}
+		}
+	}
+	return found
+}
