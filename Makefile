@@ -150,7 +150,11 @@ fuzz: ## Look for inputs that break a parser, with libFuzzer, SECONDS (60) for e
 
 .PHONY: newest-spin
 newest-spin: ## Get the newest release of Spin into build/spin, which asks GitHub
-	@scripts/newest-spin
+	@scripts/get-spin newest
+
+.PHONY: release-spin
+release-spin: ## Get the release of Spin that release/spin.sha256 names into build/spin: a release is pushed with it
+	@scripts/get-spin
 
 .PHONY: test-spin
 test-spin: tools redis-server ## Every suite before SPIN (build/spin/spin) instead of `bank`, on SQLite and on Redis
@@ -240,7 +244,7 @@ test-registry: ## A private registry; a node's containerd pulls from it once the
 	tests/delivery/containers/engine apart cloud/registry/tests/apart build/registry/bin/pytest --quiet -p no:cacheprovider cloud/registry/tests
 
 .PHONY: deploy
-deploy: ## ENV=dev RUNTIME=spinkube|bank IMAGE=… TAG=… URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails
+deploy: ## ENV=dev RUNTIME=spinkube|bank IMAGE=… TAG=… (or RELEASE=…, verified) URL=…: build, push, install or upgrade on kubectl's cluster, wait, test; ROLLBACK=yes: back where that fails
 	@k8s/deploy
 
 .PHONY: kubeconfig

@@ -2,7 +2,7 @@
 #   docker build --file k8s/images/bank.Dockerfile --tag IMAGE .
 #   docker run --read-only --volume data:/data --publish 127.0.0.1:3000:3000 IMAGE
 # BASE has Rust by rustup, make and a C compiler; BANK_COMMIT is what `bank --version` names.
-ARG BASE=rust:1.95-bookworm
+ARG BASE=rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
 FROM ${BASE} AS build
 ARG BANK_COMMIT=
 WORKDIR /src

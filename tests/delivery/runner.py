@@ -105,7 +105,15 @@ def combinations(job: dict) -> list[dict[str, str]]:
     matrix = dict(job.get("strategy", {}).get("matrix", {}))
     include = matrix.pop("include", [])
     product = [dict(zip(matrix, values)) for values in itertools.product(*matrix.values())] if matrix else []
-    rows = product + include or [{}]
+    alone = []
+    for entry in include:
+        # It says more of the combinations that it agrees with; where there is none, it is one itself.
+        agreeing = [row for row in product if all(row[name] == value for name, value in entry.items() if name in matrix)]
+        for row in agreeing:
+            row.update(entry)
+        if not agreeing:
+            alone.append(entry)
+    rows = product + alone or [{}]
     return [{f"matrix.{name}": str(value) for name, value in row.items()} for row in rows]
 
 

@@ -16,9 +16,10 @@ import pytest
 import yaml
 
 from repository import ROOT, run, succeed
+from runner import WORKFLOWS, load
 
 HELM = """#!/bin/sh
-echo "helm $1 $2 $3" >>"$STUBS/asked"
+echo "helm $*" >>"$STUBS/asked"
 case "$1" in
   status) cat "$STUBS/status"; ! grep -q 'not found' "$STUBS/status" ;;
   template) printf 'kind: SpinApp\\nmetadata:\\n  name: bank\\n' ;;
@@ -33,13 +34,12 @@ esac
 """
 
 
-def deploy(tree: Path, folder: Path, there: str, failing: list[str], rollback: str) -> tuple[CompletedProcess, list[str]]:
+def deploy(tree: Path, folder: Path, there: str, failing: list[str], **settings: str) -> tuple[CompletedProcess, list[str]]:
     """What `k8s/deploy` says, and what Helm was asked to change."""
     for name, text in {"helm": HELM, "kubectl": KUBECTL, "status": there, "failing": "\n".join(failing) + "\n", "asked": ""}.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
-    settings = {"IMAGE": "registry/bank", "TAG": "1", "PUSH": "no", "PATIENCE": "1", "ROLLBACK": rollback}
-    done = run("k8s/deploy", folder=tree, env=settings | {"STUBS": str(folder), "PATH": f"{folder}:/usr/bin:/bin"})
+    done = run("k8s/deploy", folder=tree, env={"PATIENCE": "1"} | settings | {"STUBS": str(folder), "PATH": f"{folder}:/usr/bin:/bin"})
     changes = ("helm upgrade", "helm rollback", "helm uninstall")
     return done, [line for line in (folder / "asked").read_text().splitlines() if line.startswith(changes)]
 
@@ -63,10 +63,44 @@ THERE, NONE = "NAME: bank\nREVISION: 7\n", "Error: release: not found\n"
     ],
 )
 def test_a_deployment_that_fails_goes_back_where_it_is_asked_to(tree, tmp_path, there, failing, rollback, asked, sentence):
-    done, changes = deploy(tree, tmp_path, there, failing, rollback)
-    assert changes == asked, done.stderr
+    done, changes = deploy(tree, tmp_path, there, failing, IMAGE="registry/bank", TAG="1", PUSH="no", ROLLBACK=rollback)
+    assert [" ".join(line.split()[:4]) for line in changes] == asked, done.stderr
     assert sentence in done.stderr
     assert (done.returncode == 0) == (not failing)
+
+
+APP, BANK = (f"sha256:{digit * 64}" for digit in "ab")
+
+
+@pytest.mark.parametrize(("runtime", "image"), [("", f"money-bank@{APP}"), ("spinkube", f"money-bank@{APP}"), ("bank", f"money-bank-bank@{BANK}")])
+def test_a_release_is_deployed_by_the_digests_that_were_verified(tree, tmp_path, runtime, image):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/images.json").write_text(json.dumps({"app": APP, "bank": BANK}))
+    (tmp_path / "kept/money-bank-1.2.3-rc.1.tgz").touch()
+    done, (upgrade,) = deploy(tree, tmp_path, NONE, [], RELEASE=str(tmp_path / "kept"), REGISTRY="there/us", RUNTIME=runtime)
+    assert done.returncode == 0, done.stderr
+    given = dict(setting.split("=", 1) for setting in upgrade.split() if "=" in setting)
+    assert f"{given['image.repository']}@{given['image.digest']}" == f"there/us/{image}"
+    assert given["image.tag"] == "1.2.3-rc.1"
+    assert given["backup.image"] == f"there/us/money-bank-bank@{BANK}"
+
+
+@pytest.mark.parametrize("images", [None, "", "{}", '{"app": "latest", "bank": "latest"}'])
+def test_a_release_without_digests_is_not_deployed_by_its_tag(tree, tmp_path, images):
+    (tmp_path / "kept").mkdir()
+    if images is not None:
+        (tmp_path / "kept/images.json").write_text(images)
+    done, changes = deploy(tree, tmp_path, NONE, [], RELEASE=str(tmp_path / "kept"), REGISTRY="there/us", IMAGE="there/us/money-bank", TAG="1")
+    assert done.returncode != 0 and changes == []
+    assert "Nothing was changed. RELEASE is the folder of KEEP=" in done.stderr
+
+
+def test_deploy_yml_verifies_the_commit_that_is_checked_out_and_deploys_what_it_verified():
+    steps = {step["run"]: step.get("env", {}) for step in load(WORKFLOWS / "deploy-to.yml")["jobs"]["deploy"]["steps"] if "run" in step}
+    assert list(steps) == ["make registry-login", "make verify-release", "make kubeconfig", "make deploy"]
+    assert steps["make verify-release"]["COMMIT"] == "${{ steps.tree.outputs.commit }}"
+    assert steps["make verify-release"]["KEEP"] == steps["make deploy"]["RELEASE"]
+    assert not {"IMAGE", "TAG"} & set(steps["make deploy"])
 
 
 @pytest.fixture

@@ -63,6 +63,8 @@ def test_a_matrix_makes_several_jobs_of_one(tmp_path):
     assert ran(tmp_path, step, {"github.ref_name": "v1"}, head)[1] == "a v1\nb v1\n"
     assert ran(tmp_path, step, {"github.ref_name": "v1", "matrix.part": "b"}, head)[1].endswith("b v1\n")
     assert combinations({"strategy": {"matrix": {"include": [{"on": "x"}, {"on": "y"}]}}}) == [{"matrix.on": "x"}, {"matrix.on": "y"}]
+    more = {"part": ["a", "b"], "include": [{"part": "b", "may": "all"}, {"part": "c"}]}
+    assert combinations({"strategy": {"matrix": more}}) == [{"matrix.part": "a"}, {"matrix.part": "b", "matrix.may": "all"}, {"matrix.part": "c"}]
 
 
 @pytest.mark.parametrize("step", ["run: echo ${{ github.ref }}", "{run: echo, if: github.ref == 'x'}", "{run: echo, env: {A: '${{ secrets.A }}'}}"])

@@ -4,6 +4,7 @@ One source: no step has a command of its own, only make targets, which anybody c
 read the workflows; every job is run here with a `make` that only writes down what it was asked for.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_actionlint_finds_what_is_planted(tmp_path):
 def test_a_job_runs_here_and_asks_for_make_targets_alone(tmp_path, file: Path, name: str):
     (make := tmp_path / "make").write_text(f'#!/bin/sh\necho "make $*" >>{tmp_path}/asked\n')
     make.chmod(0o755)
-    context = dict.fromkeys(set(re.findall(r"(?:github|inputs|vars|needs|secrets)\.[A-Za-z0-9_.-]+", file.read_text())), "given")
+    context = dict.fromkeys(set(re.findall(r"(?:github|inputs|vars|needs|secrets|steps)\.[A-Za-z0-9_.-]+", file.read_text())), "given")
     for job in jobs(file, name, context):
         for step in job.run(ROOT, {"PATH": f"{tmp_path}:/usr/bin:/bin"}):
             assert step.status == 0
@@ -81,6 +82,14 @@ def test_ci_yml_has_the_parts_of_ci_run():
     job = load(WORKFLOWS / "ci.yml")["jobs"]["part"]
     assert [row["matrix.part"] for row in combinations(job)] == PARTS
     assert "make unchanged" in read(".ci/run")
+
+
+def test_only_the_part_with_a_node_of_its_own_has_rights_over_the_machine():
+    for workflow, job, axis, part in [("ci", "part", "part", "test-node"), ("nightly", "long", "target", "test-all")]:
+        rows = combinations(load(WORKFLOWS / f"{workflow}.yml")["jobs"][job])
+        assert [row[f"matrix.{axis}"] for row in rows if "--privileged" in row.get("matrix.options", "")] == [part]
+    assert sum(file.read_text().count("--privileged") for file in FILES) == 2
+    assert re.findall(r"(?:values|notValues) '([^',]*)'$", read("Jenkinsfile"), re.MULTILINE) == ["test-node", " ", "test-node", " "]
 
 
 def test_jenkins_has_the_parts_of_ci_run_and_make_targets_alone():
@@ -152,3 +161,34 @@ def test_git_trusts_the_tree_of_a_job_in_a_container(tmp_path, file: Path):
 def test_no_stored_key_is_asked_for():
     for file in FILES:
         assert set(re.findall(r"secrets\.(\w+)", file.read_text())) <= {"GITHUB_TOKEN"}, file.name
+
+
+def asked(workflow: str, job: str) -> list[str]:
+    return [step["run"] for step in load(WORKFLOWS / f"{workflow}.yml")["jobs"][job]["steps"] if "run" in step]
+
+
+def test_nobody_else_s_program_that_is_not_named_by_its_hash_runs_where_a_release_is_signed():
+    steps = asked("release", "publish")
+    assert steps.index("make release-spin") < steps.index("make registry-login") < steps.index("make publish-release")
+    assert "make newest-spin" not in steps
+
+
+def test_nobody_moves_the_tag_of_a_release():
+    rulesets = [json.loads(path.read_text()) for path in sorted((ROOT / ".github/rulesets").glob("*.json"))]
+    (pattern,) = yaml.safe_load(read(".github/workflows/release.yml"))[True]["push"]["tags"]
+    assert all(one["target"] == "tag" and one["enforcement"] == "active" for one in rulesets)
+    assert all(one["conditions"]["ref_name"] == {"include": [f"refs/tags/{pattern}"], "exclude": []} for one in rulesets)
+    by_anybody = {rule["type"] for one in rulesets if not one["bypass_actors"] for rule in one["rules"]}
+    assert by_anybody == {"update", "deletion", "non_fast_forward"}
+    assert {rule["type"] for one in rulesets for rule in one["rules"]} - by_anybody == {"creation"}
+
+
+IMAGE = re.compile(r"rust:1\.[0-9]+-bookworm@sha256:[0-9a-f]{64}")
+
+
+def test_whatever_builds_is_the_same_image_of_rust_by_its_digest():
+    """Dependabot looks after Dockerfiles alone: the workflows follow."""
+    said = {}
+    for file in [*FILES, *ROOT.glob("k8s/images/*.Dockerfile"), ROOT / ".ci/Dockerfile"]:
+        said |= dict.fromkeys(re.findall(r"\brust:\S+", file.read_text()), file.name)
+    assert len(said) == 1 and IMAGE.fullmatch(next(iter(said))), said
