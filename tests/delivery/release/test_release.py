@@ -7,6 +7,7 @@ and cosign are real; nothing outside this machine is asked. Needs: docker-regist
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -180,7 +181,7 @@ def test_another_application_for_spin_is_refused(made, ours, there):
 
 
 def test_without_spin_nothing_is_published(made, ours, empty):
-    refused(made.run("publish", empty, COSIGN_KEY=str(ours.private), SPIN="/nowhere/spin"), "Spin is missing: make newest-spin gets it")
+    refused(made.run("publish", empty, COSIGN_KEY=str(ours.private), SPIN="/nowhere/spin"), "Spin is missing: make release-spin gets it")
     refused(made.verify(empty, ours), "is not to be had")
 
 
@@ -217,17 +218,40 @@ def test_a_bill_of_materials_of_another_build_is_refused(ours, forged, empty):
     refused(forged.verify(empty, ours), f"sbom.cdx.json is of another build: it does not describe this {wasm.relative_to(forged.files)}.")
 
 
-def test_a_bill_of_materials_beside_the_one_that_was_attested_is_refused(made, ours, forged, empty):
+@pytest.mark.parametrize("name", ["sbom.cdx.json", "sbom/money-bank.spdx.json", "sbom/money-bank-bank.cdx.json", "sbom/money-bank-spin.cdx.json"])
+def test_a_bill_of_materials_beside_the_one_that_was_attested_is_refused(ours, forged, empty, name):
     """Whoever publishes attests one, and ships one that leaves something out."""
-    for name in ("sbom.cdx.json", "sbom.spdx.json"):
-        shutil.copy(forged.files / name, forged.files.parent / name)
-    document = json.loads((forged.files / "sbom.cdx.json").read_text())
-    document["components"].pop()
-    (forged.files / "sbom.cdx.json").write_text(json.dumps(document))
+    shutil.copytree(forged.files, forged.files.with_name("attested"))
+    listed = "packages" if ".spdx." in name else "components"
+    document = json.loads((forged.files / name).read_text())
+    del document[listed][0]
+    (forged.files / name).write_text(json.dumps(document))
     forged.sum_up()
-    replace(forged.folder / "release/publish", '--predicate "$folder/sbom.', '--predicate "$folder/../sbom.')
+    replace(forged.folder / "release/publish", '--predicate "$folder/$(bill', '--predicate "$folder/../attested/$(bill')
     assert forged.publish(empty, ours).returncode == 0
-    refused(forged.verify(empty, ours), "sbom.cdx.json is of another build: another one was attested.")
+    refused(forged.verify(empty, ours), f"{name} is of another build: another one was attested.")
+
+
+@pytest.mark.parametrize("part", ["money-bank", "money-bank-bank", "money-bank-spin", "charts/money-bank"])
+def test_a_part_whose_bill_of_materials_nobody_attested_is_refused(ours, forged, empty, part):
+    replace(forged.folder / "release/publish", "  cosign attest \"${signing[@]}\" --type cyclonedx", f'  [[ $1 == {part} ]] || cosign attest "${{signing[@]}}" --type cyclonedx')
+    assert forged.publish(empty, ours).returncode == 0
+    refused(forged.verify(empty, ours), f"sbom/{part}.cdx.json is not attested by the key")
+
+
+def test_a_bill_of_materials_of_another_part_is_refused(ours, forged, empty):
+    shutil.copy(forged.files / "sbom/money-bank.cdx.json", forged.files / "sbom/charts/money-bank.cdx.json")
+    forged.sum_up()
+    assert forged.publish(empty, ours).returncode == 0
+    refused(forged.verify(empty, ours), f"sbom/charts/money-bank.cdx.json is of another build: it does not describe this money-bank-{forged.version}.tgz.")
+
+
+def test_the_chart_names_the_images_by_the_digests_that_they_are_published_under(made, there, tmp_path):
+    succeed("helm", "pull", "--plain-http", f"oci://{there.address}/charts/money-bank", "--version", made.version, "--destination", str(tmp_path), env=PATH)
+    for runtime, image in {"spinkube": "money-bank", "bank": "money-bank-bank"}.items():
+        chart, given = str(tmp_path / f"money-bank-{made.version}.tgz"), ["--set", f"runtime={runtime}", "--set", "ingress.enabled=false,tls.mode=none"]
+        rendered = succeed("helm", "template", "bank", chart, *given, env=PATH)
+        assert set(re.findall(r'image: "?\S*/(money-bank[^"\s]*)', rendered)) == {f"{image}@{there.digest(f'{image}:{made.version}')}"}
 
 
 @pytest.mark.parametrize("part", ["spin.toml", "wasm", "bank"])

@@ -5,6 +5,7 @@ what `make release-bank images` built.
 """
 
 import json
+import re
 import zlib
 from pathlib import Path
 
@@ -33,12 +34,41 @@ def crates_of(document: dict, name: str) -> set[str]:
     return set(next(one["dependsOn"] for one in document["dependencies"] if one["ref"] == name))
 
 
-def test_the_cyclonedx_document_is_of_its_form(made):
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str((made.files / "sbom.cdx.json").read_text()) is None
+DOCUMENTS = ["sbom", *(f"sbom/{part}" for part in ("money-bank", "money-bank-bank", "money-bank-spin", "charts/money-bank"))]
 
 
-def test_the_spdx_document_is_of_its_form(made):
-    assert validate_full_spdx_document(parse_file(str(made.files / "sbom.spdx.json"))) == []
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_cyclonedx_document_is_of_its_form(made, name):
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str((made.files / f"{name}.cdx.json").read_text()) is None
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_spdx_document_is_of_its_form(made, name):
+    assert validate_full_spdx_document(parse_file(str(made.files / f"{name}.spdx.json"))) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "files", "images", "crates"),
+    [
+        ("money-bank", r".*\.wasm", ["money-bank"], {"spin-sdk"}),
+        ("money-bank-bank", r".*\.wasm|bank-linux-.*", ["money-bank-bank"], {"spin-sdk", "wasmtime", "libc6"}),
+        ("money-bank-spin", r".*\.wasm", [], {"spin-sdk"}),
+        ("charts/money-bank", r".*\.tgz", [], set()),
+    ],
+)
+def test_the_document_of_a_part_is_what_the_whole_one_says_of_it_and_no_more(made, part, files, images, crates):
+    whole, of_part = (json.loads((made.files / f"{name}.cdx.json").read_text()) for name in ("sbom", f"sbom/{part}"))
+    described = whole["metadata"]["component"]["components"]
+    wanted = [one for one in described if (re.fullmatch(files, one["name"]) if one["type"] == "file" else one["name"] in images)]
+    assert of_part["metadata"]["component"]["components"] == wanted and wanted
+    inside = {ref for one in whole["dependencies"] if one["ref"] in {one["bom-ref"] for one in wanted} for ref in one["dependsOn"]}
+    assert {one["bom-ref"] for one in of_part["components"]} == {ref for ref in inside if ref.startswith("pkg:")}
+    names = {one["name"] for one in of_part["components"]}
+    assert crates <= names and ("wasmtime" in crates) == ("wasmtime" in names)
+    spdx = json.loads((made.files / f"sbom/{part}.spdx.json").read_text())
+    purls = {package["externalRefs"][0]["referenceLocator"] for package in spdx["packages"] if "externalRefs" in package}
+    assert purls == {one["purl"] for one in of_part["components"]}
+    assert [one["fileName"].removeprefix("./") for one in spdx["files"]] == [one["name"] for one in wanted if one["type"] == "file"]
 
 
 def test_both_name_the_same_crates_and_every_file_by_its_hash(made):
@@ -89,6 +119,7 @@ def test_the_bank_in_the_image_is_the_one_that_is_released(made, machine):
 
 
 def test_the_same_commit_and_files_make_the_same_documents(made, tmp_path):
-    before = [(made.files / name).read_bytes() for name in ("sbom.cdx.json", "sbom.spdx.json")]
+    before = {path: path.read_bytes() for path in made.files.rglob("*.json")}
+    assert len(before) == 2 * len(DOCUMENTS) + 1
     succeed("release/sbom", str(made.files), made.version, made.commit, folder=made.folder, env=PATH)
-    assert [(made.files / name).read_bytes() for name in ("sbom.cdx.json", "sbom.spdx.json")] == before
+    assert {path: path.read_bytes() for path in made.files.rglob("*.json")} == before
