@@ -70,7 +70,12 @@ kube_horizontalpodautoscaler_status_current_replicas{namespace="money-bank",hori
 kube_horizontalpodautoscaler_spec_max_replicas{namespace="money-bank",horizontalpodautoscaler="bank"} 10
 certmanager_certificate_expiration_timestamp_seconds{namespace="money-bank",name="bank-tls"} %d
 probe_ssl_earliest_cert_expiry{namespace="money-bank",instance="https://bank"} %d
-`, expiry, expiry)
+kube_cronjob_created{namespace="money-bank",cronjob="bank-backup"} %d
+kube_cronjob_status_last_successful_time{namespace="money-bank",cronjob="bank-backup"} %[3]d
+kube_job_status_start_time{namespace="money-bank",job_name="bank-backup-1"} %[3]d
+kube_job_owner{namespace="money-bank",job_name="bank-backup-1",owner_kind="CronJob",owner_name="bank-backup"} 1
+kube_job_failed{namespace="money-bank",job_name="bank-backup-1",condition="true"} 0
+`, expiry, expiry, time.Now().Unix())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) }))
 	t.Cleanup(server.Close)
 	return &platform{server.URL}
