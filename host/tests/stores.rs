@@ -248,6 +248,9 @@ async fn sqlite_acknowledges_nothing_in_a_file_that_was_removed_or_replaced() {
             panic!("it is acknowledged")
         };
         assert!(why.contains("was removed or replaced"), "{why}");
+        // A bank that could still read would say that it is ready.
+        let Err(Failure::Told(why)) = store.get("a").await else { panic!("it is read") };
+        assert!(why.contains("was removed or replaced"), "{why}");
     }
 }
 

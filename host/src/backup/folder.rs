@@ -98,11 +98,18 @@ impl Folder {
         Ok(None)
     }
 
-    /// Of the exports up to the one of this `name` the oldest are removed, so that so many are left.
+    /// Of the exports up to the one of this `name` those are removed that are older than so many whole ones.
     pub fn keep(&self, name: &str, keep: u32) -> anyhow::Result<()> {
         let mut exports = self.exports()?;
         exports.retain(|export| export.as_str() <= name);
-        exports.truncate(exports.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX)));
+        let mut left = keep;
+        while left > 0
+            && let Some(export) = exports.pop()
+        {
+            if reading::totals_at_end(&self.tail(&export)?).is_some() {
+                left = left.saturating_sub(1);
+            }
+        }
         for export in exports {
             let removed = match self {
                 Self::Files(folder) => std::fs::remove_file(folder.join(&export)).map_err(Into::into),
@@ -265,11 +272,26 @@ mod tests {
             "bank-20300101T000000.000Z.jsonl",
             "bank-before.jsonl",
         ];
-        let (path, folder) = of(&names.map(|name| (name, String::new())));
+        let (path, folder) = of(&names.map(|name| (name, ending(1))));
         folder.keep(&name(NOW), 1).unwrap();
         let mut left = super::names(path.path()).unwrap();
         left.sort();
         assert_eq!(left, names[2..]);
+    }
+
+    #[test]
+    fn an_export_that_was_cut_off_is_not_kept_in_place_of_a_whole_one() {
+        let (whole, cut) = (ending(1), ending(1).replace(END, ""));
+        let (path, folder) = of(&[
+            ("bank-20261125T000000.000Z.jsonl", whole.clone()),
+            ("bank-20261126T000000.000Z.jsonl", whole.clone()),
+            ("bank-20261127T000000.000Z.jsonl", cut),
+            ("bank-20261128T021500.123Z.jsonl", whole),
+        ]);
+        folder.keep(&name(NOW), 2).unwrap();
+        let mut left = super::names(path.path()).unwrap();
+        left.sort();
+        assert_eq!(left.first().unwrap(), "bank-20261126T000000.000Z.jsonl");
     }
 
     #[test]

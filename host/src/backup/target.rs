@@ -110,12 +110,14 @@ impl Partial {
         written.push(PARTIAL);
         let written = PathBuf::from(written);
         let cannot = || format!("cannot write {}", written.display());
+        // It would be written through to wherever somebody else likes.
+        ensure!(!written.is_symlink(), "{} is a link", written.display());
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&written);
         let file = file.with_context(cannot)?;
         folder::lock(&file, &path)?;
         // Another one may have finished between the two: then this is its export, and no longer what it wrote into.
         let is_named =
-            || Ok::<_, std::io::Error>(std::fs::metadata(&written)?.ino() == file.metadata()?.ino());
+            || Ok::<_, std::io::Error>(std::fs::symlink_metadata(&written)?.ino() == file.metadata()?.ino());
         ensure!(is_named().unwrap_or(false), "another export writes {}", path.display());
         let partial = Self { file: BufWriter::with_capacity(1 << 18, file), written, path, done: false };
         ensure!(!partial.path.exists(), "{} is there already", partial.path.display());
@@ -167,5 +169,16 @@ mod tests {
         let why = Partial::create(path).err().unwrap().to_string();
         assert!(why.contains("is there already"), "{why}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        std::fs::write(&precious, "gold").unwrap();
+        std::os::unix::fs::symlink(&precious, folder.path().join("bank.jsonl.partial")).unwrap();
+        let why = Partial::create(folder.path().join("bank.jsonl")).err().unwrap().to_string();
+        assert!(why.ends_with("bank.jsonl.partial is a link"), "{why}");
+        assert_eq!(std::fs::read_to_string(precious).unwrap(), "gold");
     }
 }

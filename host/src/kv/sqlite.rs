@@ -44,7 +44,7 @@ impl Sqlite {
         let reads = connect(path)?;
         let opened = Opened::of(path)?;
         Ok(Self {
-            reads: worker::start(reads, label, patience, None)?,
+            reads: worker::start(reads, label, patience, Some(opened.clone()))?,
             writes: worker::start(writes, label, patience, Some(opened))?,
         })
     }
@@ -65,7 +65,9 @@ impl Sqlite {
     }
 }
 
-/// The file that is open. One that was removed or replaced is written to no more: what is acknowledged has to be found again.
+/// The file that is open. One that was removed or replaced is used no more: what is acknowledged has to be found again, and a
+/// bank that cannot do it is not ready.
+#[derive(Clone)]
 struct Opened {
     path: PathBuf,
     device: u64,
@@ -78,8 +80,12 @@ impl Opened {
         Ok(Self { path: path.to_owned(), device: file.dev(), inode: file.ino() })
     }
 
-    fn is_there(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode))
+    /// Why it is used no more, if it has gone.
+    fn gone(&self) -> Option<String> {
+        let is_there = |file: std::fs::Metadata| (file.dev(), file.ino()) == (self.device, self.inode);
+        let path = self.path.display();
+        (!std::fs::metadata(&self.path).is_ok_and(is_there))
+            .then(|| format!("SQLite: {path} was removed or replaced. Start the bank anew"))
     }
 }
 

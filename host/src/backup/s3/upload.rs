@@ -66,16 +66,17 @@ impl Upload {
         let complete = bucket.complete_multipart_upload(credentials, &self.key, &self.id, tags);
         let ask = Ask { body: complete.clone().body().into(), ..Ask::new(Method::POST) };
         let answer = self.s3.answers(&ask, || complete.sign(SIGNED), &self.key)?;
-        // An upload that nobody knows any more was completed where the answer to that did not arrive.
-        let is_there =
-            answer.status() == StatusCode::NOT_FOUND && self.s3.size(&self.key)? == Some(self.bytes);
-        if !is_there {
+        // An upload that nobody knows any more was completed where the answer to that did not arrive. And a success may say
+        // that it has failed, or something that only this server says.
+        if answer.status() != StatusCode::NOT_FOUND || self.s3.size(&self.key)? != Some(self.bytes) {
             let answer = self.s3.succeeded(answer, &self.key)?;
             let said = self.s3.text(answer).map_err(|why| self.s3.unavailable(&self.key, &why))?;
-            // It may have failed under a status of success.
-            CompleteMultipartUploadResponse::parse(&said).map_err(|_| {
-                self.s3.unavailable(&self.key, &format!("not completed: {}", super::code(&said)))
-            })?;
+            let is_said = CompleteMultipartUploadResponse::parse(&said).is_ok();
+            if !is_said && self.s3.size(&self.key)? != Some(self.bytes) {
+                return Err(self
+                    .s3
+                    .unavailable(&self.key, &format!("not completed: {}", super::code(&said))));
+            }
         }
         self.done = true;
         Ok(self.name())

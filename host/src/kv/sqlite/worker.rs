@@ -59,7 +59,7 @@ struct Worker {
 
 /// Starts a thread, which ends when there is nobody left to send it jobs.
 /// It waits for a lock for as long as `patience`.
-/// Where the file that was `opened` has gone, it writes nothing.
+/// Where the file that was `opened` has gone, it neither reads nor writes.
 pub fn start(
     connection: Connection,
     store: &str,
@@ -78,13 +78,15 @@ impl Worker {
         let mut writes = Vec::new();
         while let Ok(first) = jobs.recv() {
             let waiting = std::iter::once(first).chain(jobs.try_iter());
+            let gone = self.opened.as_ref().and_then(Opened::gone);
             for job in waiting.take(MOST_AT_ONCE) {
                 match job {
                     // Nobody waits any more.
                     Job::Read { reply, .. } if reply.is_closed() => {}
                     Job::Write { reply, .. } if reply.is_closed() => {}
                     Job::Read { key, reply } => {
-                        let _ = reply.send(self.read(&key).map_err(|error| failure(&error)));
+                        let read = || self.read(&key).map_err(|error| failure(&error));
+                        let _ = reply.send(gone.clone().map_or_else(read, |why| Err(Failure::Told(why))));
                     }
                     Job::Write { key, write, reply } => writes.push((key, write, reply)),
                 }
@@ -97,9 +99,7 @@ impl Worker {
         if writes.is_empty() {
             return;
         }
-        if let Some(opened) = self.opened.as_ref().filter(|opened| !opened.is_there()) {
-            let path = opened.path.display();
-            let why = format!("SQLite: {path} was removed or replaced. Start the bank anew");
+        if let Some(why) = self.opened.as_ref().and_then(Opened::gone) {
             return refuse(writes, &Failure::Told(why));
         }
         let jobs = writes.iter().map(|(key, write, _)| (key.as_str(), write));
