@@ -50,7 +50,7 @@ func collecting(lines lines) object {
 		"service": object{
 			"extensions": append([]string{"health_check"}, slices.Sorted(maps.Keys(lines.extensions))...),
 			"pipelines": object{
-				"traces":        pipeline("otlp", "memory_limiter transform/privacy batch", "spanmetrics"),
+				"traces":        pipeline("otlp", "memory_limiter filter/privacy transform/privacy batch", "spanmetrics"),
 				"metrics":       pipeline("otlp spanmetrics", "memory_limiter transform/namespace batch", "prometheus"),
 				"logs/lines":    pipeline(lines.receiver, "memory_limiter "+lines.processor+" filter/lines batch transform/line", "signal_to_metrics"),
 				"metrics/lines": pipeline("signal_to_metrics", "deltatocumulative", "prometheus"),
@@ -66,6 +66,7 @@ func processors() object {
 		"memory_limiter": object{"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
 		// One after the other: what is counted keeps its order.
 		"batch":             object{"timeout": "1s"},
+		"filter/privacy":    unlinked(),
 		"transform/privacy": privacy(),
 		"transform/line":    object{"error_mode": "ignore", "log_statements": []object{{"context": "log", "statements": derived}}},
 		"transform/namespace": object{"error_mode": "ignore", "metric_statements": []object{{"context": "datapoint", "statements": []string{
@@ -112,14 +113,40 @@ func filelog() object {
 	}
 }
 
-// privacy takes out of spans what Spin writes into them: paths, the arguments of commands and the names of keys, which hold
-// users, amounts and whole documents (design section 3).
+// spanAttributes are what is told of a span: these and no others (docs/telemetry.md): Spin writes paths, the arguments of commands, the names of keys
+// and clients' addresses into them, and its next release may write more.
+var spanAttributes = []string{"component_id", "db.operation.name", "db.system", "db.system.name", "error.type", "http.request.method",
+	"http.response.status_code", "http.route", "server.address", "server.port", "url.scheme"}
+
+// unlinked drops what can hold any text and has no use here: the events of spans, and spans with links, which neither host sends.
+func unlinked() object {
+	return object{"error_mode": "ignore", "traces": object{"spanevent": []string{"true"}, "span": []string{"Len(links) > 0"}}}
+}
+
+// privacy leaves of a span what can name nobody. Its name becomes a label, so it is made of few words.
 func privacy() object {
-	return object{"error_mode": "ignore", "trace_statements": []object{{"context": "span", "statements": []string{
-		`delete_matching_keys(attributes, "^(arguments|key|keys|value|values|db\\.statement|db\\.query\\.text|url\\.query|url\\.path|url\\.full|http\\.target|http\\.url|user_id|enduser\\.id)$")`,
+	set := func(target, value, where string) string { return `set(` + target + `, ` + value + `) where ` + where }
+	attribute := func(name string) string { return `attributes["` + name + `"]` }
+	operation, method, route, failure := attribute("db.operation.name"), attribute("http.request.method"), attribute("http.route"), attribute("error.type")
+	statements := []string{
+		`keep_keys(attributes, ["` + strings.Join(spanAttributes, `", "`) + `"])`,
+		`set(trace_state, "")`, `set(status.message, "")`,
+		// Of a server it is what the client calls it.
+		`delete_key(attributes, "server.address") where kind != SPAN_KIND_CLIENT`,
 		// Spin names a span by the command and its key.
-		`replace_pattern(name, "^([A-Z]+) .*$", "$$1") where attributes["db.system"] == "redis" or attributes["db.system.name"] == "redis"`,
-	}}}}
+		set(operation, `name`, operation+` == nil and (`+attribute("db.system")+` == "redis" or `+attribute("db.system.name")+` == "redis")`),
+		`replace_pattern(` + operation + `, "(?s) .*$", "")`,
+		`delete_key(attributes, "db.operation.name") where not IsMatch(` + operation + `, "^[A-Za-z_]{1,20}$")`,
+		set(method, `"_OTHER"`, method+` != nil and not IsMatch(`+method+`, "^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)$")`),
+		set(failure, `"_OTHER"`, failure+` != nil and not IsMatch(`+failure+`, "^([1-5][0-9]{2}|client_gone|timeout|unreachable|failed|given_up|[A-Z]{2,20})$")`),
+		`set(name, "internal")`,
+	}
+	for _, kind := range []string{"server", "client", "producer", "consumer"} {
+		statements = append(statements, set(`name`, `"`+kind+`"`, `kind == SPAN_KIND_`+strings.ToUpper(kind)))
+	}
+	statements = append(statements, set(`name`, operation, operation+` != nil`), set(`name`, method, method+` != nil`),
+		set(`name`, `Concat([`+method+`, `+route+`], " ")`, method+` != nil and `+route+` != nil`))
+	return object{"error_mode": "ignore", "trace_statements": []object{{"context": "span", "statements": statements}}}
 }
 
 // made are the metrics of lines.
