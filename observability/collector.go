@@ -13,6 +13,9 @@ func collector() object {
 	return collecting(lines{
 		receiver: "filelog", receivers: object{"filelog": filelog()},
 		extensions: object{"file_storage": object{"directory": "/var/lib/collector"}},
+		// The bank sends the same lines by OTLP. They are taken, so that it does not complain, and end here.
+		processors: object{"filter/sent": object{"error_mode": "ignore", "logs": object{"log_record": []string{"true"}}}},
+		pipelines:  object{"logs/sent": pipeline("otlp", "filter/sent", "signal_to_metrics")},
 	})
 }
 
@@ -28,6 +31,7 @@ func collectorOfCompose() object {
 type lines struct {
 	receiver, processor               string
 	receivers, processors, extensions object
+	pipelines                         object
 }
 
 // collecting is OTLP and the bank's lines in; metrics, traces and logs out. Where those two go the chart adds: without, they are
@@ -49,12 +53,12 @@ func collecting(lines lines) object {
 		},
 		"service": object{
 			"extensions": append([]string{"health_check"}, slices.Sorted(maps.Keys(lines.extensions))...),
-			"pipelines": object{
+			"pipelines": joined(object{
 				"traces":        pipeline("otlp", "memory_limiter filter/privacy transform/privacy batch", "spanmetrics"),
 				"metrics":       pipeline("otlp spanmetrics", "memory_limiter transform/namespace batch", "prometheus"),
 				"logs/lines":    pipeline(lines.receiver, "memory_limiter "+lines.processor+" filter/lines batch transform/line", "signal_to_metrics"),
 				"metrics/lines": pipeline("signal_to_metrics", "deltatocumulative", "prometheus"),
-			},
+			}, lines.pipelines),
 			// Its own metrics are not wanted at a port of their own.
 			"telemetry": object{"metrics": object{"level": "none"}, "logs": object{"level": "warn"}},
 		},

@@ -40,6 +40,8 @@ func (p page) built() ([]byte, error) {
 		WithVariable(source("prometheus", "Prometheus")).WithVariable(source("loki", "Logs")).WithVariable(source("tempo", "Traces")).
 		WithVariable(choice("namespace", "Namespace", "label_values(bank_requests_total, namespace)")).
 		WithVariable(choice("store", "Store", `label_values(bank_requests_total{namespace=~"$namespace"}, store)`)).
+		// The release's name, or Spin's own.
+		WithVariable(choice("service", "Service", `label_values(bank_spans_calls_total{namespace=~"$namespace"}, service_name)`)).
 		Link(dashboard.NewDashboardLinkBuilder("Money Bank").Type(dashboard.DashboardLinkTypeDashboards).Tags([]string{"money-bank"}).IncludeVars(true).KeepTime(true))
 	for _, panel := range p.panels {
 		builder.WithPanel(panel.built())
@@ -55,7 +57,7 @@ func (p panel) built() *timeseries.PanelBuilder {
 	builder := timeseries.NewPanelBuilder().Title(p.title).Description(p.about).Unit(p.unit).Min(0).Height(8).Span(12).FillOpacity(10).
 		Datasource(reference("prometheus")).Links([]cog.Builder[dashboard.DashboardLink]{
 		explore("Logs", "loki", map[string]any{"refId": "A", "expr": `{k8s_namespace_name=~"${namespace:regex}"}`}),
-		explore("Traces", "tempo", map[string]any{"refId": "A", "queryType": "traceql", "query": `{resource.service.name="bank"}`}),
+		explore("Traces", "tempo", map[string]any{"refId": "A", "queryType": "traceql", "query": `{resource.service.name=~"${service:regex}"}`}),
 	})
 	for _, query := range p.queries {
 		builder.WithTarget(prometheus.NewDataqueryBuilder().Datasource(reference("prometheus")).Expr(query.expr).LegendFormat(query.legend).Range())

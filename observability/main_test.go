@@ -177,6 +177,9 @@ func TestLinksToLogsTakeSeveralNamespaces(t *testing.T) {
 			if err != nil || !json.Valid([]byte(panes)) {
 				t.Errorf("%v: %s", err, panes)
 			}
+			if strings.Contains(panes, "tempo") && !strings.Contains(link[1], "${service:regex}") {
+				t.Errorf("%s asks for traces of one name, whatever the release's: %s", page.uid, panes)
+			}
 			if strings.Contains(panes, "loki") {
 				found++
 				if !strings.Contains(link[1], "${namespace:regex}") {
@@ -187,5 +190,34 @@ func TestLinksToLogsTakeSeveralNamespaces(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no link leads to logs")
+	}
+}
+
+// As cert-manager's own ServiceMonitor has it, the bank's namespace is in another label.
+func TestThePanelOfCertificatesFindsThemWhereverTheirNamespaceIsSaid(t *testing.T) {
+	for _, namespace := range []string{`namespace="money-bank"`, `namespace="cert-manager", exported_namespace="money-bank"`} {
+		var expression string
+		for _, page := range pages {
+			for _, panel := range page.panels {
+				if panel.title == "Certificates" {
+					expression = strings.ReplaceAll(panel.queries[0].expr, "$namespace", "money-bank")
+				}
+			}
+		}
+		tests, err := written(object{"tests": []object{{
+			"interval":         "1m",
+			"input_series":     []object{{"series": `certmanager_certificate_expiration_timestamp_seconds{` + namespace + `, name="bank-tls"}`, "values": "1000x5"}},
+			"promql_expr_test": []object{{"expr": expression, "eval_time": "5m", "exp_samples": []object{{"labels": `{name="bank-tls"}`, "value": 700}}}},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "tests.yaml")
+		if err := os.WriteFile(path, tests, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if output, err := exec.Command("promtool", "test", "rules", path).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", namespace, err, output)
+		}
 	}
 }

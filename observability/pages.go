@@ -39,7 +39,7 @@ var pages = []page{
 		}},
 	}},
 	{"rates", "Rates", "Exchange rates, and CoinGecko behind them.", []panel{
-		one("Age", "s", "Of the rates that were shown last.", `min by (namespace) (bank_rates_age_seconds{`+where()+`})`, "{{namespace}}"),
+		one("Age", "s", "Of the rates that were shown last.", `min by (namespace) (`+ages(where(), "15m")+`)`, "{{namespace}}"),
 		one("Requests", "reqps", "", rate("route", "bank_requests_total", `component="rates"`), "{{route}}"),
 		one("Failures of the source", "ops", "Said at once, and then once a minute.", rate("cause", "bank_rates_failures_total"), "{{cause}}"),
 		one("Duration", "s", "", quantile(0.99, "", `component="rates"`), "99 %"),
@@ -60,7 +60,7 @@ var pages = []page{
 		{"Pods", "none", "", []query{{`kube_deployment_status_replicas_available{` + inside + `}`, "available {{deployment}}"}, {`kube_deployment_spec_replicas{` + inside + `}`, "wanted {{deployment}}"}}},
 		one("Restarts", "none", "", `sum by (pod) (increase(kube_pod_container_status_restarts_total{`+inside+`}[15m]))`, "{{pod}}"),
 		{"Autoscaler", "none", "", []query{{`kube_horizontalpodautoscaler_status_current_replicas{` + inside + `}`, "now"}, {`kube_horizontalpodautoscaler_spec_max_replicas{` + inside + `}`, "at most"}}},
-		one("Certificates", "s", "How long they are good for.", `min by (name) (certmanager_certificate_expiration_timestamp_seconds{`+inside+`} - time())`, "{{name}}"),
+		one("Certificates", "s", "How long they are good for.", `min by (name) ((certmanager_certificate_expiration_timestamp_seconds{`+inside+`} or certmanager_certificate_expiration_timestamp_seconds{exported_`+inside+`}) - time())`, "{{name}}"),
 		one("Spans", "ops", "Of traces: calls a second.", `sum by (span_name, status_code) (rate(bank_spans_calls_total{`+inside+`}[$__rate_interval]))`, "{{span_name}} {{status_code}}"),
 		one("Instances", "none", "Of components, told by bank.", `sum by (component_id) (bank_instances{`+inside+`})`, "{{component_id}}"),
 		one("Calls of stores", "s", "Told by bank, whatever the store.", `histogram_quantile(0.99, sum by (le, db_operation_name) (rate(db_client_operation_duration_seconds_bucket{`+inside+`}[$__rate_interval])))`, "99 % {{db_operation_name}}"),

@@ -13,8 +13,8 @@ const (
 	readyObjective   = 0.999
 )
 
-// In a rule's expression $NAMESPACE and $NAME are the release's, and $RATES_AGE_SECONDS and $BACKUP_AGE_SECONDS values of the chart: it
-// replaces them.
+// In a rule's expression $NAMESPACE and $NAME are the release's, and $RATES_AGE_SECONDS and $BACKUP_AGE_SECONDS values of the chart; $EXPORTERS is
+// how many Redis' exporters there should be, 0 or 1. It replaces them.
 const (
 	here  = `namespace="$NAMESPACE"`
 	users = here + `, component!="health"`
@@ -68,14 +68,15 @@ var alerts = []alert{
 		"breaker-open", "The store does not answer in time; instances of {{ $labels.component }} have stopped asking."},
 	{"BankFaults", "page", "0s", grew("namespace, component, event", `bank_events_total{`+here+`, level="error"}`, "5m") + ` > 0`,
 		"faults", "{{ $labels.component }} tells of a fault of ours: {{ $labels.event }}."},
-	{"BankRatesStale", "ticket", "5m", `min by (namespace) (bank_rates_age_seconds{` + here + `}) > $RATES_AGE_SECONDS`,
+	{"BankRatesStale", "ticket", "5m", `min by (namespace) (` + ages(here, "10m") + `) > $RATES_AGE_SECONDS`,
 		"rates-stale", "The exchange rates that are shown are {{ $value | humanizeDuration }} old."},
 	{"BankNoTraffic", "ticket", "10m", `sum by (namespace) (rate(bank_requests_total{` + users + `}[10m])) == 0 and sum by (namespace) (rate(bank_requests_total{` + users + `}[1d])) > 0.1`,
 		"no-traffic", "Nobody asks the bank anything, which is asked every day."},
-	{"BankNotSeen", "page", "5m", `absent_over_time(bank_requests_total{` + here + `}[10m])`,
-		"not-seen", "Prometheus knows nothing of the bank: no other alert can fire."},
+	{"BankNotSeen", "page", "5m", `absent_over_time(bank_requests_total{` + here + `}[10m]) or up{job="$NAMESPACE/$NAME-collector"} == 0 or ` + unheard,
+		"not-seen", "Prometheus knows nothing of the bank, or not of all of it: other alerts can not be relied upon."},
 
-	{"BankRedisDown", "page", "1m", `redis_up{` + here + `} == 0`, "redis-down", "Redis does not answer its exporter."},
+	{"BankRedisDown", "page", "1m", `redis_up{` + here + `} == 0 or absent(redis_up{` + here + `}) and on () vector($EXPORTERS) == 1`,
+		"redis-down", "Redis does not answer its exporter, or is gone together with it."},
 	{"BankRedisNearlyFull", "page", "5m", `redis_memory_used_bytes{` + here + `} / redis_memory_max_bytes{` + here + `} > 0.8 and redis_memory_max_bytes{` + here + `} > 0`,
 		"redis-nearly-full", "Redis uses {{ $value | humanizePercentage }} of its maxmemory; when it is full, every write is refused."},
 	{"BankRedisLogFails", "page", "0s", `redis_aof_last_write_status{` + here + `} == 0 or redis_aof_last_bgrewrite_status{` + here + `} == 0`,
@@ -85,7 +86,7 @@ var alerts = []alert{
 		"too-few-pods", "Fewer pods are available than are wanted: {{ $value }}."},
 	{"BankPodsRestart", "ticket", "0s", `sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{` + here + `, pod=~"$NAME-.*"}[15m])) > 2`,
 		"pods-restart", "{{ $labels.pod }} has restarted {{ $value | humanize }} times in 15 minutes."},
-	{"BankAutoscalerAtLimit", "ticket", "15m", `kube_horizontalpodautoscaler_status_current_replicas{` + here + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + here + `}`,
+	{"BankAutoscalerAtLimit", "ticket", "15m", `kube_horizontalpodautoscaler_status_current_replicas{` + scaler + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + scaler + `}`,
 		"autoscaler-at-limit", "The autoscaler may make no more pods."},
 	{"BankCertificateExpires", "ticket", "1h", `min by (namespace, name) (` + certificates + ` - time()) < 14 * 86400 or min by (namespace, instance) (probe_ssl_earliest_cert_expiry{` + here + `} - time()) < 14 * 86400`,
 		"certificate-expires", "A certificate is good for {{ $value | humanizeDuration }} only."},
@@ -93,6 +94,21 @@ var alerts = []alert{
 		"backup-fails", "The last Job of {{ $labels.cronjob }} has failed."},
 	{"BankBackupOld", "page", "5m", `time() - max by (namespace, cronjob) (kube_cronjob_status_last_successful_time{` + exports + `} or kube_cronjob_created{` + exports + `}) > $BACKUP_AGE_SECONDS`,
 		"backup-old", "For {{ $value | humanizeDuration }} no export was made: what came since is lost with the store."},
+}
+
+// unheard is when answers that the bank tells of itself by OTLP are missing among lines: a node's Collector reads none. Of each pod the
+// most that one Collector was told counts: it may tell each of them a part.
+const unheard = `(sum by (namespace) (rate(bank_requests_total{` + here + `, route=~"/v1/.+", status=~"[23].."}[10m])) < 0.8 * ` + heard + ` and ` + heard + ` > 0.1)`
+
+const heard = `sum by (namespace) (max without (instance) (rate(http_server_request_duration_seconds_count{` + here + `, http_route=~"/v1/.+", http_response_status_code=~"[23].."}[10m])))`
+
+// scaler is the bank's own: there may be others in its namespace.
+const scaler = here + `, horizontalpodautoscaler="$NAME"`
+
+// ages are of the rates that were shown last, as the Collectors know that have counted such answers since: each keeps a value for a
+// day, also when the pod that it was of has moved to another node.
+func ages(matchers, window string) string {
+	return fmt.Sprintf(`bank_rates_age_seconds{%s} and on (namespace, instance) increase(bank_requests_total{%s, component="rates"}[%s]) > 0`, matchers, matchers, window)
 }
 
 // exports are the CronJob's. failed is when each Job of exports or drills began that has failed, by its CronJob.

@@ -3,7 +3,8 @@
 {{- $root := index . 0 -}}
 {{ $root.Files.Get (printf "files/monitoring/%s" (index . 1)) | replace "$NAMESPACE" $root.Release.Namespace | replace "$NAME" (include "bank.name" $root)
   | replace "$RATES_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.ratesAgeSeconds)
-  | replace "$BACKUP_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.backupAgeSeconds) }}
+  | replace "$BACKUP_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.backupAgeSeconds)
+  | replace "$EXPORTERS" (and $root.Values.monitoring.redisExporter.enabled $root.Values.redis.enabled | ternary "1" "0") }}
 {{- end }}
 
 {{/* Labels of what a Prometheus or a Grafana has to find. */}}
@@ -20,7 +21,7 @@ app.kubernetes.io/component: collector
 {{ include "bank.instance" . }}
 {{- end }}
 
-{{/* The Collector's configuration, and where traces and logs go on to. */}}
+{{/* The Collector's configuration, and where traces and logs go on to. Of logs the files: what is sent by OTLP are the same lines. */}}
 {{- define "bank.collectorConfig" -}}
 {{- $config := .Files.Get "files/monitoring/collector.yaml" | fromYaml }}
 {{- $service := $config.service.pipelines }}
@@ -30,7 +31,7 @@ app.kubernetes.io/component: collector
 {{- end }}
 {{- with .Values.monitoring.collector.logsEndpoint }}
 {{- $_ := set $config.exporters "otlp_http/logs" (dict "endpoint" .) }}
-{{- $_ := set $service "logs" (dict "receivers" (list "otlp" "filelog") "processors" (list "memory_limiter" "batch") "exporters" (list "otlp_http/logs")) }}
+{{- $_ := set $service "logs" (dict "receivers" (list "filelog") "processors" (list "memory_limiter" "batch") "exporters" (list "otlp_http/logs")) }}
 {{- end }}
 {{- toYaml $config }}
 {{- end }}

@@ -106,6 +106,8 @@ sentence holds an address of Redis, which may hold a password.
     (and $network.enabled $collector $watchers (not (has $collector $watchers)) (not (has "" $watchers)) (not $network.extraEgress))
   "monitoring.collector.namespace: the Collector reads files of the node, which the bank's own namespace must not allow: name another one"
     (and .Values.monitoring.collector.enabled (eq .Values.monitoring.collector.namespace .Release.Namespace))
+  (printf "settings.logLevel: %s leaves out the lines of requests, from which the Collector, rules and dashboards have their numbers: set info or debug" .Values.settings.logLevel)
+    (and (has .Values.settings.logLevel (list "error" "warn")) (or .Values.monitoring.collector.enabled .Values.monitoring.rules.enabled .Values.monitoring.dashboards.enabled))
   "monitoring.blackboxExporter: the network policy lets it through to nobody: name its namespace in networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraIngress"
     (and $network.enabled .Values.monitoring.blackboxExporter (not $watchers) (not $network.extraIngress))
   "canary.enabled: the weights are those of the Gateway API: set gateway.enabled=true"

@@ -8,6 +8,7 @@ import (
 	"moneybank/k8s/tests/kit"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
 )
 
 const watched = "monitoring.rules.enabled=true,monitoring.dashboards.enabled=true,monitoring.redisExporter.enabled=true,monitoring.collector.enabled=true"
@@ -82,6 +83,40 @@ func TestTracesAndLogsGoOnToWhereTheyAreSentAndNowhereElse(t *testing.T) {
 	}
 }
 
+// What the bank sends by OTLP are the lines that the Collector reads from files: each would be stored twice.
+func TestLogsGoOnOnce(t *testing.T) {
+	objects := kit.Rendered(t, "--set", watched+",monitoring.collector.logsEndpoint=http://loki.monitoring:4318,executor.otlpEndpoint=http://bank-collector.monitoring:4318,networkPolicy.monitoringNamespaces={monitoring}")
+	var config struct {
+		Service struct {
+			Pipelines map[string]struct{ Receivers, Processors, Exporters []string }
+		}
+	}
+	text := kit.Find(t, objects, "ConfigMap", "bank-collector").Object["data"].(map[string]any)["collector.yaml"].(string)
+	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
+		t.Fatal(err)
+	}
+	if logs := config.Service.Pipelines["logs"]; !slices.Equal(logs.Receivers, []string{"filelog"}) {
+		t.Errorf("logs come from %v", logs.Receivers)
+	}
+	// Whoever sends some is not refused.
+	if sent := config.Service.Pipelines["logs/sent"]; !slices.Equal(sent.Receivers, []string{"otlp"}) || !slices.Contains(sent.Processors, "filter/sent") {
+		t.Errorf("what is sent: %+v", sent)
+	}
+}
+
+// Without one nobody is to be woken since it is not there.
+func TestRedisIsMissedOnlyWhereItHasAnExporter(t *testing.T) {
+	for values, wanted := range map[string]string{
+		watched:                         "vector(1) == 1",
+		"monitoring.rules.enabled=true": "vector(0) == 1",
+		watched + ",redis.enabled=false,redis.external.url=redis://c:63": "vector(0) == 1",
+	} {
+		if err := kit.Missing(kit.Template(t, "--set", values), wanted); err != nil {
+			t.Errorf("%s: %v", values, err)
+		}
+	}
+}
+
 // portsFrom are what is let in from a namespace.
 func portsFrom(t *testing.T, policy, namespace string, arguments ...string) []int {
 	var ports []int
@@ -135,6 +170,8 @@ func TestACollectorThatCanNotWorkIsRefused(t *testing.T) {
 		{"monitoring.collector.enabled=true,monitoring.collector.namespace=default", "monitoring.collector.namespace: the Collector reads files of the node"},
 		{"monitoring.collector.tracesEndpoint=tempo:4318", "monitoring.collector.tracesEndpoint: must be scheme, host and port"},
 		{"monitoring.collector.logsEndpoint=http://loki:4318/otlp", "monitoring.collector.logsEndpoint: must be scheme, host and port"},
+		{"monitoring.collector.enabled=true,settings.logLevel=warn", "settings.logLevel: warn leaves out the lines of requests"},
+		{"monitoring.rules.enabled=true,settings.logLevel=error", "settings.logLevel: error leaves out the lines of requests"},
 		{"monitoring.rules.ratesAgeSeconds=0", "at '/monitoring/rules/ratesAgeSeconds'"},
 	} {
 		row.isSaid(t)

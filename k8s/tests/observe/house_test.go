@@ -61,7 +61,7 @@ func served(t *testing.T, settings ...string) *House {
 }
 
 func (h *House) watch() {
-	h.startPrometheus(redisJob(), labelledJob("collector", h.counts), labelledJob("platform", strings.TrimPrefix(h.platform.url, "http://")))
+	h.startPrometheus(redisJob(), labelledJob("money-bank/bank-collector", h.counts), labelledJob("platform", strings.TrimPrefix(h.platform.url, "http://")))
 }
 
 // render renders the chart, whose Collector sends traces there, and logs to the sink.
