@@ -89,11 +89,32 @@ func exportsAreMadeAndRestored(n *Node) {
 		n.Logf("%s was done after %.1f s:\n%s", name, time.Since(began).Seconds(), logs)
 		return logs
 	}
-	balance := regexp.MustCompile(`(?m)^balance +\d+\.\d+$`).FindString(run("backup"))
+	exported := run("backup")
+	balance := regexp.MustCompile(`(?m)^balance +\d+\.\d+$`).FindString(exported)
 	if balance == "" {
 		n.Error("the export has no balance")
 	}
 	if err := kit.Missing(run("drill"), balance, "broken       0"); err != nil {
 		n.Error(err)
 	}
+	n.restores(regexp.MustCompile(`/backups/bank-.+\.jsonl`).FindString(exported))
+}
+
+var restore = regexp.MustCompile("(?s)<!-- a restore on Kubernetes -->\n```sh\n(.*?)```\n")
+
+// restores runs the lines of docs/backup.md as they stand there, but for the namespace and the file: Redis is emptied, and has the money again.
+func (n *Node) restores(file string) {
+	n.Helper()
+	found := restore.FindStringSubmatch(kit.Read(n, "docs/backup.md"))
+	if found == nil {
+		n.Fatal("docs/backup.md has no lines for a restore on Kubernetes")
+	}
+	before := n.kept()
+	lines := strings.ReplaceAll(found[1], "-n NS", "-n "+namespace)
+	lines = regexp.MustCompile(`(?m)^FILE=.*$`).ReplaceAllString(lines, "FILE="+file)
+	if err := kit.Missing(n.lines(kit.Root, lines), "imported."); err != nil {
+		n.Error(err)
+	}
+	n.comesUp()
+	n.stays(before, "a restore")
 }

@@ -60,8 +60,14 @@ func readmesLinesBringABankWithTLS(n *Node) {
 // readme runs lines of it, by a bash of their own, and ends what they leave in the background.
 func (n *Node) readme(lines string) string {
 	n.Helper()
+	return n.lines(n.folder+"/readme", lines)
+}
+
+// lines runs lines of a page in a folder.
+func (n *Node) lines(folder, lines string) string {
+	n.Helper()
 	command := exec.Command("bash", "-euc", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"+lines)
-	command.Dir = n.folder + "/readme"
+	command.Dir = folder
 	command.Env = append(command.Environ(), "KUBECONFIG="+n.Kubeconfig, "PATH="+kit.At("build/bin")+":/usr/sbin:/usr/bin:/sbin:/bin")
 	output, err := command.CombinedOutput()
 	if err != nil {
