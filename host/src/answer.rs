@@ -1,9 +1,9 @@
 //! From a request to a response: Spin's own paths, the route, the component behind it.
 //!
 //! What no route matches is 404. A component that traps, or answers with an error instead of a response,
-//! is 500 without a body, as in Spin; the reason goes to stderr, and the log has the request's line ([`crate::failed`]). Header fields are handed on as the bytes
-//! that they are, where Spin answers 500 to what is not UTF-8. What is no request is 400 ([`target`]); a body with a
-//! transfer coding other than chunked is 501.
+//! is 500 without a body, as in Spin; the reason goes to stderr, and the log has the request's line
+//! ([`crate::failed`]). Header fields are handed on as the bytes that they are, where Spin answers 500 to what is not
+//! UTF-8. What is no request is 400 ([`target`]); a body with a transfer coding other than chunked is 501.
 
 use crate::body::{Arrived, arrived, is_decodable};
 use crate::chain::Chain;
@@ -189,8 +189,7 @@ impl App {
         };
         let trace = exchange.map(|exchange| exchange.trace());
         let turn = Turn { in_flight: in_flight.clone(), place, trace };
-        let mut response =
-            call(&endpoint.component, &endpoint.running, Request::from_parts(parts, body), turn).await;
+        let mut response = call(&endpoint.running, Request::from_parts(parts, body), turn).await;
         if arrived.is_late() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -198,23 +197,18 @@ impl App {
     }
 }
 
-/// Has `component` answer `request`, whose `turn` it is.
-pub async fn call(
-    component: &str,
-    running: &Running,
-    request: Request<WasiBody>,
-    turn: Turn,
-) -> Response<WasiBody> {
+/// Has a component answer `request`, whose `turn` it is.
+pub async fn call(running: &Running, request: Request<WasiBody>, turn: Turn) -> Response<WasiBody> {
     let asked = Asked::of(&request);
     match running.handle(turn, request).await {
         Ok(response) => response,
         Err(error) => {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            let (component, status) = (running.component(), StatusCode::INTERNAL_SERVER_ERROR);
             // A trap has already been told, once for all the requests that it ended.
             if !error.is::<Gone>() {
-                eprintln!("[{component}] failed: {error:#}");
+                eprintln!("[{}] failed: {error:#}", component.id);
             }
-            asked.has_failed(running.component(), status);
+            asked.has_failed(component, status);
             empty(status)
         }
     }

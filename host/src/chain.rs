@@ -112,7 +112,7 @@ impl Chain {
         let place = callee.places.call().await;
         let turn = Turn { in_flight, place, trace };
         match with_headers(request) {
-            Some(request) => Ok(call(name, &callee.running, request, turn).await),
+            Some(request) => Ok(call(&callee.running, request, turn).await),
             None => Ok(empty(StatusCode::BAD_REQUEST)),
         }
     }

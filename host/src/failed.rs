@@ -3,25 +3,25 @@
 
 use crate::component::Component;
 use crate::logs::ComponentLog;
-use crate::telemetry::known;
+use crate::spin_headers;
 use eventlog::{Level, Value};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 use std::time::{Instant, SystemTime};
 
-/// Where Spin, and `bank` as it does, says which route a request has.
-const ROUTE: &str = "spin-matched-route";
 const EVENT: &str = "request";
 
 /// What is known of a request before it is given to a component.
 pub struct Asked {
     began: Instant,
     method: &'static str,
-    route: Option<String>,
+    route: Option<HeaderValue>,
 }
 
 impl Asked {
     pub fn of<B>(request: &Request<B>) -> Self {
-        Self { began: Instant::now(), method: known(request.method()), route: route(request.headers()) }
+        let method = eventlog::method(request.method().as_str());
+        let route = spin_headers::matched_route(request.headers()).cloned();
+        Self { began: Instant::now(), method, route }
     }
 
     /// `component` has not answered it, and the client is told `status`.
@@ -32,7 +32,7 @@ impl Asked {
         let duration_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let members = [
             ("method", Some(self.method.into())),
-            ("route", self.route.map(Value::from)),
+            ("route", self.route.and_then(|route| Some(route.to_str().ok()?.into()))),
             ("status", Some(u64::from(status.as_u16()).into())),
             ("duration_ms", Some(Value::Thousandths(duration_us))),
         ];
@@ -40,9 +40,4 @@ impl Asked {
         let line = eventlog::line(SystemTime::now(), Level::Error, &component.id, EVENT, &mut members);
         ComponentLog::new(component.id.clone(), component.telemetry.clone()).write(line.as_bytes());
     }
-}
-
-/// The last of them: the others are a client's.
-fn route(headers: &HeaderMap) -> Option<String> {
-    headers.get_all(ROUTE).iter().next_back()?.to_str().ok().map(str::to_owned)
 }

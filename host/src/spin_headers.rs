@@ -68,6 +68,11 @@ pub fn add<'a>(
     }
 }
 
+/// The route that was matched: the last of its kind, since those before it are a client's.
+pub fn matched_route(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get_all(MATCHED_ROUTE).iter().next_back()
+}
+
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -17,7 +17,7 @@ mod request;
 
 pub use call::{Call, Caller, Callers, System};
 pub use meters::{InstanceCounted, OpenCounted};
-pub use request::{Exchange, known};
+pub use request::Exchange;
 
 use anyhow::Context as _;
 use meters::Meters;

@@ -90,6 +90,18 @@ impl Value {
     }
 }
 
+/// Methods that are told apart, and what stands for any other (OpenTelemetry's semantic conventions): a client can invent any
+/// number of them, and what counts requests counts them by their method.
+pub const METHODS: [&str; 10] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", OTHER];
+const OTHER: &str = "_OTHER";
+
+/// A request's method, as it is told: one of [`METHODS`].
+#[must_use]
+pub fn method(name: &str) -> &'static str {
+    METHODS.into_iter().find(|known| *known == name).unwrap_or(OTHER)
+}
+
 /// A JSON string, which has no control character in it (RFC 8259, section 7).
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
@@ -190,6 +202,11 @@ mod tests {
         assert_eq!(text.matches('\n').count(), 1);
         assert!(!text.trim_end().chars().any(char::is_control), "{text:?}");
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    }
+
+    #[test]
+    fn a_method_that_a_client_invents_is_not_told() {
+        assert_eq!(["GET", "PATCH", "get", "ALICE"].map(method), ["GET", "PATCH", "_OTHER", "_OTHER"]);
     }
 
     #[test]

@@ -10,7 +10,6 @@ use crate::exit::Fault;
 use anyhow::{Context as _, bail};
 use backup::{Totals, reading};
 use std::fs::{DirBuilder, File, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -90,7 +89,7 @@ impl Folder {
             return Err(Fault::Refused(format!("{} {why}. Nothing was exported", self.called(later))).into());
         }
         for name in exports.into_iter().rev() {
-            match reading::totals_at_end(&self.tail(&name)?) {
+            match self.totals(&name)? {
                 Some(totals) => return Ok(Some(Last { name, totals })),
                 None => eprintln!("Warning: {} is no whole export", self.called(&name)),
             }
@@ -106,16 +105,13 @@ impl Folder {
         while left > 0
             && let Some(export) = exports.pop()
         {
-            if reading::totals_at_end(&self.tail(&export)?).is_some() {
+            if self.totals(&export)?.is_some() {
                 left = left.saturating_sub(1);
             }
         }
         for export in exports {
-            let removed = match self {
-                Self::Files(folder) => std::fs::remove_file(folder.join(&export)).map_err(Into::into),
-                Self::Objects(s3, folder) => s3.remove(&format!("{folder}{export}")),
-            };
-            let removed = removed.with_context(|| format!("cannot remove {}", self.called(&export)));
+            let export = self.one(&export);
+            let removed = export.remove().with_context(|| format!("cannot remove {}", export.name()));
             removed.with_context(|| format!("{} is there", self.called(name)))?;
         }
         Ok(())
@@ -137,10 +133,7 @@ impl Folder {
 
     /// How an export in it is called, for people.
     pub fn called(&self, name: &str) -> String {
-        match self {
-            Self::Files(folder) => folder.join(name).display().to_string(),
-            Self::Objects(s3, folder) => s3.name(&format!("{folder}{name}")),
-        }
+        self.one(name).name()
     }
 
     /// The names of the exports in it, the oldest first.
@@ -161,25 +154,10 @@ impl Folder {
         }
     }
 
-    /// The end of an export.
-    fn tail(&self, name: &str) -> anyhow::Result<Vec<u8>> {
-        match self {
-            Self::Files(folder) => {
-                let path = folder.join(name);
-                end_of(&path).with_context(|| format!("cannot read {}", path.display()))
-            }
-            Self::Objects(s3, folder) => s3.tail(&format!("{folder}{name}"), TAIL),
-        }
+    /// What an export comes to, if it is a whole one.
+    fn totals(&self, name: &str) -> anyhow::Result<Option<Totals>> {
+        Ok(reading::totals_at_end(&self.one(name).tail(TAIL)?))
     }
-}
-
-fn end_of(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL)))?;
-    let mut tail = Vec::new();
-    file.take(TAIL).read_to_end(&mut tail)?;
-    Ok(tail)
 }
 
 fn names(folder: &Path) -> anyhow::Result<Vec<String>> {

@@ -1,12 +1,12 @@
-//! Where an export comes from: a file, or an object in a bucket.
+//! An export that is there: a file, or an object in a bucket.
 
 use super::folder::{self, Folder};
 use super::s3::{self, S3};
 use crate::exit::Fault;
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
 /// A place that an export is read from, twice.
 pub enum Origin {
@@ -44,6 +44,23 @@ impl Origin {
         }
     }
 
+    /// Its last bytes, so many or all that it has.
+    pub fn tail(&self, bytes: u64) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Self::File(path) => {
+                end_of(path, bytes).with_context(|| format!("cannot read {}", path.display()))
+            }
+            Self::Object(s3, key) => s3.tail(key, bytes),
+        }
+    }
+
+    pub fn remove(&self) -> anyhow::Result<()> {
+        match self {
+            Self::File(path) => Ok(std::fs::remove_file(path)?),
+            Self::Object(s3, key) => s3.remove(key),
+        }
+    }
+
     /// How it is called, for people.
     pub fn name(&self) -> String {
         match self {
@@ -51,4 +68,13 @@ impl Origin {
             Self::Object(s3, key) => s3.name(key),
         }
     }
+}
+
+fn end_of(path: &Path, bytes: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
+    let mut tail = Vec::new();
+    file.take(bytes).read_to_end(&mut tail)?;
+    Ok(tail)
 }

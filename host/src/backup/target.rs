@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Target {
     sink: Sink,
     /// The folder that it was put into, if it was told one.
-    into: Option<Into>,
+    into: Option<InFolder>,
 }
 
 enum Sink {
@@ -24,7 +24,7 @@ enum Sink {
 }
 
 /// A folder, and what is to be there when the export is.
-struct Into {
+struct InFolder {
     folder: Folder,
     name: String,
     keep: Option<u32>,
@@ -53,7 +53,7 @@ impl Target {
             let last = folder.last(&name)?.filter(|_| !options.accept_loss);
             let sink = Sink::create(&folder.called(&name))?;
             folder.sweep()?;
-            return Ok(Self { sink, into: Some(Into { folder, name, keep: options.keep, last }) });
+            return Ok(Self { sink, into: Some(InFolder { folder, name, keep: options.keep, last }) });
         }
         let sink =
             if place == "-" { Sink::Stdout(BufWriter::new(std::io::stdout())) } else { Sink::create(place)? };
@@ -75,7 +75,7 @@ impl Target {
             last.precedes(totals)?;
         }
         let name = sink.finish()?;
-        if let Some(Into { folder, name, keep: Some(keep), .. }) = &into {
+        if let Some(InFolder { folder, name, keep: Some(keep), .. }) = &into {
             folder.keep(name, *keep)?;
         }
         Ok(name)

@@ -6,7 +6,7 @@
 //! what is committed, and waits for no write.
 //! Other processes may have the file open. Whoever is locked out for as long as a component waits gets an error, and
 //! those who come after it get it soon, until the lock is gone. Where the file is removed or replaced, SQLite would go on in what
-//! nobody finds again: nothing is written any more until the bank starts anew.
+//! nobody finds again: nothing is read or written any more until the bank starts anew.
 
 mod worker;
 

@@ -6,7 +6,7 @@
 
 use super::Telemetry;
 use super::meters::COMPONENT;
-use super::request::{inject, known, within};
+use super::request::{inject, within};
 use http::{Request, StatusCode};
 use opentelemetry::trace::{Span as _, SpanKind, Status, Tracer as _};
 use opentelemetry::{Context, KeyValue};
@@ -98,7 +98,7 @@ impl Callers {
     pub fn sends<B>(&self, request: &mut Request<B>) -> Call {
         let Some(inner) = &self.0 else { return Call(None) };
         let parent = inner.known().noted.take().unwrap_or_default();
-        let method = known(request.method());
+        let method = eventlog::method(request.method().as_str());
         let host = request.uri().host().unwrap_or_default().to_owned();
         let mut attributes = Vec::with_capacity(6);
         attributes.push(KeyValue::new("http.request.method", method));

@@ -1,12 +1,14 @@
 //! What is counted and measured, with few and bounded attributes.
 
 use super::Telemetry;
+use eventlog::METHODS;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{
     AsyncInstrument, Histogram, Meter, ObservableCounter, ObservableUpDownCounter, UpDownCounter,
 };
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The attribute that names a component, as in Spin's own metrics.
 pub const COMPONENT: &str = "component_id";
@@ -78,9 +80,6 @@ impl Meters {
     }
 }
 
-/// Methods that are told apart, and what stands for any other: clients can invent them.
-pub const METHODS: [&str; 10] =
-    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "_OTHER"];
 const SCHEMES: [&str; 2] = ["http", "https"];
 
 /// Requests that are being answered, by method and scheme. They are counted here and read when metrics are sent, which
@@ -131,37 +130,34 @@ impl Active {
 /// Requests that each component was given, counted here for the same reason.
 pub struct Requests {
     application: Arc<str>,
-    counts: RwLock<Vec<(Arc<str>, AtomicU64)>>,
+    counts: Mutex<BTreeMap<Arc<str>, u64>>,
 }
 
 impl Requests {
     fn of(application: Arc<str>) -> Self {
-        Self { application, counts: RwLock::default() }
+        Self { application, counts: Mutex::default() }
     }
 
     /// One more was given to `component`.
     pub fn count(&self, component: &Arc<str>) {
-        let counts = self.counts.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, count)) = counts.iter().find(|(known, _)| known == component) {
-            count.fetch_add(1, Relaxed);
-            return;
-        }
-        drop(counts);
-        let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
-        match counts.iter().find(|(known, _)| known == component) {
-            Some((_, count)) => _ = count.fetch_add(1, Relaxed),
-            None => counts.push((component.clone(), AtomicU64::new(1))),
-        }
+        let mut counts = self.counts();
+        let count = counts.entry(component.clone()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Nothing panics while it is held.
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, u64>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn observe(&self, to: &dyn AsyncInstrument<u64>) {
-        for (component, count) in self.counts.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (component, count) in self.counts().iter() {
             let attributes = [
                 KeyValue::new("trigger_type", "http"),
                 KeyValue::new("app_id", self.application.clone()),
                 KeyValue::new(COMPONENT, component.clone()),
             ];
-            to.observe(count.load(Relaxed), &attributes);
+            to.observe(*count, &attributes);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A request, from its head to the end of its answer: a span of kind `server`, and its measures.
 
 use super::Telemetry;
-use super::meters::{COMPONENT, METHODS};
+use super::meters::COMPONENT;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use opentelemetry::propagation::TextMapPropagator as _;
@@ -43,7 +43,7 @@ impl Exchange {
         if !telemetry.is_on() {
             return None;
         }
-        let method = known(method);
+        let method = eventlog::method(method.as_str());
         let scheme = if *scheme == Scheme::HTTPS { "https" } else { "http" };
         let parent = parent(headers);
         let span = telemetry.tracer.as_ref().map(|tracer| {
@@ -147,7 +147,7 @@ fn parent(headers: &HeaderMap) -> Context {
         TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
     let of = named.span().span_context().clone();
     let plain = SpanContext::new(of.trace_id(), of.span_id(), of.trace_flags(), true, TraceState::NONE);
-    Context::new().with_remote_span_context(plain)
+    within(&plain)
 }
 
 /// Says in `headers` that a request is below `span`, in place of what they said before (W3C Trace Context, section 3.2).
@@ -175,9 +175,4 @@ fn traceparent(span: &SpanContext) -> String {
         }
     }
     value
-}
-
-/// A method's name, as it is told.
-pub fn known(method: &Method) -> &'static str {
-    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }

@@ -78,7 +78,7 @@ impl Worker {
         let mut writes = Vec::new();
         while let Ok(first) = jobs.recv() {
             let waiting = std::iter::once(first).chain(jobs.try_iter());
-            let gone = self.opened.as_ref().and_then(Opened::gone);
+            let gone = self.opened.as_ref().and_then(Opened::gone).map(Failure::Told);
             for job in waiting.take(MOST_AT_ONCE) {
                 match job {
                     // Nobody waits any more.
@@ -86,22 +86,20 @@ impl Worker {
                     Job::Write { reply, .. } if reply.is_closed() => {}
                     Job::Read { key, reply } => {
                         let read = || self.read(&key).map_err(|error| failure(&error));
-                        let _ = reply.send(gone.clone().map_or_else(read, |why| Err(Failure::Told(why))));
+                        let _ = reply.send(gone.clone().map_or_else(read, Err));
                     }
                     Job::Write { key, write, reply } => writes.push((key, write, reply)),
                 }
             }
-            self.write_all(&mut writes);
+            match gone {
+                _ if writes.is_empty() => {}
+                Some(failure) => refuse(&mut writes, &failure),
+                None => self.write_all(&mut writes),
+            }
         }
     }
 
     fn write_all(&mut self, writes: &mut Vec<(String, Write, Reply<Written>)>) {
-        if writes.is_empty() {
-            return;
-        }
-        if let Some(why) = self.opened.as_ref().and_then(Opened::gone) {
-            return refuse(writes, &Failure::Told(why));
-        }
         let jobs = writes.iter().map(|(key, write, _)| (key.as_str(), write));
         let results = self.commit(jobs);
         let is_locked = results
