@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	"moneybank/k8s/tests/kit"
 
@@ -41,4 +43,24 @@ func (p *Plane) pods(namespace, selector string) []corev1.Pod {
 		p.Fatal(err)
 	}
 	return list.Items
+}
+
+var withSpinKube = regexp.MustCompile("(?s)<!-- a cluster with SpinKube -->\n```sh\n(helm install [^\n]+)\n.*?```\n")
+
+// As docs/backup.md says: a SpinApp can not be scaled to nothing, so a restore deletes it, and the release makes it again.
+func readmesLinesInstallIt(p *Plane) {
+	found := withSpinKube.FindStringSubmatch(kit.Read(p, "README.md"))
+	if found == nil {
+		p.Fatal("README.md has no lines for a cluster with SpinKube")
+	}
+	const namespace = "as-readme-says"
+	words := strings.Fields(strings.NewReplacer("k8s/chart", kit.Chart, "money-bank", namespace).Replace(found[1]))
+	p.helm(words[1:]...)
+	const replicas = 1
+	p.runs(namespace, replicas)
+	p.kubectl("-n", namespace, "delete", "spinapp", "bank")
+	p.kubectl("-n", namespace, "wait", "--for=delete", "pod", "-l", "core.spinkube.dev/app-name=bank", "--timeout=60s")
+	p.helm("upgrade", "bank", kit.Chart, "--namespace", namespace)
+	p.runs(namespace, replicas)
+	p.helm("uninstall", "bank", "--namespace", namespace)
 }
