@@ -40,6 +40,14 @@ class Registry:
         said = succeed("oras", "manifest", "fetch", "--plain-http", "--descriptor", f"{self.address}/{name}", env=PATH)
         return json.loads(said)["digest"]
 
+    def signature(self, name: str) -> dict:
+        """The manifest of cosign's bundle that signs it and attests nothing, as its descriptor names it."""
+        said = json.loads(succeed("oras", "discover", "--plain-http", "--format", "json", f"{self.address}/{name}", env=PATH))
+        repository = name.partition(":")[0]
+        kinds = {one["digest"]: self.manifest(f"{repository}@{one['digest']}")["annotations"]["dev.sigstore.bundle.predicateType"] for one in said["referrers"]}
+        (digest,) = [digest for digest, kind in kinds.items() if kind == "https://sigstore.dev/cosign/sign/v1"]
+        return {"name": f"{repository}@{digest}", "bundle": self.manifest(f"{repository}@{digest}")["layers"][0]["digest"]}
+
 
 @contextmanager
 def registry(folder: Path) -> Iterator[Registry]:

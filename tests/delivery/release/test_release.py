@@ -71,6 +71,13 @@ def refused(said, sentence: str) -> None:
     assert "is good." not in said.stdout
 
 
+def flip(blob: Path) -> None:
+    """Changes the last byte but one: what a manifest or a bundle ends with."""
+    content = bytearray(blob.read_bytes())
+    content[-2] ^= 1
+    blob.write_bytes(content)
+
+
 def test_a_published_release_is_found_to_be_good_and_all_of_it_is_named(made, ours, there, tmp_path):
     said = made.verify(there, ours, COMMIT=made.commit, KEEP=str(tmp_path / "kept"))
     assert said.returncode == 0, said.stderr
@@ -108,6 +115,21 @@ def test_what_ended_before_the_chart_was_there_is_published_by_a_second_try(made
     assert copy.verify(empty, ours).returncode == 0
 
 
+def test_what_was_vouched_for_at_another_commit_too_is_good_at_the_one_that_was_published(made, ours, empty, tmp_path):
+    """The images of both commits are the same byte for byte, so what the first try said of them stays beside what the second says."""
+    copy = made.copy(tmp_path / "copy")
+    spin = copy.folder / "build/spin/spin"
+    good = spin.read_text()
+    spin.write_text(good + "exit 1\n")
+    assert copy.publish(empty, ours).returncode != 0
+    spin.write_text(good)
+    change_and_commit(copy)
+    assert copy.run("build", empty).returncode == 0
+    assert copy.publish(empty, ours).returncode == 0
+    said = copy.verify(empty, ours, COMMIT=copy.commit)
+    assert said.returncode == 0, said.stderr
+
+
 def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(made, ours, tmp_path):
     gone = Registry(tmp_path, 9)
     refused(made.publish(gone, ours), "connection refused")
@@ -117,9 +139,7 @@ def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(made, our
 def test_a_file_that_changed_on_the_registry_s_disk_is_refused(made, ours, there):
     layer = next(layer for layer in there.manifest(f"money-bank-release:{made.version}")["layers"] if layer["annotations"]["org.opencontainers.image.title"] == "spin.toml")
     blob = there.blob(layer["digest"])
-    content = bytearray(blob.read_bytes())
-    content[0] ^= 1
-    blob.write_bytes(content)
+    flip(blob)
     refused(made.verify(there, ours), "A file of the release is not what was signed: ")
 
 
@@ -135,6 +155,29 @@ def test_another_release_under_its_tag_is_refused(made, ours, there, tmp_path):
 
 def test_a_signature_by_another_key_is_refused(made, theirs, there):
     refused(made.verify(there, theirs), f"is not signed by the key {theirs.public}: ")
+
+
+PARTS = ["money-bank-release", "money-bank", "money-bank-bank", "money-bank-spin", "charts/money-bank"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_attestations_do_not_stand_in_for_a_signature_that_was_removed(made, ours, there, part):
+    name = f"{there.address}/{there.signature(f'{part}:{made.version}')['name']}"
+    succeed("oras", "manifest", "delete", "--plain-http", "--force", name, env=PATH)
+    refused(made.verify(there, ours), f"{part} {there.digest(f'{part}:{made.version}')} is not signed by the key")
+
+
+@pytest.mark.parametrize("part", ["money-bank-release", "charts/money-bank"])
+def test_attestations_do_not_stand_in_for_a_signature_that_was_changed(made, ours, there, part):
+    flip(there.blob(there.signature(f"{part}:{made.version}")["bundle"]))
+    refused(made.verify(there, ours), f"{part} {there.digest(f'{part}:{made.version}')} is not signed by the key")
+
+
+@pytest.mark.parametrize("part", ["money-bank-release", "charts/money-bank"])
+def test_a_manifest_that_changed_on_the_registry_s_disk_is_refused(made, ours, there, part):
+    digest = there.digest(f"{part}:{made.version}")
+    flip(there.blob(digest))
+    refused(made.verify(there, ours), f"{part} {digest} is not as it was signed, or not whole: ")
 
 
 @pytest.mark.parametrize("image", ["money-bank", "money-bank-bank"])
@@ -236,7 +279,9 @@ def test_a_bill_of_materials_beside_the_one_that_was_attested_is_refused(ours, f
 def test_a_part_whose_bill_of_materials_nobody_attested_is_refused(ours, forged, empty, part):
     replace(forged.folder / "release/publish", "  cosign attest \"${signing[@]}\" --type cyclonedx", f'  [[ $1 == {part} ]] || cosign attest "${{signing[@]}}" --type cyclonedx')
     assert forged.publish(empty, ours).returncode == 0
-    refused(forged.verify(empty, ours), f"sbom/{part}.cdx.json is not attested by the key")
+    said = forged.verify(empty, ours)
+    refused(said, f"sbom/{part}.cdx.json is not attested by the key")
+    assert len(said.stderr.splitlines()) == 1, said.stderr
 
 
 def test_a_bill_of_materials_of_another_part_is_refused(ours, forged, empty):
