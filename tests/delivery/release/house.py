@@ -153,7 +153,8 @@ def tree(folder: Path) -> Tree:
     """The tree as it is, and its release, for this machine and for the other one: there a program that does nothing stands in for `bank`,
     of which a whole build would take twenty minutes. A stub stands in for Spin."""
     snapshot(folder)
-    for built in ("target", "build/bin"):
+    succeed("scripts/need-libraries", THERE)
+    for built in ("target", "build/bin", "build/libraries"):
         (folder / built).parent.mkdir(exist_ok=True)
         (folder / built).symlink_to(ROOT / built)
     # A folder is left out by .gitignore, a link to one is not.
