@@ -97,11 +97,23 @@ def test_each_release_links_to_what_it_changed(tree):
     assert "]: http" not in succeed("scripts/changelog", "7.8.9", folder=tree)
 
 
+def test_a_candidate_becomes_the_release_as_it_is(tree):
+    something_new(tree)
+    for version in ("7.8.9-rc.1", "7.8.9"):
+        succeed("scripts/release", version, folder=tree)
+        commit(tree, "commit", "--all", "--quiet", "--message", version)
+    assert places(tree) == dict.fromkeys(places(tree), "7.8.9")
+    notes = succeed("scripts/changelog", "7.8.9", folder=tree)
+    assert notes == succeed("scripts/changelog", "7.8.9-rc.1", folder=tree) and notes.startswith("### Added\n- A\n")
+    link = re.search(r"^\[7\.8\.9\]: .*$", (tree / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+    assert "rc.1...v7.8.9" not in link, "what is new since the release before"
+
+
 def test_the_notes_of_a_release_are_its_part_of_the_changelog(tree):
     (tree / "CHANGELOG.md").write_text(
         "# Changelog\n\n## [Unreleased]\n\n## [1.1.0] - 2026-02-01\n\n### Fixed\n- That.\n\n## [1.1.0-rc.1] - 2026-01-01\n- This.\n"
     )
-    assert succeed("scripts/changelog", "v1.1.0", folder=tree) == "### Fixed\n- That.\n"
+    assert succeed("scripts/changelog", "v1.1.0", folder=tree) == "### Fixed\n- That.\n\n- This.\n", "those of its candidates too"
     assert succeed("scripts/changelog", "1.1.0-rc.1", folder=tree) == "- This.\n"
     assert run("scripts/changelog", "1.1", folder=tree).stderr == "CHANGELOG.md says nothing of 1.1.\n"
 
