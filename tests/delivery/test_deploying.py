@@ -69,6 +69,20 @@ def test_a_deployment_that_fails_goes_back_where_it_is_asked_to(tree, tmp_path, 
     assert (done.returncode == 0) == (not failing)
 
 
+def test_the_bank_that_is_pushed_names_its_commit(tree, tmp_path):
+    """An image is built without the repository: the commit is told."""
+    (tmp_path / "docker").write_text('#!/bin/sh\necho "docker $*" >>"$STUBS/built"\n')
+    (tmp_path / "docker").chmod(0o755)
+    deploy(tree, tmp_path, NONE, [], IMAGE="registry/bank", TAG="1", RUNTIME="bank")
+    head = succeed("git", "rev-parse", "--short=12", "HEAD", folder=tree).strip()
+    assert f"--build-arg BANK_COMMIT={head} " in (tmp_path / "built").read_text()
+
+
+def test_compose_builds_a_bank_that_names_the_commit_it_is_told():
+    told = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["bank"]["build"]["args"]
+    assert told == {"BANK_COMMIT": "${BANK_COMMIT:-}"}
+
+
 APP, BANK = (f"sha256:{digit * 64}" for digit in "ab")
 
 
