@@ -59,7 +59,7 @@ test: build redis-server api-tools ## Everything: unit tests, the contract on SQ
 	scripts/beside "test-browser test-issuer" cargo run $(NATIVE) --package tests --bin prove
 
 .PHONY: test-all
-test-all: lint lint-delivery lint-supply coverage test test-sim-more test-suites-more test-failovers test-backup test-k8s test-k8s-more test-node test-node-more test-observe test-observe-more test-compose test-images test-cloud test-release test-reproducible ## All of it
+test-all: lint lint-delivery lint-supply checkov coverage test test-sim-more test-suites-more test-failovers test-backup test-k8s test-k8s-more test-node test-node-more test-observe test-observe-more test-compose test-images test-cloud test-release test-reproducible ## Every suite and linter; nightly.yml runs more: torture, mutants, fuzz, the long simulation, the newest Spin, bench, advisories
 
 .PHONY: test-sim-more
 test-sim-more: ## Every planted bug that a small case can show is found in one; about five minutes

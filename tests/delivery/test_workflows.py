@@ -84,6 +84,20 @@ def test_ci_yml_has_the_parts_of_ci_run():
     assert "make unchanged" in read(".ci/run")
 
 
+def test_whatever_proves_something_is_run_by_all_or_by_night():
+    makefile = read("Makefile")
+    reached = {row["matrix.target"].split()[0] for row in combinations(load(WORKFLOWS / "nightly.yml")["jobs"]["long"])}
+    reached |= {command.split()[1] for job in ("bench", "spin") for command in asked("nightly", job)}
+    # Beside what it depends on, parts of a recipe.
+    named = {name: set(re.findall(r"[a-z0-9-]+", line)) for name, line in re.findall(r"^([a-z0-9-]+):([^#\n]*)", makefile, re.MULTILINE)}
+    named["test"] |= set(re.search(r'scripts/beside "(.*?)"', makefile)[1].split())
+    while (more := set().union(*(named[name] & TARGETS for name in reached)) - reached):
+        reached |= more
+    # `prove`, which make test runs, has the first; make test-cloud does what the second does.
+    proofs = {name for name in TARGETS if re.match(r"test|lint|checkov|coverage|sim$|torture|mutants|fuzz|bench$|advisories", name)}
+    assert proofs - reached == {"test-api", "lint-cloud"}
+
+
 def test_only_the_part_with_a_node_of_its_own_has_rights_over_the_machine():
     for workflow, job, axis, part in [("ci", "part", "part", "test-node"), ("nightly", "long", "target", "test-all")]:
         rows = combinations(load(WORKFLOWS / f"{workflow}.yml")["jobs"][job])
@@ -151,11 +165,39 @@ def test_git_trusts_the_tree_of_a_job_in_a_container(tmp_path, file: Path):
     settings = {name: str(value) for name, value in workflow.get("env", {}).items() if name.startswith("GIT_")}
     assert bool(settings) == any("container" in job for job in workflow["jobs"].values())
     if settings:
-        commit(tmp_path, "init", "--quiet")
-        (tmp_path / "new").touch()
-        anothers = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-        assert run("git", "status", "--porcelain", folder=tmp_path, env=anothers).returncode != 0
-        assert succeed("git", "status", "--porcelain", folder=tmp_path, env=anothers | settings) == "?? new\n"
+        trusts(tmp_path, settings)
+
+
+def test_git_trusts_the_tree_in_the_image_of_jenkins_and_gitlab(tmp_path):
+    """Jenkins' agent is root in it, in the workspace of another."""
+    assert re.search(r"dockerfile \{\s*dir '\.ci'", read("Jenkinsfile")) and ".ci/Dockerfile" in read(".gitlab-ci.yml")
+    trusts(tmp_path, dict(re.findall(r"\b(GIT_\w+)=(\S+)", read(".ci/Dockerfile"))))
+
+
+def trusts(tree: Path, settings: dict[str, str]) -> None:
+    """With these settings git says what is new in a tree that is another user's; without them it refuses."""
+    commit(tree, "init", "--quiet")
+    (tree / "new").touch()
+    anothers = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+    assert run("git", "status", "--porcelain", folder=tree, env=anothers).returncode != 0
+    assert succeed("git", "status", "--porcelain", folder=tree, env=anothers | settings) == "?? new\n"
+
+
+def test_no_two_jobs_share_a_cache():
+    """It is saved by the first that ends, as it is then, and never again: what a short job has not built the long ones would build each night."""
+    owners = [
+        re.sub(r"\$\{\{ (.*?) \}\}", lambda found: row[found[1]], step["with"]["cache"])
+        for file in FILES
+        for job in load(file)["jobs"].values()
+        for row in combinations(job)
+        for step in job.get("steps", [])
+        if step.get("uses") == "./.github/actions/machine" and "with" in step
+    ]
+    assert owners and len(set(owners)) == len(owners), owners
+    assert not any("," in owner for owner in owners), "a key has no comma"
+    # What is to be restored is found by how its key begins.
+    assert not [(one, other) for one in owners for other in owners if one != other and other.startswith(f"{one}.")]
+    assert "restore-keys: ${{ inputs.cache }}.\n" in read(".github/actions/machine/action.yml")
 
 
 def test_no_stored_key_is_asked_for():
