@@ -106,13 +106,6 @@ def test_only_the_part_with_a_node_of_its_own_has_rights_over_the_machine():
     assert re.findall(r"(?:values|notValues) '([^',]*)'$", read("Jenkinsfile"), re.MULTILINE) == ["test-node", " ", "test-node", " "]
 
 
-def test_jenkins_has_the_parts_of_ci_run_and_make_targets_alone():
-    pipeline = read("Jenkinsfile")
-    assert re.findall(r"'([^']*)'", re.search(r"values (.*)", pipeline)[1]) == PARTS
-    asked = re.findall(r"\b(?:sh|bat|script|powershell)\b(.*)", pipeline)
-    assert asked == [" 'make $PART'", " 'make unchanged'"]
-
-
 def test_gitlab_has_the_parts_of_ci_run_and_make_targets_alone():
     job = yaml.safe_load(read(".gitlab-ci.yml"))["part"]
     assert job["parallel"]["matrix"] == [{"PART": PARTS}]
