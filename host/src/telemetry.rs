@@ -11,6 +11,7 @@
 //! When the collector is away `bank` serves on; what cannot be sent is lost, and a warning says so.
 
 mod call;
+mod end;
 mod export;
 mod meters;
 mod request;
@@ -20,6 +21,7 @@ pub use meters::{InstanceCounted, OpenCounted};
 pub use request::Exchange;
 
 use anyhow::Context as _;
+use end::End;
 use meters::Meters;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _};
 use opentelemetry::metrics::MeterProvider as _;
@@ -41,9 +43,7 @@ pub struct Telemetry {
     tracer: Option<SdkTracer>,
     meters: Option<Meters>,
     logger: Option<SdkLogger>,
-    traces: Option<SdkTracerProvider>,
-    metrics: Option<SdkMeterProvider>,
-    logs: Option<SdkLoggerProvider>,
+    ends: Vec<End>,
 }
 
 impl Telemetry {
@@ -57,24 +57,32 @@ impl Telemetry {
         let traces = settings.traces().context("traces cannot be sent")?;
         let metrics = settings.metrics().context("metrics cannot be sent")?;
         let logs = settings.logs().context("logs cannot be sent")?;
-        let traces = traces.map(|exporter| {
-            SdkTracerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build()
+        let mut ends = Vec::new();
+        let tracer = traces.map(|exporter| {
+            let signal = exporter.signal.clone();
+            let builder = SdkTracerProvider::builder().with_resource(resource.clone());
+            let provider = builder.with_batch_exporter(exporter).build();
+            let tracer = provider.tracer(NAME);
+            ends.push(End::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
+            tracer
         });
-        let metrics = metrics.map(|exporter| {
+        let meters = metrics.map(|exporter| {
+            let signal = exporter.signal.clone();
             let builder = SdkMeterProvider::builder().with_resource(resource.clone());
-            builder.with_periodic_exporter(exporter).build()
+            let provider = builder.with_periodic_exporter(exporter).build();
+            let meters = Meters::new(&provider.meter(NAME), application.into());
+            ends.push(End::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
+            meters
         });
-        let logs = logs.map(|exporter| {
-            SdkLoggerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build()
+        let logger = logs.map(|exporter| {
+            let signal = exporter.signal.clone();
+            let builder = SdkLoggerProvider::builder().with_resource(resource);
+            let provider = builder.with_batch_exporter(exporter).build();
+            let logger = provider.logger(NAME);
+            ends.push(End::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
+            logger
         });
-        Ok(Self {
-            tracer: traces.as_ref().map(|provider| provider.tracer(NAME)),
-            meters: metrics.as_ref().map(|provider| Meters::new(&provider.meter(NAME), application.into())),
-            logger: logs.as_ref().map(|provider| provider.logger(NAME)),
-            traces,
-            metrics,
-            logs,
-        })
+        Ok(Self { tracer, meters, logger, ends })
     }
 
     /// Whether calls of components are told of.
@@ -101,12 +109,9 @@ impl Telemetry {
         self.meters.as_ref().map(|_| InstanceCounted::new(self.clone(), component.clone()))
     }
 
-    /// Sends what has not been sent yet, and ends. It waits for the collector, a few seconds at most.
+    /// Sends what has not been sent yet, and ends. It waits for the collector, 5 s at most, and says what is lost.
     pub fn end(&self) {
-        // What could not be sent has been said.
-        let _ = self.traces.as_ref().map(SdkTracerProvider::shutdown);
-        let _ = self.metrics.as_ref().map(SdkMeterProvider::shutdown);
-        let _ = self.logs.as_ref().map(SdkLoggerProvider::shutdown);
+        end::all(&self.ends);
     }
 }
 

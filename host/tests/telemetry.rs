@@ -15,7 +15,8 @@ use common::http;
 use common::{Bank, bank_of, guest, manifest, refused_with};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use std::time::Duration;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -238,4 +239,54 @@ fn it_serves_while_the_collector_is_away_and_says_once_what_is_lost() {
         assert_eq!(bank.stderr().matches("traces cannot be sent").count(), 1, "{}", bank.stderr());
         end(bank);
     }
+}
+
+/// Where the kernel takes connections, and nobody answers.
+fn hung() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+#[test]
+fn an_export_that_is_not_answered_fails_in_the_time_that_it_is_given() {
+    for protocol in ["http/protobuf", "grpc"] {
+        let (_listener, endpoint) = hung();
+        let environment = [
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &*endpoint),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
+        ];
+        let bank = bank_of(&manifest(""), &[], &environment);
+        bank.get("/body");
+        bank.says("Warning: traces cannot be sent to the OpenTelemetry collector");
+    }
+}
+
+#[test]
+fn a_collector_that_hangs_holds_up_the_end_by_five_seconds_and_what_is_lost_is_said_once() {
+    for protocol in ["http/protobuf", "grpc"] {
+        let (_listener, endpoint) = hung();
+        let environment = [(ENDPOINT, &*endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)];
+        let mut bank = bank_of(&manifest(""), &[], &environment);
+        bank.get("/say?err=hello%0a");
+        bank.signal("TERM");
+        let began = Instant::now();
+        assert_eq!(bank.exit_code(Duration::from_secs(20)), Some(0), "{}", bank.stderr());
+        assert!(began.elapsed() < Duration::from_secs(7), "{protocol}: {:?}", began.elapsed());
+        let lost = "Warning: the last traces, metrics, logs are lost: the OpenTelemetry collector has not taken them within 5 s\n";
+        bank.says(lost);
+        assert_eq!(bank.stderr().matches("Warning").count(), 1, "{protocol}: {}", bank.stderr());
+    }
+}
+
+#[test]
+fn what_a_collector_refuses_at_the_end_is_said_to_be_lost() {
+    let nobody = format!("http://127.0.0.1:{}", common::free_port());
+    let mut bank = bank_of(&manifest(""), &[], &[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &nobody)]);
+    bank.get("/body");
+    bank.signal("TERM");
+    assert_eq!(bank.exit_code(Duration::from_secs(20)), Some(0), "{}", bank.stderr());
+    bank.says("Warning: the last traces are lost: ");
 }

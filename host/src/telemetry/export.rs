@@ -15,14 +15,14 @@ use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::SpanData;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use wasmtime_wasi::async_trait;
 
-/// An export that has no answer by then has failed. The exporters have a shorter limit of their own
-/// (`OTEL_EXPORTER_OTLP_TIMEOUT`, 10 s).
-const LONGEST: Duration = Duration::from_secs(60);
+/// An export that has no answer by then has failed, unless `OTEL_EXPORTER_OTLP_TIMEOUT` has another limit.
+const LONGEST: Duration = Duration::from_secs(10);
 /// What fails again within this time is not said again.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -49,7 +49,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
         let Some(protocol) = self.protocol("TRACES")? else { return Ok(None) };
         let builder = SpanExporter::builder();
         let exporter = match protocol {
-            Protocol::Http => builder.with_http().with_http_client(client()?).build()?,
+            Protocol::Http => builder.with_http().with_http_client(self.client("TRACES")?).build()?,
             Protocol::Grpc => builder.with_tonic().build()?,
         };
         Ok(Some(Told::new("traces", exporter)))
@@ -60,7 +60,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
         let Some(protocol) = self.protocol("METRICS")? else { return Ok(None) };
         let builder = MetricExporter::builder();
         let exporter = match protocol {
-            Protocol::Http => builder.with_http().with_http_client(client()?).build()?,
+            Protocol::Http => builder.with_http().with_http_client(self.client("METRICS")?).build()?,
             Protocol::Grpc => builder.with_tonic().build()?,
         };
         Ok(Some(Told::new("metrics", exporter)))
@@ -71,7 +71,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
         let Some(protocol) = self.protocol("LOGS")? else { return Ok(None) };
         let builder = LogExporter::builder();
         let exporter = match protocol {
-            Protocol::Http => builder.with_http().with_http_client(client()?).build()?,
+            Protocol::Http => builder.with_http().with_http_client(self.client("LOGS")?).build()?,
             Protocol::Grpc => builder.with_tonic().build()?,
         };
         Ok(Some(Told::new("logs", exporter)))
@@ -91,23 +91,26 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
         }
     }
 
+    /// A client that keeps its connections; https with the roots of webpki.
+    fn client(&self, signal: &str) -> anyhow::Result<OnRuntime> {
+        let https = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let runtime = Handle::try_current().context("tokio does not run")?;
+        // The exporter begins no further attempt after it, and breaks none off.
+        let longest = self.value(signal, "TIMEOUT").and_then(|value| value.parse().ok());
+        let longest = longest.map_or(LONGEST, Duration::from_millis);
+        Ok(OnRuntime { runtime, client: Arc::new(HyperClient::new(https, longest, None)) })
+    }
+
     /// A variable of this signal, or of all of them.
     fn value(&self, signal: &str, name: &str) -> Option<String> {
         let value = |name: String| (self.environment)(&name).filter(|value| !value.is_empty());
         value(format!("OTEL_EXPORTER_OTLP_{signal}_{name}"))
             .or_else(|| value(format!("OTEL_EXPORTER_OTLP_{name}")))
     }
-}
-
-/// A client that keeps its connections; https with the roots of webpki.
-fn client() -> anyhow::Result<OnRuntime> {
-    let https = HttpsConnectorBuilder::new()
-        .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
-        .https_or_http()
-        .enable_http1()
-        .build();
-    let runtime = Handle::try_current().context("tokio does not run")?;
-    Ok(OnRuntime { runtime, client: Arc::new(HyperClient::new(https, LONGEST, None)) })
 }
 
 /// Exporters wait in threads of their own, and hyper's client only works where tokio runs.
@@ -125,19 +128,17 @@ impl HttpClient for OnRuntime {
     }
 }
 
-/// An exporter of which it is said on stderr when it fails, once a minute at most.
+/// What is known of a signal's exports.
 #[derive(Debug)]
-pub struct Told<E> {
-    what: &'static str,
-    exporter: E,
+pub struct Signal {
+    /// What is sent.
+    pub what: &'static str,
+    /// Whether one has failed since this was last set to false.
+    pub failed: AtomicBool,
     said: Mutex<Option<Instant>>,
 }
 
-impl<E> Told<E> {
-    fn new(what: &'static str, exporter: E) -> Self {
-        Self { what, exporter, said: Mutex::default() }
-    }
-
+impl Signal {
     fn heard(&self, result: OTelSdkResult) -> OTelSdkResult {
         match &result {
             Err(error) if !matches!(error, OTelSdkError::AlreadyShutdown) => self.say(error),
@@ -147,6 +148,7 @@ impl<E> Told<E> {
     }
 
     fn say(&self, error: &OTelSdkError) {
+        self.failed.store(true, Relaxed);
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|when| when.elapsed() >= QUIET) {
             *said = Some(Instant::now());
@@ -155,9 +157,24 @@ impl<E> Told<E> {
     }
 }
 
+/// An exporter of which it is said on stderr when it fails, once a minute at most.
+#[derive(Debug)]
+pub struct Told<E> {
+    exporter: E,
+    /// What it sends.
+    pub signal: Arc<Signal>,
+}
+
+impl<E> Told<E> {
+    fn new(what: &'static str, exporter: E) -> Self {
+        let signal = Signal { what, failed: AtomicBool::default(), said: Mutex::default() };
+        Self { exporter, signal: Arc::new(signal) }
+    }
+}
+
 impl opentelemetry_sdk::trace::SpanExporter for Told<SpanExporter> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.heard(self.exporter.export(batch).await)
+        self.signal.heard(self.exporter.export(batch).await)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -171,7 +188,7 @@ impl opentelemetry_sdk::trace::SpanExporter for Told<SpanExporter> {
 
 impl PushMetricExporter for Told<MetricExporter> {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        self.heard(self.exporter.export(metrics).await)
+        self.signal.heard(self.exporter.export(metrics).await)
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -189,7 +206,7 @@ impl PushMetricExporter for Told<MetricExporter> {
 
 impl opentelemetry_sdk::logs::LogExporter for Told<LogExporter> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        self.heard(self.exporter.export(batch).await)
+        self.signal.heard(self.exporter.export(batch).await)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {

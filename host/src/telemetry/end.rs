@@ -1,0 +1,48 @@
+//! The end: what has not been sent yet is sent then, or is lost.
+
+use super::export::Signal;
+use opentelemetry_sdk::error::OTelSdkResult;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// How long it may take. It is also the SDK's own limit for metrics, which no argument changes.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How a signal ends.
+pub struct End {
+    signal: Arc<Signal>,
+    shut_down: Box<dyn Fn(Duration) -> OTelSdkResult + Send + Sync>,
+}
+
+impl End {
+    /// `shut_down` sends what is left, for so long at most.
+    pub fn new(
+        signal: Arc<Signal>,
+        shut_down: impl Fn(Duration) -> OTelSdkResult + Send + Sync + 'static,
+    ) -> Self {
+        Self { signal, shut_down: Box::new(shut_down) }
+    }
+
+    /// Ends it, and answers what was lost.
+    fn lost(&self) -> Option<&'static str> {
+        self.signal.failed.store(false, Relaxed);
+        let ended = (self.shut_down)(LONGEST);
+        (ended.is_err() || self.signal.failed.load(Relaxed)).then_some(self.signal.what)
+    }
+}
+
+/// Ends all of them at once: a collector that hangs takes as long for three as for one.
+pub fn all(ends: &[End]) {
+    let lost: Vec<&str> = std::thread::scope(|scope| {
+        let threads: Vec<_> = ends.iter().map(|end| scope.spawn(|| end.lost())).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect()
+    });
+    if !lost.is_empty() {
+        eprintln!(
+            "Warning: the last {} are lost: the OpenTelemetry collector has not taken them within {} s",
+            lost.join(", "),
+            LONGEST.as_secs()
+        );
+    }
+}
