@@ -62,7 +62,7 @@ var pages = []page{
 		{"Autoscaler", "none", "", []query{{`kube_horizontalpodautoscaler_status_current_replicas{` + inside + `}`, "now"}, {`kube_horizontalpodautoscaler_spec_max_replicas{` + inside + `}`, "at most"}}},
 		one("Certificates", "s", "How long they are good for.", `min by (name) ((certmanager_certificate_expiration_timestamp_seconds{`+inside+`} or certmanager_certificate_expiration_timestamp_seconds{exported_`+inside+`}) - time())`, "{{name}}"),
 		one("Spans", "ops", "Of traces: calls a second.", `sum by (span_name, status_code) (rate(bank_spans_calls_total{`+inside+`}[$__rate_interval]))`, "{{span_name}} {{status_code}}"),
-		one("Instances", "none", "Of components, told by bank.", `sum by (component_id) (bank_instances{`+inside+`})`, "{{component_id}}"),
+		one("Instances", "none", "Of components, told by bank once a minute. An instance goes after a second without a request, so a bank that is asked little shows 0; of a component that was never asked there is nothing.", `sum by (component_id) (bank_instances{`+inside+`})`, "{{component_id}}"),
 		one("Calls of stores", "s", "Told by bank, whatever the store.", `histogram_quantile(0.99, sum by (le, db_operation_name) (rate(db_client_operation_duration_seconds_bucket{`+inside+`}[$__rate_interval])))`, "99 % {{db_operation_name}}"),
 		one("Duration of spans", "s", "", `histogram_quantile(0.99, sum by (le, span_name) (rate(bank_spans_duration_seconds_bucket{`+inside+`}[$__rate_interval])))`, "99 % {{span_name}}"),
 	}},
