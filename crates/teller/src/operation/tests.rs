@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use futures::executor::block_on;
-use ledger::{Kind, Refusal};
-use store::Document;
+use ledger::{Kind, OperationId, Refusal};
 use store::memory::Memory;
+use store::{Document, Swap, keys};
 
 use super::*;
 use crate::history;

@@ -1,0 +1,241 @@
+//! The protocol: look whether an operation has happened, decide what it becomes, swap, and go round until each has its
+//! answer.
+
+use ledger::{Decision, Seal, User, Wallet};
+use store::first_write::{self, Found};
+use store::keys::{self, Opening};
+use store::{Before, Document, Store, Swap, Unavailable};
+
+use super::items::{Items, is_kept};
+use super::{Seen, read, sealed};
+use crate::Error;
+
+/// How a batch ended.
+pub(super) enum Ended {
+    /// Every item has its answer.
+    Answered,
+    /// A swap was lost and nothing has happened: it can be tried again with more items.
+    Untouched,
+}
+
+/// Reads, decides and swaps until every item has its answer. Begins with what was `seen`, where the store can tell that
+/// it is old, and leaves there what it saw.
+pub(super) async fn commit(
+    store: &impl Store,
+    user: &User,
+    items: &mut Items<'_>,
+    seen: &mut Seen,
+) -> Result<Ended, Error> {
+    let mut commit = Commit::begin(store, user, items, seen.take()).await?;
+    loop {
+        if let Some(ended) = commit.round().await? {
+            *seen = commit.found;
+            return Ok(ended);
+        }
+    }
+}
+
+/// A batch on its way into a wallet.
+struct Commit<'a, 'j, S> {
+    store: &'a S,
+    user: &'a User,
+    items: &'a mut Items<'j>,
+    opening: Opening,
+    empty: Vec<u8>,
+    /// The wallet as it was last seen; `None` where nobody has opened it.
+    found: Option<Found>,
+    /// It was read after the requests of all items had come.
+    is_fresh: bool,
+    /// What a swap was to be written over whose outcome is not known: nothing at all, if it was the first write.
+    attempted: Option<Option<Vec<u8>>>,
+    /// A swap was lost to the index: it has the key of an item, and is asked itself.
+    is_indexed: bool,
+}
+
+/// What a swap would write.
+struct Next {
+    wallet: Vec<u8>,
+    /// What the items become by it.
+    decisions: Vec<Decision>,
+    /// What leaves the wallet, stored before it.
+    sealed: Vec<(Document, Vec<u8>)>,
+    /// Where the index must have nothing, or the swap is lost.
+    absent: Vec<Document>,
+}
+
+impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
+    async fn begin(
+        store: &'a S,
+        user: &'a User,
+        items: &'a mut Items<'j>,
+        seen: Seen,
+    ) -> Result<Self, Error> {
+        let mut commit = Self {
+            store,
+            user,
+            items,
+            opening: keys::wallet(user.as_str()),
+            empty: Wallet::new().encode(),
+            found: seen.filter(|_| store.goes_together()),
+            is_fresh: false,
+            attempted: None,
+            is_indexed: false,
+        };
+        if commit.found.is_some() {
+            return Ok(commit);
+        }
+        if store.goes_together() {
+            // Where this finds nothing, the first write finds out.
+            commit.found = first_write::glance(store, &commit.opening, &commit.empty).await?;
+            commit.is_fresh = commit.found.is_some();
+        } else {
+            commit.read_again().await?;
+        }
+        Ok(commit)
+    }
+
+    /// Once from the look at the wallet to a swap of it; `None` if there has to be another round.
+    async fn round(&mut self) -> Result<Option<Ended>, Error> {
+        let mut wallet = read(self.found.as_ref())?;
+        let looks_in_the_swap = self.look(&wallet).await?;
+        // Before anything is built on it: what becomes of the next swap says nothing of what was read.
+        if !self.items.are_kept(self.store, self.found.as_ref()).await? {
+            return self.read_again().await.map(|()| None);
+        }
+        if !self.may_still_happen() {
+            self.items.forget();
+        }
+        self.items.leave();
+        let has_index = wallet.indexed() > 0;
+        let seals: Vec<Seal> = std::iter::from_fn(|| wallet.seal()).collect();
+        let decisions = self.items.decide(&mut wallet);
+        if !decisions.iter().any(is_kept) {
+            return self.answer_without_a_swap(decisions).await;
+        }
+        let absent =
+            if looks_in_the_swap && has_index { sealed::index_of(self.user, &decisions) } else { Vec::new() };
+        let sealed = sealed::documents(self.user, &seals);
+        let next = Next { wallet: wallet.encode(), decisions, sealed, absent };
+        match self.found.take() {
+            None => self.write_first(next).await,
+            Some(found) => self.swap(found, next).await,
+        }
+    }
+
+    /// Answers the items that have happened. Says whether the swap has to look in the index for the others.
+    async fn look(&mut self, wallet: &Wallet) -> Result<bool, Error> {
+        // Not for what may have happened already: the entry that it became is in no index, or has left it.
+        let in_the_swap = self.store.goes_together() && !self.is_indexed && !self.items.are_attempted();
+        if in_the_swap {
+            self.items.recognize(wallet);
+        } else {
+            self.items.look_up(self.store, self.user, wallet).await?;
+        }
+        Ok(in_the_swap)
+    }
+
+    /// Whether a swap whose outcome is not known would still find what it is to be written over.
+    fn may_still_happen(&self) -> bool {
+        let held = self.found.as_ref().map(|found| &found.value);
+        self.attempted.as_ref().is_some_and(|over| over.as_ref() == held)
+    }
+
+    /// Answers what changes nothing, and is decided only on a wallet that was read after its request came.
+    async fn answer_without_a_swap(&mut self, decisions: Vec<Decision>) -> Result<Option<Ended>, Error> {
+        if !self.is_fresh {
+            return self.read_again().await.map(|()| None);
+        }
+        self.items.settle(decisions);
+        Ok(Some(Ended::Answered))
+    }
+
+    /// Opens the wallet with the first entries in it.
+    async fn write_first(&mut self, next: Next) -> Result<Option<Ended>, Error> {
+        self.items.send(&next.decisions);
+        self.is_fresh = true;
+        match self.store.write_first(&self.opening, &self.empty, &next.wallet).await {
+            Ok(Swap::Done) => return Ok(self.is_written(self.opening.plain(), next)),
+            Ok(Swap::Unknown) => {
+                self.items.attempt(&next.decisions);
+                self.attempted = Some(None);
+                self.read_again().await?;
+            }
+            Ok(Swap::Lost(_)) => {
+                self.items.come_back();
+                self.found = Some(first_write::open(self.store, &self.opening, &self.empty).await?);
+            }
+            Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
+        }
+        Ok(None)
+    }
+
+    /// Writes the next wallet over the one that was `found`.
+    async fn swap(&mut self, found: Found, next: Next) -> Result<Option<Ended>, Error> {
+        let Found { key, value } = found;
+        self.items.send(&next.decisions);
+        self.is_fresh = true;
+        let before = Before { absent: &next.absent, written: &next.sealed };
+        let stored = match self.store.swap_after(before, &key, &value, &next.wallet).await {
+            Ok(Swap::Done) => return Ok(self.is_written(key, next)),
+            Ok(Swap::Unknown) => {
+                self.items.attempt(&next.decisions);
+                self.attempted = Some(Some(value));
+                self.store.get(&key).await?
+            }
+            Ok(Swap::Lost(holds)) => {
+                self.is_indexed = holds.as_ref() == Some(&value);
+                self.items.come_back();
+                // Where the index has it nobody fights, and the wallet is not old.
+                let waited = !self.is_indexed && self.store.step_aside(self.items.count()).await;
+                if !self.is_indexed && self.items.are_untouched() {
+                    self.found = holds.filter(|_| !waited).map(|value| Found { key, value });
+                    return Ok(Some(Ended::Untouched));
+                }
+                if waited { self.store.get(&key).await? } else { holds }
+            }
+            Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
+        };
+        self.goes_by(key, stored.ok_or(Unavailable::Untouched)?, next).await
+    }
+
+    /// A swap's answer proved nothing: what is `stored` now tells what became of it.
+    async fn goes_by(
+        &mut self,
+        key: Document,
+        mut stored: Vec<u8>,
+        next: Next,
+    ) -> Result<Option<Ended>, Error> {
+        if stored == next.wallet {
+            // An attempt that was not answered has come through. Whether it is safe nobody has said.
+            self.items.attempt(&next.decisions);
+            if self.store.is_kept(&key, &next.wallet).await? {
+                return Ok(self.is_written(key, next));
+            }
+            stored = self.store.get(&key).await?.ok_or(Unavailable::Untouched)?;
+        }
+        self.found = Some(Found { key, value: stored });
+        Ok(None)
+    }
+
+    /// The next wallet is stored under `key`: what was decided has happened.
+    fn is_written(&mut self, key: Document, next: Next) -> Option<Ended> {
+        self.items.settle(next.decisions);
+        self.found = Some(Found { key, value: next.wallet });
+        self.items.are_answered().then_some(Ended::Answered)
+    }
+
+    /// A swap was not answered.
+    fn failed(&mut self, decisions: &[Decision], unavailable: Unavailable) -> Error {
+        if unavailable == Unavailable::Unknown {
+            self.items.attempt(decisions);
+        }
+        self.items.come_back();
+        unavailable.into()
+    }
+
+    async fn read_again(&mut self) -> Result<(), Error> {
+        self.found = first_write::find(self.store, &self.opening, &self.empty).await?;
+        self.is_fresh = true;
+        Ok(())
+    }
+}
