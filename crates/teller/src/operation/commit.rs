@@ -44,12 +44,22 @@ struct Commit<'a, 'j, S> {
     empty: Vec<u8>,
     /// The wallet as it was last seen; `None` where nobody has opened it.
     found: Option<Found>,
-    /// It was read after the requests of all items had come.
-    is_fresh: bool,
+    age: Age,
     /// What a swap was to be written over whose outcome is not known: nothing at all, if it was the first write.
     attempted: Option<Option<Vec<u8>>>,
     /// A swap was lost to the index: it has the key of an item, and is asked itself.
     is_indexed: bool,
+}
+
+/// How new it is what was found of a wallet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// It has to be read.
+    Unread,
+    /// It may be older than the requests of the items: a swap finds out.
+    Seen,
+    /// It was read after all of them had come.
+    Fresh,
 }
 
 /// What a swap would write.
@@ -70,37 +80,33 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         items: &'a mut Items<'j>,
         seen: Seen,
     ) -> Result<Self, Error> {
-        let mut commit = Self {
-            store,
-            user,
-            items,
-            opening: keys::wallet(user.as_str()),
-            empty: Wallet::new().encode(),
-            found: seen.filter(|_| store.goes_together()),
-            is_fresh: false,
-            attempted: None,
-            is_indexed: false,
-        };
-        if commit.found.is_some() {
-            return Ok(commit);
-        }
-        if store.goes_together() {
-            // Where this finds nothing, the first write finds out.
-            commit.found = first_write::glance(store, &commit.opening, &commit.empty).await?;
-            commit.is_fresh = commit.found.is_some();
+        let opening = keys::wallet(user.as_str());
+        let empty = Wallet::new().encode();
+        let (found, age) = if !store.goes_together() {
+            (None, Age::Unread)
+        } else if seen.is_some() {
+            (seen, Age::Seen)
         } else {
-            commit.read_again().await?;
-        }
-        Ok(commit)
+            // Where this finds nothing, the first write finds out.
+            let found = first_write::glance(store, &opening, &empty).await?;
+            let age = if found.is_some() { Age::Fresh } else { Age::Seen };
+            (found, age)
+        };
+        Ok(Self { store, user, items, opening, empty, found, age, attempted: None, is_indexed: false })
     }
 
     /// Once from the look at the wallet to a swap of it; `None` if there has to be another round.
     async fn round(&mut self) -> Result<Option<Ended>, Error> {
+        if self.age == Age::Unread {
+            self.found = first_write::find(self.store, &self.opening, &self.empty).await?;
+            self.age = Age::Fresh;
+        }
         let mut wallet = read(self.found.as_ref())?;
         let looks_in_the_swap = self.look(&wallet).await?;
         // Before anything is built on it: what becomes of the next swap says nothing of what was read.
         if !self.items.are_kept(self.store, self.found.as_ref()).await? {
-            return self.read_again().await.map(|()| None);
+            self.age = Age::Unread;
+            return Ok(None);
         }
         if !self.may_still_happen() {
             self.items.forget();
@@ -110,7 +116,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         let seals: Vec<Seal> = std::iter::from_fn(|| wallet.seal()).collect();
         let decisions = self.items.decide(&mut wallet);
         if !decisions.iter().any(is_kept) {
-            return self.answer_without_a_swap(decisions).await;
+            return Ok(self.answer_without_a_swap(decisions));
         }
         let absent =
             if looks_in_the_swap && has_index { sealed::index_of(self.user, &decisions) } else { Vec::new() };
@@ -141,24 +147,25 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     }
 
     /// Answers what changes nothing, and is decided only on a wallet that was read after its request came.
-    async fn answer_without_a_swap(&mut self, decisions: Vec<Decision>) -> Result<Option<Ended>, Error> {
-        if !self.is_fresh {
-            return self.read_again().await.map(|()| None);
+    fn answer_without_a_swap(&mut self, decisions: Vec<Decision>) -> Option<Ended> {
+        if self.age == Age::Seen {
+            self.age = Age::Unread;
+            return None;
         }
         self.items.settle(decisions);
-        Ok(Some(Ended::Answered))
+        Some(Ended::Answered)
     }
 
     /// Opens the wallet with the first entries in it.
     async fn write_first(&mut self, next: Next) -> Result<Option<Ended>, Error> {
         self.items.send(&next.decisions);
-        self.is_fresh = true;
+        self.age = Age::Fresh;
         match self.store.write_first(&self.opening, &self.empty, &next.wallet).await {
             Ok(Swap::Done) => return Ok(self.is_written(self.opening.plain(), next)),
             Ok(Swap::Unknown) => {
                 self.items.attempt(&next.decisions);
                 self.attempted = Some(None);
-                self.read_again().await?;
+                self.age = Age::Unread;
             }
             Ok(Swap::Lost(_)) => {
                 self.items.come_back();
@@ -173,7 +180,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     async fn swap(&mut self, found: Found, next: Next) -> Result<Option<Ended>, Error> {
         let Found { key, value } = found;
         self.items.send(&next.decisions);
-        self.is_fresh = true;
+        self.age = Age::Fresh;
         let before = Before { absent: &next.absent, written: &next.sealed };
         let stored = match self.store.swap_after(before, &key, &value, &next.wallet).await {
             Ok(Swap::Done) => return Ok(self.is_written(key, next)),
@@ -231,11 +238,5 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         }
         self.items.come_back();
         unavailable.into()
-    }
-
-    async fn read_again(&mut self) -> Result<(), Error> {
-        self.found = first_write::find(self.store, &self.opening, &self.empty).await?;
-        self.is_fresh = true;
-        Ok(())
     }
 }
