@@ -332,6 +332,7 @@ release-artifacts: sbom-tools k8s-tools release-components ## VERSION=…: the f
 
 .PHONY: publish-release
 publish-release: publish-tools k8s-tools ## VERSION=… REGISTRY=…: publish them, signed, once; COSIGN_KEY, or who runs the workflow
+	@scripts/need docker-registry docker-registry
 	@release/publish
 
 .PHONY: registry-login

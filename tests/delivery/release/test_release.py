@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from house import HERE, PATH, THERE, Keys, Registry, Tree, change_and_commit, keys, registry, tree
-from repository import succeed
+from repository import run, succeed
 
 
 @pytest.fixture(scope="session")
@@ -103,16 +103,31 @@ def test_nothing_is_published_twice(made, ours, there):
     assert there.digest(f"money-bank-release:{made.version}") == before
 
 
-def test_what_ended_before_the_chart_was_there_is_published_by_a_second_try(made, ours, empty, tmp_path):
+@pytest.mark.parametrize(("script", "was", "planted"), [("build/spin/spin", "oras push", "exit 1; oras push"), ("release/publish", "\ntag money-bank ", "\nexit 1; tag money-bank ")])
+def test_what_ended_before_the_tags_is_found_by_no_version_and_published_by_a_second_try(made, ours, empty, tmp_path, script, was, planted):
+    """Spin fails, or all that is left are the tags, the chart's too."""
     copy = made.copy(tmp_path / "copy")
-    spin = copy.folder / "build/spin/spin"
-    good = spin.read_text()
-    spin.write_text(good + "exit 1\n")
+    good = (copy.folder / script).read_text()
+    replace(copy.folder / script, was, planted)
     assert copy.publish(empty, ours).returncode != 0
+    tags = [path.name for path in empty.folder.rglob("_manifests/tags/*")]
+    assert not [tag for tag in tags if not tag.startswith("sha256-")], "cosign's own alone"
     refused(copy.verify(empty, ours), "is not to be had")
-    spin.write_text(good)
+    (copy.folder / script).write_text(good)
     assert copy.publish(empty, ours).returncode == 0
     assert copy.verify(empty, ours).returncode == 0
+
+
+def test_what_another_puts_under_a_tag_meanwhile_is_not_signed(made, ours, empty, tmp_path):
+    """Whoever may write to the registry waits for Spin, and puts an application of their own in place of what it pushed."""
+    copy = made.copy(tmp_path / "copy")
+    with (copy.folder / "build/spin/spin").open("a") as spin:
+        spin.write(f"touch evil && for tag in {made.commit} {made.version}; do oras push --plain-http {empty.address}/money-bank-spin:$tag evil; done\n")
+    copy.publish(empty, ours)
+    titles = [layer["annotations"]["org.opencontainers.image.title"] for layer in empty.manifest(f"money-bank-spin:{made.commit}")["layers"]]
+    assert titles == ["evil"]
+    said = run("cosign", "verify", "--allow-http-registry", "--insecure-ignore-tlog", "--key", str(ours.public), f"{empty.address}/money-bank-spin:{made.commit}", env=PATH)
+    assert "no signatures found" in said.stderr, said.stdout + said.stderr
 
 
 def test_what_was_vouched_for_at_another_commit_too_is_good_at_the_one_that_was_published(made, ours, empty, tmp_path):
