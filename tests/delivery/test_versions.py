@@ -135,6 +135,7 @@ def test_compose_and_the_chart_run_the_same_image(service, path):
         ("7.8", "", "VERSION is one such as 1.2.3"),
         ("7.8.9+build", "", "VERSION is one such as 1.2.3"),
         ("07.8.9", "", "VERSION is one such as 1.2.3"),
+        ("7.8.9-rc.01", "", "VERSION is one such as 1.2.3"),
         ("0.0.1", "", "0.0.1 is older than"),
         (f"{NUMBERS}-0", "", f"{NUMBERS}-0 is older than {VERSION}"),
         ("7.8.9", "dirty", "Commit first"),

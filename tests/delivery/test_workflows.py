@@ -208,6 +208,11 @@ def test_nobody_else_s_program_that_is_not_named_by_its_hash_runs_where_a_releas
     assert "make newest-spin" not in steps
 
 
+def test_a_release_that_waits_for_another_is_not_given_up_for_a_third():
+    """GitHub keeps one that waits in each group."""
+    assert load(WORKFLOWS / "release.yml")["concurrency"] == {"group": "release-${{ github.ref }}", "cancel-in-progress": False}
+
+
 def test_nobody_moves_the_tag_of_a_release():
     rulesets = [json.loads(path.read_text()) for path in sorted((ROOT / ".github/rulesets").glob("*.json"))]
     (pattern,) = yaml.safe_load(read(".github/workflows/release.yml"))[True]["push"]["tags"]
