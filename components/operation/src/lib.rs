@@ -11,11 +11,11 @@ use std::rc::Rc;
 
 use api::{Answer, Problem, Request, money};
 use ledger::Kind;
-use teller::line::Line;
+use teller::batch::Wallets;
 
 thread_local! {
     /// Requests on one wallet in this instance do not fight for it.
-    static LINE: Rc<Line> = Rc::new(Line::new());
+    static WALLETS: Rc<Wallets> = Rc::new(Wallets::new());
 }
 
 api::component!(of component, handle);
@@ -41,6 +41,6 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
     request.post()?;
     let (user, operation) = money::operation(request, kind).await?;
     let store = store::spin::open().await;
-    let answer = LINE.with(Rc::clone).carry_out(&store, &user, operation).await?;
+    let answer = WALLETS.with(Rc::clone).carry_out(&store, &user, operation).await?;
     money::answer(&user, &answer)
 }

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use line::Unhurried;
+use batch::NoDeadline;
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, Kv, RawKv};
 
 use crate::call::{Reply, Value};
 use crate::disk::{Disk, Origin};
 use crate::planted::{Bug, Crooked, CrookedRaw};
-use crate::task::{Answer, Lines, Task, perform};
+use crate::task::{Answer, Batchers, Task, perform};
 
 /// The disk, without anybody else and without faults.
 #[derive(Debug, Clone)]
@@ -47,12 +47,12 @@ impl Direct {
     #[must_use]
     pub fn perform(&self, bug: Option<Bug>, task: &Task) -> Option<Answer> {
         match bug {
-            None => at_once(perform(|| Kv::new(self.clone()), &Lines::default(), task)),
+            None => at_once(perform(|| Kv::new(self.clone()), &Batchers::default(), task)),
             Some(bug) => {
                 let shared = Rc::new(task.clone());
                 let kv = || Kv::new(CrookedRaw::new(self.clone(), bug));
                 let open = || Crooked::new(kv(), bug, Rc::clone(&shared));
-                at_once(bug.perform(open, &Lines::default(), task))
+                at_once(bug.perform(open, &Batchers::default(), task))
             }
         }
     }
@@ -130,7 +130,7 @@ impl RawKv for Direct {
     }
 }
 
-impl Unhurried for Direct {}
+impl NoDeadline for Direct {}
 
 impl Limits for Direct {
     fn now(&self) -> Duration {

@@ -2,7 +2,7 @@
 //!
 //! They are about money ([`money`]: entries, sums, hashes, and what callers may rely on), about histories and
 //! past balances ([`reading`]), about counters ([`counting`]), about how the store is used ([`keeping`]) and a
-//! cluster is ([`routing`]), and about the breaker and the line ([`breaking`]).
+//! cluster is ([`routing`]), and about the breaker and batches ([`breaking`]).
 
 pub mod breaking;
 pub mod counting;

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use line::Rest;
+use batch::Rest;
 use store::breaker::State;
 use store::kv::Kv;
 use store::redis::Redis;
@@ -26,7 +26,7 @@ use crate::direct::Woken;
 use crate::disk::Adapter;
 use crate::planted::{Bug, Crooked, CrookedRaw};
 use crate::raw::{Mailbox, Pending, Shared};
-use crate::task::{Answer, Lines, Task, perform};
+use crate::task::{Answer, Batchers, Task, perform};
 
 /// How much time passes when it does: half of what the breaker stays open for.
 const A_WHILE: Duration = Duration::from_millis(250);
@@ -124,7 +124,7 @@ pub struct Live {
     bug: Option<Bug>,
     adapter: Adapter,
     shared: Rc<Shared>,
-    lines: Rc<Lines>,
+    batchers: Rc<Batchers>,
     seats: Vec<(Rc<Mailbox>, Option<Request>)>,
     carried: Vec<Rest>,
     view: View,
@@ -133,18 +133,20 @@ pub struct Live {
 impl Live {
     fn request(&self, mailbox: &Rc<Mailbox>, task: Rc<Task>) -> Request {
         let (mailbox, shared) = (Rc::clone(mailbox), Rc::clone(&self.shared));
-        let lines = Rc::clone(&self.lines);
+        let batchers = Rc::clone(&self.batchers);
         let open = move || mailbox.open(&shared);
         match (self.adapter, self.bug) {
-            (Adapter::Kv, None) => Box::pin(async move { perform(|| Kv::new(open()), &lines, &task).await }),
-            (_, None) => Box::pin(async move { perform(|| Redis::new(open()), &lines, &task).await }),
+            (Adapter::Kv, None) => {
+                Box::pin(async move { perform(|| Kv::new(open()), &batchers, &task).await })
+            }
+            (_, None) => Box::pin(async move { perform(|| Redis::new(open()), &batchers, &task).await }),
             (Adapter::Kv, Some(bug)) => Box::pin(async move {
                 let open = || Crooked::new(Kv::new(CrookedRaw::new(open(), bug)), bug, Rc::clone(&task));
-                bug.perform(open, &lines, &task).await
+                bug.perform(open, &batchers, &task).await
             }),
             (_, Some(bug)) => Box::pin(async move {
                 let redis = || Redis::new(CrookedRaw::new(open(), bug));
-                bug.perform(|| Crooked::new(redis(), bug, Rc::clone(&task)), &lines, &task).await
+                bug.perform(|| Crooked::new(redis(), bug, Rc::clone(&task)), &batchers, &task).await
             }),
         }
     }
@@ -206,7 +208,7 @@ impl Mind for Live {
             bug: *bug,
             adapter,
             shared: Shared::new(adapter),
-            lines: Rc::default(),
+            batchers: Rc::default(),
             seats: Vec::new(),
             carried: Vec::new(),
             view: View::NEW,

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use batch::{Deadline, Rest};
 use ledger::{Operation, Outcome, Tally, User, Wallet};
-use line::{Deadline, Rest};
 use store::keys::Opening;
 use store::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal,
@@ -135,8 +135,8 @@ impl<S: Store + Deadline> Deadline for Crooked<S> {
         }
     }
 
-    fn carry_on(&self, rest: Rest) {
-        self.store.carry_on(rest);
+    fn spawn(&self, rest: Rest) {
+        self.store.spawn(rest);
     }
 }
 

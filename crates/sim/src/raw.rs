@@ -14,14 +14,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use line::{Deadline, Rest};
+use batch::{Deadline, Rest};
 use store::breaker::{Breaker, Limits};
 use store::kv::{Failed, RawKv};
 use store::reason::Reason;
 use store::redis::cluster::{Map, Node, Redirect};
 use store::redis::nodes::{self, Nodes, Unanswered, Waits};
 use store::redis::script::{Value, unkept};
-use store::redis::{self, RawRedis, Said, Step, Waiting};
+use store::redis::{self, RawRedis, Said, Step, Steps};
 
 use crate::call::{Call, Reply};
 use crate::cluster;
@@ -247,9 +247,9 @@ impl RawRedis for Raw {
         redis::each(answer, steps.len())
     }
 
-    fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
-        let waiting = self.shared.waits.at(&self.shared.map.borrow(), key);
-        (self.until(self.deadline()), waiting)
+    fn at(&self, key: &str) -> (Self, Rc<Steps>) {
+        let steps = self.shared.waits.at(&self.shared.map.borrow(), key);
+        (self.until(self.deadline()), steps)
     }
 
     fn waits_for_replicas(&self) -> bool {
@@ -309,7 +309,7 @@ impl Nodes for Raw {
 
     /// Others come in between, as they do at any call.
     async fn pause(&self, _: Duration) -> bool {
-        line::a_moment().await;
+        batch::yield_now().await;
         !self.is_late()
     }
 }
@@ -359,7 +359,7 @@ impl Deadline for Raw {
         .await
     }
 
-    fn carry_on(&self, rest: Rest) {
+    fn spawn(&self, rest: Rest) {
         self.shared.carried.borrow_mut().push(rest);
     }
 }

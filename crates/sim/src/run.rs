@@ -191,7 +191,7 @@ impl Run {
                 return Some(Choice::Land(origin));
             }
         }
-        // Those that stand in line behind others wait for nothing of their own.
+        // Followers in a batch wait for nothing of their own.
         let busy: Vec<usize> = self.world.callers().collect();
         let weight = |client: usize| self.clients.get(client).map_or(1, |client| client.weight);
         let mut place = self.random.below(busy.iter().map(|&client| weight(client)).sum());
@@ -257,7 +257,7 @@ impl Run {
         self.random.pick(&keys).cloned().map(Shift::Key)
     }
 
-    /// Anybody at the client's instance, also who stands in line.
+    /// Anybody at the client's instance, followers in a batch too.
     fn neighbour(&mut self, client: usize) -> usize {
         let seats = self.mixture.seats;
         client / seats * seats + self.random.below(seats as u64) as usize

@@ -1,29 +1,29 @@
 //! What a caller asks of the bank, and what the bank's own code answers.
 //!
 //! [`perform`] is a component without HTTP: it opens the store once for each request, with a deadline of
-//! its own, and calls `teller`. Requests at one wallet of one instance stand in [`Lines`].
+//! its own, and calls `teller`. Requests at one wallet of one instance are batched ([`Batchers`]).
 
+use batch::{Deadline, Job};
 use ledger::{Entry, Mark, Operation, OperationId, Outcome, User};
-use line::{Deadline, Job};
 use store::{Store, Unavailable, keys};
-use teller::line::Line;
+use teller::batch::Wallets;
 use teller::operation::{Seen, carry_out_all};
 use teller::tally::{self, KeyedPost};
 use teller::{Error, history};
 
-/// What the requests at one instance stand in.
+/// Where the requests at one instance are batched.
 #[derive(Default)]
-pub struct Lines {
+pub struct Batchers {
     /// The real one.
-    pub line: Line,
-    /// The one of [`crate::planted::Bug::TellsThoseTakenAlongUntouched`].
-    pub careless: line::Lines<User, Operation, Result<teller::operation::Answer, Error>, Seen>,
+    pub wallets: Wallets,
+    /// The one of [`crate::planted::Bug::TellsFollowersUntouched`].
+    pub careless: batch::Batchers<User, Operation, Result<teller::operation::Answer, Error>, Seen>,
 }
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// A deposit or a withdrawal; or several, as whoever is first in line carries them out together.
+    /// A deposit or a withdrawal; or several, as the leader of a batch carries them out together.
     Operate(User, Vec<Operation>),
     /// Pages of history, one after the other, each a request of its own.
     Walk {
@@ -78,12 +78,12 @@ pub enum Answer {
 /// Answers `task` as the components do. `open` opens the store for one request.
 pub async fn perform<S: Store + Deadline + 'static>(
     open: impl Fn() -> S,
-    lines: &Lines,
+    batchers: &Batchers,
     task: &Task,
 ) -> Answer {
     match task {
         Task::Operate(user, operations) if let [operation] = &operations[..] => {
-            Answer::Operated(vec![lines.line.carry_out(&open(), user, operation.clone()).await])
+            Answer::Operated(vec![batchers.wallets.carry_out(&open(), user, operation.clone()).await])
         }
         Task::Operate(user, operations) => {
             let jobs: Vec<_> = operations.iter().cloned().map(Job::new).collect();

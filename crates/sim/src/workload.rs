@@ -189,7 +189,7 @@ impl Workload {
         let counter = if self.mixture.new_wallets { format!("visits{round}") } else { "visits".to_owned() };
         let (by, limit) = (random.between(1, 9) as i64, self.mixture.limit);
         // At one instance each adds another number, and not the same soon again, so that it is seen whose
-        // increment it was: a step of a request that was given up may still stand in line.
+        // increment it was: a step of a request that was given up may still wait for its batch.
         let seats = self.mixture.seats;
         self.counted += 1;
         let own = (1 + self.counted % 97) * seats as i64 + (client % seats) as i64;

@@ -54,8 +54,8 @@ fn a_keyed_post_says_untouched_only_when_it_is_true() {
 }
 
 /// A document could not be sealed, so the request dropped its other writes, one of which had just been told
-/// that it was first in line: its turn was lost, and all that came to the instance waited for ever.
+/// that it leads the next batch: the lead was lost, and all that came to the instance waited for ever.
 #[test]
-fn a_turn_that_nobody_takes_is_passed_on() {
+fn a_lead_that_nobody_takes_is_passed_on() {
     holds("two deposits at the seal from one instance", 1);
 }

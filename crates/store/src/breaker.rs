@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-pub use line::Missed;
+pub use batch::Missed;
 
 /// How many deadlines missed in a row open it.
 pub const MISSES: u32 = 3;

@@ -12,7 +12,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use line::{Deadline, Rest};
+use batch::{Deadline, Rest};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
@@ -145,8 +145,8 @@ impl<R: RawKv + Deadline> Deadline for Kv<R> {
         self.raw.in_time(call).await
     }
 
-    fn carry_on(&self, rest: Rest) {
-        self.raw.carry_on(rest);
+    fn spawn(&self, rest: Rest) {
+        self.raw.spawn(rest);
     }
 }
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use line::Unhurried;
+use batch::NoDeadline;
 
 use crate::first_write::Found;
 use crate::keys::Opening;
@@ -35,7 +35,7 @@ impl Memory {
     }
 }
 
-impl Unhurried for Memory {}
+impl NoDeadline for Memory {}
 
 impl Store for Memory {
     async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
@@ -153,8 +153,8 @@ impl Store for Memory {
 mod tests {
     use std::time::Duration;
 
+    use batch::Deadline as _;
     use futures::executor::block_on;
-    use line::Deadline as _;
 
     use super::*;
 
@@ -163,7 +163,7 @@ mod tests {
         let store = Memory::new();
         assert_eq!(store.until(Duration::ZERO).deadline(), Duration::MAX);
         assert_eq!(block_on(store.in_time(async { 7 })), Some(7));
-        store.carry_on(Box::pin(async {}));
+        store.spawn(Box::pin(async {}));
     }
 
     #[test]

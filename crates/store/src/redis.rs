@@ -16,7 +16,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use line::{Deadline, Job, Line, Rest};
+use batch::{Batcher, Deadline, Job, Rest};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
@@ -43,7 +43,7 @@ pub trait RawRedis: Limits + Deadline + Sized + 'static {
 
     /// The same request with the breaker of the server that has a key, as far as is known, and the line in which steps
     /// on that key wait.
-    fn at(&self, key: &str) -> (Self, Rc<Waiting>);
+    fn at(&self, key: &str) -> (Self, Rc<Steps>);
 
     /// Whether a write is [`Said::Unkept`] where too few replicas have it.
     fn waits_for_replicas(&self) -> bool {
@@ -78,15 +78,15 @@ type Answer = Result<Said, Lost>;
 pub enum Lost {
     /// It was not and will not be carried out.
     NotDone,
-    /// It was sent, and its deadline passed, or who took it along is gone.
+    /// It was sent, and its deadline passed, or the leader of its batch is gone.
     Missed,
     /// The connection broke.
     Broken,
 }
 
-/// The steps of one instance that wait for the script in flight, on one server or for one slot. A step that comes back
-/// goes again.
-pub type Waiting = Line<Step, Result<Answer, Box<Step>>>;
+/// Sends the steps of one instance, on one server or for one slot, in batches: one script each. A step that comes back
+/// is tried again.
+pub type Steps = Batcher<Step, Result<Answer, Box<Step>>>;
 
 /// The port straight on Redis, for one request.
 pub struct Redis<R>(R);
@@ -109,8 +109,8 @@ impl<R: RawRedis> Redis<R> {
 
     async fn go(&self, mut step: Step) -> Answer {
         loop {
-            let (raw, waiting) = self.0.at(&step.key);
-            match waiting.go(step, &raw, together).await {
+            let (raw, steps) = self.0.at(&step.key);
+            match steps.run(step, &raw, send).await {
                 Ok(Ok(answer)) => return answer,
                 // It waits for its slot now.
                 Ok(Err(again)) => step = *again,
@@ -147,9 +147,9 @@ impl<R: RawRedis> Redis<R> {
     }
 }
 
-/// Sends the steps whose requests still wait in one script; an answer to each, or the step that goes again.
-async fn together<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Result<Answer, Box<Step>>> {
-    let sent: Vec<bool> = jobs.iter().map(Job::sends).collect();
+/// Sends the steps whose requests still wait in one script; an answer to each, or the step that is tried again.
+async fn send<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Result<Answer, Box<Step>>> {
+    let sent: Vec<bool> = jobs.iter().map(Job::mark_sent).collect();
     let steps: Vec<Step> =
         jobs.into_iter().zip(&sent).filter(|(_, sent)| **sent).map(|(job, _)| job.what).collect();
     let answers = match ask(&raw, raw.run(&steps)).await {
@@ -213,8 +213,8 @@ impl<R: RawRedis> Deadline for Redis<R> {
         self.0.in_time(call).await
     }
 
-    fn carry_on(&self, rest: Rest) {
-        self.0.carry_on(rest);
+    fn spawn(&self, rest: Rest) {
+        self.0.spawn(rest);
     }
 }
 

@@ -7,9 +7,9 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use batch::{Deadline, Rest};
 use eventlog::Level;
 use futures::future::{Either, select, select_ok};
-use line::{Deadline, Rest};
 
 use crate::breaker::{Breaker, Limits, State};
 use crate::keys::Opening;
@@ -217,7 +217,7 @@ impl Deadline for Request {
         self.by_deadline(call).await
     }
 
-    fn carry_on(&self, rest: Rest) {
+    fn spawn(&self, rest: Rest) {
         // Part of the request's task, which the host lets run on after the response.
         spin_sdk::wasip3::spawn(rest);
     }
@@ -248,10 +248,10 @@ impl Deadline for Open {
         }
     }
 
-    fn carry_on(&self, rest: Rest) {
+    fn spawn(&self, rest: Rest) {
         match self {
-            Self::Kv(store) => store.carry_on(rest),
-            Self::Redis(store) => store.carry_on(rest),
+            Self::Kv(store) => store.spawn(rest),
+            Self::Redis(store) => store.spawn(rest),
             Self::Neither => {}
         }
     }

@@ -4,7 +4,7 @@
 //! `store` free of money.
 //!
 //! - [`operation`]: deposits and withdrawals, each exactly once, on a store whose answers prove nothing.
-//! - [`line`]: requests on one wallet in one instance stand in line and are committed together.
+//! - [`mod@batch`]: requests on one wallet in one instance are batched and committed together.
 //! - [`history`]: a balance now or in the past, and the entries, newest first.
 //! - [`audit`]: checks a wallet from its first entry to its last.
 //! - [`tally`]: counters that never pass their limit.
@@ -46,8 +46,9 @@ macro_rules! counts_and_elects_as_its_store {
 }
 
 pub mod audit;
+pub mod batch;
 pub mod history;
-pub mod line;
+
 pub mod operation;
 pub mod tally;
 

@@ -19,8 +19,8 @@ mod commit;
 mod items;
 mod sealed;
 
+use batch::Job;
 use ledger::{Operation, Outcome, User, Wallet};
-use line::Job;
 use store::first_write::Found;
 use store::{Store, Unavailable};
 

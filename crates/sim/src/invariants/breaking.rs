@@ -87,7 +87,7 @@ invariant! {
 }
 
 invariant! {
-    /// Somebody in the line is at it.
+    /// Whoever leads a batch waits for the store.
     NobodyWaitsForNothing: "nobody waits for nothing", seen => {
         let Seen::Settled { busy, waits } = seen else { return Ok(()) };
         must(!busy || *waits, || "requests wait for one another, and none for the store".to_owned())

@@ -1,13 +1,13 @@
 //! The mistakes by name, where each can be made, and those of a request as a whole.
 
+use batch::{Deadline, Job, Missed, Processed};
 use ledger::{Decision, Operation, OperationId, Outcome, User, Wallet};
-use line::{Deadline, Job, Missed, Round};
 use store::{Store, Unavailable};
 use teller::Error;
 use teller::operation::{Answer as Done, Seen, try_all};
 
 use crate::disk::Flavour;
-use crate::task::{Answer, Lines, Task, perform};
+use crate::task::{Answer, Batchers, Task, perform};
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -64,10 +64,10 @@ pub enum Bug {
     AddsAgainAfterABreak,
     /// A script that missed its deadline counts as never sent.
     TakesAMissedDeadlineForUnsent,
-    /// Of the steps that went together, each is told what became of the next.
+    /// Of the steps of a batch, each is told what became of the next.
     HandsAnswersToTheWrongStep,
-    /// Those that were taken along by a request that died are told that nothing happened.
-    TellsThoseTakenAlongUntouched,
+    /// The followers of a request that died are told that nothing happened.
+    TellsFollowersUntouched,
     /// A swap looks in one script and writes in another.
     LooksAndWritesInTwoScripts,
     /// A swap does not look whether the index has an operation already.
@@ -80,18 +80,18 @@ pub enum Bug {
     HasABreakerForEachRequest,
     /// A breaker that is open lets calls through.
     SendsThroughAnOpenBreaker,
-    /// What goes together ends with the deadline of the request that went first.
+    /// A batch ends with the deadline of its leader.
     HandsItsDeadlineOn,
-    /// Who stands behind others waits for them, whatever its deadline.
+    /// A follower waits for its batch, whatever its deadline.
     WaitsPastItsDeadline,
     /// A request that left before it was sent is carried out all the same.
-    CarriesOutWhatWasTakenBack,
+    CarriesOutAbandonedJobs,
     /// A request that left before it was sent does not know what became of it.
     SaysUnknownOfWhatWasNotSent,
-    /// A deadline that passed behind others counts as one that the store missed.
+    /// A deadline that passed before its batch counts as one that the store missed.
     TakesAQueueForSilence,
-    /// Of the operations that went together, each is answered with the next one's outcome.
-    ShiftsAnswersInTheLine,
+    /// Of the operations of a batch, each is answered with the next one's outcome.
+    ShiftsAnswersInABatch,
     /// Refuses on a wallet that was handed on, and may be old, without reading it again.
     RefusesOnAnOldWallet,
     /// Seals what was only decided into pages and index, before the swap.
@@ -203,17 +203,17 @@ impl Bug {
     pub async fn perform<S: Store + Deadline + 'static>(
         self,
         open: impl Fn() -> S,
-        lines: &Lines,
+        batchers: &Batchers,
         task: &Task,
     ) -> Answer {
         if let Task::Operate(user, operations) = task
             && let [operation] = &operations[..]
             && self.is_in_the_line()
         {
-            let answer = self.stand(&open(), lines, user, operation.clone()).await;
+            let answer = self.batched(&open(), batchers, user, operation.clone()).await;
             return Answer::Operated(vec![answer]);
         }
-        let answer = perform(&open, lines, task).await;
+        let answer = perform(&open, batchers, task).await;
         match (task, answer.unavailable()) {
             (Task::Operate(user, operations), Some(Unavailable::Unknown))
                 if self == Self::RetriesUnderANewId && !task.is_keyed() =>
@@ -222,7 +222,7 @@ impl Bug {
                     let id = OperationId::Made(format!("{}-again", operation.id.as_str()));
                     Operation { id, ..operation.clone() }
                 });
-                perform(&open, lines, &Task::Operate(user.clone(), again.collect())).await
+                perform(&open, batchers, &Task::Operate(user.clone(), again.collect())).await
             }
             (_, Some(Unavailable::Untouched)) if self == Self::SaysUnknownOfWhatWasNotSent => {
                 answer.because(Unavailable::Unknown)
@@ -231,47 +231,47 @@ impl Bug {
         }
     }
 
-    /// Whether it is made where requests stand in line.
+    /// Whether it is made where requests are batched.
     fn is_in_the_line(self) -> bool {
         matches!(
             self,
-            Self::TellsThoseTakenAlongUntouched
-                | Self::CarriesOutWhatWasTakenBack
-                | Self::ShiftsAnswersInTheLine
+            Self::TellsFollowersUntouched
+                | Self::CarriesOutAbandonedJobs
+                | Self::ShiftsAnswersInABatch
                 | Self::RefusesOnAnOldWallet
         )
     }
 
-    /// As [`teller::line`], with a mistake.
-    async fn stand<S: Store + Deadline + 'static>(
+    /// As [`teller::batch`], with a mistake.
+    async fn batched<S: Store + Deadline + 'static>(
         self,
         store: &S,
-        lines: &Lines,
+        batchers: &Batchers,
         user: &User,
         operation: Operation,
     ) -> Result<Done, Error> {
         let whose = user.clone();
-        let together = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
+        let commit = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
             let kept = |job: Job<Operation>| match self {
-                Self::CarriesOutWhatWasTakenBack => Job::new(job.what),
+                Self::CarriesOutAbandonedJobs => Job::new(job.what),
                 _ => job,
             };
             let jobs: Vec<_> = jobs.into_iter().map(kept).collect();
             if let Some(refused) = refused(seen, &jobs).filter(|_| self == Self::RefusesOnAnOldWallet) {
-                return Round::Done(vec![Ok(Done { outcome: refused, replayed: false })]);
+                return Processed::Answered(vec![Ok(Done { outcome: refused, replayed: false })]);
             }
             let Some(mut answers) = try_all(&store, &whose, &jobs, seen).await else {
-                return Round::Again(jobs);
+                return Processed::Retry(jobs);
             };
-            if self == Self::ShiftsAnswersInTheLine && answers.len() > 1 {
+            if self == Self::ShiftsAnswersInABatch && answers.len() > 1 {
                 answers.rotate_left(1);
             }
-            Round::Done(answers)
+            Processed::Answered(answers)
         };
-        let answer = lines.careless.go(user, operation, store, together).await;
+        let answer = batchers.careless.run(user, operation, store, commit).await;
         answer.unwrap_or_else(|missed| {
             Err(match missed {
-                Missed::Unanswered if self != Self::TellsThoseTakenAlongUntouched => Unavailable::Unknown,
+                Missed::Unanswered if self != Self::TellsFollowersUntouched => Unavailable::Unknown,
                 _ => Unavailable::Untouched,
             }
             .into())

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use line::{Deadline, Rest};
+use batch::{Deadline, Rest};
 use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
 use store::kv::{Failed, RawKv};
 use store::redis::nodes::{self, Nodes};
-use store::redis::{self, RawRedis, Said, Step, Verb, Waiting};
+use store::redis::{self, RawRedis, Said, Step, Steps, Verb};
 
 use super::{Bug, Wallet};
 use crate::call::what;
@@ -101,11 +101,11 @@ impl<R: RawRedis + Nodes> RawRedis for CrookedRaw<R> {
         self.raw.waits_for_replicas()
     }
 
-    fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
+    fn at(&self, key: &str) -> (Self, Rc<Steps>) {
         // One line for all slots.
         let key = if self.bug == Bug::SendsTwoSlotsAtOnce { "" } else { key };
-        let (raw, waiting) = self.raw.at(key);
-        (Self::new(raw, self.bug), waiting)
+        let (raw, steps) = self.raw.at(key);
+        (Self::new(raw, self.bug), steps)
     }
 }
 
@@ -258,7 +258,7 @@ impl<R: Limits + Deadline> Deadline for CrookedRaw<R> {
         }
     }
 
-    fn carry_on(&self, rest: Rest) {
-        self.raw.carry_on(rest);
+    fn spawn(&self, rest: Rest) {
+        self.raw.spawn(rest);
     }
 }

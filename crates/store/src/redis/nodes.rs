@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::cluster::{Map, Node, Redirect, slot};
 use super::script::Value;
-use super::{Failed, Said, Step, Waiting, each};
+use super::{Failed, Said, Step, Steps, each};
 use crate::reason::Reason;
 
 /// How often a script is sent on before it is given up: a slot moves once, and then the cluster is in order.
@@ -63,26 +63,26 @@ pub enum Unanswered {
 /// Where the steps of an instance wait for the script in flight: those of a cluster slot by slot, others all together.
 #[derive(Default)]
 pub struct Waits {
-    server: Rc<Waiting>,
+    server: Rc<Steps>,
     /// Those of slots that somebody waits for, or has.
-    slots: RefCell<Vec<(u16, Rc<Waiting>)>>,
+    slots: RefCell<Vec<(u16, Rc<Steps>)>>,
 }
 
 impl Waits {
     /// Where a step on a key waits.
-    pub fn at(&self, map: &Map, key: &str) -> Rc<Waiting> {
+    pub fn at(&self, map: &Map, key: &str) -> Rc<Steps> {
         if !map.is_cluster() {
             return Rc::clone(&self.server);
         }
         let slot = slot(key);
         let mut slots = self.slots.borrow_mut();
-        if let Some((_, waiting)) = slots.iter().find(|(known, _)| *known == slot) {
-            return Rc::clone(waiting);
+        if let Some((_, steps)) = slots.iter().find(|(known, _)| *known == slot) {
+            return Rc::clone(steps);
         }
-        slots.retain(|(_, waiting)| Rc::strong_count(waiting) > 1);
-        let waiting = Rc::<Waiting>::default();
-        slots.push((slot, Rc::clone(&waiting)));
-        waiting
+        slots.retain(|(_, steps)| Rc::strong_count(steps) > 1);
+        let steps = Rc::<Steps>::default();
+        slots.push((slot, Rc::clone(&steps)));
+        steps
     }
 }
 

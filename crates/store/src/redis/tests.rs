@@ -32,7 +32,7 @@ struct Server {
     fates: RefCell<Vec<Fate>>,
     scripts: RefCell<Vec<usize>>,
     breaker: Breaker,
-    waiting: Rc<Waiting>,
+    steps: Rc<Steps>,
     /// What it says to every write, unless that is nothing.
     refuses: Cell<&'static str>,
     /// Too few replicas have what is written.
@@ -91,7 +91,7 @@ impl Deadline for &'static Server {
         Some(call.await)
     }
 
-    fn carry_on(&self, _: Rest) {
+    fn spawn(&self, _: Rest) {
         self.carries_on.set(true);
     }
 }
@@ -123,8 +123,8 @@ impl RawRedis for &'static Server {
         each(if fate == Fate::BreaksAfter { Err(Failed::Broken) } else { Ok(said) }, steps.len())
     }
 
-    fn at(&self, _: &str) -> (Self, Rc<Waiting>) {
-        (self, Rc::clone(&self.waiting))
+    fn at(&self, _: &str) -> (Self, Rc<Steps>) {
+        (self, Rc::clone(&self.steps))
     }
 
     fn waits_for_replicas(&self) -> bool {
@@ -407,7 +407,7 @@ fn the_deadline_is_that_of_the_request_beneath() {
     assert_eq!(store.deadline(), short);
     assert_eq!(store.until(long).deadline(), long);
     assert_eq!(block_on(store.in_time(async { 7 })), Some(7));
-    store.carry_on(Box::pin(async {}));
+    store.spawn(Box::pin(async {}));
     assert!(server.carries_on.get());
 }
 

@@ -8,8 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use batch::{Deadline as _, Mutex};
 use eventlog::Level;
-use line::{Deadline as _, Mutex};
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 
 use super::settings::{self, redis_url};
@@ -22,7 +22,7 @@ use crate::redis::nodes::{self, Nodes, Unanswered, Waits};
 use crate::redis::readiness;
 use crate::redis::risks::risks;
 use crate::redis::script::{self, Value};
-use crate::redis::{Failed, RawRedis, Said, Step, Waiting, is_overflow};
+use crate::redis::{Failed, RawRedis, Said, Step, Steps, is_overflow};
 use crate::trouble::Trouble;
 
 /// How long a node may take to say what it knows of the cluster, before the next one is asked.
@@ -197,10 +197,10 @@ impl RawRedis for Request {
         self.call(nodes::run(self, steps)).await
     }
 
-    fn at(&self, key: &str) -> (Self, Rc<Waiting>) {
+    fn at(&self, key: &str) -> (Self, Rc<Steps>) {
         let map = self.map().borrow();
-        let (server, waiting) = (Server::at(&map.node_of(key)), WAITS.with(|waits| waits.at(&map, key)));
-        (Self { time: self.time, deadline: self.deadline, server }, waiting)
+        let (server, steps) = (Server::at(&map.node_of(key)), WAITS.with(|waits| waits.at(&map, key)));
+        (Self { time: self.time, deadline: self.deadline, server }, steps)
     }
 
     fn waits_for_replicas(&self) -> bool {
@@ -302,7 +302,7 @@ impl Request {
             return Ok(());
         }
         let server = Rc::clone(&connection.server);
-        // Where the last write waited in vain, whoever stands in line behind this one is not held up as long.
+        // Where the last write waited in vain, the batch after this one is not held up as long.
         let patience = if server.has_too_few_replicas.get() { IMPATIENCE } else { self.deadline };
         let until = since_began().saturating_add(patience).min(self.deadline.saturating_sub(MARGIN));
         let kept = loop {

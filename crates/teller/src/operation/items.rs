@@ -1,8 +1,8 @@
 //! The operations of a batch, each on its way to its answer.
 
+use batch::Job;
 use futures::future::join_all;
 use ledger::{Decision, Operation, OperationId, Outcome, User, Wallet};
-use line::Job;
 use store::first_write::Found;
 use store::{Store, Unavailable};
 
@@ -75,7 +75,7 @@ impl<'a> Items<'a> {
     /// Whether nothing has become of any, unless its request has left.
     pub fn are_untouched(&self) -> bool {
         let is_untouched =
-            |item: &Item<'_>| item.attempt.is_none() && (item.answer.is_none() || item.job.is_taken_back());
+            |item: &Item<'_>| item.attempt.is_none() && (item.answer.is_none() || item.job.is_abandoned());
         self.0.iter().all(is_untouched)
     }
 
@@ -115,7 +115,7 @@ impl<'a> Items<'a> {
     /// Answers those whose requests have left. Whether they do is asked here and nowhere else: between this and the
     /// swap nothing is waited for.
     pub fn leave(&mut self) {
-        for item in self.open().filter(|item| item.job.is_taken_back()) {
+        for item in self.open().filter(|item| item.job.is_abandoned()) {
             item.answer = Some(Err(Unavailable::Untouched.into()));
         }
     }
@@ -131,7 +131,7 @@ impl<'a> Items<'a> {
     /// Notes that what was decided is about to be sent: who leaves now does not know what becomes of it.
     pub fn send(&mut self, decisions: &[Decision]) {
         for (item, _) in self.open().zip(decisions).filter(|(_, decision)| written(decision).is_some()) {
-            item.job.sends();
+            item.job.mark_sent();
         }
     }
 
@@ -155,7 +155,7 @@ impl<'a> Items<'a> {
 
     /// Notes that a swap was not carried out: what was in no other one may be left again.
     pub fn come_back(&mut self) {
-        self.open().filter(|item| item.attempt.is_none()).for_each(|item| item.job.comes_back());
+        self.open().filter(|item| item.attempt.is_none()).for_each(|item| item.job.mark_unsent());
     }
 
     /// Notes that what was attempted has not happened and never will: the value that it was to be written over has

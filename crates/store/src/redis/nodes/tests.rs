@@ -62,12 +62,12 @@ async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<Said, Failed>> {
     // The first time round it may turn out that this is a cluster.
     for _ in 0..2 {
         let left: Vec<usize> = (0..steps.len()).filter(|place| said[*place] == Err(Failed::BySlot)).collect();
-        let mut together: Vec<(Rc<Waiting>, Vec<usize>)> = Vec::new();
+        let mut together: Vec<(Rc<Steps>, Vec<usize>)> = Vec::new();
         for place in left {
-            let waiting = waits.at(&cluster.known.borrow(), &steps[place].key);
-            match together.iter_mut().find(|(known, _)| Rc::ptr_eq(known, &waiting)) {
+            let steps = waits.at(&cluster.known.borrow(), &steps[place].key);
+            match together.iter_mut().find(|(known, _)| Rc::ptr_eq(known, &steps)) {
                 Some((_, places)) => places.push(place),
-                None => together.push((waiting, vec![place])),
+                None => together.push((steps, vec![place])),
             }
         }
         for (_, places) in together {

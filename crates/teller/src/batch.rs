@@ -1,10 +1,10 @@
-//! Requests on one wallet in one instance do not fight: they stand in line ([`line`]) and are committed
-//! together, in one swap, in order, each with its own entry and answer. As long as there are any, each group
+//! Requests on one wallet in one instance do not fight: they are batched ([`batch`]) and committed
+//! together, in one swap, in order, each with its own entry and answer. As long as there are any, each batch
 //! begins with what the one before left in the wallet. A request whose deadline passes leaves: what it asks
 //! is not begun any more, and unless it was in a swap that may have committed, nothing has happened.
 
+use batch::{Batchers, Deadline, Job, Missed, Processed};
 use ledger::{Operation, User};
-use line::{Deadline, Job, Lines, Missed, Round};
 use store::{Store, Unavailable};
 
 use crate::Error;
@@ -12,10 +12,10 @@ use crate::operation::{Answer, Seen, try_all};
 
 /// The requests of one instance, by wallet.
 #[derive(Default)]
-pub struct Line(Lines<User, Operation, Result<Answer, Error>, Seen>);
+pub struct Wallets(Batchers<User, Operation, Result<Answer, Error>, Seen>);
 
-impl Line {
-    /// Nobody is at any wallet.
+impl Wallets {
+    /// No request at any wallet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -32,10 +32,10 @@ impl Line {
         operation: Operation,
     ) -> Result<Answer, Error> {
         let whose = user.clone();
-        let together = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
-            try_all(&store, &whose, &jobs, seen).await.map_or(Round::Again(jobs), Round::Done)
+        let commit = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
+            try_all(&store, &whose, &jobs, seen).await.map_or(Processed::Retry(jobs), Processed::Answered)
         };
-        match self.0.go(user, operation, store, together).await {
+        match self.0.run(user, operation, store, commit).await {
             Ok(answer) => answer,
             Err(Missed::Unsent) => Err(Unavailable::Untouched.into()),
             Err(Missed::Unanswered) => Err(Unavailable::Unknown.into()),

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use batch::Rest;
 use futures::executor::block_on;
 use futures::future::{join, join_all};
 use ledger::{Kind, OperationId};
-use line::Rest;
 use store::memory::Memory;
 use store::{Document, Swap};
 
@@ -73,7 +73,7 @@ impl Deadline for Slow {
         .await
     }
 
-    fn carry_on(&self, rest: Rest) {
+    fn spawn(&self, rest: Rest) {
         self.carried.set(Some(rest));
     }
 }
@@ -106,10 +106,10 @@ impl Store for Slow {
 
 #[test]
 fn what_comes_together_is_committed_together_each_with_its_own_answer() {
-    let (store, line, user) = (Slow::default(), Line::new(), user());
+    let (store, wallets, user) = (Slow::default(), Wallets::new(), user());
     let answers = block_on(join_all((0..16).map(|n| {
         let operation = operation(&format!("m{n}"), Kind::Deposit, "1");
-        line.carry_out(&store, &user, operation)
+        wallets.carry_out(&store, &user, operation)
     })));
     let seqs: Vec<_> =
         answers.into_iter().map(|answer| answer.unwrap().outcome.entry().unwrap().seq).collect();
@@ -119,10 +119,10 @@ fn what_comes_together_is_committed_together_each_with_its_own_answer() {
 
 #[test]
 fn money_that_came_in_the_same_batch_can_go_out_and_no_more() {
-    let (store, line, user) = (Slow::default(), Line::new(), user());
+    let (store, wallets, user) = (Slow::default(), Wallets::new(), user());
     let answers = block_on(join_all((0..12).map(|n| {
         let kind = if n < 4 { Kind::Deposit } else { Kind::Withdrawal };
-        line.carry_out(&store, &user, operation(&format!("m{n}"), kind, "1"))
+        wallets.carry_out(&store, &user, operation(&format!("m{n}"), kind, "1"))
     })));
     let posted = answers.iter().filter(|answer| answer.as_ref().unwrap().outcome.entry().is_some()).count();
     assert_eq!(posted, 8);
@@ -131,18 +131,18 @@ fn money_that_came_in_the_same_batch_can_go_out_and_no_more() {
 
 #[test]
 fn who_comes_while_a_swap_is_lost_to_another_instance_is_in_the_next_one() {
-    let (slow, line, user) = (Slow::default(), Line::new(), user());
+    let (slow, wallets, user) = (Slow::default(), Wallets::new(), user());
     let deposit = |id: &str| operation(id, Kind::Deposit, "1");
-    block_on(line.carry_out(&slow, &user, deposit("m0"))).unwrap();
+    block_on(wallets.carry_out(&slow, &user, deposit("m0"))).unwrap();
     slow.swaps.set(0);
-    let mut first = Box::pin(line.carry_out(&slow, &user, deposit("m1")));
+    let mut first = Box::pin(wallets.carry_out(&slow, &user, deposit("m1")));
     let polled = |n: u32, first: &mut _| {
         block_on(carry_out(&slow.store, &user, &deposit(&format!("elsewhere-{n}")))).unwrap();
         assert!(poll(first).is_pending());
     };
     // It has read the wallet, and its swap is on its way.
     (0..3).for_each(|n| polled(n, &mut first));
-    let mut behind = ["m2", "m3", "m4"].map(|id| Box::pin(line.carry_out(&slow, &user, deposit(id))));
+    let mut behind = ["m2", "m3", "m4"].map(|id| Box::pin(wallets.carry_out(&slow, &user, deposit(id))));
     behind.iter_mut().for_each(|request| assert!(poll(request).is_pending()));
     polled(3, &mut first);
     assert_eq!(slow.swaps.get(), 1);
@@ -160,14 +160,14 @@ fn poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Poll<T> 
 /// Three deposits to one wallet, of which the first two have little time left. `polls` is how far they get
 /// before that is over.
 fn two_of_three_run_out_of_time(polls: u32) -> (Vec<Result<Answer, Error>>, Answer, String) {
-    let (slow, line, user) = (Slow::default(), Line::new(), user());
-    block_on(line.carry_out(&slow, &user, operation("m0", Kind::Deposit, "1"))).unwrap();
+    let (slow, wallets, user) = (Slow::default(), Wallets::new(), user());
+    block_on(wallets.carry_out(&slow, &user, operation("m0", Kind::Deposit, "1"))).unwrap();
     let stores = [10, 10, 20].map(|deadline_ms| slow.for_one_until(deadline_ms));
     let mut requests: Vec<_> = stores
         .iter()
         .zip(1..)
         .map(|(store, n)| {
-            Box::pin(line.carry_out(store, &user, operation(&format!("m{n}"), Kind::Deposit, "1")))
+            Box::pin(wallets.carry_out(store, &user, operation(&format!("m{n}"), Kind::Deposit, "1")))
         })
         .collect();
     for _ in 0..polls {

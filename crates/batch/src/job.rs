@@ -1,6 +1,6 @@
-//! A job in a line, and how far it has got.
+//! A job of a batch, and how far it has got.
 //!
-//! Whoever carries jobs out says when one is sent. Until then its request may leave and take the job back:
+//! Whoever carries a batch out notes when a job is sent. Until then its request may leave and abandon the job:
 //! then nothing was done and nothing will be. After that nobody knows until there is an answer.
 
 use std::cell::Cell;
@@ -10,9 +10,9 @@ use crate::Missed;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    Waits,
+    Waiting,
     Sent,
-    TakenBack,
+    Abandoned,
 }
 
 /// A job, for whoever carries it out.
@@ -24,38 +24,38 @@ pub struct Job<J> {
 }
 
 impl<J> Job<J> {
-    /// A job that nobody takes back.
+    /// A job that nobody abandons.
     pub fn new(what: J) -> Self {
-        Self { what, stage: Rc::new(Cell::new(Stage::Waits)) }
+        Self { what, stage: Rc::new(Cell::new(Stage::Waiting)) }
     }
 
-    /// Whether its request has left. Then it is not to be begun.
-    pub fn is_taken_back(&self) -> bool {
-        self.stage.get() == Stage::TakenBack
+    /// Whether its request has left. Then it must not be begun.
+    pub fn is_abandoned(&self) -> bool {
+        self.stage.get() == Stage::Abandoned
     }
 
     /// Notes that it is about to be sent. Says whether it may be: not when its request has left.
-    pub fn sends(&self) -> bool {
-        if !self.is_taken_back() {
+    pub fn mark_sent(&self) -> bool {
+        if !self.is_abandoned() {
             self.stage.set(Stage::Sent);
         }
-        !self.is_taken_back()
+        !self.is_abandoned()
     }
 
     /// Notes that what was sent has not been carried out and never will be.
-    pub fn comes_back(&self) {
+    pub fn mark_unsent(&self) {
         if self.stage.get() == Stage::Sent {
-            self.stage.set(Stage::Waits);
+            self.stage.set(Stage::Waiting);
         }
     }
 
-    /// The request's hold on it.
+    /// The request's claim on it.
     pub(crate) fn claim(&self) -> Claim {
         Claim(Rc::clone(&self.stage))
     }
 }
 
-/// A request's hold on its job, which is taken back, unless it was sent, when the request leaves.
+/// A request's claim on its job. When the request leaves, the job is abandoned, unless it was sent.
 pub(crate) struct Claim(Rc<Cell<Stage>>);
 
 impl Claim {
@@ -67,8 +67,8 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.0.get() == Stage::Waits {
-            self.0.set(Stage::TakenBack);
+        if self.0.get() == Stage::Waiting {
+            self.0.set(Stage::Abandoned);
         }
     }
 }

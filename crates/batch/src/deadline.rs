@@ -1,4 +1,4 @@
-//! What a line has to know of a request that stands in it: how long it may wait.
+//! What a batch has to know of a request in it: how long it may wait.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub trait Deadline {
     /// When its time is over, on a clock that all requests of an instance share.
     fn deadline(&self) -> Duration;
 
-    /// The same request, as if its time were over then.
+    /// The same request with another deadline.
     #[must_use]
     fn until(&self, deadline: Duration) -> Self;
 
@@ -21,13 +21,13 @@ pub trait Deadline {
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T>;
 
     /// Goes on with `rest`, also after this request was answered.
-    fn carry_on(&self, rest: Rest);
+    fn spawn(&self, rest: Rest);
 }
 
-/// Who has all the time in the world, and needs to do nothing for others: what asks a store in memory.
-pub trait Unhurried: Clone {}
+/// A request without a deadline, which leaves nothing to do for others: one on a store in memory.
+pub trait NoDeadline: Clone {}
 
-impl<R: Unhurried> Deadline for R {
+impl<R: NoDeadline> Deadline for R {
     fn deadline(&self) -> Duration {
         Duration::MAX
     }
@@ -40,7 +40,7 @@ impl<R: Unhurried> Deadline for R {
         Some(call.await)
     }
 
-    fn carry_on(&self, _: Rest) {}
+    fn spawn(&self, _: Rest) {}
 }
 
 /// Why a request has no answer.

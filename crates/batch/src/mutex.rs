@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::bell::{Teller, bell};
+use crate::oneshot::{Sender, channel};
 
 /// A lock between the requests of one instance. It is not fair: those that wait try again together.
 #[derive(Default)]
 pub struct Mutex {
     is_locked: Cell<bool>,
-    waiting: RefCell<Vec<Teller<()>>>,
+    waiting: RefCell<Vec<Sender<()>>>,
 }
 
 /// The lock is held until this is dropped.
@@ -18,9 +18,9 @@ impl Mutex {
     /// Waits until nobody else holds it.
     pub async fn lock(&self) -> Guard<'_> {
         while self.is_locked.replace(true) {
-            let (teller, mut listener) = bell();
-            self.waiting.borrow_mut().push(teller);
-            listener.listen().await;
+            let (sender, mut receiver) = channel();
+            self.waiting.borrow_mut().push(sender);
+            receiver.receive().await;
         }
         Guard(self)
     }
@@ -29,9 +29,9 @@ impl Mutex {
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         self.0.is_locked.set(false);
-        for teller in self.0.waiting.take() {
-            // One that is gone no longer listens.
-            let _ = teller.tell(());
+        for sender in self.0.waiting.take() {
+            // One that is gone no longer waits.
+            let _ = sender.send(());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Many requests at one line.
+//! Many requests at one batcher.
 
 use std::cell::{Cell, RefCell};
 use std::pin::{Pin, pin};
@@ -59,7 +59,7 @@ impl Deadline for Request {
         .await
     }
 
-    fn carry_on(&self, rest: Rest) {
+    fn spawn(&self, rest: Rest) {
         self.instance.carried.borrow_mut().push(rest);
     }
 }
@@ -89,61 +89,61 @@ async fn double(jobs: Vec<Job<u32>>, _: Request, (): &mut ()) -> Vec<u32> {
 }
 
 #[test]
-fn what_comes_in_one_moment_goes_together_and_what_comes_later_goes_next() {
-    let (line, groups) = (Rc::new(Line::default()), Rc::new(RefCell::new(Vec::new())));
+fn what_comes_in_one_moment_is_one_batch_and_what_comes_later_is_the_next() {
+    let (batcher, batches) = (Rc::new(Batcher::default()), Rc::new(RefCell::new(Vec::new())));
     let answers = block_on(join_all((0..16).map(async |job| {
         for _ in 0..(job / 4) * 2 {
             let_others_run().await;
         }
-        let groups = Rc::clone(&groups);
-        let together = async move |jobs: Vec<Job<u32>>, request: Request, left: &mut ()| {
-            groups.borrow_mut().push(jobs.len());
+        let batches = Rc::clone(&batches);
+        let process = async move |jobs: Vec<Job<u32>>, request: Request, state: &mut ()| {
+            batches.borrow_mut().push(jobs.len());
             let_others_run().await;
             let_others_run().await;
             let_others_run().await;
-            double(jobs, request, left).await
+            double(jobs, request, state).await
         };
-        line.go(job, &patient(), together).await
+        batcher.run(job, &patient(), process).await
     })));
     assert_eq!(answers, (0..16).map(|job| Ok(job * 2)).collect::<Vec<_>>());
-    let groups = groups.take();
-    assert_eq!(groups.first(), Some(&4), "those of the first moment");
-    assert_eq!(groups.iter().sum::<usize>(), 16);
-    assert!(groups.len() < 5, "{groups:?}");
+    let batches = batches.take();
+    assert_eq!(batches.first(), Some(&4), "those of the first moment");
+    assert_eq!(batches.iter().sum::<usize>(), 16);
+    assert!(batches.len() < 5, "{batches:?}");
 }
 
 #[test]
-fn who_is_given_up_holds_nobody_up() {
-    let (lines, patient) = (Lines::default(), patient());
-    let mut first = Box::pin(lines.go(&"a", 1, &patient, double));
-    let mut second = Box::pin(lines.go(&"a", 2, &patient, double));
-    let mut third = Box::pin(lines.go(&"a", 3, &patient, double));
+fn a_request_that_is_dropped_holds_nobody_up() {
+    let (batchers, patient) = (Batchers::default(), patient());
+    let mut first = Box::pin(batchers.run(&"a", 1, &patient, double));
+    let mut second = Box::pin(batchers.run(&"a", 2, &patient, double));
+    let mut third = Box::pin(batchers.run(&"a", 3, &patient, double));
     assert!(poll(&mut first).is_pending());
     assert!(poll(&mut second).is_pending());
     assert!(poll(&mut third).is_pending());
     drop(second);
     drop(first);
     assert_eq!(block_on(third), Ok(6));
-    assert!(lines.is_empty());
+    assert!(batchers.is_empty());
 }
 
 #[test]
-fn a_job_that_somebody_took_along_and_left_was_sent_or_was_not() {
+fn a_job_whose_leader_is_gone_was_sent_or_was_not() {
     for (sends, missed) in [(true, Missed::Unanswered), (false, Missed::Unsent)] {
-        let (line, patient) = (Rc::new(Line::default()), patient());
-        let together = async move |jobs: Vec<Job<u32>>, request: Request, left: &mut ()| {
-            assert!(!sends || jobs.iter().all(Job::sends));
-            double(jobs, request, left).await
+        let (batcher, patient) = (Rc::new(Batcher::default()), patient());
+        let process = async move |jobs: Vec<Job<u32>>, request: Request, state: &mut ()| {
+            assert!(!sends || jobs.iter().all(Job::mark_sent));
+            double(jobs, request, state).await
         };
-        let mut first = Box::pin(line.go(1, &patient, together));
-        let mut second = Box::pin(line.go(2, &patient, together));
-        let mut third = Box::pin(line.go(3, &patient, together));
+        let mut first = Box::pin(batcher.run(1, &patient, process));
+        let mut second = Box::pin(batcher.run(2, &patient, process));
+        let mut third = Box::pin(batcher.run(3, &patient, process));
         for future in [&mut first, &mut second] {
             assert!(poll(future).is_pending());
         }
         assert!(poll(&mut third).is_pending());
         drop(first);
-        assert!(poll(&mut second).is_pending(), "it has gone with the third");
+        assert!(poll(&mut second).is_pending(), "it leads the third");
         drop(second);
         assert_eq!(block_on(third), Err(missed));
     }
@@ -151,57 +151,57 @@ fn a_job_that_somebody_took_along_and_left_was_sent_or_was_not() {
 
 #[test]
 fn a_job_without_an_answer_is_told_so() {
-    let line: Rc<Line<u32, u32>> = Rc::default();
+    let batcher: Rc<Batcher<u32, u32>> = Rc::default();
     let none = async |jobs: Vec<Job<u32>>, _: Request, (): &mut ()| {
-        jobs.iter().for_each(|job| assert!(job.sends()));
+        jobs.iter().for_each(|job| assert!(job.mark_sent()));
         Vec::new()
     };
-    assert_eq!(block_on(line.go(1, &patient(), none)), Err(Missed::Unanswered));
-    assert_eq!(block_on(line.go(1, &patient(), double)), Ok(2));
+    assert_eq!(block_on(batcher.run(1, &patient(), none)), Err(Missed::Unanswered));
+    assert_eq!(block_on(batcher.run(1, &patient(), double)), Ok(2));
 }
 
 /// Gives its jobs back until `gate` is open, then doubles them; notes how many there were each time.
-fn giving_back(
-    groups: &Rc<RefCell<Vec<usize>>>,
+fn retrying(
+    batches: &Rc<RefCell<Vec<usize>>>,
     gate: &Rc<Cell<bool>>,
-) -> impl AsyncFnOnce(Vec<Job<u32>>, Request, &mut ()) -> Round<u32, u32> + Clone + 'static {
-    let (groups, gate) = (Rc::clone(groups), Rc::clone(gate));
-    async move |jobs: Vec<Job<u32>>, request: Request, left: &mut ()| {
-        groups.borrow_mut().push(jobs.len());
+) -> impl AsyncFnOnce(Vec<Job<u32>>, Request, &mut ()) -> Processed<u32, u32> + Clone + 'static {
+    let (batches, gate) = (Rc::clone(batches), Rc::clone(gate));
+    async move |jobs: Vec<Job<u32>>, request: Request, state: &mut ()| {
+        batches.borrow_mut().push(jobs.len());
         let_others_run().await;
-        if gate.get() { double(jobs, request, left).await.into() } else { Round::Again(jobs) }
+        if gate.get() { double(jobs, request, state).await.into() } else { Processed::Retry(jobs) }
     }
 }
 
 #[test]
-fn a_group_that_got_nowhere_goes_again_with_those_who_have_come() {
-    let (line, patient) = (Rc::new(Line::default()), patient());
-    let (groups, gate): (Rc<RefCell<Vec<usize>>>, _) = (Rc::default(), Rc::default());
-    let mut first = Box::pin(line.go(1, &patient, giving_back(&groups, &gate)));
+fn a_batch_that_got_nowhere_is_tried_again_with_those_who_have_come() {
+    let (batcher, patient) = (Rc::new(Batcher::default()), patient());
+    let (batches, gate): (Rc<RefCell<Vec<usize>>>, _) = (Rc::default(), Rc::default());
+    let mut first = Box::pin(batcher.run(1, &patient, retrying(&batches, &gate)));
     for _ in 0..3 {
         assert!(poll(&mut first).is_pending());
     }
-    let mut second = Box::pin(line.go(2, &patient, giving_back(&groups, &gate)));
-    let mut third = Box::pin(line.go(3, &patient, giving_back(&groups, &gate)));
+    let mut second = Box::pin(batcher.run(2, &patient, retrying(&batches, &gate)));
+    let mut third = Box::pin(batcher.run(3, &patient, retrying(&batches, &gate)));
     assert!(poll(&mut second).is_pending());
     assert!(poll(&mut third).is_pending());
-    while groups.borrow().last() == Some(&1) {
+    while batches.borrow().last() == Some(&1) {
         assert!(poll(&mut first).is_pending());
     }
     gate.set(true);
     assert_eq!(block_on(first), Ok(2));
     assert_eq!((block_on(second), block_on(third)), (Ok(4), Ok(6)));
-    assert_eq!(groups.borrow().last(), Some(&3));
-    assert_eq!(block_on(line.go(4, &patient, double)), Ok(8), "nobody is left at it");
+    assert_eq!(batches.borrow().last(), Some(&3));
+    assert_eq!(block_on(batcher.run(4, &patient, double)), Ok(8), "nobody follows any more");
 }
 
 #[test]
-fn whose_deadline_passes_before_its_group_goes_again_lets_the_others_go() {
-    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
-    let (groups, gate): (Rc<RefCell<Vec<usize>>>, _) = (Rc::default(), Rc::default());
+fn a_leader_whose_deadline_passes_before_a_retry_lets_another_lead() {
+    let (batcher, instance) = (Rc::new(Batcher::default()), Rc::new(Instance::default()));
+    let (batches, gate): (Rc<RefCell<Vec<usize>>>, _) = (Rc::default(), Rc::default());
     let (early, late) = (instance.request(10), instance.request(20));
-    let mut first = Box::pin(line.go(1, &early, giving_back(&groups, &gate)));
-    let mut second = Box::pin(line.go(2, &late, giving_back(&groups, &gate)));
+    let mut first = Box::pin(batcher.run(1, &early, retrying(&batches, &gate)));
+    let mut second = Box::pin(batcher.run(2, &late, retrying(&batches, &gate)));
     for _ in 0..3 {
         assert!(poll(&mut first).is_pending());
         assert!(poll(&mut second).is_pending());
@@ -212,56 +212,57 @@ fn whose_deadline_passes_before_its_group_goes_again_lets_the_others_go() {
     while instance.carries_on() {}
     gate.set(true);
     assert_eq!(block_on(second), Ok(4));
-    assert_eq!(groups.borrow().last(), Some(&1), "it goes without the one that has left");
+    assert_eq!(batches.borrow().last(), Some(&1), "without the one that has left");
 }
 
 #[test]
 fn keys_do_not_wait_for_one_another() {
-    let (lines, groups, patient) = (Lines::default(), Rc::new(Cell::new(0)), patient());
+    let (batchers, batches, patient) = (Batchers::default(), Rc::new(Cell::new(0)), patient());
     let count = || {
-        let groups = Rc::clone(&groups);
-        async move |jobs: Vec<Job<u32>>, request: Request, left: &mut ()| {
-            groups.set(groups.get() + 1);
-            double(jobs, request, left).await
+        let batches = Rc::clone(&batches);
+        async move |jobs: Vec<Job<u32>>, request: Request, state: &mut ()| {
+            batches.set(batches.get() + 1);
+            double(jobs, request, state).await
         }
     };
-    let answers = block_on(join_all(["a", "b", "c"].iter().map(|key| lines.go(key, 1, &patient, count()))));
+    let answers =
+        block_on(join_all(["a", "b", "c"].iter().map(|key| batchers.run(key, 1, &patient, count()))));
     assert_eq!(answers, [Ok(2); 3]);
-    assert_eq!(groups.get(), 3);
-    assert!(lines.is_empty());
+    assert_eq!(batches.get(), 3);
+    assert!(batchers.is_empty());
 }
 
 #[test]
-fn who_is_given_up_after_it_was_told_to_go_first_lets_the_next_one_go() {
-    let (line, patient) = (Rc::new(Line::default()), patient());
-    let mut first = Box::pin(line.go(1, &patient, double));
-    let mut second = Box::pin(line.go(2, &patient, double));
-    let mut third = Box::pin(line.go(3, &patient, double));
+fn a_follower_that_is_dropped_after_it_was_told_to_lead_lets_the_next_one_lead() {
+    let (batcher, patient) = (Rc::new(Batcher::default()), patient());
+    let mut first = Box::pin(batcher.run(1, &patient, double));
+    let mut second = Box::pin(batcher.run(2, &patient, double));
+    let mut third = Box::pin(batcher.run(3, &patient, double));
     assert!(poll(&mut first).is_pending());
     assert!(poll(&mut second).is_pending());
     assert!(poll(&mut third).is_pending());
     drop(first);
     drop(second);
     assert_eq!(block_on(third), Ok(6));
-    assert_eq!(block_on(line.go(4, &patient, double)), Ok(8), "nobody is left at it");
+    assert_eq!(block_on(batcher.run(4, &patient, double)), Ok(8), "nobody follows any more");
 }
 
 #[test]
-fn each_is_given_what_the_one_before_left_unless_that_one_was_given_up() {
-    let (lines, patient) = (Lines::default(), patient());
-    let add = async |jobs: Vec<Job<u32>>, _: Request, left: &mut u32| {
-        *left += jobs.iter().map(|job| job.what).sum::<u32>();
+fn each_leader_is_given_the_state_that_the_last_one_left_unless_that_one_was_dropped() {
+    let (batchers, patient) = (Batchers::default(), patient());
+    let add = async |jobs: Vec<Job<u32>>, _: Request, state: &mut u32| {
+        *state += jobs.iter().map(|job| job.what).sum::<u32>();
         let_others_run().await;
-        vec![*left; jobs.len()]
+        vec![*state; jobs.len()]
     };
-    let alone = || block_on(lines.go(&"a", 1, &patient, add));
+    let alone = || block_on(batchers.run(&"a", 1, &patient, add));
     assert_eq!(alone(), Ok(1));
-    assert_eq!(alone(), Ok(1), "it goes with the line");
-    let mut first = Box::pin(lines.go(&"a", 5, &patient, add));
-    let mut second = Box::pin(lines.go(&"a", 6, &patient, add));
+    assert_eq!(alone(), Ok(1), "it goes with the batcher");
+    let mut first = Box::pin(batchers.run(&"a", 5, &patient, add));
+    let mut second = Box::pin(batchers.run(&"a", 6, &patient, add));
     assert!(poll(&mut first).is_pending());
     assert_eq!(block_on(first), Ok(5));
-    let third = Box::pin(lines.go(&"a", 7, &patient, add));
+    let third = Box::pin(batchers.run(&"a", 7, &patient, add));
     assert!(poll(&mut second).is_pending());
     drop(second);
     assert_eq!(block_on(third), Ok(7));
@@ -274,7 +275,7 @@ fn sending(
 ) -> impl AsyncFnOnce(Vec<Job<u32>>, Request, &mut ()) -> Vec<u32> + Clone + 'static {
     let (sent, gate) = (Rc::clone(sent), Rc::clone(gate));
     async move |jobs: Vec<Job<u32>>, request: Request, (): &mut ()| {
-        sent.borrow_mut().extend(jobs.iter().filter(|job| job.sends()).map(|job| job.what));
+        sent.borrow_mut().extend(jobs.iter().filter(|job| job.mark_sent()).map(|job| job.what));
         let open = poll_fn(|_| if gate.get() { Poll::Ready(()) } else { Poll::Pending });
         match request.in_time(open).await {
             Some(()) => jobs.into_iter().map(|job| job.what * 2).collect(),
@@ -284,12 +285,12 @@ fn sending(
 }
 
 #[test]
-fn whose_deadline_passes_is_told_at_once_and_the_others_go_on_without_it() {
-    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+fn a_request_whose_deadline_passes_is_told_at_once_and_the_others_go_on_without_it() {
+    let (batcher, instance) = (Rc::new(Batcher::default()), Rc::new(Instance::default()));
     let (sent, gate) = (Rc::default(), Rc::default());
     let (early, late) = (instance.request(10), instance.request(20));
-    let mut first = Box::pin(line.go(1, &early, sending(&sent, &gate)));
-    let mut second = Box::pin(line.go(2, &late, sending(&sent, &gate)));
+    let mut first = Box::pin(batcher.run(1, &early, sending(&sent, &gate)));
+    let mut second = Box::pin(batcher.run(2, &late, sending(&sent, &gate)));
     for _ in 0..2 {
         assert!(poll(&mut first).is_pending());
         assert!(poll(&mut second).is_pending());
@@ -302,16 +303,16 @@ fn whose_deadline_passes_is_told_at_once_and_the_others_go_on_without_it() {
     gate.set(true);
     assert!(!instance.carries_on());
     assert_eq!(poll(&mut second), Poll::Ready(Ok(4)));
-    assert_eq!(block_on(line.go(3, &late, sending(&sent, &gate))), Ok(6), "nobody is left at it");
+    assert_eq!(block_on(batcher.run(3, &late, sending(&sent, &gate))), Ok(6), "nobody follows any more");
 }
 
 #[test]
-fn what_goes_together_ends_with_the_one_that_has_most_time_left() {
-    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+fn a_batch_ends_with_the_latest_deadline_in_it() {
+    let (batcher, instance) = (Rc::new(Batcher::default()), Rc::new(Instance::default()));
     let (sent, gate) = (Rc::default(), Rc::default());
     let (early, late) = (instance.request(10), instance.request(20));
-    let mut first = Box::pin(line.go(1, &late, sending(&sent, &gate)));
-    let mut second = Box::pin(line.go(2, &early, sending(&sent, &gate)));
+    let mut first = Box::pin(batcher.run(1, &late, sending(&sent, &gate)));
+    let mut second = Box::pin(batcher.run(2, &early, sending(&sent, &gate)));
     for _ in 0..2 {
         assert!(poll(&mut first).is_pending());
         assert!(poll(&mut second).is_pending());
@@ -324,16 +325,16 @@ fn what_goes_together_ends_with_the_one_that_has_most_time_left() {
 }
 
 #[test]
-fn whose_deadline_passes_in_the_queue_is_never_sent() {
-    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+fn a_follower_whose_deadline_passes_before_its_batch_is_never_sent() {
+    let (batcher, instance) = (Rc::new(Batcher::default()), Rc::new(Instance::default()));
     let (sent, gate) = (Rc::default(), Rc::default());
     let (early, late) = (instance.request(10), instance.request(20));
-    let mut first = Box::pin(line.go(1, &late, sending(&sent, &gate)));
+    let mut first = Box::pin(batcher.run(1, &late, sending(&sent, &gate)));
     for _ in 0..2 {
         assert!(poll(&mut first).is_pending());
     }
-    let mut second = Box::pin(line.go(2, &early, sending(&sent, &gate)));
-    let mut third = Box::pin(line.go(3, &late, sending(&sent, &gate)));
+    let mut second = Box::pin(batcher.run(2, &early, sending(&sent, &gate)));
+    let mut third = Box::pin(batcher.run(3, &late, sending(&sent, &gate)));
     assert!(poll(&mut second).is_pending());
     assert!(poll(&mut third).is_pending());
     instance.is(10);
@@ -345,20 +346,20 @@ fn whose_deadline_passes_in_the_queue_is_never_sent() {
 }
 
 #[test]
-fn a_job_that_was_taken_along_and_not_sent_yet_is_taken_back() {
-    let (line, instance) = (Rc::new(Line::default()), Rc::new(Instance::default()));
+fn a_job_of_a_batch_that_was_not_sent_yet_is_abandoned() {
+    let (batcher, instance) = (Rc::new(Batcher::default()), Rc::new(Instance::default()));
     let gate: Rc<Cell<bool>> = Rc::default();
     let looks_first = || {
         let gate = Rc::clone(&gate);
         async move |jobs: Vec<Job<u32>>, _: Request, (): &mut ()| {
             poll_fn(|_| if gate.get() { Poll::Ready(()) } else { Poll::Pending }).await;
-            jobs.into_iter().map(|job| u32::from(job.sends())).collect::<Vec<_>>()
+            jobs.into_iter().map(|job| u32::from(job.mark_sent())).collect::<Vec<_>>()
         }
     };
     let (early, late) = (instance.request(10), instance.request(20));
-    let mut first = Box::pin(line.go(1, &early, looks_first()));
-    let mut second = Box::pin(line.go(2, &early, looks_first()));
-    let mut third = Box::pin(line.go(3, &late, looks_first()));
+    let mut first = Box::pin(batcher.run(1, &early, looks_first()));
+    let mut second = Box::pin(batcher.run(2, &early, looks_first()));
+    let mut third = Box::pin(batcher.run(3, &late, looks_first()));
     for _ in 0..2 {
         assert!(poll(&mut first).is_pending());
         assert!(poll(&mut second).is_pending());
@@ -374,26 +375,26 @@ fn a_job_that_was_taken_along_and_not_sent_yet_is_taken_back() {
 }
 
 #[test]
-fn what_was_sent_and_comes_back_was_not_sent() {
+fn a_job_that_is_marked_unsent_was_not_sent() {
     let job = Job::new(());
     let claim = job.claim();
-    assert!(job.sends());
+    assert!(job.mark_sent());
     assert_eq!(claim.missed(), Missed::Unanswered);
-    job.comes_back();
+    job.mark_unsent();
     assert_eq!(claim.missed(), Missed::Unsent);
     drop(claim);
-    job.comes_back();
-    assert!(!job.sends());
+    job.mark_unsent();
+    assert!(!job.mark_sent());
 }
 
 #[test]
-fn a_lock_is_held_by_one_at_a_time_and_who_gives_up_holds_nobody_up() {
+fn a_lock_is_held_by_one_at_a_time_and_a_waiter_that_is_dropped_holds_nobody_up() {
     let mutex = Mutex::default();
     let log = RefCell::new(Vec::new());
     let goes = async |name: &'static str| {
         let _guard = mutex.lock().await;
         log.borrow_mut().push(name);
-        a_moment().await;
+        yield_now().await;
         log.borrow_mut().push(name);
     };
     {
