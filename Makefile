@@ -108,7 +108,8 @@ observe: build redis-server prometheus observe-tools ## Three banks, traffic, an
 test-observe: build redis-server prometheus observe-tools ## A day of three banks is watched with what the chart renders; each alert fires for what it is for, and is gone after
 	cargo build $(NATIVE) --package tests --bin coingecko
 	cd observability && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
-	cd k8s/tests && go test -count=1 -short -run TestADayIsSeen -timeout 10m ./observe
+	cd k8s/tests && go test -count=1 -short -run TestADayIsSeen -timeout 20m ./observe
+	@cat build/observe/alerts.md
 
 .PHONY: test-observe-more
 test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger kube-state-metrics cert-manager ## The same, with what takes long: a deposit in Jaeger, budgets that burn slowly, a full disk, a control plane's objects, certificates; as root
@@ -116,7 +117,8 @@ test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger 
 	@scripts/need etcd etcd-server
 	@scripts/need openssl openssl
 	cargo build $(NATIVE) --package tests --bin coingecko
-	cd k8s/tests && go test -count=1 -v -timeout 45m ./observe
+	cd k8s/tests && go test -count=1 -v -timeout 60m ./observe
+	@cat build/observe/alerts.md
 
 .PHONY: test-issuer
 test-issuer: build redis-server ## Tokens of a real issuer, oidc-provider: every algorithm, keys that change under load, an issuer that is dead or lies
@@ -270,6 +272,10 @@ bench-history: ## Add what `make bench` found to build/bench-history, and draw h
 .PHONY: backup-figures
 backup-figures: build redis-server ## Export, import and verify WALLETS (100000 1000000) wallets, Redis and SQLite: time and memory
 	@scripts/backup-figures
+
+.PHONY: observe-figures
+observe-figures: test-observe-more ## Put how long alerts took in test-observe-more into README.md, and its picture into docs/observed.svg
+	@scripts/observe-figures
 
 .PHONY: stalled-figures
 stalled-figures: build ## Let 600 clients stall in every way: how long /healthz takes meanwhile

@@ -113,7 +113,13 @@ func Objects(t testing.TB, text string) []unstructured.Unstructured {
 // Eventually waits until check has no complaint.
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	Within(t, patience, what, check)
+}
+
+// Within waits until then at most.
+func Within(t testing.TB, limit time.Duration, what string, check func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	for {
 		err := check()

@@ -25,9 +25,9 @@ func TestBudgetsBurnSlowly(t *testing.T) {
 		}
 		return names
 	}
-	h.drilled(t, []drill{{"of 667 requests one fails, of 33 one is slow, of 333 checks one says no", at("Slow"), func(*House) { s.is.Store(&burn{667, 33, 333}) }, s.ends, false}})
+	h.drilled(t, []drill{{"of 667 requests one fails, of 33 one is slow, of 333 checks one says no", at("Slow"), func(*House) { s.is.Store(&burn{667, 33, 333}) }, s.ends, lasts}})
 	h.neverRang(t, append(at("Steady"), at("Fast")...))
-	h.drilled(t, []drill{{"of 200 requests one fails, of 10 one is slow, of 100 checks one says no", at("Steady"), func(*House) { s.is.Store(&burn{200, 10, 100}) }, s.ends, false}})
+	h.drilled(t, []drill{{"of 200 requests one fails, of 10 one is slow, of 100 checks one says no", at("Steady"), func(*House) { s.is.Store(&burn{200, 10, 100}) }, s.ends, lasts}})
 	h.neverRang(t, at("Fast"))
 }
 

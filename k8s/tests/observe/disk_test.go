@@ -50,7 +50,7 @@ func TestAFullDiskIsTold(t *testing.T) {
 		}, func(h *House) {
 			_ = os.Remove(data + "/filler")
 			h.cli("bgrewriteaof")
-		}, false},
+		}, lasts},
 		{"there is no room for what is written", []string{"BankRedisDown"}, func(h *House) {
 			room(0)
 			// With appendfsync always it acknowledges nothing that it could not write: it ends.
@@ -64,7 +64,7 @@ func TestAFullDiskIsTold(t *testing.T) {
 		}, func(h *House) {
 			_ = os.Remove(data + "/filler")
 			h.startRedis()
-		}, false},
+		}, lasts},
 	})
 	if kept := h.cli(all...); kept != "1500" {
 		t.Errorf("of 1500 keys there are %s", kept)

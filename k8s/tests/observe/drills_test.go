@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"encoding/json"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -18,50 +17,57 @@ type drill struct {
 	alerts []string
 	do     func(h *House)
 	undo   func(h *House)
-	// Its alerts look far back: that they are gone is looked for when all others are.
-	isLong bool
+	kind   kind
 }
 
-// taken is how long it took, in seconds of this test.
-type taken struct {
-	Alert, What  string
-	Fires, Clear float64
-	undone       time.Time
-}
+type kind int
+
+const (
+	// lasts until it is undone.
+	lasts kind = iota
+	// passes: it is done again where nobody has seen it, as when a busy machine is asked too late.
+	passes
+	// looksBack: its alerts look far back, and that they are gone is looked for when all others are.
+	looksBack
+)
+
+// told is how long it may take until an alert fires or is gone. On a busy machine a scrape fails now and then, and what has to last
+// begins anew.
+const told = 10 * time.Minute
 
 var quick = []drill{
 	{"a bank starts while Redis keeps no append-only file", []string{"BankStoreAtRisk"}, func(h *House) {
 		h.cli("config", "set", "appendonly", "no")
 		h.startBank()
-	}, func(h *House) { h.cli("config", "set", "appendonly", "yes") }, true},
+	}, func(h *House) { h.cli("config", "set", "appendonly", "yes") }, looksBack},
 	{"Redis is killed", []string{"BankStoreAway", "BankRedisDown", "BankErrorBudgetFast", "BankReadinessBudgetFast"},
-		func(h *House) { h.redis.Kill() }, (*House).startRedis, false},
-	{"Redis hangs, again and again", []string{"BankUnknownOutcomes"}, (*House).hangRedis, func(*House) {}, false},
+		func(h *House) { h.redis.Kill() }, (*House).startRedis, lasts},
+	{"Redis hangs, again and again", []string{"BankUnknownOutcomes"}, (*House).hangRedis, func(*House) {}, passes},
 	// A Redis that is stopped opens few under `bank`, whose connection gives up as soon and then fails at once.
-	{"a store takes longer than anybody waits", []string{"BankBreakerOpen"}, (*House).slowStore, func(*House) {}, false},
+	{"a store takes longer than anybody waits", []string{"BankBreakerOpen"}, (*House).slowStore, func(*House) {}, passes},
 	{"Redis is filled to 85 %, then to the brim", []string{"BankRedisNearlyFull", "BankStoreRefuses"}, (*House).fillRedis,
-		func(h *House) { h.cli("eval", "for i=1,64 do redis.call('del','filler:'..i) end", "0") }, false},
-	{"CoinGecko is dead", []string{"BankRatesStale"}, func(h *House) { h.coingecko.Kill() }, (*House).startCoingecko, false},
-	{"another hand changes a wallet", []string{"BankFaults"}, (*House).corrupt, func(h *House) { h.cli("del", "bank:{corrupt}:wallet") }, false},
+		func(h *House) { h.cli("eval", "for i=1,64 do redis.call('del','filler:'..i) end", "0") }, passes},
+	{"CoinGecko is dead", []string{"BankRatesStale"}, func(h *House) { h.coingecko.Kill() }, (*House).startCoingecko, lasts},
+	{"another hand changes a wallet", []string{"BankFaults"}, (*House).corrupt, func(h *House) { h.cli("del", "bank:{corrupt}:wallet") }, passes},
 	{"the process that writes the append-only file anew is killed", []string{"BankRedisLogFails"}, (*House).failRewrite, func(h *House) {
 		h.cli("config", "set", "rdb-key-save-delay", "0")
 		h.cli("bgrewriteaof")
-	}, false},
+	}, lasts},
 }
 
 // long are those that have to last, or to be alone; `make test-observe` leaves them out.
 func long() []drill {
 	slow := make(chan struct{})
 	return []drill{
-		{"Redis lets everybody wait for 0.45 s, again and again", []string{"BankLatencyBudgetFast"}, func(h *House) { go h.pauseRedis(slow) }, func(*House) { close(slow) }, false},
+		{"Redis lets everybody wait for 0.45 s, again and again", []string{"BankLatencyBudgetFast"}, func(h *House) { go h.pauseRedis(slow) }, func(*House) { close(slow) }, lasts},
 		{"a bank asks for a replica that is not there", []string{"BankStoreRefuses"}, func(h *House) {
 			bank := h.startBankWith(nil, "/healthz", "SPIN_VARIABLE_REDIS_WAIT_REPLICAS=1")
 			for range 5 {
 				ask("POST", bank+"/v1/deposit", secretUser, "", `{"amount":"1"}`)
 			}
-		}, func(*House) {}, false},
-		{"nobody asks anything", []string{"BankNoTraffic"}, func(h *House) { h.traffic.end() }, func(h *House) { h.traffic = h.day(6, 20*time.Millisecond) }, false},
-		{"the Collector is killed", []string{"BankNotSeen"}, func(h *House) { h.collector.Kill() }, (*House).startCollector, false},
+		}, func(*House) {}, passes},
+		{"nobody asks anything", []string{"BankNoTraffic"}, func(h *House) { h.traffic.end() }, func(h *House) { h.traffic = h.day(6, 20*time.Millisecond) }, lasts},
+		{"the Collector is killed", []string{"BankNotSeen"}, func(h *House) { h.collector.Kill() }, (*House).startCollector, lasts},
 	}
 }
 
@@ -71,13 +77,12 @@ func drills(h *House, t *testing.T) {
 		wanted = append(wanted, long()...)
 	}
 	began := time.Now()
-	text := h.drilled(t, wanted)
+	h.drilled(t, wanted)
 	kit.Write(t, kit.At("build/observe/day.svg"), h.picture(began, time.Now()))
-	kit.Write(t, kit.At("build/observe/alerts.json"), text+"\n")
 }
 
-// drilled does one after the other, and returns how long each alert took.
-func (h *House) drilled(t *testing.T, wanted []drill) string {
+// drilled does one after the other, and notes how long each alert took.
+func (h *House) drilled(t *testing.T, wanted []drill) {
 	var all, later []taken
 	for _, drill := range wanted {
 		fired := drill.fires(h, t)
@@ -85,32 +90,35 @@ func (h *House) drilled(t *testing.T, wanted []drill) string {
 			fired[index].undone = time.Now()
 		}
 		drill.undo(h)
-		if drill.isLong {
+		if drill.kind == looksBack {
 			later = append(later, fired...)
 			continue
 		}
 		all = append(all, gone(h, t, fired)...)
 	}
-	all = append(all, gone(h, t, later)...)
-	text, _ := json.MarshalIndent(all, "", "  ")
-	t.Logf("\n%s", text)
-	return string(text)
+	figures.add(t, append(all, gone(h, t, later)...))
 }
 
 // fires does it, and waits for the alerts.
 func (d drill) fires(h *House, t *testing.T) []taken {
 	for _, name := range d.alerts {
-		kit.Eventually(t, d.what+": "+name+" does not fire before", func() error { return isQuiet(h, name) })
+		kit.Within(t, told, d.what+": "+name+" does not fire before", func() error { return isQuiet(h, name) })
 	}
 	began := time.Now()
 	d.do(h)
+	done := time.Now()
 	var all []taken
 	for _, name := range d.alerts {
-		kit.Eventually(t, d.what+": "+name+" fires", func() error {
-			if !h.bell.hasRungSince(name, began) {
-				return fmt.Errorf("what fires: %s", h.bell.now())
+		kit.Within(t, told, d.what+": "+name+" fires", func() error {
+			if h.bell.hasRungSince(name, began) {
+				return nil
 			}
-			return nil
+			if d.kind == passes && time.Since(done) > 20*time.Second {
+				t.Logf("%s: once more for %s", d.what, name)
+				d.do(h)
+				done = time.Now()
+			}
+			return fmt.Errorf("what fires: %s", h.bell.now())
 		})
 		all = append(all, taken{Alert: name, What: d.what, Fires: h.bell.since(name).Sub(began).Seconds()})
 	}
@@ -121,7 +129,7 @@ func (d drill) fires(h *House, t *testing.T) []taken {
 func gone(h *House, t *testing.T, fired []taken) []taken {
 	for index := range fired {
 		name := fired[index].Alert
-		kit.Eventually(t, fired[index].What+": "+name+" is gone after", func() error { return isQuiet(h, name) })
+		kit.Within(t, told, fired[index].What+": "+name+" is gone after", func() error { return isQuiet(h, name) })
 		fired[index].Clear = time.Since(fired[index].undone).Seconds()
 	}
 	return fired

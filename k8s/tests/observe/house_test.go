@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"moneybank/k8s/tests/kit"
 
@@ -21,8 +22,9 @@ type House struct {
 	*testing.T
 	objects      []unstructured.Unstructured
 	folder       string
-	compression  int      // 0: what all have
-	settings     []string // of every bank
+	compression  int           // 0: what all have
+	scrape       time.Duration // how often, and how long, everybody is asked; 0: a second
+	settings     []string      // of every bank
 	redisPort    int
 	redis        *kit.Process
 	coingecko    *kit.Process

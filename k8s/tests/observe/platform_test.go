@@ -22,22 +22,23 @@ func TestThePlatformIsTold(t *testing.T) {
 	issuer := p.startCertManager()
 	p.install()
 	certificate := h.startBehindTLS()
+	h.scrape = 5 * time.Second
 	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), issuer, h.startBlackbox(certificate))
 	h.drilled(t, []drill{
 		{"a pod has no node to run on", []string{"BankTooFewPods"}, func(*House) {
 			p.kubectl("cordon", "--selector=test=node")
 			p.kubectl("delete", "pod", p.pod(), "--wait=false")
-		}, func(*House) { p.kubectl("uncordon", "--selector=test=node") }, false},
-		{"a pod restarts again and again", []string{"BankPodsRestart"}, p.restart, func(*House) {}, false},
+		}, func(*House) { p.kubectl("uncordon", "--selector=test=node") }, lasts},
+		{"a pod restarts again and again", []string{"BankPodsRestart"}, p.restart, func(*House) {}, passes},
 		{"the Deployment has as many pods as the autoscaler may make", []string{"BankAutoscalerAtLimit"},
-			func(*House) { p.scale(4) }, func(*House) { p.scale(3) }, false},
+			func(*House) { p.scale(4) }, func(*House) { p.scale(3) }, lasts},
 		{"cert-manager makes a certificate of ten days", []string{"BankCertificateExpires"},
-			func(*House) { p.certificateOf(10) }, func(*House) { p.certificateOf(90) }, false},
-		{"no export was made for hours", []string{"BankBackupOld"}, func(*House) { p.lastExport(5 * time.Hour) }, func(*House) { p.export("0", "Succeeded") }, false},
+			func(*House) { p.certificateOf(10) }, func(*House) { p.certificateOf(90) }, lasts},
+		{"no export was made for hours", []string{"BankBackupOld"}, func(*House) { p.lastExport(5 * time.Hour) }, func(*House) { p.export("0", "Succeeded") }, lasts},
 		{"a store that has lost money is not exported", []string{"BankBackupFails"},
-			func(*House) { p.export("5", "Failed") }, func(*House) { p.export("0", "Succeeded") }, false},
+			func(*House) { p.export("5", "Failed") }, func(*House) { p.export("0", "Succeeded") }, lasts},
 		{"the bank shows a certificate of ten days", []string{"BankCertificateExpires"},
-			func(*House) { certificate.of(10) }, func(*House) { certificate.of(90) }, false},
+			func(*House) { certificate.of(10) }, func(*House) { certificate.of(90) }, lasts},
 	})
 }
 
@@ -83,7 +84,7 @@ func (p *cluster) install() {
 		"--set", "runtime=bank,autoscaling.enabled=true,autoscaling.minReplicas=3,autoscaling.maxReplicas=4",
 		"--set", "backup.enabled=true,backup.schedule=0 0 1 1 *,backup.drill.enabled=false,backup.s3.bucket=money,backup.s3.existingSecret=s3",
 		"--set", "ingress.enabled=true,tls.mode=certManager,tls.certManager.issuerKind=Issuer,tls.certManager.issuer=own")
-	p.kubectl("wait", "--for=jsonpath={.status.availableReplicas}=3", "deployment/bank", "--timeout=120s")
+	p.kubectl("wait", "--for=jsonpath={.status.availableReplicas}=3", "deployment/bank", "--timeout=300s")
 }
 
 func (p *cluster) scale(pods int) {

@@ -32,11 +32,11 @@ func (h *House) startPrometheus(jobs ...string) {
 	h.Helper()
 	listen, alertmanager := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)), fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
 	rules := kit.Write(h, h.folder+"/rules.yaml", h.compressed())
-	config := kit.Write(h, h.folder+"/prometheus.yaml", fmt.Sprintf(`global: {scrape_interval: 1s, evaluation_interval: 1s}
+	config := kit.Write(h, h.folder+"/prometheus.yaml", fmt.Sprintf(`global: {scrape_interval: %s, evaluation_interval: 1s}
 rule_files: [%q]
 alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}
 scrape_configs: [%s]
-`, rules, alertmanager, strings.Join(jobs, ", ")))
+`, max(h.scrape, time.Second), rules, alertmanager, strings.Join(jobs, ", ")))
 	kit.Run(h, "promtool", "check", "config", config)
 	told := kit.Write(h, h.folder+"/alertmanager.yaml", fmt.Sprintf(`route: {receiver: test, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
 receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]

@@ -1,0 +1,93 @@
+package observe
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// taken is how long an alert took, in seconds of the test.
+type taken struct {
+	Alert, What  string
+	Fires, Clear float64
+	undone       time.Time
+}
+
+// table is what README.md says of alerts: `make observe-figures` puts it there.
+type table struct {
+	lock  sync.Mutex
+	taken map[string][]taken // by the test that took it
+}
+
+var figures = table{taken: map[string][]taken{}}
+
+// order is that of the tests in the table.
+var order = []string{"TestADayIsSeen", "TestAFullDiskIsTold", "TestThePlatformIsTold", "TestBudgetsBurnSlowly"}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && len(figures.taken) > 0 {
+		if err := figures.keep(kit.At("build/observe")); err != nil {
+			fmt.Println(err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func (f *table) add(t *testing.T, all []taken) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	test, _, _ := strings.Cut(t.Name(), "/")
+	if !slices.Contains(order, test) {
+		t.Fatalf("%s is not in the order", test)
+	}
+	f.taken[test] = append(f.taken[test], all...)
+}
+
+func (f *table) keep(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(folder+"/alerts.md", []byte(f.written()), 0o644)
+}
+
+// written has a row for each thing that was done.
+func (f *table) written() string {
+	text := "| alert | what was done to see it | fires after | gone after |\n|---|---|---|---|\n"
+	for _, test := range order {
+		all := f.taken[test]
+		for len(all) > 0 {
+			end := slices.IndexFunc(all, func(one taken) bool { return one.What != all[0].What })
+			if end < 0 {
+				end = len(all)
+			}
+			var names, fires, clear []string
+			for _, one := range all[:end] {
+				names = append(names, "`"+one.Alert+"`")
+				fires = append(fires, seconds(one.Fires))
+				clear = append(clear, seconds(one.Clear))
+			}
+			text += fmt.Sprintf("| %s | %s | %s | %s |\n", strings.Join(names, ", "), all[0].What, each(fires), each(clear))
+			all = all[end:]
+		}
+	}
+	return text
+}
+
+// each are several, or one where all are alike.
+func each(of []string) string {
+	if len(slices.Compact(slices.Clone(of))) == 1 {
+		return of[0]
+	}
+	return strings.Join(of, ", ")
+}
+
+func seconds(of float64) string { return fmt.Sprintf("%.0f s", math.Ceil(of)) }
