@@ -130,7 +130,7 @@ func gone(h *House, t *testing.T, fired []taken) []taken {
 	for index := range fired {
 		name := fired[index].Alert
 		kit.Within(t, told, fired[index].What+": "+name+" is gone after", func() error { return isQuiet(h, name) })
-		fired[index].Clear = time.Since(fired[index].undone).Seconds()
+		fired[index].Clear = h.bell.until(name).Sub(fired[index].undone).Seconds()
 	}
 	return fired
 }

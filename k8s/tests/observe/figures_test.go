@@ -90,4 +90,4 @@ func each(of []string) string {
 	return strings.Join(of, ", ")
 }
 
-func seconds(of float64) string { return fmt.Sprintf("%.0f s", math.Ceil(of)) }
+func seconds(of float64) string { return fmt.Sprintf("%.0f s", max(1, math.Ceil(of))) }

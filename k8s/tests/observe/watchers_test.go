@@ -87,10 +87,11 @@ type bell struct {
 	lock  sync.Mutex
 	rings map[string]time.Time
 	last  map[string]time.Time
+	ended map[string]time.Time
 }
 
 func newBell(t *testing.T) *bell {
-	b := &bell{rings: map[string]time.Time{}, last: map[string]time.Time{}}
+	b := &bell{rings: map[string]time.Time{}, last: map[string]time.Time{}, ended: map[string]time.Time{}}
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var message struct {
 			Alerts []struct {
@@ -112,6 +113,7 @@ func newBell(t *testing.T) *bell {
 			b.rings[name], b.last[name] = time.Now(), time.Now()
 		} else if !firing {
 			delete(b.rings, name)
+			b.ended[name] = time.Now()
 		}
 	}))
 	t.Cleanup(server.Close)
@@ -135,6 +137,13 @@ func (b *bell) since(name string) time.Time {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	return b.last[name]
+}
+
+// until is when it ended to ring last.
+func (b *bell) until(name string) time.Time {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.ended[name]
 }
 
 func (b *bell) hasRungSince(name string, moment time.Time) bool { return b.since(name).After(moment) }
