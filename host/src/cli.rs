@@ -122,6 +122,10 @@ pub struct Verify {
     #[arg(long)]
     pub all: bool,
 
+    /// Of all: refuse a store that has fewer wallets
+    #[arg(long, value_name = "WALLETS", default_value = "1", conflicts_with = "user")]
+    pub at_least: u64,
+
     /// Which store
     #[command(flatten)]
     pub store: backup_cli::Application,

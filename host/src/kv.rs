@@ -5,6 +5,7 @@
 //! so in bounded time. The representation is Spin's, so that either can take over from the other.
 
 pub mod redis;
+pub mod source;
 pub mod sqlite;
 
 use crate::redis::Patience;

@@ -3,16 +3,14 @@
 //! Reads only, and beside a running bank. Of the application it knows what `crates/teller` says of a
 //! wallet, and nothing of its components.
 
-mod source;
-
 use crate::backup;
 use crate::cli::Verify;
 use crate::exit::Fault;
+use crate::kv::source::Source;
 use crate::redis::Patience;
 use crate::runtime_config::DEFAULT_LABEL;
 use anyhow::{Context as _, anyhow};
 use ledger::User;
-use source::Source;
 use std::io::Write as _;
 use std::time::Duration;
 use store::keys;
@@ -26,7 +24,7 @@ const STEP: u64 = 100_000;
 
 /// Checks the wallet, or all; an error says where the first break is.
 pub fn verify(options: &Verify) -> anyhow::Result<()> {
-    let Some(user) = &options.user else { return backup::verify_all(&options.store) };
+    let Some(user) = &options.user else { return backup::verify_all(options) };
     let user: User = user.parse().map_err(|_| anyhow!("`{user}` is no user's name"))?;
     let store = options.store.store()?;
     let label = DEFAULT_LABEL;

@@ -33,11 +33,17 @@ fn three_entries() -> Bank {
 }
 
 fn verify(bank: &Bank, user: &str, stdout: Stdio) -> Output {
+    let mut command = command(bank, &["--user", user]);
+    command.stdout(stdout);
+    command.spawn().unwrap().wait_with_output().unwrap()
+}
+
+fn command(bank: &Bank, words: &[&str]) -> Command {
     let state = bank.folder.path().join("state");
     let mut command = Command::new(env!("CARGO_BIN_EXE_bank"));
-    command.args(["verify", "--user", user, "--from"]).arg(manifest()).arg("--state-dir").arg(state);
-    command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
-    command.spawn().unwrap().wait_with_output().unwrap()
+    command.arg("verify").args(words).arg("--from").arg(manifest()).arg("--state-dir").arg(state);
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    command
 }
 
 fn text(bytes: Vec<u8>) -> String {
@@ -71,6 +77,15 @@ fn a_wallet_that_somebody_changed_is_broken_and_the_exit_code_says_so() {
     assert_eq!(checked.status.code(), Some(3));
     let error = text(checked.stderr);
     assert!(error.contains("the wallet of alice is broken: entries 1 to "), "{error}");
+}
+
+#[test]
+fn a_folder_for_temporary_files_that_is_not_there_is_named() {
+    let bank = three_entries();
+    let checked = command(&bank, &["--all"]).env("TMPDIR", "/not/there").output().unwrap();
+    assert_eq!(checked.status.code(), Some(1));
+    let error = text(checked.stderr);
+    assert!(error.contains("cannot write a temporary file in /not/there (TMPDIR)"), "{error}");
 }
 
 #[test]

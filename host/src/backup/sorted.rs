@@ -48,7 +48,7 @@ impl Sorter {
             return Ok(());
         }
         let texts = self.in_order();
-        self.runs.push(spilled(&texts).context("cannot write a temporary file (TMPDIR says where)")?);
+        self.runs.push(spilled(&texts).with_context(cannot)?);
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Sorter {
 }
 
 fn spilled(texts: &[Box<[u8]>]) -> std::io::Result<File> {
-    let mut writer = BufWriter::new(temporary()?);
+    let mut writer = BufWriter::new(tempfile::tempfile()?);
     for text in texts {
         writer.write_all(text)?;
         writer.write_all(b"\n")?;
@@ -83,9 +83,29 @@ fn spilled(texts: &[Box<[u8]>]) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// A file without a name.
-pub fn temporary() -> std::io::Result<File> {
-    tempfile::tempfile()
+/// Lines that are kept in a file without a name.
+pub struct Scratch(BufWriter<File>);
+
+impl Scratch {
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self(BufWriter::new(tempfile::tempfile().with_context(cannot)?)))
+    }
+
+    pub fn push(&mut self, line: std::fmt::Arguments) -> anyhow::Result<()> {
+        writeln!(self.0, "{line}").with_context(cannot)
+    }
+
+    /// The file, from its first line.
+    pub fn read(self) -> anyhow::Result<BufReader<File>> {
+        let mut file =
+            self.0.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(cannot)?;
+        file.seek(SeekFrom::Start(0)).with_context(cannot)?;
+        Ok(BufReader::new(file))
+    }
+}
+
+fn cannot() -> String {
+    format!("cannot write a temporary file in {} (TMPDIR)", std::env::temp_dir().display())
 }
 
 impl Sorted {

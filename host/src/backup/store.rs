@@ -52,20 +52,6 @@ impl Store {
         }
     }
 
-    /// What is under one key of a store that is opened for it alone.
-    pub fn held(place: &Place, key: &str) -> anyhow::Result<Held> {
-        match place {
-            Place::Config(StoreConfig::Redis(info)) => {
-                redis::Redis::held(std::slice::from_ref(info.as_ref()), key)
-            }
-            Place::Nodes(infos) => redis::Redis::held(infos, key),
-            Place::Config(StoreConfig::Memory) => Ok(None),
-            Place::Config(StoreConfig::Sqlite(_)) => {
-                Ok(Self::open(place, Access::Read)?.get(&[key.to_owned()])?.pop().flatten())
-            }
-        }
-    }
-
     /// What kind of store it is.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,11 +1,19 @@
 //! Whether an import into a store was interrupted: such a store has not all its money, and nobody may build on it.
 
 use super::cli;
-use super::store::{Place, Store};
+use super::store::{Access, Place, Store};
 use crate::exit::Fault;
-use crate::runtime_config::RuntimeConfig;
+use crate::kv::source::Source;
+use crate::redis::Patience;
+use crate::runtime_config::{RuntimeConfig, StoreConfig};
 use crate::variables::Values;
+use ::redis::ConnectionInfo;
+use anyhow::anyhow;
+use std::time::Duration;
 use store::keys;
+
+/// A bank waits with its start.
+const PATIENCE: Patience = Patience::new(Duration::from_secs(5));
 
 const WHY: &str = "an import into this store was interrupted, or is under way: not all money is there. Import the same \
                    file again until that ends, or empty the store (docs/backup.md)";
@@ -25,7 +33,29 @@ pub fn is_none_of(config: RuntimeConfig, values: &Values) -> anyhow::Result<()> 
 }
 
 fn is_there(place: &Place) -> anyhow::Result<bool> {
-    Store::held(place, keys::import().as_str()).map(|note| note.is_some())
+    match place {
+        Place::Config(StoreConfig::Redis(info)) => is_in_redis(std::slice::from_ref(info.as_ref())),
+        Place::Nodes(infos) => is_in_redis(infos),
+        Place::Config(StoreConfig::Memory) => Ok(false),
+        Place::Config(StoreConfig::Sqlite(_)) => {
+            let held = Store::open(place, Access::Read)?.get(&[keys::import().to_string()])?;
+            Ok(held.iter().any(Option::is_some))
+        }
+    }
+}
+
+/// By no other command than `GET`: whoever asks may have few rights. The first node that answers says it.
+fn is_in_redis(infos: &[ConnectionInfo]) -> anyhow::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut failure = anyhow!("no address of Redis");
+    for info in infos {
+        let source = Source::of_redis(info.clone(), PATIENCE)?;
+        match runtime.block_on(source.held(keys::import().as_str())) {
+            Ok(note) => return Ok(note.is_some()),
+            Err(error) => failure = anyhow!("{}: {error}", info.addr()),
+        }
+    }
+    Err(failure)
 }
 
 /// Why that ends whatever needs the whole store.

@@ -9,10 +9,10 @@ mod counters;
 mod refusals;
 mod wallets;
 
-use super::cli::Application;
 use super::sorted::Sorter;
 use super::store::{Access, Store};
 use super::{Progress, store, unfinished};
+use crate::cli::Verify;
 use crate::exit::Fault;
 use ::store::keys;
 use backup::line::Begin;
@@ -58,13 +58,17 @@ pub fn export<'a>(place: &store::Place, out: &'a mut Out<'a>) -> anyhow::Result<
 }
 
 /// `bank verify --all`: the trial balance, and the first breaks.
-pub fn verify_all(options: &Application) -> anyhow::Result<()> {
-    let found = walk(&options.place()?, Mode::Verify, &mut |_| Ok(()))?;
+pub fn verify_all(options: &Verify) -> anyhow::Result<()> {
+    let found = walk(&options.store.place()?, Mode::Verify, &mut |_| Ok(()))?;
     let totals = &found.totals;
     let report = format!("{totals}\nbroken       {}", found.broken);
     writeln!(std::io::stdout(), "{report}")?;
     if found.broken > 0 {
         return Err(Fault::Broken(format!("{} breaks; the first are named above", found.broken)).into());
+    }
+    if totals.wallets < options.at_least {
+        let why = format!("there are {} wallets, and not {} (--at-least)", totals.wallets, options.at_least);
+        return Err(Fault::Refused(why).into());
     }
     Ok(())
 }

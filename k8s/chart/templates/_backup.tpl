@@ -85,10 +85,11 @@ spec:
           securityContext:
             {{- include "bank.podSecurity" (list . .Values.podPolicy.runAsUser) | nindent 12 }}
           {{- if eq $job.component "drill" }}
+          {{- $atLeast := printf "--at-least=%d" (int64 .Values.backup.drill.atLeast) }}
           initContainers:
-            - {{ include "bank.backupContainer" (dict "root" . "name" "import" "place" true "arguments" (list "import" (include "bank.backupPlace" .) (printf "--at-least=%d" (int64 .Values.backup.drill.atLeast)) "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
+            - {{ include "bank.backupContainer" (dict "root" . "name" "import" "place" true "arguments" (list "import" (include "bank.backupPlace" .) $atLeast "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
           containers:
-            - {{ include "bank.backupContainer" (dict "root" . "name" "verify" "arguments" (list "verify" "--all" "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
+            - {{ include "bank.backupContainer" (dict "root" . "name" "verify" "arguments" (list "verify" "--all" $atLeast "--state-dir=/scratch/store")) | trim | nindent 14 | trim }}
           {{- else }}
           {{- $from := .Values.store.sqlite.enabled | ternary (list "--state-dir=/data") list }}
           containers:

@@ -60,11 +60,11 @@ func TestAnExportOfSQLiteRunsWhereItsFileIs(t *testing.T) {
 }
 
 func TestADrillRestoresTheNewestExportWhereNothingElseIs(t *testing.T) {
-	pod := cronJob(t, "bank-drill", "--set", withBackup).JobTemplate.Spec.Template.Spec
-	if want := []string{"import", "/backups/", "--at-least=1", "--state-dir=/scratch/store"}; !slices.Equal(pod.InitContainers[0].Args, want) {
+	pod := cronJob(t, "bank-drill", "--set", withBackup+",backup.drill.atLeast=7").JobTemplate.Spec.Template.Spec
+	if want := []string{"import", "/backups/", "--at-least=7", "--state-dir=/scratch/store"}; !slices.Equal(pod.InitContainers[0].Args, want) {
 		t.Errorf("it begins with %v", pod.InitContainers[0].Args)
 	}
-	if want := []string{"verify", "--all", "--state-dir=/scratch/store"}; !slices.Equal(pod.Containers[0].Args, want) {
+	if want := []string{"verify", "--all", "--at-least=7", "--state-dir=/scratch/store"}; !slices.Equal(pod.Containers[0].Args, want) {
 		t.Errorf("it ends with %v", pod.Containers[0].Args)
 	}
 	for _, container := range append(pod.InitContainers, pod.Containers...) {

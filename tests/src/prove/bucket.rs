@@ -9,7 +9,7 @@ use crate::prove::house::House;
 use crate::prove::interrupted::Files;
 use crate::prove::process::Process;
 use crate::prove::shards::deposit;
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use std::process::Output;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FOLDER: &str = "s3://money/exports/";
 /// So many wallets that an export is more than one part.
 const MANY: usize = 80_000;
+
+const NO_SUCH_UPLOAD: &[u8] = b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 40\r\n\r\n\
+                                <Error><Code>NoSuchUpload</Code></Error>";
 
 /// An S3, and a bucket in it.
 struct S3 {
@@ -55,7 +58,21 @@ pub async fn keeps_exports(from: &mut House, into: &mut House) -> anyhow::Result
         1,
         "there is no export in s3://money/nothing/",
     )?;
+    is_complete_or_not_there(&s3, from).await.context("a completion that is not answered")?;
     is_whole_or_not_there(&s3, from, into, &user).await
+}
+
+/// The answer to what completes an upload is lost, and nobody knows the upload when it is asked again: it is complete, or was
+/// aborted by a rule of the bucket's meanwhile.
+async fn is_complete_or_not_there(s3: &S3, house: &House) -> anyhow::Result<()> {
+    let (done, aborted) = ("s3://money/done/bank.jsonl", "s3://money/aborted/bank.jsonl");
+    let output = s3.unanswered(house, &["export", "--to", done], "POST").await?;
+    says(&output, 0, "exported as of ")?;
+    s3.runs(house, &["import", "--check", done]).await?;
+    let output = s3.unanswered(house, &["export", "--to", aborted], "DELETE").await?;
+    says(&output, 1, "404 Not Found NoSuchUpload")?;
+    ensure!(!s3.keys().await?.iter().any(|key| key.starts_with("aborted/")), "it is there");
+    Ok(())
 }
 
 /// Of several parts; killed in the middle; ended by a break.
@@ -90,6 +107,21 @@ fn says(output: &Output, code: i32, why: &str) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.code() == Some(code) && said.contains(why), "{}: {said}", output.status);
     Ok(())
+}
+
+/// Head and body of a request.
+async fn request(stream: &mut TcpStream) -> anyhow::Result<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8(head)?;
+    let length = head
+        .lines()
+        .find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    let mut body = vec![0; length.unwrap_or_default()];
+    stream.read_exact(&mut body).await?;
+    Ok((head, body))
 }
 
 impl S3 {
@@ -133,6 +165,50 @@ impl S3 {
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "bank {}: {}: {said}", words.join(" "), output.status);
         Ok(())
+    }
+
+    /// What `bank` says where its first request to complete an upload comes to S3 with this method, and is not answered.
+    async fn unanswered(&self, house: &House, words: &[&str], method: &str) -> anyhow::Result<Output> {
+        let front = TcpListener::bind("127.0.0.1:0").await?;
+        let mut command = self.command(house, words)?;
+        command.env("AWS_ENDPOINT_URL", format!("http://{}", front.local_addr()?));
+        let mut completions = 0;
+        let output = tokio::select! {
+            output = command.output() => output?,
+            failed = self.answers_but_one(&front, method, &mut completions) => bail!("before S3: {failed:?}"),
+        };
+        ensure!(completions == 2, "it was asked to complete it {completions} times");
+        Ok(output)
+    }
+
+    /// Each connection is one request: who answers closes it.
+    async fn answers_but_one(
+        &self,
+        front: &TcpListener,
+        method: &str,
+        completions: &mut usize,
+    ) -> anyhow::Result<()> {
+        loop {
+            let (mut client, _) = front.accept().await?;
+            let (mut head, body) = request(&mut client).await?;
+            let completes = head.starts_with("POST ") && head.contains("uploadId=");
+            *completions += usize::from(completes);
+            let is_lost = completes && *completions == 1;
+            if is_lost {
+                head = head.replacen("POST", method, 1);
+            } else if completes {
+                // So may S3. moto remembers what is complete, and has a 500 for what was aborted.
+                client.write_all(NO_SUCH_UPLOAD).await?;
+                continue;
+            }
+            let mut moto = TcpStream::connect(self.url.trim_start_matches("http://")).await?;
+            moto.write_all(&[head.as_bytes(), &body].concat()).await?;
+            let mut answer = Vec::new();
+            moto.read_to_end(&mut answer).await?;
+            if !is_lost {
+                client.write_all(&answer).await?;
+            }
+        }
     }
 
     async fn aws(&self, words: &[&str]) -> anyhow::Result<String> {

@@ -41,6 +41,9 @@ async fn is_not_replaced(house: &mut House, good: &[String]) -> anyhow::Result<(
     house.stop_banks().await?;
     house.loses_its_store().await?;
     house.start_banks().await?;
+    let why = house.fails(&["verify", "--all"], 5).await?;
+    ensure!(why.contains("there are 0 wallets, and not 1 (--at-least)"), "{why}");
+    house.runs(&["verify", "--all", "--at-least", "0"]).await?;
     let why = house.fails(&["export", "--to", &place(house), "--keep", "1"], 5).await?;
     ensure!(why.contains("0 of 1 wallets, 0 of 1 deposits") && why.contains("--accept-loss"), "{why}");
     let there = names(house)?;

@@ -72,34 +72,6 @@ impl Redis {
         Ok(redis)
     }
 
-    /// What is under a key, by no other command than `GET`: whoever asks may have few rights.
-    pub fn held(infos: &[ConnectionInfo], key: &str) -> anyhow::Result<Held> {
-        let mut failure = anyhow!("no address of Redis");
-        for info in infos {
-            let mut node = match Node::connect(info) {
-                Ok(node) => node,
-                Err(error) => {
-                    failure = error;
-                    continue;
-                }
-            };
-            let get = |node: &mut Node| redis::cmd("GET").arg(key).query(&mut node.connection);
-            let answer = get(&mut node);
-            let error = match answer {
-                Ok(held) => return Ok(held),
-                Err(error) => error,
-            };
-            // `MOVED 6803 host:port`, by a node of a cluster.
-            let moved = error.redirect_node().and_then(|(address, _)| address.rsplit_once(':'));
-            let Some((host, port)) = moved else { return Err(node.failed(&error)) };
-            let to = redis::ConnectionAddr::Tcp(host.to_owned(), port.parse()?);
-            let to = same_kind(info, to);
-            let mut node = Node::connect(&info.clone().set_addr(to))?;
-            return get(&mut node).map_err(|error| node.failed(&error));
-        }
-        Err(failure)
-    }
-
     pub fn kind(&self) -> &'static str {
         if self.slots.is_empty() { "redis" } else { "redis-cluster" }
     }

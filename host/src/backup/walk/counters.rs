@@ -1,6 +1,6 @@
 //! Counters, and what idempotency keys of theirs became.
 
-use super::super::sorted::{Sorted, temporary};
+use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Held;
 use super::Walk;
 use super::refusals::{Due, Owned};
@@ -8,14 +8,12 @@ use anyhow::Context as _;
 use backup::Line;
 use backup::line::{Count, Tag};
 use ledger::{Post, Tally};
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 
 impl Walk<'_> {
     /// Writes these counters. Of each that has posts in the index it notes what they come to, how many there are, and
     /// which total they stay below.
-    pub(super) fn counters(&mut self, mut tags: Sorted) -> anyhow::Result<File> {
-        let mut due = BufWriter::new(temporary()?);
+    pub(super) fn counters(&mut self, mut tags: Sorted) -> anyhow::Result<Scratch> {
+        let mut due = Scratch::new()?;
         while let Some(tag) = tags.next()? {
             let tag = Tag::new(str::from_utf8(&tag)?).context("a counter's name was changed")?;
             match self.counter(&tag)? {
@@ -23,7 +21,7 @@ impl Walk<'_> {
                     if let Some(posts) = count.posts.as_ref().filter(|posts| posts.indexed() > 0) {
                         let (base, indexed, below) =
                             (posts.base(), posts.indexed(), below(posts, count.cell));
-                        writeln!(due, "{} {base} {indexed} {below}", tag.as_str())?;
+                        due.push(format_args!("{} {base} {indexed} {below}", tag.as_str()))?;
                     }
                     self.emit(&Line::Counter(tag, count))?;
                 }
@@ -31,7 +29,7 @@ impl Walk<'_> {
             }
             self.say();
         }
-        Ok(due.into_inner().map_err(std::io::IntoInnerError::into_error)?)
+        Ok(due)
     }
 
     /// Both parts of a counter in one moment.
@@ -69,7 +67,7 @@ impl Walk<'_> {
     }
 
     /// Writes the posts of the index that counters had when they were read.
-    pub(super) fn posts(&mut self, posts: Sorted, due: File) -> anyhow::Result<()> {
+    pub(super) fn posts(&mut self, posts: Sorted, due: Scratch) -> anyhow::Result<()> {
         let (mut posts, mut due) = (Owned::of(posts), Due::of(due)?);
         loop {
             let owner = posts.owner()?;

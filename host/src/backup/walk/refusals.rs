@@ -1,6 +1,6 @@
 //! The index of idempotency keys: refusals are written, which are in the index alone; entries follow from the pages.
 
-use super::super::sorted::Sorted;
+use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Held;
 use super::wallets::named;
 use super::{Mode, Walk};
@@ -9,7 +9,7 @@ use backup::Line;
 use ledger::{IdempotencyKey, Outcome, Page, User};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Lines, Seek as _, SeekFrom};
+use std::io::{BufRead as _, BufReader, Lines};
 use store::keys;
 
 /// So many keys of one user are asked for at a time.
@@ -25,9 +25,8 @@ pub(super) struct Due {
 }
 
 impl Due {
-    pub(super) fn of(mut file: File) -> anyhow::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
-        let mut due = Self { lines: BufReader::new(file).lines(), next: None };
+    pub(super) fn of(due: Scratch) -> anyhow::Result<Self> {
+        let mut due = Self { lines: due.read()?.lines(), next: None };
         due.step()?;
         Ok(due)
     }
@@ -111,7 +110,7 @@ impl Owned {
 
 impl Walk<'_> {
     /// Writes what idempotency keys of users became that were refused. `due` says how many each wallet counts.
-    pub(super) fn refusals(&mut self, operations: Sorted, due: File) -> anyhow::Result<()> {
+    pub(super) fn refusals(&mut self, operations: Sorted, due: Scratch) -> anyhow::Result<()> {
         let (mut operations, mut due) = (Owned::of(operations), Due::of(due)?);
         loop {
             let owner = operations.owner()?;

@@ -1,12 +1,10 @@
 //! Wallets, each with its pages.
 
-use super::super::sorted::{Sorted, temporary};
+use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Held;
 use super::{Mode, Walk};
 use backup::{Line, item};
 use ledger::{Outcome, Page, User, Wallet};
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use store::keys;
 
 /// So many wallets are asked for at a time, and so many pages of one.
@@ -23,12 +21,12 @@ enum At {
 
 impl Walk<'_> {
     /// Writes the wallets of these users. Of each that has idempotency keys of refusals in the index it notes how many.
-    pub(super) fn wallets(&mut self, mut users: Sorted) -> anyhow::Result<File> {
-        let mut due = BufWriter::new(temporary()?);
+    pub(super) fn wallets(&mut self, mut users: Sorted) -> anyhow::Result<Scratch> {
+        let mut due = Scratch::new()?;
         loop {
             let some = users.some(WALLETS)?;
             if some.is_empty() {
-                return Ok(due.into_inner().map_err(std::io::IntoInnerError::into_error)?);
+                return Ok(due);
             }
             let users: Vec<User> =
                 some.iter().filter_map(|user| str::from_utf8(user).ok()?.parse().ok()).collect();
@@ -41,7 +39,7 @@ impl Walk<'_> {
                     At::Gone => self.unsound(named(user), "it was opened, and is gone")?,
                     At::Here(stored) => {
                         if let Some(missing) = self.wallet(user, &stored, ahead)? {
-                            writeln!(due, "{user} {missing}")?;
+                            due.push(format_args!("{user} {missing}"))?;
                         }
                     }
                 }

@@ -1,4 +1,4 @@
-//! Where a wallet is read from: a store, of which nothing but reading is asked.
+//! A store that is asked for one value or one wallet, and for nothing but to read it.
 //!
 //! A Redis may be any node of a cluster: what it does not have is read from the node that it names. All of a wallet is in
 //! one slot, so that one node has it.
@@ -32,14 +32,17 @@ enum Kind {
 impl Source {
     /// What `config` names.
     pub fn open(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Self> {
-        let kind = match config {
-            StoreConfig::Redis(info) => {
-                let at = Mutex::new(Arc::new(Redis::new(info.as_ref().clone(), patience)?));
-                Kind::Redis { info: info.clone(), patience, at }
-            }
-            other => Kind::Other(kv::open_one(label, other, patience)?),
-        };
+        if let StoreConfig::Redis(info) = config {
+            return Self::of_redis(info.as_ref().clone(), patience);
+        }
+        let kind = Kind::Other(kv::open_one(label, config, patience)?);
         Ok(Self { kind, breaker: Breaker::new() })
+    }
+
+    /// The Redis there, or the cluster that it is of.
+    pub fn of_redis(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
+        let at = Mutex::new(Arc::new(Redis::new(info.clone(), patience)?));
+        Ok(Self { kind: Kind::Redis { info: Box::new(info), patience, at }, breaker: Breaker::new() })
     }
 
     /// All keys that begin so; `None` of a store that is not asked for them.
@@ -49,7 +52,8 @@ impl Source {
         Some(node.keys(prefix).await)
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+    /// What is under a key.
+    pub async fn held(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
         use kv::Store as _;
         let (info, patience, at) = match &self.kind {
             Kind::Other(store) => return store.get(key).await,
@@ -89,7 +93,7 @@ impl RawKv for &Source {
     type Cas = ();
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
-        self.read(key).await.map_err(|failure| {
+        self.held(key).await.map_err(|failure| {
             eprintln!("{failure}");
             Failed::Other
         })
