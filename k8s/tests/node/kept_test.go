@@ -4,9 +4,7 @@ package node
 
 import (
 	"os"
-	"regexp"
 	"strings"
-	"time"
 
 	"moneybank/k8s/tests/kit"
 )
@@ -16,9 +14,15 @@ type kept struct{ wallet, password string }
 
 func (n *Node) ask(method, path, body string) string {
 	n.Helper()
-	status, text, err := (&client{address: n.service(), user: "who-stays"}).ask(method, path, "the-only-one", body)
-	if err != nil || status != 200 {
-		n.Fatalf("%s %s: %d %s %v", method, path, status, text, err)
+	var status int
+	var text string
+	// A pod is ready a moment before kube-proxy knows it.
+	kit.Eventually(n, method+" "+path+" is answered", func() (err error) {
+		status, text, err = (&client{address: n.service(), user: "who-stays"}).ask(method, path, "the-only-one", body)
+		return err
+	})
+	if status != 200 {
+		n.Fatalf("%s %s: %d %s", method, path, status, text)
 	}
 	return text
 }
@@ -73,48 +77,4 @@ func releasesComeAndGoAndMoneyStays(n *Node) {
 	n.install(kit.Chart)
 	// An uninstall leaves the claim alone, and the password.
 	n.stays(before, "a new installation")
-}
-
-func exportsAreMadeAndRestored(n *Node) {
-	n.install(kit.Chart)
-	run := func(name string) string {
-		n.Helper()
-		began := time.Now()
-		n.kubectl("-n", namespace, "create", "job", "--from=cronjob/bank-"+name, name)
-		output, err := kit.Try(kit.Tool("kubectl"), "--kubeconfig", n.Kubeconfig, "-n", namespace, "wait", "--for=condition=complete", "--timeout=120s", "job/"+name)
-		logs := n.kubectl("-n", namespace, "logs", "job/"+name, "--all-containers")
-		if err != nil {
-			n.Fatalf("%s: %v %s\n%s\n%s", name, err, output, logs, n.kubectl("-n", namespace, "get", "pods,events"))
-		}
-		n.Logf("%s was done after %.1f s:\n%s", name, time.Since(began).Seconds(), logs)
-		return logs
-	}
-	exported := run("backup")
-	balance := regexp.MustCompile(`(?m)^balance +\d+\.\d+$`).FindString(exported)
-	if balance == "" {
-		n.Error("the export has no balance")
-	}
-	if err := kit.Missing(run("drill"), balance, "broken       0"); err != nil {
-		n.Error(err)
-	}
-	n.restores(regexp.MustCompile(`/backups/bank-.+\.jsonl`).FindString(exported))
-}
-
-var restore = regexp.MustCompile("(?s)<!-- a restore on Kubernetes -->\n```sh\n(.*?)```\n")
-
-// restores runs the lines of docs/backup.md as they stand there, but for the namespace and the file: Redis is emptied, and has the money again.
-func (n *Node) restores(file string) {
-	n.Helper()
-	found := restore.FindStringSubmatch(kit.Read(n, "docs/backup.md"))
-	if found == nil {
-		n.Fatal("docs/backup.md has no lines for a restore on Kubernetes")
-	}
-	before := n.kept()
-	lines := strings.ReplaceAll(found[1], "-n NS", "-n "+namespace)
-	lines = regexp.MustCompile(`(?m)^FILE=.*$`).ReplaceAllString(lines, "FILE="+file)
-	if err := kit.Missing(n.lines(kit.Root, lines), "imported."); err != nil {
-		n.Error(err)
-	}
-	n.comesUp()
-	n.stays(before, "a restore")
 }

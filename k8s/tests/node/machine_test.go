@@ -180,7 +180,7 @@ oomScoreAdj: 0
 // furnish gives the cluster what the chart expects to find there: names that are resolved, and disks.
 func (n *Node) furnish() {
 	var disks strings.Builder
-	for index := range 6 {
+	for index := range 8 {
 		folder := fmt.Sprintf("%s/disks/%d", n.folder, index)
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			n.Fatal(err)

@@ -39,7 +39,9 @@ func TestMoreOnANode(t *testing.T) {
 		{"a containerd that is started again fails no request", aContainerdThatIsStartedAgainFailsNoRequest},
 		{"a Redis whose pod is deleted loses nothing", aRedisWhosePodIsDeletedLosesNothing},
 		{"exports are made and restored", exportsAreMadeAndRestored},
+		{"exports of SQLite are made and restored", exportsOfSQLiteAreMadeAndRestored},
 		{"README's lines bring a bank with TLS within a minute", readmesLinesBringABankWithTLS},
+		{"make deploy brings a bank from a clone", deployBringsABankFromAClone},
 	})
 }
 
@@ -61,6 +63,11 @@ func (n *Node) scenarios(t *testing.T, scenarios []scenario) {
 func (n *Node) prepare() {
 	n.Helper()
 	kit.Start(n.whole, "coingecko", nil, kit.At("target/native/coingecko"), "--listen", strings.TrimPrefix(coingecko, "http://"))
+	n.makeNamespace()
+}
+
+func (n *Node) makeNamespace() {
+	n.Helper()
 	n.kubectl("create", "namespace", namespace)
 	n.kubectl("-n", namespace, "create", "secret", "generic", "coingecko", "--from-literal=api-key="+apiKey)
 	n.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")

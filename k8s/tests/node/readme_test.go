@@ -5,7 +5,6 @@ package node
 import (
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"time"
 
@@ -15,24 +14,18 @@ import (
 // From `helm install` on, once images are there.
 const aMinute = 60 * time.Second
 
-var block = regexp.MustCompile("(?s)<!-- a cluster without SpinKube -->\n```sh\n(.*?)```\n")
-
 // The lines run as they stand there, but for where `helm install` begins and `helm test` does: those times are taken.
 func readmesLinesBringABankWithTLS(n *Node) {
 	n.kubectl("delete", "namespace", namespace, "--timeout=120s")
-	// Which pods request; a kubelet without localStorageCapacityIsolation leaves it to others to say that there is any.
-	n.kubectl("patch", "node", "node", "--subresource=status", "--type=merge", "--patch", `{"status": {"capacity": {"ephemeral-storage": "10Gi"}}}`)
-	found := block.FindStringSubmatch(kit.Read(n, "README.md"))
-	if found == nil {
-		n.Fatal("README.md has no lines for a cluster without SpinKube")
-	}
-	before, install, is := strings.Cut(found[1], "helm install ")
+	n.hasDisk()
+	lines := n.block("README.md", "a cluster without SpinKube")
+	before, install, is := strings.Cut(lines, "helm install ")
 	if !is {
-		n.Fatalf("there is no helm install in\n%s", found[1])
+		n.Fatalf("there is no helm install in\n%s", lines)
 	}
 	install, after, is := strings.Cut("helm install "+install, "helm test bank --namespace money-bank\n")
 	if !is {
-		n.Fatalf("there is no helm test in\n%s", found[1])
+		n.Fatalf("there is no helm test in\n%s", lines)
 	}
 	// Of its own: the lines write a key there.
 	folder := n.folder + "/readme"
@@ -55,6 +48,12 @@ func readmesLinesBringABankWithTLS(n *Node) {
 		n.Errorf("it took more than %v", aMinute)
 	}
 	n.readme("helm test bank --namespace money-bank")
+}
+
+// hasDisk says that the node has what pods request; a kubelet without localStorageCapacityIsolation leaves it to others to say so.
+func (n *Node) hasDisk() {
+	n.Helper()
+	n.kubectl("patch", "node", "node", "--subresource=status", "--type=merge", "--patch", `{"status": {"capacity": {"ephemeral-storage": "10Gi"}}}`)
 }
 
 // readme runs lines of it, by a bash of their own, and ends what they leave in the background.
