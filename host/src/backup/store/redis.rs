@@ -16,6 +16,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
 /// Keys that a step of a scan looks at.
 const SCANNED: u32 = 2_000;
+const SLOTS: usize = 16_384;
 
 pub struct Redis {
     nodes: Vec<Node>,
@@ -48,7 +49,7 @@ impl Redis {
 
     fn through(info: &ConnectionInfo) -> anyhow::Result<Self> {
         let mut first = Node::connect(info)?;
-        let ranges = first.ranges();
+        let ranges = first.ranges()?;
         let mut redis = Self { nodes: Vec::new(), slots: Vec::new(), identity: String::new() };
         for (from, to, host, port) in &ranges {
             let name = format!("{host}:{port}");
@@ -194,7 +195,9 @@ impl Redis {
             let run = value(&server, "run_id").unwrap_or_default();
             let _ = writeln!(identity, "{} {run} {:?}", node.name, value(&info, "master_replid"));
             if is_cluster {
-                let _ = writeln!(identity, "{:?}", node.ranges());
+                let ranges = node.ranges()?;
+                node.has_all(&ranges)?;
+                let _ = writeln!(identity, "{ranges:?}");
                 node.moves_nothing()?;
             }
         }
@@ -253,10 +256,32 @@ impl Node {
     }
 
     /// Which slots each master has; empty where this is no cluster.
-    fn ranges(&mut self) -> Vec<Range> {
+    fn ranges(&mut self) -> anyhow::Result<Vec<Range>> {
         let slots: Result<Vec<Value>, _> = redis::cmd("CLUSTER").arg("SLOTS").query(&mut self.connection);
+        let slots = match slots {
+            Ok(slots) => slots,
+            // What is no cluster refuses it too. A node of one must not be taken for the whole.
+            Err(error) if self.is_of_a_cluster()? => return Err(self.failed(&error)),
+            Err(_) => Vec::new(),
+        };
         let asked = self.name.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
-        slots.unwrap_or_default().into_iter().filter_map(|slots| range(slots, &asked)).collect()
+        Ok(slots.into_iter().filter_map(|slots| range(slots, &asked)).collect())
+    }
+
+    fn is_of_a_cluster(&mut self) -> anyhow::Result<bool> {
+        let info = self.said(redis::cmd("INFO").arg("cluster"))?;
+        Ok(value(&info, "cluster_enabled") == Some("1"))
+    }
+
+    /// Where a shard is gone the others serve on, if they are told to.
+    fn has_all(&self, ranges: &[Range]) -> anyhow::Result<()> {
+        let missing = missing(ranges);
+        if missing == 0 {
+            return Ok(());
+        }
+        let why =
+            format!("{}: no node has {missing} of the slots of the cluster, nor what was in them", self.name);
+        Err(Fault::Unavailable(why).into())
     }
 
     fn moves_nothing(&mut self) -> anyhow::Result<()> {
@@ -269,6 +294,13 @@ impl Node {
         }
         Ok(())
     }
+}
+
+/// How many slots nobody has.
+fn missing(ranges: &[Range]) -> usize {
+    let sizes =
+        ranges.iter().map(|(first, last, ..)| usize::from(last.saturating_sub(*first)).saturating_add(1));
+    SLOTS.saturating_sub(sizes.sum())
 }
 
 fn range(slots: Value, asked: &str) -> Option<Range> {
@@ -288,4 +320,17 @@ fn range(slots: Value, asked: &str) -> Option<Range> {
     let port = redis::from_redis_value(master.next()?).ok()?;
     let number = |value| redis::from_redis_value::<u16>(value).ok();
     Some((number(first)?, number(last)?, host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_that_no_node_has_are_missing() {
+        let of = |first, last| (first, last, "a".to_owned(), 1);
+        assert_eq!(missing(&[of(0, 5_460), of(5_461, 10_922), of(10_923, 16_383)]), 0);
+        assert_eq!(missing(&[of(0, 5_460), of(5_461, 10_922)]), 5_461);
+        assert_eq!(missing(&[of(0, 6), of(8, 16_383)]), 1);
+    }
 }

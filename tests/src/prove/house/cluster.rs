@@ -316,6 +316,11 @@ impl Cluster {
         Ok(())
     }
 
+    /// Gives a command to the node that [`Cluster::url`] names; it began with slot 0.
+    pub async fn tells_the_first(&self, command: &[&str]) -> anyhow::Result<()> {
+        self.cli_at(self.nodes[0].0, command).await.map(drop)
+    }
+
     async fn cli_at(&self, port: u16, command: &[&str]) -> anyhow::Result<String> {
         let port = port.to_string();
         let words = ["-p", &port].into_iter().chain(command.iter().copied());
