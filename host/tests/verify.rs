@@ -80,6 +80,24 @@ fn a_wallet_that_somebody_changed_is_broken_and_the_exit_code_says_so() {
 }
 
 #[test]
+fn a_file_of_sqlite_that_the_disk_damaged_is_broken_and_no_other_try_is_asked_for() {
+    let bank = three_entries();
+    let path = bank.folder.path().join("state/sqlite_key_value.db");
+    let stored = rusqlite::Connection::open(&path).unwrap();
+    let _: i64 = stored.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    // The first page says what the file is.
+    for sound in [4_096, 0] {
+        let mut damaged = whole.clone();
+        damaged[sound..].fill(0x5a);
+        std::fs::write(&path, damaged).unwrap();
+        let checked = command(&bank, &["--all"]).stdout(Stdio::piped()).output().unwrap();
+        let error = text(checked.stderr);
+        assert_eq!(checked.status.code(), Some(3), "{error}");
+    }
+}
+
+#[test]
 fn a_folder_for_temporary_files_that_is_not_there_is_named() {
     let bank = three_entries();
     let checked = command(&bank, &["--all"]).env("TMPDIR", "/not/there").output().unwrap();

@@ -4,7 +4,7 @@ use super::{Access, Held};
 use crate::exit::Fault;
 use crate::kv::sqlite;
 use anyhow::Context as _;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use std::path::Path;
 
 /// Keys that are read at a time.
@@ -28,6 +28,10 @@ impl Sqlite {
             Access::Read => snapshot(path),
             Access::Write => sqlite::created(path),
         };
+        let connection = connection.map_err(|error| match error.downcast_ref() {
+            Some(cause) if is_damaged(cause) => failed_of(cause),
+            _ => error,
+        });
         let connection = connection.with_context(|| format!("cannot open {}", path.display()))?;
         Ok(Self { connection, label: label.to_owned() })
     }
@@ -88,6 +92,17 @@ fn snapshot(path: &Path) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: rusqlite::Error) -> anyhow::Error {
-    Fault::Unavailable(format!("SQLite: {error}")).into()
+    failed_of(&error)
+}
+
+fn failed_of(error: &rusqlite::Error) -> anyhow::Error {
+    let what = format!("SQLite: {error}");
+    if is_damaged(error) { Fault::Broken(what) } else { Fault::Unavailable(what) }.into()
+}
+
+/// Whether the file is no longer what SQLite wrote: no other try mends that.
+fn is_damaged(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
