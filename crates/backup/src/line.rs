@@ -175,6 +175,10 @@ impl Line {
                 return Err(Malformed::Version(version.version));
             }
             let BeginForm { bank, store, began, .. } = read(bytes)?;
+            // They are shown to people before anything else of a file is believed.
+            if [&bank, &store, &began].into_iter().any(|text| text.contains(char::is_control)) {
+                return Err(Malformed::Form);
+            }
             let (bank, store, began) = (bank.into_owned(), store.into_owned(), began.into_owned());
             return Ok(Self::Export(Begin { bank, store, began }));
         }

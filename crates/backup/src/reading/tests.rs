@@ -115,6 +115,19 @@ fn what_was_written_is_read_back_with_its_trial_balance() {
 }
 
 #[test]
+fn what_a_file_says_of_itself_draws_nothing_on_a_terminal() {
+    let begin = Begin { bank: "0.1.0".into(), store: "memory".into(), began: "then".into() };
+    let odd = || "1\u{1b}[2J\nwallets      9".to_owned();
+    for begin in [
+        Begin { bank: odd(), ..begin.clone() },
+        Begin { store: odd(), ..begin.clone() },
+        Begin { began: odd(), ..begin.clone() },
+    ] {
+        assert_eq!(Line::decode(&Line::Export(begin).encode()), Err(Malformed::Form));
+    }
+}
+
+#[test]
 fn what_is_stored_of_it_is_what_was_stored_byte_for_byte() {
     let (store, restored) = (bank(), Memory::new());
     let mut stored = 0;
