@@ -143,6 +143,10 @@ impl Folder {
             Self::Objects(s3, folder) => s3.list(folder)?,
         };
         names.retain(|name| is_named(name));
+        if let Self::Files(folder) = self {
+            // Whoever opens a pipe waits for its writer.
+            names.retain(|name| folder.join(name).metadata().map_or(true, |found| found.is_file()));
+        }
         names.sort();
         Ok(names)
     }
@@ -218,6 +222,14 @@ mod tests {
         {
             assert!(!is_named(other), "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_export_whatever_its_name() {
+        let (path, folder) = of(&[("bank-20261127T000000.000Z.jsonl", ending(3))]);
+        std::fs::create_dir(path.path().join("bank-20261128T000000.000Z.jsonl")).unwrap();
+        assert!(folder.last(&name(NOW)).unwrap().is_some());
+        assert!(folder.newest().unwrap().name().ends_with("bank-20261127T000000.000Z.jsonl"));
     }
 
     #[test]
