@@ -88,7 +88,7 @@ var alerts = []alert{
 		"pods-restart", "{{ $labels.pod }} has restarted {{ $value | humanize }} times in 15 minutes."},
 	{"BankAutoscalerAtLimit", "ticket", "15m", `kube_horizontalpodautoscaler_status_current_replicas{` + scaler + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + scaler + `}`,
 		"autoscaler-at-limit", "The autoscaler may make no more pods."},
-	{"BankCertificateExpires", "ticket", "1h", `min by (namespace, name) (` + certificates + ` - time()) < 14 * 86400 or min by (namespace, instance) (probe_ssl_earliest_cert_expiry{` + here + `} - time()) < 14 * 86400`,
+	{"BankCertificateExpires", "ticket", "1h", `min by (namespace, name) (` + certificates + ` - time()) < 14 * 86400 or min by (namespace, instance) (last_over_time(probe_ssl_earliest_cert_expiry{` + here + `}[14d]) - time()) < 14 * 86400`,
 		"certificate-expires", "A certificate is good for {{ $value | humanizeDuration }} only."},
 	{"BankBackupFails", "ticket", "0s", `max by (namespace, cronjob) (` + failed + `) > max by (namespace, cronjob) (kube_cronjob_status_last_successful_time{` + here + `} or 0 * kube_cronjob_created{` + here + `})`,
 		"backup-fails", "The last Job of {{ $labels.cronjob }} has failed."},
@@ -119,9 +119,14 @@ const (
 		`, owner_name=~"$NAME-(backup|drill)"}), "cronjob", "", "owner_name")`
 )
 
-// grew is by how much a counter has grown, also where it was not there before: `increase` sees nothing of what a series begins with.
+// grew is by how much a counter has grown, also where it was not there before: `increase` sees nothing of what a series begins with. A series
+// began where its Collector was watched before it was there, or where it was not there for a day; else Prometheus was away meanwhile, and what
+// counts is what was added to the last that it saw.
 func grew(by, counter, window string) string {
-	return fmt.Sprintf(`sum by (%s) ((%s unless %s offset %s) or increase(%s[%s]))`, by, counter, counter, window, counter, window)
+	before, last := counter+" offset "+window, fmt.Sprintf("last_over_time(%s[1d] offset %s)", counter, window)
+	watched := fmt.Sprintf("bank_requests_total{%s} offset %s", here, window)
+	return fmt.Sprintf(`sum by (%s) ((%s unless %s and on (namespace, instance) %s) or (%s unless %s) or %s - %s > 0 or increase(%s[%s]))`,
+		by, counter, before, watched, counter, last, counter, last, counter, window)
 }
 
 // burning are the alerts of budgets.
