@@ -137,6 +137,8 @@ func privacy() object {
 		`set(trace_state, "")`, `set(status.message, "")`,
 		// Of a server it is what the client calls it.
 		`delete_key(attributes, "server.address") where kind != SPAN_KIND_CLIENT`,
+		// Spin tells the scheme that a client writes into the request's target, which may be any word.
+		`delete_key(attributes, "url.scheme") where not IsMatch(attributes["url.scheme"], "^https?$")`,
 		// Spin names a span by the command and its key.
 		set(operation, `name`, operation+` == nil and (`+attribute("db.system")+` == "redis" or `+attribute("db.system.name")+` == "redis")`),
 		`replace_pattern(` + operation + `, "(?s) .*$", "")`,

@@ -21,7 +21,7 @@ const careless = `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.n
 	"startTimeUnixNano":"%[2]d","endTimeUnixNano":"%[3]d","attributes":[
 	{"key":"http.request.method","value":{"stringValue":"%[1]s"}},{"key":"http.route","value":{"stringValue":"/v1/..."}},
 	{"key":"client.address","value":{"stringValue":"%[1]s"}},{"key":"network.peer.address","value":{"stringValue":"%[1]s"}},
-	{"key":"user_agent.original","value":{"stringValue":"%[1]s"}},{"key":"server.address","value":{"stringValue":"%[1]s"}},
+	{"key":"url.scheme","value":{"stringValue":"%[1]s"}},{"key":"user_agent.original","value":{"stringValue":"%[1]s"}},{"key":"server.address","value":{"stringValue":"%[1]s"}},
 	{"key":"err","value":{"stringValue":"%[1]s"}},{"key":"error.type","value":{"stringValue":"NoWallet(%[1]s)"}},
 	{"key":"what.nobody.knows","value":{"stringValue":"%[1]s"}}],
 	"events":[{"timeUnixNano":"%[2]d","name":"Processing request on path '/v1/wallet/%[1]s'","attributes":[
