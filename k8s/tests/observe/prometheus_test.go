@@ -60,7 +60,8 @@ func (h *House) rules() string {
 	return string(text)
 }
 
-var durations = regexp.MustCompile(`(\[|offset |for: )(\d+)([smhd])`)
+// YAML breaks long lines, within a rule too.
+var durations = regexp.MustCompile(`(\[|offset\s+|for: )(\d+)([smhd])`)
 
 // compressed are the rules with every duration divided.
 func (h *House) compressed() string {
