@@ -111,7 +111,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         if !self.may_still_happen() {
             self.items.forget();
         }
-        self.items.leave();
+        self.items.answer_abandoned();
         let has_index = wallet.indexed() > 0;
         let seals: Vec<Seal> = std::iter::from_fn(|| wallet.seal()).collect();
         let decisions = self.items.decide(&mut wallet);
@@ -158,17 +158,17 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
 
     /// Opens the wallet with the first entries in it.
     async fn write_first(&mut self, next: Next) -> Result<Option<Ended>, Error> {
-        self.items.send(&next.decisions);
+        self.items.mark_sent(&next.decisions);
         self.age = Age::Fresh;
         match self.store.write_first(&self.opening, &self.empty, &next.wallet).await {
-            Ok(Swap::Done) => return Ok(self.is_written(self.opening.plain(), next)),
+            Ok(Swap::Done) => return Ok(self.complete(self.opening.plain(), next)),
             Ok(Swap::Unknown) => {
                 self.items.attempt(&next.decisions);
                 self.attempted = Some(None);
                 self.age = Age::Unread;
             }
             Ok(Swap::Lost(_)) => {
-                self.items.come_back();
+                self.items.mark_unsent();
                 self.found = Some(first_write::open(self.store, &self.opening, &self.empty).await?);
             }
             Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
@@ -179,11 +179,11 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     /// Writes the next wallet over the one that was `found`.
     async fn swap(&mut self, found: Found, next: Next) -> Result<Option<Ended>, Error> {
         let Found { key, value } = found;
-        self.items.send(&next.decisions);
+        self.items.mark_sent(&next.decisions);
         self.age = Age::Fresh;
         let before = Before { absent: &next.absent, written: &next.sealed };
         let stored = match self.store.swap_after(before, &key, &value, &next.wallet).await {
-            Ok(Swap::Done) => return Ok(self.is_written(key, next)),
+            Ok(Swap::Done) => return Ok(self.complete(key, next)),
             Ok(Swap::Unknown) => {
                 self.items.attempt(&next.decisions);
                 self.attempted = Some(Some(value));
@@ -191,7 +191,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             }
             Ok(Swap::Lost(holds)) => {
                 self.is_indexed = holds.as_ref() == Some(&value);
-                self.items.come_back();
+                self.items.mark_unsent();
                 // Where the index has it nobody fights, and the wallet is not old.
                 let waited = !self.is_indexed && self.store.step_aside(self.items.count()).await;
                 if !self.is_indexed && self.items.are_untouched() {
@@ -202,11 +202,11 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             }
             Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
         };
-        self.goes_by(key, stored.ok_or(Unavailable::Untouched)?, next).await
+        self.resolve(key, stored.ok_or(Unavailable::Untouched)?, next).await
     }
 
     /// A swap's answer proved nothing: what is `stored` now tells what became of it.
-    async fn goes_by(
+    async fn resolve(
         &mut self,
         key: Document,
         mut stored: Vec<u8>,
@@ -216,7 +216,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             // An attempt that was not answered has come through. Whether it is safe nobody has said.
             self.items.attempt(&next.decisions);
             if self.store.is_kept(&key, &next.wallet).await? {
-                return Ok(self.is_written(key, next));
+                return Ok(self.complete(key, next));
             }
             stored = self.store.get(&key).await?.ok_or(Unavailable::Untouched)?;
         }
@@ -225,7 +225,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     }
 
     /// The next wallet is stored under `key`: what was decided has happened.
-    fn is_written(&mut self, key: Document, next: Next) -> Option<Ended> {
+    fn complete(&mut self, key: Document, next: Next) -> Option<Ended> {
         self.items.settle(next.decisions);
         self.found = Some(Found { key, value: next.wallet });
         self.items.are_answered().then_some(Ended::Answered)
@@ -236,7 +236,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         if unavailable == Unavailable::Unknown {
             self.items.attempt(decisions);
         }
-        self.items.come_back();
+        self.items.mark_unsent();
         unavailable.into()
     }
 }

@@ -82,7 +82,7 @@ impl<'a> Items<'a> {
     /// Answers those that are in the wallet. Of the others nothing is known.
     pub fn recognize(&mut self, wallet: &Wallet) {
         for item in self.open() {
-            item.is_found(wallet.find(&item.operation.id).cloned());
+            item.answer_with(wallet.find(&item.operation.id).cloned());
         }
     }
 
@@ -91,7 +91,7 @@ impl<'a> Items<'a> {
         let outcomes = join_all(self.open().map(|item| item.look_up(store, user, wallet))).await;
         let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
         for (item, outcome) in self.open().zip(outcomes) {
-            item.is_found(outcome);
+            item.answer_with(outcome);
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl<'a> Items<'a> {
 
     /// Answers those whose requests have left. Whether they do is asked here and nowhere else: between this and the
     /// swap nothing is waited for.
-    pub fn leave(&mut self) {
+    pub fn answer_abandoned(&mut self) {
         for item in self.open().filter(|item| item.job.is_abandoned()) {
             item.answer = Some(Err(Unavailable::Untouched.into()));
         }
@@ -129,7 +129,7 @@ impl<'a> Items<'a> {
     }
 
     /// Notes that what was decided is about to be sent: who leaves now does not know what becomes of it.
-    pub fn send(&mut self, decisions: &[Decision]) {
+    pub fn mark_sent(&mut self, decisions: &[Decision]) {
         for (item, _) in self.open().zip(decisions).filter(|(_, decision)| written(decision).is_some()) {
             item.job.mark_sent();
         }
@@ -154,7 +154,7 @@ impl<'a> Items<'a> {
     }
 
     /// Notes that a swap was not carried out: what was in no other one may be left again.
-    pub fn come_back(&mut self) {
+    pub fn mark_unsent(&mut self) {
         self.open().filter(|item| item.attempt.is_none()).for_each(|item| item.job.mark_unsent());
     }
 
@@ -162,12 +162,12 @@ impl<'a> Items<'a> {
     /// gone, and the operations are not in what came after.
     pub fn forget(&mut self) {
         self.open().for_each(|item| item.attempt = None);
-        self.come_back();
+        self.mark_unsent();
     }
 
     /// The answer of each, where `ended` tells why there may be none.
     pub fn answers(self, ended: &Result<(), Error>) -> Vec<Result<Answer, Error>> {
-        self.0.into_iter().map(|item| item.answer(ended)).collect()
+        self.0.into_iter().map(|item| item.into_answer(ended)).collect()
     }
 }
 
@@ -191,7 +191,7 @@ impl Item<'_> {
     }
 
     /// Answers it with the `outcome` that was found for it, if any was.
-    fn is_found(&mut self, outcome: Option<Outcome>) {
+    fn answer_with(&mut self, outcome: Option<Outcome>) {
         self.answer = outcome.map(|outcome| {
             let is_own =
                 self.attempt.is_some() && outcome.entry().is_none_or(|entry| entry.at == self.operation.at);
@@ -205,7 +205,7 @@ impl Item<'_> {
         self.is_read = self.answer.is_some();
     }
 
-    fn answer(self, ended: &Result<(), Error>) -> Result<Answer, Error> {
+    fn into_answer(self, ended: &Result<(), Error>) -> Result<Answer, Error> {
         match (self.answer, ended) {
             (Some(answer), _) => answer,
             (None, Err(Error::Unavailable(_)) | Ok(())) => Err(match self.attempt {
