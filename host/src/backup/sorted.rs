@@ -15,7 +15,7 @@ pub struct Sorter {
     texts: Vec<Box<[u8]>>,
     bytes: usize,
     most: usize,
-    runs: Vec<File>,
+    runs: Vec<BufReader<File>>,
 }
 
 /// The texts, sorted.
@@ -48,14 +48,14 @@ impl Sorter {
             return Ok(());
         }
         let texts = self.in_order();
-        self.runs.push(spilled(&texts).with_context(cannot)?);
+        self.runs.push(spilled(&texts)?);
         Ok(())
     }
 
     /// All of them in order.
     pub fn sorted(mut self) -> anyhow::Result<Sorted> {
         let mut runs = vec![Run::Memory(self.in_order().into_iter())];
-        runs.extend(self.runs.into_iter().map(|file| Run::File(BufReader::new(file))));
+        runs.extend(self.runs.into_iter().map(Run::File));
         let mut sorted = Sorted { runs, next: BinaryHeap::new(), last: None };
         for run in 0..sorted.runs.len() {
             sorted.refill(run)?;
@@ -72,15 +72,12 @@ impl Sorter {
     }
 }
 
-fn spilled(texts: &[Box<[u8]>]) -> std::io::Result<File> {
-    let mut writer = BufWriter::new(tempfile::tempfile()?);
+fn spilled(texts: &[Box<[u8]>]) -> anyhow::Result<BufReader<File>> {
+    let mut scratch = Scratch::new()?;
     for text in texts {
-        writer.write_all(text)?;
-        writer.write_all(b"\n")?;
+        scratch.0.write_all(text).and_then(|()| scratch.0.write_all(b"\n")).with_context(cannot)?;
     }
-    let mut file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(file)
+    scratch.read()
 }
 
 /// Lines that are kept in a file without a name.

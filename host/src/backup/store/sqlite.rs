@@ -5,6 +5,7 @@ use crate::exit::Fault;
 use crate::kv::sqlite;
 use anyhow::Context as _;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+use std::borrow::Borrow;
 use std::path::Path;
 
 /// Keys that are read at a time.
@@ -29,7 +30,7 @@ impl Sqlite {
             Access::Write => sqlite::created(path),
         };
         let connection = connection.map_err(|error| match error.downcast_ref() {
-            Some(cause) if is_damaged(cause) => failed_of(cause),
+            Some(cause) if is_damaged(cause) => failed(cause),
             _ => error,
         });
         let connection = connection.with_context(|| format!("cannot open {}", path.display()))?;
@@ -92,12 +93,8 @@ fn snapshot(path: &Path) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: rusqlite::Error) -> anyhow::Error {
-    failed_of(&error)
-}
-
-fn failed_of(error: &rusqlite::Error) -> anyhow::Error {
+fn failed(error: impl Borrow<rusqlite::Error>) -> anyhow::Error {
+    let error = error.borrow();
     let what = format!("SQLite: {error}");
     if is_damaged(error) { Fault::Broken(what) } else { Fault::Unavailable(what) }.into()
 }
