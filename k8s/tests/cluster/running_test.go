@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"moneybank/k8s/tests/kit"
@@ -45,16 +44,14 @@ func (p *Plane) pods(namespace, selector string) []corev1.Pod {
 	return list.Items
 }
 
-var withSpinKube = regexp.MustCompile("(?s)<!-- a cluster with SpinKube -->\n```sh\n(helm install [^\n]+)\n.*?```\n")
-
 // As docs/backup.md says: a SpinApp can not be scaled to nothing, so a restore deletes it, and the release makes it again.
 func readmesLinesInstallIt(p *Plane) {
-	found := withSpinKube.FindStringSubmatch(kit.Read(p, "README.md"))
-	if found == nil {
-		p.Fatal("README.md has no lines for a cluster with SpinKube")
+	line, _, _ := strings.Cut(kit.Block(p, "README.md", "a cluster with SpinKube"), "\n")
+	if !strings.HasPrefix(line, "helm install ") {
+		p.Fatalf("README.md begins with %s on a cluster with SpinKube", line)
 	}
 	const namespace = "as-readme-says"
-	words := strings.Fields(strings.NewReplacer("k8s/chart", kit.Chart, "money-bank", namespace).Replace(found[1]))
+	words := strings.Fields(strings.NewReplacer("k8s/chart", kit.Chart, "money-bank", namespace).Replace(line))
 	p.helm(words[1:]...)
 	const replicas = 1
 	p.runs(namespace, replicas)

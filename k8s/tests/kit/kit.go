@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -168,6 +169,16 @@ func Read(t testing.TB, path string) string {
 		t.Fatal(err)
 	}
 	return string(bytes.TrimRight(text, "\n")) + "\n"
+}
+
+// Block are the lines of shell behind a mark in a page: `<!-- mark -->`.
+func Block(t testing.TB, page, mark string) string {
+	t.Helper()
+	found := regexp.MustCompile("(?s)<!-- " + regexp.QuoteMeta(mark) + " -->\n *```sh\n(.*?) *```\n").FindStringSubmatch(Read(t, page))
+	if found == nil {
+		t.Fatalf("%s has no lines for %s", page, mark)
+	}
+	return found[1]
 }
 
 // Missing complains unless all parts are in the text.

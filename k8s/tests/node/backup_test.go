@@ -35,7 +35,7 @@ func exportsOfSQLiteAreMadeAndRestored(n *Node) {
 	installed()
 	n.ask("POST", "/v1/deposit", `{"amount":"10.50"}`)
 	wallet, disk := n.ask("GET", "/v1/wallet", ""), claim()
-	lines := n.block("docs/backup.md", "in place of FLUSHALL, for SQLite")
+	lines := kit.Block(n, "docs/backup.md", "in place of FLUSHALL, for SQLite")
 	n.restores(n.exportsAndDrills(), func(all string) string {
 		all = regexp.MustCompile(`(?m)^.* FLUSHALL .*\n`).ReplaceAllLiteralString(all, lines)
 		return strings.Replace(all, "--replicas=3", "--replicas=1", 1)
@@ -82,20 +82,10 @@ func (n *Node) exportsAndDrills() string {
 // and has the money again.
 func (n *Node) restores(file string, change func(lines string) string) {
 	n.Helper()
-	lines := change(n.block("docs/backup.md", "a restore on Kubernetes"))
+	lines := change(kit.Block(n, "docs/backup.md", "a restore on Kubernetes"))
 	lines = strings.ReplaceAll(lines, "-n NS", "-n "+namespace)
 	lines = regexp.MustCompile(`(?m)^FILE=.*$`).ReplaceAllString(lines, "FILE="+file)
 	if err := kit.Missing(n.lines(kit.Root, lines), "imported."); err != nil {
 		n.Error(err)
 	}
-}
-
-// block are the lines behind a mark in a page.
-func (n *Node) block(page, mark string) string {
-	n.Helper()
-	found := regexp.MustCompile("(?s)<!-- " + regexp.QuoteMeta(mark) + " -->\n *```sh\n(.*?) *```\n").FindStringSubmatch(kit.Read(n, page))
-	if found == nil {
-		n.Fatalf("%s has no lines for %s", page, mark)
-	}
-	return found[1]
 }

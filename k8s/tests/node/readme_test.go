@@ -18,7 +18,7 @@ const aMinute = 60 * time.Second
 func readmesLinesBringABankWithTLS(n *Node) {
 	n.kubectl("delete", "namespace", namespace, "--timeout=120s")
 	n.hasDisk()
-	lines := n.block("README.md", "a cluster without SpinKube")
+	lines := kit.Block(n, "README.md", "a cluster without SpinKube")
 	before, install, is := strings.Cut(lines, "helm install ")
 	if !is {
 		n.Fatalf("there is no helm install in\n%s", lines)

@@ -81,17 +81,16 @@ kube_job_failed{namespace="money-bank",job_name="bank-backup-1",condition="true"
 	return &platform{server.URL}
 }
 
-// bell is whom Alertmanager tells; it notes what rings and since when.
+// bell is whom Alertmanager tells; it notes when what rang last, and when that ended.
 type bell struct {
 	url   string
 	lock  sync.Mutex
-	rings map[string]time.Time
 	last  map[string]time.Time
 	ended map[string]time.Time
 }
 
 func newBell(t *testing.T) *bell {
-	b := &bell{rings: map[string]time.Time{}, last: map[string]time.Time{}, ended: map[string]time.Time{}}
+	b := &bell{last: map[string]time.Time{}, ended: map[string]time.Time{}}
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var message struct {
 			Alerts []struct {
@@ -109,10 +108,9 @@ func newBell(t *testing.T) *bell {
 		for _, alert := range message.Alerts {
 			firing, name = firing || alert.Status == "firing", alert.Labels["alertname"]
 		}
-		if _, rings := b.rings[name]; firing && !rings {
-			b.rings[name], b.last[name] = time.Now(), time.Now()
+		if firing && !b.rings(name) {
+			b.last[name] = time.Now()
 		} else if !firing {
-			delete(b.rings, name)
 			b.ended[name] = time.Now()
 		}
 	}))
@@ -126,8 +124,10 @@ func (b *bell) now() string {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	var names []string
-	for name := range b.rings {
-		names = append(names, name)
+	for name := range b.last {
+		if b.rings(name) {
+			names = append(names, name)
+		}
 	}
 	return strings.Join(names, " ")
 }
@@ -151,6 +151,8 @@ func (b *bell) hasRungSince(name string, moment time.Time) bool { return b.since
 func (b *bell) isRinging(name string) bool {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	_, rings := b.rings[name]
-	return rings
+	return b.rings(name)
 }
+
+// rings is whether it has rung since it ended last; the lock is held.
+func (b *bell) rings(name string) bool { return b.last[name].After(b.ended[name]) }
