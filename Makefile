@@ -177,7 +177,9 @@ tools: build
 	cargo build $(NATIVE) --package tests --bins
 
 .PHONY: lint
-lint: toolchain ## Formatting and clippy, warnings as errors
+lint: toolchain ## Formatting and clippy, warnings as errors; the links of all pages
+	@scripts/need python3 python3
+	scripts/pages
 	cargo fmt --all --check
 	cargo clippy $(NATIVE) --workspace --all-targets -- --deny warnings
 	cargo fmt --manifest-path bench/Cargo.toml --all --check
@@ -224,7 +226,7 @@ test-node: tools redis-server images ## The chart on a real node, as root: insta
 	k8s/tests/on-a-node TheBankOnANode
 
 .PHONY: test-node-more
-test-node-more: tools redis-server images ## More on that node: releases that come and go, rollouts, kills and deletions under load, backups, README's lines
+test-node-more: tools redis-server images ## More on that node: releases that come and go, rollouts, kills and deletions under load, backups, the lines of docs/start.md
 	cargo build $(NATIVE) --package tests --all-targets
 	k8s/tests/on-a-node MoreOnANode
 
@@ -274,7 +276,7 @@ backup-figures: build redis-server ## Export, import and verify WALLETS (100000 
 	@scripts/backup-figures
 
 .PHONY: observe-figures
-observe-figures: test-observe-more ## Put how long alerts took in test-observe-more into README.md, and its picture into docs/observed.svg
+observe-figures: test-observe-more ## Put how long alerts took in test-observe-more into docs/observability.md, and its picture into docs/observed.svg
 	@scripts/observe-figures
 
 .PHONY: stalled-figures

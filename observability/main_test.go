@@ -146,19 +146,19 @@ func TestEveryLabelIsOneOfFew(t *testing.T) {
 	}
 }
 
-func TestTheReadmeNamesEverySignalAndEveryAlert(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
+func TestThePageNamesEverySignalAndEveryAlert(t *testing.T) {
+	text, err := os.ReadFile("../docs/observability.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, signal := range signals {
 		if !strings.Contains(string(text), "`"+signal.name+"`") {
-			t.Errorf("README.md does not name %s", signal.name)
+			t.Errorf("docs/observability.md does not name %s", signal.name)
 		}
 	}
 	for _, alert := range everyAlert() {
 		if !strings.Contains(string(text), "`"+alert.name+"`") {
-			t.Errorf("README.md does not name %s", alert.name)
+			t.Errorf("docs/observability.md does not name %s", alert.name)
 		}
 	}
 }

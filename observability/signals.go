@@ -1,7 +1,7 @@
 package main
 
 // signals is the one list of what is measured of the bank. The Collector makes each of them of the bank's log lines;
-// rules, dashboards and the table of README.md name no other (main_test.go).
+// rules, dashboards and the table of docs/observability.md name no other (main_test.go).
 //
 // Labels have few values, all of them the bank's own words: routes are templates, codes are those of the catalogue of
 // problems, causes those of docs/redis.md. None is of a user.

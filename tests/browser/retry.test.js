@@ -1,4 +1,4 @@
-// How to retry, as the README, /docs and the page of a 503 show it: `docs/retry`, in three languages. The three show
+// How to retry, as docs/retry.md, /docs and the page of a 503 show it: `docs/retry`, in three languages. The three show
 // the same lines, and the lines run: against a bank whose answers are lost the money moves once.
 
 import assert from "node:assert/strict";
@@ -111,10 +111,10 @@ for (const name of Object.keys(PROGRAMS)) {
     assert.match(out + complaints, /user/i);
   });
 
-  test(`the README, /docs and the page of a 503 show ${name}`, async () => {
+  test(`docs/retry.md, /docs and the page of a 503 show ${name}`, async () => {
     const page = await (await fetch(`${house.urls[0]}/problems/storage-unavailable`)).text();
     const { info } = await house.ask("/openapi.json");
-    const places = { README: readFileSync(join(ROOT, "README.md"), "utf8"), "/docs": info.description, page: page.replaceAll("&lt;", "<").replaceAll("&amp;", "&") };
+    const places = { "docs/retry.md": readFileSync(join(ROOT, "docs/retry.md"), "utf8"), "/docs": info.description, page: page.replaceAll("&lt;", "<").replaceAll("&amp;", "&") };
     for (const [place, text] of Object.entries(places)) assert.ok(text.includes(source(name)), `${place} does not show docs/retry/${name}`);
   });
 }

@@ -133,8 +133,8 @@ mod tests {
         assert_eq!(shown, "2bd806c97f0e00af");
         let told = "`printf %s alice | sha256sum | cut -c1-16` prints `2bd806c97f0e00af`";
         assert!(
-            include_str!("../../../README.md").contains(told),
-            "the README does not say how to find a user"
+            include_str!("../../../docs/observability.md").contains(told),
+            "docs/observability.md does not say how to find a user"
         );
         assert_ne!(shown, user(&"bob".parse().unwrap()));
     }

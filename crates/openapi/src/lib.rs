@@ -34,7 +34,7 @@ pub fn document(auth: Auth) -> OpenApi {
     document
 }
 
-/// What stands before all routes: the common rules, and how to retry in three languages. The README and
+/// What stands before all routes: the common rules, and how to retry in three languages. `docs/retry.md` and
 /// `/problems/storage-unavailable` show the same lines; `tests/browser/retry.test.js` runs them.
 const DESCRIPTION: &str = concat!(
     include_str!("introduction.md"),

@@ -46,7 +46,7 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		{"an object that is still named is not deleted", anObjectThatIsStillNamedIsNotDeleted},
 		{"the money is not left behind unasked", theMoneyIsNotLeftBehindUnasked},
 		{"deleting the manifests as they say leaves the money", deletingTheManifestsAsTheySayLeavesTheMoney},
-		{"README's lines install it with SpinKube, and a restore stops it and starts it again", readmesLinesInstallIt},
+		{"the lines of docs/start.md install it with SpinKube, and a restore stops it and starts it again", thePagesLinesInstallIt},
 		{"uninstalling leaves the claim, its password and nothing else", uninstallingLeavesTheClaimAndThePassword},
 		{"one runtime is not taken for the other", oneRuntimeIsNotTakenForTheOther},
 		{"make deploy says what is missing and changes nothing", deploySaysWhatIsMissing},

@@ -45,13 +45,13 @@ func (p *Plane) pods(namespace, selector string) []corev1.Pod {
 }
 
 // As docs/backup.md says: a SpinApp can not be scaled to nothing, so a restore deletes it, and the release makes it again.
-func readmesLinesInstallIt(p *Plane) {
-	line, _, _ := strings.Cut(kit.Block(p, "README.md", "a cluster with SpinKube"), "\n")
-	if !strings.HasPrefix(line, "helm install ") {
-		p.Fatalf("README.md begins with %s on a cluster with SpinKube", line)
+func thePagesLinesInstallIt(p *Plane) {
+	install, _, _ := strings.Cut(kit.Block(p, "docs/start.md", "a cluster with SpinKube"), "\n")
+	if !strings.HasPrefix(install, "helm install ") {
+		p.Fatalf("docs/start.md does not begin with helm install, but with %q", install)
 	}
-	const namespace = "as-readme-says"
-	words := strings.Fields(strings.NewReplacer("k8s/chart", kit.Chart, "money-bank", namespace).Replace(line))
+	const namespace = "as-start-says"
+	words := strings.Fields(strings.NewReplacer("k8s/chart", kit.Chart, "money-bank", namespace).Replace(install))
 	p.helm(words[1:]...)
 	const replicas = 1
 	p.runs(namespace, replicas)

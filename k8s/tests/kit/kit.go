@@ -171,14 +171,14 @@ func Read(t testing.TB, path string) string {
 	return string(bytes.TrimRight(text, "\n")) + "\n"
 }
 
-// Block are the lines of shell behind a mark in a page: `<!-- mark -->`.
-func Block(t testing.TB, page, mark string) string {
+// Block is the lines of a page that a test runs: those below `<!-- run by TEST: NAME -->`.
+func Block(t testing.TB, page, name string) string {
 	t.Helper()
-	found := regexp.MustCompile("(?s)<!-- " + regexp.QuoteMeta(mark) + " -->\n *```sh\n(.*?) *```\n").FindStringSubmatch(Read(t, page))
-	if found == nil {
-		t.Fatalf("%s has no lines for %s", page, mark)
+	found := regexp.MustCompile("(?s)<!-- run by [^>]*: "+regexp.QuoteMeta(name)+" -->\n *```sh\n(.*?) *```\n").FindAllStringSubmatch(Read(t, page), -1)
+	if len(found) != 1 {
+		t.Fatalf("%s has %d blocks named %q", page, len(found), name)
 	}
-	return found[1]
+	return found[0][1]
 }
 
 // Missing complains unless all parts are in the text.

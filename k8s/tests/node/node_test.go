@@ -40,7 +40,7 @@ func TestMoreOnANode(t *testing.T) {
 		{"a Redis whose pod is deleted loses nothing", aRedisWhosePodIsDeletedLosesNothing},
 		{"exports are made and restored", exportsAreMadeAndRestored},
 		{"exports of SQLite are made and restored", exportsOfSQLiteAreMadeAndRestored},
-		{"README's lines bring a bank with TLS within a minute", readmesLinesBringABankWithTLS},
+		{"the lines of docs/start.md bring a bank with TLS within a minute", thePagesLinesBringABankWithTLS},
 		{"make deploy brings a bank from a clone", deployBringsABankFromAClone},
 	})
 }

@@ -20,7 +20,7 @@ type taken struct {
 	undone       time.Time
 }
 
-// table is what README.md says of alerts: `make observe-figures` puts it there.
+// table is what docs/observability.md says of alerts: `make observe-figures` puts it there.
 type table struct {
 	lock  sync.Mutex
 	taken map[string][]taken // by the test that took it

@@ -63,8 +63,8 @@ def healthy(service: str) -> bool:
     return run("podman", "healthcheck", "run", f"money-bank_{service}_1").returncode == 0
 
 
-def secret_of_the_readme(folder: Path, file: str = "redis_url") -> None:
-    (line,) = re.findall(rf"^.* >secrets/{file}\b.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def secret_of_the_page(folder: Path, file: str = "redis_url") -> None:
+    (line,) = re.findall(rf"^.* >secrets/{file}\b.*$", (ROOT / "docs/start.md").read_text(), re.MULTILINE)
     succeed("sh", "-euc", line, folder=folder)
 
 
@@ -76,7 +76,7 @@ def image_of_the_bank():
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     made = Project(tmp_path_factory.mktemp("project"))
-    secret_of_the_readme(made.folder)
+    secret_of_the_page(made.folder)
     yield made
     made.compose("down", "--volumes")
 
@@ -164,7 +164,7 @@ def with_issuer(project, tmp_path):
     # Both have one name.
     project.compose("down", "--volumes")
     made = Project(tmp_path, "oidc", AUTH="jwt")
-    secret_of_the_readme(tmp_path)
+    secret_of_the_page(tmp_path)
     made.up()
     yield made
     made.compose("down", "--volumes")
@@ -193,8 +193,8 @@ def test_with_the_profile_oidc_the_dashboard_signs_in_there(with_issuer):
 def watched(project, tmp_path_factory):
     project.compose("down", "--volumes")
     made = Project(tmp_path_factory.mktemp("watched"), "observability", OTEL_EXPORTER_OTLP_ENDPOINT="http://collector:4318")
-    secret_of_the_readme(made.folder)
-    secret_of_the_readme(made.folder, "redis_exporter.json")
+    secret_of_the_page(made.folder)
+    secret_of_the_page(made.folder, "redis_exporter.json")
     made.up()
     yield made
     made.compose("down", "--volumes")

@@ -15,10 +15,10 @@ import (
 const aMinute = 60 * time.Second
 
 // The lines run as they stand there, but for where `helm install` begins and `helm test` does: those times are taken.
-func readmesLinesBringABankWithTLS(n *Node) {
+func thePagesLinesBringABankWithTLS(n *Node) {
 	n.kubectl("delete", "namespace", namespace, "--timeout=120s")
 	n.hasDisk()
-	lines := kit.Block(n, "README.md", "a cluster without SpinKube")
+	lines := kit.Block(n, "docs/start.md", "a cluster without SpinKube")
 	before, install, is := strings.Cut(lines, "helm install ")
 	if !is {
 		n.Fatalf("there is no helm install in\n%s", lines)
@@ -28,17 +28,17 @@ func readmesLinesBringABankWithTLS(n *Node) {
 		n.Fatalf("there is no helm test in\n%s", lines)
 	}
 	// Of its own: the lines write a key there.
-	folder := n.folder + "/readme"
+	folder := n.folder + "/start"
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		n.Fatal(err)
 	}
 	if err := os.Symlink(kit.At("k8s"), folder+"/k8s"); err != nil {
 		n.Fatal(err)
 	}
-	n.readme(before)
+	n.start(before)
 	began := time.Now()
-	n.readme(install)
-	deposit := n.readme(after)
+	n.start(install)
+	deposit := n.start(after)
 	took := time.Since(began)
 	if err := kit.Missing(deposit, `"balance":"10.50"`); err != nil {
 		n.Error(err)
@@ -47,7 +47,7 @@ func readmesLinesBringABankWithTLS(n *Node) {
 	if took > aMinute {
 		n.Errorf("it took more than %v", aMinute)
 	}
-	n.readme("helm test bank --namespace money-bank")
+	n.start("helm test bank --namespace money-bank")
 }
 
 // hasDisk says that the node has what pods request; a kubelet without localStorageCapacityIsolation leaves it to others to say so.
@@ -56,10 +56,10 @@ func (n *Node) hasDisk() {
 	n.kubectl("patch", "node", "node", "--subresource=status", "--type=merge", "--patch", `{"status": {"capacity": {"ephemeral-storage": "10Gi"}}}`)
 }
 
-// readme runs lines of it, by a bash of their own, and ends what they leave in the background.
-func (n *Node) readme(lines string) string {
+// start runs lines of the page, by a bash of their own, and ends what they leave in the background.
+func (n *Node) start(lines string) string {
 	n.Helper()
-	return n.lines(n.folder+"/readme", lines)
+	return n.lines(n.folder+"/start", lines)
 }
 
 // lines runs lines of a page in a folder.
