@@ -105,3 +105,16 @@ const inside = `namespace=~"$namespace"`
 func quantile(part float64, by string, matchers ...string) string {
 	return fmt.Sprintf("histogram_quantile(%g, sum by (le%s) (rate(bank_request_duration_seconds_bucket{%s}[$__rate_interval])))", part, by, where(matchers...))
 }
+
+// alive is a gauge of pods that have answered requests within five minutes, as each does that is probed. The Collector shows the last value of a
+// pod that is gone for a day more, and so does one that the pod told before it told another.
+func alive(gauge string) string {
+	return fmt.Sprintf(`%s{%s} and on (namespace, pod, instance) increase(http_server_request_duration_seconds_count{%s}[5m]) > 0`, gauge, inside, inside)
+}
+
+// changed is a gauge of breakers, of those that have changed within five minutes: an instance that has ended says nothing more. `increase` sees
+// nothing of what a series begins with.
+func changed(gauge string) string {
+	changes := fmt.Sprintf(`bank_breaker_changes_total{%s}`, where())
+	return fmt.Sprintf(`%s{%s} and on (namespace, component, pod, instance) (increase(%s[5m]) > 0 or %s unless %s offset 5m)`, gauge, where(), changes, changes, changes)
+}

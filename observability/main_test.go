@@ -196,28 +196,82 @@ func TestLinksToLogsTakeSeveralNamespaces(t *testing.T) {
 // As cert-manager's own ServiceMonitor has it, the bank's namespace is in another label.
 func TestThePanelOfCertificatesFindsThemWhereverTheirNamespaceIsSaid(t *testing.T) {
 	for _, namespace := range []string{`namespace="money-bank"`, `namespace="cert-manager", exported_namespace="money-bank"`} {
-		var expression string
-		for _, page := range pages {
-			for _, panel := range page.panels {
-				if panel.title == "Certificates" {
-					expression = strings.ReplaceAll(panel.queries[0].expr, "$namespace", "money-bank")
+		series := map[string]string{`certmanager_certificate_expiration_timestamp_seconds{` + namespace + `, name="bank-tls"}`: "1000x5"}
+		for _, query := range queriesOf(t, "certmanager_certificate_expiration_timestamp_seconds") {
+			asked(t, query, series, "5m", object{"labels": `{name="bank-tls"}`, "value": 700})
+		}
+	}
+}
+
+// The Collector shows what a pod said last for a day after it has gone.
+func TestNoPanelShowsGaugesOfPodsThatAreGone(t *testing.T) {
+	gauges := slices.Clone(toldNow)
+	for _, signal := range signals {
+		if signal.kind == gauge {
+			gauges = append(gauges, signal.name)
+		}
+	}
+	for _, gauge := range gauges {
+		series := map[string]string{}
+		for pod, values := range map[string]struct{ gauge, counter string }{"here": {"7x20", "0+6x20"}, "gone": {"1x20", "6x20"}} {
+			labels := `{namespace="money-bank", store="redis", component="rates", pod="` + pod + `", instance="` + pod + `"}`
+			series[gauge+labels] = values.gauge
+			for _, counter := range []string{"http_server_request_duration_seconds_count", "bank_requests_total", "bank_breaker_changes_total"} {
+				series[counter+labels] = values.counter
+			}
+		}
+		for _, query := range queriesOf(t, gauge) {
+			asked(t, "sum("+query+")", series, "20m", object{"labels": "{}", "value": 7})
+		}
+	}
+}
+
+// Of what a counter begins with there is no increase.
+func TestABreakerIsShownAsSoonAsItHasOpened(t *testing.T) {
+	const labels = `{namespace="money-bank", store="redis", component="wallet", pod="bank-0", instance="a"`
+	for _, query := range queriesOf(t, "bank_breaker_state") {
+		asked(t, query, map[string]string{"bank_breaker_state" + labels + "}": "_x18 2x2", "bank_breaker_changes_total" + labels + `, state="open"}`: "_x18 1x2"},
+			"20m", object{"labels": `{component="wallet", pod="bank-0"}`, "value": 2})
+	}
+}
+
+// queriesOf are those of panels that ask for this metric, which there must be, with everything chosen.
+func queriesOf(t *testing.T, metric string) (all []string) {
+	t.Helper()
+	for _, page := range pages {
+		for _, panel := range page.panels {
+			for _, query := range panel.queries {
+				if strings.Contains(query.expr, metric+"{") {
+					all = append(all, strings.NewReplacer("$namespace", "money-bank", "$store", ".*").Replace(query.expr))
 				}
 			}
 		}
-		tests, err := written(object{"tests": []object{{
-			"interval":         "1m",
-			"input_series":     []object{{"series": `certmanager_certificate_expiration_timestamp_seconds{` + namespace + `, name="bank-tls"}`, "values": "1000x5"}},
-			"promql_expr_test": []object{{"expr": expression, "eval_time": "5m", "exp_samples": []object{{"labels": `{name="bank-tls"}`, "value": 700}}}},
-		}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), "tests.yaml")
-		if err := os.WriteFile(path, tests, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if output, err := exec.Command("promtool", "test", "rules", path).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", namespace, err, output)
-		}
+	}
+	if len(all) == 0 {
+		t.Fatalf("no panel asks for %s", metric)
+	}
+	return all
+}
+
+// asked asks Prometheus for an expression, of series with a value a minute.
+func asked(t *testing.T, expression string, series map[string]string, at string, wanted object) {
+	t.Helper()
+	var input []object
+	for name, values := range series {
+		input = append(input, object{"series": name, "values": values})
+	}
+	tests, err := written(object{"tests": []object{{
+		"interval": "1m", "input_series": input,
+		"promql_expr_test": []object{{"expr": expression, "eval_time": at, "exp_samples": []object{wanted}}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "tests.yaml")
+	if err := os.WriteFile(path, tests, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command("promtool", "test", "rules", path).CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", expression, err, output)
 	}
 }

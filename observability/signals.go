@@ -85,7 +85,10 @@ var signals = []signal{
 }
 
 // told are those that `bank` sends itself, by OTLP (docs/telemetry.md).
-var told = []string{"http_server_request_duration_seconds", "http_server_active_requests", "db_client_operation_duration_seconds", "bank_instances", "bank_connections"}
+var told = append([]string{"http_server_request_duration_seconds", "db_client_operation_duration_seconds"}, toldNow...)
+
+// toldNow are the gauges among them.
+var toldNow = []string{"http_server_active_requests", "bank_instances", "bank_connections"}
 
 // A line of the log that is such a thing.
 const (

@@ -23,8 +23,9 @@ func (h *House) startBank() string { return h.startBankWith(nil, "/readyz") }
 func (h *House) startBankWith(arguments []string, path string, settings ...string) string {
 	h.Helper()
 	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
-	pod := fmt.Sprintf("bank-%d", len(h.banks))
-	log := filepath.Join(h.folder, "pods", "money-bank_"+pod+"_"+fmt.Sprintf("%032d", len(h.banks)), "bank", "0.log")
+	pod := fmt.Sprintf("bank-%d", *h.pods)
+	log := filepath.Join(h.folder, "pods", "money-bank_"+pod+"_"+fmt.Sprintf("%032d", *h.pods), "bank", "0.log")
+	*h.pods++
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		h.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func (h *House) startBankWith(arguments []string, path string, settings ...strin
 		<-written
 		_ = command.Wait()
 	})
-	h.banks = append(h.banks, "http://"+listen)
+	h.banks, h.newest = append(h.banks, "http://"+listen), command.Process
 	kit.Eventually(h, pod+" is ready", func() error {
 		_, err := get("http://" + listen + path)
 		return err

@@ -36,6 +36,8 @@ type House struct {
 	sink         *sink
 	bell         *bell
 	banks        []string
+	pods         *int        // how many banks were started, those that have ended too
+	newest       *os.Process // the bank that was started last
 	prometheus   string
 	traffic      *day
 }
@@ -49,7 +51,7 @@ func opened(t *testing.T) *House {
 
 // served starts all but those who ask and tell; all banks have these settings.
 func served(t *testing.T, settings ...string) *House {
-	h := &House{T: t, folder: t.TempDir(), settings: settings, redisPort: kit.FreePort(t), platform: newPlatform(t), sink: newSink(t), bell: newBell(t)}
+	h := &House{T: t, folder: t.TempDir(), settings: settings, redisPort: kit.FreePort(t), platform: newPlatform(t), sink: newSink(t), bell: newBell(t), pods: new(int)}
 	h.render(h.sink.url)
 	h.startRedis()
 	h.startExporter()

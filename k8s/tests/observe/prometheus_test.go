@@ -64,9 +64,12 @@ func (h *House) rules() string {
 var durations = regexp.MustCompile(`(\[|offset\s+|for: )(\d+)([smhd])`)
 
 // compressed are the rules with every duration divided.
-func (h *House) compressed() string {
+func (h *House) compressed() string { return h.shortened(h.rules()) }
+
+// shortened is a text in which every duration is divided.
+func (h *House) shortened(text string) string {
 	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
-	return durations.ReplaceAllStringFunc(h.rules(), func(found string) string {
+	return durations.ReplaceAllStringFunc(text, func(found string) string {
 		parts := durations.FindStringSubmatch(found)
 		number, _ := strconv.Atoi(parts[2])
 		return fmt.Sprintf("%s%ds", parts[1], time.Duration(number)*units[parts[3]]/time.Second/time.Duration(max(h.compression, compression)))

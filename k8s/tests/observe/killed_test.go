@@ -1,0 +1,70 @@
+package observe
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"testing"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// ofPods are the gauges that a pod has; grouped is what of a panel's expression groups them.
+var (
+	ofPods  = regexp.MustCompile(`(http_server_active_requests|bank_connections|bank_instances|bank_breaker_state)\{`)
+	grouped = regexp.MustCompile(`^(sum|max) by \([a-z_, ]+\)`)
+)
+
+// The Collector shows what a pod said last for a day after it has gone.
+func killedBanksLeavePanels(h *House, t *testing.T) {
+	pod := fmt.Sprint("bank-", *h.pods)
+	h.slowStore()
+	kept := map[string]string{} // by the panel's expression what the Collector keeps
+	for _, panel := range h.panels() {
+		if gauge := ofPods.FindStringSubmatch(panel); gauge != nil {
+			kept[grouped.ReplaceAllString(panel, "count by (pod)")] = gauge[1]
+		}
+	}
+	if len(kept) != 4 {
+		t.Fatalf("%d panels: %v", len(kept), kept)
+	}
+	kit.Eventually(t, "the panels show it", func() error {
+		for panel := range kept {
+			ask("GET", h.banks[len(h.banks)-1]+"/v1/wallet", secretUser, "", "")
+			if !slices.Contains(h.podsOf(panel), pod) {
+				return fmt.Errorf("%s", panel)
+			}
+		}
+		return nil
+	})
+	if err := h.newest.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	kit.Eventually(t, "the panels show it no more", func() error {
+		for panel := range kept {
+			if slices.Contains(h.podsOf(panel), pod) {
+				return fmt.Errorf("%s", panel)
+			}
+		}
+		return nil
+	})
+	for _, gauge := range kept {
+		if !slices.Contains(h.podsOf(gauge), pod) {
+			t.Errorf("the Collector has forgotten %s, so the panels prove nothing", gauge)
+		}
+	}
+}
+
+// podsOf are the pods of which an expression has a value now.
+func (h *House) podsOf(expression string) (pods []string) {
+	h.Helper()
+	var answer struct {
+		Result []struct{ Metric map[string]string }
+	}
+	h.asked("query", url.Values{"query": {expression}}, &answer)
+	for _, series := range answer.Result {
+		pods = append(pods, series.Metric["pod"])
+	}
+	return pods
+}
