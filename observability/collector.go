@@ -73,9 +73,13 @@ func processors() object {
 		"filter/privacy":    unlinked(),
 		"transform/privacy": privacy(),
 		"transform/line":    object{"error_mode": "ignore", "log_statements": []object{{"context": "log", "statements": derived}}},
-		"transform/namespace": object{"error_mode": "ignore", "metric_statements": []object{{"context": "datapoint", "statements": []string{
-			`set(attributes["namespace"], "${env:BANK_NAMESPACE}")`, `set(attributes["store"], "${env:BANK_STORE}")`,
-			`set(attributes["pod"], resource.attributes["k8s.pod.name"]) where resource.attributes["k8s.pod.name"] != nil`}}}},
+		"transform/namespace": object{"error_mode": "ignore", "metric_statements": []object{
+			{"context": "datapoint", "statements": []string{
+				`set(attributes["namespace"], "${env:BANK_NAMESPACE}")`, `set(attributes["store"], "${env:BANK_STORE}")`,
+				`set(attributes["pod"], resource.attributes["k8s.pod.name"]) where resource.attributes["k8s.pod.name"] != nil`}},
+			// The exporter makes the label `instance` of it, so that what a pod told two Collectors would be one series with the values of both. Without
+			// it Prometheus says there which Collector it asked.
+			{"context": "resource", "statements": []string{`delete_key(attributes, "service.instance.id") where attributes["k8s.pod.name"] != nil`}}}},
 		"filter/lines":      object{"error_mode": "ignore", "logs": object{"log_record": []string{`attributes["event"] == nil`}}},
 		"deltatocumulative": object{"max_stale": "24h", "max_streams": 20000},
 	}

@@ -64,11 +64,15 @@ func bothProtocolsAreHeard(h *House, t *testing.T) {
 			t.Errorf("%s: lines of %s came by OTLP too", protocol, pod)
 		}
 		kit.Eventually(t, protocol+": metrics", func() error {
-			if len(h.series(fmt.Sprintf(`http_server_request_duration_seconds_count{pod=%q}`, pod))) == 0 {
-				return fmt.Errorf("no series of %s", pod)
+			if len(h.series(fmt.Sprintf(`http_server_request_duration_seconds_count{pod=%q, instance=%q}`, pod, h.counts))) == 0 {
+				return fmt.Errorf("no series of %s, as the Collector was told", pod)
 			}
 			return nil
 		})
+		// With the pod's own, what two Collectors were told would be one series.
+		if other := h.series(fmt.Sprintf(`http_server_request_duration_seconds_count{pod=%q, instance!=%q}`, pod, h.counts)); len(other) > 0 {
+			t.Errorf("the Collector's label is another's: %v", other[0])
+		}
 	}
 }
 
