@@ -1,10 +1,11 @@
 // What the pages show is what the bank does: every command of a block of `console` runs, in the order of its page, and
-// prints what stands below it. `…` on a page stands for whatever was left out there.
-// Needs: `make up` (Redis), curl, redis-cli, git.
+// prints what stands below it. `…` on a page stands for whatever was left out there. Blocks of `sh` that a comment on the
+// page gives to this file run as they stand there, but for addresses, folders and the names of files.
+// Needs: make, curl, redis-cli, git.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -16,6 +17,8 @@ const PATIENCE_MS = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), "money-bank-pages-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+const CLEAN = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SPIN_|BANK_|RUNTIME_CONFIG_FILE|MAKE|MFLAGS)/.test(name)));
 
 const read = (page) => readFileSync(join(ROOT, page), "utf8");
 
@@ -51,6 +54,77 @@ for (const pages of READ_TOGETHER) {
     }
   });
 }
+
+// The lines of a block of `sh` that its page gives to this file by name.
+function block(page, name) {
+  const found = [...read(page).matchAll(/^<!-- run by tests\/browser\/pages\.test\.js: ([^\n]*) -->\n```sh\n(.*?)^```$/gms)].filter(([, given]) => given === name);
+  assert.equal(found.length, 1, `${page} has ${found.length} blocks for ${name}`);
+  return found[0][2];
+}
+
+// Every `from` must be there: lines that ask somebody else would not be those of the page.
+function change(lines, changes) {
+  for (const [from, to] of Object.entries(changes)) {
+    assert.ok(lines.includes(from), `there is no ${from} in ${lines}`);
+    lines = lines.replaceAll(from, to);
+  }
+  return lines;
+}
+
+// Starts lines that serve; answers where, and how to end all that they started.
+function serve(command, { cwd, env }) {
+  const child = spawn("bash", ["-euc", command], { cwd, env: { ...CLEAN, ...env }, stdio: ["ignore", "pipe", "inherit"], detached: true });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const end = async () => { if (child.exitCode === null) process.kill(-child.pid, "SIGTERM"); await ended; };
+  return new Promise((resolve, reject) => {
+    let said = "";
+    child.once("exit", (code) => reject(new Error(`${command} ended with ${code}: ${said}`)));
+    child.stdout.on("data", (data) => {
+      said += data;
+      const serving = /^Serving (\S+)/m.exec(said);
+      if (serving) resolve({ url: serving[1], end });
+    });
+  });
+}
+
+test("make up serves what is in a Redis of one's own", async () => {
+  const house = await House.build();
+  let up;
+  try {
+    await house.deposit("alice", "10.50");
+    const lines = change(block("docs/start.md", "a Redis of yours"), { "redis://127.0.0.1:6379": `redis://127.0.0.1:${house.redisPort}` });
+    up = await serve(lines, { cwd: ROOT, env: { LISTEN: "127.0.0.1:0" } });
+    const wallet = await (await fetch(`${up.url}/v1/wallet`, { headers: { user_id: "alice" } })).json();
+    assert.equal(wallet.balance, "10.50");
+  } finally {
+    await up?.end();
+    await house.end();
+  }
+});
+
+test("the lines about backups export, check, restore and drill", async () => {
+  const here = join(folder, "backup");
+  mkdirSync(here);
+  for (const name of ["spin.toml", "target"]) symlinkSync(join(ROOT, name), join(here, name));
+  const env = { PATH: `${join(ROOT, "target/native")}:${process.env.PATH}` };
+  const sh = (lines) => execFileSync("bash", ["-euc", lines], { cwd: here, env: { ...CLEAN, ...env }, encoding: "utf8", timeout: PATIENCE_MS });
+  const house = await House.build();
+  const bank = await serve("exec bank up --listen 127.0.0.1:0", { cwd: here, env });
+  try {
+    const headers = { user_id: "alice", "content-type": "application/json" };
+    await fetch(`${bank.url}/v1/deposit`, { method: "POST", headers, body: '{"amount":"10.50"}' });
+    sh(change(block("docs/backup.md", "by hand"), {
+      "backups/bank-20261128T031500.123Z.jsonl": "backups/*.jsonl",
+      "redis://:PASSWORD@host:6379": `redis://127.0.0.1:${house.redisPort}`,
+    }));
+    assert.equal((await house.ask("/v1/wallet", { user: "alice" })).balance, "10.50");
+    sh(block("docs/backup.md", "fewer is right"));
+    assert.match(sh(change(block("docs/backup.md", "a drill"), { "/tmp/drill": join(here, "drill") })), /10\.50/);
+  } finally {
+    await bank.end();
+    await house.end();
+  }
+});
 
 test("every page with a console is read", () => {
   const found = execFileSync("git", ["grep", "--untracked", "-l", "^```console", "--", "*.md"], { cwd: ROOT, encoding: "utf8" });
