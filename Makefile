@@ -285,6 +285,12 @@ stalled-figures: build ## Let 600 clients stall in every way: how long /healthz 
 
 ##@ Deliver
 
+.PHONY: slides
+slides: ## docs/presentation.md as HTML and PDF in build/slides; the diagrams of all pages are drawn, so that none is broken
+	@scripts/need chromium chromium
+	@scripts/need npm npm
+	@scripts/slides
+
 .PHONY: unchanged
 unchanged: ## Fails where the tree is not as it was committed
 	@changes=$$(git status --porcelain); test -z "$$changes" || { echo "the tests left the tree dirty:" >&2; git status --short >&2; exit 1; }
