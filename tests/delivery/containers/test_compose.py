@@ -164,6 +164,7 @@ def with_issuer(project, tmp_path):
     # Both have one name.
     project.compose("down", "--volumes")
     made = Project(tmp_path, "oidc", AUTH="jwt")
+    assert "\nAUTH=jwt docker compose --profile oidc up" in (ROOT / "docs/start.md").read_text()
     secret_of_the_page(tmp_path)
     made.up()
     yield made
@@ -193,6 +194,7 @@ def test_with_the_profile_oidc_the_dashboard_signs_in_there(with_issuer):
 def watched(project, tmp_path_factory):
     project.compose("down", "--volumes")
     made = Project(tmp_path_factory.mktemp("watched"), "observability", OTEL_EXPORTER_OTLP_ENDPOINT="http://collector:4318")
+    assert "\nOTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 docker compose --profile observability up\n" in (ROOT / "docs/start.md").read_text()
     secret_of_the_page(made.folder)
     secret_of_the_page(made.folder, "redis_exporter.json")
     made.up()
