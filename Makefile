@@ -114,6 +114,7 @@ test-observe: build redis-server prometheus observe-tools ## A day of three bank
 .PHONY: test-observe-more
 test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger kube-state-metrics cert-manager ## The same, with what takes long: a deposit in Jaeger, budgets that burn slowly, a full disk, a control plane's objects, certificates; as root
 	@scripts/need prometheus-blackbox-exporter prometheus-blackbox-exporter
+	@scripts/need nginx nginx-light
 	@scripts/need etcd etcd-server
 	@scripts/need openssl openssl
 	cargo build $(NATIVE) --package tests --bin coingecko

@@ -72,9 +72,11 @@ var alerts = []alert{
 		"rates-stale", "The exchange rates that are shown are {{ $value | humanizeDuration }} old."},
 	{"BankNoTraffic", "ticket", "10m", `sum by (namespace) (rate(bank_requests_total{` + users + `}[10m])) == 0 and sum by (namespace) (rate(bank_requests_total{` + users + `}[1d])) > 0.1`,
 		"no-traffic", "Nobody asks the bank anything, which is asked every day."},
-	{"BankNotSeen", "page", "5m", `absent_over_time(bank_requests_total{` + here + `}[10m]) or up{job="$NAMESPACE/$NAME-collector"} == 0 or ` + unheard,
+	{"BankNotSeen", "page", "5m", `absent_over_time(bank_requests_total{` + here + `}[10m]) or up{job="$NAMESPACE/$NAME-collector"} == 0 or up{` + here + `, job="$NAME"} == 0 or ` + unheard,
 		"not-seen", "Prometheus knows nothing of the bank, or not of all of it: other alerts can not be relied upon."},
 
+	{"BankUnreachable", "page", "2m", `probe_success{` + here + `, job="$NAME", instance=~".+/healthz"} == 0`,
+		"unreachable", "{{ $labels.instance }} does not answer."},
 	{"BankRedisDown", "page", "1m", `redis_up{` + here + `} == 0 or absent(redis_up{` + here + `}) and on () vector($EXPORTERS) == 1`,
 		"redis-down", "Redis does not answer its exporter, or is gone together with it."},
 	{"BankRedisNearlyFull", "page", "5m", `redis_memory_used_bytes{` + here + `} / redis_memory_max_bytes{` + here + `} > 0.8 and redis_memory_max_bytes{` + here + `} > 0`,

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"moneybank/k8s/tests/kit"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"moneybank/k8s/tests/kit/spinkube"
 
 	"sigs.k8s.io/yaml"
@@ -216,6 +218,26 @@ func TestAPrometheusFindsTheProbeByItsLabels(t *testing.T) {
 	probe := kit.Find(t, kit.Rendered(t, "--set", "monitoring.blackboxExporter=blackbox.monitoring:9115,monitoring.labels.release=stack,monitoring.labels.environment=mine"), "Probe", "bank")
 	if labels := probe.GetLabels(); labels["release"] != "stack" || labels["environment"] != "dev" {
 		t.Error(labels)
+	}
+}
+
+// What the alert BankUnreachable reads is of `/healthz`, inside and as users go.
+func TestTheProbeAsksTheWayThatUsersGo(t *testing.T) {
+	const inside = "http://bank.money-bank.svc/readyz http://bank.money-bank.svc/healthz"
+	for values, wanted := range map[string]string{
+		"host=bank.example.com":                                          inside,
+		"host=bank.example.com,ingress.enabled=true":                     inside + " http://bank.example.com/healthz",
+		"host=bank.example.com,ingress.enabled=true,tls.mode=selfSigned": inside + " https://bank.example.com/healthz",
+		"host=bank.example.com,gateway.enabled=true,gateway.className=a": inside + " http://bank.example.com/healthz",
+		"host=bank.example.com,route.enabled=true":                       inside + " https://bank.example.com/healthz",
+		// That is the exporter's own machine.
+		"ingress.enabled=true": inside,
+	} {
+		probe := kit.Find(t, kit.Rendered(t, "--set", "monitoring.blackboxExporter=blackbox.monitoring:9115,"+values), "Probe", "bank")
+		targets, _, _ := unstructured.NestedStringSlice(probe.Object, "spec", "targets", "staticConfig", "static")
+		if strings.Join(targets, " ") != wanted {
+			t.Errorf("%s: %v", values, targets)
+		}
 	}
 }
 

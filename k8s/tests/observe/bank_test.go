@@ -24,7 +24,7 @@ func (h *House) startBankWith(arguments []string, path string, settings ...strin
 	h.Helper()
 	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
 	pod := fmt.Sprintf("bank-%d", *h.pods)
-	log := filepath.Join(h.folder, "pods", "money-bank_"+pod+"_"+fmt.Sprintf("%032d", *h.pods), "bank", "0.log")
+	log := filepath.Join(h.folder, "pods"+h.node, "money-bank_"+pod+"_"+fmt.Sprintf("%032d", *h.pods), "bank", "0.log")
 	*h.pods++
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		h.Fatal(err)

@@ -57,7 +57,7 @@ var quick = []drill{
 
 // long are those that have to last, or to be alone; `make test-observe` leaves them out.
 func long() []drill {
-	slow := make(chan struct{})
+	slow, second := make(chan struct{}), &secondNode{}
 	return []drill{
 		{"Redis lets everybody wait for 0.45 s, again and again", []string{"BankLatencyBudgetFast"}, func(h *House) { go h.pauseRedis(slow) }, func(*House) { close(slow) }, lasts},
 		{"a bank asks for a replica that is not there", []string{"BankStoreRefuses"}, func(h *House) {
@@ -67,7 +67,11 @@ func long() []drill {
 			}
 		}, func(*House) {}, passes},
 		{"nobody asks anything", []string{"BankNoTraffic"}, func(h *House) { h.traffic.end() }, func(h *House) { h.traffic = h.day(6, 20*time.Millisecond) }, lasts},
+		{"what leads to the bank from outside is killed", []string{"BankUnreachable"}, func(h *House) { h.wayIn.process.Kill() }, func(h *House) { h.wayIn.start(h) }, lasts},
+		{"who asks from outside is killed", []string{"BankNotSeen"}, func(h *House) { h.prober.process.Kill() }, func(h *House) { h.prober.start(h) }, lasts},
 		{"the Collector is killed", []string{"BankNotSeen"}, func(h *House) { h.collector.Kill() }, (*House).startCollector, lasts},
+		{"a node with a bank has no Collector", []string{"BankNotSeen"}, second.begins, second.startCollector, lasts},
+		{"one Collector of two is killed", []string{"BankNotSeen"}, func(*House) { second.collector.Kill() }, second.startCollector, lasts},
 	}
 }
 

@@ -38,11 +38,14 @@ type House struct {
 	banks        []string
 	pods         *int        // how many banks were started, those that have ended too
 	newest       *os.Process // the bank that was started last
+	node         string      // on which banks are started: the suffix of its folders
 	prometheus   string
 	traffic      *day
+	wayIn        *wayIn
+	prober       *prober
 }
 
-// opened starts everything.
+// opened starts everything, but who asks from outside.
 func opened(t *testing.T) *House {
 	h := served(t)
 	h.watch()
@@ -64,8 +67,8 @@ func served(t *testing.T, settings ...string) *House {
 	return h
 }
 
-func (h *House) watch() {
-	h.startPrometheus(redisJob(), labelledJob("money-bank/bank-collector", h.counts), labelledJob("platform", strings.TrimPrefix(h.platform.url, "http://")))
+func (h *House) watch(further ...string) {
+	h.startPrometheus(append(further, redisJob(), h.collectors(h.counts), labelledJob("platform", strings.TrimPrefix(h.platform.url, "http://")))...)
 }
 
 // render renders the chart, whose Collector sends traces there, and logs to the sink.
@@ -145,29 +148,39 @@ func (h *House) startExporter() {
 	kit.Start(h, "observe-exporter", nil, "prometheus-redis-exporter", strings.Split(arguments, "\n")...)
 }
 
+// local is an address that nobody has.
+func (h *House) local() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)) }
+
+// startCollector starts that of the node on which banks are; a second time where Prometheus and the banks look for it.
 func (h *House) startCollector() {
 	h.Helper()
-	local := func() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)) }
-	// The second time, where Prometheus and the banks look for it.
 	if h.counts == "" {
-		h.otlp, h.grpc, h.counts = local(), local(), local()
+		h.otlp, h.grpc, h.counts = h.local(), h.local(), h.local()
 	}
-	for _, folder := range []string{"pods", "offsets"} {
-		if err := os.MkdirAll(filepath.Join(h.folder, folder), 0o755); err != nil {
+	h.collector = h.collectorOf("", h.otlp, h.grpc, h.counts)
+}
+
+// collectorOf starts one that reads the lines of a node's pods.
+func (h *House) collectorOf(node, otlp, grpc, counts string) *kit.Process {
+	h.Helper()
+	pods, offsets := h.folder+"/pods"+node, h.folder+"/offsets"+node
+	for _, folder := range []string{pods, offsets} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
 			h.Fatal(err)
 		}
 	}
-	config := h.replaced(h.data("ConfigMap", "bank-collector", "collector.yaml"), "0.0.0.0:4318", h.otlp, "0.0.0.0:8889", h.counts, "0.0.0.0:4317", h.grpc,
-		"0.0.0.0:13133", local(), "/var/log/pods", h.folder+"/pods", "/var/lib/collector", h.folder+"/offsets", "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
-	path := kit.Write(h, h.folder+"/collector.yaml", config)
-	h.collector = kit.Start(h, "observe-collector", []string{"BANK_NAMESPACE=money-bank", "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+path)
+	config := h.replaced(h.data("ConfigMap", "bank-collector", "collector.yaml"), "0.0.0.0:4318", otlp, "0.0.0.0:8889", counts, "0.0.0.0:4317", grpc,
+		"0.0.0.0:13133", h.local(), "/var/log/pods", pods, "/var/lib/collector", offsets, "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
+	path := kit.Write(h, h.folder+"/collector"+node+".yaml", config)
+	collector := kit.Start(h, "observe-collector"+node, []string{"BANK_NAMESPACE=money-bank", "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+path)
 	kit.Eventually(h, "the Collector shows metrics", func() error {
-		if err := h.collector.Runs(); err != nil {
+		if err := collector.Runs(); err != nil {
 			h.Fatal(err)
 		}
-		_, err := get("http://" + h.counts + "/metrics")
+		_, err := get("http://" + counts + "/metrics")
 		return err
 	})
+	return collector
 }
 
 func (h *House) startCoingecko() {

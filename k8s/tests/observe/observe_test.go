@@ -23,7 +23,7 @@ type part struct {
 
 func TestADayIsSeen(t *testing.T) {
 	began := time.Now()
-	house := opened(t)
+	house := watched(t)
 	house.traffic = house.day(6, 20*time.Millisecond)
 	defer func() { house.traffic.end() }()
 	parts := []part{
@@ -45,6 +45,17 @@ func TestADayIsSeen(t *testing.T) {
 			house.traffic = inner.traffic
 		})
 	}
+}
+
+// watched opens a house; for the long drills somebody asks from outside too.
+func watched(t *testing.T) *House {
+	if testing.Short() {
+		return opened(t)
+	}
+	h := served(t)
+	h.wayIn, h.prober = h.startWayIn(), h.startProber()
+	h.watch(h.prober.asking(h.banks[0], h.wayIn.url))
+	return h
 }
 
 // What each of them sends itself comes out of the Collector: traces and metrics.

@@ -23,7 +23,7 @@ func TestThePlatformIsTold(t *testing.T) {
 	p.install()
 	certificate := h.startBehindTLS()
 	h.scrape = 5 * time.Second
-	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), issuer, h.startBlackbox(certificate))
+	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), issuer, h.startProber().asking("https://"+certificate.listen, "https://"+certificate.listen))
 	h.drilled(t, []drill{
 		{"a pod has no node to run on", []string{"BankTooFewPods"}, func(*House) {
 			p.kubectl("cordon", "--selector=test=node")
@@ -186,8 +186,7 @@ type certificate struct {
 // of makes another one, good for so many days.
 func (c *certificate) of(days int) {
 	c.Helper()
-	kit.Run(c, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost", "-days", fmt.Sprint(days),
-		"-keyout", c.key+".new", "-out", c.cert+".new")
+	c.makeCertificate(c.cert+".new", c.key+".new", days)
 	for _, path := range []string{c.key, c.cert} {
 		if err := os.Rename(path+".new", path); err != nil {
 			c.Fatal(err)
@@ -202,21 +201,4 @@ func (h *House) startBehindTLS() *certificate {
 	c.of(90)
 	kit.Start(h, "observe-tls-bank", nil, kit.At("target/native/bank"), "up", "--listen", c.listen, "--state-dir", h.folder+"/tls-bank", "--tls-cert", c.cert, "--tls-key", c.key)
 	return c
-}
-
-// startBlackbox starts Debian's blackbox exporter, and returns how it is asked, as the chart's Probe says: whether the bank is ready.
-func (h *House) startBlackbox(of *certificate) string {
-	h.Helper()
-	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
-	config := kit.Write(h, h.folder+"/blackbox.yaml", "modules: {http_2xx: {prober: http, http: {tls_config: {insecure_skip_verify: true}}}}\n")
-	kit.Start(h, "observe-blackbox", nil, "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+listen)
-	target := "https://" + of.listen + "/readyz"
-	kit.Eventually(h, "the bank is ready", func() error {
-		text, err := get("http://" + listen + "/probe?module=http_2xx&target=" + target)
-		if err != nil {
-			return err
-		}
-		return kit.Missing(text, "\nprobe_success 1\n")
-	})
-	return fmt.Sprintf(`{job_name: blackbox, metrics_path: /probe, params: {module: [http_2xx], target: [%q]}, static_configs: [{targets: [%q], labels: {namespace: money-bank}}]}`, target, listen)
 }

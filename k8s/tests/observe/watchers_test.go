@@ -70,6 +70,7 @@ kube_horizontalpodautoscaler_status_current_replicas{namespace="money-bank",hori
 kube_horizontalpodautoscaler_spec_max_replicas{namespace="money-bank",horizontalpodautoscaler="bank"} 10
 certmanager_certificate_expiration_timestamp_seconds{namespace="money-bank",name="bank-tls"} %d
 probe_ssl_earliest_cert_expiry{namespace="money-bank",instance="https://bank"} %d
+probe_success{namespace="money-bank",job="bank",instance="https://bank.example.com/healthz"} 1
 kube_cronjob_created{namespace="money-bank",cronjob="bank-backup"} %d
 kube_cronjob_status_last_successful_time{namespace="money-bank",cronjob="bank-backup"} %[3]d
 kube_job_status_start_time{namespace="money-bank",job_name="bank-backup-1"} %[3]d

@@ -1,0 +1,40 @@
+package observe
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// collectors is the job in which Prometheus asks Collectors: a file says which, as the operator says it of pods that come and go.
+func (h *House) collectors(addresses ...string) string {
+	h.Helper()
+	file := kit.Write(h, h.folder+"/collectors.yaml", fmt.Sprintf("[{targets: [%s]}]\n", strings.Join(addresses, ", ")))
+	return fmt.Sprintf("{job_name: money-bank/bank-collector, honor_labels: true, file_sd_configs: [{files: [%q]}]}", file)
+}
+
+// secondNode has a bank with as many clients as all others, which tells the first node's Collector what it tells by OTLP.
+type secondNode struct {
+	counts    string
+	collector *kit.Process
+	traffic   *day
+}
+
+// begins without a Collector.
+func (n *secondNode) begins(h *House) {
+	h.node = "-2"
+	bank := h.startBank()
+	h.node = ""
+	n.counts, n.traffic = h.local(), &day{stop: make(chan struct{})}
+	for number := range 6 {
+		n.traffic.again(20*time.Millisecond, func() { mixed(bank, number) })
+	}
+	h.Cleanup(n.traffic.end)
+}
+
+func (n *secondNode) startCollector(h *House) {
+	n.collector = h.collectorOf("-2", h.local(), h.local(), n.counts)
+	h.collectors(h.counts, n.counts)
+}
