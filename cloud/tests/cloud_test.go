@@ -142,6 +142,11 @@ func TestEachRootIsValid(t *testing.T) {
 }
 
 func TestEachEnvironmentIsPlanned(t *testing.T) {
+	var prices struct{ Monthly map[string][]any }
+	if text, err := os.ReadFile("../prices.json"); err != nil || json.Unmarshal(text, &prices) != nil {
+		t.Fatal("prices.json is not read")
+	}
+	keys := prices.Monthly["key"][2]
 	gateways := map[string]int{"dev": 1, "staging": 1, "prod": 3}
 	nodes := map[string]float64{"dev": 1, "staging": 2, "prod": 3}
 	for _, environment := range environments {
@@ -150,7 +155,7 @@ func TestEachEnvironmentIsPlanned(t *testing.T) {
 			if n := p.count("aws_nat_gateway"); n != gateways[environment] {
 				t.Errorf("%d NAT gateways", n)
 			}
-			valkey := p.after(t, "module.valkey.aws_elasticache_replication_group.this")
+			valkey := p.after(t, "module.valkey[0].aws_elasticache_replication_group.this")
 			if n := valkey["num_cache_clusters"]; n != nodes[environment] {
 				t.Errorf("%v nodes of Valkey", n)
 			}
@@ -159,6 +164,9 @@ func TestEachEnvironmentIsPlanned(t *testing.T) {
 			}
 			if n := p.count("aws_subnet"); n != 6 {
 				t.Errorf("%d subnets, not a private and a public one in each of three zones", n)
+			}
+			if n := p.count("aws_kms_key"); any(float64(n)) != keys {
+				t.Errorf("%d keys, of which prices.json has %v", n, keys)
 			}
 		})
 	}
@@ -169,38 +177,59 @@ func TestTheChartTakesWhatTheAccountGives(t *testing.T) {
 	wait := map[string]string{"dev": `value: "0"`, "staging": `value: "1"`, "prod": `value: "1"`}
 	for _, environment := range environments {
 		t.Run(environment, func(t *testing.T) {
-			folder := filepath.Join(copied(t), "cluster")
-			write(t, filepath.Join(folder, "of-platform.tfvars.json"), platformOutput(environment))
-			release := planned(t, folder, "-var-file=of-platform.tfvars.json", "-var=tag=1.2.3").after(t, "module.bank.helm_release.this")
-			arguments := []string{"template", "bank", filepath.Join(folder, "../../../k8s/chart"), "--namespace", release["namespace"].(string), "--kube-version", "1.36"}
-			for i, values := range release["values"].([]any) {
-				file := filepath.Join(folder, fmt.Sprintf("values-%d.yaml", i))
-				write(t, file, values.(string))
-				arguments = append(arguments, "--values", file)
-			}
-			out, err := exec.Command("../../build/bin/helm", arguments...).CombinedOutput()
-			if err != nil {
-				t.Fatalf("helm: %v\n%s", err, out)
+			p, out := rendered(t, environment, "spinkube")
+			if p.count("helm_release") != 7 {
+				t.Errorf("%d releases, not five controllers, the operator and the bank", p.count("helm_release"))
 			}
 			for _, wanted := range []string{`image: "123456789012.dkr.ecr.us-east-1.amazonaws.com/money-bank:1.2.3"`, "{name: redis_wait_replicas, " + wait[environment] + "}",
 				`{name: auth, value: "jwt"}`, `{name: "bank-valkey", key: url}`, "kind: ExternalSecret", `cidr: "10.10.0.0/19"`, `host: "bank.example.com"`} {
-				if !strings.Contains(string(out), wanted) {
+				if !strings.Contains(out, wanted) {
 					t.Errorf("%s is not in:\n%s", wanted, out)
 				}
 			}
-			if strings.Contains(string(out), "kind: StatefulSet") {
+			if strings.Contains(out, "kind: StatefulSet") {
 				t.Error("the chart runs a Redis of its own beside Valkey")
 			}
 		})
 	}
 }
 
-func platformOutput(environment string) string {
+func TestWithTheRuntimeBankNothingOfSpinKubeIsInstalled(t *testing.T) {
+	p, out := rendered(t, "prod", "bank")
+	if p.count("helm_release") != 6 {
+		t.Errorf("%d releases, not five controllers and the bank", p.count("helm_release"))
+	}
+	if !strings.Contains(out, "kind: Deployment") || strings.Contains(out, "kind: SpinApp") || strings.Contains(out, "kind: RuntimeClass") {
+		t.Errorf("another runtime than bank:\n%s", out)
+	}
+}
+
+// rendered is the plan of the cluster, and what Helm makes of the bank's release in it.
+func rendered(t *testing.T, environment, runtime string) (plan, string) {
+	t.Helper()
+	folder := filepath.Join(copied(t), "cluster")
+	write(t, filepath.Join(folder, "of-platform.tfvars.json"), platformOutput(environment, runtime))
+	p := planned(t, folder, "-var-file=of-platform.tfvars.json", "-var=tag=1.2.3")
+	release := p.after(t, "module.bank.helm_release.this")
+	arguments := []string{"template", "bank", filepath.Join(folder, "../../../k8s/chart"), "--namespace", release["namespace"].(string), "--kube-version", "1.36"}
+	for i, values := range release["values"].([]any) {
+		file := filepath.Join(folder, fmt.Sprintf("values-%d.yaml", i))
+		write(t, file, values.(string))
+		arguments = append(arguments, "--values", file)
+	}
+	out, err := exec.Command("../../build/bin/helm", arguments...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("helm: %v\n%s", err, out)
+	}
+	return p, string(out)
+}
+
+func platformOutput(environment, runtime string) string {
 	return fmt.Sprintf(`{"platform": {"environment": %q, "region": "us-east-1", "zone": "bank.example.com", "email": "bank@example.com",
 		"lets_encrypt": "staging", "auth": {"issuer": "https://login.example.com", "audience": "https://bank.example.com", "client_id": "bank"},
-		"registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com/money-bank", "secret_name": "bank/redis", "valkey_cidrs": ["10.10.0.0/19"],
-		"valkey_replicas": %d, "cluster": {"name": "bank", "endpoint": "https://127.0.0.1:1", "ca_certificate": "YQ=="}}}`,
-		environment, map[string]int{"dev": 0, "staging": 1, "prod": 2}[environment])
+		"runtime": %q, "registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com/money-bank", "secret_name": "bank/redis", "valkey_cidrs": ["10.10.0.0/19"],
+		"wait_replicas": %d, "cluster": {"name": "bank", "endpoint": "https://127.0.0.1:1", "ca_certificate": "YQ=="}}}`,
+		environment, runtime, map[string]int{"dev": 0, "staging": 1, "prod": 1}[environment])
 }
 
 // What the modules refuse, and what follows from their variables, is said beside them.

@@ -11,10 +11,11 @@ variable "platform" {
       audience  = string
       client_id = string
     })
-    registry        = string
-    secret_name     = string
-    valkey_cidrs    = list(string)
-    valkey_replicas = number
+    registry      = string
+    runtime       = string
+    secret_name   = string
+    valkey_cidrs  = list(string)
+    wait_replicas = number
     cluster = object({
       name           = string
       endpoint       = string

@@ -3,6 +3,8 @@
 
 locals {
   name = "bank-${var.environment}"
+  # Whichever service has the wallets.
+  store = one(concat(module.valkey, module.memorydb))
 }
 
 module "network" {
@@ -28,16 +30,29 @@ module "eks" {
   public_access_cidrs = var.public_api ? var.office_cidrs : []
   admins              = var.admins
   node_groups         = var.node_groups
-  shim                = var.shim
+  shim                = var.runtime == "spinkube" ? var.shim : null
   zone_id             = module.dns.zone_id
-  secret_arn          = module.valkey.secret_arn
-  secret_key_arn      = module.valkey.key_arn
+  secret_arn          = local.store.secret_arn
+  secret_key_arn      = local.store.key_arn
   log_days            = var.log_days
   deletion_protection = var.deletion_protection
 }
 
 module "valkey" {
+  count                    = var.valkey.service == "elasticache" ? 1 : 0
   source                   = "../modules/valkey"
+  name                     = local.name
+  vpc_id                   = module.network.vpc_id
+  subnet_ids               = module.network.private_subnet_ids
+  client_security_group_id = module.eks.security_group_id
+  node_type                = var.valkey.node_type
+  replicas                 = var.valkey.replicas
+  snapshot_days            = var.valkey.snapshot_days
+}
+
+module "memorydb" {
+  count                    = var.valkey.service == "memorydb" ? 1 : 0
+  source                   = "../modules/memorydb"
   name                     = local.name
   vpc_id                   = module.network.vpc_id
   subnet_ids               = module.network.private_subnet_ids
@@ -62,7 +77,8 @@ module "alarms" {
   source          = "../modules/alarms"
   name            = local.name
   email           = var.email
-  valkey_nodes    = module.valkey.nodes
+  valkey_service  = var.valkey.service
+  valkey_nodes    = local.store.nodes
   nat_gateway_ids = module.network.nat_gateway_ids
 }
 

@@ -1,16 +1,19 @@
 output "platform" {
   description = "What ../cluster has to know"
   value = {
-    environment     = var.environment
-    region          = var.region
-    zone            = var.zone
-    email           = var.email
-    lets_encrypt    = var.lets_encrypt
-    auth            = var.auth
-    registry        = module.registry.url
-    secret_name     = module.valkey.secret_name
-    valkey_cidrs    = module.network.private_cidrs
-    valkey_replicas = var.valkey.replicas
+    environment  = var.environment
+    region       = var.region
+    zone         = var.zone
+    email        = var.email
+    lets_encrypt = var.lets_encrypt
+    auth         = var.auth
+    registry     = module.registry.url
+    runtime      = var.runtime
+    secret_name  = local.store.secret_name
+    valkey_cidrs = module.network.private_cidrs
+    # One of two that is away must not stop writes; with one alone, that is the price of losing nothing. MemoryDB answers
+    # when a write is safe: there is nothing to wait for.
+    wait_replicas = var.valkey.service == "memorydb" ? 0 : min(1, var.valkey.replicas)
     cluster = {
       name           = module.eks.name
       endpoint       = module.eks.endpoint

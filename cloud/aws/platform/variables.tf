@@ -39,12 +39,27 @@ variable "auth" {
   })
 }
 
+variable "runtime" {
+  description = "spinkube: SpinKube's operator, and its shim on each node. bank: a Deployment of the image that has bank in it; nodes are as they come"
+  type        = string
+  default     = "spinkube"
+  validation {
+    condition     = contains(["spinkube", "bank"], var.runtime)
+    error_message = "The runtime is spinkube or bank."
+  }
+}
+
 variable "shim" {
-  description = "Where nodes get containerd-shim-spin, and the SHA-256 of it, by architecture"
+  description = "With SpinKube: where nodes get containerd-shim-spin, and the SHA-256 of it, by architecture"
   type = object({
     urls   = map(string)
     sha256 = map(string)
   })
+  default = null
+  validation {
+    condition     = var.runtime == "bank" || var.shim != null
+    error_message = "SpinKube's nodes need the shim: say where it is, or set runtime to bank."
+  }
 }
 
 # What differs, in environments/.
@@ -97,8 +112,9 @@ variable "node_groups" {
 }
 
 variable "valkey" {
-  description = "Its nodes"
+  description = "Its service, elasticache or memorydb, and its nodes"
   type = object({
+    service       = optional(string, "elasticache")
     node_type     = string
     replicas      = number
     snapshot_days = number
@@ -106,6 +122,10 @@ variable "valkey" {
   validation {
     condition     = var.environment != "prod" || var.valkey.replicas >= 1
     error_message = "In prod a node of Valkey that dies must not take the money with it: keep a replica at least."
+  }
+  validation {
+    condition     = startswith(var.valkey.node_type, lookup({ elasticache = "cache.", memorydb = "db." }, var.valkey.service, "none"))
+    error_message = "The service is elasticache, with nodes such as cache.t4g.small, or memorydb, with nodes such as db.t4g.small."
   }
 }
 

@@ -40,8 +40,20 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 locals {
+  # Where CloudWatch has a node. MemoryDB's nodes are its cluster's name with a number each.
+  services = {
+    elasticache = { namespace = "AWS/ElastiCache", dimensions = { for node in var.valkey_nodes : node => { CacheClusterId = node } } }
+    memorydb    = { namespace = "AWS/MemoryDB", dimensions = { for node in var.valkey_nodes : node => { ClusterName = var.name, NodeName = node } } }
+  }
+  service = local.services[var.valkey_service]
   # Of each node of Valkey: full is worst, since then every deposit is refused.
-  valkey = {
+  valkey = merge(local.everywhere, var.valkey_service == "elasticache" ? local.asynchronous : {})
+  asynchronous = {
+    lag = {
+      metric = "ReplicationLag", statistic = "Maximum", above = 5, text = "a replica is seconds behind: a failover would forget them"
+    }
+  }
+  everywhere = {
     memory = {
       metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", above = 75, text = "memory is filling: writes are refused when it is full"
     }
@@ -51,9 +63,6 @@ locals {
     evictions = {
       metric = "Evictions", statistic = "Sum", above = 0, text = "keys were evicted: money is missing, see bank verify"
     }
-    lag = {
-      metric = "ReplicationLag", statistic = "Maximum", above = 5, text = "a replica is seconds behind: a failover would forget them"
-    }
   }
   alarms = merge([for node in var.valkey_nodes : { for name, alarm in local.valkey : "${node}-${name}" => merge(alarm, { node = node }) }]...)
 }
@@ -62,9 +71,9 @@ resource "aws_cloudwatch_metric_alarm" "valkey" {
   for_each            = local.alarms
   alarm_name          = each.key
   alarm_description   = "Valkey: ${each.value.text}"
-  namespace           = "AWS/ElastiCache"
+  namespace           = local.service.namespace
   metric_name         = each.value.metric
-  dimensions          = { CacheClusterId = each.value.node }
+  dimensions          = local.service.dimensions[each.value.node]
   statistic           = each.value.statistic
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.above

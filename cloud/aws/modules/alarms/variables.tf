@@ -8,6 +8,11 @@ variable "email" {
   type        = string
 }
 
+variable "valkey_service" {
+  description = "elasticache or memorydb"
+  type        = string
+}
+
 variable "valkey_nodes" {
   description = "Names of Valkey's nodes"
   type        = list(string)

@@ -5,6 +5,7 @@ locals {
   chart  = "${path.module}/../../../../k8s/chart"
   secret = "bank-valkey"
   values = {
+    runtime = var.runtime
     image = {
       repository = var.image.repository
       tag        = var.image.tag
@@ -21,7 +22,7 @@ locals {
       enabled  = false
       external = { secretName = local.secret, port = 6379 }
     }
-    runtimeClass  = { create = true, handler = "spin", nodeSelector = { spin = "true" } }
+    runtimeClass  = { create = var.runtime == "spinkube", handler = "spin", nodeSelector = { spin = "true" } }
     networkPolicy = { redisCidrs = var.valkey_cidrs }
     tls = {
       mode = "certManager"

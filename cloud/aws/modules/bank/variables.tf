@@ -3,6 +3,11 @@ variable "environment" {
   type        = string
 }
 
+variable "runtime" {
+  description = "spinkube or bank: what runs the application"
+  type        = string
+}
+
 variable "namespace" {
   description = "Where the bank is"
   type        = string

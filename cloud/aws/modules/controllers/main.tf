@@ -68,6 +68,7 @@ resource "helm_release" "this" {
 
 # Its webhooks get their certificates from cert-manager. Its kinds are not in the chart: `cloud/aws/up` installs them.
 resource "helm_release" "spin_operator" {
+  count            = var.runtime == "spinkube" ? 1 : 0
   name             = "spin-operator"
   repository       = "oci://ghcr.io/spinframework/charts"
   chart            = "spin-operator"

@@ -13,6 +13,11 @@ variable "zone" {
   type        = string
 }
 
+variable "runtime" {
+  description = "spinkube: the operator too"
+  type        = string
+}
+
 variable "versions" {
   description = "Of the charts"
   type = object({

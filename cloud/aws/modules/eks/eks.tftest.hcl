@@ -50,6 +50,17 @@ run "nodes_are_of_their_architecture_and_bring_their_own_shim" {
   }
 }
 
+run "without_a_shim_nodes_start_as_they_come" {
+  command = plan
+  variables {
+    shim = null
+  }
+  assert {
+    condition     = aws_launch_template.node["graviton"].user_data == null && !contains(keys(aws_eks_node_group.this["graviton"].labels), "spin")
+    error_message = "A node says that it has a shim."
+  }
+}
+
 run "the_whole_internet_is_refused" {
   command = plan
   variables {

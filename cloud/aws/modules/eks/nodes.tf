@@ -1,5 +1,5 @@
-# Nodes of both architectures. Each brings the shim before it joins, so that no pod of Spin meets a node without it, and
-# no privileged DaemonSet has to install it.
+# Nodes of both architectures. With SpinKube each brings the shim before it joins, so that no pod of Spin meets a node
+# without it, and no privileged DaemonSet has to install it.
 
 resource "aws_iam_role" "node" {
   name = "${var.name}-node"
@@ -42,7 +42,7 @@ resource "aws_launch_template" "node" {
     }
   }
 
-  user_data = base64encode(templatefile("${path.module}/node.tftpl", {
+  user_data = var.shim == null ? null : base64encode(templatefile("${path.module}/node.tftpl", {
     url    = var.shim.urls[each.value.arch]
     sha256 = var.shim.sha256[each.value.arch]
   }))
@@ -62,7 +62,7 @@ resource "aws_eks_node_group" "this" {
   instance_types  = each.value.instance_types
   capacity_type   = each.value.spot ? "SPOT" : "ON_DEMAND"
   ami_type        = each.value.arch == "arm64" ? "AL2023_ARM_64_STANDARD" : "AL2023_x86_64_STANDARD"
-  labels          = { "spin" = "true" }
+  labels          = var.shim == null ? {} : { "spin" = "true" }
 
   launch_template {
     id      = aws_launch_template.node[each.key].id

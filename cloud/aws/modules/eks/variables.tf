@@ -49,13 +49,13 @@ variable "node_groups" {
 }
 
 variable "shim" {
-  description = "Where nodes get containerd-shim-spin, and the SHA-256 of it, by architecture"
+  description = "Where nodes get containerd-shim-spin, and the SHA-256 of it, by architecture; null: they have none"
   type = object({
     urls   = map(string)
     sha256 = map(string)
   })
   validation {
-    condition     = alltrue([for sum in values(var.shim.sha256) : can(regex("^[0-9a-f]{64}$", sum))])
+    condition     = var.shim == null ? true : alltrue([for sum in values(var.shim.sha256) : can(regex("^[0-9a-f]{64}$", sum))])
     error_message = "Each SHA-256 is 64 hexadecimal digits."
   }
 }
