@@ -66,6 +66,13 @@ spec:
         metadata:
           labels:
             {{- include "bank.podLabels" (list . $job.component) | nindent 12 }}
+            {{- /* A drill calls nobody of the mesh. */}}
+            {{- $inMesh := list . (eq $job.component "backup") }}
+            {{- with include "bank.meshLabels" $inMesh | trim }}{{ nindent 12 . }}{{ end }}
+          {{- with include "bank.meshAnnotations" $inMesh | trim }}
+          annotations:
+            {{- . | nindent 12 }}
+          {{- end }}
         spec:
           restartPolicy: Never
           serviceAccountName: {{ include "bank.name" . }}

@@ -31,12 +31,14 @@ spec:
       labels:
         {{- include "bank.podLabels" (list . "app") | nindent 8 }}
         {{ include "bank.appLabel" . }}: {{ $app.name }}
+        {{- with include "bank.meshLabels" (list . true) | trim }}{{ nindent 8 . }}{{ end }}
       # A changed Secret replaces no pods; a changed annotation does.
       annotations:
         {{- if not .Values.store.sqlite.enabled }}
         checksum/redis-url: {{ include "bank.redisUrlMark" . | sha256sum | trunc 16 | quote }}
         {{- end }}
         secret-revision: {{ include "bank.secretRevision" . | quote }}
+        {{- with include "bank.meshAnnotations" (list . true) | trim }}{{ nindent 8 . }}{{ end }}
     spec:
       serviceAccountName: {{ include "bank.name" . }}
       automountServiceAccountToken: false

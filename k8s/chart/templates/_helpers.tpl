@@ -143,6 +143,12 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ eq .Values.runtime "bank" | ternary 3000 80 }}
 {{- end }}
 
+{{/* Likewise, by labels that every release's pods have alike. */}}
+{{- define "bank.appComponent" -}}
+app.kubernetes.io/component: app
+{{ include "bank.instance" . }}
+{{- end }}
+
 {{/* The pods of the release and of its canary. */}}
 {{- define "bank.appsSelector" -}}
 {{- if .Values.canary.enabled }}

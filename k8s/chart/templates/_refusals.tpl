@@ -3,7 +3,7 @@ What makes no sense, and a sentence that says what to change. What has a wrong t
 sentence holds an address of Redis, which may hold a password.
 */}}
 {{- define "bank.refusals" -}}
-{{- range list "formIsAnother" "valuesContradict" "runtimeContradicts" "nameIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
+{{- range list "formIsAnother" "valuesContradict" "runtimeContradicts" "nameIsNone" "callerIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
   "quotaIsTooSmall" "runtimeWouldChange" "secretWouldGo" "redisWouldBeAnother" "claimWouldChange" "namedObjectWouldGo" "redisWouldGo" "fileWouldGo" }}
 {{- with include (printf "bank.refusal.%s" .) $ | trim }}{{ fail (printf "\n%s" .) }}{{ end }}
 {{- end }}
@@ -33,6 +33,16 @@ sentence holds an address of Redis, which may hold a password.
 }}
 {{- if not (regexMatch (index $form 1) (index $form 0 | default "" | toString)) }}
 {{ $value }}: must be {{ index $form 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Callers are templates, so the schema can not know their form. */}}
+{{- define "bank.refusal.callerIsNone" -}}
+{{- range .Values.mesh.callers }}
+{{- $caller := tpl . $ }}
+{{- if not (regexMatch `^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$` $caller) }}
+mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, such as traefik/traefik
 {{- end }}
 {{- end }}
 {{- end }}
@@ -118,6 +128,12 @@ sentence holds an address of Redis, which may hold a password.
     (and .Values.canary.enabled (gt (len (include "bank.name" .)) 33))
   "test.controller: the network policy lets the test through to nobody: name the controller's namespace in networkPolicy.ingressNamespaces, or leave test.controller empty"
     (and $network.enabled .Values.test.controller (not $controllers))
+  "mesh.callers: in a mesh nobody calls the bank who is not named: name the gateway that leads to it, as NAMESPACE/SERVICEACCOUNT, such as traefik/traefik"
+    (and .Values.mesh.kind $way (not .Values.mesh.callers))
+  "mesh.kind: OpenShift's router is in no mesh: set route.enabled=false, and lead a Route to a gateway that is"
+    (and .Values.mesh.kind .Values.route.enabled)
+  "mesh.kind: the proxies of a mesh see nothing in TLS of the pods' own, and have TLS of theirs: set tls.pods.enabled=false"
+    (and .Values.mesh.kind .Values.tls.pods.enabled)
   "test.skipVerification: trusts anybody, so test.caSecret has no meaning: leave one of them out"
     (and .Values.test.skipVerification .Values.test.caSecret)
   "autoscaling.minReplicas: more than autoscaling.maxReplicas"

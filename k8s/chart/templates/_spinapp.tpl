@@ -29,10 +29,12 @@
     serviceAccountName: {{ include "bank.name" . }}
     podLabels:
       {{- include "bank.podLabels" (list . "app") | nindent 6 }}
+      {{- with include "bank.meshLabels" (list . true) | trim }}{{ nindent 6 . }}{{ end }}
     # A changed Secret or policy replaces no pods; a changed annotation does.
     podAnnotations:
       checksum/pod: {{ list (include "bank.podPatches" .) (include "bank.podPolicyVersion" .) (include "bank.redisUrlMark" .) | toJson | sha256sum | trunc 16 | quote }}
       secret-revision: {{ include "bank.secretRevision" . | quote }}
+      {{- with include "bank.meshAnnotations" (list . true) | trim }}{{ nindent 6 . }}{{ end }}
     resources:
       {{- include "bank.resources" .Values.resources | trim | nindent 6 }}
     checks:

@@ -61,6 +61,7 @@ func renderings(t *testing.T) map[string][]string {
 		all[file.Name()] = []string{"--values", kit.Values("prod"), "--values", kit.Chart + "/controllers/" + file.Name()}
 	}
 	maps.Copy(all, vaults(t))
+	maps.Copy(all, meshes())
 	return all
 }
 

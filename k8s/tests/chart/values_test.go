@@ -71,6 +71,7 @@ var refused = []refusal{
 	{"canary.image.digest=latest", "canary.image.digest: must be sha256:"},
 	{"canary.image.tag=a b", "canary.image.tag: must be letters, digits"},
 	{"canary.image.repository=ghcr.io/you/money-bank:2", "canary.image.repository: ghcr.io/you/money-bank:2: the tag belongs into canary.image.tag"},
+	{"mesh.kind=consul", "at '/mesh/kind': value must be one of '', 'istio', 'ambient', 'linkerd'"},
 	{"runtime=spin", "at '/runtime': value must be one of 'spinkube', 'bank'"},
 	{"store.sqlite.size=10", "at '/store/sqlite/size': got number, want string"},
 	{"store.sqlite.size=10GB", "store.sqlite.size: must be a number and Mi, Gi or Ti"},

@@ -1,5 +1,5 @@
 // Package crds finds the definitions of the custom kinds that the chart and ../../../gitops use: in the Go modules of those who
-// define them, but for SpinKube's, which are made from ../spinkube, and Flux's HelmRelease, from its types (../../build).
+// define them, but for SpinKube's, which are made from ../spinkube, Flux's HelmRelease, from its types (../../build), and Linkerd's, which are here.
 package crds
 
 import (
@@ -28,7 +28,7 @@ var modules = []struct {
 // Files are the files that define them.
 func Files(t testing.TB) []string {
 	t.Helper()
-	var files []string
+	files := []string{kit.At("k8s/tests/kit/crds/linkerd.yaml")}
 	for _, made := range []string{"core.spinkube.dev_spinapps", "core.spinkube.dev_spinappexecutors", "helm.toolkit.fluxcd.io_helmreleases"} {
 		files = append(files, kit.At("build/crds/"+made+".yaml"))
 	}
