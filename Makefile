@@ -237,11 +237,19 @@ lint-cloud: cloud-tools k8s-tools ## cloud/: format, tflint, checkov; each envir
 	cd cloud/tests && go test -count=1 -short ./...
 
 .PHONY: test-cloud
-test-cloud: build redis-server cloud-tools k8s-tools test-registry ## All of cloud/: the modules' own tests too, the scripts before a stand-in for AWS; a registry; a canary behind Traefik
+test-cloud: build redis-server cloud-tools k8s-tools test-registry test-mesh ## All of cloud/: the modules' own tests too, the scripts before a stand-in for AWS; a registry; a mesh, as istiod tells it to proxies; a canary behind Traefik
 	@scripts/need-python-tools build/cloud/moto cloud/tests/moto.txt
 	@cloud/lint
 	cd cloud/tests && go test -count=1 ./...
 	k8s/tests/behind-traefik TestCanary
+
+.PHONY: test-mesh
+test-mesh: k8s-tools ## The chart in Istio's mesh, sidecars and ambient: a real istiod takes its pods in, and is asked what it tells their proxies
+	@scripts/need etcd etcd-server
+	@scripts/need openssl openssl
+	@k8s/tests/build-mesh
+	cd k8s/tests/istio && test -z "$$(gofmt -l .)" && go vet .
+	cd k8s/tests && go vet -tags mesh ./cluster && go test -count=1 -tags mesh -timeout 10m -run TestMesh -v ./cluster
 
 .PHONY: test-registry
 test-registry: ## A private registry; a node's containerd pulls from it once the Ansible role was there, and not before
