@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { House, ROOT } from "./house.js";
+import { House, ROOT, freePort } from "./house.js";
 
 // Pages that are read one after another, on one bank.
 const READ_TOGETHER = [["README.md", "docs/start.md"], ["NOTES.md"]];
@@ -93,7 +93,7 @@ test("make up serves what is in a Redis of one's own", async () => {
   try {
     await house.deposit("alice", "10.50");
     const lines = change(block("docs/start.md", "a Redis of yours"), { "redis://127.0.0.1:6379": `redis://127.0.0.1:${house.redisPort}` });
-    up = await serve(lines, { cwd: ROOT, env: { LISTEN: "127.0.0.1:0" } });
+    up = await serve(lines, { cwd: ROOT, env: { LISTEN: `127.0.0.1:${await freePort()}` } });
     const wallet = await (await fetch(`${up.url}/v1/wallet`, { headers: { user_id: "alice" } })).json();
     assert.equal(wallet.balance, "10.50");
   } finally {
