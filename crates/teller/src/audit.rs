@@ -7,7 +7,7 @@
 use ledger::{Corrupt, Entry, IdempotencyKey, Mark, Outcome, Page, User, Wallet};
 use store::{Document, Store, Unavailable, first_write, keys};
 
-use crate::operation::read;
+use crate::history::read;
 
 /// A wallet in which everything adds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,10 @@
 //! Requests on one wallet in one instance do not fight: they are batched ([`batch`]) and committed
-//! together, in one swap, in order, each with its own entry and answer. As long as there are any, each batch
-//! begins with what the one before left in the wallet. A request whose deadline passes leaves: what it asks
+//! together, in one swap, in order, each with its own entry and answer. Each batch begins with what the one before left
+//! in the wallet, as long as the instance remembers that ([`Recent`]). A request whose deadline passes leaves: what it asks
 //! is not begun any more, and unless it was in a swap that may have committed, nothing has happened.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use batch::{Batchers, Deadline, Job, Missed, Processed};
 use ledger::{Operation, User};
@@ -9,10 +12,15 @@ use store::{Store, Unavailable};
 
 use crate::Error;
 use crate::operation::{Answer, Seen, try_all};
+use crate::verified::Recent;
 
 /// The requests of one instance, by wallet.
 #[derive(Default)]
-pub struct Wallets(Batchers<User, Operation, Result<Answer, Error>, Seen>);
+pub struct Wallets {
+    /// Each leader tells the next one whether it has left a wallet.
+    batchers: Batchers<User, Operation, Result<Answer, Error>, bool>,
+    recent: Rc<RefCell<Recent>>,
+}
 
 impl Wallets {
     /// No request at any wallet.
@@ -31,11 +39,18 @@ impl Wallets {
         user: &User,
         operation: Operation,
     ) -> Result<Answer, Error> {
-        let whose = user.clone();
-        let commit = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
-            try_all(&store, &whose, &jobs, seen).await.map_or(Processed::Retry(jobs), Processed::Answered)
+        let (whose, recent) = (user.clone(), Rc::clone(&self.recent));
+        let commit = async move |jobs: Vec<Job<Operation>>, store: S, is_handed_on: &mut bool| {
+            let wallet = recent.borrow_mut().take(&whose);
+            let mut seen = Seen { wallet, is_handed_on: std::mem::take(is_handed_on) };
+            let answers = try_all(&store, &whose, &jobs, &mut seen).await;
+            if let Some(wallet) = seen.wallet {
+                recent.borrow_mut().keep(whose, wallet);
+                *is_handed_on = true;
+            }
+            answers.map_or(Processed::Retry(jobs), Processed::Answered)
         };
-        match self.0.run(user, operation, store, commit).await {
+        match self.batchers.run(user, operation, store, commit).await {
             Ok(answer) => answer,
             Err(Missed::Unsent) => Err(Unavailable::Untouched.into()),
             Err(Missed::Unanswered) => Err(Unavailable::Unknown.into()),

@@ -5,10 +5,10 @@
 
 use futures::future::join_all;
 use ledger::{Entry, Mark, Page, User, Wallet};
-use store::{Store, first_write, keys};
+use store::first_write::{self, Found};
+use store::{Store, keys};
 
 use crate::Error;
-use crate::operation::read;
 
 /// A stretch of a wallet's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,14 @@ async fn wallet(store: &impl Store, user: &User) -> Result<Wallet, Error> {
     let opening = keys::wallet(user.as_str());
     let found = first_write::find(store, &opening, &Wallet::new().encode()).await?;
     read(found.as_ref())
+}
+
+/// The wallet as it is stored; a new one where nothing is.
+pub(crate) fn read(found: Option<&Found>) -> Result<Wallet, Error> {
+    found.map_or_else(
+        || Ok(Wallet::new()),
+        |found| Wallet::decode(&found.value).map_err(Error::at(&found.key)),
+    )
 }
 
 /// A page that a wallet says has been sealed.

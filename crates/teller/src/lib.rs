@@ -7,6 +7,7 @@
 //! - [`mod@batch`]: requests on one wallet in one instance are batched and committed together.
 //! - [`history`]: a balance now or in the past, and the entries, newest first.
 //! - [`audit`]: checks a wallet from its first entry to its last.
+//! - [`verified`]: wallets that were checked, and those that an instance has used last.
 //! - [`tally`]: counters that never pass their limit.
 
 #![cfg_attr(
@@ -51,6 +52,7 @@ pub mod history;
 
 pub mod operation;
 pub mod tally;
+pub mod verified;
 
 use ledger::Corrupt;
 use store::{Document, Unavailable};

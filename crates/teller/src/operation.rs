@@ -20,11 +20,11 @@ mod items;
 mod sealed;
 
 use batch::Job;
-use ledger::{Operation, Outcome, User, Wallet};
-use store::first_write::Found;
+use ledger::{Operation, Outcome, User};
 use store::{Store, Unavailable};
 
 use crate::Error;
+use crate::verified::Verified;
 use commit::{Ended, commit};
 use items::Items;
 
@@ -37,10 +37,16 @@ pub struct Answer {
     pub replayed: bool,
 }
 
-/// A wallet as it was after the last swap, for whoever goes next on a store where that saves a round trip. It
-/// may be old by then: a swap finds out, and what needs no swap is decided on a wallet that was read after
-/// everybody whom it is about had come.
-pub type Seen = Option<Found>;
+/// A wallet as it was seen last, for whoever goes next on a store where that saves a round trip. It may be old by
+/// then: a swap finds out, and what needs no swap is answered from a wallet that was read after everybody whom it
+/// is about had come.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The wallet; `None` where nobody has opened it, or nothing was seen.
+    pub wallet: Option<Verified>,
+    /// The batch right before has left it: who has written since then fights for it.
+    pub is_handed_on: bool,
+}
 
 /// Carries out `operation` on `user`'s wallet.
 ///
@@ -49,7 +55,7 @@ pub type Seen = Option<Found>;
 /// does not say; with [`Unavailable::Untouched`] before that.
 pub async fn carry_out(store: &impl Store, user: &User, operation: &Operation) -> Result<Answer, Error> {
     let job = Job::new(operation.clone());
-    let mut answers = carry_out_all(store, user, &[job], &mut None).await;
+    let mut answers = carry_out_all(store, user, &[job], &mut Seen::default()).await;
     answers.pop().unwrap_or(Err(Unavailable::Untouched.into()))
 }
 
@@ -81,14 +87,6 @@ pub async fn try_all(
         Ok(Ended::Answered) => Some(items.answers(&Ok(()))),
         Err(error) => Some(items.answers(&Err(error))),
     }
-}
-
-/// The wallet as it is stored; a new one where nothing is.
-pub(crate) fn read(found: Option<&Found>) -> Result<Wallet, Error> {
-    found.map_or_else(
-        || Ok(Wallet::new()),
-        |found| Wallet::decode(&found.value).map_err(Error::at(&found.key)),
-    )
 }
 
 #[cfg(test)]

@@ -281,7 +281,7 @@ impl Bug {
 
 /// What a wallet as it was `seen` refuses to the only one of `jobs`, without anything to be kept.
 fn refused(seen: &Seen, jobs: &[Job<Operation>]) -> Option<Outcome> {
-    let ([job], Ok(mut wallet)) = (jobs, Wallet::decode(&seen.as_ref()?.value)) else { return None };
+    let ([job], mut wallet) = (jobs, seen.wallet.as_ref()?.wallet().clone()) else { return None };
     match wallet.decide(&job.what) {
         Decision::New(outcome) if !outcome.is_kept() => Some(outcome),
         _ => None,

@@ -7,8 +7,9 @@ use store::keys::{self, Opening};
 use store::{Before, Document, Store, Swap, Unavailable};
 
 use super::items::{Items, is_kept};
-use super::{Seen, read, sealed};
+use super::{Seen, sealed};
 use crate::Error;
+use crate::verified::Verified;
 
 /// How a batch ended.
 pub(super) enum Ended {
@@ -26,10 +27,10 @@ pub(super) async fn commit(
     items: &mut Items<'_>,
     seen: &mut Seen,
 ) -> Result<Ended, Error> {
-    let mut commit = Commit::begin(store, user, items, seen.take()).await?;
+    let mut commit = Commit::begin(store, user, items, std::mem::take(seen)).await?;
     loop {
         if let Some(ended) = commit.round().await? {
-            *seen = commit.found;
+            *seen = Seen { wallet: commit.found, is_handed_on: true };
             return Ok(ended);
         }
     }
@@ -43,7 +44,7 @@ struct Commit<'a, 'j, S> {
     opening: Opening,
     empty: Vec<u8>,
     /// The wallet as it was last seen; `None` where nobody has opened it.
-    found: Option<Found>,
+    found: Option<Verified>,
     age: Age,
     /// What a swap was to be written over whose outcome is not known: nothing at all, if it was the first write.
     attempted: Option<Option<Vec<u8>>>,
@@ -58,13 +59,17 @@ enum Age {
     Unread,
     /// It may be older than the requests of the items: a swap finds out.
     Seen,
+    /// It may be older than the batch before this one: whoever has written since then does not fight for it now.
+    Old,
     /// It was read after all of them had come.
     Fresh,
 }
 
 /// What a swap would write.
 struct Next {
-    wallet: Vec<u8>,
+    wallet: Wallet,
+    /// The wallet's stored form.
+    value: Vec<u8>,
     /// What the items become by it.
     decisions: Vec<Decision>,
     /// What leaves the wallet, stored before it.
@@ -82,15 +87,14 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     ) -> Result<Self, Error> {
         let opening = keys::wallet(user.as_str());
         let empty = Wallet::new().encode();
-        let (found, age) = if !store.goes_together() {
-            (None, Age::Unread)
-        } else if seen.is_some() {
-            (seen, Age::Seen)
-        } else {
+        let (found, age) = match seen.wallet {
+            known if !store.goes_together() => (known, Age::Unread),
+            Some(known) => (Some(known), if seen.is_handed_on { Age::Seen } else { Age::Old }),
             // Where this finds nothing, the first write finds out.
-            let found = first_write::glance(store, &opening, &empty).await?;
-            let age = if found.is_some() { Age::Fresh } else { Age::Seen };
-            (found, age)
+            None => match first_write::glance(store, &opening, &empty).await? {
+                Some(found) => (Some(Verified::new(found, None)?), Age::Fresh),
+                None => (None, Age::Seen),
+            },
         };
         Ok(Self { store, user, items, opening, empty, found, age, attempted: None, is_indexed: false })
     }
@@ -98,13 +102,20 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     /// Once from the look at the wallet to a swap of it; `None` if there has to be another round.
     async fn round(&mut self) -> Result<Option<Ended>, Error> {
         if self.age == Age::Unread {
-            self.found = first_write::find(self.store, &self.opening, &self.empty).await?;
+            let found = first_write::find(self.store, &self.opening, &self.empty).await?;
+            let known = self.found.take();
+            self.found = found.map(|found| Verified::new(found, known)).transpose()?;
             self.age = Age::Fresh;
         }
-        let mut wallet = read(self.found.as_ref())?;
+        let mut wallet = self.found.as_ref().map_or_else(Wallet::new, |found| found.wallet.clone());
+        if self.age != Age::Fresh && self.items.are_in(&wallet) {
+            // A store that has lost what it acknowledged has lost it: only what it holds now is an answer.
+            self.age = Age::Unread;
+            return Ok(None);
+        }
         let looks_in_the_swap = self.look(&wallet).await?;
         // Before anything is built on it: what becomes of the next swap says nothing of what was read.
-        if !self.items.are_kept(self.store, self.found.as_ref()).await? {
+        if !self.items.are_kept(self.store, self.found.as_ref().map(|known| &known.found)).await? {
             self.age = Age::Unread;
             return Ok(None);
         }
@@ -121,10 +132,10 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         let absent =
             if looks_in_the_swap && has_index { sealed::index_of(self.user, &decisions) } else { Vec::new() };
         let sealed = sealed::documents(self.user, &seals);
-        let next = Next { wallet: wallet.encode(), decisions, sealed, absent };
+        let next = Next { value: wallet.encode(), wallet, decisions, sealed, absent };
         match self.found.take() {
             None => self.write_first(next).await,
-            Some(found) => self.swap(found, next).await,
+            Some(known) => self.swap(known.found, next).await,
         }
     }
 
@@ -142,13 +153,13 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
 
     /// Whether a swap whose outcome is not known would still find what it is to be written over.
     fn may_still_happen(&self) -> bool {
-        let held = self.found.as_ref().map(|found| &found.value);
+        let held = self.found.as_ref().map(|known| &known.found.value);
         self.attempted.as_ref().is_some_and(|over| over.as_ref() == held)
     }
 
     /// Answers what changes nothing, and is decided only on a wallet that was read after its request came.
     fn answer_without_a_swap(&mut self, decisions: Vec<Decision>) -> Option<Ended> {
-        if self.age == Age::Seen {
+        if self.age != Age::Fresh {
             self.age = Age::Unread;
             return None;
         }
@@ -160,7 +171,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     async fn write_first(&mut self, next: Next) -> Result<Option<Ended>, Error> {
         self.items.mark_sent(&next.decisions);
         self.age = Age::Fresh;
-        match self.store.write_first(&self.opening, &self.empty, &next.wallet).await {
+        match self.store.write_first(&self.opening, &self.empty, &next.value).await {
             Ok(Swap::Done) => return Ok(self.complete(self.opening.plain(), next)),
             Ok(Swap::Unknown) => {
                 self.items.attempt(&next.decisions);
@@ -169,7 +180,8 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             }
             Ok(Swap::Lost(_)) => {
                 self.items.mark_unsent();
-                self.found = Some(first_write::open(self.store, &self.opening, &self.empty).await?);
+                let found = first_write::open(self.store, &self.opening, &self.empty).await?;
+                self.found = Some(Verified::new(found, None)?);
             }
             Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
         }
@@ -180,9 +192,9 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     async fn swap(&mut self, found: Found, next: Next) -> Result<Option<Ended>, Error> {
         let Found { key, value } = found;
         self.items.mark_sent(&next.decisions);
-        self.age = Age::Fresh;
+        let is_old = std::mem::replace(&mut self.age, Age::Fresh) == Age::Old;
         let before = Before { absent: &next.absent, written: &next.sealed };
-        let stored = match self.store.swap_after(before, &key, &value, &next.wallet).await {
+        let stored = match self.store.swap_after(before, &key, &value, &next.value).await {
             Ok(Swap::Done) => return Ok(self.complete(key, next)),
             Ok(Swap::Unknown) => {
                 self.items.attempt(&next.decisions);
@@ -193,9 +205,11 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
                 self.is_indexed = holds.as_ref() == Some(&value);
                 self.items.mark_unsent();
                 // Where the index has it nobody fights, and the wallet is not old.
-                let waited = !self.is_indexed && self.store.step_aside(self.items.count()).await;
+                let waited =
+                    !self.is_indexed && !is_old && self.store.step_aside(self.items.count()).await;
                 if !self.is_indexed && self.items.are_untouched() {
-                    self.found = holds.filter(|_| !waited).map(|value| Found { key, value });
+                    let holds = holds.filter(|_| !waited).map(|value| Found { key, value });
+                    self.found = holds.map(|found| Verified::new(found, None)).transpose()?;
                     return Ok(Some(Ended::Untouched));
                 }
                 if waited { self.store.get(&key).await? } else { holds }
@@ -212,22 +226,22 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         mut stored: Vec<u8>,
         next: Next,
     ) -> Result<Option<Ended>, Error> {
-        if stored == next.wallet {
+        if stored == next.value {
             // An attempt that was not answered has come through. Whether it is safe nobody has said.
             self.items.attempt(&next.decisions);
-            if self.store.is_kept(&key, &next.wallet).await? {
+            if self.store.is_kept(&key, &next.value).await? {
                 return Ok(self.complete(key, next));
             }
             stored = self.store.get(&key).await?.ok_or(Unavailable::Untouched)?;
         }
-        self.found = Some(Found { key, value: stored });
+        self.found = Some(Verified::new(Found { key, value: stored }, None)?);
         Ok(None)
     }
 
     /// The next wallet is stored under `key`: what was decided has happened.
     fn complete(&mut self, key: Document, next: Next) -> Option<Ended> {
         self.items.settle(next.decisions);
-        self.found = Some(Found { key, value: next.wallet });
+        self.found = Some(Verified { found: Found { key, value: next.value }, wallet: next.wallet });
         self.items.are_answered().then_some(Ended::Answered)
     }
 

@@ -79,6 +79,11 @@ impl<'a> Items<'a> {
         self.0.iter().all(is_untouched)
     }
 
+    /// Whether any that has no answer is in the wallet.
+    pub fn are_in(&mut self, wallet: &Wallet) -> bool {
+        self.open().any(|item| wallet.find(&item.operation.id).is_some())
+    }
+
     /// Answers those that are in the wallet. Of the others nothing is known.
     pub fn recognize(&mut self, wallet: &Wallet) {
         for item in self.open() {

@@ -168,12 +168,77 @@ fn nothing_is_refused_on_a_wallet_that_is_old_by_now() {
     for withdrawal in [made("m", Kind::Withdrawal, "5"), keyed("k", Kind::Withdrawal, "5")] {
         let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
         carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
-        assert!(seen.is_some());
+        assert!(seen.wallet.is_some());
         carry(&store, &made("b", Kind::Deposit, "10")).unwrap();
         let answer = carry_from(&store, &mut seen, &withdrawal);
         assert!(matches!(answer.outcome, Outcome::Posted(_)), "{answer:?}");
         assert_eq!(balance(&store), "6.00");
-        assert_eq!(seen.map(|found| found.value), block_on(first(&store)));
+        assert_eq!(seen.wallet.map(|known| known.found.value), block_on(first(&store)));
+    }
+}
+
+#[test]
+fn nothing_is_replayed_that_the_store_no_longer_has() {
+    for other in [keyed("k", Kind::Deposit, "5"), keyed("k", Kind::Deposit, "6")] {
+        let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+        carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
+        let before = block_on(first(&store)).unwrap();
+        carry_from(&store, &mut seen, &keyed("k", Kind::Deposit, "5"));
+        block_on(store.set(&keys::wallet("ann").plain(), &before)).unwrap();
+        let answer = carry_from(&store, &mut seen, &other);
+        assert_eq!((answer.replayed, answer.outcome.entry().unwrap().seq), (false, 2));
+    }
+}
+
+#[test]
+fn a_wallet_that_is_known_and_gone_is_opened_anew() {
+    let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+    carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
+    let empty = Memory::that_goes_together();
+    assert_eq!(carry_from(&empty, &mut seen, &made("b", Kind::Deposit, "2")).outcome.entry().unwrap().seq, 1);
+    assert_eq!(balance(&empty), "2.00");
+}
+
+/// A store that goes together, and notes how often a request steps aside.
+#[derive(Default)]
+struct Patient {
+    store: Memory,
+    aside: Cell<u32>,
+}
+
+impl Store for Patient {
+    async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.store.get(key).await
+    }
+    async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
+        self.store.set(key, value).await
+    }
+    async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
+        self.store.swap(key, current, next).await
+    }
+    fn goes_together(&self) -> bool {
+        true
+    }
+    async fn step_aside(&self, _: u32) -> bool {
+        self.aside.set(self.aside.get() + 1);
+        false
+    }
+    counts_and_elects_as_its_store!();
+}
+
+#[test]
+fn who_loses_to_a_write_of_long_ago_steps_aside_for_nobody() {
+    for (is_handed_on, aside) in [(true, 1), (false, 0)] {
+        let (store, mut seen) = (Patient::default(), Seen::default());
+        let carry_on = |id: &str, seen: &mut Seen| {
+            let job = Job::new(made(id, Kind::Deposit, "1"));
+            block_on(carry_out_all(&store, &user(), &[job], seen)).remove(0).unwrap()
+        };
+        carry_on("a", &mut seen);
+        carry(&store, &made("b", Kind::Deposit, "1")).unwrap();
+        seen.is_handed_on = is_handed_on;
+        assert_eq!(carry_on("c", &mut seen).outcome.entry().unwrap().seq, 3);
+        assert_eq!(store.aside.get(), aside);
     }
 }
 
