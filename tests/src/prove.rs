@@ -358,7 +358,7 @@ async fn of_budgets(arguments: &Arguments, summary: &mut Summary) -> anyhow::Res
     // A bank that had to compile keeps some of what that took; those that follow find everything compiled.
     drop(House::build(arguments.plan(Store::Sqlite)).await?);
     for (store, name) in [(Store::Redis, "kv"), (Store::Direct, "redis")] {
-        let mut house = House::build(Plan { processes: 1, ..arguments.plan(store) }).await?;
+        let mut house = House::build(Plan { processes: 2, ..arguments.plan(store) }).await?;
         let title = house.at("requests make the storage calls of budgets.toml and no others");
         summary.scenario(&title, budget::of_storage_calls(&mut house, name)).await;
         let title = house.at("10,000 requests leave nothing in memory");

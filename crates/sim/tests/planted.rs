@@ -1,5 +1,5 @@
-//! Every planted bug but one is found by chance, and every one but another in a small case. A simulator that misses
-//! one proves less than it says.
+//! Every planted bug is found by chance, and every one but some in a small case. A simulator that misses one proves less
+//! than it says.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
 
@@ -13,14 +13,8 @@ fn by_chance_alone(bug: Bug) -> bool {
     bug == Bug::SealsWhatWasOnlyDecided || bug.is_in_a_cluster() || bug.is_with_a_replica()
 }
 
-/// Chance did not find this one in 400,000 operations: a wallet grows old in the hands of an instance only while that
-/// looks into the index for an old key.
-fn in_a_small_case_alone(bug: Bug) -> bool {
-    bug == Bug::RefusesOnAnOldWallet
-}
-
 /// The bugs that this hunt does not find, those aside that it need not find.
-fn unfound(hunt: fn(Bug) -> Option<Found>, aside: fn(Bug) -> bool) -> Vec<Bug> {
+fn unfound(hunt: fn(Bug) -> Option<Found>, aside: impl Fn(Bug) -> bool) -> Vec<Bug> {
     let is_missed = |bug: &Bug| {
         let found = hunt(*bug);
         println!("{bug:?}: {found:?}");
@@ -31,8 +25,8 @@ fn unfound(hunt: fn(Bug) -> Option<Found>, aside: fn(Bug) -> bool) -> Vec<Bug> {
 }
 
 #[test]
-fn chance_finds_every_planted_bug_that_it_can_find() {
-    assert_eq!(unfound(by_chance, in_a_small_case_alone), []);
+fn chance_finds_every_planted_bug() {
+    assert_eq!(unfound(by_chance, |_| false), []);
 }
 
 #[test]

@@ -205,8 +205,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
                 self.is_indexed = holds.as_ref() == Some(&value);
                 self.items.mark_unsent();
                 // Where the index has it nobody fights, and the wallet is not old.
-                let waited =
-                    !self.is_indexed && !is_old && self.store.step_aside(self.items.count()).await;
+                let waited = !self.is_indexed && !is_old && self.store.step_aside(self.items.count()).await;
                 if !self.is_indexed && self.items.are_untouched() {
                     let holds = holds.filter(|_| !waited).map(|value| Found { key, value });
                     self.found = holds.map(|found| Verified::new(found, None)).transpose()?;
