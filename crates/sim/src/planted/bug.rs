@@ -1,7 +1,7 @@
 //! The mistakes by name, where each can be made, and those of a request as a whole.
 
 use batch::{Deadline, Job, Missed, Processed};
-use ledger::{Decision, Operation, OperationId, Outcome, User, Wallet};
+use ledger::{Decision, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable};
 use teller::Error;
 use teller::operation::{Answer as Done, Seen, try_all};
