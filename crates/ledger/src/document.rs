@@ -8,18 +8,16 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Corrupt;
 use crate::entry::{Entry, Mark};
 use crate::operation::{Operation, OperationId};
+use crate::outcome::{Outcome, Refused};
+use crate::refusal::Refusal;
 use crate::seal::{PAGE_ENTRIES, Page};
-use crate::wallet::{Outcome, Refusal, Refused, Wallet};
+use crate::wallet::Wallet;
 
 /// The version of all documents.
 const VERSION: u8 = 1;
-
-/// A stored document breaks its own rules. Says which, never what it held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("stored document is corrupt: {0}")]
-pub struct Corrupt(pub &'static str);
 
 /// A wallet or a page: a stretch of the chain.
 #[derive(Serialize, Deserialize)]

@@ -5,12 +5,13 @@
 //! back from a store passes the same checks as one that was just made.
 //!
 //! - [`amount`]: what an amount of money is, how it is read and written, the two sums.
-//! - [`operation`]: what a caller asks for, under an idempotency key or without one.
+//! - [`operation`]: what a caller asks for, under an idempotency key or without one, and when ([`timestamp`]).
 //! - [`entry`]: one movement of money, and the hash chain that ties it to the one before.
+//! - [`outcome`]: what an operation becomes: an entry, or a [`refusal`].
 //! - [`wallet`]: one user's money and newest operations; decides what an operation becomes.
 //! - [`seal`]: what leaves the wallet value: immutable pages of entries, and an index of keys.
 //! - [`tally`]: counting under idempotency keys.
-//! - [`document`]: the bytes that a store keeps for all of these.
+//! - [`document`]: the bytes that a store keeps for all of these; [`corrupt`]: why they are not taken.
 
 #![cfg_attr(
     test,
@@ -18,19 +19,26 @@
 )]
 
 pub mod amount;
+pub mod corrupt;
 pub mod document;
 pub mod entry;
 #[cfg(test)]
 mod fuzz;
 pub mod operation;
+pub mod outcome;
+pub mod refusal;
 pub mod seal;
 pub mod tally;
+pub mod timestamp;
 pub mod wallet;
 
 pub use amount::{Amount, Balance, NotAnAmount};
-pub use document::Corrupt;
-pub use entry::{Entry, Hash, Mark, Timestamp};
+pub use corrupt::Corrupt;
+pub use entry::{Entry, Hash, Mark};
 pub use operation::{IdempotencyKey, Kind, Operation, OperationId, User};
+pub use outcome::{Decision, Outcome, Refused};
+pub use refusal::Refusal;
 pub use seal::{Page, Seal};
 pub use tally::{Post, Tally};
-pub use wallet::{Decision, Outcome, Refusal, Refused, Wallet};
+pub use timestamp::Timestamp;
+pub use wallet::Wallet;

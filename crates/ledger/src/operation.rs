@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::entry::Timestamp;
+use crate::timestamp::Timestamp;
 use crate::{Amount, Corrupt};
 
 /// Most characters of an idempotency key.

@@ -5,7 +5,7 @@
 //! decided, and may be lost to another request, is never among them.
 
 use crate::entry::{Entry, Mark};
-use crate::wallet::Outcome;
+use crate::outcome::Outcome;
 
 /// Entries in a page. Page `n` holds the entries `n * 8 + 1` to `n * 8 + 8`.
 pub const PAGE_ENTRIES: usize = 8;

@@ -5,10 +5,11 @@
 //! out when there are too many. What holds when a log grows is checked again when it is read back
 //! ([`crate::document`]).
 
+use crate::Corrupt;
 use crate::entry::{Entry, Mark};
-use crate::operation::{Kind, Operation, OperationId};
+use crate::operation::{Operation, OperationId};
+use crate::outcome::{Decision, Outcome, Refused};
 use crate::seal::{PAGE_ENTRIES, Page, Seal};
-use crate::{Amount, Balance, Corrupt};
 
 /// A log of so many operations is full: with the longest keys, and every character of them escaped,
 /// the wallet value stays under 8 KB.
@@ -17,50 +18,6 @@ pub const LOG_LENGTH: usize = 11;
 const LOG_BYTES: usize = 7600;
 /// What an operation takes in the log, its id aside.
 const OPERATION_BYTES: usize = 150;
-
-/// The money rules' way of saying no. The wallet is unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// A withdrawal asks for more than there is.
-    InsufficientFunds,
-    /// A deposit would take the balance past 15 integer digits.
-    LimitExceeded,
-}
-
-/// An operation that was refused, with what its answer shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The operation.
-    pub id: OperationId,
-    /// What it asked for.
-    pub kind: Kind,
-    /// How much it asked for.
-    pub amount: Amount,
-    /// Why not.
-    pub refusal: Refusal,
-    /// The balance when it was refused.
-    pub balance: Balance,
-}
-
-/// What an operation has become; never changes once it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Money moved.
-    Posted(Entry),
-    /// Nothing moved.
-    Refused(Refused),
-}
-
-/// What a wallet says to an operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// The same request was answered before under this id: this was the answer.
-    Known(Outcome),
-    /// The idempotency key belongs to another request.
-    KeyReuse,
-    /// The operation is new and this is what it becomes, once the wallet is stored.
-    New(Outcome),
-}
 
 /// One user's money and newest operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,61 +165,6 @@ fn stored_bytes(id: &OperationId) -> usize {
 impl Default for Wallet {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Outcome {
-    /// The operation that became this.
-    #[must_use]
-    pub fn id(&self) -> &OperationId {
-        match self {
-            Self::Posted(entry) => &entry.id,
-            Self::Refused(refused) => &refused.id,
-        }
-    }
-
-    /// The entry, where money moved.
-    #[must_use]
-    pub fn entry(&self) -> Option<&Entry> {
-        match self {
-            Self::Posted(entry) => Some(entry),
-            Self::Refused(_) => None,
-        }
-    }
-
-    /// Whether it has to be remembered: entries always, refusals when they have an idempotency key.
-    #[must_use]
-    pub fn is_kept(&self) -> bool {
-        self.entry().is_some() || self.id().key().is_some()
-    }
-
-    /// What to say to `operation`, which came under the idempotency key of this outcome.
-    #[must_use]
-    pub fn answer(self, operation: &Operation) -> Decision {
-        let same = match &self {
-            Self::Posted(entry) => entry.does(operation),
-            Self::Refused(refused) => refused.kind == operation.kind && refused.amount == operation.amount,
-        };
-        if same { Decision::Known(self) } else { Decision::KeyReuse }
-    }
-}
-
-impl Refusal {
-    /// The word for it in stored documents; also the problem's code.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InsufficientFunds => "insufficient-funds",
-            Self::LimitExceeded => "limit-exceeded",
-        }
-    }
-
-    /// Reads the word back.
-    pub(crate) fn restore(word: &str) -> Result<Self, Corrupt> {
-        [Self::InsufficientFunds, Self::LimitExceeded]
-            .into_iter()
-            .find(|refusal| refusal.as_str() == word)
-            .ok_or(Corrupt("a refusal is unknown"))
     }
 }
 

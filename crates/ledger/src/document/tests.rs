@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::operation::Kind;
-use crate::wallet::Decision;
+use crate::outcome::Decision;
 
 mod hostile;
 

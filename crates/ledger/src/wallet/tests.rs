@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::entry::Timestamp;
+use crate::timestamp::Timestamp;
+use crate::{Kind, Refusal};
 
 fn at() -> Timestamp {
     "2026-11-20T18:00:00.123Z".parse().unwrap()

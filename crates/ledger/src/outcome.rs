@@ -1,0 +1,77 @@
+//! What an operation becomes: an entry, or a refusal.
+
+use crate::entry::Entry;
+use crate::operation::{Kind, Operation, OperationId};
+use crate::refusal::Refusal;
+use crate::{Amount, Balance};
+
+/// An operation that was refused, with what its answer shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The operation.
+    pub id: OperationId,
+    /// What it asked for.
+    pub kind: Kind,
+    /// How much it asked for.
+    pub amount: Amount,
+    /// Why not.
+    pub refusal: Refusal,
+    /// The balance when it was refused.
+    pub balance: Balance,
+}
+
+/// What an operation has become; never changes once it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Money moved.
+    Posted(Entry),
+    /// Nothing moved.
+    Refused(Refused),
+}
+
+/// What a wallet says to an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The same request was answered before under this id: this was the answer.
+    Known(Outcome),
+    /// The idempotency key belongs to another request.
+    KeyReuse,
+    /// The operation is new and this is what it becomes, once the wallet is stored.
+    New(Outcome),
+}
+
+impl Outcome {
+    /// The operation that became this.
+    #[must_use]
+    pub fn id(&self) -> &OperationId {
+        match self {
+            Self::Posted(entry) => &entry.id,
+            Self::Refused(refused) => &refused.id,
+        }
+    }
+
+    /// The entry, where money moved.
+    #[must_use]
+    pub fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Posted(entry) => Some(entry),
+            Self::Refused(_) => None,
+        }
+    }
+
+    /// Whether it has to be remembered: entries always, refusals when they have an idempotency key.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.entry().is_some() || self.id().key().is_some()
+    }
+
+    /// What to say to `operation`, which came under the idempotency key of this outcome.
+    #[must_use]
+    pub fn answer(self, operation: &Operation) -> Decision {
+        let same = match &self {
+            Self::Posted(entry) => entry.does(operation),
+            Self::Refused(refused) => refused.kind == operation.kind && refused.amount == operation.amount,
+        };
+        if same { Decision::Known(self) } else { Decision::KeyReuse }
+    }
+}
