@@ -4,7 +4,7 @@
 //! Whether the bank serves TLS is seen from its answer, so that an image's health check needs no arguments. No certificate is
 //! verified: it is for the bank's name outside, not for the loopback address that is asked, and a kubelet's probes verify none either.
 
-use crate::cli::Health;
+use crate::arguments::Health;
 use anyhow::{Context as _, bail};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, WebPkiSupportedAlgorithms, ring};

@@ -6,6 +6,7 @@
 
 pub mod allowed_hosts;
 pub mod answer;
+pub mod arguments;
 pub mod backup;
 pub mod body;
 pub mod build_command;

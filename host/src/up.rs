@@ -4,10 +4,10 @@
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::answer::App;
+use crate::arguments::Up;
 use crate::backup::unfinished;
 use crate::build_command;
 use crate::chain::{self, Chain};
-use crate::cli::Up;
 use crate::component::Component;
 use crate::engine::Compiler;
 use crate::fault;

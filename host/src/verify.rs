@@ -3,8 +3,8 @@
 //! Reads only, and beside a running bank. Of the application it knows what `crates/teller` says of a
 //! wallet, and nothing of its components.
 
+use crate::arguments::Verify;
 use crate::backup;
-use crate::cli::Verify;
 use crate::exit::Fault;
 use crate::kv::source::Source;
 use crate::redis::Patience;

@@ -12,7 +12,7 @@ mod wallets;
 use super::sorted::Sorter;
 use super::store::{Access, Store};
 use super::{Progress, store, unfinished};
-use crate::cli::Verify;
+use crate::arguments::Verify;
 use crate::exit::Fault;
 use ::store::keys;
 use backup::line::Begin;
