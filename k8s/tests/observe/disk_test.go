@@ -11,7 +11,7 @@ import (
 
 // TestAFullDiskIsTold runs the chart's Redis on a disk of 32 MB.
 func TestAFullDiskIsTold(t *testing.T) {
-	h := &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), sink: newSink(t), bell: newBell(t)}
+	h := newHouse(t)
 	h.render(h.sink.url)
 	data := h.folder + "/data"
 	if err := os.MkdirAll(data, 0o700); err != nil {

@@ -52,9 +52,15 @@ func opened(t *testing.T) *House {
 	return h
 }
 
+// newHouse is an empty one.
+func newHouse(t *testing.T) *House {
+	return &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), sink: newSink(t), bell: newBell(t), pods: new(int)}
+}
+
 // served starts all but those who ask and tell; all banks have these settings.
 func served(t *testing.T, settings ...string) *House {
-	h := &House{T: t, folder: t.TempDir(), settings: settings, redisPort: kit.FreePort(t), platform: newPlatform(t), sink: newSink(t), bell: newBell(t), pods: new(int)}
+	h := newHouse(t)
+	h.settings, h.platform = settings, newPlatform(t)
 	h.render(h.sink.url)
 	h.startRedis()
 	h.startExporter()

@@ -15,7 +15,8 @@ import (
 
 // TestJaegerShowsADeposit is what an operator does: from a client's trace to the call of Redis, and nothing of whom it was about.
 func TestJaegerShowsADeposit(t *testing.T) {
-	h := &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), sink: newSink(t), upstream: "127.0.0.1:9"}
+	h := newHouse(t)
+	h.upstream = "127.0.0.1:9"
 	takes, shows := h.startJaeger()
 	h.render(takes)
 	h.startRedis()

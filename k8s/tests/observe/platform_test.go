@@ -13,7 +13,7 @@ import (
 // TestThePlatformIsTold does to objects of a real control plane, and to a real certificate, what the platform's alerts are for.
 // kube-state-metrics and the blackbox exporter are real; kwok plays the kubelets.
 func TestThePlatformIsTold(t *testing.T) {
-	h := &House{T: t, folder: t.TempDir(), sink: newSink(t), bell: newBell(t)}
+	h := newHouse(t)
 	h.render(h.sink.url)
 	p := &cluster{House: h, kubeconfig: kit.StartPlane(t, h.folder, kit.PlaneOptions{Address: "127.0.0.1",
 		// kwok's nodes have no heart.
