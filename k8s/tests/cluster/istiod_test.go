@@ -16,7 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Istio is a real istiod, which reads the control plane of the tests and takes pods into the mesh as they are made.
+// istio is a real istiod, which reads the control plane of the tests and takes pods into the mesh as they are made.
 type istio struct {
 	*Plane
 	process *kit.Process
@@ -29,24 +29,7 @@ func (p *Plane) istio() *istio {
 	address := func() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p)) }
 	i := &istio{Plane: p, debug: address(), xds: address()}
 	inject := fmt.Sprint(kit.FreePort(p))
-	p.kubectl("apply", "--server-side", "--force-conflicts", "-f", filepath.Join(kit.Module(p, "sigs.k8s.io/gateway-api@v1.6.3"), "config/crd/standard"))
-	p.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-	p.kubectl("create", "namespace", "istio-system")
-	// As its own chart installs it, with the CNI plugin, and gateways that `restricted` takes; but istiod runs here, not in a pod.
-	module := strings.TrimSpace(kit.Run(p, "go", "list", "-C", kit.At("k8s/tests/istio"), "-m", "-f", "{{.Dir}}", "istio.io/istio"))
-	chart := kit.Run(p, kit.Tool("helm"), "template", "istiod", module+"/manifests/charts/istio-control/istio-discovery", "--namespace", "istio-system",
-		"--set", "pilot.cni.enabled=true,gateways.seccompProfile.type=RuntimeDefault,istiodRemote.injectionURL=https://localhost:"+inject+"/inject,meshConfig.accessLogFile=/dev/stdout")
-	var wanted []string
-	for _, object := range kit.Objects(p, chart) {
-		if slices.Contains([]string{"ConfigMap", "MutatingWebhookConfiguration"}, object.GetKind()) {
-			text, err := object.MarshalJSON()
-			if err != nil {
-				p.Fatal(err)
-			}
-			wanted = append(wanted, string(text))
-		}
-	}
-	p.kubectl("apply", "-f", kit.Write(p, p.TempDir()+"/istiod.yaml", strings.Join(wanted, "\n---\n")))
+	p.istioObjects(inject)
 	i.process = kit.Start(p, "istiod", []string{"POD_NAME=istiod", "POD_NAMESPACE=istio-system", "REVISION=default", "ISTIOD_CUSTOM_HOST=localhost",
 		"INJECTION_WEBHOOK_CONFIG_NAME=istio-sidecar-injector", "VALIDATION_WEBHOOK_CONFIG_NAME=", "PILOT_ENABLE_AMBIENT=true"},
 		kit.Tool("pilot-discovery"), "discovery", "--kubeconfig="+p.kubeconfig, "--namespace=istio-system", "--httpAddr="+i.debug, "--grpcAddr="+i.xds,
@@ -64,6 +47,28 @@ func (p *Plane) istio() *istio {
 		return nil
 	})
 	return i
+}
+
+// istioObjects are those of Istio's own chart, with the CNI plugin, and gateways that `restricted` takes; but istiod runs here, not in a pod.
+func (p *Plane) istioObjects(inject string) {
+	p.Helper()
+	p.kubectl("apply", "--server-side", "--force-conflicts", "-f", filepath.Join(kit.Module(p, "sigs.k8s.io/gateway-api@v1.6.3"), "config/crd/standard"))
+	p.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+	p.kubectl("create", "namespace", "istio-system")
+	module := strings.TrimSpace(kit.Run(p, "go", "list", "-C", kit.At("k8s/tests/istio"), "-m", "-f", "{{.Dir}}", "istio.io/istio"))
+	chart := kit.Run(p, kit.Tool("helm"), "template", "istiod", module+"/manifests/charts/istio-control/istio-discovery", "--namespace", "istio-system",
+		"--set", "pilot.cni.enabled=true,gateways.seccompProfile.type=RuntimeDefault,istiodRemote.injectionURL=https://localhost:"+inject+"/inject,meshConfig.accessLogFile=/dev/stdout")
+	var wanted []string
+	for _, object := range kit.Objects(p, chart) {
+		if slices.Contains([]string{"ConfigMap", "MutatingWebhookConfiguration"}, object.GetKind()) {
+			text, err := object.MarshalJSON()
+			if err != nil {
+				p.Fatal(err)
+			}
+			wanted = append(wanted, string(text))
+		}
+	}
+	p.kubectl("apply", "-f", kit.Write(p, p.TempDir()+"/istiod.yaml", strings.Join(wanted, "\n---\n")))
 }
 
 func (i *istio) get(path string) ([]byte, error) {

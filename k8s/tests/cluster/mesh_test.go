@@ -286,6 +286,12 @@ func numbers(tree any, name string) []string {
 	return found
 }
 
+// What ztunnel is told of a pod whose ports let these ServiceAccounts in, and anybody else by mutual TLS at most.
+const (
+	lets   = `[{"rules":[{"matches":[{"destinationPorts":[%s]}]},{"matches":[{"principals":[%s]}]}]}%s]`
+	strict = `DENY[{"rules":[{"matches":[{"notPrincipals":[{"presence":{}}]}]}%s]}]`
+)
+
 func inAmbientZtunnelIsTold(i *istio) {
 	namespace := i.namespace("mesh-ambient")
 	i.install(namespace, kit.Chart, "--set", "mesh.kind=ambient,mesh.callers={edge/gateway},monitoring.redisExporter.enabled=true")
@@ -293,58 +299,55 @@ func inAmbientZtunnelIsTold(i *istio) {
 	if bank.Labels["istio.io/dataplane-mode"] != "ambient" {
 		i.Errorf("the operator has lost the label: %v", bank.Labels)
 	}
+	redis := i.pod(namespace, "app.kubernetes.io/component=redis")
 	// As Istio's CNI plugin marks what it has taken in.
 	i.kubectl("-n", namespace, "annotate", "pods", "--all", "ambient.istio.io/redirection=enabled")
 	i.analyzed(namespace)
-	kit.Eventually(i, "istiod knows of it", func() error {
-		text, err := i.get("/debug/ambientz")
-		if err != nil {
-			return err
-		}
-		var told struct {
-			Workloads []struct {
-				Name, Namespace       string
-				AuthorizationPolicies []string
-			}
-			Policies []struct {
-				Name, Namespace, Action string
-				Groups                  any
-			}
-		}
-		if err := json.Unmarshal(text, &told); err != nil {
-			return err
-		}
-		rules := map[string]string{}
-		for _, policy := range told.Policies {
-			text, _ := json.Marshal(policy.Groups)
-			rules[policy.Namespace+"/"+policy.Name] = policy.Action + string(text)
-		}
-		for _, workload := range told.Workloads {
-			if workload.Namespace != namespace {
-				continue
-			}
-			wanted := []string{`[{"rules":[{"matches":[{"destinationPorts":[80]}]},{"matches":[{"principals":[{"exact":"cluster.local/ns/edge/sa/gateway"},{"exact":"cluster.local/ns/mesh-ambient/sa/bank-test"}]}]}]}]`,
-				`DENY[{"rules":[{"matches":[{"notPrincipals":[{"presence":{}}]}]}]}]`}
-			if workload.Name == "bank-redis-0" {
-				wanted = []string{`[{"rules":[{"matches":[{"destinationPorts":[6379]}]},{"matches":[{"principals":[{"exact":"cluster.local/ns/mesh-ambient/sa/bank"}]}]}]},{"rules":[{"matches":[{"destinationPorts":[9121]}]}]}]`,
-					`DENY[{"rules":[{"matches":[{"notPrincipals":[{"presence":{}}]}]},{"matches":[{"notDestinationPorts":[9121]}]}]}]`}
-			}
-			var got []string
-			for _, name := range workload.AuthorizationPolicies {
-				got = append(got, rules[name])
-			}
+	for pod, wanted := range map[string][]string{
+		bank.Name: {fmt.Sprintf(lets, "80", `{"exact":"cluster.local/ns/edge/sa/gateway"},{"exact":"cluster.local/ns/mesh-ambient/sa/bank-test"}`, ""), fmt.Sprintf(strict, "")},
+		redis.Name: {fmt.Sprintf(lets, "6379", `{"exact":"cluster.local/ns/mesh-ambient/sa/bank"}`, `,{"rules":[{"matches":[{"destinationPorts":[9121]}]}]}`),
+			fmt.Sprintf(strict, `,{"matches":[{"notDestinationPorts":[9121]}]}`)},
+	} {
+		kit.Within(i, 20*time.Second, "ztunnel is told of "+pod, func() error {
+			got, err := i.tellsZtunnel(namespace, pod)
 			slices.Sort(got)
 			slices.Sort(wanted)
-			if !slices.Equal(got, wanted) {
-				return fmt.Errorf("%s: %q, not %q", workload.Name, got, wanted)
+			if err == nil && !slices.Equal(got, wanted) {
+				err = fmt.Errorf("%q, not %q", got, wanted)
 			}
-			delete(rules, workload.Name)
+			return err
+		})
+	}
+}
+
+// tellsZtunnel: the rules for a pod, each with its action unless that is to allow.
+func (i *istio) tellsZtunnel(namespace, pod string) ([]string, error) {
+	text, err := i.get("/debug/ambientz")
+	if err != nil {
+		return nil, err
+	}
+	var told struct {
+		Workloads []struct {
+			Name, Namespace       string
+			AuthorizationPolicies []string
 		}
-		if !strings.Contains(string(text), `"namespace":"mesh-ambient","addresses"`) {
-			return fmt.Errorf("no workload: %s", text)
+		Policies []struct {
+			Name, Namespace, Action string
+			Groups                  json.RawMessage
 		}
-		return nil
-	})
+	}
+	if err := json.Unmarshal(text, &told); err != nil {
+		return nil, err
+	}
+	var rules []string
+	for _, workload := range told.Workloads {
+		for _, policy := range told.Policies {
+			if workload.Namespace == namespace && workload.Name == pod && slices.Contains(workload.AuthorizationPolicies, policy.Namespace+"/"+policy.Name) {
+				rules = append(rules, policy.Action+string(policy.Groups))
+			}
+		}
+	}
+	return rules, nil
 }
 
 // analyzed: istioctl finds nothing to say of what is in a namespace of the control plane, but for what is meant so.

@@ -58,18 +58,7 @@ func ask(address, node, metadata string) (map[string][]json.RawMessage, error) {
 	if err := protojson.Unmarshal([]byte(metadata), &meta); err != nil {
 		return nil, err
 	}
-	self := &core.Node{Id: node, Metadata: &meta}
-	resources := func(kind string, names ...string) ([]*anypb.Any, error) {
-		err := stream.Send(&discovery.DiscoveryRequest{Node: self, TypeUrl: types + kind, ResourceNames: names})
-		for err == nil {
-			var answer *discovery.DiscoveryResponse
-			// istiod may push what was asked for before.
-			if answer, err = stream.Recv(); err == nil && answer.TypeUrl == types+kind {
-				return answer.Resources, nil
-			}
-		}
-		return nil, err
-	}
+	resources := fetcher(stream, &core.Node{Id: node, Metadata: &meta})
 	told := map[string][]json.RawMessage{}
 	for what, kind := range map[string]string{"clusters": "cluster.v3.Cluster", "listeners": "listener.v3.Listener"} {
 		found, err := resources(kind)
@@ -93,6 +82,21 @@ func ask(address, node, metadata string) (map[string][]json.RawMessage, error) {
 		}
 	}
 	return told, nil
+}
+
+// fetcher asks for all of a kind, or for those of these names.
+func fetcher(stream discovery.AggregatedDiscoveryService_StreamAggregatedResourcesClient, self *core.Node) func(string, ...string) ([]*anypb.Any, error) {
+	return func(kind string, names ...string) ([]*anypb.Any, error) {
+		err := stream.Send(&discovery.DiscoveryRequest{Node: self, TypeUrl: types + kind, ResourceNames: names})
+		for err == nil {
+			var answer *discovery.DiscoveryResponse
+			// istiod may push what was asked for before.
+			if answer, err = stream.Recv(); err == nil && answer.TypeUrl == types+kind {
+				return answer.Resources, nil
+			}
+		}
+		return nil, err
+	}
 }
 
 // routesOf are the names of the routes that listeners ask for.
