@@ -15,7 +15,7 @@ use crate::placement::{Gone, Running};
 use crate::places::{OwnPlaces, Places};
 use crate::progress::Progress;
 use crate::readiness::Readiness;
-use crate::router::{Router, WELL_KNOWN};
+use crate::router::{Match, Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
 use crate::target;
 use crate::telemetry::{Exchange, Telemetry};
@@ -23,7 +23,7 @@ use crate::well_known::WellKnown;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::{Authority, Scheme};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -139,6 +139,12 @@ impl App {
         answer.map(|body| Answer { body, progress: client.progress.clone(), _exchange: exchange })
     }
 
+    /// What is answered without a component.
+    fn of_its_own(&self, path: &str) -> Option<Response<Bytes>> {
+        let well_known = || path.strip_prefix(WELL_KNOWN).map(|rest| self.well_known.answer(rest));
+        self.readiness.refusal(path).or_else(well_known)
+    }
+
     async fn of(
         &self,
         request: Request<Incoming>,
@@ -148,11 +154,8 @@ impl App {
         mut exchange: Option<&mut Exchange>,
     ) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
-        if let Some(not_ready) = self.readiness.refusal(parts.uri.path()) {
-            return not_ready.map(full);
-        }
-        if let Some(rest) = parts.uri.path().strip_prefix(WELL_KNOWN) {
-            return self.well_known.answer(rest).map(full);
+        if let Some(own) = self.of_its_own(parts.uri.path()) {
+            return own.map(full);
         }
         let Some(found) = self.router.find(parts.uri.path()) else {
             return empty(StatusCode::NOT_FOUND);
@@ -165,18 +168,8 @@ impl App {
         let Some(uri) = target::absolute(&parts.uri, parts.version, &mut parts.headers, here) else {
             return empty(StatusCode::BAD_REQUEST);
         };
+        tell(&mut parts.headers, &parts.uri, &found, client);
         let endpoint = &found.target.to;
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let info = found.trailing_wildcard();
-        spin_headers::add(
-            &mut parts.headers,
-            &client.scheme,
-            path,
-            &info,
-            found.named(),
-            &endpoint.headers,
-            &client.address,
-        );
         parts.uri = uri;
         if let Some(exchange) = &mut exchange {
             exchange.goes_to(&endpoint.route, &endpoint.component, &mut parts.headers);
@@ -195,6 +188,13 @@ impl App {
         }
         response
     }
+}
+
+/// Tells a component in Spin's header fields which of its routes was found, and who asks.
+fn tell(headers: &mut HeaderMap, uri: &Uri, found: &Match<'_, '_, Endpoint>, client: &Client) {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let (info, route) = (found.trailing_wildcard(), &found.target.to.headers);
+    spin_headers::add(headers, &client.scheme, path, &info, found.named(), route, &client.address);
 }
 
 /// Has a component answer `request`, whose `turn` it is.

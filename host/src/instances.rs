@@ -258,20 +258,9 @@ impl Place {
                     Poll::Ready(None) | Poll::Pending => {}
                 }
                 let is_ready = accessor.poll_ready_for_concurrent_call(handle, context).is_ready();
-                if let Some(Job { turn, request, answer }) = self.next(context, is_ready && !look.took()) {
+                if let Some(job) = self.next(context, is_ready && !look.took()) {
                     look.takes();
-                    let prepared = accessor.with(|mut store| {
-                        Prepared::new(store.as_context_mut(), proxy, request, State::http, answer)
-                    })?;
-                    let Prepared::P3 { call, .. } = &prepared;
-                    let task = call.task();
-                    let caller =
-                        accessor.with(|mut store| store.get().callers().begins(task, turn.trace.clone()));
-                    in_flight.push(Box::pin(async move {
-                        let _turn = (turn, caller);
-                        // A request may take as long as it takes, as in Spin.
-                        prepared.run(accessor, pending()).await.map(drop)
-                    }));
+                    in_flight.push(Box::pin(begin(accessor, proxy, job)?));
                     continue;
                 }
                 if !in_flight.is_empty() {
@@ -290,6 +279,24 @@ impl Place {
         })
         .await
     }
+}
+
+/// Hands a request to the guest.
+fn begin<'a>(
+    accessor: &'a Accessor<State>,
+    proxy: &'a Proxy,
+    Job { turn, request, answer }: Job,
+) -> wasmtime::Result<impl Future<Output = wasmtime::Result<()>>> {
+    let prepared = accessor
+        .with(|mut store| Prepared::new(store.as_context_mut(), proxy, request, State::http, answer))?;
+    let Prepared::P3 { call, .. } = &prepared;
+    let task = call.task();
+    let caller = accessor.with(|mut store| store.get().callers().begins(task, turn.trace.clone()));
+    Ok(async move {
+        let _turn = (turn, caller);
+        // A request may take as long as it takes, as in Spin.
+        prepared.run(accessor, pending()).await.map(drop)
+    })
 }
 
 /// What an instance did since it was last polled: whether it looked at its mail, and whether it took something.

@@ -58,20 +58,7 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     let ended = runtime.block_on(async {
         let telemetry = Arc::new(Telemetry::new(&manifest.name, environment)?);
         let app = Arc::new(app(options, &manifest, &values, &stores, patience, &telemetry)?);
-        let listener = TcpListener::bind(options.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", options.listen))?;
-        let tls = match (&options.tls_cert, &options.tls_key) {
-            (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
-            _ => None,
-        };
-        // Before it is said: whoever reads that may stop it at once.
-        let signals = serve::Signals::new()?;
-        starting.abort();
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        announce(&format!("{scheme}://{}", listener.local_addr()?), &manifest, &app);
-        let drain = Duration::from_secs(options.drain_seconds);
-        let ended = serve::serve(listener, tls, app, &options.limits, drain, signals).await;
+        let ended = serve(options, &manifest, app, starting).await;
         // It waits for the collector, in a thread that may.
         let _ = tokio::task::spawn_blocking(move || telemetry.end()).await;
         ended
@@ -80,6 +67,29 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     // about it on stderr; the process ends anyway.
     std::mem::forget(runtime);
     ended
+}
+
+/// Listens and serves `app` until a signal comes. `starting` is what a signal ends before that.
+async fn serve(
+    options: &Up,
+    manifest: &Manifest,
+    app: Arc<App>,
+    starting: tokio::task::JoinHandle<()>,
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", options.listen))?;
+    let tls = match (&options.tls_cert, &options.tls_key) {
+        (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
+        _ => None,
+    };
+    // Before it is said: whoever reads that may stop it at once.
+    let signals = serve::Signals::new()?;
+    starting.abort();
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    announce(&format!("{scheme}://{}", listener.local_addr()?), manifest, &app);
+    let drain = Duration::from_secs(options.drain_seconds);
+    serve::serve(listener, tls, app, &options.limits, drain, signals).await
 }
 
 fn runtime_config(options: &Up, manifest: &Manifest) -> anyhow::Result<RuntimeConfig> {

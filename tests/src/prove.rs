@@ -207,16 +207,21 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     };
     of_the_stores(arguments, &suites, summary).await?;
     of_rates(arguments, summary).await;
+    of_each_part(arguments, &suites, summary).await?;
+    on_request(arguments, summary).await
+}
+
+async fn of_each_part(arguments: &Arguments, suites: &Suites, summary: &mut Summary) -> anyhow::Result<()> {
     if arguments.want_scenarios(Part::Redis) {
-        of_both_adapters(arguments, &suites, summary).await?;
+        of_both_adapters(arguments, suites, summary).await?;
     }
     if arguments.want_scenarios(Part::Hot) {
         of_a_hot_wallet(arguments, summary).await?;
     }
     if arguments.want(Part::Tokens) {
-        of_tokens(arguments, &suites, summary).await?;
+        of_tokens(arguments, suites, summary).await?;
     }
-    of_several_servers(arguments, &suites, summary).await?;
+    of_several_servers(arguments, suites, summary).await?;
     if arguments.want_scenarios(Part::Totals) {
         of_totals(arguments, summary).await?;
     }
@@ -224,7 +229,7 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
         backup::is_proven(arguments, summary).await?;
     }
     if arguments.want_scenarios(Part::Faults) {
-        of_faults(arguments, &suites, summary).await?;
+        of_faults(arguments, suites, summary).await?;
     }
     if arguments.want_scenarios(Part::Budget) {
         of_budgets(arguments, summary).await?;
@@ -234,13 +239,13 @@ async fn all(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()>
     }
     if arguments.want_scenarios(Part::Operator) {
         for &store in &arguments.adapter {
-            operated(store, arguments, &suites, summary).await?;
+            operated(store, arguments, suites, summary).await?;
         }
     }
     if arguments.want_scenarios(Part::Api) {
         of_the_document(arguments, summary).await?;
     }
-    on_request(arguments, summary).await
+    Ok(())
 }
 
 /// Where rates come from.

@@ -175,26 +175,9 @@ impl Reading {
     }
 
     fn take(&mut self, line: &Line, bytes: &[u8]) -> Result<(), Broken> {
-        if self.summed && !matches!(line, Line::End(_)) {
-            return Err(Broken::Order(named(line)));
-        }
-        if let (Some(place), Some(last)) = (place(line), &self.last)
-            && place <= *last
-        {
-            return Err(Broken::Order(named(line)));
-        }
-        if let Some(Group { user, .. }) = &self.group
-            && !matches!(line, Line::Page(of, ..) | Line::Wallet(of, _) if of == user)
-        {
-            return Err(unsound(line, "stands where the wallet of the pages before it should"));
-        }
+        self.is_in_order(line)?;
         match line {
-            Line::Export(begin) => {
-                if self.begin.is_some() {
-                    return Err(Broken::Order(named(line)));
-                }
-                self.begin = Some(begin.clone());
-            }
+            Line::Export(begin) => self.begin = Some(begin.clone()),
             Line::Page(user, number, page) => self.page(line, user, *number, page)?,
             Line::Wallet(user, wallet) => self.wallet(line, user, wallet)?,
             Line::Counter(_, count) => self.counter(line, count)?,
@@ -215,17 +198,33 @@ impl Reading {
                 }
                 self.summed = true;
             }
-            Line::End(_) => {
-                if !self.summed {
-                    return Err(Broken::Order(named(line)));
-                }
-                if self.end().encode() != bytes {
-                    return Err(Broken::Sums("the lines are not those that were written: some were changed"));
-                }
-                self.ended = true;
+            Line::End(_) if self.end().encode() != bytes => {
+                return Err(Broken::Sums("the lines are not those that were written: some were changed"));
             }
+            Line::End(_) => self.ended = true,
         }
         self.last = place(line).or(self.last.take());
+        Ok(())
+    }
+
+    /// Whether `line` may stand behind those that were read.
+    fn is_in_order(&self, line: &Line) -> Result<(), Broken> {
+        if self.summed != matches!(line, Line::End(_)) {
+            return Err(Broken::Order(named(line)));
+        }
+        if matches!(line, Line::Export(_)) && self.begin.is_some() {
+            return Err(Broken::Order(named(line)));
+        }
+        if let (Some(place), Some(last)) = (place(line), &self.last)
+            && place <= *last
+        {
+            return Err(Broken::Order(named(line)));
+        }
+        if let Some(Group { user, .. }) = &self.group
+            && !matches!(line, Line::Page(of, ..) | Line::Wallet(of, _) if of == user)
+        {
+            return Err(unsound(line, "stands where the wallet of the pages before it should"));
+        }
         Ok(())
     }
 

@@ -113,14 +113,11 @@ async fn run<
     let claim = job.claim();
     let (mut job, followers) = match handle.join(job, request.deadline()) {
         Ok(job) => (job, Vec::new()),
-        Err(mut waiting) => {
-            let message = request.in_time(waiting.receiver.receive()).await.flatten();
-            match message.or_else(|| waiting.receiver.try_receive()) {
-                Some(Message::Answered(answer)) => return Ok(answer),
-                Some(Message::Leads(job, followers)) => (job, followers),
-                None => return Err(claim.missed()),
-            }
-        }
+        Err(waiting) => match waiting.message(request).await {
+            Some(Message::Answered(answer)) => return Ok(answer),
+            Some(Message::Leads(job, followers)) => (job, followers),
+            None => return Err(claim.missed()),
+        },
     };
     let mut leader = Leader { handle: handle.clone(), followers };
     if leader.followers.is_empty() {
@@ -238,6 +235,14 @@ pub async fn yield_now() {
 struct Waiting<'a, J, A, S> {
     batcher: &'a Batcher<J, A, S>,
     receiver: Receiver<Message<J, A>>,
+}
+
+impl<J, A, S> Waiting<'_, J, A, S> {
+    /// What it is told; `None` when its deadline passes, or when nobody is left to tell it anything.
+    async fn message(mut self, request: &impl Deadline) -> Option<Message<J, A>> {
+        let message = request.in_time(self.receiver.receive()).await.flatten();
+        message.or_else(|| self.receiver.try_receive())
+    }
 }
 
 impl<J, A, S> Drop for Waiting<'_, J, A, S> {

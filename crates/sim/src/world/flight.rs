@@ -52,6 +52,18 @@ pub struct Share {
     pub untouched: u64,
 }
 
+/// What the clients of an instance have called.
+#[derive(Default)]
+struct Made {
+    /// Calls that were just made, and end at a deadline.
+    sent: Vec<Origin>,
+    /// All calls that do.
+    probing: Vec<Origin>,
+    /// Clients that a deadline has passed for, and their calls that it has ended.
+    missed: u32,
+    ended: u32,
+}
+
 /// Takes the call of `origin` out of `flights`.
 pub fn take(flights: &mut Vec<Flight>, origin: Origin) -> Option<Flight> {
     let place = flights.iter().position(|flight| flight.origin == origin)?;
@@ -67,47 +79,15 @@ impl<M: Mind> World<M> {
         cause: Cause,
         before: State,
     ) -> Result<(), Violation> {
-        let first = clients.start;
-        let mut sent = Vec::new();
-        let mut probing = Vec::new();
-        let (mut missed, mut ended) = (0, 0);
-        for client in clients.clone() {
-            let Some(seat) = self.seat(client).cloned() else { continue };
-            let bound = seat.abandoned.iter().filter(|gone| gone.bound && cause == Cause::Deadline).count();
-            missed += u32::from(bound > 0);
-            ended += u32::try_from(bound).unwrap_or(u32::MAX);
-            for gone in seat.abandoned {
-                let flight = self.origin(client, gone.number).and_then(|known| take(&mut self.flying, known));
-                flight.into_iter().for_each(|flight| self.send(flight));
-            }
-            for pending in seat.pending {
-                let known = self.origin(client, pending.number);
-                // A swap is the second half of what `begin` began: in a component nothing comes between.
-                let begins = known.is_none() && !matches!(pending.call, Call::Swap { .. });
-                if begins && !pending.bound && !self.carries_on(client) {
-                    let busy = self.clients.get(client).and_then(|client| client.busy.as_ref());
-                    let answered = busy.is_none_or(|busy| busy.answered);
-                    check(&Seen::Held { call: &pending.call, answered })?;
-                }
-                if known.is_none() {
-                    let knows = self.instance(client).is_some_and(|instance| instance.knows);
-                    check(&Seen::Asked { call: &pending.call, told: self.told.as_ref(), knows })?;
-                }
-                let origin = known.unwrap_or_else(|| self.noticed(client, &pending));
-                if pending.bound {
-                    probing.push(origin);
-                }
-                sent.extend((pending.bound && known.is_none()).then_some(origin));
-            }
-        }
-        let Some(instance) = self.instances.get_mut(first / self.seats) else { return Ok(()) };
+        let made = self.calls_made(clients.clone(), cause)?;
+        let Some(instance) = self.instances.get_mut(clients.start / self.seats) else { return Ok(()) };
         if cause != Cause::Reply && before == State::HalfOpen {
-            instance.probes.extend(&sent);
+            instance.probes.extend(&made.sent);
         }
-        instance.probes.retain(|probe| probing.contains(probe));
-        instance.missed += missed;
-        instance.ended += ended;
-        if ended > 0 {
+        instance.probes.retain(|probe| made.probing.contains(probe));
+        instance.missed += made.missed;
+        instance.ended += made.ended;
+        if made.ended > 0 {
             let neighbours = self.clients.get_mut(clients).unwrap_or_default();
             neighbours.iter_mut().flat_map(|client| &mut client.busy).for_each(|busy| busy.answered = false);
         }
@@ -119,7 +99,46 @@ impl<M: Mind> World<M> {
             // breaker of its own, which is not played.
             return Ok(());
         }
-        check(&Seen::Sent(&Sending { before, answered, sent: sent.len(), probes, missed, ended, after }))
+        check(&Seen::Sent(&Sending { before, answered, sent: made.sent.len(), probes, missed, ended, after }))
+    }
+
+    /// The calls that `clients` have made. Those that nobody waits for any more are sent.
+    fn calls_made(&mut self, clients: Range<usize>, cause: Cause) -> Result<Made, Violation> {
+        let mut made = Made::default();
+        for client in clients {
+            let Some(seat) = self.seat(client).cloned() else { continue };
+            let bound = seat.abandoned.iter().filter(|gone| gone.bound && cause == Cause::Deadline).count();
+            made.missed += u32::from(bound > 0);
+            made.ended += u32::try_from(bound).unwrap_or(u32::MAX);
+            for gone in seat.abandoned {
+                let flight = self.origin(client, gone.number).and_then(|known| take(&mut self.flying, known));
+                flight.into_iter().for_each(|flight| self.send(flight));
+            }
+            for pending in seat.pending {
+                let known = self.origin(client, pending.number);
+                self.look_at_call(client, &pending, known)?;
+                let origin = known.unwrap_or_else(|| self.noticed(client, &pending));
+                made.probing.extend(pending.bound.then_some(origin));
+                made.sent.extend((pending.bound && known.is_none()).then_some(origin));
+            }
+        }
+        Ok(made)
+    }
+
+    /// Checks a call of `client` that is `known` or was just made.
+    fn look_at_call(&self, client: usize, pending: &Pending, known: Option<Origin>) -> Result<(), Violation> {
+        if known.is_some() {
+            return Ok(());
+        }
+        // A swap is the second half of what `begin` began: in a component nothing comes between.
+        let begins = !matches!(pending.call, Call::Swap { .. });
+        if begins && !pending.bound && !self.carries_on(client) {
+            let busy = self.clients.get(client).and_then(|client| client.busy.as_ref());
+            let answered = busy.is_none_or(|busy| busy.answered);
+            check(&Seen::Held { call: &pending.call, answered })?;
+        }
+        let knows = self.instance(client).is_some_and(|instance| instance.knows);
+        check(&Seen::Asked { call: &pending.call, told: self.told.as_ref(), knows })
     }
 
     /// Whether a client's instance does what answered requests have left to do.

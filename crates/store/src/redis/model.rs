@@ -58,75 +58,30 @@ pub fn carry_out(step: &Step, holds: impl Fn(&str) -> Held) -> (Said, Vec<Write>
 }
 
 type Bytes = Vec<u8>;
+type Looked = Result<Option<Bytes>, &'static str>;
+type Tried = Result<(Said, Vec<Write>), &'static str>;
 
 /// As [`carry_out`], or why Redis refuses.
-fn tried(
-    Step { key, verb }: &Step,
-    look: impl Fn(&str) -> Result<Option<Bytes>, &'static str>,
-) -> Result<(Said, Vec<Write>), &'static str> {
+fn tried(Step { key, verb }: &Step, look: impl Fn(&str) -> Looked) -> Tried {
     let held = look(key)?;
-    let (said, writes) = match verb {
+    Ok(match verb {
         Verb::Set(value) => (Said::Done(None), vec![write(key, value, Means::Set)]),
         Verb::Add(delta) => number(key, sum(held, *delta)?, Means::Increment),
         Verb::AddWithin { delta, bound } => match sum(held.clone(), *delta)? {
             sum if sum <= *bound => number(key, sum, Means::Increment),
-            sum => {
-                let before = sum.saturating_sub(*delta).to_string();
-                (Said::Held(held), vec![write(key, before.as_bytes(), Means::Increment)])
-            }
+            sum => (Said::Held(held), vec![counted(key, sum.saturating_sub(*delta))]),
         },
         Verb::Total { election, document, ticket, delta, bound } => {
-            let elected = look(election)?.filter(|elected| elected != b"0");
-            let (keyed, document) = match elected {
-                None => (0, None),
-                Some(elected) if elected != ticket.to_string().as_bytes() => {
-                    return Ok((Said::Held(Some(elected)), Vec::new()));
-                }
-                Some(_) => {
-                    let document = look(document)?.unwrap_or_default();
-                    (summed(&document)?, Some(document))
-                }
-            };
-            let before = sum(held, 0)?;
-            let total = before.checked_add(keyed).and_then(|sum| sum.checked_add(*delta));
-            match total.filter(|total| total <= bound) {
-                Some(total) => {
-                    let after = before.saturating_add(*delta).to_string();
-                    let total = total.to_string().into_bytes();
-                    let said =
-                        document.map_or(total.clone(), |document| [&total, &b" "[..], &document].concat());
-                    (Said::Done(Some(said)), vec![write(key, after.as_bytes(), Means::Increment)])
-                }
-                None => {
-                    let before = before.to_string();
-                    (Said::Held(None), vec![write(key, before.as_bytes(), Means::Increment)])
-                }
-            }
+            total(key, held, (election, document, *ticket), (*delta, *bound), look)?
         }
         Verb::Post { current, head, tail, otherwise, cell, own, bound } if held.as_ref() == Some(current) => {
-            let total = match sum(look(cell)?, *own) {
-                Err(why) if why == OVERFLOW => None,
-                total => Some(total?).filter(|total| total <= bound),
-            };
-            let total = total.map(|total| total.to_string().into_bytes());
-            let value = match &total {
-                Some(total) => [&head[..], total, tail].concat(),
-                None => otherwise.clone(),
-            };
-            (Said::Done(total), vec![write(key, &value, Means::Swap)])
+            post(key, (head, tail, otherwise), look(cell)?, (*own, *bound))?
         }
         Verb::Elect(candidate) if held.as_deref().is_none_or(|held| held == b"0") => {
             number(key, *candidate, Means::Elect)
         }
         Verb::Swap { current, next, absent, before } if held.as_ref() == Some(current) => {
-            for key in absent {
-                if look(key)?.is_some() {
-                    return Ok((Said::Held(held), Vec::new()));
-                }
-            }
-            before.iter().try_for_each(|(key, _)| look(key).map(drop))?;
-            let before = before.iter().map(|(key, value)| write(key, value, Means::Set));
-            (Said::Done(None), before.chain([write(key, next, Means::Swap)]).collect())
+            swap(key, held, next, absent, before, look)?
         }
         Verb::First { tickets, elected, empty, first }
             if held.is_none() && look(tickets)?.is_none() && look(elected)?.is_none() =>
@@ -135,14 +90,84 @@ fn tried(
                 write(tickets, b"1", Means::Increment),
                 write(key, empty, Means::Set),
                 write(elected, b"1", Means::Elect),
+                write(key, first, Means::Swap),
             ];
-            (Said::Done(None), opened.into_iter().chain([write(key, first, Means::Swap)]).collect())
+            (Said::Done(None), opened.into())
         }
         Verb::Get | Verb::Elect(_) | Verb::Swap { .. } | Verb::Post { .. } | Verb::First { .. } => {
             (Said::Held(held), Vec::new())
         }
+    })
+}
+
+/// Adds to the cell of a counter, unless the total would pass its bound.
+fn total(
+    key: &str,
+    held: Option<Bytes>,
+    (election, document, ticket): (&str, &str, i64),
+    (delta, bound): (i64, i64),
+    look: impl Fn(&str) -> Looked,
+) -> Tried {
+    let (keyed, document) = match look(election)?.filter(|elected| elected != b"0") {
+        None => (0, None),
+        Some(elected) if elected != ticket.to_string().as_bytes() => {
+            return Ok((Said::Held(Some(elected)), Vec::new()));
+        }
+        Some(_) => {
+            let document = look(document)?.unwrap_or_default();
+            (summed(&document)?, Some(document))
+        }
     };
-    Ok((said, writes))
+    let before = sum(held, 0)?;
+    let total = before.checked_add(keyed).and_then(|sum| sum.checked_add(delta));
+    let Some(total) = total.filter(|&total| total <= bound) else {
+        return Ok((Said::Held(None), vec![counted(key, before)]));
+    };
+    let total = total.to_string().into_bytes();
+    let said = document.map_or(total.clone(), |document| [&total, &b" "[..], &document].concat());
+    Ok((Said::Done(Some(said)), vec![counted(key, before.saturating_add(delta))]))
+}
+
+/// Writes a document with the total that there is in that moment.
+fn post(
+    key: &str,
+    (head, tail, otherwise): (&[u8], &[u8], &[u8]),
+    cell: Option<Bytes>,
+    (own, bound): (i64, i64),
+) -> Tried {
+    let total = match sum(cell, own) {
+        Err(why) if why == OVERFLOW => None,
+        total => Some(total?).filter(|&total| total <= bound),
+    };
+    let total = total.map(|total| total.to_string().into_bytes());
+    let value = match &total {
+        Some(total) => [head, total, tail].concat(),
+        None => otherwise.to_vec(),
+    };
+    Ok((Said::Done(total), vec![write(key, &value, Means::Swap)]))
+}
+
+/// Writes over a document, and what comes before it, unless the index has what must not be there.
+fn swap(
+    key: &str,
+    held: Option<Bytes>,
+    next: &[u8],
+    absent: &[String],
+    before: &[(String, Bytes)],
+    look: impl Fn(&str) -> Looked,
+) -> Tried {
+    for key in absent {
+        if look(key)?.is_some() {
+            return Ok((Said::Held(held), Vec::new()));
+        }
+    }
+    before.iter().try_for_each(|(key, _)| look(key).map(drop))?;
+    let before = before.iter().map(|(key, value)| write(key, value, Means::Set));
+    Ok((Said::Done(None), before.chain([write(key, next, Means::Swap)]).collect()))
+}
+
+fn counted(key: &str, sum: i64) -> Write {
+    write(key, sum.to_string().as_bytes(), Means::Increment)
 }
 
 fn write(key: &str, value: &[u8], means: Means) -> Write {
