@@ -237,11 +237,11 @@ lint-cloud: cloud-tools k8s-tools ## cloud/: format, tflint, checkov; each envir
 	cd cloud/tests && go test -count=1 -short ./...
 
 .PHONY: test-cloud
-test-cloud: build redis-server cloud-tools k8s-tools test-registry test-mesh ## All of cloud/: the modules' own tests too, the scripts before a stand-in for AWS; a registry; a mesh, as istiod tells it to proxies; a canary behind Traefik
+test-cloud: build redis-server cloud-tools k8s-tools observe-tools test-registry test-mesh ## All of cloud/: the modules' own tests too, the scripts before a stand-in for AWS; a registry; a mesh, as istiod tells it to proxies; canaries behind Traefik; External Secrets
 	@scripts/need-python-tools build/cloud/moto cloud/tests/moto.txt
 	@cloud/lint
-	cd cloud/tests && go test -count=1 ./...
-	k8s/tests/behind-traefik TestCanary
+	cd cloud/tests && go test -count=1 -timeout 20m ./...
+	k8s/tests/behind-traefik 'Canary|Flagger|ExternalSecrets'
 
 .PHONY: test-mesh
 test-mesh: k8s-tools ## The chart in Istio's mesh, sidecars and ambient: a real istiod takes its pods in, and is asked what it tells their proxies

@@ -67,6 +67,7 @@ spec:
       volumes:
         {{- . | nindent 8 }}
       {{- end }}
+{{- if not .Values.canary.flagger.enabled }}
 ---
 apiVersion: v1
 kind: Service
@@ -83,13 +84,19 @@ spec:
     - {name: {{ $scheme }}, port: {{ include "bank.servicePort" . }}, targetPort: {{ $scheme }}, appProtocol: {{ $scheme }}}
 {{- end }}
 {{- end }}
+{{- end }}
 
 {{/*
 How many pods there are to be. Where an autoscaler says so, what it has said last: to say nothing after a number makes one of it.
-Nothing where the chart can ask no cluster, or at a first installation: the autoscaler brings its least.
+Nothing where the chart can ask no cluster, or at a first installation: the autoscaler brings its least. With Flagger this Deployment
+is the canary, which has no pods most of the time.
 */}}
 {{- define "bank.replicas" -}}
-{{- if not .scaled }}{{ .replicas }}
+{{- if .root.Values.canary.flagger.enabled }}
+{{- with lookup "apps/v1" "Deployment" .root.Release.Namespace .name }}{{ int .spec.replicas }}
+{{- else }}{{ .scaled | ternary "" .replicas }}
+{{- end }}
+{{- else if not .scaled }}{{ .replicas }}
 {{- else }}
 {{- with lookup "apps/v1" "Deployment" .root.Release.Namespace .name }}
 {{- max (int .spec.replicas) (int $.root.Values.autoscaling.minReplicas) }}
@@ -128,6 +135,10 @@ env:
   {{- with .Values.executor.otlpEndpoint }}
   - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ quote . }}}
   - {name: OTEL_SERVICE_NAME, value: {{ $.name | quote }}}
+  {{- if $.root.Values.canary.flagger.enabled }}
+  # Flagger asks more often than once a minute.
+  - {name: OTEL_METRIC_EXPORT_INTERVAL, value: "5000"}
+  {{- end }}
   - name: POD
     valueFrom:
       fieldRef: {fieldPath: metadata.name}

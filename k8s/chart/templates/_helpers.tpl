@@ -149,11 +149,12 @@ app.kubernetes.io/component: app
 {{ include "bank.instance" . }}
 {{- end }}
 
-{{/* The pods of the release and of its canary. */}}
+{{/* The pods of the release and of its canary. Flagger makes another Deployment for the release. */}}
 {{- define "bank.appsSelector" -}}
-{{- if .Values.canary.enabled }}
+{{- if or .Values.canary.enabled .Values.canary.flagger.enabled }}
+{{- $other := .Values.canary.enabled | ternary (include "bank.canaryName" .) (printf "%s-primary" (include "bank.name" .)) }}
 matchExpressions:
-  - {key: {{ include "bank.appLabel" . }}, operator: In, values: [{{ include "bank.name" . }}, {{ include "bank.canaryName" . }}]}
+  - {key: {{ include "bank.appLabel" . }}, operator: In, values: [{{ include "bank.name" . }}, {{ $other }}]}
 {{- else }}
 matchLabels:
   {{- include "bank.appSelector" . | nindent 2 }}

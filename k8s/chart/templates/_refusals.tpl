@@ -126,6 +126,12 @@ mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, suc
     (and .Values.canary.enabled (not .Values.canary.image.tag) (not .Values.canary.image.digest))
   "nameOverride: the canary is called by it too, with -canary behind it: 33 characters at most"
     (and .Values.canary.enabled (gt (len (include "bank.name" .)) 33))
+  "canary.flagger.enabled: canary.enabled makes a canary too: set one of them to false"
+    (and .Values.canary.enabled .Values.canary.flagger.enabled)
+  "canary.flagger.enabled: the weights are those of the Gateway API: set gateway.enabled=true"
+    (and .Values.canary.flagger.enabled (not .Values.gateway.enabled))
+  "canary.flagger.enabled: Flagger judges by what `bank` tells of itself: set executor.otlpEndpoint"
+    (and .Values.canary.flagger.enabled (not .Values.executor.otlpEndpoint))
   "test.controller: the network policy lets the test through to nobody: name the controller's namespace in networkPolicy.ingressNamespaces, or leave test.controller empty"
     (and $network.enabled .Values.test.controller (not $controllers))
   "mesh.callers: in a mesh nobody calls the bank who is not named: name the gateway that leads to it, as NAMESPACE/SERVICEACCOUNT, such as traefik/traefik"
@@ -202,7 +208,11 @@ mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, suc
   "store.sqlite.enabled: a file is for one pod: set replicas=1 and autoscaling.enabled=false, or use Redis"
     (and $sqlite (or .Values.autoscaling.enabled (gt (int .Values.replicas) 1)))
   "store.sqlite.enabled: a file is for one pod, and the canary would be another: set canary.enabled=false, or use Redis"
-    (and $sqlite .Values.canary.enabled)
+    (and $sqlite (or .Values.canary.enabled .Values.canary.flagger.enabled))
+  "canary.flagger.enabled: the operator owns a SpinApp's Deployment, and Flagger has to: set runtime=bank, or use k8s/canary"
+    (and .Values.canary.flagger.enabled (not $native))
+  "canary.flagger.enabled: the certificates of the pods are for other Services than Flagger makes: set tls.pods.enabled=false"
+    (and .Values.canary.flagger.enabled $pods.enabled)
 }}
 {{- if $wrong }}
 {{ $sentence }}

@@ -14,6 +14,11 @@ import (
 
 var withCanary = []string{"--set", "gateway.enabled=true,gateway.className=traefik,canary.enabled=true,canary.image.tag=2,canary.weight=25"}
 
+// Flagger's canary is whatever the release's image becomes.
+const byFlagger = onBank + ",gateway.enabled=true,gateway.className=traefik,gateway.inNamespace=true,canary.flagger.enabled=true,executor.otlpEndpoint=http://collector.monitoring:4318"
+
+var withFlagger = []string{"--set", byFlagger}
+
 // A password that is generated would be another one in each rendering, and so the pods.
 var ownPassword = []string{"--set", "redis.password.source=existing,redis.password.secretName=mine"}
 
@@ -43,7 +48,13 @@ func TestACanaryLeavesThePodsOfTheReleaseAlone(t *testing.T) {
 
 // Whatever guards the release's pods guards the canary's.
 func TestACanaryIsGuardedAsTheReleaseIs(t *testing.T) {
-	objects := kit.Rendered(t, withCanary...)
+	isGuarded(t, "core.spinkube.dev/app-name", []string{"bank", "bank-canary"}, withCanary)
+	isGuarded(t, "money-bank/app-name", []string{"bank", "bank-primary"}, withFlagger)
+}
+
+func isGuarded(t *testing.T, label string, apps, arguments []string) {
+	t.Helper()
+	objects := kit.Rendered(t, arguments...)
 	policy := kit.Into[networkingv1.NetworkPolicy](t, kit.Find(t, objects, "NetworkPolicy", "bank"))
 	policies := map[string]*metav1.LabelSelector{
 		"network policy": &policy.Spec.PodSelector,
@@ -52,11 +63,20 @@ func TestACanaryIsGuardedAsTheReleaseIs(t *testing.T) {
 		"disruption budget": kit.Into[policyv1.PodDisruptionBudget](t, kit.Find(t, objects, "PodDisruptionBudget", "bank")).Spec.Selector,
 	}
 	for what, selector := range policies {
-		for _, app := range []string{"bank", "bank-canary"} {
+		for _, app := range apps {
 			matches, err := metav1.LabelSelectorAsSelector(selector)
-			if err != nil || !matches.Matches(labels.Set{"core.spinkube.dev/app-name": app}) {
+			if err != nil || !matches.Matches(labels.Set{label: app}) {
 				t.Errorf("the %s leaves %s out: %v", what, app, err)
 			}
+		}
+	}
+}
+
+// Both would be at the same objects, and neither would know.
+func TestFlaggerMakesServiceAndRouteAndTheChartDoesNot(t *testing.T) {
+	for _, object := range kit.Rendered(t, withFlagger...) {
+		if (object.GetKind() == "Service" || object.GetKind() == "HTTPRoute") && object.GetName() == "bank" {
+			t.Errorf("the chart makes the %s, too", object.GetKind())
 		}
 	}
 }

@@ -48,6 +48,7 @@ func renderings(t *testing.T) map[string][]string {
 	all := map[string][]string{"defaults": nil, "everything": everything,
 		"everything on bank": append(slices.Clone(everything), "--set", onBank+",runtimeClass.create=false,redis.tls.caSecret=mine,tls.pods.enabled=true,tls.pods.issuer=inside,tls.pods.caConfigMap=inside"),
 		"sqlite":             {"--set", onSQLite},
+		"flagger":            append(slices.Clone(withFlagger), "--set", "autoscaling.enabled=true,tls.mode=selfSigned"),
 		"openshift on bank":  {"--values", kit.Values("prod"), "--values", kit.Chart + "/controllers/openshift.yaml", "--set", onBank},
 	}
 	for _, environment := range kit.Environments {

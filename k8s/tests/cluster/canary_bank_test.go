@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +21,9 @@ import (
 type canary struct {
 	*Plane
 	namespace, url, redis string
+	store                 string // Redis' address
+	release, other        string // whose pods they are
+	asked                 string // what tells k8s/canary of Prometheus
 	fronts                *fronts
 	client                *http.Client
 }
@@ -36,29 +38,48 @@ func (c *canary) of(t testing.TB) *canary {
 // canary installs a release, and starts what plays its pods: a bank for the release, another one for the canary, on one Redis.
 func (p *Plane) canary(namespace string) *canary {
 	p.Helper()
-	folder := p.TempDir()
-	port := kit.FreePort(p)
-	kit.Start(p, "canary-redis", nil, "redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--maxmemory-policy", "noeviction")
-	url := fmt.Sprintf("redis://127.0.0.1:%d", port)
-	c := &canary{Plane: p, namespace: p.namespace(namespace), url: "http://" + host + ":" + traefikPorts["80"],
-		redis: kit.Write(p, folder+"/redis.toml", "[key_value_store.default]\ntype = \"redis\"\nurl = \""+url+"\"\n")}
-	banks := map[string]string{}
-	for _, app := range []string{"bank", "bank-canary"} {
-		listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p))
-		kit.Start(p, namespace+"-"+app, []string{"SPIN_VARIABLE_STORE=redis", "SPIN_VARIABLE_REDIS_URL=" + url, "SPIN_VARIABLE_STORAGE_DEADLINE_MS=5000"},
-			kit.At("target/native/bank"), "up", "--runtime-config-file", c.redis, "--state-dir", filepath.Join(folder, app), "--listen", listen)
-		banks[app] = listen
+	c := p.money(namespace)
+	c.release, c.other = "bank", "bank-canary"
+	c.fronts = p.fronts(namespace, "core.spinkube.dev/app-name", c.other, 80)
+	for _, app := range []string{c.release, c.other} {
+		c.fronts.lead(app, c.bank(app, c.store))
 	}
-	c.fronts = p.fronts(namespace, banks)
-	c.client = &http.Client{Transport: toTraefik(), Timeout: 20 * time.Second}
 	c.install()
 	p.runs(namespace, 1)
-	proxy := kit.Start(p, "traefik-"+namespace, []string{"KUBECONFIG=" + p.kubeconfig}, kit.Tool("traefik"), "--providers.kubernetesgateway",
+	c.asked = "PROMETHEUS=" + p.prometheus(namespace, c.traefik())
+	return c
+}
+
+// money is a namespace, and the Redis of its banks.
+func (p *Plane) money(namespace string) *canary {
+	p.Helper()
+	folder, port := p.TempDir(), kit.FreePort(p)
+	kit.Start(p, namespace+"-redis", nil, "redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--maxmemory-policy", "noeviction")
+	store := fmt.Sprintf("redis://127.0.0.1:%d", port)
+	return &canary{Plane: p, namespace: p.namespace(namespace), url: "http://" + host + ":" + traefikPorts["80"], store: store,
+		client: &http.Client{Transport: toTraefik(), Timeout: 20 * time.Second},
+		redis:  kit.Write(p, folder+"/redis.toml", "[key_value_store.default]\ntype = \"redis\"\nurl = \""+store+"\"\n")}
+}
+
+// bank starts one on this Redis, and returns where it listens.
+func (c *canary) bank(name, store string, environment ...string) string {
+	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(c))
+	kit.Start(c, c.namespace+"-"+name, append([]string{"SPIN_VARIABLE_STORE=redis", "SPIN_VARIABLE_REDIS_URL=" + store, "SPIN_VARIABLE_STORAGE_DEADLINE_MS=5000"}, environment...),
+		kit.At("target/native/bank"), "up", "--runtime-config-file", c.redis, "--state-dir", c.TempDir(), "--listen", listen)
+	return listen
+}
+
+// traefik starts it, waits until it leads to the bank, and returns where its metrics are.
+func (c *canary) traefik() string {
+	c.Helper()
+	metrics := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(c))
+	proxy := kit.Start(c, "traefik-"+c.namespace, []string{"KUBECONFIG=" + c.kubeconfig}, kit.Tool("traefik"), "--providers.kubernetesgateway",
 		"--entrypoints.web.address=127.0.0.1:"+traefikPorts["80"], "--entrypoints.websecure.address=127.0.0.1:"+traefikPorts["443"],
+		"--metrics.prometheus=true", "--metrics.prometheus.entrypoint=metrics", "--entrypoints.metrics.address="+metrics,
 		"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=INFO")
-	kit.Eventually(p, "the bank is reached", func() error {
+	kit.Eventually(c, "the bank is reached", func() error {
 		if err := proxy.Runs(); err != nil {
-			p.Fatal(err)
+			c.Fatal(err)
 		}
 		status, text, err := c.ask(http.MethodGet, "/readyz", "", "", "")
 		if err == nil && status != http.StatusOK {
@@ -66,7 +87,16 @@ func (p *Plane) canary(namespace string) *canary {
 		}
 		return err
 	})
-	return c
+	return metrics
+}
+
+// prometheus asks each of these for its metrics, and is at the address that is returned.
+func (p *Plane) prometheus(name string, targets ...string) string {
+	p.Helper()
+	folder, listen := p.TempDir(), fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p))
+	config := kit.Write(p, folder+"/prometheus.yaml", "{global: {scrape_interval: 1s}, scrape_configs: [{job_name: test, honor_labels: true, static_configs: [{targets: ['"+strings.Join(targets, "', '")+"']}]}]}")
+	kit.Start(p, "prometheus-"+name, nil, "prometheus", "--config.file="+config, "--storage.tsdb.path="+folder, "--web.listen-address="+listen)
+	return "http://" + listen
 }
 
 func (c *canary) install(values ...string) {
@@ -121,7 +151,7 @@ type users struct {
 
 func (c *canary) users() *users {
 	u := &users{canary: c, stop: make(chan struct{}), prefix: fmt.Sprintf("user-%d", time.Now().UnixNano()),
-		before: map[string]int{"bank": c.fronts.of("bank"), "bank-canary": c.fronts.of("bank-canary")}}
+		before: map[string]int{c.release: c.fronts.of(c.release), c.other: c.fronts.of(c.other)}}
 	for index := range u.paid {
 		u.done.Add(1)
 		go u.deposits(index)

@@ -24,6 +24,8 @@ type fronts struct {
 	*Plane
 	sync.Mutex
 	namespace string
+	label     string // which says whose pod it is
+	canary    string
 	apps      map[string]string // by address
 	banks     map[string]*httputil.ReverseProxy
 	counts    map[string]int
@@ -33,18 +35,11 @@ type fronts struct {
 // fault is what a bad canary does to a request, or to its answer. It says whether the request was answered.
 type fault func(http.ResponseWriter, *http.Request, *http.Response) bool
 
-func (p *Plane) fronts(namespace string, banks map[string]string) *fronts {
+func (p *Plane) fronts(namespace, label, canary string, port int) *fronts {
 	p.Helper()
-	f := &fronts{Plane: p, namespace: namespace, apps: map[string]string{}, banks: map[string]*httputil.ReverseProxy{}, counts: map[string]int{}}
-	for app, listen := range banks {
-		proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listen})
-		if app == "bank-canary" {
-			proxy.ModifyResponse = func(answer *http.Response) error { f.planted()(nil, answer.Request, answer); return nil }
-		}
-		f.banks[app] = proxy
-	}
+	f := &fronts{Plane: p, namespace: namespace, label: label, canary: canary, apps: map[string]string{}, banks: map[string]*httputil.ReverseProxy{}, counts: map[string]int{}}
 	// All addresses of pods are this machine's: the one that was called says which pod it is.
-	listener, err := net.Listen("tcp", ":80")
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -54,15 +49,26 @@ func (p *Plane) fronts(namespace string, banks map[string]string) *fronts {
 	return f
 }
 
+// lead has this bank play the pods of an application from now on.
+func (f *fronts) lead(app, listen string) {
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listen})
+	if app == f.canary {
+		proxy.ModifyResponse = func(answer *http.Response) error { f.planted()(nil, answer.Request, answer); return nil }
+	}
+	f.Lock()
+	defer f.Unlock()
+	f.banks[app] = proxy
+}
+
 func (f *fronts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	app := f.app(r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr).IP.String())
 	f.Lock()
 	f.counts[app]++
+	proxy := f.banks[app]
 	f.Unlock()
-	if app == "bank-canary" && f.planted()(w, r, nil) {
+	if app == f.canary && f.planted()(w, r, nil) {
 		return
 	}
-	proxy := f.banks[app]
 	if proxy == nil {
 		http.Error(w, "no pod of the bank has this address", http.StatusBadGateway)
 		return
@@ -75,12 +81,12 @@ func (f *fronts) app(address string) string {
 	f.Lock()
 	defer f.Unlock()
 	if f.apps[address] == "" {
-		list, err := f.CoreV1().Pods(f.namespace).List(f.Context(), metav1.ListOptions{LabelSelector: "core.spinkube.dev/app-name"})
+		list, err := f.CoreV1().Pods(f.namespace).List(f.Context(), metav1.ListOptions{LabelSelector: f.label})
 		if err != nil {
 			return ""
 		}
 		for _, pod := range list.Items {
-			f.apps[pod.Status.PodIP] = pod.Labels["core.spinkube.dev/app-name"]
+			f.apps[pod.Status.PodIP] = pod.Labels[f.label]
 		}
 	}
 	return f.apps[address]
@@ -121,6 +127,13 @@ func dawdles(_ http.ResponseWriter, _ *http.Request, answer *http.Response) bool
 		time.Sleep(time.Second)
 	}
 	return false
+}
+
+// toUsers is a fault that k8s/canary does not meet when it asks for the canary.
+func toUsers(fault fault) fault {
+	return func(w http.ResponseWriter, r *http.Request, answer *http.Response) bool {
+		return r.Header.Get("x-bank-canary") == "" && fault(w, r, answer)
+	}
 }
 
 // miscounts is a cent too high in what answers a deposit or a withdrawal.

@@ -29,6 +29,11 @@ func TestCanary(t *testing.T) {
 	}{
 		{"requests are spread as the weights say", requestsAreSpreadAsTheWeightsSay},
 		{"whoever asks for the canary gets it", whoeverAsksForTheCanaryGetsIt},
+		{"one that is slow for users alone is taken back", func(c *canary) { c.isTakenBack(toUsers(dawdles), "users: slowest hundredth", c.asked) }},
+		{"one that answers users alone with 500 is taken back", func(c *canary) { c.isTakenBack(toUsers(fails), "users: share of 5xx", c.asked) }},
+		{"one of which Prometheus knows nothing is taken back", func(c *canary) {
+			c.isTakenBack(nil, "Prometheus knows of no answer", c.asked, "ERRORS_QUERY=of_another_gateway", "LATENCY_QUERY=of_another_gateway")
+		}},
 		{"one that answers 500 is taken back", func(c *canary) { c.isTakenBack(fails, "answers failed") }},
 		{"one that is slow is taken back", func(c *canary) { c.isTakenBack(dawdles, "the slowest hundredth took") }},
 		{"one that answers a wrong balance is taken back", func(c *canary) { c.isTakenBack(miscounts, "the balance is") }},
@@ -81,11 +86,13 @@ func whoeverAsksForTheCanaryGetsIt(c *canary) {
 	c.install("canary.enabled=false")
 }
 
+const window = 5 * time.Second
+
 // script runs k8s/canary, and returns what it said, and how long it took from the first user that was led to the canary.
-func (c *canary) script(arguments ...string) (string, time.Duration, error) {
-	command := exec.Command(kit.At("k8s/canary"), arguments...)
-	command.Env = append(os.Environ(), "PATH="+kit.At("build/bin")+":"+os.Getenv("PATH"), "KUBECONFIG="+c.kubeconfig, "NAMESPACE="+c.namespace,
-		"URL=http://"+host, "http_proxy=http://127.0.0.1:"+traefikPorts["80"], "STEP_SECONDS=8", "PYTHONDONTWRITEBYTECODE=1", "LATENCY=600",
+func (c *canary) script(tag string, environment ...string) (string, time.Duration, error) {
+	command := exec.Command(kit.At("k8s/canary"), "start", tag)
+	command.Env = append(append(os.Environ(), environment...), "PATH="+kit.At("build/bin")+":"+os.Getenv("PATH"), "KUBECONFIG="+c.kubeconfig, "NAMESPACE="+c.namespace,
+		"URL=http://"+host, "http_proxy=http://127.0.0.1:"+traefikPorts["80"], "no_proxy=127.0.0.1", "STEP_SECONDS=8", "WINDOW="+window.String(), "PYTHONDONTWRITEBYTECODE=1", "LATENCY=600",
 		"VERIFY="+kit.At("target/native/bank")+" verify --from "+kit.At("spin.toml")+" --runtime-config-file "+c.redis+" --user")
 	output := &timed{}
 	command.Stdout, command.Stderr = output, output
@@ -93,11 +100,15 @@ func (c *canary) script(arguments ...string) (string, time.Duration, error) {
 	return output.text.String(), output.since("5 %"), err
 }
 
-func (c *canary) isTakenBack(fault fault, why string) {
+// forget waits until Prometheus does not look back any more at the one before.
+func (c *canary) forget() { time.Sleep(window) }
+
+func (c *canary) isTakenBack(fault fault, why string, environment ...string) {
+	c.forget()
 	c.fronts.plant(fault)
 	defer c.fronts.plant(nil)
 	users := c.users()
-	output, took, err := c.script("start", "bad")
+	output, took, err := c.script("bad", environment...)
 	c.Logf("%.1f s after users were led to it:\n%s", took.Seconds(), output)
 	if err == nil || !strings.Contains(output, "taken back: ") || !strings.Contains(output, why) {
 		c.Errorf("%v: not taken back because of %q", err, why)
@@ -116,8 +127,9 @@ func (c *canary) isTakenBack(fault fault, why string) {
 }
 
 func oneThatFitsBecomesTheRelease(c *canary) {
+	c.forget()
 	users := c.users()
-	output, _, err := c.script("start", "good")
+	output, _, err := c.script("good", c.asked)
 	c.Log(output)
 	if err != nil {
 		c.Errorf("%v", err)

@@ -20,6 +20,7 @@ var modules = []struct {
 	{"github.com/traefik/traefik/v3@v3.5.3", "docs/content/reference/dynamic-configuration", []string{"traefik.io_middlewares"}},
 	{"github.com/envoyproxy/gateway@v1.9.1", "charts/gateway-helm/charts/crds/crds/generated", []string{"gateway.envoyproxy.io_clienttrafficpolicies"}},
 	{"istio.io/api@v1.27.3", "kubernetes", []string{"customresourcedefinitions.gen"}},
+	{"github.com/fluxcd/flagger@v1.41.0", "artifacts/flagger", []string{"crd"}},
 	{"github.com/argoproj/argo-cd/v3@v3.5.7", "manifests/crds", []string{"application-crd"}},
 	{"github.com/fluxcd/source-controller@v1.9.6", "config/crd/bases", []string{"source.toolkit.fluxcd.io_helmrepositories", "source.toolkit.fluxcd.io_helmcharts"}},
 	{"github.com/external-secrets/external-secrets@v1.3.2", "config/crds/bases", []string{"external-secrets.io_externalsecrets", "external-secrets.io_secretstores"}},
