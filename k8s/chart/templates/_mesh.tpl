@@ -45,7 +45,7 @@ config.linkerd.io/default-inbound-policy: all-authenticated
 {{ include "bank.name" . }}-test
 {{- end }}
 
-{{/* The namespaces that ask /readyz. A mesh knows their names alone. */}}
+{{/* The namespaces whose blackbox exporter asks. A mesh knows their names alone. */}}
 {{- define "bank.meshWatchers" -}}
 {{- if .Values.monitoring.blackboxExporter }}
 {{- range .Values.networkPolicy.monitoringNamespaces }}

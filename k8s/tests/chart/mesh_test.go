@@ -107,7 +107,7 @@ func TestInAMeshOnlyTheGatewayReachesTheBankAndOnlyTheBankReachesRedis(t *testin
 		port := map[string]string{"spinkube": "80", "bank": "3000"}[runtime]
 		bank, redis := []string{"edge/gateway " + port, "money-bank/bank-test " + port}, []string{"anybody 9121", "money-bank/bank 6379"}
 		for kind, wanted := range map[string]map[string][]string{
-			"istio":   {"app": append(bank, "monitoring/* "+port+" GET /readyz"), "redis": redis},
+			"istio":   {"app": append(bank, "monitoring/* "+port+" GET /readyz /healthz"), "redis": redis},
 			"ambient": {"app": append(bank, "monitoring/* "+port), "redis": redis},
 			"linkerd": {"app": append(bank, "monitoring/* "+port), "redis": redis},
 		} {
@@ -321,5 +321,21 @@ func TestTheNetworkPolicyLetsAMeshThrough(t *testing.T) {
 	}
 	if got := ways(policies(t, "--set", "mesh.kind=istio,mesh.namespace=mesh")["bank"]); !slices.Contains(got, "to mesh 15012") {
 		t.Errorf("%q", got)
+	}
+}
+
+// What the Probe has the blackbox exporter ask of the Service, it may ask.
+func TestTheBlackboxExporterMayAskInAMeshWhatItIsToAsk(t *testing.T) {
+	objects := kit.Rendered(t, inMesh("istio", "bank")...)
+	var asked []any
+	for _, target := range at[[]any](t, kit.Find(t, objects, "Probe", "bank").Object, "spec", "targets", "staticConfig", "static") {
+		if path, inside := strings.CutPrefix(target.(string), "http://bank.money-bank.svc"); inside {
+			asked = append(asked, path)
+		}
+	}
+	rules := at[[]any](t, kit.Find(t, objects, "AuthorizationPolicy", "bank").Object, "spec", "rules")
+	operation := at[[]any](t, rules[1].(map[string]any), "to")[0].(map[string]any)
+	if allowed := at[[]any](t, operation, "operation", "paths"); len(asked) == 0 || !slices.Equal(asked, allowed) {
+		t.Errorf("it asks %v, and may ask %v", asked, allowed)
 	}
 }
