@@ -2,7 +2,7 @@
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::chain::Chain;
-use crate::imports::{KeyValueView, RedisView, Servers, Variables};
+use crate::imports::{Imports, KeyValueView, RedisView, Servers, Variables};
 use crate::kv::Stores;
 use crate::logs::ComponentLog;
 use crate::outbound::Outbound;
@@ -102,14 +102,14 @@ impl State {
     pub fn finish_log(&self) {
         self.log.finish();
     }
+}
 
-    /// For the imports of `wit/`.
-    pub fn key_value(&mut self) -> KeyValueView<'_> {
+impl Imports for State {
+    fn key_value(&mut self) -> KeyValueView<'_> {
         KeyValueView { table: &mut self.table, granted: &self.stores, callers: &self.callers }
     }
 
-    /// For the imports of `wit/`.
-    pub fn redis(&mut self) -> RedisView<'_> {
+    fn redis(&mut self) -> RedisView<'_> {
         RedisView {
             table: &mut self.table,
             allowed: &self.outbound.allowed,
@@ -118,14 +118,12 @@ impl State {
         }
     }
 
-    /// The requests that it works on.
-    pub fn callers(&self) -> &Callers {
-        &self.callers
+    fn variables(&mut self) -> &mut Arc<Variables> {
+        &mut self.variables
     }
 
-    /// For the imports of `wit/`.
-    pub fn variables(&mut self) -> &mut Arc<Variables> {
-        &mut self.variables
+    fn callers(&self) -> &Callers {
+        &self.callers
     }
 }
 

@@ -15,7 +15,7 @@ pub use key_value::{KeyValue, KeyValueView};
 pub use redis::{Redis, RedisView, Servers};
 pub use variables::Variables;
 
-use crate::component::State;
+use crate::telemetry::Callers;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -51,14 +51,26 @@ pub(crate) mod bindings {
     });
 }
 
+/// What an instance holds for its imports.
+pub trait Imports: Send + 'static {
+    /// For `spin:key-value` and `wasi:keyvalue`.
+    fn key_value(&mut self) -> KeyValueView<'_>;
+    /// For `spin:redis`.
+    fn redis(&mut self) -> RedisView<'_>;
+    /// For `spin:variables`.
+    fn variables(&mut self) -> &mut Arc<Variables>;
+    /// The requests that it works on.
+    fn callers(&self) -> &Callers;
+}
+
 /// Adds all of them to a linker.
-pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     use bindings::spin::{key_value::key_value as spin_key_value, redis::redis, variables::variables};
     use bindings::wasi::keyvalue::{atomics, store};
-    spin_key_value::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
-    store::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
-    atomics::add_to_linker::<_, KeyValue>(linker, State::key_value)?;
+    spin_key_value::add_to_linker::<_, KeyValue>(linker, T::key_value)?;
+    store::add_to_linker::<_, KeyValue>(linker, T::key_value)?;
+    atomics::add_to_linker::<_, KeyValue>(linker, T::key_value)?;
     traced::add_to_linker(linker)?;
-    redis::add_to_linker::<_, Redis>(linker, State::redis)?;
-    variables::add_to_linker::<_, HasSelf<Arc<Variables>>>(linker, State::variables)
+    redis::add_to_linker::<_, Redis>(linker, T::redis)?;
+    variables::add_to_linker::<_, HasSelf<Arc<Variables>>>(linker, T::variables)
 }

@@ -24,6 +24,7 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::handler::{Prepared, Proxy, Request, Response};
 
 use crate::component::{Component, State, Turn};
+use crate::imports::Imports as _;
 use crate::placement::{Gone, IDLE, REQUESTS, REQUESTS_AT_ONCE};
 
 /// A component, and the instances of it that there are.

@@ -8,6 +8,7 @@
 use crate::allowed_hosts::AllowedHosts;
 use crate::chain::{self, Chain};
 use crate::component::State;
+use crate::imports::Imports as _;
 use crate::telemetry::{Call, Callers};
 use opentelemetry::Context;
 use std::sync::Arc;

@@ -3,9 +3,7 @@
 //! White space around a value does not count. A value that is not allowed stops `bank` before it serves, with
 //! what is allowed; without a rule any value is. A secret is never shown.
 
-use crate::manifest::Manifest;
-use crate::variables::Values;
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use redis::IntoConnectionInfo as _;
 use serde::Deserialize;
 use settings::{HeaderName, HeaderValue, Integer, Origin, PublicUrl, Rule as _};
@@ -138,9 +136,9 @@ impl Rule {
         self.needed_with.keys().chain(&self.not_with).map(String::as_str)
     }
 
-    /// Why `value` does not go together with the values of others, if it does not.
-    fn conflict(&self, value: &str, values: &Values) -> Option<String> {
-        let other = |name: &str| values.get(name).unwrap_or_default().trim_ascii();
+    /// Why `value` does not go together with those of the `others`, if it does not.
+    pub fn conflict<'v>(&self, value: &str, others: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+        let other = |name: &str| others(name).unwrap_or_default().trim_ascii();
         if value.trim_ascii().is_empty() {
             let needed = self.needed_with.iter().find(|(name, needing)| other(name) == needing.as_str());
             return needed
@@ -197,24 +195,6 @@ impl fmt::Display for Rule {
         }
         f.write_str(if self.or_empty { ", or nothing" } else { "" })
     }
-}
-
-/// Refuses values that are not allowed, all at once.
-pub fn check(manifest: &Manifest, values: &Values) -> anyhow::Result<()> {
-    let mut wrong = Vec::new();
-    for variable in &manifest.variables {
-        let (Some(rule), Some(value)) = (&variable.rule, values.get(&variable.name)) else { continue };
-        if !rule.allows(value) {
-            // An address may hold a password.
-            let is_shown = !variable.secret && !value.contains('@');
-            let is =
-                if is_shown { format!("is `{}`", value.trim_ascii()) } else { "has a bad value".to_owned() };
-            wrong.push(format!("the setting `{}` {is}: {rule}", variable.name));
-        } else if let Some(conflict) = rule.conflict(value, values) {
-            wrong.push(format!("the setting `{}` {conflict}", variable.name));
-        }
-    }
-    if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n       ")) }
 }
 
 /// The milliseconds in `text`.

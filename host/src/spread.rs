@@ -18,6 +18,7 @@ use wasmtime_wasi_http::handler::{
 };
 
 use crate::component::{Component, State, Turn};
+use crate::imports::Imports as _;
 use crate::placement::{IDLE, REQUESTS, REQUESTS_AT_ONCE};
 
 /// A component whose instances are made as they are needed.

@@ -51,7 +51,7 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     for name in Values::undeclared(&manifest.variables, names) {
         eprintln!("Warning: {name} is set and changes nothing: the manifest declares no such variable");
     }
-    rules::check(&manifest, &values)?;
+    values.check(&manifest.variables)?;
     let patience = patience(&manifest, &values)?;
     let stores = stores(options, &manifest, &config, patience)?;
     unfinished::is_none_of(config, &values)?;

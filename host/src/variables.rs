@@ -129,6 +129,27 @@ impl Values {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Refuses values that are not allowed by the rules of the `declared` variables, all at once.
+    pub fn check(&self, declared: &[Variable]) -> anyhow::Result<()> {
+        let mut wrong = Vec::new();
+        for variable in declared {
+            let (Some(rule), Some(value)) = (&variable.rule, self.get(&variable.name)) else { continue };
+            if !rule.allows(value) {
+                // An address may hold a password.
+                let is_shown = !variable.secret && !value.contains('@');
+                let is = if is_shown {
+                    format!("is `{}`", value.trim_ascii())
+                } else {
+                    "has a bad value".to_owned()
+                };
+                wrong.push(format!("the setting `{}` {is}: {rule}", variable.name));
+            } else if let Some(conflict) = rule.conflict(value, |other| self.get(other)) {
+                wrong.push(format!("the setting `{}` {conflict}", variable.name));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n       ")) }
+    }
+
     /// The text of a template.
     pub fn fill(&self, template: &Template) -> anyhow::Result<String> {
         template.fill(|name| self.get(name))

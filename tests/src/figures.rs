@@ -53,7 +53,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     process::forget_logs()?;
     match &arguments.of {
-        Of::Outage(of) => outage::measure(&arguments, of).await,
+        Of::Outage(of) => {
+            let figures = outage::measure(&arguments, of).await?;
+            std::fs::write(&of.json, serde_json::to_string_pretty(&figures)?)?;
+            std::fs::write(&of.svg, picture::of(&figures))?;
+            println!("{}, {}", of.json.display(), of.svg.display());
+            Ok(())
+        }
         Of::Load(of) => load::measure(&arguments, of).await,
         Of::Tokens(of) => tokens::measure(&arguments, of).await,
     }

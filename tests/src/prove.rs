@@ -27,6 +27,7 @@ mod corrupt;
 mod cors;
 mod crash;
 mod crowd;
+mod exported;
 mod failover;
 mod faults;
 mod folder;

@@ -57,6 +57,11 @@ pub fn is_one(place: &str) -> bool {
     }
 }
 
+/// The export that a place names; of a folder the newest in it.
+pub fn export_at(place: &str) -> anyhow::Result<Origin> {
+    if is_one(place) { Origin::at(place) } else { Folder::at(place)?.newest() }
+}
+
 impl Folder {
     /// The folder at a place that names one.
     pub fn at(place: &str) -> anyhow::Result<Self> {

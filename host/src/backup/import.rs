@@ -6,6 +6,7 @@
 
 use super::Progress;
 use super::cli::Import;
+use super::folder;
 use super::origin::Origin;
 use super::store::{Access, Store};
 use super::walk::is_money;
@@ -25,7 +26,7 @@ const KEYS: usize = 4_096;
 
 /// Imports the file, or checks it.
 pub fn import(options: &Import) -> anyhow::Result<()> {
-    let origin = Origin::of(&options.export)?;
+    let origin = folder::export_at(&options.export)?;
     let (begin, totals, sha256) = read(&origin, "Nothing of it is imported", |_| Ok(()))?;
     let Begin { bank, store, began } = begin;
     eprintln!("{} is sound: as of {began}, of {store}, by bank {bank}\n{totals}", origin.name());

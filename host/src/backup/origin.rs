@@ -1,6 +1,5 @@
 //! An export that is there: a file, or an object in a bucket.
 
-use super::folder::{self, Folder};
 use super::s3::{self, S3};
 use crate::exit::Fault;
 use anyhow::{Context as _, ensure};
@@ -15,11 +14,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// What a place names; of a folder the newest export in it.
-    pub fn of(place: &str) -> anyhow::Result<Self> {
-        if !folder::is_one(place) {
-            return Folder::at(place)?.newest();
-        }
+    /// The one that a place names.
+    pub fn at(place: &str) -> anyhow::Result<Self> {
         if let Some((bucket, key)) = s3::place(place) {
             return Ok(Self::Object(s3::of_environment(bucket)?, key.to_owned()));
         }

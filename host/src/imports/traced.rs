@@ -2,11 +2,11 @@
 //!
 //! What `bindgen!` links sees only its own part of an instance, and not the guest's task. These take the place of those.
 
+use super::Imports;
 use super::bindings::wasi::keyvalue::{atomics, store};
 use super::fails::Fails;
 use super::key_value::{KeyValueView, Opened};
 use super::wasi_keyvalue::Swap;
-use crate::component::State;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
@@ -14,7 +14,7 @@ const STORE: &str = "wasi:keyvalue/store@0.2.0-draft2";
 const ATOMICS: &str = "wasi:keyvalue/atomics@0.2.0-draft2";
 
 /// Puts them in the place of those that are there.
-pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     linker.instance(STORE)?.func_wrap_async(
         "[method]bucket.get",
@@ -58,7 +58,7 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 /// The part of the instance that these calls are about, once it is noted who calls.
-fn noted<'a>(store: &'a mut StoreContextMut<'_, State>) -> KeyValueView<'a> {
+fn noted<'a, T: Imports>(store: &'a mut StoreContextMut<'_, T>) -> KeyValueView<'a> {
     let callers = store.data().callers().clone();
     callers.note(&mut *store);
     store.data_mut().key_value()

@@ -4,8 +4,8 @@
 //! the same again a moment later. Redis is killed and started again, or stopped so that it hangs.
 
 use crate::bank::Bank;
+use crate::figures::Arguments as All;
 use crate::figures::sample::{Kind, Sample, count, ms, quantile_ms};
-use crate::figures::{Arguments as All, picture};
 use crate::names::fresh;
 use crate::prove::house::{House, Plan, Store};
 use anyhow::{Context as _, ensure};
@@ -23,10 +23,10 @@ pub struct Arguments {
     seconds: u64,
     /// Where the figures go
     #[arg(long, default_value = "build/outages.json")]
-    json: PathBuf,
+    pub json: PathBuf,
     /// Where the picture goes
     #[arg(long, default_value = "docs/outages.svg")]
-    svg: PathBuf,
+    pub svg: PathBuf,
 }
 
 /// How Redis is away.
@@ -84,7 +84,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 pub const STEP: Duration = Duration::from_millis(200);
 
-pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
+pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<Vec<Figures>> {
     let mut figures = Vec::new();
     for how in [How::Killed, How::Hangs] {
         for &store in &all.adapter {
@@ -93,10 +93,7 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
             figures.push(seen);
         }
     }
-    std::fs::write(&arguments.json, serde_json::to_string_pretty(&figures)?)?;
-    std::fs::write(&arguments.svg, picture::of(&figures))?;
-    println!("{}, {}", arguments.json.display(), arguments.svg.display());
-    Ok(())
+    Ok(figures)
 }
 
 async fn one(all: &All, arguments: &Arguments, store: Store, how: How) -> anyhow::Result<Figures> {

@@ -6,12 +6,12 @@
 use crate::bank::{Bank, Wallet};
 use crate::names::fresh;
 use crate::prove::crowd::{Crowd, Size};
+use crate::prove::exported::lines;
 use crate::prove::house::{Cluster, House, Plan, Store};
 use crate::prove::shards::deposit;
 use crate::prove::summary::Summary;
 use crate::prove::{Arguments, bucket, folder, interrupted, rights};
 use anyhow::{Context as _, ensure};
-use std::path::Path;
 use std::time::Duration;
 
 /// Clients move money for so long before an export begins.
@@ -159,14 +159,6 @@ async fn money(house: &House) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
 
 fn words(words: &[String; 2]) -> [&str; 2] {
     [&words[0], &words[1]]
-}
-
-/// All lines but the first and the last two.
-pub fn lines(file: &Path) -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(file)?;
-    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let end = lines.len().checked_sub(2).context("no end")?;
-    Ok(lines.get(1..end).context("no lines")?.to_vec())
 }
 
 async fn slept(time: Duration) -> anyhow::Result<()> {

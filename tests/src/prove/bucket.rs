@@ -4,7 +4,7 @@
 //! test-backup` installs, a house on SQLite, and one whose banks have stored nothing.
 
 use crate::names::fresh;
-use crate::prove::backup::lines;
+use crate::prove::exported::lines;
 use crate::prove::house::House;
 use crate::prove::interrupted::Files;
 use crate::prove::process::Process;

@@ -4,7 +4,7 @@
 //! be stored. What has arrived by then is more than the import keeps in memory. Needs: a house whose banks do not run.
 
 use crate::names::fresh;
-use crate::prove::backup::lines;
+use crate::prove::exported::lines;
 use crate::prove::house::House;
 use crate::prove::shards::deposit;
 use anyhow::{Context as _, ensure};
