@@ -80,6 +80,19 @@ func bankNeedsNoSpinKube(p *Plane) {
 	if err != nil || len(endpoints.Items) != 1 || len(endpoints.Items[0].Endpoints) != 3 || *endpoints.Items[0].Ports[0].Port != 3000 {
 		p.Errorf("the Service leads to %+v: %v", endpoints.Items, err)
 	}
+	p.bankIsGuarded()
+	kit.Eventually(p, "the budget of the application", func() error {
+		budget, err := p.PolicyV1().PodDisruptionBudgets("money-bank").Get(p.Context(), "bank", metav1.GetOptions{})
+		if err == nil && (budget.Status.ExpectedPods != 3 || budget.Status.DisruptionsAllowed != 1) {
+			err = fmt.Errorf("%+v", budget.Status)
+		}
+		return err
+	})
+	p.kubectl("delete", "-k", kit.At("k8s/manifests/prod-bank"))
+}
+
+// bankIsGuarded asks the NetworkPolicies who reaches whom.
+func (p *Plane) bankIsGuarded() {
 	test := end{namespace: "money-bank", labels: map[string]string{"app.kubernetes.io/component": "test",
 		"app.kubernetes.io/part-of": "money-bank", "app.kubernetes.io/instance": "bank"}}
 	app := end{namespace: "money-bank", labels: p.pods("money-bank", native)[0].Labels}
@@ -102,14 +115,6 @@ func bankNeedsNoSpinKube(p *Plane) {
 			p.Errorf("%s: %v", row.what, got)
 		}
 	}
-	kit.Eventually(p, "the budget of the application", func() error {
-		budget, err := p.PolicyV1().PodDisruptionBudgets("money-bank").Get(p.Context(), "bank", metav1.GetOptions{})
-		if err == nil && (budget.Status.ExpectedPods != 3 || budget.Status.DisruptionsAllowed != 1) {
-			err = fmt.Errorf("%+v", budget.Status)
-		}
-		return err
-	})
-	p.kubectl("delete", "-k", kit.At("k8s/manifests/prod-bank"))
 }
 
 func turningAutoscalingOnTakesNoPodOfBankAway(p *Plane) {

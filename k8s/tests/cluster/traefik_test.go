@@ -53,23 +53,7 @@ func (p *Plane) throughTraefik(namespace string, arguments []string) {
 		"--entrypoints.web.address=127.0.0.1:"+traefikPorts["80"], "--entrypoints.websecure.address=127.0.0.1:"+traefikPorts["443"],
 		"--entrypoints.websecure.http.tls=true",
 		"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=INFO")
-	browser := p.browser(namespace)
-	ask := func(method, url, identity, body string) (*http.Response, string, error) {
-		request, err := http.NewRequest(method, url, strings.NewReader(body))
-		if err != nil {
-			return nil, "", err
-		}
-		request.Header["content-type"] = []string{"application/json"}
-		// As it is written: Go would make it User_id.
-		request.Header[identity] = []string{"traefik"}
-		answer, err := browser.Do(request)
-		if err != nil {
-			return nil, "", err
-		}
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		return answer, string(text), err
-	}
+	ask := asks(p.browser(namespace))
 	kit.Eventually(p, "https works", func() error {
 		for _, process := range []*kit.Process{bank, proxy} {
 			if err := process.Runs(); err != nil {
@@ -82,6 +66,12 @@ func (p *Plane) throughTraefik(namespace string, arguments []string) {
 		}
 		return err
 	})
+	p.servesUsers(ask)
+}
+
+// servesUsers deposits as users do, by each of the names that the identity's header has.
+func (p *Plane) servesUsers(ask func(method, url, identity, body string) (*http.Response, string, error)) {
+	p.Helper()
 	for _, identity := range []string{"user_id", "user-id", "x-user-id"} {
 		answer, text, err := ask(http.MethodPost, "https://"+host+"/v1/deposit", identity, `{"amount":"10.50"}`)
 		if err != nil || answer.StatusCode != http.StatusOK {
@@ -98,6 +88,26 @@ func (p *Plane) throughTraefik(namespace string, arguments []string) {
 	}
 	if to := answer.Header.Get("location"); answer.StatusCode != 301 && answer.StatusCode != 308 || to != "https://"+host+"/v1/deposit?a=b" {
 		p.Errorf("over http: %s to %q: %s", answer.Status, to, text)
+	}
+}
+
+// asks sends requests of the user "traefik", named in the header that it is given.
+func asks(browser *http.Client) func(method, url, identity, body string) (*http.Response, string, error) {
+	return func(method, url, identity, body string) (*http.Response, string, error) {
+		request, err := http.NewRequest(method, url, strings.NewReader(body))
+		if err != nil {
+			return nil, "", err
+		}
+		request.Header["content-type"] = []string{"application/json"}
+		// As it is written: Go would make it User_id.
+		request.Header[identity] = []string{"traefik"}
+		answer, err := browser.Do(request)
+		if err != nil {
+			return nil, "", err
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		return answer, string(text), err
 	}
 }
 
