@@ -30,7 +30,8 @@ pub(super) async fn commit(
     let mut commit = Commit::begin(store, user, items, std::mem::take(seen)).await?;
     loop {
         if let Some(ended) = commit.round().await? {
-            *seen = Seen { wallet: commit.found, is_handed_on: true };
+            let wallet = commit.found.filter(|known| known.found.value != commit.empty);
+            *seen = Seen { wallet, is_handed_on: true };
             return Ok(ended);
         }
     }
@@ -207,7 +208,8 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
                 // Where the index has it nobody fights, and the wallet is not old.
                 let waited = !self.is_indexed && !is_old && self.store.step_aside(self.items.count()).await;
                 if !self.is_indexed && self.items.are_untouched() {
-                    let holds = holds.filter(|_| !waited).map(|value| Found { key, value });
+                    let holds = holds.filter(|value| !waited && *value != self.empty);
+                    let holds = holds.map(|value| Found { key, value });
                     self.found = holds.map(|found| Verified::new(found, None)).transpose()?;
                     return Ok(Some(Ended::Untouched));
                 }
@@ -225,6 +227,11 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         mut stored: Vec<u8>,
         next: Next,
     ) -> Result<Option<Ended>, Error> {
+        if stored == self.empty {
+            // A store that has lost what it acknowledged may have lost the election too: it is asked who was elected.
+            self.age = Age::Unread;
+            return Ok(None);
+        }
         if stored == next.value {
             // An attempt that was not answered has come through. Whether it is safe nobody has said.
             self.items.attempt(&next.decisions);

@@ -199,6 +199,24 @@ fn a_wallet_that_is_known_and_gone_is_opened_anew() {
     assert_eq!(balance(&empty), "2.00");
 }
 
+#[test]
+fn an_empty_wallet_that_a_failover_has_left_is_nobodys_also_for_who_knows_what_was_in_it() {
+    for is_handed_on in [true, false] {
+        let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+        carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
+        // The replica had the first opener's ticket and its empty wallet, and no election yet.
+        let replica = Memory::that_goes_together();
+        let opening = keys::wallet(user().as_str());
+        block_on(replica.increment(&opening.tickets(), 1)).unwrap();
+        block_on(replica.set(&opening.plain(), &ledger::Wallet::new().encode())).unwrap();
+        carry(&replica, &made("b", Kind::Deposit, "100")).unwrap();
+        seen.is_handed_on = is_handed_on;
+        let answer = carry_from(&replica, &mut seen, &made("c", Kind::Deposit, "10"));
+        assert_eq!(answer.outcome.entry().unwrap().seq, 2);
+        assert_eq!(balance(&replica), "110.00");
+    }
+}
+
 /// A store that goes together, and notes how often a request steps aside.
 #[derive(Default)]
 struct Patient {
