@@ -7,7 +7,7 @@ while :; do
   case $1 in
     2*) jq -es '.[0].entry' answer.json && exit ;; # no entry: again
     408 | 429) ;;
-    4*) echo "$1"; cat answer.json; exit 1 ;;
+    4*) echo "$1"; cat answer.json; exit 1 ;; # 401 of a token: get a new one, and run this again, under the same key
   esac
   case $2 in
     '' | 0) sleep 1 ;;

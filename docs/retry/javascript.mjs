@@ -6,6 +6,7 @@ for (;;) {
   const said = await answer?.json().catch(() => null);
   if (answer?.ok && said?.entry) { console.log(said.entry); break; }
   const isRefused = answer?.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status);
+  // A 401 of a token: get a new one, and run this again, under the same key.
   if (isRefused) throw new Error(said?.detail ?? answer.status);
   const after = answer?.headers.get("retry-after") ?? 1;
   const seconds = /^\d+$/.test(after) ? Math.min(Math.max(after, 1), 3600) : 60; // a date, from a gateway

@@ -11,6 +11,7 @@ while True:
             break
     except urllib.error.HTTPError as error:
         if 400 <= error.code < 500 and error.code not in (408, 429):
+            # 401 of a token: get a new one, and run this again, under the same key.
             raise SystemExit(f"{error.code} {error.read(10_000).decode()}")
         after = error.headers.get("retry-after", "1")
     except (OSError, http.client.HTTPException, ValueError, TypeError, LookupError):

@@ -113,7 +113,7 @@ catalogue! {
     /// The store does not answer. The member outcome speaks of this request and of no other: none, it did nothing and
     /// will do nothing; unknown, it may have, or may still. So none to a second try says nothing of the first.
     StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "Storage unavailable",
-        "Yes, the very same request under the same idempotency key, at most as often as Retry-After says, until the answer is a 2xx, or a 4xx other than 408 and 429. Only then may a new key be used for it.",
+        "Yes, the very same request under the same idempotency key, at most as often as Retry-After says, until the answer is a 2xx, or a 4xx other than 408 and 429. With tokens a 401 does not end it either: get a new token. Only then may a new key be used for it.",
         "The store did not answer in time. This request may have been carried out, or may still be. Send it again under the same idempotency key to learn what became of it.";
     /// The source of the rates is down and no rates fresh enough are kept.
     RatesUnavailable = "rates-unavailable", SERVICE_UNAVAILABLE, "Rates unavailable", "After Retry-After.",
