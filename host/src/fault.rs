@@ -1,4 +1,4 @@
-//! Stores that misbehave as Spin's do: `bank up --fault FILE`, for tests only (design 5, 6 and 10).
+//! Stores that misbehave as Spin's do: `bank up --fault FILE`, for tests only (docs/spin.md).
 //!
 //! The quirks by name: `fault/profile.rs`; profiles: `tests/faults/`. Without the flag nothing of this is
 //! in the way: the wrapper is not there.

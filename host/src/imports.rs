@@ -2,7 +2,7 @@
 //!
 //! `spin:key-value` is asynchronous: calls of one instance run at the same time, and a call that the
 //! guest drops is dropped here. `wasi:keyvalue` is synchronous: the guest waits, and its instance with
-//! it (design 5, fact 6). Both open only the stores that the manifest grants. `spin:redis` is asynchronous.
+//! it (docs/spin.md, fact 6). Both open only the stores that the manifest grants. `spin:redis` is asynchronous.
 
 mod fails;
 mod key_value;

@@ -1,6 +1,6 @@
 //! Key-value stores: what is behind a label, and which component may open it.
 //!
-//! A store keeps its promises where Spin's do not (design 5): a swap is truthful on an absent key and on
+//! A store keeps its promises where Spin's do not (docs/spin.md): a swap is truthful on an absent key and on
 //! Redis, an increment of what is no number is an error and not a panic, and a store that is away says
 //! so in bounded time. The representation is Spin's, so that either can take over from the other.
 
@@ -54,7 +54,7 @@ pub trait Store: Send + Sync {
     /// Sets the value of a key if it is `expected` (none: if it is absent), and answers whether.
     fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool>;
 
-    /// The same over a connection made for it, as Spin does on Redis (design 5, fact 2). Only `fault` asks for
+    /// The same over a connection made for it, as Spin does on Redis (docs/spin.md, fact 2). Only `fault` asks for
     /// it; a store without connections has no other way to swap.
     fn swap_alone<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
         self.swap(key, expected, value)

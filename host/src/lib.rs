@@ -1,5 +1,5 @@
 //! `bank`, a local runner: what `spin up` does for this application, for machines without Spin, for
-//! the tests and for the bench (design 6). It reads `spin.toml` as Spin does and knows no component.
+//! the tests and for the bench. It reads `spin.toml` as Spin does and knows no component.
 //!
 //! What a manifest or a runtime config file asks for and `bank` does not do stops it at start, by name;
 //! nothing is ignored. The crate is a library so that its tests can call the parts; nobody else does.

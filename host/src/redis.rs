@@ -51,7 +51,7 @@ impl Patience {
         self.0.max(Self::LEAST)
     }
 
-    /// For a synchronous call, which holds up its whole instance while it waits (design 5, fact 6): a little
+    /// For a synchronous call, which holds up its whole instance while it waits (docs/spin.md, fact 6): a little
     /// less than the component has, so that it still answers in time.
     pub fn held_up(self) -> Duration {
         self.0.saturating_sub(self.0.checked_div(5).unwrap_or_default())

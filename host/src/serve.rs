@@ -234,7 +234,7 @@ impl Connection {
         }
     }
 
-    /// Without the first an answer could wait for the client's delayed acknowledgement (design 3); the last finds
+    /// Without the first an answer could wait for the client's delayed acknowledgement (docs/spin.md, fact 13); the last finds
     /// out when a client's host is gone without a word.
     fn tune(&self, stream: &TcpStream) {
         let _ = stream.set_nodelay(true);

@@ -14,7 +14,7 @@ pub const NOT_READY: Duration = Duration::from_millis(600);
 pub const NOT_HANGING: Duration = Duration::from_millis(2_500);
 /// How soon the bank serves again once its store is back.
 pub const BACK_AGAIN: Duration = Duration::from_secs(10);
-/// How long a request may wait for rates: 3 s for the upstream (design 8) and a breath.
+/// How long a request may wait for rates: 3 s for the upstream and a breath.
 pub const RATES_ANSWER: Duration = Duration::from_millis(4_500);
 /// The largest body that is read.
 pub const BODY_BYTES: usize = 4096;

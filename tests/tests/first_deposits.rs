@@ -1,4 +1,4 @@
-//! The first write of a wallet is as safe as any other (design 5, fact 3).
+//! The first write of a wallet is as safe as any other (docs/spin.md, fact 3).
 //!
 //! Scenario: 200 first deposits of a user nobody knows, all at once, spread over all processes.
 //! Mechanism: each is answered with an entry of its own, and together they chain; who gets a 503 sends

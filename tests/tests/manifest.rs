@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// Route of the contract, component that serves it (design 2).
+/// Route of the contract, component that serves it.
 const ROUTES: &[(&str, &str)] = &[
     ("/v1/bitcoins", "counter"),
     ("/v1/counters/:name", "counter"),

@@ -1,5 +1,5 @@
 //! Who is asking: verifies a bearer token for the other components, which call it by name,
-//! `http://identity.spin.internal/`, with the `authorization` that they were sent (design section 7).
+//! `http://identity.spin.internal/`, with the `authorization` that they were sent (docs/security.md).
 //!
 //! 200 without a body: `user-id` is the user, `scope` what they may of what the bank asks for (all of it with
 //! `jwt_scopes = off`), and `cache-control` says for how long that may be remembered. To read a body and JSON would make

@@ -2,7 +2,7 @@
 //!
 //! CoinGecko's rates, kept in the store for `rates_ttl_seconds` and shared by all replicas; while CoinGecko
 //! fails, the last good ones with `stale: true` up to `rates_max_stale_seconds`, then 503
-//! `rates-unavailable` (design section 8). Values keep every digit they came with.
+//! `rates-unavailable`. Values keep every digit they came with.
 //! Imports the key-value store, outbound HTTP to `coingecko_origin`, and the settings named here.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]

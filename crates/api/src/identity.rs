@@ -1,4 +1,4 @@
-//! Who asks, and what they may: the one place where identity is read (design section 7).
+//! Who asks, and what they may: the one place where identity is read (docs/security.md).
 //!
 //! With `auth = header` the user is whom a header names. With `auth = jwt` it is whom a bearer token names, and the
 //! component `identity` says whom, by service chaining: only it knows keys. An instance remembers a verified token by

@@ -1,6 +1,6 @@
 //! HTTP as the contract has it: everything that components share between a request and its answer.
 //!
-//! The one place that knows statuses and headers (design section 7). A component's route function is
+//! The one place that knows statuses and headers. A component's route function is
 //! three moves: read the [`Request`], ask the rules, [`Answer`]; `?` leads every failure to one
 //! [`Problem`]. Four kinds never mix: malformed (400s), refused (422), unknown outcome (503), ours (500).
 //!

@@ -1,4 +1,4 @@
-//! The rules of money, and nothing else (design section 4).
+//! The rules of money, and nothing else (docs/money.md).
 //!
 //! Everything here is a pure function of its arguments: no I/O, no clock, no randomness, no hash
 //! order. Types cannot be wrong once built: what comes in is parsed at the edge, and a document read

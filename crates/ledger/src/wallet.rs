@@ -1,7 +1,7 @@
 //! One user's money and newest operations; decides what an operation becomes.
 //!
 //! A wallet is one value under one key, so that one conditional write moves it from a state to the
-//! next (design section 4). It keeps its newest operations in a log; [`Wallet::seal`] takes the oldest
+//! next. It keeps its newest operations in a log; [`Wallet::seal`] takes the oldest
 //! out when there are too many. What holds when a log grows is checked again when it is read back
 //! ([`crate::document`]).
 

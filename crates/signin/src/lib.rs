@@ -1,4 +1,4 @@
-//! What a page is told of signing in, and whom it may ask: the dashboard and `/docs` (design section 7).
+//! What a page is told of signing in, and whom it may ask: the dashboard and `/docs` (docs/security.md).
 //!
 //! The settings `auth`, `jwt_issuer`, `jwt_audience`, `jwt_scopes` and `oidc_client_id` as a JavaScript module that a
 //! page imports, and as a `content-security-policy` that names the issuer and nobody else. Both go by the settings

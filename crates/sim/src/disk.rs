@@ -1,6 +1,6 @@
 //! What the store holds, and what its calls do to it: Spin's two backends, quirks included.
 //!
-//! Facts are those of design section 5. `sqlite`: a counter is 8 little-endian bytes, an increment of
+//! Facts are those of docs/spin.md. `sqlite`: a counter is 8 little-endian bytes, an increment of
 //! anything else panics the host (fact 4) and wraps on overflow; a compare-and-swap compares values, and of an
 //! absent key it is an unguarded upsert (fact 3). `redis`: a counter is decimal text and does not
 //! overflow; a compare-and-swap fails after any write to its key, an increment by 0 included (`WATCH`).

@@ -1,4 +1,4 @@
-//! A deterministic simulator of the bank on Spin's stores (design section 10).
+//! A deterministic simulator of the bank on Spin's stores (docs/money.md).
 //!
 //! The real code of `ledger`, `store` (both adapters, the breaker and the first write) and `teller` runs
 //! against a simulated Spin key-value store, or a simulated Redis. Between any two raw calls anything can

@@ -1,5 +1,5 @@
 //! How Spin's stores keep a number that was incremented: 8 little-endian bytes on SQLite, decimal
-//! text on Redis (design section 5, fact 4).
+//! text on Redis (docs/spin.md, fact 4).
 //!
 //! A counter is read with an ordinary `get`, so that reading can be raced against a deadline and
 //! creates nothing. Only where bytes could be either form (eight ASCII digits) does the reader have to

@@ -1,5 +1,5 @@
 //! The first write of a document, on a store whose compare-and-swap does not guard an absent key
-//! (design section 5, fact 3).
+//! (docs/spin.md, fact 3).
 //!
 //! An unguarded write may land at any later time (fact 7) and would erase whatever has come to be
 //! under its key. So each opener takes a ticket, which is its own, and writes the empty document under

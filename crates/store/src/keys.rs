@@ -1,9 +1,9 @@
 //! Every key that the bank uses, by name. All start with `bank:`, since a store label is not a
-//! namespace (design section 5, fact 8).
+//! namespace (docs/spin.md, fact 8).
 //!
 //! A key is `bank:{whose}:what`. What stands in braces is the key's hash tag: a Redis Cluster keeps all keys with one
 //! tag in one slot, so that all that an operation touches is on one node and a script may name it
-//! (design section 11). Names stand in keys without colons and braces (`%3A` in their place), and an idempotency
+//! (docs/spin.md, fact 10). Names stand in keys without colons and braces (`%3A` in their place), and an idempotency
 //! key, which may have them, comes last: no two names give one key, and none has a hash tag of its own.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The `kv` adapter: Spin's key-value store, whatever backs it.
 //!
-//! Assumes of the store what design section 5 found, and no more:
+//! Assumes of the store the facts of docs/spin.md, and no more:
 //! - Reads and sets are asynchronous and are raced against the deadline. Increment and compare-and-swap
 //!   are synchronous and cannot be, so they are only called after a read of this request has answered, and
 //!   nothing in the instance has failed or been slow since (fact 6).

@@ -1,5 +1,5 @@
 //! The storage port: what the bank asks of a store, and what it may not conclude from an answer
-//! (design section 5).
+//! (facts 1 to 11 of docs/spin.md).
 //!
 //! Three kinds of key never mix ([`keys`]): a *document* holds bytes, a *counter* is only ever
 //! incremented, an *election* is decided once. Every adapter keeps these promises, and one suite

@@ -1,6 +1,6 @@
 //! Deposits and withdrawals, each exactly once.
 //!
-//! Commit is what a read shows (design section 5): read the wallet; if the operation is in it, or in
+//! Commit is what a read shows (docs/money.md): read the wallet; if the operation is in it, or in
 //! what was sealed from it, it is committed and that is the answer; else decide, swap, and unless the
 //! store says `Done`, go round again. False failures, false successes and lost answers all come out
 //! right, because no answer of a swap is taken for the truth.

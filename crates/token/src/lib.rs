@@ -1,4 +1,4 @@
-//! Bearer tokens: which JSON Web Token is good, whose it is, and for how long (design section 7).
+//! Bearer tokens: which JSON Web Token is good, whose it is, and for how long (docs/security.md).
 //!
 //! [`verify`] is the whole of it: a token, the issuer's [`KeySet`], the [`Rules`] and the time go in; a
 //! [`Verified`] user or one reason to refuse comes out. Nothing here does I/O or knows the time.

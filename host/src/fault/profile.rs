@@ -1,6 +1,6 @@
 //! A fault profile: which quirks, how often. A TOML file, read as strictly as the others.
 //!
-//! | name | what happens | design 5 |
+//! | name | what happens | docs/spin.md |
 //! |---|---|---|
 //! | `swap-always-fails` | a swap says that it failed, also when it has committed (Redis) | fact 1 |
 //! | `swap-always-succeeds` | a swap says that it committed, also when it has not (Redis, once fact 1 is fixed) | fact 1 |

@@ -1,6 +1,6 @@
 //! Redis behind a label: values as they are, counters as decimal text, like Spin's.
 //!
-//! A swap is one script that compares and sets (design 5, fact 1: Spin's transaction cannot be trusted).
+//! A swap is one script that compares and sets (docs/spin.md, fact 1: Spin's transaction cannot be trusted).
 //! A Redis that is away is an error in bounded time ([`crate::redis`]).
 
 use super::{Answer, Failure, Store};

@@ -1,4 +1,4 @@
-//! A failover behind one address: the old master is demoted and keeps its connections (design 5, fact 10).
+//! A failover behind one address: the old master is demoted and keeps its connections (docs/spin.md, fact 10).
 //!
 //! Scenario: a Service or a DNS name that leads to another Redis from one moment to the next, without Sentinel to end
 //! the connections to the old one. Mechanism: a master and its replica behind a proxy whose connections stay; the two

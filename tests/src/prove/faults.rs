@@ -1,4 +1,4 @@
-//! The money part on stores that misbehave: `bank up --fault tests/faults/*.toml` (design 5, facts 1 to 7).
+//! The money part on stores that misbehave: `bank up --fault tests/faults/*.toml` (docs/spin.md, facts 1 to 7).
 //!
 //! Clients as a sensible person would write them: an answer of 503, a 500 of an instance that died, no
 //! answer at all, and the same request goes out again under the same key. Then every wallet is read from

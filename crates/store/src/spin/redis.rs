@@ -2,7 +2,7 @@
 //!
 //! Connections are kept by the instance, one to each server. One is given up after an error, when a script was not
 //! answered in time (what is left of it may hang for minutes), and when it leads to a server that is no master any
-//! more or not yet: the next script goes where the address leads then (design section 5, fact 10).
+//! more or not yet: the next script goes where the address leads then (docs/spin.md, fact 10).
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
