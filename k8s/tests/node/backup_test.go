@@ -83,7 +83,7 @@ func (n *Node) exportsAndDrills() string {
 func (n *Node) restores(file string, change func(lines string) string) {
 	n.Helper()
 	lines := change(kit.Block(n, "docs/backup.md", "a restore on Kubernetes"))
-	lines = strings.ReplaceAll(lines, "-n NS", "-n "+namespace)
+	lines = strings.ReplaceAll(lines, "-n NAMESPACE", "-n "+namespace)
 	lines = regexp.MustCompile(`(?m)^FILE=.*$`).ReplaceAllString(lines, "FILE="+file)
 	if err := kit.Missing(n.lines(kit.Root, lines), "imported."); err != nil {
 		n.Error(err)
