@@ -72,7 +72,7 @@ catalogue! {
     /// A user is 1 to 128 of A-Z, a-z, 0-9 and ._~@+|:/=-; two headers must not differ. A comma, which a proxy puts
     /// between two headers that it joins, is never part of a user. Where the bank asks for tokens: the token has expired,
     /// is forged, or is another user's than the one that a header names.
-    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first, or get a new token.",
+    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first. With tokens get a new one, and send the very same request under the same idempotency key: an earlier try may have been carried out.",
         "Two headers name two users.";
     /// The token does not carry the scope that the route asks for: wallet:read for reading, wallet:write for moving money.
     InsufficientScope = "insufficient-scope", FORBIDDEN, "Insufficient scope", "With a token that carries the scope.",
