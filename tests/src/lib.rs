@@ -1,4 +1,4 @@
-//! The contract (`docs` of the service: api.md) as black-box tests: what they are written with.
+//! The contract (`/openapi.json`, which `/docs` shows) as black-box tests: what they are written with.
 //!
 //! No product crate is linked: a test knows base URLs, from `BANK_URL` (several with commas between
 //! them; requests go to them in turn), and what the contract promises. Every answer is held to the rules

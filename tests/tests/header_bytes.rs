@@ -1,7 +1,7 @@
 //! Headers whose bytes are not UTF-8: one that is read gets the answer of any other bad value of it, any other is ignored.
 //!
 //! Scenario: a browser whose name is Latin-1, a gateway that passes such a user on. Mechanism: bytes in a header, on every
-//! kind of route. Needs: `BANK_URL` of a `bank`; Spin's own server answers 500 before a component is asked (api.md).
+//! kind of route. Needs: `BANK_URL` of a `bank`; Spin's own server answers 500 before a component is asked (docs/spin.md).
 
 use tests::{Bank, fresh};
 
