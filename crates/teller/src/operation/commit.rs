@@ -30,6 +30,7 @@ pub(super) async fn commit(
     let mut commit = Commit::begin(store, user, items, std::mem::take(seen)).await?;
     loop {
         if let Some(ended) = commit.round().await? {
+            // An empty wallet may be one that nobody elected: whoever goes next looks for it anew.
             let wallet = commit.found.filter(|known| known.found.value != commit.empty);
             *seen = Seen { wallet, is_handed_on: true };
             return Ok(ended);
@@ -208,8 +209,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
                 // Where the index has it nobody fights, and the wallet is not old.
                 let waited = !self.is_indexed && !is_old && self.store.step_aside(self.items.count()).await;
                 if !self.is_indexed && self.items.are_untouched() {
-                    let holds = holds.filter(|value| !waited && *value != self.empty);
-                    let holds = holds.map(|value| Found { key, value });
+                    let holds = holds.filter(|_| !waited).map(|value| Found { key, value });
                     self.found = holds.map(|found| Verified::new(found, None)).transpose()?;
                     return Ok(Some(Ended::Untouched));
                 }
