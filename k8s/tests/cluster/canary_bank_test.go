@@ -63,7 +63,7 @@ func (p *Plane) money(namespace string) *canary {
 
 // bank starts one on this Redis, and returns where it listens.
 func (c *canary) bank(name, store string, environment ...string) string {
-	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(c))
+	listen := kit.FreeAddress(c)
 	kit.Start(c, c.namespace+"-"+name, append([]string{"SPIN_VARIABLE_STORE=redis", "SPIN_VARIABLE_REDIS_URL=" + store, "SPIN_VARIABLE_STORAGE_DEADLINE_MS=5000"}, environment...),
 		kit.At("target/native/bank"), "up", "--runtime-config-file", c.redis, "--state-dir", c.TempDir(), "--listen", listen)
 	return listen
@@ -72,7 +72,7 @@ func (c *canary) bank(name, store string, environment ...string) string {
 // traefik starts it, waits until it leads to the bank, and returns where its metrics are.
 func (c *canary) traefik() string {
 	c.Helper()
-	metrics := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(c))
+	metrics := kit.FreeAddress(c)
 	proxy := kit.Start(c, "traefik-"+c.namespace, []string{"KUBECONFIG=" + c.kubeconfig}, kit.Tool("traefik"), "--providers.kubernetesgateway",
 		"--entrypoints.web.address=127.0.0.1:"+traefikPorts["80"], "--entrypoints.websecure.address=127.0.0.1:"+traefikPorts["443"],
 		"--metrics.prometheus=true", "--metrics.prometheus.entrypoint=metrics", "--entrypoints.metrics.address="+metrics,
@@ -93,7 +93,7 @@ func (c *canary) traefik() string {
 // prometheus asks each of these for its metrics, and is at the address that is returned.
 func (p *Plane) prometheus(name string, targets ...string) string {
 	p.Helper()
-	folder, listen := p.TempDir(), fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p))
+	folder, listen := p.TempDir(), kit.FreeAddress(p)
 	config := kit.Write(p, folder+"/prometheus.yaml", "{global: {scrape_interval: 1s}, scrape_configs: [{job_name: test, honor_labels: true, static_configs: [{targets: ['"+strings.Join(targets, "', '")+"']}]}]}")
 	kit.Start(p, "prometheus-"+name, nil, "prometheus", "--config.file="+config, "--storage.tsdb.path="+folder, "--web.listen-address="+listen)
 	return "http://" + listen

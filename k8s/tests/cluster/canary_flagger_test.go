@@ -138,15 +138,14 @@ func oneThatFitsIsPromoted(c *flagged) {
 // collector starts the chart's, and returns where it takes OTLP and where its metrics are.
 func (p *Plane) collector(namespace string) (string, string) {
 	p.Helper()
-	local := func() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p)) }
-	folder, otlp, metrics := p.TempDir(), local(), local()
+	folder, otlp, metrics := p.TempDir(), kit.FreeAddress(p), kit.FreeAddress(p)
 	for _, name := range []string{"pods", "offsets"} {
 		if err := os.Mkdir(folder+"/"+name, 0o755); err != nil {
 			p.Fatal(err)
 		}
 	}
 	config, _, _ := unstructured.NestedString(kit.Find(p, kit.Rendered(p, "--set", "monitoring.collector.enabled=true"), "ConfigMap", "bank-collector").Object, "data", "collector.yaml")
-	config = strings.NewReplacer("0.0.0.0:4318", otlp, "0.0.0.0:8889", metrics, "0.0.0.0:4317", local(), "0.0.0.0:13133", local(),
+	config = strings.NewReplacer("0.0.0.0:4318", otlp, "0.0.0.0:8889", metrics, "0.0.0.0:4317", kit.FreeAddress(p), "0.0.0.0:13133", kit.FreeAddress(p),
 		"/var/log/pods", folder+"/pods", "/var/lib/collector", folder+"/offsets").Replace(config)
 	kit.Start(p, "collector-"+namespace, []string{"BANK_NAMESPACE=" + namespace, "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+kit.Write(p, folder+"/collector.yaml", config))
 	return otlp, metrics

@@ -26,14 +26,13 @@ type istio struct {
 
 func (p *Plane) istio() *istio {
 	p.Helper()
-	address := func() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p)) }
-	i := &istio{Plane: p, debug: address(), xds: address()}
+	i := &istio{Plane: p, debug: kit.FreeAddress(p), xds: kit.FreeAddress(p)}
 	inject := fmt.Sprint(kit.FreePort(p))
 	p.istioObjects(inject)
 	i.process = kit.Start(p, "istiod", []string{"POD_NAME=istiod", "POD_NAMESPACE=istio-system", "REVISION=default", "ISTIOD_CUSTOM_HOST=localhost",
 		"INJECTION_WEBHOOK_CONFIG_NAME=istio-sidecar-injector", "VALIDATION_WEBHOOK_CONFIG_NAME=", "PILOT_ENABLE_AMBIENT=true"},
 		kit.Tool("pilot-discovery"), "discovery", "--kubeconfig="+p.kubeconfig, "--namespace=istio-system", "--httpAddr="+i.debug, "--grpcAddr="+i.xds,
-		"--httpsAddr=127.0.0.1:"+inject, "--secureGRPCAddr="+address(), "--monitoringAddr="+address(), "--ctrlz_port=0")
+		"--httpsAddr=127.0.0.1:"+inject, "--secureGRPCAddr="+kit.FreeAddress(p), "--monitoringAddr="+kit.FreeAddress(p), "--ctrlz_port=0")
 	kit.Eventually(p, "istiod is ready, and the API server trusts its webhook", func() error {
 		if err := i.process.Runs(); err != nil {
 			p.Fatal(err)

@@ -135,6 +135,12 @@ func Within(t testing.TB, limit time.Duration, what string, check func() error) 
 	}
 }
 
+// FreeAddress is one of this machine at which nobody listens.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+}
+
 // FreePort is one that nobody listens on.
 func FreePort(t testing.TB) int {
 	t.Helper()

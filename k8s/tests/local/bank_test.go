@@ -33,7 +33,7 @@ const apiKey = "the-key-of-the-chart"
 
 // rendered renders the chart for prod, with the stand-in for CoinGecko.
 func rendered(t *testing.T, arguments ...string) *Cluster {
-	coingecko := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(t))
+	coingecko := kit.FreeAddress(t)
 	kit.Start(t, "coingecko", nil, kit.At("target/native/coingecko"), "--listen", coingecko)
 	arguments = append([]string{"--values", kit.Values("prod"), "--set", "settings.coingeckoOrigin=http://" + coingecko,
 		// The suites name their users by a header, as a gateway does.
@@ -142,7 +142,7 @@ func (c *Cluster) startBank() string {
 	if err != nil {
 		c.Fatal(err)
 	}
-	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(c))
+	listen := kit.FreeAddress(c)
 	bank := kit.Start(c, "bank", append(c.environment(environment), "SPIN_HTTP_LISTEN_ADDR="+listen), kit.At("target/native/bank"),
 		"up", "--state-dir", c.folder, "--runtime-config-file", kit.Write(c, c.folder+"/runtime-config.toml", string(config)))
 	url := "http://" + listen

@@ -87,7 +87,7 @@ func (c *Cluster) nginx(site site, bank string) (http, https string) {
 		text, _ := c.secret(&corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: site.secret}, Key: key})
 		kit.Write(c, c.folder+file, text)
 	}
-	http, https = fmt.Sprintf("127.0.0.1:%d", kit.FreePort(c)), fmt.Sprintf("127.0.0.1:%d", kit.FreePort(c))
+	http, https = kit.FreeAddress(c), kit.FreeAddress(c)
 	redirect, hsts := "", ""
 	if site.redirects {
 		redirect = "return 301 https://$host$request_uri;"

@@ -22,7 +22,7 @@ func (h *House) startBank() string { return h.startBankWith(nil, "/readyz") }
 // startBankWith starts one with further arguments and settings, and waits until it answers this path.
 func (h *House) startBankWith(arguments []string, path string, settings ...string) string {
 	h.Helper()
-	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
+	listen := kit.FreeAddress(h)
 	pod := fmt.Sprintf("bank-%d", *h.pods)
 	log := filepath.Join(h.folder, "pods"+h.node, "money-bank_"+pod+"_"+fmt.Sprintf("%032d", *h.pods), "bank", "0.log")
 	*h.pods++

@@ -65,7 +65,7 @@ func served(t *testing.T, settings ...string) *House {
 	h.startRedis()
 	h.startExporter()
 	h.startCollector()
-	h.upstream = fmt.Sprintf("127.0.0.1:%d", kit.FreePort(t))
+	h.upstream = kit.FreeAddress(t)
 	h.startCoingecko()
 	for range 3 {
 		h.startBank()
@@ -154,14 +154,11 @@ func (h *House) startExporter() {
 	kit.Start(h, "observe-exporter", nil, "prometheus-redis-exporter", strings.Split(arguments, "\n")...)
 }
 
-// local is an address that nobody has.
-func (h *House) local() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)) }
-
 // startCollector starts that of the node on which banks are; a second time where Prometheus and the banks look for it.
 func (h *House) startCollector() {
 	h.Helper()
 	if h.counts == "" {
-		h.otlp, h.grpc, h.counts = h.local(), h.local(), h.local()
+		h.otlp, h.grpc, h.counts = kit.FreeAddress(h), kit.FreeAddress(h), kit.FreeAddress(h)
 	}
 	h.collector = h.collectorOf("", h.otlp, h.grpc, h.counts)
 }
@@ -176,7 +173,7 @@ func (h *House) collectorOf(node, otlp, grpc, counts string) *kit.Process {
 		}
 	}
 	config := h.replaced(h.data("ConfigMap", "bank-collector", "collector.yaml"), "0.0.0.0:4318", otlp, "0.0.0.0:8889", counts, "0.0.0.0:4317", grpc,
-		"0.0.0.0:13133", h.local(), "/var/log/pods", pods, "/var/lib/collector", offsets, "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
+		"0.0.0.0:13133", kit.FreeAddress(h), "/var/log/pods", pods, "/var/lib/collector", offsets, "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
 	path := kit.Write(h, h.folder+"/collector"+node+".yaml", config)
 	collector := kit.Start(h, "observe-collector"+node, []string{"BANK_NAMESPACE=money-bank", "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+path)
 	kit.Eventually(h, "the Collector shows metrics", func() error {

@@ -32,11 +32,10 @@ func TestJaegerShowsADeposit(t *testing.T) {
 // startJaeger starts one that keeps traces in memory, and returns where it takes and where it shows them.
 func (h *House) startJaeger() (takes, shows string) {
 	h.Helper()
-	local := func() string { return fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)) }
-	takes, shows = local(), local()
+	takes, shows = kit.FreeAddress(h), kit.FreeAddress(h)
 	jaeger := kit.Start(h, "observe-jaeger", nil, kit.Tool("jaeger"), "--collector.otlp.http.host-port="+takes, "--query.http-server.host-port="+shows,
-		"--collector.otlp.grpc.host-port="+local(), "--collector.http-server.host-port="+local(), "--collector.grpc-server.host-port="+local(),
-		"--query.grpc-server.host-port="+local(), "--admin.http.host-port="+local())
+		"--collector.otlp.grpc.host-port="+kit.FreeAddress(h), "--collector.http-server.host-port="+kit.FreeAddress(h), "--collector.grpc-server.host-port="+kit.FreeAddress(h),
+		"--query.grpc-server.host-port="+kit.FreeAddress(h), "--admin.http.host-port="+kit.FreeAddress(h))
 	kit.Eventually(h, "Jaeger answers", func() error {
 		if err := jaeger.Runs(); err != nil {
 			h.Fatal(err)

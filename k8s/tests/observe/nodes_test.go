@@ -27,7 +27,7 @@ func (n *secondNode) begins(h *House) {
 	h.node = "-2"
 	bank := h.startBank()
 	h.node = ""
-	n.counts, n.traffic = h.local(), &day{stop: make(chan struct{})}
+	n.counts, n.traffic = kit.FreeAddress(h), &day{stop: make(chan struct{})}
 	for number := range 6 {
 		n.traffic.again(20*time.Millisecond, func() { mixed(bank, number) })
 	}
@@ -35,6 +35,6 @@ func (n *secondNode) begins(h *House) {
 }
 
 func (n *secondNode) startCollector(h *House) {
-	n.collector = h.collectorOf("-2", h.local(), h.local(), n.counts)
+	n.collector = h.collectorOf("-2", kit.FreeAddress(h), kit.FreeAddress(h), n.counts)
 	h.collectors(h.counts, n.counts)
 }

@@ -19,7 +19,7 @@ type prober struct {
 
 func (h *House) startProber() *prober {
 	h.Helper()
-	p := &prober{House: h, listen: fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))}
+	p := &prober{House: h, listen: kit.FreeAddress(h)}
 	p.start(h)
 	return p
 }
@@ -69,7 +69,7 @@ type wayIn struct {
 
 func (h *House) startWayIn() *wayIn {
 	h.Helper()
-	listen := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
+	listen := kit.FreeAddress(h)
 	h.makeCertificate(h.folder+"/nginx.crt", h.folder+"/nginx.key", 90)
 	w := &wayIn{url: "https://" + listen, config: kit.Write(h, h.folder+"/nginx.conf", fmt.Sprintf(`
 daemon off; master_process off; pid nginx.pid; error_log stderr;

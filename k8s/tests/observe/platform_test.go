@@ -165,7 +165,7 @@ func (p *cluster) startCertManager() string {
 	p.kubectl("create", "--filename", module+"/deploy/crds")
 	p.kubectl("create", "namespace", "money-bank")
 	p.kubectl("create", "--filename", kit.Write(p, p.folder+"/issuer.yaml", "{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: own}, spec: {selfSigned: {}}}"))
-	address := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(p))
+	address := kit.FreeAddress(p)
 	kit.Start(p, "observe-cert-manager", nil, kit.Tool("cert-manager"), "--kubeconfig="+p.kubeconfig, "--metrics="+address)
 	return fmt.Sprintf("{job_name: cert-manager, static_configs: [{targets: [%q], labels: {namespace: cert-manager}}]}", address)
 }
@@ -197,7 +197,7 @@ func (c *certificate) of(days int) {
 // startBehindTLS starts a bank that serves https.
 func (h *House) startBehindTLS() *certificate {
 	h.Helper()
-	c := &certificate{House: h, cert: h.folder + "/tls.crt", key: h.folder + "/tls.key", listen: fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))}
+	c := &certificate{House: h, cert: h.folder + "/tls.crt", key: h.folder + "/tls.key", listen: kit.FreeAddress(h)}
 	c.of(90)
 	kit.Start(h, "observe-tls-bank", nil, kit.At("target/native/bank"), "up", "--listen", c.listen, "--state-dir", h.folder+"/tls-bank", "--tls-cert", c.cert, "--tls-key", c.key)
 	return c

@@ -30,7 +30,7 @@ func labelledJob(name, address string) string {
 // startPrometheus starts Prometheus, which asks these, and Alertmanager, which it tells.
 func (h *House) startPrometheus(jobs ...string) {
 	h.Helper()
-	listen, alertmanager := fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h)), fmt.Sprintf("127.0.0.1:%d", kit.FreePort(h))
+	listen, alertmanager := kit.FreeAddress(h), kit.FreeAddress(h)
 	rules := kit.Write(h, h.folder+"/rules.yaml", h.compressed())
 	config := kit.Write(h, h.folder+"/prometheus.yaml", fmt.Sprintf(`global: {scrape_interval: %s, evaluation_interval: 1s}
 rule_files: [%q]
