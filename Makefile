@@ -232,7 +232,7 @@ test-node-more: tools redis-server images ## More on that node: releases that co
 	k8s/tests/on-a-node MoreOnANode
 
 .PHONY: lint-cloud
-lint-cloud: cloud-tools k8s-tools ## cloud/: format, tflint, checkov; each environment is planned without an account, planted mistakes are refused
+lint-cloud: cloud-tools ## cloud/: format, tflint, checkov; each environment is planned without an account, planted mistakes are refused
 	@cloud/lint
 	cd cloud/tests && go test -count=1 -short ./...
 

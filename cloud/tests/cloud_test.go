@@ -134,6 +134,7 @@ func TestEachFileIsFormatted(t *testing.T) {
 func TestEachRootIsValid(t *testing.T) {
 	for _, root := range []string{"platform", "cluster"} {
 		t.Run(root, func(t *testing.T) {
+			t.Parallel()
 			folder := filepath.Join(copied(t), root)
 			must(t, folder, "init", "-input=false")
 			must(t, folder, "validate")
@@ -151,6 +152,7 @@ func TestEachEnvironmentIsPlanned(t *testing.T) {
 	nodes := map[string]float64{"dev": 1, "staging": 2, "prod": 3}
 	for _, environment := range environments {
 		t.Run(environment, func(t *testing.T) {
+			t.Parallel()
 			p := platform(t, environment)
 			if n := p.count("aws_nat_gateway"); n != gateways[environment] {
 				t.Errorf("%d NAT gateways", n)
@@ -168,6 +170,11 @@ func TestEachEnvironmentIsPlanned(t *testing.T) {
 			if n := p.count("aws_kms_key"); any(float64(n)) != keys {
 				t.Errorf("%d keys, of which prices.json has %v", n, keys)
 			}
+			// Prod is not reached from the Internet.
+			config := p.after(t, "module.eks.aws_eks_cluster.this")["vpc_config"].([]any)[0].(map[string]any)
+			if public := config["endpoint_public_access"]; public != (environment != "prod") {
+				t.Errorf("endpoint_public_access is %v", public)
+			}
 		})
 	}
 }
@@ -177,6 +184,7 @@ func TestTheChartTakesWhatTheAccountGives(t *testing.T) {
 	wait := map[string]string{"dev": `value: "0"`, "staging": `value: "1"`, "prod": `value: "1"`}
 	for _, environment := range environments {
 		t.Run(environment, func(t *testing.T) {
+			t.Parallel()
 			p, out := rendered(t, environment, "spinkube")
 			if p.count("helm_release") != 7 {
 				t.Errorf("%d releases, not five controllers, the operator and the bank", p.count("helm_release"))
@@ -195,6 +203,7 @@ func TestTheChartTakesWhatTheAccountGives(t *testing.T) {
 }
 
 func TestWithTheRuntimeBankNothingOfSpinKubeIsInstalled(t *testing.T) {
+	t.Parallel()
 	p, out := rendered(t, "prod", "bank")
 	if p.count("helm_release") != 6 {
 		t.Errorf("%d releases, not five controllers and the bank", p.count("helm_release"))
@@ -250,6 +259,7 @@ func TestTofuTestPasses(t *testing.T) {
 	for _, file := range append(tests, inner...) {
 		folder := filepath.Dir(file)
 		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
 			must(t, folder, "init", "-input=false")
 			arguments := []string{"test", "-no-color"}
 			if filepath.Base(folder) == "platform" {
@@ -257,16 +267,6 @@ func TestTofuTestPasses(t *testing.T) {
 			}
 			t.Log(must(t, folder, arguments...))
 		})
-	}
-}
-
-func TestProdIsNotReachedFromTheInternet(t *testing.T) {
-	long(t)
-	for _, environment := range environments {
-		config := platform(t, environment).after(t, "module.eks.aws_eks_cluster.this")["vpc_config"].([]any)[0].(map[string]any)
-		if public := config["endpoint_public_access"]; public != (environment != "prod") {
-			t.Errorf("%s: endpoint_public_access is %v", environment, public)
-		}
 	}
 }
 

@@ -23,6 +23,7 @@ func TestMistakesAreRefused(t *testing.T) {
 		{"what only AWS sets", "modules/network/main.tf", "enable_dns_hostnames = true", "enable_dns_hostnames = true\n  arn = \"a\"", `arn") is set by the provider alone`},
 	} {
 		t.Run(mistake.name, func(t *testing.T) {
+			t.Parallel()
 			root := copied(t)
 			plant(t, filepath.Join(root, mistake.file), mistake.right, mistake.wrong)
 			folder := filepath.Join(root, "platform")

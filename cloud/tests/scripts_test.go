@@ -57,6 +57,7 @@ func TestTheStatesBucketIsMadeOnceAndForNobodyElse(t *testing.T) {
 	long(t)
 	for _, region := range []string{"us-east-1", "eu-central-1"} {
 		t.Run(region, func(t *testing.T) {
+			t.Parallel()
 			environment, root := aws(t), copied(t)
 			for range 2 {
 				out, err := script(t, environment, root, "state", "dev", region)
@@ -96,6 +97,7 @@ func withoutPolicies(t *testing.T) string {
 
 func TestUpShowsAPlanAndAsks(t *testing.T) {
 	long(t)
+	t.Parallel()
 	environment, root := aws(t), copied(t)
 	if out, err := script(t, environment, root, "up", "platform", "dev"); err == nil || !strings.Contains(out, "mine.tfvars is missing") {
 		t.Fatalf("without mine.tfvars: %v\n%s", err, out)
