@@ -10,15 +10,15 @@ output "nodes" {
 
 output "secret_arn" {
   description = "The secret with its address"
-  value       = aws_secretsmanager_secret.url.arn
+  value       = module.access.secret_arn
 }
 
 output "secret_name" {
   description = "Its name"
-  value       = aws_secretsmanager_secret.url.name
+  value       = module.access.secret_name
 }
 
 output "key_arn" {
   description = "The key of data and secret"
-  value       = aws_kms_key.this.arn
+  value       = module.access.key_arn
 }

@@ -5,9 +5,5 @@ terraform {
       source  = "hashicorp/aws"
       version = "~> 6.25"
     }
-    random = {
-      source  = "hashicorp/random"
-      version = "~> 3.7"
-    }
   }
 }
