@@ -80,7 +80,7 @@ func processors() object {
 			// The exporter makes the label `instance` of it, so that what a pod told two Collectors would be one series with the values of both. Without
 			// it Prometheus says there which Collector it asked.
 			{"context": "resource", "statements": []string{`delete_key(attributes, "service.instance.id") where attributes["k8s.pod.name"] != nil`}}}},
-		"filter/lines":      object{"error_mode": "ignore", "logs": object{"log_record": []string{`attributes["event"] == nil`}}},
+		"filter/lines":      object{"error_mode": "ignore", "logs": object{"log_record": notOurs}},
 		"deltatocumulative": object{"max_stale": "24h", "max_streams": 20000},
 	}
 }

@@ -83,9 +83,13 @@ func source(kind, label string) *dashboard.DatasourceVariableBuilder {
 	return dashboard.NewDatasourceVariableBuilder(kind).Label(label).Type(kind)
 }
 
+// everything is what Grafana puts in for "All". Loki refuses a query whose matchers all match nothing as well (`.*`), and in the address of a link, where
+// it stands as it is, a plus (`.+`) would be read as a space.
+const everything = "..*"
+
 func choice(name, label, query string) *dashboard.QueryVariableBuilder {
 	return dashboard.NewQueryVariableBuilder(name).Label(label).Query(dashboard.StringOrMap{String: cog.ToPtr(query)}).
-		Datasource(reference("prometheus")).Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(".*")
+		Datasource(reference("prometheus")).Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(everything)
 }
 
 // rate is how often a second a counter grows, by these labels.

@@ -135,6 +135,29 @@ func TestOnlySignalsOfTheListAreAskedFor(t *testing.T) {
 	}
 }
 
+// A component without a route of its own is asked by others, for requests that are counted already.
+func TestComponentsAreThoseOfTheManifestAndWhoHasNoRouteIsAskedByNoUser(t *testing.T) {
+	manifest, err := os.ReadFile(root + "spin.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there []string
+	for _, found := range regexp.MustCompile(`(?m)^\[component\.([a-z]+)\]$`).FindAllStringSubmatch(string(manifest), -1) {
+		there = append(there, found[1])
+	}
+	slices.Sort(there)
+	if !slices.Equal(there, components) {
+		t.Errorf("spin.toml has %v, and lines of %v are counted", there, components)
+	}
+	asked := []string{"health"}
+	for _, found := range regexp.MustCompile(`route = \{ private = true \}\ncomponent = "([a-z]+)"`).FindAllStringSubmatch(string(manifest), -1) {
+		asked = append(asked, found[1])
+	}
+	if found := strings.Join(asked, "|"); found != notUsers {
+		t.Errorf("users ask all but %s, and counted are all but %s", found, notUsers)
+	}
+}
+
 func TestEveryLabelIsOneOfFew(t *testing.T) {
 	few := []string{"component", "method", "route", "status", "code", "kind", "outcome", "cause", "state", "level", "event", "pod"}
 	for _, signal := range signals {
@@ -193,6 +216,30 @@ func TestLinksToLogsTakeSeveralNamespaces(t *testing.T) {
 	}
 }
 
+// With everything chosen, as each dashboard begins.
+func TestLinksToLogsTakeEverything(t *testing.T) {
+	chosen := regexp.MustCompile(`"allValue": "([^"]*)"`)
+	for _, page := range pages {
+		text, err := page.built()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := chosen.FindAllStringSubmatch(string(text), -1)
+		if len(all) == 0 {
+			t.Errorf("%s: nothing stands for everything", page.uid)
+		}
+		for _, value := range all {
+			// Loki: "queries require at least one regexp or equality matcher that does not have an empty-compatible value".
+			if regexp.MustCompile("^(" + value[1] + ")$").MatchString("") {
+				t.Errorf("%s: Loki refuses {k8s_namespace_name=~%q}", page.uid, value[1])
+			}
+			if read, err := url.QueryUnescape(value[1]); err != nil || read != value[1] {
+				t.Errorf("%s: in an address %s is read as %q", page.uid, value[1], read)
+			}
+		}
+	}
+}
+
 // As cert-manager's own ServiceMonitor has it, the bank's namespace is in another label.
 func TestThePanelOfCertificatesFindsThemWhereverTheirNamespaceIsSaid(t *testing.T) {
 	for _, namespace := range []string{`namespace="money-bank"`, `namespace="cert-manager", exported_namespace="money-bank"`} {
@@ -242,7 +289,7 @@ func queriesOf(t *testing.T, metric string) (all []string) {
 		for _, panel := range page.panels {
 			for _, query := range panel.queries {
 				if strings.Contains(query.expr, metric+"{") {
-					all = append(all, strings.NewReplacer("$namespace", "money-bank", "$store", ".*").Replace(query.expr))
+					all = append(all, strings.NewReplacer("$namespace", "money-bank", "$store", everything).Replace(query.expr))
 				}
 			}
 		}

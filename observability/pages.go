@@ -22,7 +22,7 @@ var pages = []page{
 		one("Problems", "reqps", "", rate("code", "bank_requests_total", `code!="none"`), "{{code}}"),
 		one("5xx", "reqps", "", rate("component", "bank_server_errors_total"), "{{component}}"),
 		{"Duration", "s", "Of all users' requests.", []query{
-			{quantile(0.5, "", `component!="health"`), "50 %"}, {quantile(0.9, "", `component!="health"`), "90 %"}, {quantile(0.99, "", `component!="health"`), "99 %"},
+			{quantile(0.5, "", `component!~"`+notUsers+`"`), "50 %"}, {quantile(0.9, "", `component!~"`+notUsers+`"`), "90 %"}, {quantile(0.99, "", `component!~"`+notUsers+`"`), "99 %"},
 		}},
 		one("Duration by route", "s", "", quantile(0.99, ", route"), "99 % {{route}}"),
 		one("In flight", "none", "Told by bank, as the next one is.", `sum by (pod) (`+alive("http_server_active_requests")+`)`, "{{pod}}"),

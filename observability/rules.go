@@ -17,7 +17,7 @@ const (
 // how many Redis' exporters there should be, 0 or 1. It replaces them.
 const (
 	here  = `namespace="$NAMESPACE"`
-	users = here + `, component!="health"`
+	users = here + `, component!~"` + notUsers + `"`
 )
 
 // certificates are when cert-manager's end. Its own ServiceMonitor does not honour labels: there `namespace` is where cert-manager runs.

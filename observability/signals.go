@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // signals is the one list of what is measured of the bank. The Collector makes each of them of the bank's log lines;
 // rules, dashboards and the table of docs/observability.md name no other (main_test.go).
 //
@@ -93,11 +95,26 @@ var toldNow = []string{"http_server_active_requests", "bank_instances", "bank_co
 // A line of the log that is such a thing.
 const (
 	isRequest   = `attributes["event"] == "request"`
-	isUsers     = isRequest + ` and attributes["component"] != "health"`
+	isUsers     = isRequest + ` and not IsMatch(attributes["component"], "^(` + notUsers + `)$")`
+	isPosted    = isRequest + ` and attributes["method"] == "POST"`
 	isReadiness = isRequest + ` and attributes["route"] == "/readyz"`
 	isOperation = isRequest + ` and attributes["kind"] != nil`
 	isBreaker   = `attributes["event"] == "breaker"`
 )
+
+// notUsers are the components whose requests are no users': probes ask `health`, and the other components ask `identity` on behalf of a request
+// that is counted itself.
+const notUsers = "health|identity"
+
+// components are those of spin.toml. Who else writes JSON in the bank's namespace is not counted: the text of an `event` of theirs would become a label.
+var components = []string{"counter", "deposit", "docs", "health", "identity", "rates", "wallet", "web", "withdraw"}
+
+// notOurs are conditions of lines that no component of the bank has written.
+var notOurs = []string{
+	`attributes["event"] == nil or attributes["component"] == nil`,
+	`not IsMatch(attributes["component"], "^(` + strings.Join(components, "|") + `)$")`,
+	`not IsMatch(attributes["event"], "^[a-z-]{1,40}$")`,
+}
 
 // everywhere are the labels that every signal has.
 var everywhere = []string{"namespace", "store"}
@@ -112,8 +129,9 @@ var derived = []string{
 	`set(attributes["status"], String(attributes["status_number"])) where ` + isRequest,
 	`set(attributes["server_error"], 0) where ` + isRequest,
 	`set(attributes["server_error"], 1) where ` + isRequest + ` and attributes["status_number"] >= 500`,
-	`set(attributes["kind"], attributes["component"]) where ` + isRequest + ` and (attributes["component"] == "deposit" or attributes["component"] == "withdraw")`,
-	`set(attributes["kind"], "count") where ` + isRequest + ` and attributes["component"] == "counter" and attributes["method"] == "POST"`,
+	// Before a page of another origin posts, its browser asks by OPTIONS whether it may.
+	`set(attributes["kind"], attributes["component"]) where ` + isPosted + ` and (attributes["component"] == "deposit" or attributes["component"] == "withdraw")`,
+	`set(attributes["kind"], "count") where ` + isPosted + ` and attributes["component"] == "counter"`,
 	`set(attributes["replay"], 0) where ` + isOperation,
 	`set(attributes["replay"], 1) where ` + isOperation + ` and attributes["replayed"] == true`,
 	`set(attributes["unknown"], 0) where ` + isOperation,

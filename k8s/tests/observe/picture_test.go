@@ -28,7 +28,7 @@ var plots = []plot{
 		{`sum(rate(bank_unknown_total[10s]))`, "unknown", "#7d3c98"},
 	}},
 	{"Time of a request, 99 %", "ms", []line{
-		{`1000 * histogram_quantile(0.99, sum by (le) (rate(bank_request_duration_seconds_bucket{component!="health"}[10s])))`, "99 %", "#1f5f99"},
+		{`1000 * histogram_quantile(0.99, sum by (le) (rate(bank_request_duration_seconds_bucket{component!~"health|identity"}[10s])))`, "99 %", "#1f5f99"},
 	}},
 	{"Redis' memory", "% of maxmemory", []line{{`clamp_max(100 * redis_memory_used_bytes / redis_memory_max_bytes, 120)`, "used", "#1f5f99"}}},
 }

@@ -1,0 +1,50 @@
+package observe
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// Of a neighbour, whose library says with `event` whatever it likes; and of the bank, which was asked whether somebody may post.
+const (
+	ofANeighbour = `{"event":"neighbour-wrote this","level":"error"}
+{"event":"request","component":"neighbour-wrote","method":"GET","route":"/neighbour-wrote","status":500,"duration_ms":1.5}
+{"event":"neighbour-wrote this","component":"deposit","level":"error"}
+{"event":7,"component":["neighbour-wrote"],"level":"error"}`
+	preflight = `{"level":"info","component":"deposit","event":"request","method":"OPTIONS","route":"/v1/deposit","status":204,"duration_ms":0.1,"code":"preflight"}
+{"level":"info","component":"docs","event":"all-was-read"}`
+)
+
+func onlyOperationsOfTheBankAreCounted(h *House, t *testing.T) {
+	log := filepath.Join(h.folder, "pods", "money-bank_neighbour_1", "neighbour", "0.log")
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Create(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(strings.NewReader(ofANeighbour+"\n"+preflight), file)
+	var metrics string
+	kit.Eventually(t, "the lines are read", func() (err error) {
+		if metrics, err = get("http://" + h.counts + "/metrics"); err != nil {
+			return err
+		}
+		return kit.Missing(metrics, `event="all-was-read"`, `code="preflight"`)
+	})
+	for line := range strings.Lines(metrics) {
+		if strings.Contains(line, "neighbour-wrote") || strings.Contains(line, `code="preflight"`) && strings.HasPrefix(line, "bank_operations") {
+			t.Errorf("counted: %s", line)
+		}
+	}
+	// An alert for it would come within this.
+	time.Sleep(2 * time.Second)
+	if rings := h.bell.now(); strings.Contains(rings, "BankFaults") {
+		t.Errorf("a neighbour wakes the bank's people: %s", rings)
+	}
+}
