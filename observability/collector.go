@@ -111,6 +111,8 @@ func filelog() object {
 		"start_at":          "end",
 		"include_file_path": true,
 		"storage":           "file_storage",
+		// What memory_limiter does not take is read later, from the same file.
+		"retry_on_failure": object{"enabled": true},
 		"operators": []object{
 			{"type": "container"},
 			{"type": "json_parser", "if": isJSON, "on_error": "send_quiet",

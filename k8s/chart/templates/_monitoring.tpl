@@ -21,16 +21,25 @@ app.kubernetes.io/component: collector
 {{ include "bank.instance" . }}
 {{- end }}
 
+{{/*
+Where traces or lines go on to. While nobody takes them there so many wait, and no more: they are in the Collector's memory, and when that is
+full it counts no line either.
+*/}}
+{{- define "bank.collectorExporter" -}}
+endpoint: {{ quote . }}
+sending_queue: {sizer: items, queue_size: 20000}
+{{- end }}
+
 {{/* The Collector's configuration, and where traces and logs go on to. Of logs the files: what is sent by OTLP are the same lines. */}}
 {{- define "bank.collectorConfig" -}}
 {{- $config := .Files.Get "files/monitoring/collector.yaml" | fromYaml }}
 {{- $service := $config.service.pipelines }}
 {{- with .Values.monitoring.collector.tracesEndpoint }}
-{{- $_ := set $config.exporters "otlp_http/traces" (dict "endpoint" .) }}
+{{- $_ := set $config.exporters "otlp_http/traces" (include "bank.collectorExporter" . | fromYaml) }}
 {{- $_ := set $service.traces "exporters" (append $service.traces.exporters "otlp_http/traces") }}
 {{- end }}
 {{- with .Values.monitoring.collector.logsEndpoint }}
-{{- $_ := set $config.exporters "otlp_http/logs" (dict "endpoint" .) }}
+{{- $_ := set $config.exporters "otlp_http/logs" (include "bank.collectorExporter" . | fromYaml) }}
 {{- $_ := set $service "logs" (dict "receivers" (list "filelog") "processors" (list "memory_limiter" "batch") "exporters" (list "otlp_http/logs")) }}
 {{- end }}
 {{- toYaml $config }}

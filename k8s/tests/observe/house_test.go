@@ -37,6 +37,7 @@ type House struct {
 	bell         *bell
 	banks        []string
 	pods         *int        // how many banks were started, those that have ended too
+	memory       int         // of the Collector, in MiB, as the chart limits it; 0: the machine's
 	newest       *os.Process // the bank that was started last
 	node         string      // on which banks are started: the suffix of its folders
 	prometheus   string
@@ -174,6 +175,9 @@ func (h *House) collectorOf(node, otlp, grpc, counts string) *kit.Process {
 	}
 	config := h.replaced(h.data("ConfigMap", "bank-collector", "collector.yaml"), "0.0.0.0:4318", otlp, "0.0.0.0:8889", counts, "0.0.0.0:4317", grpc,
 		"0.0.0.0:13133", kit.FreeAddress(h), "/var/log/pods", pods, "/var/lib/collector", offsets, "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
+	if h.memory > 0 {
+		config = h.replaced(config, "limit_percentage: 80\n", fmt.Sprintf("limit_mib: %d\n", h.memory*80/100), "spike_limit_percentage: 20\n", fmt.Sprintf("spike_limit_mib: %d\n", h.memory*20/100))
+	}
 	path := kit.Write(h, h.folder+"/collector"+node+".yaml", config)
 	collector := kit.Start(h, "observe-collector"+node, []string{"BANK_NAMESPACE=money-bank", "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+path)
 	kit.Eventually(h, "the Collector shows metrics", func() error {

@@ -1,0 +1,57 @@
+package observe
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"moneybank/k8s/tests/kit"
+)
+
+// TestLinesAreCountedWhileNobodyStoresThem: whoever keeps logs and traces is away, and what waits for them must not take the memory in which
+// the Collector counts, since then no alert would fire either.
+func TestLinesAreCountedWhileNobodyStoresThem(t *testing.T) {
+	h := newHouse(t)
+	h.sink.url, h.memory = "http://127.0.0.1:9", 384
+	h.render(h.sink.url)
+	h.startCollector()
+	const many = 120_000
+	log := filepath.Join(h.folder, "pods", "money-bank_bank-0_1", "bank", "0.log")
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Create(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, writer := io.Pipe()
+	go func() {
+		for number := range many {
+			fmt.Fprintf(writer, `{"time":"2026-11-28T12:00:00.000Z","level":"info","component":"deposit","event":"request","method":"POST","route":"/v1/deposit",`+
+				`"status":200,"duration_ms":1.234,"request_id":"%032x","trace_id":"%032x","user":"%016x"}`+"\n", number, number+1, number)
+		}
+		writer.Close()
+	}()
+	keep(lines, file)
+	kit.Within(t, 10*time.Minute, "all lines are counted", func() error {
+		metrics, err := get("http://" + h.counts + "/metrics")
+		if err != nil {
+			return err
+		}
+		return kit.Missing(metrics, fmt.Sprintf("%s %d\n", `bank_requests_total{code="none",component="deposit",method="POST",namespace="money-bank",route="/v1/deposit",status="200",store="redis"}`, many))
+	})
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.collector.Pid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kilobytes int
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kilobytes); err == nil && kilobytes > h.memory<<10 {
+			t.Errorf("the kernel would have ended it: %s", line)
+		}
+	}
+}
