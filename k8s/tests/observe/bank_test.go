@@ -24,15 +24,8 @@ func (h *House) startBankWith(arguments []string, path string, settings ...strin
 	h.Helper()
 	listen := kit.FreeAddress(h)
 	pod := fmt.Sprintf("bank-%d", *h.pods)
-	log := filepath.Join(h.folder, "pods"+h.node, "money-bank_"+pod+"_"+fmt.Sprintf("%032d", *h.pods), "bank", "0.log")
+	file := h.logOf(pod)
 	*h.pods++
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
-		h.Fatal(err)
-	}
-	file, err := os.Create(log)
-	if err != nil {
-		h.Fatal(err)
-	}
 	command := exec.Command(kit.At("target/native/bank"), append([]string{"up", "--listen", listen, "--state-dir", filepath.Join(h.folder, pod)}, arguments...)...)
 	command.Dir = kit.Root
 	command.Env = append(os.Environ(), "SPIN_VARIABLE_STORE=redis", fmt.Sprintf("SPIN_VARIABLE_REDIS_URL=redis://:%s@127.0.0.1:%d", password, h.redisPort),
@@ -63,6 +56,20 @@ func (h *House) startBankWith(arguments []string, path string, settings ...strin
 		return err
 	})
 	return "http://" + listen
+}
+
+// logOf is where the kubelet keeps the lines of a pod of the bank's namespace.
+func (h *House) logOf(pod string) *os.File {
+	h.Helper()
+	log := filepath.Join(h.folder, "pods"+h.node, "money-bank_"+pod+"_"+fmt.Sprintf("%032d", *h.pods), "bank", "0.log")
+	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
+		h.Fatal(err)
+	}
+	file, err := os.Create(log)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return file
 }
 
 // keep writes lines as containerd does.

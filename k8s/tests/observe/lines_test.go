@@ -1,8 +1,6 @@
 package observe
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,15 +19,7 @@ const (
 )
 
 func onlyOperationsOfTheBankAreCounted(h *House, t *testing.T) {
-	log := filepath.Join(h.folder, "pods", "money-bank_neighbour_1", "neighbour", "0.log")
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.Create(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keep(strings.NewReader(ofANeighbour+"\n"+preflight), file)
+	keep(strings.NewReader(ofANeighbour+"\n"+preflight), h.logOf("neighbour"))
 	var metrics string
 	kit.Eventually(t, "the lines are read", func() (err error) {
 		if metrics, err = get("http://" + h.counts + "/metrics"); err != nil {

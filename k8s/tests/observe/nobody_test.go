@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,14 +19,15 @@ func TestLinesAreCountedWhileNobodyStoresThem(t *testing.T) {
 	h.render(h.sink.url)
 	h.startCollector()
 	const many = 120_000
-	log := filepath.Join(h.folder, "pods", "money-bank_bank-0_1", "bank", "0.log")
-	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
-		t.Fatal(err)
+	// Files that are there when it looks for the first time are read from their end on.
+	for pod := 1; ; pod++ {
+		keep(strings.NewReader(`{"level":"info","component":"docs","event":"it-looks"}`), h.logOf(fmt.Sprint("first-", pod)))
+		if metrics, _ := get("http://" + h.counts + "/metrics"); strings.Contains(metrics, `event="it-looks"`) {
+			break
+		}
+		time.Sleep(time.Second)
 	}
-	file, err := os.Create(log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := h.logOf("bank-0")
 	lines, writer := io.Pipe()
 	go func() {
 		for number := range many {
