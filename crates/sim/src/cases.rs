@@ -1,12 +1,15 @@
 //! The small cases that are explored in full: who asks for what, of a wallet in which state.
+//!
+//! Each is two lines of a table: its name and how many faults there are at most; what has happened before, and what
+//! each client asks for, as [`notation`] writes it.
+
+mod notation;
 
 use std::rc::Rc;
 
-use teller::tally::KeyedPost;
-
 use crate::disk::Flavour;
 use crate::task::Task;
-use crate::words::{deposit, keyed, made, together, user, withdrawal};
+use notation::{script, scripts};
 
 /// A small case.
 #[derive(Debug, Clone)]
@@ -30,16 +33,14 @@ pub struct Case {
 }
 
 impl Case {
-    fn new(name: &'static str, faults: u8, before: Vec<Task>, scripts: Vec<Vec<Task>>) -> Self {
-        let shared = |tasks: Vec<Task>| tasks.into_iter().map(Rc::new).collect();
-        let scripts = scripts.into_iter().map(shared).collect();
+    fn new(name: &'static str, faults: u8, before: &str, clients: &str) -> Self {
         Self {
             name,
             flavours: &Flavour::OF_ONE_STORE,
-            before: shared(before),
+            before: script(before, "r0"),
             begun: false,
             seats: 1,
-            scripts,
+            scripts: scripts(clients),
             tries: 1,
             faults,
         }
@@ -75,241 +76,65 @@ impl Case {
     }
 }
 
-/// A wallet with this many entries of 1.00, the first one under a key.
-fn entries(count: u32) -> Vec<Task> {
-    let id = |n| if n == 0 { keyed(&format!("old{n}")) } else { made(&format!("old{n}")) };
-    (0..count).map(|n| deposit(id(n), "1")).collect()
-}
-
-/// And then this many refusals.
-fn and_refusals(mut before: Vec<Task>, count: u32) -> Vec<Task> {
-    before.extend((0..count).map(|n| withdrawal(keyed(&format!("no{n}")), "100")));
-    before
-}
-
-fn walk(limit: usize) -> Task {
-    Task::Walk { user: user("ann"), before: None, limit, pages: 9 }
-}
-
-fn past() -> Task {
-    Task::Past(user("ann"), 1)
-}
-
-fn count(by: i64) -> Task {
-    Task::Count { counter: "visits".to_owned(), by, limit: 10 }
-}
-
-fn count_once(key: &str, by: i64, request: &str) -> Task {
-    let id = keyed(key);
-    let Some(key) = id.key().cloned() else { return count(by) };
-    let post = KeyedPost { key, by, request: request.to_owned() };
-    Task::CountOnce { counter: "visits".to_owned(), post, limit: 10 }
-}
-
 /// All cases.
 #[must_use]
+#[rustfmt::skip]
 pub fn cases() -> Vec<Case> {
-    let one = |task: Task| vec![task];
     vec![
-        Case::new(
-            "two withdrawals of what is there once",
-            2,
-            entries(1),
-            vec![one(withdrawal(keyed("a"), "1")), one(withdrawal(made("b"), "1"))],
-        ),
-        Case::new(
-            "one key comes three times",
-            1,
-            entries(1),
-            vec![
-                one(withdrawal(keyed("a"), "1")),
-                one(withdrawal(keyed("a"), "1")),
-                one(withdrawal(keyed("a"), "1")),
-            ],
-        ),
-        Case::new(
-            "one key, two requests",
-            2,
-            entries(1),
-            vec![one(withdrawal(keyed("a"), "1")), one(deposit(keyed("a"), "1"))],
-        ),
-        Case::new(
-            "a refusal under a key, and the money comes",
-            2,
-            entries(1),
-            vec![one(withdrawal(keyed("a"), "2")), one(deposit(made("b"), "1"))],
-        ),
-        Case::new(
-            "a server-made id comes back as a key",
-            1,
-            entries(2),
-            vec![one(deposit(made("a"), "1")), vec![deposit(keyed("a"), "1"), deposit(keyed("old1"), "1")]],
-        ),
-        Case::new(
-            "two deposits at the seal",
-            2,
-            entries(11),
-            vec![one(deposit(keyed("a"), "1")), one(deposit(made("b"), "2"))],
-        ),
-        Case::new(
-            "two deposits at the seal, crowded by refusals",
-            0,
-            and_refusals(entries(7), 4),
-            vec![one(deposit(keyed("a"), "1")), one(deposit(keyed("b"), "2"))],
-        ),
-        Case::new(
-            "two refusals at the seal, crowded by refusals",
-            0,
-            and_refusals(entries(7), 4),
-            vec![one(withdrawal(keyed("a"), "100")), one(withdrawal(keyed("a"), "100"))],
-        ),
-        Case::new(
-            "an entry is sealed before its request looks again",
-            1,
-            entries(7),
-            vec![
-                one(deposit(made("a"), "1")),
-                vec![
-                    together(vec![deposit(made("b"), "1"), deposit(made("c"), "1"), deposit(made("d"), "1")]),
-                    deposit(made("e"), "1"),
-                ],
-            ],
-        ),
-        Case::new(
-            "a sealed key comes again",
-            1,
-            entries(11),
-            vec![
-                one(deposit(made("a"), "1")),
-                vec![deposit(keyed("old0"), "1"), deposit(keyed("old0"), "3")],
-            ],
-        ),
-        Case::new(
-            "history is read while it is sealed",
-            1,
-            entries(10),
-            vec![
-                vec![deposit(made("a"), "1"), deposit(keyed("b"), "1")],
-                vec![walk(7), Task::Past(user("ann"), 3)],
-            ],
-        ),
-        Case::new(
-            "three clients on one wallet",
-            1,
-            entries(2),
-            vec![
-                one(deposit(keyed("a"), "1")),
-                one(withdrawal(made("b"), "2")),
-                one(withdrawal(keyed("c"), "2")),
-            ],
-        ),
-        Case::new(
-            "two clients, three operations each",
-            0,
-            entries(10),
-            vec![
-                vec![deposit(keyed("a"), "1"), withdrawal(made("b"), "6"), deposit(keyed("a"), "1")],
-                vec![withdrawal(keyed("c"), "6"), deposit(made("d"), "1"), withdrawal(keyed("c"), "6")],
-            ],
-        ),
-        Case::new(
-            "two instances, each with a batch at the seal",
-            1,
-            entries(10),
-            vec![
-                one(together(vec![
-                    deposit(keyed("a"), "1"),
-                    withdrawal(made("b"), "11"),
-                    deposit(keyed("a"), "1"),
-                ])),
-                one(together(vec![deposit(keyed("c"), "1"), withdrawal(made("d"), "11")])),
-            ],
-        ),
-        Case::new(
-            "three posts to a counter near its limit",
-            1,
-            vec![count(5)],
-            vec![one(count(2)), one(count(3)), one(count(4))],
-        ),
-        Case::new(
-            "one key posts twice to a new counter",
-            0,
-            vec![],
-            vec![one(count_once("a", 2, "r1")), one(count_once("a", 2, "r2"))],
-        ),
-        Case::new(
-            "one key posts twice to a counter that is there",
-            2,
-            vec![count_once("x", 1, "r0")],
-            vec![one(count_once("a", 2, "r1")), one(count_once("a", 2, "r2"))],
-        ),
-        Case::new(
-            "posts with a key and without one",
-            2,
-            vec![count(5), count_once("x", 1, "r0")],
-            vec![one(count_once("a", 2, "r1")), one(count(2))],
-        ),
-        Case::new("a first deposit", 2, vec![], vec![one(deposit(keyed("a"), "1"))]),
-        Case::new("a first deposit after a dead opener", 1, vec![], vec![one(deposit(keyed("a"), "1"))])
-            .begun()
-            .on_scripts(),
-        Case::new(
-            "two first deposits race",
-            1,
-            vec![],
-            vec![one(deposit(keyed("a"), "1")), one(deposit(made("b"), "2"))],
-        ),
-        Case::new(
-            "one key comes twice to a new wallet",
-            0,
-            vec![],
-            vec![one(deposit(keyed("a"), "1")), one(deposit(keyed("a"), "1"))],
-        ),
-        Case::new(
-            "three at one wallet of one instance",
-            1,
-            entries(2),
-            vec![
-                one(deposit(keyed("a"), "1")),
-                one(withdrawal(made("b"), "2")),
-                one(withdrawal(keyed("c"), "2")),
-            ],
-        )
-        .at_one_instance(),
-        Case::new(
-            "two deposits at the seal from one instance",
-            1,
-            entries(11),
-            vec![one(deposit(keyed("a"), "1")), one(deposit(made("b"), "2"))],
-        )
-        .at_one_instance(),
-        Case::new(
-            "a sealed key comes again, and money from another instance",
-            1,
-            entries(12),
-            vec![
-                one(deposit(keyed("old0"), "1")),
-                // Where somebody who reads gives up, the withdrawal comes after the money.
-                vec![past(), past(), withdrawal(made("b"), "13")],
-                one(deposit(keyed("c"), "1")),
-            ],
-        )
-        .in_pairs()
-        .on_scripts(),
-        Case::new(
-            "three posts to a counter from one instance",
-            1,
-            vec![count(5)],
-            vec![one(count(2)), one(count(3)), one(count(4))],
-        )
-        .at_one_instance()
-        .on_scripts(),
-        Case::new(
-            "the store falls silent, and time passes",
-            3,
-            entries(1),
-            vec![vec![past(); 4], one(past())],
-        )
-        .at_one_instance(),
+        Case::new("two withdrawals of what is there once", 2,
+            "entries 1", "-1 #a | -1 b"),
+        Case::new("one key comes three times", 1,
+            "entries 1", "-1 #a | -1 #a | -1 #a"),
+        Case::new("one key, two requests", 2,
+            "entries 1", "-1 #a | +1 #a"),
+        Case::new("a refusal under a key, and the money comes", 2,
+            "entries 1", "-2 #a | +1 b"),
+        Case::new("a server-made id comes back as a key", 1,
+            "entries 2", "+1 a | +1 #a; +1 #old1"),
+        Case::new("two deposits at the seal", 2,
+            "entries 11", "+1 #a | +2 b"),
+        Case::new("two deposits at the seal, crowded by refusals", 0,
+            "entries 7; refusals 4", "+1 #a | +2 #b"),
+        Case::new("two refusals at the seal, crowded by refusals", 0,
+            "entries 7; refusals 4", "-100 #a | -100 #a"),
+        Case::new("an entry is sealed before its request looks again", 1,
+            "entries 7", "+1 a | {+1 b, +1 c, +1 d}; +1 e"),
+        Case::new("a sealed key comes again", 1,
+            "entries 11", "+1 a | +1 #old0; +3 #old0"),
+        Case::new("history is read while it is sealed", 1,
+            "entries 10", "+1 a; +1 #b | walk 7; past 3"),
+        Case::new("three clients on one wallet", 1,
+            "entries 2", "+1 #a | -2 b | -2 #c"),
+        Case::new("two clients, three operations each", 0,
+            "entries 10", "+1 #a; -6 b; +1 #a | -6 #c; +1 d; -6 #c"),
+        Case::new("two instances, each with a batch at the seal", 1,
+            "entries 10", "{+1 #a, -11 b, +1 #a} | {+1 #c, -11 d}"),
+        Case::new("three posts to a counter near its limit", 1,
+            "count 5", "count 2 | count 3 | count 4"),
+        Case::new("one key posts twice to a new counter", 0,
+            "", "count 2 #a | count 2 #a"),
+        Case::new("one key posts twice to a counter that is there", 2,
+            "count 1 #x", "count 2 #a | count 2 #a"),
+        Case::new("posts with a key and without one", 2,
+            "count 5; count 1 #x", "count 2 #a | count 2"),
+        Case::new("a first deposit", 2,
+            "", "+1 #a"),
+        Case::new("a first deposit after a dead opener", 1,
+            "", "+1 #a").begun().on_scripts(),
+        Case::new("two first deposits race", 1,
+            "", "+1 #a | +2 b"),
+        Case::new("one key comes twice to a new wallet", 0,
+            "", "+1 #a | +1 #a"),
+        Case::new("three at one wallet of one instance", 1,
+            "entries 2", "+1 #a | -2 b | -2 #c").at_one_instance(),
+        Case::new("two deposits at the seal from one instance", 1,
+            "entries 11", "+1 #a | +2 b").at_one_instance(),
+        // Where somebody who reads gives up, the withdrawal comes after the money.
+        Case::new("a sealed key comes again, and money from another instance", 1,
+            "entries 12", "+1 #old0 | past 1; past 1; -13 b | +1 #c").in_pairs().on_scripts(),
+        Case::new("three posts to a counter from one instance", 1,
+            "count 5", "count 2 | count 3 | count 4").at_one_instance().on_scripts(),
+        Case::new("the store falls silent, and time passes", 3,
+            "entries 1", "past 1; past 1; past 1; past 1 | past 1").at_one_instance(),
     ]
 }
