@@ -202,7 +202,7 @@ impl Explorer<'_> {
         if reached.state.world.late().next().is_none() {
             self.explored.interleavings = self.explored.interleavings.saturating_add(reached.interleavings);
         }
-        if !self.rested.insert(hash_of(&(disk.fingerprint(), truth.fingerprint()))) {
+        if !self.rested.insert(hash_of(&(disk.fingerprint(), truth.model().fingerprint()))) {
             return Ok(());
         }
         let thorough = Thoroughness { operations: 1, balances: 1, limit: 3 };

@@ -21,8 +21,8 @@ use store::Unavailable;
 use crate::call::Call;
 use crate::cluster::Told;
 use crate::disk::Written;
-use crate::task::Task;
-use crate::truth::{Account, Ended, Meter, Truth};
+use crate::model::{Account, Meter, Model};
+use crate::task::{Answer, Task};
 
 /// Something that was seen to happen.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub enum Seen<'a> {
     /// A script has just kept this post under a key.
     Kept(&'a Meter, &'a Post),
     /// A request has ended.
-    Ended(&'a Truth, &'a Ended<'a>),
+    Ended(&'a Model, &'a Ended<'a>),
     /// An instance has done what it had to do, and perhaps sent something.
     Sent(&'a Sending),
     /// A request has ended, and perhaps without an answer of the store.
@@ -84,6 +84,24 @@ pub enum Seen<'a> {
         /// Calls wait for an answer.
         waits: bool,
     },
+}
+
+/// A request that has ended.
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// What was asked.
+    pub task: &'a Task,
+    /// What was answered.
+    pub answer: &'a Answer,
+    /// Where the wallet stood, or what the counter had acknowledged, when the request began.
+    pub began: i64,
+    /// Which of its operations a write of the request carried out, one bit for each.
+    pub moved: u64,
+    /// The sum of the request's increments of a counter's cell.
+    pub net: i64,
+    /// The totals that the counter has had since a post without a key took effect; of one that a script has
+    /// added, the one right after it.
+    pub totals: &'a [i64],
 }
 
 /// An invariant that does not hold.

@@ -14,7 +14,8 @@
 //!   node has what).
 //! - [`world`]: the world that lies. [`mind`]: an instance under way, which can be copied.
 //! - [`task`], [`workload`], [`cases`]: what callers ask for, at random and in small cases.
-//! - [`truth`], [`rest`]: the model that knows the truth. [`invariants`]: what must hold.
+//! - [`truth`] sees what really happens, [`model`] is what it knows, [`rest`] what everybody finds at the end. [`invariants`]:
+//!   what must hold.
 //! - [`run`], [`exhaustive`]: the two explorers. [`shrink`], [`story`]: what they show for a failure.
 //! - [`planted`], [`hunt`]: the proof of the proof.
 
@@ -32,6 +33,7 @@ pub mod exhaustive;
 pub mod hunt;
 pub mod invariants;
 pub mod mind;
+pub mod model;
 pub mod planted;
 pub mod random;
 pub mod raw;

@@ -6,9 +6,10 @@ use store::Unavailable;
 
 use crate::direct::Direct;
 use crate::disk::Disk;
-use crate::invariants::{Seen, Violation, check};
+use crate::invariants::{Ended, Seen, Violation, check};
+use crate::model::Account;
 use crate::task::{Answer, Task};
-use crate::truth::{Account, Ended, Truth};
+use crate::truth::Truth;
 
 /// How much is looked at, for each wallet: all of it, or samples at this distance.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +27,7 @@ pub struct Thoroughness {
 /// # Errors
 /// The [`Violation`] that was found.
 pub fn rest(disk: &Disk, truth: &Truth, thorough: Thoroughness) -> Result<(), Violation> {
-    for account in truth.accounts() {
+    for account in truth.model().accounts() {
         history(disk, truth, account, thorough)?;
         replays(disk, truth, account, thorough)?;
         a_new_deposit(disk, truth, account)?;
@@ -44,11 +45,11 @@ fn ask(direct: &Direct, truth: &Truth, task: &Task) -> Result<Answer, Violation>
         });
     };
     let began = match task {
-        Task::Walk { user, .. } | Task::Past(user, _) => truth.account(user).map_or(0, Account::seq),
+        Task::Walk { user, .. } | Task::Past(user, _) => truth.model().account(user).map_or(0, Account::seq),
         _ => 0,
     };
     let ended = Ended { task, answer: &answer, began, moved: 0, net: 0, totals: &[] };
-    check(&Seen::Ended(truth, &ended))?;
+    check(&Seen::Ended(truth.model(), &ended))?;
     Ok(answer)
 }
 
@@ -103,7 +104,7 @@ fn a_new_deposit(disk: &Disk, truth: &Truth, account: &Account) -> Result<(), Vi
 }
 
 fn counters(disk: &Disk, truth: &Truth) -> Result<(), Violation> {
-    for meter in truth.meters() {
+    for meter in truth.model().meters() {
         let total = Direct::on(disk).perform(truth.bug(), &Task::Total(meter.counter.clone()));
         let sum = meter.cell.saturating_add(meter.keyed());
         let shown = match total {

@@ -143,7 +143,7 @@ impl Run {
             }
         }
         self.figures.entries =
-            self.world.truth().accounts().map(|account| account.entries.len() as u64).sum();
+            self.world.truth().model().accounts().map(|account| account.entries.len() as u64).sum();
         finish(&mut self.world, self.bug)
     }
 

@@ -27,10 +27,10 @@ use store::redis;
 use crate::call::{Call, Reply};
 use crate::cluster::{Cluster, Shift, Told};
 use crate::disk::{Disk, Origin};
-use crate::invariants::{Seen, Violation, check};
+use crate::invariants::{Ended, Seen, Violation, check};
 use crate::mind::{Input, Mind, Question, Seat};
 use crate::task::{Answer, Task};
-use crate::truth::{Ended, Truth};
+use crate::truth::Truth;
 
 mod failover;
 mod flight;

@@ -4,8 +4,8 @@ use teller::Error;
 use teller::tally::Answer as Counted;
 
 use super::{Seen, invariant, must};
+use crate::model::Meter;
 use crate::task::{Answer, Task};
-use crate::truth::Meter;
 
 /// A post that was answered, with everything that is known about it.
 struct Posted<'a> {
@@ -17,14 +17,14 @@ struct Posted<'a> {
 }
 
 fn posted<'a>(seen: &'a Seen<'_>) -> Option<Posted<'a>> {
-    let Seen::Ended(truth, ended) = seen else { return None };
+    let Seen::Ended(model, ended) = seen else { return None };
     let Answer::Counted(answer) = ended.answer else { return None };
     let (counter, key, by) = match ended.task {
         Task::Count { counter, by, .. } => (counter, None, *by),
         Task::CountOnce { counter, post, .. } => (counter, Some(post.key.as_str()), post.by),
         _ => return None,
     };
-    Some(Posted { meter: truth.meter(counter)?, key, by, answer, net: ended.net })
+    Some(Posted { meter: model.meter(counter)?, key, by, answer, net: ended.net })
 }
 
 invariant! {

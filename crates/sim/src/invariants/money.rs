@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 use teller::Error;
 use teller::operation::Answer as Answered;
 
-use super::{Seen, invariant, must};
+use super::{Ended, Seen, invariant, must};
+use crate::model::{Account, Asked};
 use crate::task::{Answer, Task, label};
-use crate::truth::{Account, Asked, Ended};
 use crate::world::untouched;
 
 /// A sum of money in units of 10^-8, read from its digits: not the arithmetic that is to be proved.
@@ -35,9 +35,9 @@ impl Operated<'_> {
 fn operated<'a>(seen: &'a Seen<'_>) -> impl Iterator<Item = Operated<'a>> {
     let (request, account) = match seen {
         Seen::Ended(
-            truth,
+            model,
             Ended { task: Task::Operate(user, operations), answer: Answer::Operated(answers), .. },
-        ) => (Some((operations, answers)), truth.account(user)),
+        ) => (Some((operations, answers)), model.account(user)),
         _ => (None, None),
     };
     let pairs = request.into_iter().flat_map(|(operations, answers)| operations.iter().zip(answers));

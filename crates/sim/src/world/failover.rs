@@ -39,7 +39,7 @@ impl<M: Mind> World<M> {
         self.disk = replica.disk.clone();
         self.late.clear();
         for busy in self.clients.iter_mut().filter_map(|client| client.busy.as_mut()) {
-            busy.began = busy.began.min(self.truth.stands(&busy.task));
+            busy.began = busy.began.min(self.truth.model().stands(&busy.task));
             busy.fell_back = true;
             if busy.wrote > replica.writes {
                 (busy.moved, busy.net, busy.began_to_count) = (0, 0, false);

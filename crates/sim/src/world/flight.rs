@@ -16,9 +16,9 @@ use crate::cluster::Says;
 use crate::disk::{Adapter, Flavour, HostPanic, Origin, Written};
 use crate::invariants::{Seen, Sending, Violation, check};
 use crate::mind::{Learned, Mind};
+use crate::model::Meter;
 use crate::raw::Pending;
 use crate::task::{Answer, Task};
-use crate::truth::Meter;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,7 +153,7 @@ impl<M: Mind> World<M> {
         for (place, client) in self.clients.iter_mut().enumerate() {
             let Some(busy) = client.busy.as_mut().filter(|busy| busy.began_to_count) else { continue };
             let Task::Count { counter, .. } = &*busy.task else { continue };
-            let Some(total) = self.truth.meter(counter).map(Meter::total) else { continue };
+            let Some(total) = self.truth.model().meter(counter).map(Meter::total) else { continue };
             let by_script = flavour.adapter(place / seats) != Adapter::Kv;
             let one_is_enough = by_script && !busy.totals.is_empty();
             if !busy.totals.contains(&total) && !one_is_enough {
@@ -372,7 +372,7 @@ impl World<Learned> {
         late.sort_unstable_by_key(|late| late.0);
         flying.sort_unstable_by_key(|flying| flying.0);
         let minds = hash_of(&(clients, places, late, flying));
-        let (disk, truth) = (self.disk.fingerprint(), self.truth.fingerprint());
+        let (disk, truth) = (self.disk.fingerprint(), self.truth.model().fingerprint());
         u128::from(hash_of(&(minds, disk, truth))) << 64 | u128::from(hash_of(&(truth, disk, minds, 1)))
     }
 }
