@@ -4,14 +4,16 @@ use std::time::SystemTime;
 
 use ledger::Timestamp;
 
-use crate::Problem;
+/// The host's clock stands outside the years 1970 to 9999.
+#[derive(Debug)]
+pub struct OutOfRange;
 
 /// Now, to the millisecond.
 ///
 /// # Errors
-/// An internal error, when the host's clock stands outside the years 1970 to 9999.
-pub fn now() -> Result<Timestamp, Problem> {
-    eventlog::rfc3339(SystemTime::now()).parse().map_err(|_| Problem::internal("the clock is out of range"))
+/// [`OutOfRange`].
+pub fn now() -> Result<Timestamp, OutOfRange> {
+    eventlog::rfc3339(SystemTime::now()).parse().map_err(|_| OutOfRange)
 }
 
 /// 32 random hex digits: unique among all identifiers of the bank.

@@ -13,27 +13,12 @@ use settings::AUTH;
 
 use crate::headers::Headers;
 use crate::recent::Recent;
-use crate::{Code, Problem, Request, log};
+use crate::{Code, Problem, Request, Scope, log};
+#[cfg(target_arch = "wasm32")]
+use component::Component;
 
-/// What a route asks for, with `jwt_scopes = on`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// `wallet:read`
-    Read,
-    /// `wallet:write`
-    Write,
-}
-
-impl Scope {
-    /// As it stands in a token.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "wallet:read",
-            Self::Write => "wallet:write",
-        }
-    }
-}
+#[cfg(target_arch = "wasm32")]
+mod component;
 
 /// Whom a token that is good names, and what it allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +34,12 @@ thread_local! {
 }
 
 /// What `identity` answers: its status and its header fields.
-pub(crate) type Said = (u16, Headers);
+type Reply = (u16, Headers);
 
 /// Asks `identity` whose the token in a value of the header `authorization` is.
 trait Ask {
     /// `None` where it does not answer in time.
-    async fn ask(&self, authorization: String, request_id: &str) -> Option<Said>;
+    async fn ask(&self, authorization: String, request_id: &str) -> Option<Reply>;
 }
 
 impl Request {
@@ -126,7 +111,7 @@ async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<Kn
 }
 
 /// Who that is, and for how many seconds that may be remembered.
-fn judged(said: Option<Said>) -> Result<(Known, u64), Problem> {
+fn judged(said: Option<Reply>) -> Result<(Known, u64), Problem> {
     let whole = said.and_then(|(status, fields)| match status {
         200 => Some(Ok((whom(&fields)?, seconds(&fields)?))),
         401 => Some(Err(Problem::bad_token(why(&fields)?))),
@@ -169,20 +154,13 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// The component `identity`.
-struct Component;
-
-#[cfg(target_arch = "wasm32")]
-impl Ask for Component {
-    async fn ask(&self, authorization: String, request_id: &str) -> Option<Said> {
-        crate::wasi::identified(authorization, request_id).await
-    }
-}
-
 /// Natively only tests run, and they bring their own.
 #[cfg(not(target_arch = "wasm32"))]
+struct Component;
+
+#[cfg(not(target_arch = "wasm32"))]
 impl Ask for Component {
-    async fn ask(&self, _: String, _: &str) -> Option<Said> {
+    async fn ask(&self, _: String, _: &str) -> Option<Reply> {
         None
     }
 }

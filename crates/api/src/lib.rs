@@ -35,15 +35,16 @@ pub mod recent;
 pub mod request;
 #[cfg(feature = "openapi")]
 pub mod schema;
+mod scope;
 pub mod view;
 #[cfg(target_arch = "wasm32")]
 pub mod wasi;
 
 pub use answer::Answer;
 pub use asset::Asset;
-pub use identity::Scope;
 pub use problem::{Code, Problem};
 pub use request::{Request, Verb};
+pub use scope::Scope;
 
 /// Makes a crate the component of this name, which answers each request with what `$handler` makes of it: an
 /// `async fn(Request) -> Result<Answer, Problem>` beside it. Stands where `#[http_service]` does elsewhere.

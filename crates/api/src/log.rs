@@ -4,14 +4,13 @@
 //! SHA-256 of their name; at `log_level = debug` the name itself is there. The route is the template that
 //! Spin matched, the trace id that of `traceparent` (W3C Trace Context, section 3.2).
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Instant;
 
 use eventlog::{Level, Value};
 use ledger::{Hash, User};
 
 use crate::headers::{Headers, text};
+use crate::request::Noted;
 use crate::{Answer, Request};
 
 /// What is known of a request before it is answered.
@@ -23,9 +22,6 @@ pub struct Line {
     trace_id: Option<String>,
     user: Noted,
 }
-
-/// The user, as soon as somebody has looked.
-pub(crate) type Noted = Rc<RefCell<Option<String>>>;
 
 impl Line {
     pub(crate) fn begin(request: &Request) -> Self {

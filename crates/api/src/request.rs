@@ -1,6 +1,8 @@
 //! A request as the routes see it.
 
+use std::cell::RefCell;
 use std::pin::pin;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
@@ -9,7 +11,6 @@ use ledger::{IdempotencyKey, User};
 use crate::body::{Body, Cut, sleep};
 use crate::headers::{Headers, text};
 use crate::limits::{BODY_BYTES, BODY_TIME, REQUEST_ID_LENGTH};
-use crate::log::Noted;
 use crate::{Code, Problem, clock};
 
 /// The headers that may name the user.
@@ -23,6 +24,9 @@ pub enum Verb {
     /// `POST`.
     Post,
 }
+
+/// What the log is told of the user, as soon as somebody has looked.
+pub(crate) type Noted = Rc<RefCell<Option<String>>>;
 
 /// A request whose head has been read and whose body has not.
 pub struct Request {

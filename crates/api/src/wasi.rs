@@ -5,29 +5,21 @@
 //! black-box suites see this module; everything else of the crate runs natively too.
 
 use std::cell::OnceCell;
-use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use eventlog::Level;
-use futures::future::{Either, select};
-use spin_sdk::time::sleep;
-use spin_sdk::wasip3::http::types::{Fields, Method, Trailers};
-use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult, yield_async};
+use spin_sdk::wasip3::http::types::{Fields, Method};
+use spin_sdk::wasip3::wit_bindgen::yield_async;
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
 pub use spin_sdk::wasip3::exports::http::handler::Guest;
 pub use spin_sdk::wasip3::http::service::export;
 pub use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
 
-use crate::body::Cut;
+use crate::body::Body;
 use crate::cors::{self, Origins};
 use crate::headers::Headers;
-use crate::identity::Said;
 use crate::{Answer, Problem, answer};
-
-/// How long `identity` may take, which may have to ask the issuer of a token for its keys.
-const IDENTITY_TIME: Duration = Duration::from_secs(5);
 
 /// Answers `request` to the `component` that its path leads to with what `handler` makes of it.
 pub async fn serve(
@@ -68,21 +60,6 @@ async fn origins() -> Rc<Origins> {
     origins
 }
 
-/// What the component `identity` says to a value of the header `authorization`; `None` where it does not answer in time.
-pub(crate) async fn identified(authorization: String, request_id: &str) -> Option<Said> {
-    let fields = [
-        ("authorization".to_owned(), authorization.into_bytes()),
-        ("x-request-id".to_owned(), request_id.as_bytes().to_vec()),
-    ];
-    let asked = outbound::head("identity.spin.internal", &fields);
-    if let Either::Left((Ok((status, fields)), _)) = select(pin!(asked), pin!(sleep(IDENTITY_TIME))).await {
-        return Some((status, Headers::new(fields)));
-    }
-    let members = [("cause", "no answer from identity.spin.internal".into())];
-    eventlog::event(Level::Error, "identity-not-asked", members);
-    None
-}
-
 fn received(request: Request) -> crate::Request {
     let method = match request.get_method() {
         Method::Get => "GET".to_owned(),
@@ -98,48 +75,7 @@ fn received(request: Request) -> crate::Request {
     };
     let target = request.get_path_with_query().unwrap_or_default();
     let headers = Headers::new(request.get_headers().copy_all());
-    let body = Body { unread: Some(request), read: None };
-    crate::Request::of(method, &target, headers, body)
-}
-
-/// A request's body. It is not asked for before somebody reads.
-pub struct Body {
-    unread: Option<Request>,
-    read: Option<Reading>,
-}
-
-struct Reading {
-    parts: StreamReader<u8>,
-    trailers: Option<FutureReader<Result<Option<Trailers>, ErrorCode>>>,
-    /// Tells the host, when it is dropped, that nothing was wrong with the request.
-    _result: FutureWriter<Result<(), ErrorCode>>,
-}
-
-impl Body {
-    /// What comes next, at most `most` bytes; nothing at the end.
-    pub async fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, Cut> {
-        if let Some(request) = self.unread.take() {
-            let (result, told) = wit_future::new(|| Ok(()));
-            let (parts, trailers) = Request::consume_body(request, told);
-            self.read = Some(Reading { parts, trailers: Some(trailers), _result: result });
-        }
-        let reading = self.read.as_mut().ok_or(Cut::BrokenOff)?;
-        let (result, part) = reading.parts.read(Vec::with_capacity(most)).await;
-        if !part.is_empty() {
-            return Ok(Some(part));
-        }
-        match (result, reading.trailers.take()) {
-            // Only what comes behind a body tells whether it was whole.
-            (StreamResult::Dropped, Some(trailers)) => {
-                trailers.await.map(|_| None).map_err(|error| match error {
-                    ErrorCode::ConnectionReadTimeout => Cut::Late,
-                    _ => Cut::BrokenOff,
-                })
-            }
-            (StreamResult::Dropped, None) => Ok(None),
-            _ => Err(Cut::BrokenOff),
-        }
-    }
+    crate::Request::of(method, &target, headers, Body::new(request))
 }
 
 fn response(answer: Answer, request_id: &str) -> Response {

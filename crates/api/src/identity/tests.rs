@@ -48,7 +48,7 @@ impl Identity {
 }
 
 impl Ask for Identity {
-    async fn ask(&self, authorization: String, _: &str) -> Option<Said> {
+    async fn ask(&self, authorization: String, _: &str) -> Option<Reply> {
         self.asked.set(self.asked.get() + 1);
         self.told.replace(authorization);
         let (status, fields) = self.says.borrow().clone()?;

@@ -4,6 +4,7 @@ use ledger::{Refusal, Refused};
 use store::Unavailable;
 
 use super::{Code, Members, Problem};
+use crate::clock;
 
 impl From<Unavailable> for Problem {
     fn from(unavailable: Unavailable) -> Self {
@@ -46,6 +47,12 @@ impl From<&Refused> for Problem {
         };
         let members = Members::of_a_refusal(balance.to_string(), amount.to_string());
         Self { members, ..Self::new(code, detail) }
+    }
+}
+
+impl From<clock::OutOfRange> for Problem {
+    fn from(_: clock::OutOfRange) -> Self {
+        Self::internal("the clock is out of range")
     }
 }
 
