@@ -1,17 +1,16 @@
 //! From a request to a response: Spin's own paths, the route, the component behind it.
 //!
 //! What no route matches is 404. A component that traps, or answers with an error instead of a response,
-//! is 500 without a body, as in Spin; the reason goes to stderr, and the log has the request's line
-//! ([`crate::failed`]). Header fields are handed on as the bytes that they are, where Spin answers 500 to what is not
-//! UTF-8. What is no request is 400 ([`target`]); a body with a transfer coding other than chunked is 501.
+//! is 500 without a body, as in Spin; the reason goes to stderr ([`crate::call`]). Header fields are handed on as the
+//! bytes that they are, where Spin answers 500 to what is not UTF-8. What is no request is 400 ([`target`]); a body with
+//! a transfer coding other than chunked is 501.
 
 use crate::body::{Arrived, arrived, is_decodable};
+use crate::call::{call, empty, full};
 use crate::chain::Chain;
-use crate::component::{InFlight, Turn};
-use crate::failed::Asked;
 use crate::limits::Limits;
 use crate::manifest::Route;
-use crate::placement::{Gone, Running};
+use crate::placement::Running;
 use crate::places::{OwnPlaces, Places};
 use crate::progress::Progress;
 use crate::readiness::Readiness;
@@ -19,13 +18,13 @@ use crate::router::{Match, Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
 use crate::target;
 use crate::telemetry::{Exchange, Telemetry};
+use crate::turn::{InFlight, Turn};
 use crate::well_known::WellKnown;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use std::collections::HashMap;
 use std::io;
@@ -197,23 +196,6 @@ fn tell(headers: &mut HeaderMap, uri: &Uri, found: &Match<'_, '_, Endpoint>, cli
     spin_headers::add(headers, &client.scheme, path, &info, found.named(), route, &client.address);
 }
 
-/// Has a component answer `request`, whose `turn` it is.
-pub async fn call(running: &Running, request: Request<WasiBody>, turn: Turn) -> Response<WasiBody> {
-    let asked = Asked::of(&request);
-    match running.handle(turn, request).await {
-        Ok(response) => response,
-        Err(error) => {
-            let (component, status) = (running.component(), StatusCode::INTERNAL_SERVER_ERROR);
-            // A trap has already been told, once for all the requests that it ended.
-            if !error.is::<Gone>() {
-                eprintln!("[{}] failed: {error:#}", component.id);
-            }
-            asked.has_failed(component, status);
-            empty(status)
-        }
-    }
-}
-
 /// An answer's body. When it is gone, the connection waits for the next request.
 pub struct Answer {
     body: WasiBody,
@@ -246,15 +228,4 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-fn full(body: Bytes) -> WasiBody {
-    Full::new(body).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// An answer without a body.
-pub fn empty(status: StatusCode) -> Response<WasiBody> {
-    let mut response = Response::new(full(Bytes::new()));
-    *response.status_mut() = status;
-    response
 }

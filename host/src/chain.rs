@@ -10,30 +10,29 @@
 //! and waits. Each component that is called has places apart for calls. Components that call one another in a circle
 //! wait for one another once these are taken, until the caller's time for a first byte is over.
 
-use crate::answer::{call, empty};
-use crate::component::{InFlight, Turn};
+use crate::call::{call, empty};
+use crate::outbound::Chained;
 use crate::placement::Running;
 use crate::places::CallPlaces;
 use crate::spin_headers::{self, RouteHeaders};
+use crate::turn::{InFlight, Turn};
+use futures::future::BoxFuture;
 use http::header::{HOST, HeaderValue};
 use http::uri::Scheme;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use opentelemetry::Context as Trace;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc::WeakSender;
 use tokio::time::{Sleep, sleep, timeout};
-use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-/// What the names of components end in.
-pub const DOMAIN: &str = ".spin.internal";
 /// The route by which a component is called.
 static ROUTE: LazyLock<RouteHeaders> = LazyLock::new(|| RouteHeaders::new("/..."));
 /// As Spin has it, and `bank` for other hosts.
@@ -52,18 +51,6 @@ struct Callee {
     places: CallPlaces,
 }
 
-/// The component that an address names, if it names one.
-pub fn target(uri: &Uri) -> Option<&str> {
-    let (name, domain) = uri.host()?.split_at_checked(uri.host()?.find('.')?)?;
-    (domain == DOMAIN).then_some(name)
-}
-
-/// The addresses of the component `name`.
-pub fn addresses(name: &str) -> Vec<Url> {
-    let address = |scheme| Url::parse(&format!("{scheme}://{name}{DOMAIN}/")).ok();
-    ["http", "https"].into_iter().filter_map(address).collect()
-}
-
 impl Chain {
     /// Makes the components known that may be called.
     pub fn connect(&self, components: HashMap<String, Running>) {
@@ -75,25 +62,6 @@ impl Chain {
     /// From now on calls are in flight like the requests that they are made for.
     pub fn begins(&self, in_flight: &InFlight) {
         let _ = self.in_flight.set(in_flight.downgrade());
-    }
-
-    /// Has the component `name` answer `request`, which is a part of `trace`.
-    ///
-    /// # Errors
-    /// There is none of that name, or none that takes the call in time.
-    pub async fn send(
-        &self,
-        name: &str,
-        request: Request<WasiBody>,
-        options: Option<RequestOptions>,
-        trace: Option<Trace>,
-    ) -> Result<Response<WasiBody>, Error> {
-        let options = options.unwrap_or_default();
-        let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let answered = timeout(first_byte, self.answer(name, request, trace)).await;
-        let response = answered.map_err(|_| Error::ConnectionReadTimeout)??;
-        Ok(response.map(|body| Timed { body, between_bytes, late: None }.boxed_unsync()))
     }
 
     async fn answer(
@@ -115,6 +83,25 @@ impl Chain {
             Some(request) => Ok(call(&callee.running, request, turn).await),
             None => Ok(empty(StatusCode::BAD_REQUEST)),
         }
+    }
+}
+
+impl Chained for Chain {
+    fn send(
+        self: Arc<Self>,
+        name: String,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        trace: Option<Trace>,
+    ) -> BoxFuture<'static, Result<Response<WasiBody>, Error>> {
+        let options = options.unwrap_or_default();
+        let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
+        Box::pin(async move {
+            let answered = timeout(first_byte, self.answer(&name, request, trace)).await;
+            let response = answered.map_err(|_| Error::ConnectionReadTimeout)??;
+            Ok(response.map(|body| Timed { body, between_bytes, late: None }.boxed_unsync()))
+        })
     }
 }
 
@@ -166,26 +153,5 @@ impl Body for Timed {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_component_is_named_by_the_first_part_of_a_host_that_ends_in_spin_internal() {
-        for (uri, name) in [
-            ("http://identity.spin.internal/a", Some("identity")),
-            ("http://identity.spin.internal:80/", Some("identity")),
-            ("https://a-b.spin.internal", Some("a-b")),
-            ("http://a.b.spin.internal/", None),
-            ("http://spin.internal/", None),
-            ("http://identity.spin.internal.example.com/", None),
-            ("http://identityspin.internal/", None),
-            ("/a", None),
-        ] {
-            assert_eq!(target(&uri.parse().unwrap()), name, "{uri}");
-        }
     }
 }

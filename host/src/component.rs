@@ -1,33 +1,17 @@
 //! A component that is ready to run, and what each of its instances holds.
 
 use crate::allowed_hosts::AllowedHosts;
-use crate::chain::Chain;
 use crate::imports::{Imports, KeyValueView, RedisView, Servers, Variables};
 use crate::kv::Stores;
 use crate::logs::ComponentLog;
-use crate::outbound::Outbound;
+use crate::outbound::{Chained, Outbound};
 use crate::telemetry::{Callers, InstanceCounted, Telemetry};
-use opentelemetry::Context;
 use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
-
-/// Something that the end of the process waits for: as long as one of these is there, it is not over.
-pub type InFlight = tokio::sync::mpsc::Sender<std::convert::Infallible>;
-
-/// A request's turn, from when it is given to the component until it is answered. A client that goes
-/// away does not end it.
-pub struct Turn {
-    /// The end of the process waits for it.
-    pub in_flight: InFlight,
-    /// It is one of a bounded number.
-    pub place: Option<tokio::sync::OwnedSemaphorePermit>,
-    /// What it is a part of, if anybody is told.
-    pub trace: Option<Context>,
-}
 
 /// A compiled component with all that it is granted.
 pub struct Component {
@@ -48,7 +32,7 @@ pub struct Component {
     /// Where it may connect to.
     pub allowed_hosts: Arc<AllowedHosts>,
     /// The application's components, which it may call by name.
-    pub chain: Arc<Chain>,
+    pub chain: Arc<dyn Chained>,
     /// Whether what it prints is shown.
     pub shown: bool,
     /// Where it is told what instances do.

@@ -23,9 +23,10 @@ use wasmtime::{AsContextMut as _, Store};
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::handler::{Prepared, Proxy, Request, Response};
 
-use crate::component::{Component, State, Turn};
+use crate::component::{Component, State};
 use crate::imports::Imports as _;
-use crate::placement::{Gone, IDLE, REQUESTS, REQUESTS_AT_ONCE};
+use crate::lifetime::{Gone, IDLE, REQUESTS, REQUESTS_AT_ONCE};
+use crate::turn::Turn;
 
 /// A component, and the instances of it that there are.
 pub struct Instances {

@@ -2,14 +2,14 @@
 //!
 //! A request to anywhere else is denied (`HTTP-request-denied`), with a hint on stderr. Redirects are
 //! not followed: the component sees them. `http://NAME.spin.internal` is another component of the application
-//! ([`chain`]). Each other request has a connection of its own, TLS by rustls with
+//! ([`Chained`]). Each other request has a connection of its own, TLS by rustls with
 //! the roots of webpki. Spin keeps connections; there is no other difference.
 
 use crate::allowed_hosts::AllowedHosts;
-use crate::chain::{self, Chain};
-use crate::component::State;
-use crate::imports::Imports as _;
+use crate::imports::Imports;
+use crate::internal_hosts;
 use crate::telemetry::{Call, Callers};
+use futures::future::BoxFuture;
 use opentelemetry::Context;
 use std::sync::Arc;
 use url::Url;
@@ -19,7 +19,7 @@ use wasmtime_wasi::TrappableError;
 use wasmtime_wasi_http::p3::bindings::http::types::{Request, Response};
 use wasmtime_wasi_http::p3::bindings::http::{client, types};
 use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView, WasiHttpHooks, WasiHttpView as _,
+    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
 /// What one instance may reach.
@@ -29,9 +29,22 @@ pub struct Outbound {
     /// Where it may connect to.
     pub allowed: Arc<AllowedHosts>,
     /// The application's components.
-    pub chain: Arc<Chain>,
+    pub chain: Arc<dyn Chained>,
     /// For whom.
     pub callers: Callers,
+}
+
+/// The components of an application that others may call by name ([`crate::chain`]).
+pub trait Chained: Send + Sync {
+    /// Has the component `name` answer `request`, which is a part of `trace`. There is an error where there is none of that
+    /// name, or none that takes the call in time.
+    fn send(
+        self: Arc<Self>,
+        name: String,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        trace: Option<Context>,
+    ) -> BoxFuture<'static, Result<http::Response<WasiBody>, Error>>;
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -48,7 +61,7 @@ impl WasiHttpHooks for Outbound {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }
         let call = self.callers.sends(&mut request);
-        if let Some(name) = chain::target(request.uri()).map(str::to_owned) {
+        if let Some(name) = internal_hosts::component(request.uri()).map(str::to_owned) {
             let sent = self.chained(name, request, options, call.trace());
             return told(call, sent);
         }
@@ -74,7 +87,7 @@ impl Outbound {
     ) -> Sent {
         let (chain, component) = (self.chain.clone(), self.component.clone());
         Box::new(async move {
-            let response = chain.send(&name, request, options, trace).await.inspect_err(|error| {
+            let response = chain.send(name.clone(), request, options, trace).await.inspect_err(|error| {
                 eprintln!("[{component}] called `{name}` in vain: {error}");
             })?;
             Ok((response, Box::new(async { Ok(()) }) as Io))
@@ -136,9 +149,9 @@ fn why(error: &Error) -> &'static str {
 }
 
 /// `wasi:http` as wasmtime has it, but for the sending of requests: there it is noted first who sends.
-pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    client::add_to_linker::<_, Client>(linker, State::http)?;
-    types::add_to_linker::<_, WasiHttp>(linker, State::http)
+pub fn add_to_linker<T: Imports + WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    client::add_to_linker::<_, Client>(linker, T::http)?;
+    types::add_to_linker::<_, WasiHttp>(linker, T::http)
 }
 
 /// Stands for `wasi:http/client` in linkers.
@@ -148,9 +161,9 @@ impl HasData for Client {
     type Data<'a> = WasiHttpCtxView<'a>;
 }
 
-impl client::HostWithStore<State> for Client {
+impl<T: Imports + WasiHttpView> client::HostWithStore<T> for Client {
     async fn send(
-        accessor: &Accessor<State, Self>,
+        accessor: &Accessor<T, Self>,
         request: Resource<Request>,
     ) -> Result<Resource<Response>, TrappableError<types::ErrorCode>> {
         accessor.with(|mut access| {
@@ -158,7 +171,7 @@ impl client::HostWithStore<State> for Client {
             callers.note(access.as_context_mut());
         });
         // It comes to `send_request` before it waits for anything.
-        let accessor = accessor.with_getter::<WasiHttp>(State::http);
-        <WasiHttp as client::HostWithStore<State>>::send(&accessor, request).await
+        let accessor = accessor.with_getter::<WasiHttp>(T::http);
+        <WasiHttp as client::HostWithStore<T>>::send(&accessor, request).await
     }
 }

@@ -1,21 +1,16 @@
 //! Which instance of a component a request goes to: the one that `bank` chooses ([`crate::instances`]), or the one
 //! that Spin would ([`crate::spread`]).
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::ValueEnum;
 use wasmtime_wasi_http::handler::{ProxyHandler, Request, Response, TrapOrPanicError};
 
-use crate::component::{Component, Turn};
+use crate::component::Component;
 use crate::instances::Instances;
+use crate::lifetime::Gone;
 use crate::spread::Spread;
-
-/// Spin's defaults: how many requests an instance serves, how many at a time, and how long it is kept idle.
-pub(crate) const REQUESTS: usize = 128;
-pub(crate) const REQUESTS_AT_ONCE: usize = 16;
-pub(crate) const IDLE: Duration = Duration::from_secs(1);
+use crate::turn::Turn;
 
 /// The flag of `bank up`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -25,18 +20,6 @@ pub enum Placement {
     /// As Spin's HTTP trigger does: whichever instance is free first, and one more when none is
     Spin,
 }
-
-/// The instance that had the request is gone, and has said why.
-#[derive(Debug)]
-pub struct Gone;
-
-impl fmt::Display for Gone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the instance failed")
-    }
-}
-
-impl std::error::Error for Gone {}
 
 /// A component that requests can be given to.
 #[derive(Clone)]

@@ -9,11 +9,11 @@
 //! clients here hears only by and by that this bank goes. It is not ready from the signal on.
 
 use crate::answer::{App, Client};
-use crate::component::InFlight;
 use crate::connections::{Connections, Open};
 use crate::limits::Limits;
 use crate::progress::Watched;
 use crate::telemetry::OpenCounted;
+use crate::turn::InFlight;
 use anyhow::Context as _;
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::Scheme;

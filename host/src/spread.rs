@@ -17,9 +17,10 @@ use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 
-use crate::component::{Component, State, Turn};
+use crate::component::{Component, State};
 use crate::imports::Imports as _;
-use crate::placement::{IDLE, REQUESTS, REQUESTS_AT_ONCE};
+use crate::lifetime::{IDLE, REQUESTS, REQUESTS_AT_ONCE};
+use crate::turn::Turn;
 
 /// A component whose instances are made as they are needed.
 pub struct Spread(pub Component);

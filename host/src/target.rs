@@ -5,7 +5,7 @@
 //! it came to. Two such fields, one that is no host, and names that Spin keeps for calls between components
 //! make it no request.
 
-use crate::chain::DOMAIN;
+use crate::internal_hosts::DOMAIN;
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{Uri, Version};

@@ -7,11 +7,12 @@ use crate::answer::App;
 use crate::arguments::Up;
 use crate::backup::unfinished;
 use crate::build_command;
-use crate::chain::{self, Chain};
+use crate::chain::Chain;
 use crate::component::Component;
 use crate::engine::Compiler;
 use crate::fault;
 use crate::imports::Servers;
+use crate::internal_hosts;
 use crate::kv::{self, Stores};
 use crate::manifest::{self, Manifest};
 use crate::placement::Running;
@@ -195,7 +196,7 @@ fn called<'a>(
     allowed: impl Iterator<Item = &'a AllowedHosts> + Clone,
 ) -> HashMap<String, Running> {
     let is_called = |(name, _): &(&String, &Running)| {
-        chain::addresses(name).iter().any(|url| allowed.clone().any(|hosts| hosts.allow(url)))
+        internal_hosts::addresses(name).iter().any(|url| allowed.clone().any(|hosts| hosts.allow(url)))
     };
     running.iter().filter(is_called).map(|(name, running)| (name.clone(), running.clone())).collect()
 }

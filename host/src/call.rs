@@ -1,0 +1,40 @@
+//! Has a component answer a request. Whatever becomes of it there is an answer: 500 without a body where the component
+//! trapped or answered with an error, and the log has the request's line ([`crate::failed`]).
+
+use crate::failed::Asked;
+use crate::lifetime::Gone;
+use crate::placement::Running;
+use crate::turn::Turn;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use wasmtime_wasi_http::WasiBody;
+
+/// Has a component answer `request`, whose `turn` it is.
+pub async fn call(running: &Running, request: Request<WasiBody>, turn: Turn) -> Response<WasiBody> {
+    let asked = Asked::of(&request);
+    match running.handle(turn, request).await {
+        Ok(response) => response,
+        Err(error) => {
+            let (component, status) = (running.component(), StatusCode::INTERNAL_SERVER_ERROR);
+            // A trap has already been told, once for all the requests that it ended.
+            if !error.is::<Gone>() {
+                eprintln!("[{}] failed: {error:#}", component.id);
+            }
+            asked.has_failed(component, status);
+            empty(status)
+        }
+    }
+}
+
+/// A whole body.
+pub fn full(body: Bytes) -> WasiBody {
+    Full::new(body).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Response<WasiBody> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,24 @@
+//! How much an instance takes before it goes, whichever way requests are placed: Spin's defaults. And what is said to
+//! those whose instance went before it had answered.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How many requests an instance serves.
+pub const REQUESTS: usize = 128;
+/// How many at a time.
+pub const REQUESTS_AT_ONCE: usize = 16;
+/// How long it is kept idle.
+pub const IDLE: Duration = Duration::from_secs(1);
+
+/// The instance that had the request is gone, and has said why.
+#[derive(Debug)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the instance failed")
+    }
+}
+
+impl std::error::Error for Gone {}
