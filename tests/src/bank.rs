@@ -1,22 +1,14 @@
 //! The bank as a client sees it: one or several base URLs that are one bank.
 
 use crate::answer::Answer;
+use crate::endpoints::Endpoints;
 use crate::red;
-use crate::request::{Body, Request};
+use crate::request::Request;
 use crate::token::Mint;
 use http::Method;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub struct Bank {
-    urls: Vec<String>,
-    turn: AtomicUsize,
-    /// Makes a token for each request, where the bank asks for one.
-    pub(crate) mint: Option<Mint>,
-    pub(crate) http: Client<HttpConnector, Body>,
-}
+pub struct Bank(Endpoints);
 
 /// What a deposit or withdrawal answers.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -63,41 +55,44 @@ impl Bank {
         let missing = "BANK_URL is not set. Start a bank (`make up`), then: \
                        BANK_URL=http://127.0.0.1:3000 cargo test --profile native -p tests";
         assert!(urls.iter().all(|url| url.starts_with("http://")), "{}", red::line(missing));
-        Self { mint: Mint::from_env(), ..Self::at(urls) }
+        Self::at(urls).with_tokens(Mint::from_env())
     }
 
     /// The same bank, asked with tokens.
-    pub fn with_tokens(self, mint: Option<Mint>) -> Self {
-        Self { mint, ..self }
+    pub fn with_tokens(mut self, mint: Option<Mint>) -> Self {
+        self.0.mint = mint;
+        self
     }
 
     pub fn at(urls: Vec<String>) -> Self {
-        let urls = urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
-        let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { urls, turn: AtomicUsize::new(0), mint: None, http }
+        Self(Endpoints::at(urls))
+    }
+
+    /// Where it is.
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        &self.0
     }
 
     /// The next of the base URLs, in turn.
     pub fn next_url(&self) -> &str {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        &self.urls[turn % self.urls.len()]
+        self.0.next_url()
     }
 
     pub fn request(&self, method: &str, path: impl Into<String>) -> Request<'_> {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        Request::new(self, method, path)
+        Request::new(&self.0, method, path)
     }
 
     pub fn get(&self, path: impl Into<String>) -> Request<'_> {
-        Request::new(self, Method::GET, path)
+        Request::new(&self.0, Method::GET, path)
     }
 
     pub fn head(&self, path: impl Into<String>) -> Request<'_> {
-        Request::new(self, Method::HEAD, path)
+        Request::new(&self.0, Method::HEAD, path)
     }
 
     pub fn post(&self, path: impl Into<String>) -> Request<'_> {
-        Request::new(self, Method::POST, path)
+        Request::new(&self.0, Method::POST, path)
     }
 
     /// A deposit that must succeed.

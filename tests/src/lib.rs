@@ -23,6 +23,7 @@ pub mod budgets;
 pub mod chain;
 pub mod coingecko;
 pub mod decimal;
+pub mod endpoints;
 pub mod feed;
 pub mod figures;
 pub mod issuer;

@@ -22,7 +22,7 @@ impl Wire {
     pub async fn to(bank: &Bank) -> Self {
         let host = bank.next_url().trim_start_matches("http://").to_owned();
         let stream = TcpStream::connect(&host).await.expect("a connection");
-        Self { stream, host, unread: Vec::new(), mint: bank.mint.clone() }
+        Self { stream, host, unread: Vec::new(), mint: bank.endpoints().mint.clone() }
     }
 
     /// Sends the bytes as they are; `{host}` stands for the address, and for a line with a token where one is asked for.

@@ -1,13 +1,12 @@
 //! A request that reads like the sentence: `bank.post("/v1/deposit").user("ann").amount("1").await`.
 
 use crate::answer::{Answer, Asked};
-use crate::bank::Bank;
+use crate::endpoints::{Body, Endpoints};
 use crate::{limits, retry, rules};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderValue, Method};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
-use std::convert::Infallible;
+use http_body_util::{BodyExt, Full, StreamBody};
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -16,11 +15,9 @@ use tokio::sync::Mutex;
 /// What may name the user.
 const USER_HEADERS: [&str; 3] = ["user_id", "user-id", "x-user-id"];
 
-pub type Body = BoxBody<Bytes, Infallible>;
-
 #[derive(Clone)]
 pub struct Request<'a> {
-    bank: &'a Bank,
+    to: &'a Endpoints,
     method: Method,
     path: String,
     headers: Vec<(&'static str, HeaderValue)>,
@@ -29,9 +26,9 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub fn new(bank: &'a Bank, method: Method, path: impl Into<String>) -> Self {
+    pub fn new(to: &'a Endpoints, method: Method, path: impl Into<String>) -> Self {
         let (path, headers) = (path.into(), Vec::new());
-        Self { bank, method, path, headers, body: Bytes::new(), chunked: false }
+        Self { to, method, path, headers, body: Bytes::new(), chunked: false }
     }
 
     /// One more header line; saying one twice sends it twice.
@@ -110,7 +107,7 @@ impl<'a> Request<'a> {
     /// What the bank's mint says of it: a token of the user whom a header names, or where a counter is posted to
     /// somebody's. A request that brings one, or asks for nobody, has no other.
     fn authorization(&self) -> Option<String> {
-        let mint = self.bank.mint.as_ref()?;
+        let mint = self.to.mint.as_ref()?;
         let mut named = self.headers.iter().filter(|(name, _)| USER_HEADERS.contains(name));
         let user = named.next().map(|(_, value)| value.to_str().unwrap_or_default());
         let counts = ["/v1/bitcoins", "/v1/counters/"].iter().any(|path| self.path.starts_with(path));
@@ -121,7 +118,7 @@ impl<'a> Request<'a> {
 
     async fn exchange(self) -> Result<(http::response::Parts, Bytes), String> {
         let authorization = self.authorization();
-        let uri = format!("{}{}", self.bank.next_url(), self.path);
+        let uri = format!("{}{}", self.to.next_url(), self.path);
         let mut request = http::Request::builder().method(self.method).uri(uri);
         for (name, value) in self.headers {
             request = request.header(name, value);
@@ -131,7 +128,7 @@ impl<'a> Request<'a> {
         }
         let body = if self.chunked { in_chunks(self.body) } else { Full::new(self.body).boxed() };
         let request = request.body(body).map_err(|problem| problem.to_string())?;
-        let answered = self.bank.http.request(request).await;
+        let answered = self.to.http.request(request).await;
         let (head, body) = answered.map_err(|problem| format!("{problem:?}"))?.into_parts();
         let body = body.collect().await.map_err(|problem| format!("body: {problem:?}"))?;
         Ok((head, body.to_bytes()))
