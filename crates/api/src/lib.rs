@@ -89,11 +89,10 @@ pub async fn answer(
     handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>,
 ) -> Answer {
     let line = log::Line::begin(&request);
-    let id = request.id().to_owned();
     let grant = origins.grant(&request);
     let answer = match grant.preflight(&request) {
         Some(answer) => answer,
-        None => handler(request).await.unwrap_or_else(|problem| problem.into_answer(&id)),
+        None => handler(request).await.unwrap_or_else(|problem| problem.into_answer(line.request_id())),
     };
     line.end(&answer);
     grant.tell(answer)

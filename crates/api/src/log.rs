@@ -4,6 +4,7 @@
 //! SHA-256 of their name; at `log_level = debug` the name itself is there. The route is the template that
 //! Spin matched, the trace id that of `traceparent` (W3C Trace Context, section 3.2).
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use eventlog::{Level, Value};
@@ -18,7 +19,7 @@ pub struct Line {
     began: Instant,
     method: &'static str,
     route: Option<String>,
-    request_id: String,
+    request_id: Rc<str>,
     trace_id: Option<String>,
     user: Noted,
 }
@@ -30,10 +31,15 @@ impl Line {
             began: Instant::now(),
             method: eventlog::method(request.method()),
             route: route(headers),
-            request_id: request.id().to_owned(),
+            request_id: request.shared_id(),
             trace_id: trace_id(headers),
             user: request.noted(),
         }
+    }
+
+    /// Of which request it is.
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
     }
 
     /// Writes it.
@@ -54,7 +60,7 @@ impl Line {
             ("route", self.route.map(Value::from)),
             ("status", Some(u64::from(status).into())),
             ("duration_ms", Some(Value::Thousandths(duration_us))),
-            ("request_id", Some(self.request_id.into())),
+            ("request_id", Some((&*self.request_id).into())),
             ("trace_id", self.trace_id.map(Value::from)),
             ("user", self.user.take().map(Value::from)),
             ("code", told.code.map(Value::from)),

@@ -30,7 +30,7 @@ pub(crate) type Noted = Rc<RefCell<Option<String>>>;
 
 /// A request whose head has been read and whose body has not.
 pub struct Request {
-    id: String,
+    id: Rc<str>,
     method: String,
     path: String,
     query: String,
@@ -56,7 +56,7 @@ impl Request {
     pub(crate) fn of(method: String, target: &str, headers: Headers, body: Body) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = if path.is_empty() { "/" } else { path };
-        let id = sane_id(&headers).map_or_else(clock::fresh_id, str::to_owned);
+        let id = sane_id(&headers).map_or_else(|| clock::fresh_id().into(), Rc::from);
         let noted = Noted::default();
         Self { id, method, path: path.to_owned(), query: query.to_owned(), headers, body, noted }
     }
@@ -65,6 +65,11 @@ impl Request {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The same, for who needs it when the request is gone.
+    pub(crate) fn shared_id(&self) -> Rc<str> {
+        Rc::clone(&self.id)
     }
 
     /// The method, as it was sent.

@@ -30,7 +30,7 @@ pub async fn serve(
     let request = received(request);
     eventlog::begin(component(request.path()), settings::log_level).await;
     let origins = origins().await;
-    let id = request.id().to_owned();
+    let id = request.shared_id();
     response(answer(request, &origins, handler).await, &id)
 }
 

@@ -5,6 +5,7 @@
 //! `log_level` (`error`, `warn`, `info`, `debug`) leaves out what matters less.
 //! What never gets here is the business of those who call: no body, no token, no idempotency key.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::Write as _;
 use std::time::SystemTime;
@@ -47,9 +48,9 @@ impl Level {
 
 /// What a member of a line is. No more than is used: a general JSON value is 50 KB in every `.wasm`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum Value<'a> {
     /// A string.
-    Text(String),
+    Text(Cow<'a, str>),
     /// A number.
     Whole(u64),
     /// A number of thousandths, shown as a decimal.
@@ -58,25 +59,25 @@ pub enum Value {
     Flag(bool),
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text.into())
     }
 }
 
-impl From<String> for Value {
+impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        Self::Text(text.into())
     }
 }
 
-impl From<u64> for Value {
+impl From<u64> for Value<'_> {
     fn from(number: u64) -> Self {
         Self::Whole(number)
     }
 }
 
-impl Value {
+impl Value<'_> {
     fn write(&self, line: &mut String) {
         match self {
             Self::Text(text) => line.push_str(&quoted(text)),
@@ -127,7 +128,7 @@ pub fn is_shown(level: Level) -> bool {
 }
 
 /// Writes an event with these members, in their order.
-pub fn event<'a>(level: Level, name: &str, members: impl IntoIterator<Item = (&'a str, Value)>) {
+pub fn event<'a>(level: Level, name: &'a str, members: impl IntoIterator<Item = (&'a str, Value<'a>)>) {
     if is_shown(level) {
         let text = line(SystemTime::now(), level, COMPONENT.get(), name, &mut members.into_iter());
         // One write for the whole line. Nobody can be told if stderr is gone.
@@ -139,12 +140,12 @@ pub fn event<'a>(level: Level, name: &str, members: impl IntoIterator<Item = (&'
 ///
 /// Not generic, so that it is in a component once.
 #[must_use]
-pub fn line(
+pub fn line<'a>(
     time: SystemTime,
     level: Level,
-    component: &str,
-    name: &str,
-    members: &mut dyn Iterator<Item = (&str, Value)>,
+    component: &'a str,
+    name: &'a str,
+    members: &mut dyn Iterator<Item = (&'a str, Value<'a>)>,
 ) -> String {
     let head = [
         ("time", rfc3339(time).into()),
