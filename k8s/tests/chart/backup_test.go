@@ -147,13 +147,7 @@ func TestExportsGoToABucketAndDrillsTakeTheNewestOfIt(t *testing.T) {
 		t.Errorf("a drill restores %s", got)
 	}
 	for _, container := range []corev1.Container{export.Containers[0], drill.InitContainers[0]} {
-		values := map[string]string{}
-		for _, variable := range container.Env {
-			values[variable.Name] = variable.Value
-			if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef.Name == "s3" {
-				values[variable.Name] = variable.ValueFrom.SecretKeyRef.Key
-			}
-		}
+		values := toldOfS3(container)
 		for name, want := range map[string]string{
 			"AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY",
 			"AWS_ENDPOINT_URL_S3": "http://s3.storage:9000", "AWS_REGION": "us-east-1",
@@ -175,6 +169,18 @@ func TestExportsGoToABucketAndDrillsTakeTheNewestOfIt(t *testing.T) {
 			}
 		}
 	}
+}
+
+// toldOfS3 is what a container's variables hold: a value, or a key of the Secret s3.
+func toldOfS3(container corev1.Container) map[string]string {
+	values := map[string]string{}
+	for _, variable := range container.Env {
+		values[variable.Name] = variable.Value
+		if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef.Name == "s3" {
+			values[variable.Name] = variable.ValueFrom.SecretKeyRef.Key
+		}
+	}
+	return values
 }
 
 func TestNoTwoReleasesShareAFolderOfABucket(t *testing.T) {

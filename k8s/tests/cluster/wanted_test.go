@@ -52,20 +52,7 @@ func deploymentOf(app *SpinApp, config *ExecutorDeploymentConfig, secret, certif
 	if app.Spec.RuntimeConfig.LoadFromSecret != "" {
 		secret = app.Spec.RuntimeConfig.LoadFromSecret
 	}
-	var volumes []corev1.Volume
-	mount := func(name, secret, key, path string) {
-		if secret == "" {
-			return
-		}
-		volumes = append(volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
-			SecretName: secret, Optional: new(true), Items: []corev1.KeyToPath{{Key: key, Path: key}}}}})
-		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: name, ReadOnly: true, MountPath: path, SubPath: key})
-	}
-	mount("spin-runtime-config", secret, "runtime-config.toml", "/runtime-config.toml")
-	volumes = append(volumes, app.Spec.Volumes...)
-	container.VolumeMounts = append(container.VolumeMounts, app.Spec.VolumeMounts...)
-	mount("spin-ca", certificates, "ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt")
-
+	volumes := mountVolumes(app, &container, secret, certificates)
 	selector := ready(app)
 	maps.Copy(selector, appLabels(app))
 	labels := maps.Clone(orEmpty(app.Spec.PodLabels))
@@ -92,6 +79,23 @@ func deploymentOf(app *SpinApp, config *ExecutorDeploymentConfig, secret, certif
 		deployment.Spec.Replicas = &app.Spec.Replicas
 	}
 	return deployment, nil
+}
+
+// mountVolumes mounts what the application is configured with, its own volumes and the CAs that it trusts, in this order.
+func mountVolumes(app *SpinApp, container *corev1.Container, secret, certificates string) (volumes []corev1.Volume) {
+	mount := func(name, secret, key, path string) {
+		if secret == "" {
+			return
+		}
+		volumes = append(volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
+			SecretName: secret, Optional: new(true), Items: []corev1.KeyToPath{{Key: key, Path: key}}}}})
+		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: name, ReadOnly: true, MountPath: path, SubPath: key})
+	}
+	mount("spin-runtime-config", secret, "runtime-config.toml", "/runtime-config.toml")
+	volumes = append(volumes, app.Spec.Volumes...)
+	container.VolumeMounts = append(container.VolumeMounts, app.Spec.VolumeMounts...)
+	mount("spin-ca", certificates, "ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt")
+	return volumes
 }
 
 func containerOf(app *SpinApp, config *ExecutorDeploymentConfig) (corev1.Container, error) {

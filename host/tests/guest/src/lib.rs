@@ -20,16 +20,23 @@ type Query = HashMap<String, String>;
 async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
     let query: Query =
         form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+    if request.uri().path() == "/body" {
+        let body = request.into_body().collect().await;
+        let body = body.map_err(|error| http::Error::other(format!("{error:?}")))?;
+        return Ok(Response::new(FullBody::new(body.to_bytes())));
+    }
+    let text = text(request, &query).await?;
+    let mut response = Response::new(FullBody::new(Bytes::from(text.clone())));
+    if let Ok(length) = text.len().to_string().parse() {
+        response.headers_mut().insert("content-length", length);
+    }
+    Ok(response)
+}
+
+/// Does what the path says, and tells what came of it.
+async fn text(request: Request, query: &Query) -> http::Result<String> {
     let arg = |name: &str| query.get(name).cloned().unwrap_or_default();
-    let text = match request.uri().path() {
-        "/body" => {
-            let body = request
-                .into_body()
-                .collect()
-                .await
-                .map_err(|error| http::Error::other(format!("{error:?}")))?;
-            return Ok(Response::new(FullBody::new(body.to_bytes())));
-        }
+    Ok(match request.uri().path() {
         // What comes of reading the body.
         "/read" => match request.into_body().collect().await {
             Ok(body) => format!("{} bytes", body.to_bytes().len()),
@@ -49,7 +56,7 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
         }
         "/instance" => instance(&arg("ms")).await,
         "/fetch" => fetch(&arg("url")).await,
-        "/call" => call(&query).await,
+        "/call" => call(query).await,
         "/bytes" => {
             let values = request.headers().get_all(arg("name"));
             values.iter().map(|value| format!("b\"{}\"", value.as_bytes().escape_ascii())).collect()
@@ -58,18 +65,13 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
         "/environment" => format!("{:?}", std::env::var(arg("name")).ok()),
         // As a request of the bank does: an asynchronous read, then a synchronous change.
         "/mixed" => {
-            let read = key_values("/kv/get", &query).await;
-            format!("{read} {}", atomic("/atomics/increment", &query))
+            let read = key_values("/kv/get", query).await;
+            format!("{read} {}", atomic("/atomics/increment", query))
         }
-        path if path.starts_with("/kv/") => key_values(path, &query).await,
-        path if path.starts_with("/atomics/") => atomic(path, &query),
+        path if path.starts_with("/kv/") => key_values(path, query).await,
+        path if path.starts_with("/atomics/") => atomic(path, query),
         _ => echo(&request),
-    };
-    let mut response = Response::new(FullBody::new(Bytes::from(text.clone())));
-    if let Ok(length) = text.len().to_string().parse() {
-        response.headers_mut().insert("content-length", length);
-    }
-    Ok(response)
+    })
 }
 
 fn echo(request: &Request) -> String {
