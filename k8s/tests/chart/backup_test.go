@@ -147,7 +147,7 @@ func TestExportsGoToABucketAndDrillsTakeTheNewestOfIt(t *testing.T) {
 		t.Errorf("a drill restores %s", got)
 	}
 	for _, container := range []corev1.Container{export.Containers[0], drill.InitContainers[0]} {
-		values := toldOfS3(container)
+		values := s3Variables(container)
 		for name, want := range map[string]string{
 			"AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY",
 			"AWS_ENDPOINT_URL_S3": "http://s3.storage:9000", "AWS_REGION": "us-east-1",
@@ -171,8 +171,8 @@ func TestExportsGoToABucketAndDrillsTakeTheNewestOfIt(t *testing.T) {
 	}
 }
 
-// toldOfS3 is what a container's variables hold: a value, or a key of the Secret s3.
-func toldOfS3(container corev1.Container) map[string]string {
+// s3Variables is what a container's variables hold: a value, or a key of the Secret s3.
+func s3Variables(container corev1.Container) map[string]string {
 	values := map[string]string{}
 	for _, variable := range container.Env {
 		values[variable.Name] = variable.Value
