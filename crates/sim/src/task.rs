@@ -204,6 +204,19 @@ impl Answer {
         }
     }
 
+    /// Of which operations it says that nothing happened, one bit for each.
+    #[must_use]
+    pub fn untouched(&self) -> u64 {
+        const UNTOUCHED: Error = Error::Unavailable(Unavailable::Untouched);
+        let mask = |mask, untouched| mask << 1 | u64::from(untouched);
+        match self {
+            Self::Operated(answers) => {
+                answers.iter().rev().map(|answer| *answer == Err(UNTOUCHED)).fold(0, mask)
+            }
+            other => u64::from(other.error() == Some(&UNTOUCHED)),
+        }
+    }
+
     /// Why there is no answer; of several, the first.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {

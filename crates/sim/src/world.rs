@@ -18,195 +18,33 @@
 //! - *replicate*: the replica has all that the store has. *fail over*: the store is what the replica had, and every
 //!   connection breaks. What was under way is gone.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use store::breaker::State;
 use store::redis;
 
 use crate::call::{Call, Reply};
-use crate::cluster::{Cluster, Shift, Told};
+use crate::cluster::{Cluster, Told};
 use crate::disk::{Disk, Origin};
 use crate::invariants::{Ended, Seen, Violation, check};
 use crate::mind::{Input, Mind, Question, Seat};
-use crate::task::{Answer, Task};
+use crate::task::Task;
 use crate::truth::Truth;
 
+mod choice;
 mod failover;
 mod flight;
+mod instance;
+mod share;
 
-pub(crate) use flight::untouched;
-use flight::{End, Flight, Share, adds_as_much, take};
-
-/// One thing that happens.
-#[derive(Debug, Clone)]
-pub enum Choice {
-    /// A client begins a request.
-    Start(usize, Rc<Task>),
-    /// A call is carried out and answered.
-    Serve(Origin),
-    /// A call is answered with an error; its write is under way.
-    Lose(Origin),
-    /// A script is refused, or only the step at this place.
-    Refuse(Origin, Option<usize>),
-    /// A client's deadline passes.
-    Expire(usize),
-    /// A client's request is given up.
-    GiveUp(usize),
-    /// A client's instance dies.
-    Crash(usize),
-    /// A write that was under way takes effect.
-    Land(Origin),
-    /// A write that was under way never arrives.
-    Forget(Origin),
-    /// Time passes for a client's instance.
-    Wait(usize),
-    /// A cluster changes.
-    Shift(Shift),
-    /// The replica catches up.
-    Replicate,
-    /// The replica takes over.
-    FailOver,
-}
-
-impl Choice {
-    /// The client that it is about; the first one where it is about nobody.
-    #[must_use]
-    pub fn client(&self) -> usize {
-        match self {
-            Self::Start(client, _)
-            | Self::Expire(client)
-            | Self::GiveUp(client)
-            | Self::Crash(client)
-            | Self::Wait(client) => *client,
-            Self::Serve(origin)
-            | Self::Lose(origin)
-            | Self::Refuse(origin, _)
-            | Self::Land(origin)
-            | Self::Forget(origin) => origin.client,
-            Self::Shift(_) | Self::Replicate | Self::FailOver => 0,
-        }
-    }
-
-    /// Whether something goes wrong; a write that lands or is forgotten went wrong before.
-    #[must_use]
-    pub fn is_fault(&self) -> bool {
-        !matches!(
-            self,
-            Self::Start(..)
-                | Self::Serve(_)
-                | Self::Land(_)
-                | Self::Forget(_)
-                | Self::Wait(_)
-                | Self::Replicate
-        )
-    }
-}
-
-/// What a choice led to.
-#[derive(Debug)]
-pub enum Step {
-    /// There was nothing to choose.
-    Nothing,
-    /// It happened, and these requests ended.
-    Done(Vec<Over>),
-}
-
-/// A request that has ended.
-#[derive(Debug)]
-pub struct Over {
-    /// Whose.
-    pub client: usize,
-    /// What it asked.
-    pub task: Rc<Task>,
-    /// Its answer, unless it died.
-    pub answer: Option<Answer>,
-}
-
-#[derive(Debug, Clone)]
-struct Busy {
-    task: Rc<Task>,
-    began: i64,
-    moved: u64,
-    net: i64,
-    /// It has added to a counter's cell.
-    began_to_count: bool,
-    /// The totals that the counter has had since.
-    totals: Vec<i64>,
-    /// A call that would carry it out was sent; or it may have gone together with others.
-    sent: bool,
-    /// The store has answered one of its calls, and nothing was missed at its instance since.
-    answered: bool,
-    /// How many writes there had been, after the last one that may be its own.
-    wrote: u64,
-    /// The store has gone back since: what was read may be gone.
-    fell_back: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Client {
-    request: u32,
-    busy: Option<Busy>,
-}
-
-/// An instance, and what is to be known of its breaker.
-#[derive(Debug, Clone)]
-struct Instance<M> {
-    mind: M,
-    /// Requests in a row of which a deadline ended a call, since the store last answered one.
-    missed: u32,
-    /// Calls in a row that a deadline ended: a request may have several under way.
-    ended: u32,
-    /// Calls that were sent while the breaker was half-open.
-    probes: Vec<Origin>,
-    /// Requests that have no answer, the last ones: others may still carry out what they asked for.
-    gone: VecDeque<Share>,
-    /// How many writes there had been, after the last one on its connection.
-    wrote: u64,
-    /// It was told that this is a cluster.
-    knows: bool,
-}
-
-/// What the replica has.
-#[derive(Debug, Clone)]
-struct Replica {
-    disk: Disk,
-    truth: Truth,
-    /// How many writes that are.
-    writes: u64,
-}
-
-/// What has happened to an instance, as far as it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// The store answered.
-    Reply,
-    /// A deadline passed.
-    Deadline,
-    /// Anything else.
-    Other,
-}
-
-impl Cause {
-    fn of(input: &Input) -> Self {
-        match input {
-            Input::Reply(..) => Self::Reply,
-            Input::Deadline(_) => Self::Deadline,
-            _ => Self::Other,
-        }
-    }
-}
+pub use choice::{Choice, Over, Step};
+use failover::Replica;
+use flight::{Flight, adds_as_much, take};
+use instance::{Busy, Cause, Client, Instance};
+use share::{End, Share};
 
 /// Nobody follows so many redirects.
 const PATIENCE: u32 = 16;
-/// So many requests that have no answer are remembered.
-const MOST_GONE: usize = 16;
-
-impl<M> Instance<M> {
-    fn new(mind: M) -> Self {
-        Self { mind, missed: 0, ended: 0, probes: Vec::new(), gone: VecDeque::new(), wrote: 0, knows: false }
-    }
-}
 
 /// Instances and their clients, the store between them, and the truth.
 #[derive(Debug, Clone)]
@@ -399,18 +237,7 @@ impl<M: Mind> World<M> {
             instance.gone.retain(|gone| !adds_as_much(&gone.task, task));
         }
         client.request += 1;
-        client.busy = Some(Busy {
-            task: Rc::clone(task),
-            began,
-            moved: 0,
-            net: 0,
-            began_to_count: false,
-            totals: Vec::new(),
-            sent: false,
-            answered: false,
-            wrote: 0,
-            fell_back: false,
-        });
+        client.busy = Some(Busy::new(task, began));
         self.feed(place, Input::Start(place % self.seats, Question(Rc::clone(task))))
     }
 
@@ -564,13 +391,13 @@ impl<M: Mind> World<M> {
         let Busy { task, began, moved, net, totals, sent, fell_back, .. } = busy;
         let unavailable = answer.unavailable();
         if unavailable.is_some() {
-            let (end, untouched) = (End::of(&answer), untouched(&answer));
+            let (end, untouched) = (End::of(&answer), answer.untouched());
             share.into_iter().for_each(|share| self.is_gone(Share { end, untouched, ..share }));
         }
         let closed = [before, self.breaker(place)] == [State::Closed; 2];
         let of_others = cause == Cause::Deadline && closed && !late;
         check(&Seen::Unanswered { task: &task, unavailable, sent, of_others })?;
-        self.end(place, request, End::of(&answer), untouched(&answer));
+        self.end(place, request, End::of(&answer), answer.untouched());
         self.unwatch_request(place, request);
         if !fell_back || !answer.is_of_a_moment() {
             self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net, totals: &totals })?;
@@ -578,12 +405,10 @@ impl<M: Mind> World<M> {
         Ok(Some(Over { client: place, task, answer: Some(answer) }))
     }
 
-    /// Remembers a request of which others may still have something in hand.
+    /// Others may still have something of this request in hand.
     fn is_gone(&mut self, share: Share) {
         if let Some(instance) = self.instances.get_mut(share.client / self.seats) {
-            instance.gone.push_back(share);
-            let many = instance.gone.len().saturating_sub(MOST_GONE);
-            instance.gone.drain(..many);
+            instance.remember(share);
         }
     }
 

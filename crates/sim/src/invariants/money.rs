@@ -8,7 +8,6 @@ use teller::operation::Answer as Answered;
 use super::{Ended, Seen, invariant, must};
 use crate::model::{Account, Asked};
 use crate::task::{Answer, Task, label};
-use crate::world::untouched;
 
 /// A sum of money in units of 10^-8, read from its digits: not the arithmetic that is to be proved.
 fn units(text: &str) -> i128 {
@@ -222,7 +221,7 @@ invariant! {
     /// Neither before the answer nor later.
     UntouchedMeansThatNothingHappened: "untouched means that nothing happened", seen => {
         let Seen::Ended(_, ended) = seen else { return Ok(()) };
-        let untouched = untouched(ended.answer);
+        let untouched = ended.answer.untouched();
         must(ended.moved & untouched == 0 && (untouched == 0 || ended.net == 0), || {
             format!("{} happened, and was answered: {}", ended.task, ended.answer)
         })

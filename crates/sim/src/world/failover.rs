@@ -2,12 +2,21 @@
 
 use std::rc::Rc;
 
-use super::{Replica, Step, World};
+use super::{Step, World};
 use crate::call::Reply;
 use crate::disk::Disk;
 use crate::invariants::Violation;
 use crate::mind::Mind;
 use crate::truth::Truth;
+
+/// What the replica has.
+#[derive(Debug, Clone)]
+pub struct Replica {
+    disk: Disk,
+    truth: Truth,
+    /// How many writes that are.
+    writes: u64,
+}
 
 impl<M: Mind> World<M> {
     /// The replica catches up.

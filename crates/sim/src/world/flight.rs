@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use ledger::{Tally, Wallet};
-use store::Unavailable;
 use store::breaker::State;
 use store::keys;
 use store::redis::{Said, Step, Verb};
-use teller::Error;
 
-use super::{Cause, Instance, World};
+use super::World;
+use super::instance::{Cause, Instance};
+use super::share::{End, Share};
 use crate::call::{Call, Key, Reply, hash_of};
 use crate::cluster::Says;
 use crate::disk::{Adapter, Flavour, HostPanic, Origin, Written};
@@ -18,18 +18,7 @@ use crate::invariants::{Seen, Sending, Violation, check};
 use crate::mind::{Learned, Mind};
 use crate::model::Meter;
 use crate::raw::Pending;
-use crate::task::{Answer, Task};
-
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
-    /// It has not.
-    Running,
-    /// Its caller knows the outcome.
-    Known,
-    /// Its caller does not know.
-    Doubt,
-}
+use crate::task::Task;
 
 /// A call that was made and has not been answered.
 #[derive(Debug, Clone)]
@@ -39,17 +28,6 @@ pub struct Flight {
     /// The requests of the instance that were under way when it was made, and those given up before: it may
     /// be on behalf of each.
     pub shares: Vec<Share>,
-}
-
-/// A request that a call may be on behalf of.
-#[derive(Debug, Clone)]
-pub struct Share {
-    pub client: usize,
-    pub request: u32,
-    pub task: Rc<Task>,
-    pub end: End,
-    /// Of which of its operations it was said that nothing happened.
-    pub untouched: u64,
 }
 
 /// What the clients of an instance have called.
@@ -374,27 +352,6 @@ impl World<Learned> {
         let minds = hash_of(&(clients, places, late, flying));
         let (disk, truth) = (self.disk.fingerprint(), self.truth.model().fingerprint());
         u128::from(hash_of(&(minds, disk, truth))) << 64 | u128::from(hash_of(&(truth, disk, minds, 1)))
-    }
-}
-
-impl End {
-    pub fn of(answer: &Answer) -> Self {
-        match answer.unavailable() {
-            None | Some(Unavailable::Untouched) => Self::Known,
-            Some(Unavailable::Unknown) => Self::Doubt,
-        }
-    }
-}
-
-/// Of which operations it was said that nothing happened, one bit for each.
-pub(crate) fn untouched(answer: &Answer) -> u64 {
-    const UNTOUCHED: Error = Error::Unavailable(Unavailable::Untouched);
-    let mask = |mask, untouched| mask << 1 | u64::from(untouched);
-    match answer {
-        Answer::Operated(answers) => {
-            answers.iter().rev().map(|answer| *answer == Err(UNTOUCHED)).fold(0, mask)
-        }
-        other => u64::from(other.error() == Some(&UNTOUCHED)),
     }
 }
 

@@ -1,0 +1,92 @@
+//! What can happen next, and what came of it.
+
+use std::rc::Rc;
+
+use crate::cluster::Shift;
+use crate::disk::Origin;
+use crate::task::{Answer, Task};
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+pub enum Choice {
+    /// A client begins a request.
+    Start(usize, Rc<Task>),
+    /// A call is carried out and answered.
+    Serve(Origin),
+    /// A call is answered with an error; its write is under way.
+    Lose(Origin),
+    /// A script is refused, or only the step at this place.
+    Refuse(Origin, Option<usize>),
+    /// A client's deadline passes.
+    Expire(usize),
+    /// A client's request is given up.
+    GiveUp(usize),
+    /// A client's instance dies.
+    Crash(usize),
+    /// A write that was under way takes effect.
+    Land(Origin),
+    /// A write that was under way never arrives.
+    Forget(Origin),
+    /// Time passes for a client's instance.
+    Wait(usize),
+    /// A cluster changes.
+    Shift(Shift),
+    /// The replica catches up.
+    Replicate,
+    /// The replica takes over.
+    FailOver,
+}
+
+impl Choice {
+    /// The client that it is about; the first one where it is about nobody.
+    #[must_use]
+    pub fn client(&self) -> usize {
+        match self {
+            Self::Start(client, _)
+            | Self::Expire(client)
+            | Self::GiveUp(client)
+            | Self::Crash(client)
+            | Self::Wait(client) => *client,
+            Self::Serve(origin)
+            | Self::Lose(origin)
+            | Self::Refuse(origin, _)
+            | Self::Land(origin)
+            | Self::Forget(origin) => origin.client,
+            Self::Shift(_) | Self::Replicate | Self::FailOver => 0,
+        }
+    }
+
+    /// Whether something goes wrong; a write that lands or is forgotten went wrong before.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        !matches!(
+            self,
+            Self::Start(..)
+                | Self::Serve(_)
+                | Self::Land(_)
+                | Self::Forget(_)
+                | Self::Wait(_)
+                | Self::Replicate
+        )
+    }
+}
+
+/// What a choice led to.
+#[derive(Debug)]
+pub enum Step {
+    /// There was nothing to choose.
+    Nothing,
+    /// It happened, and these requests ended.
+    Done(Vec<Over>),
+}
+
+/// A request that has ended.
+#[derive(Debug)]
+pub struct Over {
+    /// Whose.
+    pub client: usize,
+    /// What it asked.
+    pub task: Rc<Task>,
+    /// Its answer, unless it died.
+    pub answer: Option<Answer>,
+}

@@ -1,0 +1,110 @@
+//! An instance and its clients, and what is to be known of them.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::share::Share;
+use crate::disk::Origin;
+use crate::mind::Input;
+use crate::task::Task;
+
+/// So many requests that have no answer are remembered.
+const MOST_GONE: usize = 16;
+
+/// A request under way.
+#[derive(Debug, Clone)]
+pub struct Busy {
+    pub task: Rc<Task>,
+    pub began: i64,
+    pub moved: u64,
+    pub net: i64,
+    /// It has added to a counter's cell.
+    pub began_to_count: bool,
+    /// The totals that the counter has had since.
+    pub totals: Vec<i64>,
+    /// A call that would carry it out was sent; or it may have gone together with others.
+    pub sent: bool,
+    /// The store has answered one of its calls, and nothing was missed at its instance since.
+    pub answered: bool,
+    /// How many writes there had been, after the last one that may be its own.
+    pub wrote: u64,
+    /// The store has gone back since: what was read may be gone.
+    pub fell_back: bool,
+}
+
+impl Busy {
+    /// Nothing of it has happened yet. `began` is where its wallet stood, or what its counter had acknowledged.
+    pub fn new(task: &Rc<Task>, began: i64) -> Self {
+        Self {
+            task: Rc::clone(task),
+            began,
+            moved: 0,
+            net: 0,
+            began_to_count: false,
+            totals: Vec::new(),
+            sent: false,
+            answered: false,
+            wrote: 0,
+            fell_back: false,
+        }
+    }
+}
+
+/// A client, and the number of its request.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub request: u32,
+    pub busy: Option<Busy>,
+}
+
+/// An instance, and what is to be known of its breaker.
+#[derive(Debug, Clone)]
+pub struct Instance<M> {
+    pub mind: M,
+    /// Requests in a row of which a deadline ended a call, since the store last answered one.
+    pub missed: u32,
+    /// Calls in a row that a deadline ended: a request may have several under way.
+    pub ended: u32,
+    /// Calls that were sent while the breaker was half-open.
+    pub probes: Vec<Origin>,
+    /// Requests that have no answer, the last ones: others may still carry out what they asked for.
+    pub gone: VecDeque<Share>,
+    /// How many writes there had been, after the last one on its connection.
+    pub wrote: u64,
+    /// It was told that this is a cluster.
+    pub knows: bool,
+}
+
+impl<M> Instance<M> {
+    pub fn new(mind: M) -> Self {
+        Self { mind, missed: 0, ended: 0, probes: Vec::new(), gone: VecDeque::new(), wrote: 0, knows: false }
+    }
+
+    /// Remembers a request of which others may still have something in hand.
+    pub fn remember(&mut self, share: Share) {
+        self.gone.push_back(share);
+        let many = self.gone.len().saturating_sub(MOST_GONE);
+        self.gone.drain(..many);
+    }
+}
+
+/// What has happened to an instance, as far as it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The store answered.
+    Reply,
+    /// A deadline passed.
+    Deadline,
+    /// Anything else.
+    Other,
+}
+
+impl Cause {
+    pub fn of(input: &Input) -> Self {
+        match input {
+            Input::Reply(..) => Self::Reply,
+            Input::Deadline(_) => Self::Deadline,
+            _ => Self::Other,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! On whose behalf a call may be.
+
+use std::rc::Rc;
+
+use store::Unavailable;
+
+use crate::task::{Answer, Task};
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// It has not.
+    Running,
+    /// Its caller knows the outcome.
+    Known,
+    /// Its caller does not know.
+    Doubt,
+}
+
+impl End {
+    pub fn of(answer: &Answer) -> Self {
+        match answer.unavailable() {
+            None | Some(Unavailable::Untouched) => Self::Known,
+            Some(Unavailable::Unknown) => Self::Doubt,
+        }
+    }
+}
+
+/// A request that a call may be on behalf of.
+#[derive(Debug, Clone)]
+pub struct Share {
+    pub client: usize,
+    pub request: u32,
+    pub task: Rc<Task>,
+    pub end: End,
+    /// Of which of its operations it was said that nothing happened.
+    pub untouched: u64,
+}
