@@ -1,9 +1,13 @@
 //! Whatever an issuer says, or the store holds as its keys: no panic, nobody is asked who must not be, and nobody is let
 //! in without a key. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
+use futures::executor::block_on;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use store::Store as _;
+use store::memory::Memory;
 
+use super::world::*;
 use super::*;
 
 corpus::targets! {
