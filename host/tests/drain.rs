@@ -82,3 +82,49 @@ fn a_signal_ends_it_at_once_while_it_starts() {
         bank.says("Stopped by a signal before it served.");
     }
 }
+
+#[test]
+fn sigterm_lets_requests_in_flight_finish_and_ends_with_0() {
+    let mut bank = bank(&manifest(""), &[]);
+    let mut idle = Connection::open(&bank.address);
+    idle.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    idle.response(true).unwrap();
+    let never_used = Connection::open(&bank.address);
+    let mut busy = Connection::open(&bank.address);
+    busy.send(b"GET /sleep?ms=1000 HTTP/1.1\r\nhost: a\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(300));
+    bank.signal("TERM");
+    assert!(idle.response(true).is_none(), "an idle connection stays open");
+    let answer = busy.response(true).expect("a request in flight was broken off");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "slept"));
+    assert!(busy.response(true).is_none());
+    assert_eq!(bank.exit_code(Duration::from_secs(2)), Some(0));
+    assert!(!bank.stderr().contains("failed"), "{}", bank.stderr());
+    drop(never_used);
+}
+
+#[test]
+fn a_request_whose_client_went_away_is_in_flight_too() {
+    let mut bank = bank(&manifest(""), &[]);
+    let mut gone = Connection::open(&bank.address);
+    gone.send(b"GET /sleep?ms=1000 HTTP/1.1\r\nhost: a\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(300));
+    drop(gone);
+    let start = Instant::now();
+    bank.signal("TERM");
+    assert_eq!(bank.exit_code(Duration::from_secs(3)), Some(0));
+    assert!(start.elapsed() > Duration::from_millis(400), "{:?}", start.elapsed());
+    assert!(!bank.stderr().contains("failed"), "{}", bank.stderr());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut bank = bank(&manifest(""), &[]);
+    let mut busy = Connection::open(&bank.address);
+    busy.send(b"GET /sleep?ms=20000 HTTP/1.1\r\nhost: a\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(300));
+    bank.signal("INT");
+    std::thread::sleep(Duration::from_millis(300));
+    bank.signal("INT");
+    assert_eq!(bank.exit_code(Duration::from_secs(1)), Some(1));
+}
