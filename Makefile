@@ -178,9 +178,10 @@ tools: build
 	cargo build $(NATIVE) --package tests --bins
 
 .PHONY: lint
-lint: toolchain ## Formatting and clippy, warnings as errors; the links of all pages
+lint: toolchain ## Formatting and clippy, warnings as errors; the links of all pages; the glossary
 	@scripts/need python3 python3
 	scripts/pages
+	scripts/words
 	cargo fmt --all --check
 	cargo clippy $(NATIVE) --workspace --all-targets -- --deny warnings
 	cargo fmt --manifest-path bench/Cargo.toml --all --check

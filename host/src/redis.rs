@@ -60,9 +60,9 @@ impl Patience {
 
 /// A Redis server, and the way to it.
 #[derive(Clone)]
-pub struct Server(Arc<Line>);
+pub struct Server(Arc<Link>);
 
-struct Line {
+struct Link {
     client: Client,
     patience: Patience,
     state: Mutex<State>,
@@ -93,7 +93,7 @@ impl Server {
         // A peer that vanished without a word is noticed by the kernel.
         let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(patience.answer().max(CONNECT));
         let client = Client::open(info.set_tcp_settings(tcp))?;
-        Ok(Self(Arc::new(Line { client, patience, state: Mutex::default() })))
+        Ok(Self(Arc::new(Link { client, patience, state: Mutex::default() })))
     }
 
     /// Makes sure that there is a connection, and counts as one that has it.
@@ -224,7 +224,7 @@ impl Opened {
     }
 }
 
-impl Line {
+impl Link {
     async fn connection(self: &Arc<Self>) -> Result<(MultiplexedConnection, u64), RedisError> {
         loop {
             match self.way() {

@@ -26,7 +26,7 @@ use store::{Store, keys};
 use token::{KeySet, Verified};
 use upstream::claim::{self, Mine};
 use upstream::moment;
-use upstream::said::Said;
+use upstream::report::Report;
 
 use crate::issuer;
 use crate::outside::{Outside, Stores};
@@ -283,7 +283,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     }
 
     /// Tells the log of a fetch that was of no use, and answers what it was told last.
-    fn tell(&self, before: &Said, kept: &Result<(Vec<u8>, Kept), String>) -> Said {
+    fn tell(&self, before: &Report, kept: &Result<(Vec<u8>, Kept), String>) -> Report {
         let (event, what) = match kept {
             Err(why) => ("keys-not-fetched", why.clone()),
             Ok((_, kept)) if kept.set.is_empty() => {

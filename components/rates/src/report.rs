@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use eventlog::Level;
-use upstream::said::Said;
+use upstream::report::Report;
 
 use crate::failure::Failed;
 
@@ -27,7 +27,7 @@ pub enum News {
 
 impl News {
     /// Tells the log, unless it was told; what it has been told now.
-    pub fn tell(&self, before: &Said, now_ms: u64) -> Said {
+    pub fn tell(&self, before: &Report, now_ms: u64) -> Report {
         let said = self.after(before, now_ms);
         if !said.is_news(before) {
             return said;
@@ -55,7 +55,7 @@ impl News {
         said
     }
 
-    fn after(&self, before: &Said, now_ms: u64) -> Said {
+    fn after(&self, before: &Report, now_ms: u64) -> Report {
         let (what, again) = match self {
             Self::Whole => (String::new(), Duration::MAX),
             Self::LeftOut(currencies) => (format!("left out: {currencies}"), LEFT_OUT_AGAIN),
@@ -71,7 +71,7 @@ mod tests {
 
     /// When the log is told, of fetches a second apart, and how often it had been so.
     fn told(news: impl Fn(u64) -> News, seconds: u64) -> Vec<(u64, u64)> {
-        let (mut said, mut told) = (Said::default(), Vec::new());
+        let (mut said, mut told) = (Report::default(), Vec::new());
         for second in 1..=seconds {
             let after = news(second).after(&said, second * 1_000);
             if (&after.what, after.at_ms) != (&said.what, said.at_ms) {

@@ -19,7 +19,7 @@ pub struct Answer {
     status: StatusCode,
     fields: Fields,
     body: Body,
-    told: Told,
+    told: LogMembers,
 }
 
 /// The body of an answer.
@@ -70,7 +70,7 @@ impl fmt::Debug for Body {
 
 /// What an answer tells the log.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Told {
+pub(crate) struct LogMembers {
     /// A problem's code.
     pub code: Option<&'static str>,
     /// What is known of a write, where the store did not answer.
@@ -114,7 +114,7 @@ impl Answer {
 
     /// A status and nothing else.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, fields: Fields::new(), body: Body::Whole(Bytes::new()), told: Told::default() }
+        Self { status, fields: Fields::new(), body: Body::Whole(Bytes::new()), told: LogMembers::default() }
     }
 
     /// 308: what is looked for is at this path.
@@ -130,7 +130,7 @@ impl Answer {
 
     fn new(status: StatusCode, content_type: &'static str, body: Body) -> Self {
         let fields = vec![("content-type", content_type.into())];
-        Self { status, fields, body, told: Told::default() }
+        Self { status, fields, body, told: LogMembers::default() }
     }
 
     /// The same answer with one more header: a name in lower case, and a value of visible ASCII characters.
@@ -156,7 +156,7 @@ impl Answer {
         if !replayed {
             return self;
         }
-        let told = Told { replayed, ..self.told };
+        let told = LogMembers { replayed, ..self.told };
         Self { told, ..self }.with("idempotent-replayed", "true")
     }
 
@@ -173,13 +173,13 @@ impl Answer {
     }
 
     /// What it tells the log.
-    pub(crate) fn told(&self) -> Told {
+    pub(crate) fn log_members(&self) -> LogMembers {
         self.told
     }
 
     /// The same answer, telling the log which problem it is.
     pub(crate) fn telling(self, code: &'static str, outcome: Option<&'static str>) -> Self {
-        let told = Told { code: Some(code), outcome, ..self.told };
+        let told = LogMembers { code: Some(code), outcome, ..self.told };
         Self { told, ..self }
     }
 
@@ -262,8 +262,8 @@ mod tests {
     #[test]
     fn an_answer_tells_the_log_how_old_it_is_where_that_is_known() {
         let answer = Answer::json(&1);
-        assert_eq!(answer.told().age_seconds, None);
-        assert_eq!(answer.aged(61).replayed(true).told().age_seconds, Some(61));
+        assert_eq!(answer.log_members().age_seconds, None);
+        assert_eq!(answer.aged(61).replayed(true).log_members().age_seconds, Some(61));
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub async fn answer(
     origins: &cors::Origins,
     handler: impl AsyncFnOnce(Request) -> Result<Answer, Problem>,
 ) -> Answer {
-    let line = log::Line::begin(&request);
+    let line = log::RequestLine::begin(&request);
     let grant = origins.grant(&request);
     let answer = match grant.preflight(&request) {
         Some(answer) => answer,

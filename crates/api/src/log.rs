@@ -15,7 +15,7 @@ use crate::request::Noted;
 use crate::{Answer, Request};
 
 /// What is known of a request before it is answered.
-pub struct Line {
+pub struct RequestLine {
     began: Instant,
     method: &'static str,
     route: Option<String>,
@@ -24,7 +24,7 @@ pub struct Line {
     user: Noted,
 }
 
-impl Line {
+impl RequestLine {
     pub(crate) fn begin(request: &Request) -> Self {
         let headers = request.headers();
         Self {
@@ -53,7 +53,7 @@ impl Line {
         if !eventlog::is_shown(level) {
             return;
         }
-        let told = answer.told();
+        let told = answer.log_members();
         let duration_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let members = [
             ("method", Some(self.method.into())),

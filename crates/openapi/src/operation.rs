@@ -34,7 +34,7 @@ pub struct Shared {
 }
 
 /// One method on one path.
-pub struct Operation {
+pub struct Route {
     method: HttpMethod,
     path: &'static str,
     inner: OperationBuilder,
@@ -45,7 +45,7 @@ pub struct Operation {
     access: Access,
 }
 
-impl Operation {
+impl Route {
     /// `GET` on this path; `id` is its name in generated clients.
     pub fn get(path: &'static str, id: &str) -> Self {
         Self::new(HttpMethod::Get, path, id)

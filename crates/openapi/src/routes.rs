@@ -5,7 +5,7 @@ mod pages;
 mod rates;
 mod wallets;
 
-use crate::operation::Operation;
+use crate::operation::Route;
 
 /// The groups, in the contract's order.
 pub const TAGS: [(&str, &str); 5] = [
@@ -17,6 +17,6 @@ pub const TAGS: [(&str, &str); 5] = [
 ];
 
 /// Every operation.
-pub fn all() -> Vec<Operation> {
+pub fn all() -> Vec<Route> {
     [counters::all(), wallets::all(), rates::all(), pages::all()].into_iter().flatten().collect()
 }

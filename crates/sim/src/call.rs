@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use store::redis::{Said, Step, Verb};
+use store::redis::{Step, StepReply, Verb};
 
 /// A key of the store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,7 +76,7 @@ pub enum Reply {
     /// Any other error. Whether the call was carried out is another matter; to `Script`: the connection broke.
     Error,
     /// To `Script`: an answer to each step.
-    Said(Vec<Said>),
+    Steps(Vec<StepReply>),
     /// To `Script`: Redis does not carry it out.
     Refused,
     /// To `Eval`: another node is to be asked, or the same one later; in Redis's words.

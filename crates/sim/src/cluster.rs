@@ -127,7 +127,7 @@ impl Cluster {
     /// What `CLUSTER SLOTS` says: first slot, last slot and port of the node, the newest last. Nothing from a node that
     /// is away.
     #[must_use]
-    pub fn told(&self, by: &str) -> Vec<(u16, u16, u16)> {
+    pub fn slots(&self, by: &str) -> Vec<(u16, u16, u16)> {
         if self.away == Some(node(by)) {
             return Vec::new();
         }
@@ -189,7 +189,7 @@ fn try_again() -> Says {
 
 /// Where an instance was sent, and with what.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct SentOn {
     /// For this once.
     pub ask: bool,
     /// The script.
@@ -200,7 +200,7 @@ pub struct Told {
     pub may_end: bool,
 }
 
-impl Told {
+impl SentOn {
     /// What these words of a node's tell, if they name another one.
     #[must_use]
     pub fn of(text: &str, steps: &Rc<[Step]>) -> Option<Self> {

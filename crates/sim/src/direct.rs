@@ -15,7 +15,7 @@ use store::kv::{Failed, Kv, RawKv};
 use crate::call::{Reply, Value};
 use crate::disk::{Disk, Origin};
 use crate::planted::{Bug, Crooked, CrookedRaw};
-use crate::task::{Answer, Batchers, Task, perform};
+use crate::task::{Answer, Queues, Task, perform};
 
 /// The disk, without anybody else and without faults.
 #[derive(Debug, Clone)]
@@ -47,12 +47,12 @@ impl Direct {
     #[must_use]
     pub fn perform(&self, bug: Option<Bug>, task: &Task) -> Option<Answer> {
         match bug {
-            None => at_once(perform(|| Kv::new(self.clone()), &Batchers::default(), task)),
+            None => at_once(perform(|| Kv::new(self.clone()), &Queues::default(), task)),
             Some(bug) => {
                 let shared = Rc::new(task.clone());
                 let kv = || Kv::new(CrookedRaw::new(self.clone(), bug));
                 let open = || Crooked::new(kv(), bug, Rc::clone(&shared));
-                at_once(bug.perform(open, &Batchers::default(), task))
+                at_once(bug.perform(open, &Queues::default(), task))
             }
         }
     }

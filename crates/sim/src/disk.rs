@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use store::redis::model::{self, Held, Write};
-use store::redis::{Said, Step};
+use store::redis::model::{self, Stored, Write};
+use store::redis::{Step, StepReply};
 
 use crate::call::{Key, Reply, Value, hash_of};
 
@@ -230,10 +230,10 @@ impl Disk {
     }
 
     /// Carries out a step of a script.
-    pub fn step(&mut self, step: &Step) -> (Said, Vec<Written>) {
+    pub fn step(&mut self, step: &Step) -> (StepReply, Vec<Written>) {
         let holds = |key: &str| match self.get(&key.into()) {
-            Some(value) => Held::Bytes(value.bytes().to_vec()),
-            None => Held::Nothing,
+            Some(value) => Stored::Bytes(value.bytes().to_vec()),
+            None => Stored::Nothing,
         };
         let (said, writes) = model::carry_out(step, holds);
         let written = writes.into_iter().map(|Write { key, value, means }| {

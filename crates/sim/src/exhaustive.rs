@@ -19,7 +19,7 @@ use crate::rest::{Thoroughness, rest};
 use crate::story::tell;
 use crate::task::{Answer, Task};
 use crate::truth::Truth;
-use crate::world::{Choice, Over, Step, World};
+use crate::world::{Choice, Effect, Over, World};
 use store::{breaker, keys};
 
 /// What was explored.
@@ -217,8 +217,8 @@ impl Explorer<'_> {
     }
 
     /// Whose request ended asks for the next thing.
-    fn go_on(&self, state: &mut State, step: Step) -> Result<(), Violation> {
-        let Step::Done(over) = step else { return Ok(()) };
+    fn go_on(&self, state: &mut State, step: Effect) -> Result<(), Violation> {
+        let Effect::Done(over) = step else { return Ok(()) };
         for Over { client, task, answer } in over {
             if let Some(task) = self.next(state, client, &task, answer.as_ref()) {
                 let step = state.world.step(&self.school, &Choice::Start(client, task))?;

@@ -19,14 +19,14 @@ use ledger::{Corrupt, Entry, Post, Tally, Wallet};
 use store::Unavailable;
 
 use crate::call::Call;
-use crate::cluster::Told;
+use crate::cluster::SentOn;
 use crate::disk::Written;
 use crate::model::{Account, Meter, Model};
 use crate::task::{Answer, Task};
 
 /// Something that was seen to happen.
 #[derive(Debug)]
-pub enum Seen<'a> {
+pub enum Event<'a> {
     /// A write has taken effect.
     Written(&'a Written),
     /// A reader finds this wallet, where it found another one before.
@@ -57,7 +57,7 @@ pub enum Seen<'a> {
         of_others: bool,
     },
     /// A call was made that no deadline can end.
-    Held {
+    Unbound {
         /// The call.
         call: &'a Call,
         /// The store has answered its request, and nothing was missed at the instance since.
@@ -68,7 +68,7 @@ pub enum Seen<'a> {
         /// The call.
         call: &'a Call,
         /// Where its instance was just sent.
-        told: Option<&'a Told>,
+        told: Option<&'a SentOn>,
         /// The instance knows that this is a cluster.
         knows: bool,
     },
@@ -125,7 +125,7 @@ pub trait Invariant {
     ///
     /// # Errors
     /// What was seen instead.
-    fn check(&self, seen: &Seen<'_>) -> Verdict;
+    fn check(&self, seen: &Event<'_>) -> Verdict;
 }
 
 /// All of them.
@@ -179,7 +179,7 @@ const ALL: &[&dyn Invariant] = &[
 ///
 /// # Errors
 /// The first one that does not hold.
-pub fn check(seen: &Seen<'_>) -> Result<(), Violation> {
+pub fn check(seen: &Event<'_>) -> Result<(), Violation> {
     ALL.iter().try_for_each(|invariant| {
         invariant.check(seen).map_err(|seen| Violation { sentence: invariant.sentence(), seen })
     })
@@ -216,7 +216,7 @@ macro_rules! invariant {
                 $sentence
             }
 
-            fn check(&self, $seen: &$crate::invariants::Seen<'_>) -> $crate::invariants::Verdict {
+            fn check(&self, $seen: &$crate::invariants::Event<'_>) -> $crate::invariants::Verdict {
                 $check
             }
         }

@@ -26,7 +26,7 @@ use crate::direct::Woken;
 use crate::disk::Adapter;
 use crate::planted::{Bug, Crooked, CrookedRaw};
 use crate::raw::{Mailbox, Pending, Shared};
-use crate::task::{Answer, Batchers, Task, perform};
+use crate::task::{Answer, Queues, Task, perform};
 
 /// How much time passes when it does: half of what the breaker stays open for.
 const A_WHILE: Duration = Duration::from_millis(250);
@@ -124,7 +124,7 @@ pub struct Live {
     bug: Option<Bug>,
     adapter: Adapter,
     shared: Rc<Shared>,
-    batchers: Rc<Batchers>,
+    batchers: Rc<Queues>,
     seats: Vec<(Rc<Mailbox>, Option<Request>)>,
     carried: Vec<Rest>,
     view: View,

@@ -21,7 +21,7 @@ use store::reason::Reason;
 use store::redis::cluster::{Map, Node, Redirect};
 use store::redis::nodes::{self, Nodes, Unanswered, Waits};
 use store::redis::script::{Value, unkept};
-use store::redis::{self, RawRedis, Said, Step, Steps};
+use store::redis::{self, RawRedis, Step, StepReply, Steps};
 
 use crate::call::{Call, Reply};
 use crate::cluster;
@@ -235,12 +235,12 @@ impl RawKv for Raw {
 }
 
 impl RawRedis for Raw {
-    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, redis::Failed>> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, redis::Failed>> {
         if self.shared.adapter == Adapter::Cluster {
             return nodes::run(self, steps).await;
         }
         let answer = match self.ask(Call::Script(steps.into())).await {
-            Reply::Said(said) => Ok(self.keep(said).await),
+            Reply::Steps(said) => Ok(self.keep(said).await),
             Reply::Refused => Err(redis::Failed::Refused),
             _ => Err(redis::Failed::Broken),
         };
@@ -259,8 +259,8 @@ impl RawRedis for Raw {
 
 impl Raw {
     /// Waits until the replica has what was written, or says of it that it does not.
-    async fn keep(&self, mut said: Vec<Said>) -> Vec<Said> {
-        if self.waits_for_replicas() && said.iter().any(Said::is_done) {
+    async fn keep(&self, mut said: Vec<StepReply>) -> Vec<StepReply> {
+        if self.waits_for_replicas() && said.iter().any(StepReply::is_done) {
             let have = self.ask(Call::Wait).await;
             if !matches!(have, Reply::Number(1..)) {
                 unkept(&mut said);
@@ -275,11 +275,11 @@ impl Nodes for Raw {
         &self.shared.map
     }
 
-    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
         let steps = steps.iter().copied().cloned().collect();
         let node = node.address(cluster::URL).into();
         match self.ask(Call::Eval { node, asking, steps }).await {
-            Reply::Said(said) => Ok(said),
+            Reply::Steps(said) => Ok(said),
             Reply::Elsewhere(text) => {
                 let reason = Reason::of(&text);
                 let redirect = Redirect::of(reason, &text);

@@ -6,7 +6,7 @@ use store::Unavailable;
 
 use crate::direct::Direct;
 use crate::disk::Disk;
-use crate::invariants::{Ended, Seen, Violation, check};
+use crate::invariants::{Ended, Event, Violation, check};
 use crate::model::Account;
 use crate::task::{Answer, Task};
 use crate::truth::Truth;
@@ -49,7 +49,7 @@ fn ask(direct: &Direct, truth: &Truth, task: &Task) -> Result<Answer, Violation>
         _ => 0,
     };
     let ended = Ended { task, answer: &answer, began, moved: 0, net: 0, totals: &[] };
-    check(&Seen::Ended(truth.model(), &ended))?;
+    check(&Event::Ended(truth.model(), &ended))?;
     Ok(answer)
 }
 

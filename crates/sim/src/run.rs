@@ -17,7 +17,7 @@ use crate::story::tell;
 use crate::task::Task;
 use crate::truth::Truth;
 use crate::workload::{Mixture, Workload};
-use crate::world::{Choice, Over, Step, World};
+use crate::world::{Choice, Effect, Over, World};
 
 /// After so many steps clients are favoured in another way.
 const PHASE: u64 = 500;
@@ -268,7 +268,7 @@ impl Run {
         let late = matches!(choice, Choice::Land(_) | Choice::Forget(_));
         self.figures.faults += u64::from(late || choice.is_fault());
         self.choices.push(choice.clone());
-        let Step::Done(over) = self.world.step(&self.bug, &choice)? else { return Ok(()) };
+        let Effect::Done(over) = self.world.step(&self.bug, &choice)? else { return Ok(()) };
         for Over { client, task, answer } in over {
             let unknown = answer.is_none_or(|answer| answer.unavailable().is_some());
             let patient = unknown && task.is_keyed() && self.random.permille(self.mixture.patience);
@@ -307,7 +307,7 @@ pub fn again(setting: Setting, choices: &[Choice]) -> (Vec<Choice>, Option<Viola
     let mut made = Vec::new();
     for choice in choices {
         let step = world.step(&bug, choice);
-        if !matches!(step, Ok(Step::Nothing)) {
+        if !matches!(step, Ok(Effect::Nothing)) {
             made.push(choice.clone());
         }
         if let Err(violation) = step {

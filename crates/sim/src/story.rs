@@ -3,7 +3,7 @@
 use crate::call::{Call, Value};
 use crate::invariants::Violation;
 use crate::mind::Mind;
-use crate::world::{Choice, Step, World};
+use crate::world::{Choice, Effect, World};
 
 /// Tells what `choices` do to `world`, up to what they break.
 pub fn tell<M: Mind>(mut world: World<M>, school: &M::School, choices: &[Choice]) -> Vec<String> {
@@ -17,13 +17,13 @@ pub fn tell<M: Mind>(mut world: World<M>, school: &M::School, choices: &[Choice]
         let effect = called.map(|call| effect(&call, choice, &before, &world)).unwrap_or_default();
         lines.push(format!("{line}{effect}"));
         match step {
-            Ok(Step::Done(over)) => {
+            Ok(Effect::Done(over)) => {
                 let answered = over.iter().filter_map(|over| Some((over.client, over.answer.as_ref()?)));
                 lines.extend(answered.map(|(client, answer)| {
                     format!("{} is answered: {answer}", name(client, world.seats()))
                 }));
             }
-            Ok(Step::Nothing) => {}
+            Ok(Effect::Nothing) => {}
             Err(Violation { sentence, seen }) => {
                 lines.push(format!("BROKEN: {sentence}"));
                 lines.push(format!("  {seen}"));

@@ -1,23 +1,23 @@
 //! What a caller asks of the bank, and what the bank's own code answers.
 //!
 //! [`perform`] is a component without HTTP: it opens the store once for each request, with a deadline of
-//! its own, and calls `teller`. Requests at one wallet of one instance are batched ([`Batchers`]).
+//! its own, and calls `teller`. Requests at one wallet of one instance are batched ([`Queues`]).
 
 use batch::{Deadline, Job};
 use ledger::{Entry, Mark, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable, keys};
 use teller::batch::Wallets;
-use teller::operation::{Seen, carry_out_all};
+use teller::operation::{LastKnown, carry_out_all};
 use teller::tally::{self, KeyedPost};
 use teller::{Error, history};
 
 /// Where the requests at one instance are batched.
 #[derive(Default)]
-pub struct Batchers {
+pub struct Queues {
     /// The real one.
     pub wallets: Wallets,
     /// The one of [`crate::planted::Bug::TellsFollowersUntouched`].
-    pub careless: batch::Batchers<User, Operation, Result<teller::operation::Answer, Error>, Seen>,
+    pub careless: batch::Batchers<User, Operation, Result<teller::operation::Answer, Error>, LastKnown>,
 }
 
 /// A request.
@@ -78,7 +78,7 @@ pub enum Answer {
 /// Answers `task` as the components do. `open` opens the store for one request.
 pub async fn perform<S: Store + Deadline + 'static>(
     open: impl Fn() -> S,
-    batchers: &Batchers,
+    batchers: &Queues,
     task: &Task,
 ) -> Answer {
     match task {
@@ -87,7 +87,7 @@ pub async fn perform<S: Store + Deadline + 'static>(
         }
         Task::Operate(user, operations) => {
             let jobs: Vec<_> = operations.iter().cloned().map(Job::new).collect();
-            Answer::Operated(carry_out_all(&open(), user, &jobs, &mut Seen::default()).await)
+            Answer::Operated(carry_out_all(&open(), user, &jobs, &mut LastKnown::default()).await)
         }
         Task::Walk { user, before, limit, pages } => {
             Answer::Walked(walk(open, user, *before, *limit, *pages).await)

@@ -16,7 +16,7 @@ use store::kv::Kv;
 use crate::call::{Key, Value};
 use crate::direct::{Direct, at_once};
 use crate::disk::{Disk, Written};
-use crate::invariants::{Ended, Seen, Violation, check};
+use crate::invariants::{Ended, Event, Violation, check};
 use crate::model::Model;
 use crate::planted::{Bug, Crooked, CrookedRaw};
 use crate::task::{Answer, Task};
@@ -74,7 +74,7 @@ impl Truth {
     /// # Errors
     /// The [`Violation`] that it is.
     pub fn wrote(&mut self, disk: &Disk, written: &Written, tasks: &[&Task]) -> Result<Vec<u64>, Violation> {
-        check(&Seen::Written(written))?;
+        check(&Event::Written(written))?;
         // The write may be on behalf of somebody who is long gone: the key tells what to look at.
         let (whose, what) = keys::parts(written.key.as_str()).unwrap_or_default();
         let document = what.split(':').next().filter(|_| !what.ends_with(":tickets"));
@@ -98,7 +98,7 @@ impl Truth {
     /// # Errors
     /// The [`Violation`] that its answer is.
     pub fn ended(&mut self, ended: &Ended<'_>) -> Result<(), Violation> {
-        check(&Seen::Ended(&self.model, ended))?;
+        check(&Event::Ended(&self.model, ended))?;
         match (ended.task, ended.answer) {
             (Task::Operate(user, operations), Answer::Operated(answers)) => {
                 let account = self.model.account_mut(user);
@@ -136,8 +136,8 @@ impl Truth {
     /// The [`Violation`] that something acknowledged is gone.
     pub fn fall_back(&mut self, then: &Self) -> Result<(), Violation> {
         self.model.fall_back(&then.model);
-        self.model.accounts().try_for_each(|account| check(&Seen::FellBack(account)))?;
-        self.model.meters().try_for_each(|meter| check(&Seen::CountedLess(meter)))
+        self.model.accounts().try_for_each(|account| check(&Event::FellBack(account)))?;
+        self.model.meters().try_for_each(|meter| check(&Event::CountedLess(meter)))
     }
 
     fn look_at_wallet(&mut self, disk: &Disk, user: &User, tasks: &[&Task]) -> Result<Vec<u64>, Violation> {
@@ -152,12 +152,12 @@ impl Truth {
             Some(value) => Wallet::decode(value.bytes()).map_err(|error| Violation::corrupt(&error))?,
             None => Wallet::new(),
         };
-        check(&Seen::Shown(account, &wallet))?;
+        check(&Event::Shown(account, &wallet))?;
         for entry in wallet.entries() {
             if entry.seq <= account.entries.len() as u64 {
                 continue;
             }
-            check(&Seen::Posted(account, entry))?;
+            check(&Event::Posted(account, entry))?;
             account.post(entry);
         }
         let moved = tasks.iter().map(|task| match task {
@@ -192,10 +192,10 @@ impl Truth {
             u64::from(post.request == asked.request)
         });
         let moved = moved.collect();
-        check(&Seen::Tallied(meter, &tally))?;
+        check(&Event::Tallied(meter, &tally))?;
         if disk.flavour().goes_by_scripts() {
             for post in meter.posts.values().filter(|post| !known.contains_key(post.key.as_str())) {
-                check(&Seen::Kept(meter, post))?;
+                check(&Event::Kept(meter, post))?;
             }
         }
         Ok(moved)

@@ -24,9 +24,9 @@ use store::breaker::State;
 use store::redis;
 
 use crate::call::{Call, Reply};
-use crate::cluster::{Cluster, Told};
+use crate::cluster::{Cluster, SentOn};
 use crate::disk::{Disk, Origin};
-use crate::invariants::{Ended, Seen, Violation, check};
+use crate::invariants::{Ended, Event, Violation, check};
 use crate::mind::{Input, Mind, Question, Seat};
 use crate::task::Task;
 use crate::truth::Truth;
@@ -37,7 +37,7 @@ mod flight;
 mod instance;
 mod share;
 
-pub use choice::{Choice, Over, Step};
+pub use choice::{Choice, Effect, Over};
 use failover::Replica;
 use flight::{Flight, adds_as_much, take};
 use instance::{Busy, Cause, Client, Instance};
@@ -61,7 +61,7 @@ pub struct World<M> {
     /// Who has what, in a cluster.
     cluster: Cluster,
     /// Where the instance that is being answered is sent.
-    told: Option<Told>,
+    told: Option<SentOn>,
     /// How often scripts were sent on.
     sent_on: Vec<(Rc<[redis::Step]>, u32)>,
     /// How many writes there were.
@@ -176,7 +176,7 @@ impl<M: Mind> World<M> {
     ///
     /// # Errors
     /// The [`Violation`] that it led to.
-    pub fn step(&mut self, school: &M::School, choice: &Choice) -> Result<Step, Violation> {
+    pub fn step(&mut self, school: &M::School, choice: &Choice) -> Result<Effect, Violation> {
         match choice {
             Choice::Start(client, task) => self.start(*client, task),
             Choice::Serve(origin) => self.answer(*origin, |world, flight| world.carry_out(flight, None)),
@@ -188,14 +188,14 @@ impl<M: Mind> World<M> {
             Choice::Expire(client) if self.can_expire(*client) => {
                 self.feed(*client, Input::Deadline(client % self.seats))
             }
-            Choice::Expire(_) => Ok(Step::Nothing),
+            Choice::Expire(_) => Ok(Effect::Nothing),
             Choice::GiveUp(client) => self.give_up(*client),
             Choice::Crash(client) => self.crash(school, *client),
             Choice::Land(origin) => self.land(*origin),
             Choice::Forget(origin) => Ok(self.forget(*origin)),
             Choice::Wait(client) => self.feed(*client, Input::Wait),
-            Choice::Shift(shift) if self.cluster.shift(shift) => Ok(Step::Done(Vec::new())),
-            Choice::Shift(_) => Ok(Step::Nothing),
+            Choice::Shift(shift) if self.cluster.shift(shift) => Ok(Effect::Done(Vec::new())),
+            Choice::Shift(_) => Ok(Effect::Nothing),
             Choice::Replicate => Ok(self.replicate()),
             Choice::FailOver => self.fail_over(),
         }
@@ -228,9 +228,9 @@ impl<M: Mind> World<M> {
         first..self.clients.len().min(first + self.seats)
     }
 
-    fn start(&mut self, place: usize, task: &Rc<Task>) -> Result<Step, Violation> {
+    fn start(&mut self, place: usize, task: &Rc<Task>) -> Result<Effect, Violation> {
         let Some(client) = self.clients.get_mut(place).filter(|client| client.busy.is_none()) else {
-            return Ok(Step::Nothing);
+            return Ok(Effect::Nothing);
         };
         let began = self.truth.began(task);
         if let Some(instance) = self.instances.get_mut(place / self.seats) {
@@ -246,8 +246,8 @@ impl<M: Mind> World<M> {
         &mut self,
         origin: Origin,
         reply: impl FnOnce(&mut Self, &Flight) -> Result<Reply, Violation>,
-    ) -> Result<Step, Violation> {
-        let Some(flight) = take(&mut self.flying, origin) else { return Ok(Step::Nothing) };
+    ) -> Result<Effect, Violation> {
+        let Some(flight) = take(&mut self.flying, origin) else { return Ok(Effect::Nothing) };
         let reply = reply(self, &flight)?;
         if let Call::Eval { steps, .. } = &flight.call {
             self.told = self.sends_on(steps, &reply);
@@ -264,7 +264,7 @@ impl<M: Mind> World<M> {
     }
 
     /// Where a script is sent on to. Whoever was sent on too often gives up, and somebody else may send the same.
-    fn sends_on(&mut self, steps: &Rc<[redis::Step]>, reply: &Reply) -> Option<Told> {
+    fn sends_on(&mut self, steps: &Rc<[redis::Step]>, reply: &Reply) -> Option<SentOn> {
         let place = self.sent_on.iter().position(|(known, _)| known == steps);
         let mut times = place.map_or(0, |place| self.sent_on.swap_remove(place).1);
         if !matches!(reply, Reply::Elsewhere(_) | Reply::Away) {
@@ -273,38 +273,38 @@ impl<M: Mind> World<M> {
         times += 1;
         self.sent_on.push((Rc::clone(steps), times));
         let Reply::Elsewhere(text) = reply else { return None };
-        Told::of(text, steps).map(|told| Told { may_end: times >= PATIENCE, ..told })
+        SentOn::of(text, steps).map(|told| SentOn { may_end: times >= PATIENCE, ..told })
     }
 
-    fn refuse(&mut self, origin: Origin, step: Option<usize>) -> Result<Step, Violation> {
+    fn refuse(&mut self, origin: Origin, step: Option<usize>) -> Result<Effect, Violation> {
         let found = self.flying.iter().find(|flight| flight.origin == origin);
         match (found.map(|flight| flight.call.steps()), step) {
-            (None | Some([]), _) => Ok(Step::Nothing),
+            (None | Some([]), _) => Ok(Effect::Nothing),
             (Some(_), None) => self.answer(origin, |_, _| Ok(Reply::Refused)),
             (Some(_), step) => self.answer(origin, |world, flight| world.carry_out(flight, step)),
         }
     }
 
-    fn give_up(&mut self, place: usize) -> Result<Step, Violation> {
+    fn give_up(&mut self, place: usize) -> Result<Effect, Violation> {
         let share = self.share(place).map(|share| Share { end: End::Doubt, ..share });
-        let Some(over) = self.die(place) else { return Ok(Step::Nothing) };
+        let Some(over) = self.die(place) else { return Ok(Effect::Nothing) };
         share.into_iter().for_each(|share| self.is_gone(share));
         let mut step = self.feed(place, Input::GiveUp(place % self.seats))?;
         self.unwatch(place);
-        if let Step::Done(all) = &mut step {
+        if let Effect::Done(all) = &mut step {
             all.push(over);
         }
         Ok(step)
     }
 
-    fn crash(&mut self, school: &M::School, client: usize) -> Result<Step, Violation> {
+    fn crash(&mut self, school: &M::School, client: usize) -> Result<Effect, Violation> {
         let neighbours = self.neighbours(client);
         let over: Vec<Over> = neighbours.clone().filter_map(|client| self.die(client)).collect();
         let (sent, others): (Vec<_>, _) =
             self.flying.drain(..).partition(|flight| neighbours.contains(&flight.origin.client));
         self.flying = others;
         if over.is_empty() && sent.is_empty() {
-            return Ok(Step::Nothing);
+            return Ok(Effect::Nothing);
         }
         Vec::into_iter(sent).for_each(|flight| self.send(flight));
         over.iter().for_each(|over| self.unwatch(over.client));
@@ -312,7 +312,7 @@ impl<M: Mind> World<M> {
         if let Some(instance) = self.instances.get_mut(place) {
             *instance = Instance::new(M::new(school, adapter));
         }
-        Ok(Step::Done(over))
+        Ok(Effect::Done(over))
     }
 
     /// A client's request ends without an answer.
@@ -327,24 +327,24 @@ impl<M: Mind> World<M> {
         Some(Over { client: place, task, answer: None })
     }
 
-    fn land(&mut self, origin: Origin) -> Result<Step, Violation> {
-        let Some(flight) = take(&mut self.late, origin) else { return Ok(Step::Nothing) };
+    fn land(&mut self, origin: Origin) -> Result<Effect, Violation> {
+        let Some(flight) = take(&mut self.late, origin) else { return Ok(Effect::Nothing) };
         self.carry_out(&flight, None)?;
-        Ok(Step::Done(Vec::new()))
+        Ok(Effect::Done(Vec::new()))
     }
 
-    fn forget(&mut self, origin: Origin) -> Step {
+    fn forget(&mut self, origin: Origin) -> Effect {
         if take(&mut self.late, origin).is_none() {
-            return Step::Nothing;
+            return Effect::Nothing;
         }
         self.unwatch_request(origin.client, origin.request);
-        Step::Done(Vec::new())
+        Effect::Done(Vec::new())
     }
 
     /// Lets something happen to a client's instance, and looks what that leads to.
-    fn feed(&mut self, client: usize, input: Input) -> Result<Step, Violation> {
+    fn feed(&mut self, client: usize, input: Input) -> Result<Effect, Violation> {
         let before = self.breaker(client);
-        let Some(instance) = self.instances.get_mut(client / self.seats) else { return Ok(Step::Nothing) };
+        let Some(instance) = self.instances.get_mut(client / self.seats) else { return Ok(Effect::Nothing) };
         let cause = Cause::of(&input);
         if let Input::Reply(seat, number, reply) = &input {
             let seat = instance.mind.view().seats.get(*seat);
@@ -371,10 +371,10 @@ impl<M: Mind> World<M> {
         for client in clients {
             let seat = self.seat(client).filter(|seat| seat.taken && seat.late);
             let waits = seat.is_some_and(|seat| seat.pending.iter().all(|pending| pending.bound));
-            check(&Seen::Late { waits })?;
+            check(&Event::Late { waits })?;
         }
-        check(&Seen::Settled { busy, waits })?;
-        Ok(Step::Done(over))
+        check(&Event::Settled { busy, waits })?;
+        Ok(Effect::Done(over))
     }
 
     fn look_at_answer(
@@ -396,7 +396,7 @@ impl<M: Mind> World<M> {
         }
         let closed = [before, self.breaker(place)] == [State::Closed; 2];
         let of_others = cause == Cause::Deadline && closed && !late;
-        check(&Seen::Unanswered { task: &task, unavailable, sent, of_others })?;
+        check(&Event::Unanswered { task: &task, unavailable, sent, of_others })?;
         self.end(place, request, End::of(&answer), answer.untouched());
         self.unwatch_request(place, request);
         if !fell_back || !answer.is_of_a_moment() {

@@ -5,7 +5,7 @@ use crate::counter;
 use crate::keys;
 use crate::reason::Reason;
 use crate::redis::cluster::{Map, Node, Redirect, slot};
-use crate::redis::script::{self, Said, Value};
+use crate::redis::script::{self, StepReply, Value};
 
 corpus::targets! {
     answers: answer,
@@ -36,14 +36,14 @@ fn answer(bytes: &[u8]) {
         assert!(node == Node::default() || nodes.contains(&node));
         is_of_redis_url(&node);
     }
-    let Some(said) = script::said(values.clone()) else { return };
+    let Some(said) = script::replies(values.clone()) else { return };
     assert_eq!(said.len(), values.len() / 2, "two values for each step");
     for (said, step) in said.iter().zip(values.chunks(2)) {
         let expected = match said {
-            Said::Done(_) => 1,
-            Said::Held(_) => 0,
-            Said::Refused(_) => -1,
-            Said::Unkept => panic!("no script says so"),
+            StepReply::Done(_) => 1,
+            StepReply::Unchanged(_) => 0,
+            StepReply::Refused(_) => -1,
+            StepReply::Unkept => panic!("no script says so"),
         };
         assert_eq!(step[0], Value::Code(expected));
     }

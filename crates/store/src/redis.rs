@@ -33,26 +33,26 @@ pub mod readiness;
 pub mod risks;
 pub mod script;
 
-pub use script::{Said, Step, Verb};
+pub use script::{Step, StepReply, Verb};
 
 /// A script as one request sends it, with its deadline and its instance's breaker.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait RawRedis: Limits + Deadline + Sized + 'static {
     /// Carries out `steps` in one script; an answer to each.
-    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, Failed>>;
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>>;
 
     /// The same request with the breaker of the server that has a key, as far as is known, and the line in which steps
     /// on that key wait.
     fn at(&self, key: &str) -> (Self, Rc<Steps>);
 
-    /// Whether a write is [`Said::Unkept`] where too few replicas have it.
+    /// Whether a write is [`StepReply::Unkept`] where too few replicas have it.
     fn waits_for_replicas(&self) -> bool {
         false
     }
 }
 
 /// What became of each of so many steps that were sent in one script.
-pub fn each(answer: Result<Vec<Said>, Failed>, steps: usize) -> Vec<Result<Said, Failed>> {
+pub fn each(answer: Result<Vec<StepReply>, Failed>, steps: usize) -> Vec<Result<StepReply, Failed>> {
     match answer {
         Ok(said) => said.into_iter().map(Ok).collect(),
         Err(failed) => vec![Err(failed); steps],
@@ -71,7 +71,7 @@ pub enum Failed {
 }
 
 /// What came of a step.
-type Answer = Result<Said, Lost>;
+type Answer = Result<StepReply, Lost>;
 
 /// Why nothing is known of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl<R: RawRedis> Redis<R> {
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
         match self.step(key, Verb::Get).await {
-            Ok(Said::Held(value)) => Ok(value),
+            Ok(StepReply::Unchanged(value)) => Ok(value),
             _ => Err(Unavailable::Untouched),
         }
     }
@@ -136,7 +136,7 @@ impl<R: RawRedis> Redis<R> {
         let text = elected.to_string().into_bytes();
         let verb = Verb::Swap { current: text.clone(), next: text, absent: Vec::new(), before: Vec::new() };
         match self.step(key.as_str(), verb).await {
-            Ok(Said::Done(_)) => Ok(elected),
+            Ok(StepReply::Done(_)) => Ok(elected),
             other => Err(unwritten(&other)),
         }
     }
@@ -178,7 +178,7 @@ pub(crate) fn is_overflow(why: &str) -> bool {
 /// What is known of a write that got this answer.
 fn unwritten(answer: &Answer) -> Unavailable {
     match answer {
-        Ok(Said::Unkept) | Err(Lost::Missed | Lost::Broken) => Unavailable::Unknown,
+        Ok(StepReply::Unkept) | Err(Lost::Missed | Lost::Broken) => Unavailable::Unknown,
         Ok(_) | Err(Lost::NotDone) => Unavailable::Untouched,
     }
 }
@@ -193,8 +193,8 @@ fn total_of(said: &[u8], key: Document) -> Option<Added> {
 /// What became of a swap that got this answer.
 fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
     match answer {
-        Ok(Said::Done(_)) => Ok(Swap::Done),
-        Ok(Said::Held(value)) => Ok(Swap::Lost(value)),
+        Ok(StepReply::Done(_)) => Ok(Swap::Done),
+        Ok(StepReply::Unchanged(value)) => Ok(Swap::Lost(value)),
         Err(Lost::Broken) => Ok(Swap::Unknown),
         other => Err(unwritten(&other)),
     }
@@ -225,7 +225,7 @@ impl<R: RawRedis> Store for Redis<R> {
 
     async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
         match self.step(key.as_str(), Verb::Set(value.to_vec())).await {
-            Ok(Said::Done(_)) => Ok(()),
+            Ok(StepReply::Done(_)) => Ok(()),
             other => Err(unwritten(&other)),
         }
     }
@@ -297,15 +297,15 @@ impl<R: RawRedis> Store for Redis<R> {
                 bound: limit,
             };
             match self.step(cell.as_str(), verb).await {
-                Ok(Said::Done(total)) => {
+                Ok(StepReply::Done(total)) => {
                     let total = total.as_deref().and_then(|said| total_of(said, document));
                     return total.ok_or(Unavailable::Unknown);
                 }
-                Ok(Said::Held(None)) => return Ok(Added::Past),
-                Ok(Said::Held(Some(elected))) => {
+                Ok(StepReply::Unchanged(None)) => return Ok(Added::Past),
+                Ok(StepReply::Unchanged(Some(elected))) => {
                     ticket = counter::text(&elected).ok_or(Unavailable::Untouched)?;
                 }
-                Ok(Said::Refused(why)) if why == script::NO_SUM => return Ok(Added::Unread),
+                Ok(StepReply::Refused(why)) if why == script::NO_SUM => return Ok(Added::Unread),
                 other => return Err(unwritten(&other)),
             }
         }
@@ -329,7 +329,7 @@ impl<R: RawRedis> Store for Redis<R> {
             bound: limit,
         };
         match self.step(key.as_str(), verb).await {
-            Ok(Said::Done(Some(total))) => {
+            Ok(StepReply::Done(Some(total))) => {
                 let total = counter::text(&total).ok_or(Unavailable::Unknown)?;
                 Ok((Swap::Done, Some(total)))
             }
@@ -343,8 +343,10 @@ impl<R: RawRedis> Store for Redis<R> {
 
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
         match self.step(key.as_str(), Verb::Add(delta)).await {
-            Ok(Said::Done(sum)) => sum.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown.into()),
-            Ok(Said::Refused(why)) if is_overflow(&why) => Err(NotIncremented::Overflow),
+            Ok(StepReply::Done(sum)) => {
+                sum.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown.into())
+            }
+            Ok(StepReply::Refused(why)) if is_overflow(&why) => Err(NotIncremented::Overflow),
             other => Err(unwritten(&other).into()),
         }
     }
@@ -356,12 +358,12 @@ impl<R: RawRedis> Store for Redis<R> {
         bound: i64,
     ) -> Result<Option<i64>, Unavailable> {
         match self.step(key.as_str(), Verb::AddWithin { delta, bound }).await {
-            Ok(Said::Done(sum)) => {
+            Ok(StepReply::Done(sum)) => {
                 let sum = sum.as_deref().and_then(counter::text);
                 sum.map(Some).ok_or(Unavailable::Unknown)
             }
-            Ok(Said::Held(_)) => Ok(None),
-            Ok(Said::Refused(why)) if is_overflow(&why) => Ok(None),
+            Ok(StepReply::Unchanged(_)) => Ok(None),
+            Ok(StepReply::Refused(why)) if is_overflow(&why) => Ok(None),
             other => Err(unwritten(&other)),
         }
     }
@@ -375,8 +377,10 @@ impl<R: RawRedis> Store for Redis<R> {
 
     async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
         match self.step(key.as_str(), Verb::Elect(candidate)).await {
-            Ok(Said::Done(elected)) => elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown),
-            Ok(Said::Held(elected)) => {
+            Ok(StepReply::Done(elected)) => {
+                elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown)
+            }
+            Ok(StepReply::Unchanged(elected)) => {
                 let elected = elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown)?;
                 self.kept(key, elected).await
             }

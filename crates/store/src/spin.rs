@@ -17,7 +17,7 @@ use crate::kv::Kv;
 use crate::reason::Reason;
 use crate::redis::Redis;
 use crate::redis::cluster::Node;
-use crate::trouble::Line;
+use crate::trouble::Notice;
 use crate::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
 };
@@ -144,8 +144,8 @@ impl Request {
         self.tell(self.server.trouble.answered(since_began(), wrote));
     }
 
-    fn tell(&self, line: Option<Line>) {
-        let Some(Line { reason, failures }) = line else { return };
+    fn tell(&self, line: Option<Notice>) {
+        let Some(Notice { reason, failures }) = line else { return };
         let (level, state) = if reason.is_some() { (Level::Warn, "failing") } else { (Level::Info, "well") };
         let mut members = vec![("state", state.into()), ("store", settings::backend().as_str().into())];
         members.extend(reason.map(|reason| ("reason", reason.as_str().into())));

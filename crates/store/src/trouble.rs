@@ -13,7 +13,7 @@ pub const AGAIN: Duration = Duration::from_secs(10);
 
 /// What is to be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
+pub struct Notice {
     /// Why it fails; `None` when it is well again.
     pub reason: Option<Reason>,
     /// How many calls have failed since the line before.
@@ -44,7 +44,7 @@ impl Trouble {
     }
 
     /// A call has failed, one that `wrote` or one that did not.
-    pub fn failed(&self, now: Duration, reason: Reason, wrote: bool) -> Option<Line> {
+    pub fn failed(&self, now: Duration, reason: Reason, wrote: bool) -> Option<Notice> {
         let mut state = self.0.borrow_mut();
         state.failures = state.failures.saturating_add(1);
         let only_writes = wrote && reason.is_an_answer();
@@ -53,7 +53,7 @@ impl Trouble {
     }
 
     /// A call was answered; it has written, or it has not.
-    pub fn answered(&self, now: Duration, wrote: bool) -> Option<Line> {
+    pub fn answered(&self, now: Duration, wrote: bool) -> Option<Notice> {
         let mut state = self.0.borrow_mut();
         state.failing.take_if(|(_, only_writes)| wrote || !*only_writes);
         if state.failing.is_some() || state.said.is_none() {
@@ -69,14 +69,14 @@ impl Trouble {
 }
 
 impl State {
-    fn say(&mut self, now: Duration, reason: Option<Reason>) -> Option<Line> {
+    fn say(&mut self, now: Duration, reason: Option<Reason>) -> Option<Notice> {
         self.lately.retain(|(_, when)| now.saturating_sub(*when) < AGAIN);
         if self.lately.iter().any(|(said, _)| *said == reason) {
             return None;
         }
         self.lately.push((reason, now));
         self.said = reason;
-        Some(Line { reason, failures: std::mem::take(&mut self.failures) })
+        Some(Notice { reason, failures: std::mem::take(&mut self.failures) })
     }
 }
 
@@ -88,13 +88,13 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn line(reason: &str, failures: u64) -> Option<Line> {
-        Some(Line { reason: Some(Reason::of(reason)), failures })
+    fn line(reason: &str, failures: u64) -> Option<Notice> {
+        Some(Notice { reason: Some(Reason::of(reason)), failures })
     }
 
-    const WELL: Option<Line> = Some(Line { reason: None, failures: 0 });
+    const WELL: Option<Notice> = Some(Notice { reason: None, failures: 0 });
 
-    fn fails(trouble: &Trouble, seconds: u64, reason: &str) -> Option<Line> {
+    fn fails(trouble: &Trouble, seconds: u64, reason: &str) -> Option<Notice> {
         trouble.failed(at(seconds), Reason::of(reason), false)
     }
 
@@ -111,7 +111,7 @@ mod tests {
             assert_eq!(trouble.failed(at(1), Reason::of(reason), true), line(reason, 1));
             assert_eq!(trouble.answered(at(2), false), None);
         }
-        assert_eq!(trouble.answered(at(3), true), Some(Line { reason: None, failures: 0 }));
+        assert_eq!(trouble.answered(at(3), true), Some(Notice { reason: None, failures: 0 }));
     }
 
     #[test]

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use store::redis::model::{self, Held};
-use store::redis::script::{self, Said, Step, Verb};
+use store::redis::model::{self, Stored};
+use store::redis::script::{self, Step, StepReply, Verb};
 
 use server::Server;
 
@@ -56,7 +56,7 @@ const TEXTS: [&[u8]; 12] = [
 ];
 const ROUNDS: u32 = 4_000;
 
-type Keys = BTreeMap<&'static str, Held>;
+type Keys = BTreeMap<&'static str, Stored>;
 
 fn key() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(&KEYS[..])
@@ -77,8 +77,8 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn held() -> impl Strategy<Value = Held> {
-    prop_oneof![3 => Just(Held::Nothing), 6 => value().prop_map(Held::Bytes), 1 => Just(Held::Foreign)]
+fn held() -> impl Strategy<Value = Stored> {
+    prop_oneof![3 => Just(Stored::Nothing), 6 => value().prop_map(Stored::Bytes), 1 => Just(Stored::Foreign)]
 }
 
 fn keys() -> impl Strategy<Value = Keys> {
@@ -126,29 +126,29 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// What the model says of `steps`, and what the keys hold then.
-fn in_the_model(keys: &Keys, steps: &[Step]) -> (Vec<Said>, BTreeMap<String, Held>) {
-    let mut keys: BTreeMap<String, Held> =
+fn in_the_model(keys: &Keys, steps: &[Step]) -> (Vec<StepReply>, BTreeMap<String, Stored>) {
+    let mut keys: BTreeMap<String, Stored> =
         keys.iter().map(|(key, held)| ((*key).to_owned(), held.clone())).collect();
     let mut all = Vec::new();
     for step in steps {
-        let (said, writes) = model::carry_out(step, |key| keys.get(key).cloned().unwrap_or(Held::Nothing));
+        let (said, writes) = model::carry_out(step, |key| keys.get(key).cloned().unwrap_or(Stored::Nothing));
         all.push(said);
-        keys.extend(writes.into_iter().map(|write| (write.key, Held::Bytes(write.value))));
+        keys.extend(writes.into_iter().map(|write| (write.key, Stored::Bytes(write.value))));
     }
     (all, keys)
 }
 
 /// Of a refusal only its code word: the rest is prose.
-fn code_word(said: Said) -> Said {
+fn code_word(said: StepReply) -> StepReply {
     match said {
-        Said::Refused(why) => Said::Refused(why.split(' ').next().unwrap_or_default().to_owned()),
+        StepReply::Refused(why) => StepReply::Refused(why.split(' ').next().unwrap_or_default().to_owned()),
         said => said,
     }
 }
 
-fn on_redis(server: &mut Server, steps: &[Step]) -> Vec<Said> {
+fn on_redis(server: &mut Server, steps: &[Step]) -> Vec<StepReply> {
     let answer = server.ask("EVAL", script::arguments(&steps.iter().collect::<Vec<_>>()));
-    script::said(answer).unwrap().into_iter().map(code_word).collect()
+    script::replies(answer).unwrap().into_iter().map(code_word).collect()
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn the_model_says_what_redis_says_of_random_scripts() {
         let expected: Vec<_> = expected.into_iter().map(code_word).collect();
         prop_assert_eq!(said, expected);
         for key in KEYS {
-            prop_assert_eq!(server.holds(key), then.get(key).cloned().unwrap_or(Held::Nothing), "{}", key);
+            prop_assert_eq!(server.holds(key), then.get(key).cloned().unwrap_or(Stored::Nothing), "{}", key);
         }
         Ok(())
     });
@@ -179,7 +179,7 @@ fn step(key: &str, verb: Verb) -> Step {
 #[test]
 fn a_step_that_fails_ends_no_other_and_a_value_of_a_foreign_type_is_left_alone() {
     let mut server = Server::start();
-    server.hold(&Keys::from([("bank:b", Held::Foreign), ("bank:c", Held::Bytes(b"old".into()))]));
+    server.hold(&Keys::from([("bank:b", Stored::Foreign), ("bank:c", Stored::Bytes(b"old".into()))]));
     let swap = |absent: &[&str], before: &[&str]| Verb::Swap {
         current: b"old".into(),
         next: b"new".into(),
@@ -203,12 +203,12 @@ fn a_step_that_fails_ends_no_other_and_a_value_of_a_foreign_type_is_left_alone()
     steps.insert(0, step("bank:a", Verb::Add(5)));
     steps.push(step("bank:a", Verb::Add(1)));
     let said = on_redis(&mut server, &steps);
-    let done = |sum: &str| Said::Done(Some(sum.into()));
-    let refused = std::iter::repeat_n(Said::Refused("WRONGTYPE".into()), steps.len() - 2);
+    let done = |sum: &str| StepReply::Done(Some(sum.into()));
+    let refused = std::iter::repeat_n(StepReply::Refused("WRONGTYPE".into()), steps.len() - 2);
     assert_eq!(said, [done("5")].into_iter().chain(refused).chain([done("6")]).collect::<Vec<_>>());
-    assert_eq!(server.holds("bank:b"), Held::Foreign);
-    assert_eq!(server.holds("bank:c"), Held::Bytes(b"old".into()));
-    assert_eq!(server.holds("bank:d"), Held::Nothing);
+    assert_eq!(server.holds("bank:b"), Stored::Foreign);
+    assert_eq!(server.holds("bank:c"), Stored::Bytes(b"old".into()));
+    assert_eq!(server.holds("bank:d"), Stored::Nothing);
 }
 
 #[test]
@@ -225,10 +225,11 @@ fn a_command_that_a_user_may_not_give_is_the_answer_of_its_step_alone() {
         ],
     );
     // Redis 7 words it so inside a script.
-    let refused = |said: &Said| matches!(said, Said::Refused(why) if why == "NOPERM" || why == "ERR");
-    assert_eq!(said[0], Said::Done(None));
+    let refused =
+        |said: &StepReply| matches!(said, StepReply::Refused(why) if why == "NOPERM" || why == "ERR");
+    assert_eq!(said[0], StepReply::Done(None));
     assert!(refused(&said[1]) && refused(&said[2]), "{said:?}");
-    assert_eq!(said[3], Said::Held(Some(b"1".into())));
+    assert_eq!(said[3], StepReply::Unchanged(Some(b"1".into())));
 }
 
 #[test]
@@ -243,11 +244,11 @@ fn a_negative_sum_is_below_a_bound_whatever_its_length() {
         ("-5", 15, 9, None),
         ("9007199254740991", 2, 9_007_199_254_740_992, None),
     ] {
-        server.hold(&Keys::from([("bank:a", Held::Bytes(cell.into()))]));
+        server.hold(&Keys::from([("bank:a", Stored::Bytes(cell.into()))]));
         let said = on_redis(&mut server, &[step("bank:a", Verb::AddWithin { delta, bound })]);
         let expected = match sum {
-            Some(sum) => Said::Done(Some(sum.into())),
-            None => Said::Held(Some(cell.into())),
+            Some(sum) => StepReply::Done(Some(sum.into())),
+            None => StepReply::Unchanged(Some(cell.into())),
         };
         assert_eq!(said, [expected], "{cell} + {delta} within {bound}");
     }

@@ -11,7 +11,7 @@ use ledger::{Operation, User};
 use store::{Store, Unavailable};
 
 use crate::Error;
-use crate::operation::{Answer, Seen, try_all};
+use crate::operation::{Answer, LastKnown, try_all};
 use crate::verified::Recent;
 
 /// The requests of one instance, by wallet.
@@ -42,7 +42,7 @@ impl Wallets {
         let (whose, recent) = (user.clone(), Rc::clone(&self.recent));
         let commit = async move |jobs: Vec<Job<Operation>>, store: S, is_handed_on: &mut bool| {
             let wallet = recent.borrow_mut().take(&whose);
-            let mut seen = Seen { wallet, is_handed_on: std::mem::take(is_handed_on) };
+            let mut seen = LastKnown { wallet, is_handed_on: std::mem::take(is_handed_on) };
             let answers = try_all(&store, &whose, &jobs, &mut seen).await;
             if let Some(wallet) = seen.wallet {
                 recent.borrow_mut().keep(whose, wallet);

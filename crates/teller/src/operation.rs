@@ -41,7 +41,7 @@ pub struct Answer {
 /// then: a swap finds out, and what needs no swap is answered from a wallet that was read after everybody whom it
 /// is about had come.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct LastKnown {
     /// The wallet; `None` where nobody has opened it, or nothing was seen.
     pub wallet: Option<Verified>,
     /// The batch right before has left it: who has written since then fights for it.
@@ -55,7 +55,7 @@ pub struct Seen {
 /// does not say; with [`Unavailable::Untouched`] before that.
 pub async fn carry_out(store: &impl Store, user: &User, operation: &Operation) -> Result<Answer, Error> {
     let job = Job::new(operation.clone());
-    let mut answers = carry_out_all(store, user, &[job], &mut Seen::default()).await;
+    let mut answers = carry_out_all(store, user, &[job], &mut LastKnown::default()).await;
     answers.pop().unwrap_or(Err(Unavailable::Untouched.into()))
 }
 
@@ -65,7 +65,7 @@ pub async fn carry_out_all(
     store: &impl Store,
     user: &User,
     jobs: &[Job<Operation>],
-    seen: &mut Seen,
+    seen: &mut LastKnown,
 ) -> Vec<Result<Answer, Error>> {
     loop {
         if let Some(answers) = try_all(store, user, jobs, seen).await {
@@ -79,7 +79,7 @@ pub async fn try_all(
     store: &impl Store,
     user: &User,
     jobs: &[Job<Operation>],
-    seen: &mut Seen,
+    seen: &mut LastKnown,
 ) -> Option<Vec<Result<Answer, Error>>> {
     let mut items = Items::new(jobs);
     match commit(store, user, &mut items, seen).await {

@@ -14,7 +14,7 @@ use store::keys::Opening;
 use store::{Store, Swap, Unavailable};
 
 use crate::moment::{SKEW, later, since};
-use crate::said::Said;
+use crate::report::Report;
 
 /// Before anybody has claimed anything.
 const NOBODY: &[u8] = br#"{"holder":"","until_ms":0}"#;
@@ -32,7 +32,7 @@ struct Claim {
     since_ms: Option<u64>,
     until_ms: u64,
     #[serde(default)]
-    said: Said,
+    said: Report,
 }
 
 impl Claim {
@@ -59,7 +59,7 @@ impl Claim {
 pub struct Mine {
     found: Found,
     /// What the log was last told.
-    pub said: Said,
+    pub said: Report,
 }
 
 /// Claims the right to a fetch that takes at most `deadline`; `None` when it is somebody else's turn, or nobody's yet.

@@ -3,7 +3,7 @@
 use store::Unavailable;
 use store::breaker::{MISSES, State};
 
-use super::{Seen, invariant, must};
+use super::{Event, invariant, must};
 
 /// What an instance sent, when something happened to it.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Sending {
 invariant! {
     /// Whoever asks then is answered at once.
     AnOpenBreakerSendsNothing: "an open breaker sends nothing", seen => {
-        let Seen::Sent(sending) = seen else { return Ok(()) };
+        let Event::Sent(sending) = seen else { return Ok(()) };
         let open = sending.before == State::Open && !sending.answered;
         must(!open || sending.sent == 0, || format!("{sending:?}"))
     }
@@ -36,7 +36,7 @@ invariant! {
 invariant! {
     /// As a probe.
     AHalfOpenBreakerSendsOneCall: "a half-open breaker sends one call", seen => {
-        let Seen::Sent(sending) = seen else { return Ok(()) };
+        let Event::Sent(sending) = seen else { return Ok(()) };
         must(sending.probes <= 1, || format!("{sending:?}"))
     }
 }
@@ -44,7 +44,7 @@ invariant! {
 invariant! {
     /// Whoever missed them.
     ThreeMissedDeadlinesOpenTheBreaker: "three missed deadlines open the breaker", seen => {
-        let Seen::Sent(sending) = seen else { return Ok(()) };
+        let Event::Sent(sending) = seen else { return Ok(()) };
         must(sending.missed < MISSES || sending.after != State::Closed, || format!("{sending:?}"))
     }
 }
@@ -52,7 +52,7 @@ invariant! {
 invariant! {
     /// What waited behind others was never sent, and says nothing of the store.
     AQueueOpensNoBreaker: "a queue opens no breaker", seen => {
-        let Seen::Sent(sending) = seen else { return Ok(()) };
+        let Event::Sent(sending) = seen else { return Ok(()) };
         let opened = sending.before == State::Closed && sending.after != State::Closed;
         must(!opened || sending.ended >= MISSES, || format!("{sending:?}"))
     }
@@ -61,7 +61,7 @@ invariant! {
 invariant! {
     /// Wherever it stands; but for a call of its own that cannot be given up.
     NobodyWaitsPastItsDeadline: "nobody waits past its deadline", seen => {
-        let Seen::Late { waits } = seen else { return Ok(()) };
+        let Event::Late { waits } = seen else { return Ok(()) };
         must(!waits, || "a deadline has passed, and its request still waits".to_owned())
     }
 }
@@ -69,7 +69,7 @@ invariant! {
 invariant! {
     /// Whoever has time left has all of it.
     ADeadlineEndsNobodyElsesWait: "a deadline ends nobody else's wait", seen => {
-        let Seen::Unanswered { task, unavailable: Some(_), of_others: true, .. } = seen else {
+        let Event::Unanswered { task, unavailable: Some(_), of_others: true, .. } = seen else {
             return Ok(());
         };
         Err(format!("{task} had time left, and was told that storage is unavailable"))
@@ -79,7 +79,7 @@ invariant! {
 invariant! {
     /// Of what was not, everybody knows that it did not happen.
     UnknownIsSaidOfWhatWasSent: "unknown is said of what was sent", seen => {
-        let Seen::Unanswered { task, unavailable: Some(Unavailable::Unknown), sent: false, .. } = seen else {
+        let Event::Unanswered { task, unavailable: Some(Unavailable::Unknown), sent: false, .. } = seen else {
             return Ok(());
         };
         Err(format!("{task} was never sent, and its outcome is said to be unknown"))
@@ -89,7 +89,7 @@ invariant! {
 invariant! {
     /// Whoever leads a batch waits for the store.
     NobodyWaitsForNothing: "nobody waits for nothing", seen => {
-        let Seen::Settled { busy, waits } = seen else { return Ok(()) };
+        let Event::Settled { busy, waits } = seen else { return Ok(()) };
         must(!busy || *waits, || "requests wait for one another, and none for the store".to_owned())
     }
 }
@@ -97,7 +97,7 @@ invariant! {
 invariant! {
     /// An instance that waits in a synchronous call answers nobody (fact 6).
     WhatCannotBeGivenUpComesAfterAnAnswer: "what cannot be given up comes after an answer", seen => {
-        let Seen::Held { call, answered: false } = seen else { return Ok(()) };
+        let Event::Unbound { call, answered: false } = seen else { return Ok(()) };
         Err(format!("{call}, and the store has answered nothing yet"))
     }
 }

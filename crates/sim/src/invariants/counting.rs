@@ -3,7 +3,7 @@
 use teller::Error;
 use teller::tally::Answer as Counted;
 
-use super::{Seen, invariant, must};
+use super::{Event, invariant, must};
 use crate::model::Meter;
 use crate::task::{Answer, Task};
 
@@ -16,8 +16,8 @@ struct Posted<'a> {
     net: i64,
 }
 
-fn posted<'a>(seen: &'a Seen<'_>) -> Option<Posted<'a>> {
-    let Seen::Ended(model, ended) = seen else { return None };
+fn posted<'a>(seen: &'a Event<'_>) -> Option<Posted<'a>> {
+    let Event::Ended(model, ended) = seen else { return None };
     let Answer::Counted(answer) = ended.answer else { return None };
     let (counter, key, by) = match ended.task {
         Task::Count { counter, by, .. } => (counter, None, *by),
@@ -61,7 +61,7 @@ invariant! {
 invariant! {
     /// The stored sum is that of the posts which were seen to come.
     KeyedPostsAddUp: "keyed posts add up", seen => {
-        let Seen::Tallied(meter, tally) = seen else { return Ok(()) };
+        let Event::Tallied(meter, tally) = seen else { return Ok(()) };
         must(tally.sum() == meter.keyed(), || format!("the sum is {}, not {}", tally.sum(), meter.keyed()))
     }
 }
@@ -80,7 +80,7 @@ invariant! {
 invariant! {
     /// A total holds everything that was acknowledged before it was asked for.
     TotalsShowWhatWasAcknowledged: "totals show what was acknowledged", seen => {
-        let Seen::Ended(_, ended) = seen else { return Ok(()) };
+        let Event::Ended(_, ended) = seen else { return Ok(()) };
         let Answer::Totalled(Ok(total)) = ended.answer else { return Ok(()) };
         must(*total >= ended.began, || format!("{} was acknowledged, the total is {total}", ended.began))
     }
@@ -89,7 +89,7 @@ invariant! {
 invariant! {
     /// By a script, right after it; by several calls, between the post and its answer.
     APostIsAnsweredWithATotalThatWas: "a post is answered with a total that the counter had after it", seen => {
-        let Seen::Ended(_, ended) = seen else { return Ok(()) };
+        let Event::Ended(_, ended) = seen else { return Ok(()) };
         let (Task::Count { .. }, Answer::Counted(Ok(Counted { total: Some(total), .. }))) = (ended.task, ended.answer)
         else {
             return Ok(());
@@ -101,7 +101,7 @@ invariant! {
 invariant! {
     /// It is stored with the post, and answered for ever.
     AScriptKeepsTheTotalRightAfterAPost: "a script keeps the total right after a post under a key", seen => {
-        let Seen::Kept(meter, post) = seen else { return Ok(()) };
+        let Event::Kept(meter, post) = seen else { return Ok(()) };
         must(post.total.is_none_or(|total| total == meter.total()), || {
             format!("{:?} is kept, the total is {}", post.total, meter.total())
         })
@@ -112,7 +112,7 @@ invariant! {
     /// Nor does one refuse what fits. Where each call stands alone, a post with a key and one without may pass it
     /// together.
     ScriptsPassNoLimit: "scripts pass no limit", seen => {
-        let Seen::Kept(meter, post) = seen else { return Ok(()) };
+        let Event::Kept(meter, post) = seen else { return Ok(()) };
         let fits = match post.total {
             Some(_) => meter.total() <= meter.limit,
             None => meter.total().checked_add(post.by).is_none_or(|total| total > meter.limit),
@@ -124,7 +124,7 @@ invariant! {
 invariant! {
     /// With a key or without one.
     AFailoverForgetsNoAcknowledgedPost: "a failover forgets no acknowledged post", seen => {
-        let Seen::CountedLess(meter) = seen else { return Ok(()) };
+        let Event::CountedLess(meter) = seen else { return Ok(()) };
         let total = |key: &str| meter.posts.get(key).map(|post| post.total);
         let gone = meter.firsts.iter().find(|(key, first)| total(key) != Some(**first));
         must(gone.is_none(), || format!("{gone:?} was answered, and is gone"))?;

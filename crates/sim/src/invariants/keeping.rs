@@ -2,7 +2,7 @@
 
 use teller::Error;
 
-use super::{Seen, invariant, must};
+use super::{Event, invariant, must};
 use crate::call::what;
 use crate::disk::Means;
 
@@ -17,7 +17,7 @@ pub(crate) fn is_election(what: &str) -> bool {
 invariant! {
     /// The bank reads whatever it wrote.
     NothingIsCorrupt: "nothing is corrupt", seen => {
-        let Seen::Ended(_, ended) = seen else { return Ok(()) };
+        let Event::Ended(_, ended) = seen else { return Ok(()) };
         match ended.answer.error() {
             Some(error @ Error::Corrupt { .. }) => Err(error.to_string()),
             _ => Ok(()),
@@ -28,7 +28,7 @@ invariant! {
 invariant! {
     /// With the longest keys too.
     TheWalletStaysUnder8Kb: "the wallet value stays under 8 KB", seen => {
-        let Seen::Written(written) = seen else { return Ok(()) };
+        let Event::Written(written) = seen else { return Ok(()) };
         let length = written.after.bytes().len();
         must(length < WALLET_BYTES, || format!("{} has {length} bytes", written.key))
     }
@@ -37,7 +37,7 @@ invariant! {
 invariant! {
     /// Whoever races to write a page or what a key became writes the same bytes.
     SealedBytesNeverChange: "sealed bytes never change", seen => {
-        let Seen::Written(written) = seen else { return Ok(()) };
+        let Event::Written(written) = seen else { return Ok(()) };
         let what = what(written.key.as_str());
         let immutable = ["page:", "operation:", "post:"].iter().any(|sealed| what.starts_with(sealed));
         let before = written.before.as_ref().map(|cell| &cell.value);
@@ -52,7 +52,7 @@ invariant! {
 invariant! {
     /// Fact 4; an election is swapped once, in the form that the increment left.
     NoKeyIsBothIncrementedAndSet: "no key is both incremented and set", seen => {
-        let Seen::Written(written) = seen else { return Ok(()) };
+        let Event::Written(written) = seen else { return Ok(()) };
         let Some(before) = &written.before else { return Ok(()) };
         let election = is_election(what(written.key.as_str()));
         let mixes = match written.means {
@@ -70,7 +70,7 @@ invariant! {
 invariant! {
     /// Fact 3.
     NoAbsentKeyIsSwapped: "no absent key is swapped", seen => {
-        let Seen::Written(written) = seen else { return Ok(()) };
+        let Event::Written(written) = seen else { return Ok(()) };
         must(written.means != Means::SwapOfAbsent, || format!("{} was absent", written.key))
     }
 }

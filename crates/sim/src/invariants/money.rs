@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use teller::Error;
 use teller::operation::Answer as Answered;
 
-use super::{Ended, Seen, invariant, must};
+use super::{Ended, Event, invariant, must};
 use crate::model::{Account, Asked};
 use crate::task::{Answer, Task, label};
 
@@ -31,9 +31,9 @@ impl Operated<'_> {
 }
 
 /// All operations of a request that has ended.
-fn operated<'a>(seen: &'a Seen<'_>) -> impl Iterator<Item = Operated<'a>> {
+fn operated<'a>(seen: &'a Event<'_>) -> impl Iterator<Item = Operated<'a>> {
     let (request, account) = match seen {
-        Seen::Ended(
+        Event::Ended(
             model,
             Ended { task: Task::Operate(user, operations), answer: Answer::Operated(answers), .. },
         ) => (Some((operations, answers)), model.account(user)),
@@ -54,7 +54,7 @@ fn before(account: &Account) -> i128 {
 invariant! {
     /// No withdrawal takes more than there is.
     NoOverdraft: "no overdraft", seen => {
-        let Seen::Posted(account, entry) = seen else { return Ok(()) };
+        let Event::Posted(account, entry) = seen else { return Ok(()) };
         let enough = entry.kind == Kind::Deposit || units(&entry.amount.to_string()) <= before(account);
         must(enough && units(&entry.balance.to_string()) >= 0, || {
             format!("entry {} withdraws {} and leaves {}", entry.seq, entry.amount, entry.balance)
@@ -65,7 +65,7 @@ invariant! {
 invariant! {
     /// Every balance is the one before, and the amount.
     TheBalanceIsTheSumOfTheEntries: "the balance is the sum of the entries", seen => {
-        let Seen::Posted(account, entry) = seen else { return Ok(()) };
+        let Event::Posted(account, entry) = seen else { return Ok(()) };
         let amount = units(&entry.amount.to_string());
         let sum = before(account) + if entry.kind == Kind::Deposit { amount } else { -amount };
         must(units(&entry.balance.to_string()) == sum, || {
@@ -77,7 +77,7 @@ invariant! {
 invariant! {
     /// They count from 1.
     SequenceNumbersHaveNoGaps: "sequence numbers have no gaps", seen => {
-        let Seen::Posted(account, entry) = seen else { return Ok(()) };
+        let Event::Posted(account, entry) = seen else { return Ok(()) };
         let next = account.entries.len() as u64 + 1;
         must(entry.seq == next, || format!("entry {} where {next} was next", entry.seq))
     }
@@ -86,7 +86,7 @@ invariant! {
 invariant! {
     /// Computed here from the contract's words.
     HashesChain: "hashes chain", seen => {
-        let Seen::Posted(account, entry) = seen else { return Ok(()) };
+        let Event::Posted(account, entry) = seen else { return Ok(()) };
         let previous = account.entries.last().map_or_else(|| "0".repeat(64), |last| last.hash.to_string());
         let lines = [
             previous,
@@ -105,7 +105,7 @@ invariant! {
 invariant! {
     /// However often it was asked for, and whatever was lost.
     EachOperationHappensAtMostOnce: "each operation happens at most once", seen => {
-        let Seen::Posted(account, entry) = seen else { return Ok(()) };
+        let Event::Posted(account, entry) = seen else { return Ok(()) };
         let id = label(&entry.id);
         let earlier = account.seqs.get(&id);
         must(earlier.is_none(), || format!("{id} is entry {earlier:?} and entry {}", entry.seq))
@@ -115,7 +115,7 @@ invariant! {
 invariant! {
     /// Nothing comes of itself.
     EachEntryWasAskedFor: "each entry was asked for", seen => {
-        let Seen::Posted(account, entry) = seen else { return Ok(()) };
+        let Event::Posted(account, entry) = seen else { return Ok(()) };
         let id = label(&entry.id);
         let asked = account.asked.get(&id).is_some_and(|asked| {
             asked.requests.contains(&(entry.kind, entry.amount))
@@ -127,7 +127,7 @@ invariant! {
 invariant! {
     /// What a reader saw once it sees for ever.
     NoEntryIsEverLost: "no entry is ever lost", seen => {
-        let Seen::Shown(account, wallet) = seen else { return Ok(()) };
+        let Event::Shown(account, wallet) = seen else { return Ok(()) };
         let (had, has) = (account.entries.len() as u64, wallet.head().seq);
         must(has >= had, || format!("{had} entries have become {has}"))?;
         let changed = wallet.entries().find(|entry| account.entry(entry.seq).is_some_and(|was| was != *entry));
@@ -155,7 +155,7 @@ invariant! {
 invariant! {
     /// A refusal is for ever.
     EachRefusedOperationNeverHappens: "each refused operation never happens", seen => match seen {
-        Seen::Posted(account, entry) => {
+        Event::Posted(account, entry) => {
             let id = label(&entry.id);
             let asked = account.asked.get(&id);
             let refused = asked.is_some_and(|asked| matches!(asked.first, Some(Outcome::Refused(_))));
@@ -220,7 +220,7 @@ invariant! {
 invariant! {
     /// Neither before the answer nor later.
     UntouchedMeansThatNothingHappened: "untouched means that nothing happened", seen => {
-        let Seen::Ended(_, ended) = seen else { return Ok(()) };
+        let Event::Ended(_, ended) = seen else { return Ok(()) };
         let untouched = ended.answer.untouched();
         must(ended.moved & untouched == 0 && (untouched == 0 || ended.net == 0), || {
             format!("{} happened, and was answered: {}", ended.task, ended.answer)
@@ -243,7 +243,7 @@ invariant! {
 invariant! {
     /// Where a write waits for its replicas. Refusals are looked for when they are asked for again.
     AFailoverForgetsNoAcknowledgedOperation: "a failover forgets no acknowledged operation", seen => {
-        let Seen::FellBack(account) = seen else { return Ok(()) };
+        let Event::FellBack(account) = seen else { return Ok(()) };
         let gone = account.asked.values().filter_map(|asked| asked.first.as_ref()?.entry()).find(|entry| {
             account.entry(entry.seq) != Some(*entry)
         });

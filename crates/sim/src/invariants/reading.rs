@@ -1,12 +1,12 @@
 //! Histories and past balances.
 
-use super::{Seen, invariant, must};
+use super::{Event, invariant, must};
 use crate::task::{Answer, Task};
 
 invariant! {
     /// Pages without loss or repetition, from the newest entry (or the cursor) on, while others write.
     HistoryIsWhole: "history pages show every entry once", seen => {
-        let Seen::Ended(model, ended) = seen else { return Ok(()) };
+        let Event::Ended(model, ended) = seen else { return Ok(()) };
         let (Task::Walk { user, before, limit, pages }, Answer::Walked(Ok((shown, end)))) =
             (ended.task, ended.answer)
         else {
@@ -32,7 +32,7 @@ invariant! {
 invariant! {
     /// And an entry that there was when the request began can be asked for.
     PastBalancesAreTheEntries: "past balances are those of the entries", seen => {
-        let Seen::Ended(model, ended) = seen else { return Ok(()) };
+        let Event::Ended(model, ended) = seen else { return Ok(()) };
         let (Task::Past(user, seq), Answer::Stood(Ok(mark))) = (ended.task, ended.answer) else {
             return Ok(());
         };

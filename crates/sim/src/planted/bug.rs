@@ -4,10 +4,10 @@ use batch::{Deadline, Job, Missed, Processed};
 use ledger::{Decision, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable};
 use teller::Error;
-use teller::operation::{Answer as Done, Seen, try_all};
+use teller::operation::{Answer as Done, LastKnown, try_all};
 
 use crate::disk::Flavour;
-use crate::task::{Answer, Batchers, Task, perform};
+use crate::task::{Answer, Queues, Task, perform};
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -203,7 +203,7 @@ impl Bug {
     pub async fn perform<S: Store + Deadline + 'static>(
         self,
         open: impl Fn() -> S,
-        batchers: &Batchers,
+        batchers: &Queues,
         task: &Task,
     ) -> Answer {
         if let Task::Operate(user, operations) = task
@@ -246,12 +246,12 @@ impl Bug {
     async fn batched<S: Store + Deadline + 'static>(
         self,
         store: &S,
-        batchers: &Batchers,
+        batchers: &Queues,
         user: &User,
         operation: Operation,
     ) -> Result<Done, Error> {
         let whose = user.clone();
-        let commit = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut Seen| {
+        let commit = async move |jobs: Vec<Job<Operation>>, store: S, seen: &mut LastKnown| {
             let kept = |job: Job<Operation>| match self {
                 Self::CarriesOutAbandonedJobs => Job::new(job.what),
                 _ => job,
@@ -280,7 +280,7 @@ impl Bug {
 }
 
 /// What a wallet as it was `seen` refuses to the only one of `jobs`, without anything to be kept.
-fn refused(seen: &Seen, jobs: &[Job<Operation>]) -> Option<Outcome> {
+fn refused(seen: &LastKnown, jobs: &[Job<Operation>]) -> Option<Outcome> {
     let ([job], mut wallet) = (jobs, seen.wallet.as_ref()?.wallet().clone()) else { return None };
     match wallet.decide(&job.what) {
         Decision::New(outcome) if !outcome.is_kept() => Some(outcome),

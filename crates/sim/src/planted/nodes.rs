@@ -6,13 +6,13 @@ use std::time::Duration;
 use store::redis::cluster::{Map, Node, Redirect, slot};
 use store::redis::nodes::{Nodes, Unanswered};
 use store::redis::script::Value;
-use store::redis::{self, Failed, RawRedis, Said, Step};
+use store::redis::{self, Failed, RawRedis, Step, StepReply};
 
 use super::{Bug, CrookedRaw};
 
 impl<R: RawRedis + Nodes> CrookedRaw<R> {
     /// All steps to the node that has the first one's slot.
-    pub(super) async fn send_all(&self, steps: &[Step]) -> Vec<Result<Said, Failed>> {
+    pub(super) async fn send_all(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
         let node = {
             let map = self.raw.map().borrow();
             steps.first().filter(|_| map.is_cluster()).map(|step| map.node(slot(&step.key)))
@@ -28,7 +28,7 @@ impl<R: RawRedis + Nodes> Nodes for CrookedRaw<R> {
         self.raw.map()
     }
 
-    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
         let answer = self.raw.eval(node, asking, steps).await;
         let Err(unanswered) = answer else { return answer };
         let redirected = |redirect, reason| Err(Unanswered::Redirected(redirect, reason));
@@ -47,7 +47,7 @@ impl<R: RawRedis + Nodes> Nodes for CrookedRaw<R> {
                 redirected(Redirect::Moved(slot, node.clone()), reason)
             }
             (Bug::TakesARedirectForDone, Unanswered::Redirected(..)) => {
-                Ok(steps.iter().map(|_| Said::Done(None)).collect())
+                Ok(steps.iter().map(|_| StepReply::Done(None)).collect())
             }
             (Bug::SendsABreakToTheNextNode, Unanswered::Failed(Failed::Broken)) => Err(Unanswered::Away),
             (_, unanswered) => Err(unanswered),

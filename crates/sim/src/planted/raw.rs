@@ -12,7 +12,7 @@ use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
 use store::kv::{Failed, RawKv};
 use store::redis::nodes::{self, Nodes};
-use store::redis::{self, RawRedis, Said, Step, Steps, Verb};
+use store::redis::{self, RawRedis, Step, StepReply, Steps, Verb};
 
 use super::{Bug, Wallet};
 use crate::call::what;
@@ -89,7 +89,7 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
 }
 
 impl<R: RawRedis + Nodes> RawRedis for CrookedRaw<R> {
-    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, redis::Failed>> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, redis::Failed>> {
         match self.bug {
             Bug::SendsTwoSlotsAtOnce => self.send_all(steps).await,
             bug if bug.is_in_a_cluster() => nodes::run(self, steps).await,
@@ -111,11 +111,11 @@ impl<R: RawRedis + Nodes> RawRedis for CrookedRaw<R> {
 
 impl<R: RawRedis> CrookedRaw<R> {
     /// What one server answers to all the steps.
-    async fn asked(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
+    async fn asked(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::Failed> {
         self.raw.run(steps).await.into_iter().collect()
     }
 
-    async fn script(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
+    async fn script(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::Failed> {
         let any = |verb: fn(&Verb) -> bool| steps.iter().any(|step| verb(&step.verb));
         let careless: Vec<Step> = steps.iter().map(|step| careless(self.bug, step)).collect();
         let steps = &careless[..];
@@ -131,7 +131,7 @@ impl<R: RawRedis> CrookedRaw<R> {
         match (self.bug, answer) {
             (Bug::TakesABreakForARefusal, Err(_)) => Err(redis::Failed::Refused),
             (Bug::TakesARefusalForDone, Err(redis::Failed::Refused)) => {
-                Ok(steps.iter().map(|_| Said::Done(None)).collect())
+                Ok(steps.iter().map(|_| StepReply::Done(None)).collect())
             }
             (Bug::WritesAgainAfterABreak, Err(redis::Failed::Broken))
                 if any(|verb| matches!(verb, Verb::Set(_))) =>
@@ -143,9 +143,9 @@ impl<R: RawRedis> CrookedRaw<R> {
             {
                 self.asked(steps).await
             }
-            (Bug::AcknowledgesBeforeTheReplicaHasIt, Ok(said)) => Ok(instead(said, &Said::Done(None))),
+            (Bug::AcknowledgesBeforeTheReplicaHasIt, Ok(said)) => Ok(instead(said, &StepReply::Done(None))),
             (Bug::TakesTooFewReplicasForARefusal, Ok(said)) => {
-                Ok(instead(said, &Said::Refused("NOREPLICAS".to_owned())))
+                Ok(instead(said, &StepReply::Refused("NOREPLICAS".to_owned())))
             }
             (Bug::HandsAnswersToTheWrongStep, Ok(mut said)) => {
                 let by = usize::from(said.len() > 1);
@@ -158,8 +158,8 @@ impl<R: RawRedis> CrookedRaw<R> {
 }
 
 /// Something else where too few replicas have what was written.
-fn instead(mut said: Vec<Said>, other: &Said) -> Vec<Said> {
-    said.iter_mut().filter(|said| **said == Said::Unkept).for_each(|said| *said = other.clone());
+fn instead(mut said: Vec<StepReply>, other: &StepReply) -> Vec<StepReply> {
+    said.iter_mut().filter(|said| **said == StepReply::Unkept).for_each(|said| *said = other.clone());
     said
 }
 
@@ -176,12 +176,12 @@ fn careless(bug: Bug, step: &Step) -> Step {
 
 impl<R: RawRedis> CrookedRaw<R> {
     /// As if the script did not hold everybody else off between its `GET` and its `SET`.
-    async fn look_and_write(&self, steps: &[Step]) -> Result<Vec<Said>, redis::Failed> {
+    async fn look_and_write(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::Failed> {
         let look = |step: &Step| Step { key: step.key.clone(), verb: Verb::Get };
         let looks: Vec<Step> = steps.iter().map(look).collect();
         let held = self.asked(&looks).await?;
-        let write = |(step, held): (&Step, &Said)| match (&step.verb, held) {
-            (Verb::Swap { current, next, .. }, Said::Held(Some(held))) if held == current => {
+        let write = |(step, held): (&Step, &StepReply)| match (&step.verb, held) {
+            (Verb::Swap { current, next, .. }, StepReply::Unchanged(Some(held))) if held == current => {
                 Step { key: step.key.clone(), verb: Verb::Set(next.clone()) }
             }
             (Verb::Swap { .. }, _) => look(step),

@@ -73,7 +73,7 @@ impl Choice {
 
 /// What a choice led to.
 #[derive(Debug)]
-pub enum Step {
+pub enum Effect {
     /// There was nothing to choose.
     Nothing,
     /// It happened, and these requests ended.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Step, World};
+use super::{Effect, World};
 use crate::call::Reply;
 use crate::disk::Disk;
 use crate::invariants::Violation;
@@ -20,13 +20,13 @@ pub struct Replica {
 
 impl<M: Mind> World<M> {
     /// The replica catches up.
-    pub(super) fn replicate(&mut self) -> Step {
+    pub(super) fn replicate(&mut self) -> Effect {
         if self.replica.as_ref().is_some_and(|replica| replica.writes == self.writes) {
-            return Step::Nothing;
+            return Effect::Nothing;
         }
         let (disk, truth, writes) = (self.disk.clone(), self.truth.clone(), self.writes);
         self.replica = Some(Rc::new(Replica { disk, truth, writes }));
-        Step::Done(Vec::new())
+        Effect::Done(Vec::new())
     }
 
     /// Whether the replica has what the connection of a client's instance has written. A connection on which nothing
@@ -38,7 +38,7 @@ impl<M: Mind> World<M> {
 
     /// The replica takes over, with what it has. Every connection breaks; what was under way was under way to the
     /// store that is no more.
-    pub(super) fn fail_over(&mut self) -> Result<Step, Violation> {
+    pub(super) fn fail_over(&mut self) -> Result<Effect, Violation> {
         let flavour = self.disk.flavour();
         let replica = self.replica.clone().unwrap_or_else(|| {
             let truth = Truth::new(self.truth.bug());
@@ -63,10 +63,10 @@ impl<M: Mind> World<M> {
         let flying: Vec<_> = self.flying.iter().map(|flight| flight.origin).collect();
         let mut all = Vec::new();
         for origin in flying {
-            if let Step::Done(over) = self.answer(origin, |_, _| Ok(Reply::Error))? {
+            if let Effect::Done(over) = self.answer(origin, |_, _| Ok(Reply::Error))? {
                 all.extend(over);
             }
         }
-        Ok(Step::Done(all))
+        Ok(Effect::Done(all))
     }
 }

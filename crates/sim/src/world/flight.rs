@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ledger::{Tally, Wallet};
 use store::breaker::State;
 use store::keys;
-use store::redis::{Said, Step, Verb};
+use store::redis::{Step, StepReply, Verb};
 
 use super::World;
 use super::instance::{Cause, Instance};
@@ -14,7 +14,7 @@ use super::share::{End, Share};
 use crate::call::{Call, Key, Reply, hash_of};
 use crate::cluster::Says;
 use crate::disk::{Adapter, Flavour, HostPanic, Origin, Written};
-use crate::invariants::{Seen, Sending, Violation, check};
+use crate::invariants::{Event, Sending, Violation, check};
 use crate::mind::{Learned, Mind};
 use crate::model::Meter;
 use crate::raw::Pending;
@@ -77,7 +77,15 @@ impl<M: Mind> World<M> {
             // breaker of its own, which is not played.
             return Ok(());
         }
-        check(&Seen::Sent(&Sending { before, answered, sent: made.sent.len(), probes, missed, ended, after }))
+        check(&Event::Sent(&Sending {
+            before,
+            answered,
+            sent: made.sent.len(),
+            probes,
+            missed,
+            ended,
+            after,
+        }))
     }
 
     /// The calls that `clients` have made. Those that nobody waits for any more are sent.
@@ -113,10 +121,10 @@ impl<M: Mind> World<M> {
         if begins && !pending.bound && !self.carries_on(client) {
             let busy = self.clients.get(client).and_then(|client| client.busy.as_ref());
             let answered = busy.is_none_or(|busy| busy.answered);
-            check(&Seen::Held { call: &pending.call, answered })?;
+            check(&Event::Unbound { call: &pending.call, answered })?;
         }
         let knows = self.instance(client).is_some_and(|instance| instance.knows);
-        check(&Seen::Asked { call: &pending.call, told: self.told.as_ref(), knows })
+        check(&Event::Asked { call: &pending.call, told: self.told.as_ref(), knows })
     }
 
     /// Whether a client's instance does what answered requests have left to do.
@@ -206,7 +214,7 @@ impl<M: Mind> World<M> {
                     Says::Away => Ok(Reply::Away),
                 };
             }
-            Call::Slots(node) => return Ok(Reply::Map(self.cluster.told(node))),
+            Call::Slots(node) => return Ok(Reply::Map(self.cluster.slots(node))),
             Call::Wait => return Ok(Reply::Number(self.is_kept(origin.client).into())),
         };
         if let Some(written) = &written {
@@ -219,14 +227,16 @@ impl<M: Mind> World<M> {
         let mut all = Vec::with_capacity(steps.len());
         for (place, step) in steps.iter().enumerate() {
             if refused == Some(place) && !step.verb.is_read() {
-                all.push(Said::Refused("OOM command not allowed when used memory > 'maxmemory'".to_owned()));
+                all.push(StepReply::Refused(
+                    "OOM command not allowed when used memory > 'maxmemory'".to_owned(),
+                ));
                 continue;
             }
             let (said, written) = self.disk.step(step);
             let delta = match (&step.verb, &said) {
                 (
                     Verb::Add(delta) | Verb::AddWithin { delta, .. } | Verb::Total { delta, .. },
-                    Said::Done(_),
+                    StepReply::Done(_),
                 ) => *delta,
                 _ => 0,
             };
@@ -235,7 +245,7 @@ impl<M: Mind> World<M> {
                 self.effect(flight, written, delta)?;
             }
         }
-        Ok(Reply::Said(all))
+        Ok(Reply::Steps(all))
     }
 
     /// Notes what a write did, for each request that it may be on behalf of.

@@ -3,12 +3,12 @@
 //! A step reads what keys hold, says something, and writes. A test runs random scripts on a real Redis and
 //! here (`tests/script.rs`), so that the two cannot drift apart.
 
-use super::script::{NO_SUM, Said, Step, Verb};
+use super::script::{NO_SUM, Step, StepReply, Verb};
 use crate::counter;
 
 /// What a key holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum Stored {
     /// Nothing.
     Nothing,
     /// A string of bytes: all that the bank ever writes.
@@ -48,28 +48,28 @@ pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
 const NO_INTEGER: &str = "ERR value is not an integer or out of range";
 
 /// Carries out `step` where keys hold what `holds` tells; says what comes of it, and what it writes, in order.
-pub fn carry_out(step: &Step, holds: impl Fn(&str) -> Held) -> (Said, Vec<Write>) {
+pub fn carry_out(step: &Step, holds: impl Fn(&str) -> Stored) -> (StepReply, Vec<Write>) {
     let look = |key: &str| match holds(key) {
-        Held::Nothing => Ok(None),
-        Held::Bytes(bytes) => Ok(Some(bytes)),
-        Held::Foreign => Err(WRONG_TYPE),
+        Stored::Nothing => Ok(None),
+        Stored::Bytes(bytes) => Ok(Some(bytes)),
+        Stored::Foreign => Err(WRONG_TYPE),
     };
-    tried(step, look).unwrap_or_else(|why| (Said::Refused(why.to_owned()), Vec::new()))
+    tried(step, look).unwrap_or_else(|why| (StepReply::Refused(why.to_owned()), Vec::new()))
 }
 
 type Bytes = Vec<u8>;
-type Looked = Result<Option<Bytes>, &'static str>;
-type Tried = Result<(Said, Vec<Write>), &'static str>;
+type Lookup = Result<Option<Bytes>, &'static str>;
+type Tried = Result<(StepReply, Vec<Write>), &'static str>;
 
 /// As [`carry_out`], or why Redis refuses.
-fn tried(Step { key, verb }: &Step, look: impl Fn(&str) -> Looked) -> Tried {
+fn tried(Step { key, verb }: &Step, look: impl Fn(&str) -> Lookup) -> Tried {
     let held = look(key)?;
     Ok(match verb {
-        Verb::Set(value) => (Said::Done(None), vec![write(key, value, Means::Set)]),
+        Verb::Set(value) => (StepReply::Done(None), vec![write(key, value, Means::Set)]),
         Verb::Add(delta) => number(key, sum(held, *delta)?, Means::Increment),
         Verb::AddWithin { delta, bound } => match sum(held.clone(), *delta)? {
             sum if sum <= *bound => number(key, sum, Means::Increment),
-            sum => (Said::Held(held), vec![counted(key, sum.saturating_sub(*delta))]),
+            sum => (StepReply::Unchanged(held), vec![counted(key, sum.saturating_sub(*delta))]),
         },
         Verb::Total { election, document, ticket, delta, bound } => {
             total(key, held, (election, document, *ticket), (*delta, *bound), look)?
@@ -92,10 +92,10 @@ fn tried(Step { key, verb }: &Step, look: impl Fn(&str) -> Looked) -> Tried {
                 write(elected, b"1", Means::Elect),
                 write(key, first, Means::Swap),
             ];
-            (Said::Done(None), opened.into())
+            (StepReply::Done(None), opened.into())
         }
         Verb::Get | Verb::Elect(_) | Verb::Swap { .. } | Verb::Post { .. } | Verb::First { .. } => {
-            (Said::Held(held), Vec::new())
+            (StepReply::Unchanged(held), Vec::new())
         }
     })
 }
@@ -106,12 +106,12 @@ fn total(
     held: Option<Bytes>,
     (election, document, ticket): (&str, &str, i64),
     (delta, bound): (i64, i64),
-    look: impl Fn(&str) -> Looked,
+    look: impl Fn(&str) -> Lookup,
 ) -> Tried {
     let (keyed, document) = match look(election)?.filter(|elected| elected != b"0") {
         None => (0, None),
         Some(elected) if elected != ticket.to_string().as_bytes() => {
-            return Ok((Said::Held(Some(elected)), Vec::new()));
+            return Ok((StepReply::Unchanged(Some(elected)), Vec::new()));
         }
         Some(_) => {
             let document = look(document)?.unwrap_or_default();
@@ -121,11 +121,11 @@ fn total(
     let before = sum(held, 0)?;
     let total = before.checked_add(keyed).and_then(|sum| sum.checked_add(delta));
     let Some(total) = total.filter(|&total| total <= bound) else {
-        return Ok((Said::Held(None), vec![counted(key, before)]));
+        return Ok((StepReply::Unchanged(None), vec![counted(key, before)]));
     };
     let total = total.to_string().into_bytes();
     let said = document.map_or(total.clone(), |document| [&total, &b" "[..], &document].concat());
-    Ok((Said::Done(Some(said)), vec![counted(key, before.saturating_add(delta))]))
+    Ok((StepReply::Done(Some(said)), vec![counted(key, before.saturating_add(delta))]))
 }
 
 /// Writes a document with the total that there is in that moment.
@@ -144,7 +144,7 @@ fn post(
         Some(total) => [head, total, tail].concat(),
         None => otherwise.to_vec(),
     };
-    Ok((Said::Done(total), vec![write(key, &value, Means::Swap)]))
+    Ok((StepReply::Done(total), vec![write(key, &value, Means::Swap)]))
 }
 
 /// Writes over a document, and what comes before it, unless the index has what must not be there.
@@ -154,16 +154,16 @@ fn swap(
     next: &[u8],
     absent: &[String],
     before: &[(String, Bytes)],
-    look: impl Fn(&str) -> Looked,
+    look: impl Fn(&str) -> Lookup,
 ) -> Tried {
     for key in absent {
         if look(key)?.is_some() {
-            return Ok((Said::Held(held), Vec::new()));
+            return Ok((StepReply::Unchanged(held), Vec::new()));
         }
     }
     before.iter().try_for_each(|(key, _)| look(key).map(drop))?;
     let before = before.iter().map(|(key, value)| write(key, value, Means::Set));
-    Ok((Said::Done(None), before.chain([write(key, next, Means::Swap)]).collect()))
+    Ok((StepReply::Done(None), before.chain([write(key, next, Means::Swap)]).collect()))
 }
 
 fn counted(key: &str, sum: i64) -> Write {
@@ -175,10 +175,10 @@ fn write(key: &str, value: &[u8], means: Means) -> Write {
 }
 
 /// A number is written, and said.
-fn number(key: &str, number: i64, means: Means) -> (Said, Vec<Write>) {
+fn number(key: &str, number: i64, means: Means) -> (StepReply, Vec<Write>) {
     let text = number.to_string().into_bytes();
     let written = write(key, &text, means);
-    (Said::Done(Some(text)), vec![written])
+    (StepReply::Done(Some(text)), vec![written])
 }
 
 /// The sum that a document holds.

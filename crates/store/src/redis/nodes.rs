@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::cluster::{Map, Node, Redirect, slot};
 use super::script::Value;
-use super::{Failed, Said, Step, Steps, each};
+use super::{Failed, Step, StepReply, Steps, each};
 use crate::reason::Reason;
 
 /// How often a script is sent on before it is given up: a slot moves once, and then the cluster is in order.
@@ -34,7 +34,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// [`Unanswered`].
-    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered>;
+    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered>;
 
     /// What a node answers to `CLUSTER SLOTS`, flattened. Nothing where it does not answer soon.
     async fn slots(&self, node: &Node) -> Vec<Value>;
@@ -87,7 +87,7 @@ impl Waits {
 }
 
 /// Carries out `steps`; an answer to each.
-pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<Said, Failed>> {
+pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
     if nodes.map().borrow().is_stale() {
         learn(nodes).await;
     }
@@ -111,7 +111,7 @@ pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<Said, Failed>
 }
 
 /// As [`run`], where nothing is known of a cluster.
-async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<Said, Failed>> {
+async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<StepReply, Failed>> {
     let answer = match ask(nodes, &Node::default(), false, steps).await {
         Ok(said) => Ok(said),
         Err(Unanswered::Redirected(redirect, why)) => {
@@ -142,7 +142,7 @@ fn one_slot(steps: &[Step]) -> Option<u16> {
 
 /// Carries out the steps of one slot, wherever that is. Whoever is away, and has the slot by all that is known, is not
 /// waited for: a failover takes longer than anybody has time, and others wait for their turn.
-async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<Said, Failed>> {
+async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<StepReply, Failed>> {
     let mut asked = None;
     let mut why = None;
     for attempt in 1..=ATTEMPTS {
@@ -187,7 +187,7 @@ async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result
 }
 
 /// Carries out each step of one slot in a script of its own, all at the same time.
-async fn one_by_one(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<Said, Failed>> {
+async fn one_by_one(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<StepReply, Failed>> {
     let alone = |step| {
         let script: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(in_slot(nodes, slot, vec![step]));
         script
@@ -221,7 +221,7 @@ async fn ask(
     node: &Node,
     asking: bool,
     steps: &[&Step],
-) -> Result<Vec<Said>, Unanswered> {
+) -> Result<Vec<StepReply>, Unanswered> {
     let mut answers = Answers { map: nodes.map(), node, has_answered: false };
     let answer = nodes.eval(node, asking, steps).await;
     answers.has_answered = match &answer {

@@ -207,18 +207,18 @@ pub enum Verb {
 
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Said {
+pub enum StepReply {
     /// It was written. A number says what it is now, or what the total is.
     Done(Option<Vec<u8>>),
     /// Nothing was written, and this is what the key holds.
-    Held(Option<Vec<u8>>),
+    Unchanged(Option<Vec<u8>>),
     /// Redis does not do it, for this reason; nothing was written.
     Refused(String),
     /// It was written, and fewer replicas have it than must: a failover may forget it.
     Unkept,
 }
 
-impl Said {
+impl StepReply {
     /// Whether something was written.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -227,8 +227,8 @@ impl Said {
 }
 
 /// Says of all that was written that too few replicas have it.
-pub fn unkept(said: &mut [Said]) {
-    said.iter_mut().filter(|said| said.is_done()).for_each(|said| *said = Said::Unkept);
+pub fn unkept(said: &mut [StepReply]) {
+    said.iter_mut().filter(|said| said.is_done()).for_each(|said| *said = StepReply::Unkept);
 }
 
 /// A value in Redis's answer to the script.
@@ -312,7 +312,7 @@ fn count<T>(list: &[T]) -> Vec<u8> {
 
 /// What Redis's answer says of each step; `None` when it is no answer to the script.
 #[must_use]
-pub fn said(values: Vec<Value>) -> Option<Vec<Said>> {
+pub fn replies(values: Vec<Value>) -> Option<Vec<StepReply>> {
     let mut values = values.into_iter();
     let mut said = Vec::new();
     while let Some(code) = values.next() {
@@ -322,9 +322,9 @@ pub fn said(values: Vec<Value>) -> Option<Vec<Said>> {
             Value::Code(_) => return None,
         };
         said.push(match code {
-            Value::Code(1) => Said::Done(bytes),
-            Value::Code(0) => Said::Held(bytes),
-            Value::Code(-1) => Said::Refused(String::from_utf8_lossy(&bytes?).into_owned()),
+            Value::Code(1) => StepReply::Done(bytes),
+            Value::Code(0) => StepReply::Unchanged(bytes),
+            Value::Code(-1) => StepReply::Refused(String::from_utf8_lossy(&bytes?).into_owned()),
             _ => return None,
         });
     }

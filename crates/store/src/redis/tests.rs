@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use futures::future::{join, join_all};
 use proptest::prelude::*;
 
-use super::model::Held;
+use super::model::Stored;
 use super::*;
 use crate::breaker::Breaker;
 use crate::keys;
@@ -44,12 +44,12 @@ struct Server {
 }
 
 impl Server {
-    fn carry_out(&self, step: &Step) -> Said {
+    fn carry_out(&self, step: &Step) -> StepReply {
         let mut all = self.held.borrow_mut();
-        let holds = |key: &str| all.get(key).cloned().map_or(Held::Nothing, Held::Bytes);
+        let holds = |key: &str| all.get(key).cloned().map_or(Stored::Nothing, Stored::Bytes);
         let (said, writes) = model::carry_out(step, holds);
         if !writes.is_empty() && !self.refuses.get().is_empty() {
-            return Said::Refused(self.refuses.get().into());
+            return StepReply::Refused(self.refuses.get().into());
         }
         all.extend(writes.into_iter().map(|write| (write.key, write.value)));
         said
@@ -97,7 +97,7 @@ impl Deadline for &'static Server {
 }
 
 impl RawRedis for &'static Server {
-    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, Failed>> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
         let mut waited = false;
         std::future::poll_fn(|context| {
             context.waker().wake_by_ref();
@@ -116,7 +116,7 @@ impl RawRedis for &'static Server {
             _ => {}
         }
         let kept = |said| match said {
-            Said::Done(_) if self.forgets.get() => Said::Unkept,
+            StepReply::Done(_) if self.forgets.get() => StepReply::Unkept,
             said => said,
         };
         let said = steps.iter().map(|step| kept(self.carry_out(step))).collect();
@@ -304,10 +304,10 @@ fn the_first_candidate_is_elected_also_over_the_zero_of_the_other_adapter() {
 
 #[test]
 fn an_answer_that_is_none_is_not_believed() {
-    use script::{Value, said};
+    use script::{Value, replies};
     let bytes = |text: &str| Value::Bytes(text.into());
-    assert_eq!(said(vec![]), Some(vec![]));
-    assert_eq!(said(vec![Value::Code(0), Value::Nil]), Some(vec![Said::Held(None)]));
+    assert_eq!(replies(vec![]), Some(vec![]));
+    assert_eq!(replies(vec![Value::Code(0), Value::Nil]), Some(vec![StepReply::Unchanged(None)]));
     for values in [
         vec![Value::Code(0)],
         vec![Value::Code(2), Value::Nil],
@@ -315,7 +315,7 @@ fn an_answer_that_is_none_is_not_believed() {
         vec![Value::Code(0), Value::Code(0)],
         vec![Value::Code(-1), Value::Nil],
     ] {
-        assert_eq!(said(values.clone()), None, "{values:?}");
+        assert_eq!(replies(values.clone()), None, "{values:?}");
     }
 }
 
@@ -323,13 +323,13 @@ fn an_answer_that_is_none_is_not_believed() {
 fn an_answer_says_of_each_step_whether_it_was_written_or_held_or_refused() {
     use script::Value::{Bytes, Code, Nil};
     for (code, value, said) in [
-        (1, Nil, Said::Done(None)),
-        (1, Bytes(b"7".into()), Said::Done(Some(b"7".into()))),
-        (0, Nil, Said::Held(None)),
-        (0, Bytes(b"7".into()), Said::Held(Some(b"7".into()))),
-        (-1, Bytes(b"OOM".into()), Said::Refused("OOM".into())),
+        (1, Nil, StepReply::Done(None)),
+        (1, Bytes(b"7".into()), StepReply::Done(Some(b"7".into()))),
+        (0, Nil, StepReply::Unchanged(None)),
+        (0, Bytes(b"7".into()), StepReply::Unchanged(Some(b"7".into()))),
+        (-1, Bytes(b"OOM".into()), StepReply::Refused("OOM".into())),
     ] {
-        assert_eq!(script::said(vec![Code(code), value]), Some(vec![said]));
+        assert_eq!(script::replies(vec![Code(code), value]), Some(vec![said]));
     }
 }
 
@@ -380,7 +380,7 @@ proptest! {
         use script::Value::{Bytes, Code, Nil};
         let good = values.len() % 2 == 0
             && values.chunks(2).all(|pair| matches!(pair, [Code(0 | 1), Nil | Bytes(_)] | [Code(-1), Bytes(_)]));
-        let said = script::said(values.clone());
+        let said = script::replies(values.clone());
         prop_assert_eq!(said.as_ref().map(Vec::len), good.then_some(values.len() / 2));
     }
 }
@@ -413,7 +413,7 @@ fn the_deadline_is_that_of_the_request_beneath() {
 
 #[test]
 fn what_was_written_is_unkept_where_too_few_replicas_have_it_and_nothing_else_is() {
-    let mut said = [Said::Done(None), Said::Held(None), Said::Refused("NOPERM".into())];
+    let mut said = [StepReply::Done(None), StepReply::Unchanged(None), StepReply::Refused("NOPERM".into())];
     script::unkept(&mut said);
-    assert_eq!(said, [Said::Unkept, Said::Held(None), Said::Refused("NOPERM".into())]);
+    assert_eq!(said, [StepReply::Unkept, StepReply::Unchanged(None), StepReply::Refused("NOPERM".into())]);
 }

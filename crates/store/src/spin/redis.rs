@@ -22,7 +22,7 @@ use crate::redis::nodes::{self, Nodes, Unanswered, Waits};
 use crate::redis::readiness;
 use crate::redis::risks::risks;
 use crate::redis::script::{self, Value};
-use crate::redis::{Failed, RawRedis, Said, Step, Steps, is_overflow};
+use crate::redis::{Failed, RawRedis, Step, StepReply, Steps, is_overflow};
 use crate::trouble::Trouble;
 
 /// How long a node may take to say what it knows of the cluster, before the next one is asked.
@@ -193,7 +193,7 @@ impl Drop for InUse {
 }
 
 impl RawRedis for Request {
-    async fn run(&self, steps: &[Step]) -> Vec<Result<Said, Failed>> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
         self.call(nodes::run(self, steps)).await
     }
 
@@ -213,7 +213,7 @@ impl Nodes for Request {
         MAP.with(|map| *map)
     }
 
-    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+    async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
         let here = self.to(node);
         let mut connection = InUse::of(node, asking).await.map_err(|error| {
             here.failed(reason(&error), false);
@@ -224,7 +224,7 @@ impl Nodes for Request {
             return Err(Unanswered::Failed(Failed::Refused));
         }
         let mut answer = match connection.execute("EVAL", script::arguments(steps)).await {
-            Ok(values) => script::said(values).ok_or(Reason::ANOTHER_ANSWER),
+            Ok(values) => script::replies(values).ok_or(Reason::ANOTHER_ANSWER),
             Err(error) => {
                 let reason = reason(&error);
                 if let Error::Other(text) = error
@@ -296,9 +296,9 @@ impl Request {
     }
 
     /// Waits until enough replicas have what was written, or says of it that they do not.
-    async fn keep(&self, connection: &mut InUse, said: &mut [Said]) -> Result<(), Reason> {
+    async fn keep(&self, connection: &mut InUse, said: &mut [StepReply]) -> Result<(), Reason> {
         let replicas = settings::replicas();
-        if replicas == 0 || !said.iter().any(Said::is_done) {
+        if replicas == 0 || !said.iter().any(StepReply::is_done) {
             return Ok(());
         }
         let server = Rc::clone(&connection.server);
@@ -331,22 +331,22 @@ impl Request {
         kept
     }
 
-    fn note(&self, steps: &[&Step], answer: &Result<Vec<Said>, Reason>, kept: Result<(), Reason>) {
+    fn note(&self, steps: &[&Step], answer: &Result<Vec<StepReply>, Reason>, kept: Result<(), Reason>) {
         match answer {
             Err(reason) => self.failed(*reason, false),
             Ok(said) => match (refusals(steps, said).next(), kept) {
                 (Some((reason, wrote)), _) => self.failed(reason, wrote),
                 (None, Err(reason)) => self.failed(reason, true),
-                (None, Ok(())) => self.answered(said.iter().any(Said::is_done)),
+                (None, Ok(())) => self.answered(said.iter().any(StepReply::is_done)),
             },
         }
     }
 }
 
 /// Why steps were refused, and whether they were to write. That a sum is too large is no failure of the store.
-fn refusals(steps: &[&Step], said: &[Said]) -> impl Iterator<Item = (Reason, bool)> {
+fn refusals(steps: &[&Step], said: &[StepReply]) -> impl Iterator<Item = (Reason, bool)> {
     steps.iter().zip(said).filter_map(|(step, said)| match said {
-        Said::Refused(why) if !is_overflow(why) => Some((Reason::of(why), !step.verb.is_read())),
+        StepReply::Refused(why) if !is_overflow(why) => Some((Reason::of(why), !step.verb.is_read())),
         _ => None,
     })
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::{Connection, Value};
-use store::redis::model::Held;
+use store::redis::model::Stored;
 use store::redis::script;
 use tempfile::TempDir;
 
@@ -46,27 +46,27 @@ impl Server {
     }
 
     /// Lets keys hold this, and all others nothing.
-    pub fn hold(&mut self, keys: &BTreeMap<&'static str, Held>) {
+    pub fn hold(&mut self, keys: &BTreeMap<&'static str, Stored>) {
         let mut all = redis::pipe();
         all.cmd("FLUSHALL");
         for (key, held) in keys {
             match held {
-                Held::Nothing => {}
-                Held::Bytes(bytes) => drop(all.cmd("SET").arg(key).arg(bytes)),
-                Held::Foreign => drop(all.cmd("RPUSH").arg(key).arg("foreign")),
+                Stored::Nothing => {}
+                Stored::Bytes(bytes) => drop(all.cmd("SET").arg(key).arg(bytes)),
+                Stored::Foreign => drop(all.cmd("RPUSH").arg(key).arg("foreign")),
             }
         }
         all.exec(&mut self.connection).unwrap();
     }
 
-    pub fn holds(&mut self, key: &str) -> Held {
+    pub fn holds(&mut self, key: &str) -> Stored {
         match self.say(&["TYPE", key]) {
-            Value::SimpleString(kind) if kind == "none" => Held::Nothing,
+            Value::SimpleString(kind) if kind == "none" => Stored::Nothing,
             Value::SimpleString(kind) if kind == "string" => match self.say(&["GET", key]) {
-                Value::BulkString(bytes) => Held::Bytes(bytes),
+                Value::BulkString(bytes) => Stored::Bytes(bytes),
                 other => panic!("{key}: {other:?}"),
             },
-            _ => Held::Foreign,
+            _ => Stored::Foreign,
         }
     }
 }

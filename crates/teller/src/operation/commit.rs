@@ -7,7 +7,7 @@ use store::keys::{self, Opening};
 use store::{Before, Document, Store, Swap, Unavailable};
 
 use super::items::{Items, is_kept};
-use super::{Seen, sealed};
+use super::{LastKnown, sealed};
 use crate::Error;
 use crate::verified::Verified;
 
@@ -25,14 +25,14 @@ pub(super) async fn commit(
     store: &impl Store,
     user: &User,
     items: &mut Items<'_>,
-    seen: &mut Seen,
+    seen: &mut LastKnown,
 ) -> Result<Ended, Error> {
     let mut commit = Commit::begin(store, user, items, std::mem::take(seen)).await?;
     loop {
         if let Some(ended) = commit.round().await? {
             // An empty wallet may be one that nobody elected: whoever goes next looks for it anew.
             let wallet = commit.found.filter(|known| known.found.value != commit.empty);
-            *seen = Seen { wallet, is_handed_on: true };
+            *seen = LastKnown { wallet, is_handed_on: true };
             return Ok(ended);
         }
     }
@@ -60,7 +60,7 @@ enum Age {
     /// It has to be read.
     Unread,
     /// It may be older than the requests of the items: a swap finds out.
-    Seen,
+    Prior,
     /// It may be older than the batch before this one: whoever has written since then does not fight for it now.
     Old,
     /// It was read after all of them had come.
@@ -85,17 +85,17 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         store: &'a S,
         user: &'a User,
         items: &'a mut Items<'j>,
-        seen: Seen,
+        seen: LastKnown,
     ) -> Result<Self, Error> {
         let opening = keys::wallet(user.as_str());
         let empty = Wallet::new().encode();
         let (found, age) = match seen.wallet {
             known if !store.goes_together() => (known, Age::Unread),
-            Some(known) => (Some(known), if seen.is_handed_on { Age::Seen } else { Age::Old }),
+            Some(known) => (Some(known), if seen.is_handed_on { Age::Prior } else { Age::Old }),
             // Where this finds nothing, the first write finds out.
             None => match first_write::glance(store, &opening, &empty).await? {
                 Some(found) => (Some(Verified::new(found, None)?), Age::Fresh),
-                None => (None, Age::Seen),
+                None => (None, Age::Prior),
             },
         };
         Ok(Self { store, user, items, opening, empty, found, age, attempted: None, is_indexed: false })

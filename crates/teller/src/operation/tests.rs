@@ -157,7 +157,7 @@ fn a_corrupt_wallet_is_named_and_left_alone() {
 }
 
 /// Carries out `operation` on a store that goes together, beginning with what was `seen`.
-fn carry_from(store: &Memory, seen: &mut Seen, operation: &Operation) -> Answer {
+fn carry_from(store: &Memory, seen: &mut LastKnown, operation: &Operation) -> Answer {
     let mut answers =
         block_on(carry_out_all(store, &user(), &[Job::new(operation.clone())], seen)).into_iter();
     answers.next().unwrap().unwrap()
@@ -166,7 +166,7 @@ fn carry_from(store: &Memory, seen: &mut Seen, operation: &Operation) -> Answer 
 #[test]
 fn nothing_is_refused_on_a_wallet_that_is_old_by_now() {
     for withdrawal in [made("m", Kind::Withdrawal, "5"), keyed("k", Kind::Withdrawal, "5")] {
-        let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+        let (store, mut seen) = (Memory::that_goes_together(), LastKnown::default());
         carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
         assert!(seen.wallet.is_some());
         carry(&store, &made("b", Kind::Deposit, "10")).unwrap();
@@ -180,7 +180,7 @@ fn nothing_is_refused_on_a_wallet_that_is_old_by_now() {
 #[test]
 fn nothing_is_replayed_that_the_store_no_longer_has() {
     for other in [keyed("k", Kind::Deposit, "5"), keyed("k", Kind::Deposit, "6")] {
-        let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+        let (store, mut seen) = (Memory::that_goes_together(), LastKnown::default());
         carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
         let before = block_on(first(&store)).unwrap();
         carry_from(&store, &mut seen, &keyed("k", Kind::Deposit, "5"));
@@ -192,7 +192,7 @@ fn nothing_is_replayed_that_the_store_no_longer_has() {
 
 #[test]
 fn a_wallet_that_is_known_and_gone_is_opened_anew() {
-    let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+    let (store, mut seen) = (Memory::that_goes_together(), LastKnown::default());
     carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
     let empty = Memory::that_goes_together();
     assert_eq!(carry_from(&empty, &mut seen, &made("b", Kind::Deposit, "2")).outcome.entry().unwrap().seq, 1);
@@ -202,7 +202,7 @@ fn a_wallet_that_is_known_and_gone_is_opened_anew() {
 #[test]
 fn an_empty_wallet_that_a_failover_has_left_is_nobodys_also_for_who_knows_what_was_in_it() {
     for is_handed_on in [true, false] {
-        let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+        let (store, mut seen) = (Memory::that_goes_together(), LastKnown::default());
         carry_from(&store, &mut seen, &made("a", Kind::Deposit, "1"));
         // The replica had the first opener's ticket and its empty wallet, and no election yet.
         let replica = Memory::that_goes_together();
@@ -247,8 +247,8 @@ impl Store for Patient {
 #[test]
 fn who_loses_to_a_write_of_long_ago_steps_aside_for_nobody() {
     for (is_handed_on, aside) in [(true, 1), (false, 0)] {
-        let (store, mut seen) = (Patient::default(), Seen::default());
-        let carry_on = |id: &str, seen: &mut Seen| {
+        let (store, mut seen) = (Patient::default(), LastKnown::default());
+        let carry_on = |id: &str, seen: &mut LastKnown| {
             let job = Job::new(made(id, Kind::Deposit, "1"));
             block_on(carry_out_all(&store, &user(), &[job], seen)).remove(0).unwrap()
         };
@@ -266,7 +266,7 @@ async fn first(store: &Memory) -> Option<Vec<u8>> {
 
 #[test]
 fn a_key_that_left_the_wallet_is_a_replay_also_for_who_has_not_looked_into_the_index() {
-    let (store, mut seen) = (Memory::that_goes_together(), Seen::default());
+    let (store, mut seen) = (Memory::that_goes_together(), LastKnown::default());
     let deposit = |n: u32| keyed(&format!("k{n}"), Kind::Deposit, "1");
     let answers: Vec<Answer> = (0..30).map(|n| carry_from(&store, &mut seen, &deposit(n))).collect();
     for (n, first) in (0..30).zip(answers) {

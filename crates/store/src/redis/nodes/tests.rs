@@ -56,7 +56,7 @@ fn step_of(user: &str, kind: u8) -> Step {
 }
 
 /// Steps of one moment, as the adapter sends them: together to a server that nothing is known of, else slot by slot.
-async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<Said, Failed>> {
+async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
     let waits = Waits::default();
     let mut said = vec![Err(Failed::BySlot); steps.len()];
     // The first time round it may turn out that this is a cluster.
@@ -80,9 +80,9 @@ async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<Said, Failed>> {
     said
 }
 
-fn said_what_was_asked(steps: &[Step], said: &[Result<Said, Failed>]) {
+fn said_what_was_asked(steps: &[Step], said: &[Result<StepReply, Failed>]) {
     let expected: Vec<_> =
-        steps.iter().map(|step| Ok(Said::Held(Some(step.key.clone().into_bytes())))).collect();
+        steps.iter().map(|step| Ok(StepReply::Unchanged(Some(step.key.clone().into_bytes())))).collect();
     assert_eq!(said, expected);
 }
 
@@ -125,9 +125,9 @@ fn an_ordinary_redis_is_asked_once_for_all_and_never_for_slots() {
         fn map(&self) -> &RefCell<Map> {
             &self.0
         }
-        async fn eval(&self, _: &Node, _: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+        async fn eval(&self, _: &Node, _: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
             self.1.update(|asked| asked + 1);
-            Ok(vec![Said::Held(None); steps.len()])
+            Ok(vec![StepReply::Unchanged(None); steps.len()])
         }
         async fn slots(&self, _: &Node) -> Vec<Value> {
             panic!("it was asked for slots")
@@ -141,7 +141,7 @@ fn an_ordinary_redis_is_asked_once_for_all_and_never_for_slots() {
     }
     let single = Single(RefCell::default(), Cell::default());
     let steps: Vec<Step> = ["ann", "bob", "eve"].map(|user| step_of(user, 0)).into();
-    assert_eq!(block_on(run(&single, &steps)), vec![Ok(Said::Held(None)); 3]);
+    assert_eq!(block_on(run(&single, &steps)), vec![Ok(StepReply::Unchanged(None)); 3]);
     assert_eq!(single.1.get(), 1);
 }
 
@@ -174,7 +174,7 @@ fn two_nodes_that_send_one_another_a_script_for_ever_are_given_up() {
         fn map(&self) -> &RefCell<Map> {
             &self.0
         }
-        async fn eval(&self, asked: &Node, _: bool, _: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+        async fn eval(&self, asked: &Node, _: bool, _: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
             self.1.update(|asked| asked + 1);
             Err(told(&format!("ASK 7 n:{}", 1 + u16::from(*asked != node(1)))))
         }

@@ -8,7 +8,7 @@ use crate::reason::Reason;
 use crate::redis::cluster::{Map, Node, Redirect, slot};
 use crate::redis::nodes::{Nodes, Unanswered};
 use crate::redis::script::Value;
-use crate::redis::{Said, Step};
+use crate::redis::{Step, StepReply};
 
 /// By its port, which is never 0.
 pub fn node(number: u16) -> Node {
@@ -86,7 +86,7 @@ impl Nodes for Cluster {
         &self.known
     }
 
-    async fn eval(&self, asked: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<Said>, Unanswered> {
+    async fn eval(&self, asked: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
         self.asked.update(|asked| asked + 1);
         let number = self.number(asked);
         if self.hung.borrow().contains(&number) {
@@ -114,7 +114,7 @@ impl Nodes for Cluster {
             _ => return Err(told(&format!("MOVED {slot} n:{}", owner + 1))),
         }
         self.done.borrow_mut().push((number, asking, steps.iter().copied().cloned().collect()));
-        Ok(steps.iter().map(|step| Said::Held(Some(step.key.clone().into_bytes()))).collect())
+        Ok(steps.iter().map(|step| StepReply::Unchanged(Some(step.key.clone().into_bytes()))).collect())
     }
 
     async fn slots(&self, asked: &Node) -> Vec<Value> {

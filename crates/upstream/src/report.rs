@@ -9,7 +9,7 @@ use crate::moment;
 
 /// What the log was last told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct Report {
     /// What was the matter; empty while nothing was.
     #[serde(default)]
     pub what: String,
@@ -21,7 +21,7 @@ pub struct Said {
     pub at_ms: u64,
 }
 
-impl Said {
+impl Report {
     /// What is said once it is `what` at `now_ms`, which while it stays so is told `again` after so long.
     #[must_use]
     pub fn next(&self, what: String, again: Duration, now_ms: u64) -> Self {
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn what_was_said_by_a_clock_that_was_ahead_is_not_said_with_every_fetch() {
-        let said = Said { what: "refused".into(), times: 1, at_ms: 540_000 };
+        let said = Report { what: "refused".into(), times: 1, at_ms: 540_000 };
         let next = said.next("refused".into(), Duration::from_secs(60), 60_000);
         assert_eq!(next.at_ms, said.at_ms);
         assert!(!next.is_news(&said));
