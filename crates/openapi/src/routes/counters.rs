@@ -4,25 +4,25 @@ use api::Code::{InvalidAmount, LimitExceeded, MalformedRequest, NotFound, Storag
 use api::view::{BitcoinsView, CounterView};
 use serde_json::value::RawValue;
 
-use crate::operation::Operation;
+use crate::operation::Route;
 use crate::parameter;
 
 const TAG: &str = "Counters";
 
-pub fn all() -> Vec<Operation> {
+pub fn all() -> Vec<Route> {
     vec![bitcoins(), add_bitcoins(), counter(), add_to_counter()]
 }
 
-fn bitcoins() -> Operation {
-    Operation::get("/v1/bitcoins", "bitcoins")
+fn bitcoins() -> Route {
+    Route::get("/v1/bitcoins", "bitcoins")
         .says(TAG, "Bitcoins counted so far", "A JSON number with all its digits: `5`, `5.5`, `0.00000001`.")
         .answers("The total", &[("bitcoins", total("5"))])
         .may_fail([StorageUnavailable])
 }
 
-fn add_bitcoins() -> Operation {
+fn add_bitcoins() -> Route {
     let says = "Answers the total after it. A total past 2^63 − 1 satoshis is refused, never wrapped.";
-    Operation::post("/v1/bitcoins", "addBitcoins")
+    Route::post("/v1/bitcoins", "addBitcoins")
         .says(TAG, "Count bitcoins", says)
         .of_anybody_known()
         .takes([parameter::bitcoins()])
@@ -31,16 +31,16 @@ fn add_bitcoins() -> Operation {
         .may_fail([MalformedRequest, InvalidAmount, LimitExceeded, StorageUnavailable])
 }
 
-fn counter() -> Operation {
-    Operation::get("/v1/counters/{name}", "counter")
+fn counter() -> Route {
+    Route::get("/v1/counters/{name}", "counter")
         .says(TAG, "A counter's value", "0 when it was never touched.")
         .takes([parameter::counter_name()])
         .answers("The value", &[("visits", CounterView { name: "visits", value: 41 })])
         .may_fail([MalformedRequest, NotFound, StorageUnavailable])
 }
 
-fn add_to_counter() -> Operation {
-    Operation::post("/v1/counters/{name}", "addToCounter")
+fn add_to_counter() -> Route {
+    Route::post("/v1/counters/{name}", "addToCounter")
         .says(TAG, "Add to a counter", "Answers the value after it.")
         .of_anybody_known()
         .takes([parameter::counter_name(), parameter::by()])

@@ -4,26 +4,26 @@ use api::Code::{NotFound, StorageUnavailable};
 use api::view::{AliveView, ChecksView, ReadyView};
 use utoipa::openapi::schema::Type;
 
-use crate::operation::Operation;
+use crate::operation::Route;
 use crate::parameter;
 
 const HEALTH: &str = "Health";
 const PAGES: &str = "Pages";
 const HTML: &str = "text/html; charset=utf-8";
 
-pub fn all() -> Vec<Operation> {
+pub fn all() -> Vec<Route> {
     vec![alive(), ready(), dashboard(), docs(), document(), problem()]
 }
 
-fn alive() -> Operation {
-    Operation::get("/healthz", "alive")
+fn alive() -> Route {
+    Route::get("/healthz", "alive")
         .says(HEALTH, "Is it alive?", "Never touches storage.")
         .answers("It is", &[("alive", AliveView { status: "ok" })])
 }
 
-fn ready() -> Operation {
+fn ready() -> Route {
     let ready = ReadyView { status: "ready", checks: ChecksView { store: "ok" } };
-    Operation::get("/readyz", "ready")
+    Route::get("/readyz", "ready")
         .says(
             HEALTH,
             "Can it serve?",
@@ -36,16 +36,16 @@ fn ready() -> Operation {
         .may_fail([StorageUnavailable])
 }
 
-fn dashboard() -> Operation {
-    Operation::get("/", "dashboard")
+fn dashboard() -> Route {
+    Route::get("/", "dashboard")
         .says(PAGES, "The dashboard", "Rates, the bitcoin counter and a wallet.")
         .answers_as("A page", HTML, Type::String)
         .can_be_kept()
         .with_headers(["content-security-policy"])
 }
 
-fn docs() -> Operation {
-    Operation::get("/docs", "docs")
+fn docs() -> Route {
+    Route::get("/docs", "docs")
         .says(
             PAGES,
             "This document, to read and to try",
@@ -56,16 +56,16 @@ fn docs() -> Operation {
         .with_headers(["content-security-policy", "vary", "content-encoding"])
 }
 
-fn document() -> Operation {
-    Operation::get("/openapi.json", "document")
+fn document() -> Route {
+    Route::get("/openapi.json", "document")
         .says(PAGES, "This document", "OpenAPI 3.1, generated from the code.")
         .answers_as("An OpenAPI document", "application/json", Type::Object)
         .can_be_kept()
         .with_headers(["vary", "content-encoding"])
 }
 
-fn problem() -> Operation {
-    Operation::get("/problems/{code}", "problem")
+fn problem() -> Route {
+    Route::get("/problems/{code}", "problem")
         .says(
             PAGES,
             "What a problem means",

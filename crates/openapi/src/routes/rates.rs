@@ -9,31 +9,31 @@ use api::view::{ConvertedView, HistoryView, OneRateView, RateView, RatesView};
 use serde_json::value::to_raw_value;
 
 use crate::example::age;
-use crate::operation::Operation;
+use crate::operation::Route;
 use crate::parameter;
 
 const TAG: &str = "Rates";
 
-pub fn all() -> Vec<Operation> {
+pub fn all() -> Vec<Route> {
     vec![rates(), rate(), history(), convert()]
 }
 
-fn rates() -> Operation {
+fn rates() -> Route {
     let says = "What one bitcoin is worth, with every digit that CoinGecko sent. A currency that it sends \
                 in a form that cannot be used is left out. While CoinGecko fails, the last good \
                 rates with `stale: true`, up to a day.";
     let rates = to_raw_value(&BTreeMap::from([("usd", dollar())])).unwrap_or_default();
     let example = RatesView { base: "btc", age: age(), rates: &rates };
-    Operation::get("/v1/rates", "rates")
+    Route::get("/v1/rates", "rates")
         .says(TAG, "All rates", says)
         .answers("All rates", &[("rates", example)])
         .can_be_kept()
         .may_fail([RatesUnavailable, StorageUnavailable])
 }
 
-fn rate() -> Operation {
+fn rate() -> Route {
     let example = OneRateView { code: "usd", base: "btc", rate: dollar(), age: age() };
-    Operation::get("/v1/rates/{code}", "rate")
+    Route::get("/v1/rates/{code}", "rate")
         .says(TAG, "One rate", "What one bitcoin is worth in one currency.")
         .takes([parameter::currency_code()])
         .answers("The rate", &[("usd", example)])
@@ -41,7 +41,7 @@ fn rate() -> Operation {
         .may_fail([UnknownCurrency, NotFound, RatesUnavailable, StorageUnavailable])
 }
 
-fn history() -> Operation {
+fn history() -> Route {
     let says = "A day of points for a picture: when rates were fetched, and for each currency a value for each of those \
                 times. At most 72 points; values are cut at seven digits.";
     let example = HistoryView {
@@ -50,13 +50,13 @@ fn history() -> Operation {
         values: [("usd".to_owned(), ["67180.10", "67187.33"].map(|value| Some(value.to_owned())).into())]
             .into(),
     };
-    Operation::get("/v1/rates/history", "history")
+    Route::get("/v1/rates/history", "history")
         .says(TAG, "How the rates moved", says)
         .answers("The last day", &[("two points", example)])
         .may_fail([StorageUnavailable])
 }
 
-fn convert() -> Operation {
+fn convert() -> Route {
     let says = "Exact decimal arithmetic at any size. Rounding happens here and nowhere else: the result, from the \
                 unrounded quotient, half to even at 8 places; the shown rate at 18.";
     let example = ConvertedView {
@@ -67,7 +67,7 @@ fn convert() -> Operation {
         result: "0.00065588".to_owned(),
         age: age(),
     };
-    Operation::get("/v1/convert", "convert")
+    Route::get("/v1/convert", "convert")
         .says(TAG, "From one currency to another", says)
         .takes([parameter::amount(), parameter::currency("from", "usd"), parameter::currency("to", "eth")])
         .answers("The amount in the other currency", &[("usd to eth", example)])

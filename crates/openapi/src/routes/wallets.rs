@@ -7,12 +7,12 @@ use api::money::OperationBody;
 use api::view::EntriesView;
 use ledger::Kind;
 
-use crate::operation::{Operation, amount_body};
+use crate::operation::{Route, amount_body};
 use crate::{example, parameter};
 
 const TAG: &str = "Wallets";
 
-pub fn all() -> Vec<Operation> {
+pub fn all() -> Vec<Route> {
     vec![
         deposit("/v1/deposit", "deposit"),
         deposit("/deposit", "depositToo"),
@@ -23,18 +23,18 @@ pub fn all() -> Vec<Operation> {
     ]
 }
 
-fn deposit(path: &'static str, id: &str) -> Operation {
+fn deposit(path: &'static str, id: &str) -> Route {
     let says = "`/deposit` is `/v1/deposit`, under the same idempotency keys.";
     moves(path, id, Kind::Deposit).says(TAG, "Money in", says).may_fail([LimitExceeded])
 }
 
-fn withdraw(path: &'static str, id: &str) -> Operation {
+fn withdraw(path: &'static str, id: &str) -> Route {
     let says = "Never more than there is. `/withdraw` is `/v1/withdraw`, under the same idempotency keys.";
     moves(path, id, Kind::Withdrawal).says(TAG, "Money out", says).may_fail([InsufficientFunds])
 }
 
-fn moves(path: &'static str, id: &str, kind: Kind) -> Operation {
-    Operation::post(path, id)
+fn moves(path: &'static str, id: &str, kind: Kind) -> Route {
+    Route::post(path, id)
         .of_the_user("wallet:write")
         .takes_body::<OperationBody>(amount_body())
         .answers("The balance after it, and the new entry", &example::moved(kind))
@@ -42,10 +42,10 @@ fn moves(path: &'static str, id: &str, kind: Kind) -> Operation {
         .may_fail([MalformedRequest, InvalidAmount, StorageUnavailable])
 }
 
-fn wallet() -> Operation {
+fn wallet() -> Route {
     let says = "Its balance and the hash of its last entry, now or as of an entry. The user who never moved money has \
                 `0.00`, entry 0 and a hash of 64 zeros.";
-    Operation::get("/v1/wallet", "wallet")
+    Route::get("/v1/wallet", "wallet")
         .says(TAG, "Where a wallet stands", says)
         .of_the_user("wallet:read")
         .takes([parameter::at()])
@@ -53,12 +53,12 @@ fn wallet() -> Operation {
         .may_fail([MalformedRequest, NoSuchEntry, StorageUnavailable])
 }
 
-fn entries() -> Operation {
+fn entries() -> Route {
     let says = "No entry twice and none missed while new ones arrive. Each `hash` is the lower-case hex SHA-256 of \
                 the previous entry's hash, `seq`, `id`, `kind`, `amount`, `balance` and `at`, joined by line feeds; \
                 the first entry's previous hash is 64 zeros.";
     let example = EntriesView { entries: example::entries(), next: Some("e1-2".to_owned()) };
-    Operation::get("/v1/wallet/entries", "entries")
+    Route::get("/v1/wallet/entries", "entries")
         .says(TAG, "Every movement, newest first", says)
         .of_the_user("wallet:read")
         .takes([parameter::limit(), parameter::cursor()])
