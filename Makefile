@@ -39,6 +39,11 @@ NOT_BEFORE_SPIN := manifest packed_size counter_limit
 up: build ## Build the bank and run it on LISTEN (127.0.0.1:3000); REDIS_URL=redis://… keeps its state there (STORE=kv: by Spin's own store)
 	@scripts/up
 
+.PHONY: demo
+demo: build redis-server ## Three banks, one Redis, load, and a page with buttons that break them: see that no money is lost
+	cargo build $(NATIVE) --package tests --bin demo --bin coingecko
+	@exec target/native/demo
+
 .PHONY: build
 build: wasm ## Build the components and `bank`
 	cargo build $(NATIVE) --package bank
@@ -284,6 +289,11 @@ bench-history: ## Add what `make bench` found to build/bench-history, and draw h
 .PHONY: backup-figures
 backup-figures: build redis-server ## Export, import and verify WALLETS (100000 1000000) wallets, Redis and SQLite: time and memory
 	@scripts/backup-figures
+
+.PHONY: demo-recording
+demo-recording: build redis-server ## Break and mend by a script for half a minute, and draw what the page showed: docs/demo.svg
+	cargo build $(NATIVE) --package tests --bin demo --bin coingecko
+	target/native/demo --port 0 --record docs/demo.svg
 
 .PHONY: observe-figures
 observe-figures: test-observe-more ## Put how long alerts took in test-observe-more into docs/observability.md, and its picture into docs/observed.svg

@@ -16,7 +16,7 @@ mod load;
 mod outage;
 mod picture;
 mod sample;
-mod svg;
+pub(crate) mod svg;
 mod tokens;
 
 /// Measures the bank on stores that it starts itself.

@@ -23,6 +23,7 @@ pub mod budgets;
 pub mod chain;
 pub mod coingecko;
 pub mod decimal;
+pub mod demo;
 pub mod endpoints;
 pub mod feed;
 pub mod figures;

@@ -39,6 +39,12 @@ impl Svg {
         let _ = writeln!(self.0, "<path class=\"{class}\" d=\"{path}\"/>");
     }
 
+    /// What stands here as it is.
+    pub fn raw(&mut self, text: &str) {
+        self.0 += text;
+        self.0.push('\n');
+    }
+
     /// `anchor`: start, middle or end.
     pub fn text(&mut self, class: &str, (x, y): (f64, f64), anchor: &str, text: impl Display) {
         let _ = writeln!(

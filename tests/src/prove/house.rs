@@ -150,7 +150,7 @@ pub struct House {
     told: Option<String>,
     /// Whose certificates its processes trust, where not those of the machine.
     trusts: Option<PathBuf>,
-    _feed: Process,
+    feed: Process,
 }
 
 impl House {
@@ -170,8 +170,7 @@ impl House {
         };
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
         let banks = std::iter::repeat_with(any_port).take(plan.processes).collect();
-        let mut house =
-            Self { plan, folder, coingecko, banks, redis, proxy, told: None, trusts: None, _feed: feed };
+        let mut house = Self { plan, folder, coingecko, banks, redis, proxy, told: None, trusts: None, feed };
         house.start_banks().await?;
         Ok(house)
     }
@@ -331,6 +330,18 @@ impl House {
             anyhow::ensure!(status.success(), "bank {index} ended with {status}");
         }
         Ok(())
+    }
+
+    /// Ends everything on the spot, and waits until it has ended.
+    pub async fn end(mut self) {
+        let banks = self.banks.iter_mut().filter_map(|(_, process)| process.as_mut());
+        for process in banks.chain([&mut self.feed]) {
+            // Whatever has ended already needs no end.
+            let _ = process.kill().await;
+        }
+        if let Some(redis) = &mut self.redis {
+            let _ = redis.kill().await;
+        }
     }
 
     /// What its banks have written to their logs so far.

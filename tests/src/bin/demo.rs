@@ -1,0 +1,8 @@
+//! `demo`: three banks, one Redis, and a page on which anybody breaks them (`tests::demo`).
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tests::demo::run(tests::demo::Arguments::parse()).await
+}

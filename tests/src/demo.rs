@@ -1,0 +1,182 @@
+//! `make demo`: three banks, one Redis, load, and a page on which anybody breaks them and sees that the money stays right.
+//!
+//! Built of what `prove` is built of: the house, the proxy, the published rule for retries. One address on loopback is
+//! printed. Ctrl-C ends everything that was started, and leaves no file behind.
+
+use crate::demo::load::Load;
+use crate::demo::score::Score;
+use crate::demo::server::Server;
+use crate::demo::stage::{Order, Stage};
+use crate::demo::trouble::BANKS;
+use crate::prove::house::{House, Plan, Store};
+use crate::prove::process::LOGS;
+use crate::red;
+use anyhow::{Context as _, ensure};
+use clap::Parser;
+use std::io::{ErrorKind, Write as _};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+mod film;
+mod guard;
+mod judge;
+mod load;
+mod outage;
+mod recording;
+mod score;
+mod server;
+mod stage;
+mod steps;
+mod trouble;
+
+/// Lets anybody break a bank and see what becomes of the money.
+#[derive(Parser)]
+pub struct Arguments {
+    /// The runner
+    #[arg(long, default_value = "target/native/bank")]
+    bank: PathBuf,
+    /// The application to serve
+    #[arg(long, default_value = "spin.toml")]
+    manifest: PathBuf,
+    /// Where the page is, on 127.0.0.1; a free port where this one is taken
+    #[arg(long, default_value_t = 3900)]
+    port: u16,
+    /// How many clients there are, each with a wallet of its own
+    #[arg(long, default_value_t = 240)]
+    clients: u16,
+    /// How many deposits a second they ask for together
+    #[arg(long, default_value_t = 240)]
+    rate: u16,
+    /// Break and mend by a script, and draw what the page showed into this file
+    #[arg(long)]
+    record: Option<PathBuf>,
+}
+
+/// What runs, and ends together.
+struct Demo {
+    stage: Stage,
+    /// The clients and the page.
+    tasks: JoinSet<()>,
+    score: Arc<Score>,
+    url: String,
+}
+
+/// Runs until it is told to end.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    ensure!(arguments.clients > 0 && arguments.rate > 0, "there must be clients that ask for something");
+    let mut end = End::new()?;
+    let folder = tempfile::Builder::new().prefix("money-bank-demo-").tempdir()?;
+    let plan = plan(&arguments)?;
+    let record = arguments.record.as_ref().map(std::path::absolute).transpose()?;
+    // Logs go to where the demo is at home; `build/logs` may be in use by tests.
+    std::env::set_current_dir(folder.path())?;
+    std::fs::create_dir_all(LOGS)?;
+    let house = tokio::select! {
+        house = House::build(plan) => house?,
+        () = end.is_told() => return Ok(()),
+    };
+    let mut demo = Demo::begin(house, &arguments).await?;
+    say(&format!("Money Bank, to be broken: {}   (Ctrl-C ends it)", demo.url))?;
+    let (score, door) = (Arc::clone(&demo.score), demo.stage.door());
+    let outcome = tokio::select! {
+        () = demo.stage.run() => Ok(()),
+        () = end.is_told() => Ok(()),
+        outcome = record_into(record, &score, &door) => outcome,
+    };
+    demo.end().await;
+    say("Everything that was started has ended.")?;
+    outcome
+}
+
+/// Draws a recording into this file; without one it has no end.
+async fn record_into(file: Option<PathBuf>, score: &Score, door: &mpsc::Sender<Order>) -> anyhow::Result<()> {
+    let Some(file) = file else { return std::future::pending().await };
+    let states = recording::record(score, door).await?;
+    std::fs::write(&file, film::of(&states)).with_context(|| file.display().to_string())
+}
+
+/// Three banks on one Redis as in production, the last of them behind the proxy.
+fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let find = |path: &Path| {
+        let found = root.join(path).canonicalize();
+        found.with_context(|| format!("{} is missing: make demo builds it", path.display()))
+    };
+    let (bank, manifest) = (find(&arguments.bank)?, find(&arguments.manifest)?);
+    Ok(Plan { processes: BANKS, proxy: true, ..Plan::new(Store::Direct, &bank, &manifest) })
+}
+
+impl Demo {
+    /// Lets clients at the banks of this house, and serves the page.
+    async fn begin(house: House, arguments: &Arguments) -> anyhow::Result<Self> {
+        let listener = listen(arguments.port).await?;
+        let port = listener.local_addr()?.port();
+        let users = load::users(usize::from(arguments.clients));
+        let score = Arc::new(Score::new(users.len(), house.urls()));
+        let (round, rounds) = watch::channel(0);
+        let interval = Duration::from_secs(1) * u32::from(arguments.clients) / u32::from(arguments.rate);
+        let load = Load::new(house.client(), Arc::clone(&score), rounds, interval);
+        let mut tasks = JoinSet::new();
+        // Spread over the first interval, so that they do not all ask at the same time.
+        for (index, user) in (0..arguments.clients).zip(&users) {
+            let begin = interval * u32::from(index) / u32::from(arguments.clients);
+            tasks.spawn(load.clone().client(usize::from(index), user.clone(), begin));
+        }
+        let stage = Stage::new(house, Arc::clone(&score), round, users);
+        let server = Server::new(port, Arc::clone(&score), stage.door());
+        tasks.spawn(async move {
+            if let Err(problem) = server.serve(listener).await {
+                eprintln!("{}", red::line(&format!("demo: the page is no longer served: {problem}")));
+            }
+        });
+        Ok(Self { stage, tasks, score, url: format!("http://127.0.0.1:{port}") })
+    }
+
+    async fn end(mut self) {
+        self.tasks.shutdown().await;
+        self.stage.end().await;
+    }
+}
+
+/// On loopback alone: at this port, or where it is taken at a free one.
+async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Err(problem) if problem.kind() == ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+        }
+        bound => bound,
+    }
+}
+
+/// A line at once, also where nobody sees a terminal.
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+/// The signals that end it: Ctrl-C, `kill`, a terminal that is closed.
+struct End([Signal; 3]);
+
+impl End {
+    fn new() -> std::io::Result<Self> {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [interrupt, terminate, hangup] = kinds.map(signal);
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    async fn is_told(&mut self) {
+        let Self([interrupt, terminate, hangup]) = self;
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+            _ = hangup.recv() => (),
+        }
+    }
+}

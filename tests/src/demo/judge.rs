@@ -1,0 +1,108 @@
+//! The judge of one wallet: what its client was told, held against what the bank says is there.
+//!
+//! It trusts nothing but answers: an acknowledged deposit is there when the wallet's history has the very entry that
+//! its client was given, hash and all. What was found once is remembered, so that a wallet which
+//! somebody removes or rolls back later is missed too. All deposits are of 1.00 ([`AMOUNT`]), so each entry's balance is known.
+
+use crate::bank::{Entry, Wallet};
+use crate::{chain, money};
+use std::collections::BTreeMap;
+
+/// What is deposited each time.
+pub const AMOUNT: &str = "1.00";
+
+/// What one client knows of its wallet.
+#[derive(Default)]
+pub struct Book {
+    /// A part of the hash of each entry that was found before: the n-th is that of entry n + 1.
+    found: Vec<u64>,
+    /// What was acknowledged since.
+    told: Vec<Entry>,
+}
+
+/// What a wallet was found to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Acknowledged deposits that are there, and were not looked for before.
+    pub there: u64,
+    /// Acknowledged deposits that are not.
+    pub lost: u64,
+    /// Entries that are one too many: a deposit that is there twice, or that nobody was told of.
+    pub doubled: u64,
+    /// The hashes do not chain, or the balances do not add up.
+    pub broken: bool,
+}
+
+impl Book {
+    /// A deposit was acknowledged with this entry.
+    pub fn tell(&mut self, entry: Entry) {
+        self.told.push(entry);
+    }
+
+    /// Whether this entry, and with it all before it, was found before.
+    pub fn knows(&self, entry: &Entry) -> bool {
+        let index = entry.seq.checked_sub(1).and_then(|index| usize::try_from(index).ok());
+        index.and_then(|index| self.found.get(index)).is_some_and(|found| *found == part(&entry.hash))
+    }
+
+    /// Holds a wallet and its newest entries, oldest first and back to the last that is known (or to the first of all),
+    /// against what was told. From now on they are what is known.
+    pub fn judge(&mut self, wallet: &Wallet, newest: &[Entry]) -> Verdict {
+        let kept = newest.first().map_or(wallet.seq, |entry| entry.seq.saturating_sub(1));
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(self.found.len());
+        let mut verdict = self.compare(newest);
+        verdict.lost += (self.found.len() - kept) as u64;
+        self.found.truncate(kept);
+        self.found.extend(newest.iter().map(|entry| part(&entry.hash)));
+        self.told.clear();
+        verdict.broken = !adds_up(newest) || !self.ends_as(wallet);
+        verdict
+    }
+
+    /// Counts what was told and is there, is not, or is too often.
+    fn compare(&self, newest: &[Entry]) -> Verdict {
+        let mut verdict = Verdict::default();
+        let mut times = BTreeMap::<(&str, &str), u64>::new();
+        for entry in newest {
+            *times.entry((entry.id.as_str(), entry.hash.as_str())).or_default() += 1;
+        }
+        for told in &self.told {
+            match times.get_mut(&(told.id.as_str(), told.hash.as_str())).filter(|_| newest.contains(told)) {
+                Some(times) => {
+                    *times = times.saturating_sub(1);
+                    verdict.there += 1;
+                }
+                None => verdict.lost += 1,
+            }
+        }
+        verdict.doubled = times.values().sum();
+        verdict
+    }
+
+    /// The wallet is where its last entry left it.
+    fn ends_as(&self, wallet: &Wallet) -> bool {
+        let is_last = match self.found.last() {
+            Some(found) => *found == part(&wallet.hash),
+            None => wallet.hash == chain::START || wallet.seq == 0,
+        };
+        is_last && wallet.seq == self.found.len() as u64 && wallet.balance == balance_after(wallet.seq)
+    }
+}
+
+/// Each entry follows from the one before it.
+fn adds_up(newest: &[Entry]) -> bool {
+    let pairs = newest.windows(2).all(|pair| pair[1].hash == chain::hash(&pair[0].hash, &pair[1]));
+    pairs && newest.iter().all(|entry| entry.amount == AMOUNT && entry.balance == balance_after(entry.seq))
+}
+
+fn balance_after(seq: u64) -> String {
+    money::shown(money::units(AMOUNT) * i128::from(seq))
+}
+
+/// So much of a hash that no other is taken for it.
+fn part(hash: &str) -> u64 {
+    hash.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

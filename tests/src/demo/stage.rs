@@ -1,0 +1,220 @@
+//! Where things are broken and mended: the banks, Redis and the proxy of one house, in one task.
+//!
+//! After each outage every wallet is judged, and every few seconds between outages.
+
+use crate::demo::score::Score;
+use crate::demo::trouble::{Action, BANKS, Trouble};
+use crate::prove::house::House;
+use crate::proxy::{Mode, Way};
+use anyhow::{Context as _, bail};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
+
+/// How long a killed bank is away.
+const BANK_AWAY: Duration = Duration::from_secs(2);
+/// Between two rounds of the judge, where nothing is broken.
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(5);
+/// Between two looks whether a round is over.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long Redis may take to say something where it may hang.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// So much is put into Redis beyond what fits: memory that clients and scripts give back must not make room again.
+const ROOM_MIB: u64 = 8;
+const JUNK_MIB: u64 = 12;
+const MIB: u64 = 1 << 20;
+/// A script may go on once it has written, so this fills Redis to more than `maxmemory`.
+const FILL: &str = "for i = 1, ARGV[1] do redis.call('SET', 'demo:junk:' .. i, string.rep('x', 1048576)) end";
+const REMOVE: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
+
+/// An action, and where its outcome goes.
+pub type Order = (Action, oneshot::Sender<Result<(), String>>);
+
+/// The house, and who must know what is done to it.
+pub struct Stage {
+    house: House,
+    score: Arc<Score>,
+    judge: Judge,
+    users: Vec<String>,
+    stolen: usize,
+    orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
+}
+
+/// Calls rounds.
+#[derive(Clone)]
+struct Judge {
+    score: Arc<Score>,
+    round: watch::Sender<u64>,
+}
+
+impl Stage {
+    /// Of a house whose banks are asked by clients with these wallets, which wait for `round`.
+    pub fn new(house: House, score: Arc<Score>, round: watch::Sender<u64>, users: Vec<String>) -> Self {
+        let judge = Judge { score: Arc::clone(&score), round };
+        Self { house, score, judge, users, stolen: 0, orders: mpsc::channel(8) }
+    }
+
+    /// Where orders are taken.
+    pub fn door(&self) -> mpsc::Sender<Order> {
+        self.orders.0.clone()
+    }
+
+    /// Does what is ordered, one after the other.
+    pub async fn run(&mut self) {
+        let rounds = tokio::spawn(self.judge.clone().goes_round());
+        while let Some((action, told)) = self.orders.1.recv().await {
+            let done = self.act(action).await.map_err(|problem| format!("{problem:#}"));
+            // Who asked may be gone.
+            let _ = told.send(done);
+        }
+        rounds.abort();
+    }
+
+    /// Ends everything that was started.
+    pub async fn end(self) {
+        self.house.end().await;
+    }
+
+    async fn act(&mut self, action: Action) -> anyhow::Result<()> {
+        match action {
+            Action::Begin(trouble) => {
+                let broken = self.score.troubles();
+                if broken.contains(&trouble) {
+                    bail!("it is broken already");
+                }
+                if trouble.is_of_redis() && broken.iter().any(|other| other.is_of_redis()) {
+                    bail!("mend Redis first");
+                }
+                self.score.begins(trouble);
+                let begun = self.begin(trouble).await;
+                if begun.is_err() {
+                    self.is_mended(trouble);
+                }
+                begun
+            }
+            Action::End(trouble) if self.score.troubles().contains(&trouble) => {
+                self.end_of(trouble).await?;
+                self.is_mended(trouble);
+                Ok(())
+            }
+            Action::End(_) => bail!("it is not broken"),
+            Action::Restart(index) => {
+                self.house.start_bank(index).await?;
+                self.is_mended(Trouble::Bank(index));
+                Ok(())
+            }
+            Action::Steal => self.steal().await,
+        }
+    }
+
+    async fn begin(&mut self, trouble: Trouble) -> anyhow::Result<()> {
+        match trouble {
+            Trouble::Killed => self.house.redis()?.kill().await,
+            Trouble::Hangs => self.house.redis()?.signal("STOP").await,
+            Trouble::Full => self.fill().await,
+            Trouble::Mute => {
+                self.house.proxy()?.turn(Mode::Swallow(Way::Answered));
+                Ok(())
+            }
+            Trouble::Bank(index) => self.kill_bank(index).await,
+        }
+    }
+
+    async fn end_of(&mut self, trouble: Trouble) -> anyhow::Result<()> {
+        match trouble {
+            Trouble::Killed => self.house.redis()?.start_again().await,
+            Trouble::Hangs => self.house.redis()?.signal("CONT").await,
+            Trouble::Full => self.empty().await,
+            Trouble::Mute => {
+                self.house.proxy()?.turn(Mode::Pass);
+                Ok(())
+            }
+            Trouble::Bank(_) => bail!("it starts again by itself"),
+        }
+    }
+
+    fn is_mended(&self, trouble: Trouble) {
+        if let Some(outage) = self.score.ends(trouble) {
+            tokio::spawn(self.judge.clone().judges(outage));
+        }
+    }
+
+    /// Sets `maxmemory` a little above what is used, and puts in more.
+    async fn fill(&mut self) -> anyhow::Result<()> {
+        let mut talk = self.house.redis()?.talk().await?;
+        let told = talk.ask(&[b"INFO", b"memory"]).await?.concat();
+        let told = String::from_utf8_lossy(&told);
+        let used = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        let used: u64 = used.context("Redis does not say what it uses")?.trim().parse()?;
+        talk.command("CONFIG SET maxmemory-policy noeviction").await?;
+        talk.command(&format!("CONFIG SET maxmemory {}", used + ROOM_MIB * MIB)).await?;
+        talk.ask(&[b"EVAL", FILL.as_bytes(), b"0", JUNK_MIB.to_string().as_bytes()]).await?;
+        Ok(())
+    }
+
+    async fn empty(&mut self) -> anyhow::Result<()> {
+        let mut talk = self.house.redis()?.talk().await?;
+        talk.ask(&[b"EVAL", REMOVE.as_bytes(), b"0", b"demo:junk:*"]).await?;
+        talk.command("CONFIG SET maxmemory 0").await
+    }
+
+    /// Kills a bank; it comes back after a while, as it would in a cluster.
+    async fn kill_bank(&mut self, index: usize) -> anyhow::Result<()> {
+        self.house.process(index)?.kill().await?;
+        self.house.is_gone(index);
+        let door = self.door();
+        tokio::spawn(async move {
+            sleep(BANK_AWAY).await;
+            let (told, _) = oneshot::channel();
+            // Nobody takes orders any more where the demo has ended.
+            let _ = door.send((Action::Restart(index), told)).await;
+        });
+        Ok(())
+    }
+
+    /// Removes a wallet, and all that the bank keeps about it.
+    async fn steal(&mut self) -> anyhow::Result<()> {
+        let user = self.users.get(self.stolen % self.users.len()).context("there are no wallets")?;
+        let keys = format!("bank:{{{user}}}*");
+        let talk = tokio::time::timeout(PATIENCE, self.house.redis()?.talk()).await;
+        let mut talk = talk.context("Redis does not answer")?.context("Redis is away")?;
+        talk.ask(&[b"EVAL", REMOVE.as_bytes(), b"0", keys.as_bytes()]).await?;
+        self.stolen += 1;
+        self.judge.calls();
+        Ok(())
+    }
+}
+
+impl Judge {
+    /// From now on every wallet is to be judged; the number of that round.
+    fn calls(&self) -> u64 {
+        let mut number = 0;
+        self.round.send_modify(|round| {
+            *round += 1;
+            number = *round;
+        });
+        number
+    }
+
+    /// Judges every wallet after an outage.
+    async fn judges(self, outage: u64) {
+        let round = self.calls();
+        while !self.score.is_round_over(round) {
+            sleep(LOOK).await;
+        }
+        self.score.is_judged(outage);
+    }
+
+    /// Judges every wallet again and again, but for when something is broken.
+    async fn goes_round(self) {
+        loop {
+            sleep(BETWEEN_ROUNDS).await;
+            if self.score.troubles().is_empty() {
+                self.calls();
+            }
+        }
+    }
+}
+
+const _: () = assert!(BANKS > 1, "one bank is behind the proxy, the others are not");

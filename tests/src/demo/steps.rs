@@ -1,0 +1,121 @@
+//! Answers in steps of half a second: what the picture is drawn of.
+
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long a step is.
+pub const STEP: Duration = Duration::from_millis(500);
+/// How many are kept: a minute and a half.
+const KEPT: usize = 180;
+
+/// What one try of a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 200: the money has moved, by this try or an earlier one.
+    Done,
+    /// 503, and this try moved nothing.
+    Untouched,
+    /// 503, and a retry tells.
+    Unknown,
+    /// No answer: nobody listened, or the connection broke.
+    Silence,
+    /// Anything else.
+    Other,
+}
+
+/// The answers of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// How many of each kind, in the order of [`Kind`].
+    pub answers: [u64; 5],
+    /// How long they took, half of them at most; none without answers.
+    pub median_us: Option<u64>,
+    /// How long the slowest took.
+    pub slowest_us: Option<u64>,
+}
+
+/// The steps so far, the last of them still open.
+#[derive(Default)]
+pub struct Steps {
+    closed: VecDeque<Step>,
+    /// The number of the open one, from the start.
+    now: u64,
+    open: Step,
+    took_us: Vec<u64>,
+}
+
+impl Steps {
+    /// One answer, `at` so long after the start.
+    pub fn add(&mut self, at: Duration, kind: Kind, took: Duration) {
+        self.close_until(at);
+        self.open.answers[kind as usize] += 1;
+        if kind != Kind::Silence {
+            self.took_us.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Closes what is over at that time.
+    pub fn close_until(&mut self, at: Duration) {
+        let now = u64::try_from(at.as_millis() / STEP.as_millis()).unwrap_or(u64::MAX);
+        // After a pause as long as what is kept (a laptop slept) only that much is made up for.
+        self.now = self.now.max(now.saturating_sub(KEPT as u64));
+        while self.now < now {
+            self.close();
+            self.now += 1;
+        }
+    }
+
+    fn close(&mut self) {
+        self.took_us.sort_unstable();
+        let median_us = self.took_us.get(self.took_us.len().saturating_sub(1) / 2).copied();
+        let slowest_us = self.took_us.last().copied();
+        self.took_us.clear();
+        self.closed.push_back(Step { median_us, slowest_us, ..std::mem::take(&mut self.open) });
+        if self.closed.len() > KEPT {
+            self.closed.pop_front();
+        }
+    }
+
+    /// The closed ones that are kept, and the number of the first of them.
+    pub fn closed(&self) -> (u64, &VecDeque<Step>) {
+        (self.now - self.closed.len() as u64, &self.closed)
+    }
+
+    /// How many answers came in the last full second.
+    pub fn per_second(&self) -> u64 {
+        self.closed.iter().rev().take(2).flat_map(|step| step.answers).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT, Kind, STEP, Steps};
+    use std::time::Duration;
+
+    #[test]
+    fn a_step_has_what_came_in_it() {
+        let mut steps = Steps::default();
+        for (at_ms, kind, took_ms) in
+            [(10, Kind::Done, 3), (20, Kind::Unknown, 9), (499, Kind::Done, 5), (500, Kind::Silence, 1)]
+        {
+            steps.add(Duration::from_millis(at_ms), kind, Duration::from_millis(took_ms));
+        }
+        steps.close_until(STEP * 3);
+        let (first, closed) = steps.closed();
+        assert_eq!((first, closed.len()), (0, 3));
+        assert_eq!(closed[0].answers, [2, 0, 1, 0, 0]);
+        assert_eq!((closed[0].median_us, closed[0].slowest_us), (Some(5000), Some(9000)));
+        assert_eq!(closed[1].answers, [0, 0, 0, 1, 0]);
+        assert_eq!(closed[1].slowest_us, None, "silence takes no time that could be shown");
+        assert_eq!(steps.per_second(), 1);
+    }
+
+    #[test]
+    fn only_the_newest_steps_are_kept() {
+        let mut steps = Steps::default();
+        steps.close_until(STEP * 1000);
+        let (first, closed) = steps.closed();
+        assert_eq!((first, closed.len()), (1000 - KEPT as u64, KEPT));
+    }
+}
