@@ -18,7 +18,7 @@ use std::fmt::{Display, Write as _};
 mod plot;
 
 const WIDTH: f64 = 880.0;
-const HEIGHT: f64 = 446.0;
+const HEIGHT: f64 = 462.0;
 const MARGIN: f64 = 16.0;
 /// How long the end is shown, in steps, before it begins again.
 const HOLD: usize = 8;
@@ -41,7 +41,8 @@ pub fn of(states: &[State]) -> String {
     film.tiles(&mut svg);
     film.buttons(&mut svg);
     if let Some(last) = states.last() {
-        Plot::of(last, states.len(), (MARGIN, 226.0, WIDTH - MARGIN, HEIGHT - 10.0)).draw(&mut svg);
+        Plot::of(last, states.len(), (MARGIN, 226.0, WIDTH - MARGIN, HEIGHT - 28.0)).draw(&mut svg);
+        plot::legend(&mut svg, (MARGIN + 44.0, HEIGHT - 10.0));
     }
     svg.end()
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{MissedTickBehavior, sleep};
 
 /// So long after somebody looked nobody begins another deposit.
 const UNSEEN: Duration = Duration::from_secs(120);
@@ -65,17 +65,15 @@ impl Load {
     pub async fn client(self, index: usize, user: String, begin: Duration) {
         let mut client = Client { load: self, index, user, book: Book::default(), deposits: 0 };
         sleep(begin).await;
+        // Whatever it waited for, it goes on at its own times, so that an outage does not line them all up.
+        let mut times = tokio::time::interval(client.load.interval);
+        times.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            let next = tokio::time::Instant::now() + client.load.interval;
-            if client.load.score.unseen() < UNSEEN {
-                client.deposit().await;
-            }
             tokio::select! {
                 biased;
                 Ok(()) = client.load.round.changed() => client.judge().await,
-                () = sleep_until(next) => (),
+                _ = times.tick() => client.deposit_where_seen().await,
             }
-            sleep_until(next).await;
         }
     }
 }
@@ -87,6 +85,13 @@ pub fn users(clients: usize) -> Vec<String> {
 }
 
 impl Client {
+    /// A deposit, unless nobody looks any more.
+    async fn deposit_where_seen(&mut self) {
+        if self.load.score.unseen() < UNSEEN {
+            self.deposit().await;
+        }
+    }
+
     /// One deposit under a key, until it is acknowledged.
     async fn deposit(&mut self) {
         self.deposits += 1;

@@ -21,8 +21,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long Redis may take to say something where it may hang.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// So much is put into Redis beyond what fits: memory that clients and scripts give back must not make room again.
-const ROOM_MIB: u64 = 8;
-const JUNK_MIB: u64 = 12;
+const ROOM_MIB: u64 = 2;
+const JUNK_MIB: u64 = 4;
 const MIB: u64 = 1 << 20;
 /// A script may go on once it has written, so this fills Redis to more than `maxmemory`.
 const FILL: &str = "for i = 1, ARGV[1] do redis.call('SET', 'demo:junk:' .. i, string.rep('x', 1048576)) end";

@@ -79,7 +79,7 @@ impl Trouble {
             Self::Killed => "Redis killed".to_owned(),
             Self::Hangs => "Redis hangs".to_owned(),
             Self::Full => "Redis full".to_owned(),
-            Self::Mute => format!("Answers to bank {BANKS} lost"),
+            Self::Mute => "Answers lost".to_owned(),
             Self::Bank(index) => format!("Bank {} killed", index + 1),
         }
     }

@@ -28,6 +28,27 @@ pub struct Plot<'a> {
     most: u64,
 }
 
+/// What is what in the plot.
+pub fn legend(svg: &mut Svg, (mut x, y): (f64, f64)) {
+    for (class, words) in [
+        ("d", "200"),
+        ("e", "503, nothing happened"),
+        ("u", "unknown"),
+        ("median", "median time"),
+        ("x", "slowest answer"),
+        ("limit", "600 ms"),
+        ("away", "broken"),
+    ] {
+        match class {
+            "median" | "limit" => svg.line(class, &[(x, y - 4.0), (x + 14.0, y - 4.0)]),
+            "x" => svg.rect(class, (x + 6.0, y - 5.5), (3.0, 3.0)),
+            _ => svg.rect(class, (x, y - 9.0), (14.0, 10.0)),
+        }
+        svg.text("n", (x + 19.0, y), "start", words);
+        x += 46.0 + 6.4 * words.len() as f64;
+    }
+}
+
 impl<'a> Plot<'a> {
     /// Of the last so many steps, within these edges.
     pub fn of(state: &'a State, steps: usize, (left, top, right, bottom): (f64, f64, f64, f64)) -> Self {
@@ -68,9 +89,10 @@ impl<'a> Plot<'a> {
         let per_second = self.most as f64 / STEP.as_secs_f64();
         svg.text("n", (self.left - 5.0, self.count(self.most) + 8.0), "end", format!("{per_second:.0}/s"));
         let mut second = 0;
-        while second as f64 * 2.0 < self.steps.len() as f64 {
+        // The last one needs room.
+        while second as f64 * 2.0 + 1.0 < self.steps.len() as f64 - 2.0 {
             let x = self.at((self.first + 2 * second) * self.state.step_ms);
-            svg.text("n", (x, self.floor + 13.0), "start", format!("{second} s"));
+            svg.text("n", (x, self.floor + 13.0), "middle", format!("{second} s"));
             second += 5;
         }
     }
