@@ -1,6 +1,6 @@
 """The comparison with what people would use instead, and how the bank grows. `make bench` runs all of it.
 
-bench.py [compare] [tokens] [telemetry] [growth] [scale] [shards] [flame] [report] [--seconds N] [--rounds N] [--only NAME,NAME]
+bench.py [compare] [crowd] [known] [tokens] [telemetry] [growth] [scale] [shards] [flame] [report] [--seconds N] [--rounds N] [--only NAME,NAME]
 """
 
 import argparse
@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from lab import compare, flame, growth, machine, report, scale, shards, telemetry, tokens  # noqa: E402
+from lab import compare, crowd, flame, growth, known, machine, report, scale, shards, telemetry, tokens  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -24,7 +24,7 @@ def main():
     arguments.add_argument("--only", help="contestants, with commas between them")
     arguments.add_argument("--results", type=Path, default=RESULTS)
     options = arguments.parse_args()
-    parts = options.parts or ["compare", "tokens", "telemetry", "growth", "scale", "shards", "flame"]
+    parts = options.parts or ["compare", "crowd", "known", "tokens", "telemetry", "growth", "scale", "shards", "flame"]
     options.results.mkdir(parents=True, exist_ok=True)
     path = options.results / "results.json"
     found = json.loads(path.read_text()) if path.exists() else {}
@@ -35,6 +35,8 @@ def main():
     named = options.only.split(",") if options.only else None
     measures = {
         "compare": lambda: compare.compare(options.seconds, options.rounds, named),
+        "crowd": lambda: crowd.crowd(options.seconds) | {"machine": machine.describe()},
+        "known": lambda: known.known(options.seconds) | {"machine": machine.describe()},
         "tokens": lambda: tokens.tokens(3 * options.rounds),
         "telemetry": lambda: telemetry.telemetry(options.seconds / 2, 10 * options.rounds),
         "growth": lambda: growth.growth(options.seconds, 5 * options.rounds),

@@ -118,7 +118,7 @@ def row(server, scenario, mode, run):
 
 def sound(server, run):
     """A run with a wrong answer is no measurement."""
-    if run["wrong"] or (run["rate"] is None and (run["failed"] or run["unanswered"])):
+    if run["wrong"] or (run["rate"] is None and (run["failed"] or run["refused"] or run["unanswered"])):
         raise SystemExit(f"{server.name} does not answer as it should: {run}")
 
 

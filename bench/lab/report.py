@@ -15,6 +15,8 @@ WORDS = {
 }
 REFERENCE = "fastapi"
 ORDER = list(plot.COLOURS)
+# What the mixed day is made of (bench/load/src/workload.rs). Withdrawals count as deposits, counter reads as counter posts.
+DAY = {"wallet": 0.45, "rates": 0.15, "deposit": 0.25, "counter": 0.15}
 
 
 class Found:
@@ -40,6 +42,12 @@ class Found:
         return own / other if own and other else None
 
 
+    def of_its_parts(self, server):
+        """The mixed day, as a share of what its requests would come to if each kind were as fast as alone."""
+        whole, parts = self.figure(server, "day", "per_second"), [self.figure(server, name, "per_second") for name in DAY]
+        return whole * sum(part / alone for part, alone in zip(DAY.values(), parts)) if whole and all(parts) else None
+
+
 def write(results, folder):
     found = Found(results)
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +55,11 @@ def write(results, folder):
     (folder / "latency.svg").write_text(latency(found))
     parts = [opening(found), ratios(found), fixed_rates(found), worse(found), platform(found), figures(found)]
     parts.append(outside(found))
+    if "crowd" in results:
+        (folder / "crowd.svg").write_text(crowd_plot(results["crowd"]))
+        parts.append(crowd(results["crowd"]))
+    if "known" in results:
+        parts.append(known(results["known"]))
     if "tokens" in results:
         parts.append(tokens(results["tokens"]))
     if "telemetry" in results:
@@ -110,6 +123,8 @@ def ratios(found):
     for scenario in SCENARIOS:
         cells = [times(found.ratio(name, scenario)) for name in found.names]
         rows.append([WORDS[scenario], *cells])
+    mixed = [share(found.of_its_parts(name)) for name in found.names]
+    rows.append(["mixed day, of the harmonic mean of its parts", *mixed])
     return "## Throughput, FastAPI = 1\n\nHigher is better.\n\n" + table(["", *found.names], rows)
 
 
@@ -182,7 +197,7 @@ def worse(found):
 
 def platform(found):
     rows = []
-    for store in ("kv", "redis"):
+    for store in ("kv", "redis", "placed as by spin"):
         for scenario in SCENARIOS:
             bare, own = (found.figure(f"{who} {store}", scenario, "per_second") for who in ("bare", "bank"))
             if bare and own:
@@ -280,6 +295,73 @@ def growth_plot(found):
     return plot.curves(
         "A deposit as wallets grow", "median in ms; one connection left, eight right", panels
     )
+
+
+def crowd_plot(found):
+    panels = [
+        (caption, {name: [(row["connections"], of(row)) for row in found["runs"] if row["server"] == name] for name in names(found)})
+        for caption, of in [
+            ("requests a second, by connections", lambda row: row["per_second"]),
+            ("p99 in ms, by connections", lambda row: row["p99_us"] / 1000),
+        ]
+    ]
+    return plot.curves("The mixed day, by connections", "each connection asks again when it is answered", panels)
+
+
+def names(found):
+    return sorted({row["server"] for row in found["runs"]})
+
+
+def crowd(found):
+    cells = {(row["server"], row["connections"]): row for row in found["runs"]}
+    counts = sorted({count for _, count in cells})
+    rows = [
+        [f"{count:,}", *(f"{cells[name, count]['per_second']:,.0f} / {milliseconds(cells[name, count]['p99_us'])}" for name in names(found))]
+        for count in counts
+    ]
+    return "\n\n".join(
+        [
+            "## Connections",
+            f"The mixed day, requests a second / p99 in ms; {found['machine']['when']}, commit {found['machine']['commit']}.",
+            "![Throughput and p99 by connections](results/crowd.svg)",
+            table(["connections", *names(found)], rows),
+            overload(found["overload"]),
+        ]
+    )
+
+
+def overload(found):
+    twice, after = found["twice"], found["after"]
+    back = after["back_after"]
+    came_back = f"{back:.1f} s after that" if back is not None else "not within that run"
+    return (
+        f"**More than it can answer.** `bank redis` was asked for {twice['rate']:,.0f} requests a second, twice its best, by "
+        f"{found['connections']:,} connections.\nIt answered {twice['per_second']:,.0f} a second (p99 {milliseconds(twice['p99_us'])} ms "
+        f"since they were due), and refused {twice['refused'] / twice['seconds']:,.0f} a second: 503 with `Retry-After` and\n"
+        f"`outcome: none`, p99 {milliseconds(twice['refused_p99_us'])} ms. Then {after['rate']:,.0f} a second were asked for: it answered "
+        f"as many {came_back},\nand {after['per_second']:,.0f} a second over the whole run (p99 {milliseconds(after['p99_us'])} ms)."
+    )
+
+
+def known(found):
+    rows = [
+        [
+            f"{run['connections']}",
+            WORDS[run["scenario"]],
+            f"{run['scripts_each']:.2f}",
+            f"{100 * (2 - run['scripts_each']):.0f} %" if run["connections"] == 1 else "–",
+            f"{run['per_second']:,.0f}",
+            milliseconds(run["p50_us"]),
+        ]
+        for run in found["runs"]
+    ]
+    words = (
+        f"`bank redis`; {found['machine']['when']}, commit {found['machine']['commit']}. A deposit to a wallet that its instance "
+        "knows is one script, any other\ntwo. With one connection no two deposits share a script, so the scripts tell how many wallets "
+        "were known. An instance\nanswers 128 requests, as Spin's do, and keeps at most 128 wallets."
+    )
+    head = ["connections", "", "scripts each", "known", "a second", "p50 ms"]
+    return f"## Wallets that come again\n\n{words}\n\n" + table(head, rows)
 
 
 def tokens(found):
@@ -405,6 +487,10 @@ def flame(found):
 
 def times(ratio):
     return "–" if ratio is None else f"{ratio:.2f}"
+
+
+def share(part):
+    return "–" if part is None else f"{100 * part:.0f} %"
 
 
 def milliseconds(microseconds):

@@ -179,9 +179,9 @@ def contestants(coingecko, named=None):
     made.append(Server("flask", "peer", gunicorn, folder=PYTHON))
     made.append(Server("axum", "peer", lambda server: [AXUM]))
     manifest = ROOT / "bench/bare/spin.toml"
-    for store in ["kv", "redis"] if "store" in variables_of_the_bank() else []:
-        command = spin_like([BANK], store=store, manifest=manifest, variables=bare_calls(store))
-        made.append(Server(f"bare {store}", "bare", command))
+    for name, store, flags in [("kv", "kv", []), ("redis", "redis", []), ("placed as by spin", "redis", ["--placement", "spin"])]:
+        command = spin_like([BANK], *flags, store=store, manifest=manifest, variables=bare_calls(store))
+        made.append(Server(f"bare {name}", "bare", command))
     kept = [server for server in made if not named or server.name in named]
     for server in made:
         if server not in kept:

@@ -3,15 +3,17 @@
 //! What no route matches is 404. A component that traps, or answers with an error instead of a response,
 //! is 500 without a body, as in Spin; the reason goes to stderr ([`crate::call`]). Header fields are handed on as the
 //! bytes that they are, where Spin answers 500 to what is not UTF-8. What is no request is 400 ([`target`]); a body with
-//! a transfer coding other than chunked is 501.
+//! a transfer coding other than chunked is 501. A request for which too many others wait is 503 at once
+//! ([`crate::places`]).
 
 use crate::body::{Arrived, arrived, is_decodable};
 use crate::call::{call, empty, full};
 use crate::chain::Chain;
+use crate::failed::Asked;
 use crate::limits::Limits;
 use crate::manifest::Route;
 use crate::placement::Running;
-use crate::places::{OwnPlaces, Places};
+use crate::places::{Crowded, OwnPlaces, Place, Places};
 use crate::progress::Progress;
 use crate::readiness::Readiness;
 use crate::router::{Match, Router, WELL_KNOWN};
@@ -19,6 +21,7 @@ use crate::spin_headers::{self, RouteHeaders};
 use crate::target;
 use crate::telemetry::{Exchange, Telemetry};
 use crate::turn::{InFlight, Turn};
+use crate::unavailable;
 use crate::well_known::WellKnown;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
@@ -43,6 +46,8 @@ pub struct App {
     chain: Arc<Chain>,
     telemetry: Arc<Telemetry>,
 }
+
+const CROWDED: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"Too many requests are waiting.","outcome":"none"}"#;
 
 struct Endpoint {
     route: Arc<str>,
@@ -76,18 +81,18 @@ impl Client {
 }
 
 impl App {
-    /// An application with these routes, of which components work on at most `most` requests at once.
+    /// An application with these routes. `limits` say how many requests its components work on at once.
     pub fn new(
         well_known: WellKnown,
         readiness: Readiness,
-        most: u32,
+        limits: &Limits,
         routes: impl IntoIterator<Item = (Route, Running)>,
         chain: Arc<Chain>,
         telemetry: Arc<Telemetry>,
     ) -> anyhow::Result<Self> {
         let routes: Vec<(Route, Running)> = routes.into_iter().collect();
         let ids = routes.iter().map(|(route, _)| route.component.clone());
-        let places = Places::new(most, ids.clone().collect::<std::collections::HashSet<_>>().len());
+        let places = Places::new(limits, ids.clone().collect::<std::collections::HashSet<_>>().len());
         let own: HashMap<String, OwnPlaces> = ids.map(|id| (id, places.own())).collect();
         let endpoint = |(route, running): (Route, Running)| {
             let headers = RouteHeaders::new(&route.path);
@@ -175,18 +180,34 @@ impl App {
         }
         let (arrived, body) = arrived(&parts.headers, body, limits.body_timeout).await;
         client.progress.request_is_whole();
-        let place = match arrived {
-            Arrived::Whole | Arrived::Late => self.places.whole(&endpoint.places).await,
-            Arrived::Coming(_) => self.places.coming().await,
+        let request = Request::from_parts(parts, body);
+        let mut response = match self.place(&arrived, endpoint).await {
+            Ok(place) => {
+                let trace = exchange.map(|exchange| exchange.trace());
+                call(&endpoint.running, request, Turn { in_flight: in_flight.clone(), place, trace }).await
+            }
+            Err(Crowded) => refused(&request, endpoint),
         };
-        let trace = exchange.map(|exchange| exchange.trace());
-        let turn = Turn { in_flight: in_flight.clone(), place, trace };
-        let mut response = call(&endpoint.running, Request::from_parts(parts, body), turn).await;
         if arrived.is_late() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
+
+    /// A place for a request to `endpoint` of which so much has arrived.
+    async fn place(&self, arrived: &Arrived, endpoint: &Endpoint) -> Result<Option<Place>, Crowded> {
+        match arrived {
+            Arrived::Whole | Arrived::Late => self.places.whole(&endpoint.places).await,
+            Arrived::Coming(_) => Ok(self.places.coming().await),
+        }
+    }
+}
+
+/// The answer to a `request` that would have to wait for `endpoint` behind too many others. It reaches no component.
+fn refused(request: &Request<WasiBody>, endpoint: &Endpoint) -> Response<WasiBody> {
+    let response = unavailable::response(CROWDED);
+    Asked::of(request).was_not_answered(endpoint.running.component(), response.status());
+    response.map(full)
 }
 
 /// Tells a component in Spin's header fields which of its routes was found, and who asks.

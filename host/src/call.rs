@@ -21,7 +21,7 @@ pub async fn call(running: &Running, request: Request<WasiBody>, turn: Turn) -> 
             if !error.is::<Gone>() {
                 eprintln!("[{}] failed: {error:#}", component.id);
             }
-            asked.has_failed(component, status);
+            asked.was_not_answered(component, status);
             empty(status)
         }
     }

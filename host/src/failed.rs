@@ -25,7 +25,7 @@ impl Asked {
     }
 
     /// `component` has not answered it, and the client is told `status`.
-    pub fn has_failed(self, component: &Component, status: StatusCode) {
+    pub fn was_not_answered(self, component: &Component, status: StatusCode) {
         if !component.shown {
             return;
         }

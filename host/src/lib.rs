@@ -50,6 +50,7 @@ pub mod telemetry;
 pub mod template;
 pub mod tls;
 pub mod turn;
+pub mod unavailable;
 pub mod up;
 pub mod variables;
 pub mod verify;

@@ -39,6 +39,10 @@ pub struct Limits {
     /// How many requests components work on at once; others wait for their turn
     #[arg(long, value_name = "NUMBER", default_value = "512", value_parser = clap::value_parser!(u32).range(1..=512))]
     pub max_requests: u32,
+
+    /// How many requests may wait for each component; one more is answered 503 at once
+    #[arg(long, value_name = "NUMBER", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_waiting: u32,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

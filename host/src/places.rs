@@ -5,11 +5,16 @@
 //! Bodies that are handed on while they come have places apart, so that those who send them
 //! slowly hold up only one another. So do calls from component to component: the request that one is made for has a
 //! place, and must not wait for another such place.
+//!
+//! When more requests come than components can answer, a bounded number waits for each component, and the others are
+//! refused at once: whoever is taken in is answered soon, and whoever is not can go elsewhere, or come again.
 
 use futures::future::select;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::limits::Limits;
 
 /// As many as an instance takes at once.
 const OWN: usize = 16;
@@ -25,11 +30,23 @@ pub struct Places {
     common: Arc<Semaphore>,
     coming: Arc<Semaphore>,
     own: usize,
+    queue: usize,
 }
 
-/// The places that only one component has.
+/// The places that only one component has, and its queue for them.
 #[derive(Clone)]
-pub struct OwnPlaces(Arc<Semaphore>);
+pub struct OwnPlaces {
+    places: Arc<Semaphore>,
+    /// What is free of the queue.
+    queue: Arc<Semaphore>,
+}
+
+/// A request's place, until it is answered.
+pub type Place = OwnedSemaphorePermit;
+
+/// So many requests wait for the component that no more may.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Crowded;
 
 /// The places of one component for calls by others.
 pub struct CallPlaces(Arc<Semaphore>);
@@ -41,38 +58,46 @@ impl CallPlaces {
     }
 
     /// A place for a call.
-    pub async fn call(&self) -> Option<OwnedSemaphorePermit> {
+    pub async fn call(&self) -> Option<Place> {
         self.0.clone().acquire_owned().await.ok()
     }
 }
 
 impl Places {
-    /// For an application of so many components.
-    pub fn new(common: u32, components: usize) -> Self {
-        let common = usize::try_from(common).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    /// As `limits` say, for an application of so many components.
+    pub fn new(limits: &Limits, components: usize) -> Self {
+        let number = |most: u32| usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let (common, queue) = (number(limits.max_requests), number(limits.max_waiting));
         let own = ALL_OWN.checked_div(components).unwrap_or(OWN).clamp(1, OWN);
-        Self { common: Arc::new(Semaphore::new(common)), coming: Arc::new(Semaphore::new(COMING)), own }
+        let [common, coming] = [common, COMING].map(|most| Arc::new(Semaphore::new(most)));
+        Self { common, coming, own, queue }
     }
 
     /// The places of one more component.
     pub fn own(&self) -> OwnPlaces {
-        OwnPlaces(Arc::new(Semaphore::new(self.own)))
+        let [places, queue] = [self.own, self.queue].map(|most| Arc::new(Semaphore::new(most)));
+        OwnPlaces { places, queue }
     }
 
-    /// A place for a request that has come whole.
-    pub async fn whole(&self, own: &OwnPlaces) -> Option<OwnedSemaphorePermit> {
-        if let Ok(place) = own.0.clone().try_acquire_owned() {
-            return Some(place);
+    /// A place for a request that has come whole. None is given once nothing takes requests any more.
+    ///
+    /// # Errors
+    /// [`Crowded`]: it would have to wait, and too many do.
+    pub async fn whole(&self, own: &OwnPlaces) -> Result<Option<Place>, Crowded> {
+        if let Ok(place) = own.places.clone().try_acquire_owned() {
+            return Ok(Some(place));
         }
         if let Ok(place) = self.common.clone().try_acquire_owned() {
-            return Some(place);
+            return Ok(Some(place));
         }
-        let (own, common) = (pin!(own.0.clone().acquire_owned()), pin!(self.common.clone().acquire_owned()));
-        select(own, common).await.factor_first().0.ok()
+        let _waits = own.queue.try_acquire().map_err(|_| Crowded)?;
+        let [own, common] = [&own.places, &self.common].map(|places| places.clone().acquire_owned());
+        let (own, common) = (pin!(own), pin!(common));
+        Ok(select(own, common).await.factor_first().0.ok())
     }
 
     /// A place for a request whose body is still coming.
-    pub async fn coming(&self) -> Option<OwnedSemaphorePermit> {
+    pub async fn coming(&self) -> Option<Place> {
         self.coming.clone().acquire_owned().await.ok()
     }
 }
@@ -80,16 +105,30 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
     use futures::FutureExt as _;
+
+    /// The flags of `bank up` that matter here.
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        limits: Limits,
+    }
+
+    fn limits(flags: &str) -> Limits {
+        Flags::parse_from(["bank"].into_iter().chain(flags.split(' '))).limits
+    }
+
+    fn all_free(places: &Places, own: &OwnPlaces) -> Vec<Place> {
+        let free = || places.whole(own).now_or_never().and_then(Result::ok).flatten();
+        std::iter::from_fn(free).collect()
+    }
 
     #[tokio::test]
     async fn a_component_keeps_its_own_places_when_others_have_taken_all() {
-        let places = Places::new(3, 2);
+        let places = Places::new(&limits("--max-requests 3"), 2);
         let (crowded, health) = (places.own(), places.own());
-        let mut taken = Vec::new();
-        while let Some(place) = places.whole(&crowded).now_or_never() {
-            taken.push(place);
-        }
+        let mut taken = all_free(&places, &crowded);
         assert_eq!(taken.len(), OWN + 3);
         assert!(places.whole(&health).now_or_never().is_some());
         taken.pop();
@@ -97,13 +136,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_for_which_the_queue_has_no_room_is_refused_at_once() {
+        let places = Places::new(&limits("--max-requests 1 --max-waiting 2"), 2);
+        let (crowded, health) = (places.own(), places.own());
+        let mut taken = all_free(&places, &crowded);
+        let [mut first, mut second] = [(); 2].map(|()| Box::pin(places.whole(&crowded)));
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        assert!(matches!(places.whole(&crowded).now_or_never(), Some(Err(Crowded))));
+        assert!(matches!(places.whole(&health).now_or_never(), Some(Ok(Some(_)))));
+        drop(second);
+        let mut third = Box::pin(places.whole(&crowded));
+        assert!((&mut third).now_or_never().is_none(), "who left made room");
+        taken.pop();
+        assert!(matches!(first.await, Ok(Some(_))));
+    }
+
+    #[tokio::test]
     async fn calls_find_places_when_clients_have_taken_all_of_theirs() {
-        let places = Places::new(1, 1);
+        let places = Places::new(&limits("--max-requests 1"), 1);
         let (own, calls) = (places.own(), CallPlaces::new(2));
-        let mut taken = Vec::new();
-        while let Some(place) = places.whole(&own).now_or_never() {
-            taken.push(place);
-        }
+        let mut taken: Vec<_> = all_free(&places, &own).into_iter().map(Some).collect();
         while let Some(place) = calls.call().now_or_never() {
             taken.push(place);
         }
@@ -113,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_that_come_slowly_take_no_place_of_whole_requests() {
-        let places = Places::new(1, 1);
+        let places = Places::new(&limits("--max-requests 1"), 1);
         let own = places.own();
         let mut coming = Vec::new();
         while let Some(place) = places.coming().now_or_never() {

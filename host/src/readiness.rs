@@ -4,9 +4,9 @@
 //! That is said at Spin's own path for health and at the one that the manifest names. All other paths are answered as before.
 
 use crate::router::WELL_KNOWN;
+use crate::unavailable;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use http::{Response, StatusCode};
+use http::Response;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A problem (RFC 9457) that says no more than its status does.
@@ -34,17 +34,6 @@ impl Readiness {
     pub fn refusal(&self, path: &str) -> Option<Response<Bytes>> {
         let is_spins_own = || path.strip_prefix(WELL_KNOWN) == Some("health");
         let is_asked = || is_spins_own() || self.path.as_deref() == Some(path);
-        (self.has_ended.load(Ordering::Relaxed) && is_asked()).then(stopping)
+        (self.has_ended.load(Ordering::Relaxed) && is_asked()).then(|| unavailable::response(STOPPING))
     }
-}
-
-fn stopping() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(STOPPING.as_bytes()));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    for (name, value) in
-        [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store"), (RETRY_AFTER, "1")]
-    {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }

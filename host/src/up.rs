@@ -179,7 +179,7 @@ fn app(
         .filter_map(|route| Some((route.clone(), running.get(&route.component)?.clone())));
     let readiness = Readiness::new(manifest.readiness_path.clone());
     let well_known = WellKnown::new(&manifest.name, &manifest.version)?;
-    App::new(well_known, readiness, options.limits.max_requests, routes, chain, telemetry.clone())
+    App::new(well_known, readiness, &options.limits, routes, chain, telemetry.clone())
 }
 
 /// The components that have a trigger; the others are never called.

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -25,7 +25,9 @@ pub async fn drive(
     while let Some(due) = pace.turn().await {
         request.clear();
         let Some(allowed) = workload.borrow_mut().next(&mut request) else { return };
+        let sent = Instant::now();
         match exchange(&mut connection, address, &request).await {
+            Ok(answer) if answer.is_refusal() => record.borrow_mut().refused(sent),
             Ok(Answer { status, .. }) if allowed.contains(&status) => record.borrow_mut().answered(due),
             Ok(answer) => record.borrow_mut().wrong(&answer.bytes),
             Err(error) => {
@@ -46,6 +48,14 @@ struct Answer {
     status: u16,
     /// Empty, but for what will be shown.
     bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether it says that nothing was done, and when to come again.
+    fn is_refusal(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.bytes);
+        self.status == 503 && text.contains("retry-after: ") && text.contains(r#""outcome":"none""#)
+    }
 }
 
 async fn exchange(

@@ -13,6 +13,9 @@ pub struct Record {
     end: Instant,
     latencies_us: Histogram<u64>,
     all: u64,
+    refused_us: Histogram<u64>,
+    /// Answers by tenth of a second, from `begin` on.
+    tenths: Vec<u64>,
     wrong: u64,
     failed: u64,
     unanswered: bool,
@@ -23,7 +26,8 @@ impl Record {
     pub fn new(begin: Instant, end: Instant) -> Self {
         let bounds = Histogram::new_with_bounds(1, LONGEST_US, 3);
         let latencies_us = bounds.unwrap_or_else(|_| unreachable!("3 digits are in range"));
-        Self { begin, end, latencies_us, all: 0, wrong: 0, failed: 0, unanswered: false }
+        let (refused_us, tenths) = (latencies_us.clone(), Vec::new());
+        Self { begin, end, latencies_us, all: 0, refused_us, tenths, wrong: 0, failed: 0, unanswered: false }
     }
 
     /// An answer as it should be.
@@ -32,6 +36,18 @@ impl Record {
         if due >= self.begin {
             let latency = due.elapsed().max(Duration::from_micros(1));
             self.latencies_us.saturating_record(latency.as_micros() as u64);
+        }
+        if let Some(since) = Instant::now().checked_duration_since(self.begin) {
+            let tenth = (since.as_millis() / 100) as usize;
+            self.tenths.resize(self.tenths.len().max(tenth + 1), 0);
+            self.tenths[tenth] += 1;
+        }
+    }
+
+    /// A server that has too much to do said so, and that it did nothing. `sent` is when it was asked.
+    pub fn refused(&mut self, sent: Instant) {
+        if sent >= self.begin {
+            self.refused_us.saturating_record(sent.elapsed().as_micros().max(1) as u64);
         }
     }
 
@@ -71,6 +87,9 @@ impl Record {
             "seconds": seconds,
             "per_second": self.latencies_us.len() as f64 / seconds,
             "rate": rate,
+            "refused": self.refused_us.len(),
+            "refused_p99_us": self.refused_us.value_at_quantile(0.99),
+            "tenths": self.tenths,
             "wrong": self.wrong,
             "failed": self.failed,
             "unanswered": self.unanswered,
