@@ -32,7 +32,7 @@ impl Asked {
         let duration_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let members = [
             ("method", Some(self.method.into())),
-            ("route", self.route.and_then(|route| Some(route.to_str().ok()?.into()))),
+            ("route", self.route.as_ref().and_then(|route| Some(route.to_str().ok()?.into()))),
             ("status", Some(u64::from(status.as_u16()).into())),
             ("duration_ms", Some(Value::Thousandths(duration_us))),
         ];

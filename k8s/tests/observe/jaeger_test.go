@@ -112,31 +112,45 @@ func (s span) parent() string {
 	return ""
 }
 
-// isWhole waits until the trace is there, and follows it from the call of Redis that moves the money up to the client.
-func (h *House) isWhole(t *testing.T, shows, trace, client string) {
-	var spans []span
-	var text string
-	find := func(matches func(span) bool) (span, error) {
-		index := slices.IndexFunc(spans, matches)
-		if index < 0 {
-			return span{}, fmt.Errorf("no such span in:\n%s", text)
-		}
-		return spans[index], nil
+// trace is what Jaeger shows of one: its spans, and the same as text.
+type trace struct {
+	spans []span
+	text  string
+}
+
+func (tr *trace) find(matches func(span) bool) (span, error) {
+	index := slices.IndexFunc(tr.spans, matches)
+	if index < 0 {
+		return span{}, fmt.Errorf("no such span in:\n%s", tr.text)
 	}
+	return tr.spans[index], nil
+}
+
+// read asks Jaeger for it.
+func (tr *trace) read(url string) (err error) {
+	if tr.text, err = get(url); err != nil {
+		return err
+	}
+	var answer struct{ Data []struct{ Spans []span } }
+	if err := json.Unmarshal([]byte(tr.text), &answer); err != nil || len(answer.Data) != 1 {
+		return fmt.Errorf("%d traces, %v", len(answer.Data), err)
+	}
+	tr.spans = answer.Data[0].Spans
+	return nil
+}
+
+// isWhole waits until the trace is there, and follows it from the call of Redis that moves the money up to the client.
+func (h *House) isWhole(t *testing.T, shows, id, client string) {
+	var whole trace
 	var redis span
 	kit.Eventually(t, "Jaeger shows the trace", func() (err error) {
-		if text, err = get(shows + "/api/traces/" + trace); err != nil {
+		if err = whole.read(shows + "/api/traces/" + id); err != nil {
 			return err
 		}
-		var answer struct{ Data []struct{ Spans []span } }
-		if err := json.Unmarshal([]byte(text), &answer); err != nil || len(answer.Data) != 1 {
-			return fmt.Errorf("%d traces, %v", len(answer.Data), err)
-		}
-		spans = answer.Data[0].Spans
-		if redis, err = find(func(s span) bool { return scripts.MatchString(s.OperationName) }); err != nil {
+		if redis, err = whole.find(func(s span) bool { return scripts.MatchString(s.OperationName) }); err != nil {
 			return err
 		}
-		_, err = find(func(s span) bool { return s.SpanID == client })
+		_, err = whole.find(func(s span) bool { return s.SpanID == client })
 		return err
 	})
 	for key, wanted := range map[string]string{"db.system.name": "redis", "span.kind": "client", "component_id": "deposit"} {
@@ -144,25 +158,25 @@ func (h *House) isWhole(t *testing.T, shows, trace, client string) {
 			t.Errorf("Redis: %s is %q, not %q", key, found, wanted)
 		}
 	}
-	server, err := find(func(s span) bool { return s.SpanID == redis.parent() })
+	server, err := whole.find(func(s span) bool { return s.SpanID == redis.parent() })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if server.OperationName != "POST /v1/deposit" || server.tag("span.kind") != "server" || server.parent() != client {
 		t.Errorf("above Redis is %+v", server)
 	}
-	for _, span := range spans {
+	for _, span := range whole.spans {
 		if len(span.Warnings) != 0 {
 			t.Errorf("%s: %v", span.OperationName, span.Warnings)
 		}
 	}
 	for _, secret := range []string{secretUser, secretKey, secretAmount, secretToken, password} {
-		if strings.Contains(text, secret) {
-			t.Errorf("%s is in:\n%s", secret, text)
+		if strings.Contains(whole.text, secret) {
+			t.Errorf("%s is in:\n%s", secret, whole.text)
 		}
 	}
 	if t.Failed() {
-		t.Log(text)
+		t.Log(whole.text)
 	}
 }
 
