@@ -25,7 +25,7 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
         let body = body.map_err(|error| http::Error::other(format!("{error:?}")))?;
         return Ok(Response::new(FullBody::new(body.to_bytes())));
     }
-    let text = text(request, &query).await?;
+    let text = told(request, &query).await?;
     let mut response = Response::new(FullBody::new(Bytes::from(text.clone())));
     if let Ok(length) = text.len().to_string().parse() {
         response.headers_mut().insert("content-length", length);
@@ -34,7 +34,7 @@ async fn handle(request: Request) -> http::Result<Response<FullBody<Bytes>>> {
 }
 
 /// Does what the path says, and tells what came of it.
-async fn text(request: Request, query: &Query) -> http::Result<String> {
+async fn told(request: Request, query: &Query) -> http::Result<String> {
     let arg = |name: &str| query.get(name).cloned().unwrap_or_default();
     Ok(match request.uri().path() {
         // What comes of reading the body.
