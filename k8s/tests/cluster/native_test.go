@@ -76,10 +76,14 @@ func bankNeedsNoSpinKube(p *Plane) {
 			p.Errorf("the pod has the RuntimeClass %s", *class)
 		}
 	}
-	endpoints, err := p.DiscoveryV1().EndpointSlices("money-bank").List(p.Context(), metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=bank"})
-	if err != nil || len(endpoints.Items) != 1 || len(endpoints.Items[0].Endpoints) != 3 || *endpoints.Items[0].Ports[0].Port != 3000 {
-		p.Errorf("the Service leads to %+v: %v", endpoints.Items, err)
-	}
+	// Slices follow when pods are ready.
+	kit.Eventually(p, "the Service leads to three pods", func() error {
+		endpoints, err := p.DiscoveryV1().EndpointSlices("money-bank").List(p.Context(), metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=bank"})
+		if err == nil && (len(endpoints.Items) != 1 || len(endpoints.Items[0].Endpoints) != 3 || *endpoints.Items[0].Ports[0].Port != 3000) {
+			err = fmt.Errorf("it leads to %+v", endpoints.Items)
+		}
+		return err
+	})
 	p.bankIsGuarded()
 	kit.Eventually(p, "the budget of the application", func() error {
 		budget, err := p.PolicyV1().PodDisruptionBudgets("money-bank").Get(p.Context(), "bank", metav1.GetOptions{})
