@@ -1,10 +1,11 @@
 """Wallets that an instance knows: how many deposits need one script, and not two, by how often wallets come again."""
 
-from lab.compare import Comparison, load, sound
-from lab.shards import scripts
+from lab.compare import Comparison, sound
+from lab.shards import counted
 
 SCENARIOS = ["deposit", "zipf", "hot"]
 CONNECTIONS = [1, 32]
+FIGURES = ["per_second", "p50_us", "p99_us", "scripts_each"]
 
 
 def known(seconds):
@@ -18,11 +19,8 @@ def known(seconds):
 
 
 def measured(bank, scenario, connections, seconds):
-    told = scripts([bank.redis])
-    run = load(bank, scenario, "--seconds", seconds, "--warmup", 0, "--connections", connections)
+    options = ["--seconds", seconds, "--warmup", 0, "--connections", connections]
+    run = counted([bank.redis], bank, scenario, *options)
     sound(bank, run)
-    each = (scripts([bank.redis]) - told) / run["all"]
-    print(f"  {connections} connections: {scenario} {run['per_second']:.0f}/s, {each:.2f} scripts each", flush=True)
-    return {"scenario": scenario, "connections": connections, "scripts_each": each} | {
-        name: run[name] for name in ("per_second", "p50_us", "p99_us")
-    }
+    print(f"  {connections} connections: {scenario} {run['per_second']:.0f}/s, {run['scripts_each']:.2f} scripts each", flush=True)
+    return {"scenario": scenario, "connections": connections} | {name: run[name] for name in FIGURES}

@@ -299,13 +299,17 @@ def growth_plot(found):
 
 def crowd_plot(found):
     panels = [
-        (caption, {name: [(row["connections"], of(row)) for row in found["runs"] if row["server"] == name] for name in names(found)})
-        for caption, of in [
-            ("requests a second, by connections", lambda row: row["per_second"]),
-            ("p99 in ms, by connections", lambda row: row["p99_us"] / 1000),
-        ]
+        ("requests a second, by connections", lambda figures: figures["per_second"]),
+        ("p99 in ms, by connections", lambda figures: figures["p99_us"] / 1000),
     ]
+    panels = [(caption, {name: curve(found, name, of) for name in names(found)}) for caption, of in panels]
     return plot.curves("The mixed day, by connections", "each connection asks again when it is answered", panels)
+
+
+def curve(found, name, of):
+    """Points by connections, without those at which the server did not answer as it should."""
+    runs = (row for row in found["runs"] if row["server"] == name and row["figures"])
+    return [(row["connections"], of(row["figures"])) for row in runs]
 
 
 def names(found):
@@ -313,12 +317,9 @@ def names(found):
 
 
 def crowd(found):
-    cells = {(row["server"], row["connections"]): row for row in found["runs"]}
+    cells = {(row["server"], row["connections"]): crowd_cell(row["figures"]) for row in found["runs"]}
     counts = sorted({count for _, count in cells})
-    rows = [
-        [f"{count:,}", *(f"{cells[name, count]['per_second']:,.0f} / {milliseconds(cells[name, count]['p99_us'])}" for name in names(found))]
-        for count in counts
-    ]
+    rows = [[f"{count:,}", *(cells[name, count] for name in names(found))] for count in counts]
     return "\n\n".join(
         [
             "## Connections",
@@ -328,6 +329,10 @@ def crowd(found):
             overload(found["overload"]),
         ]
     )
+
+
+def crowd_cell(figures):
+    return f"{figures['per_second']:,.0f} / {milliseconds(figures['p99_us'])}" if figures else "wrong answers"
 
 
 def overload(found):

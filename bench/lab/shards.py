@@ -10,6 +10,7 @@ from lab.machine import free_port
 SHARDS = [0, 1, 2, 3]  # 0: an ordinary Redis
 RATES = [10, 100, 1_000, None]  # None: as many as are answered
 SLOTS = 16_384
+FIGURES = ["per_second", "p50_us", "p99_us", "cpu_us", "scripts_each"]
 SETTINGS = ["storage_deadline_ms=5000", "log_level=warn"]
 
 
@@ -60,6 +61,13 @@ def scripts(nodes):
     return sum(map(int, re.findall(r"cmdstat_eval(?:sha)?:calls=(\d+)", told)))
 
 
+def counted(nodes, server, *options):
+    """A run of the generator against a server, with how many scripts each of its requests took."""
+    told = scripts(nodes)
+    run = load(server, *options)
+    return run | {"scripts_each": (scripts(nodes) - told) / max(run["all"], 1)}
+
+
 def shards(seconds):
     """Deposits at fixed rates, and as fast as they are answered."""
     runs = []
@@ -83,10 +91,10 @@ def measured(server, rate, seconds):
     # At a low rate it takes longer to see enough of them.
     seconds = seconds if not rate or rate >= 1_000 else max(seconds, 200 / rate)
     nodes = nodes_of(server)
-    told, spent = scripts(nodes), [node.process.cpu_seconds() for node in nodes]
-    run = load(server, "deposit", "--seconds", seconds, "--warmup", 0, *options)
+    spent = [node.process.cpu_seconds() for node in nodes]
+    run = counted(nodes, server, "deposit", "--seconds", seconds, "--warmup", 0, *options)
     if run["wrong"] or run["failed"]:
         raise SystemExit(f"{server.name} does not answer as it should: {run}")
     by_node = [1e6 * (node.process.cpu_seconds() - then) / run["all"] for node, then in zip(nodes, spent)]
     print(f"  {server.name}: {rate or 'all'}: {run['per_second']:.0f}/s", flush=True)
-    return run | {"scripts_each": (scripts(nodes) - told) / run["all"], "node_cpu_us": by_node}
+    return {name: run[name] for name in FIGURES} | {"node_cpu_us": by_node}
