@@ -43,11 +43,12 @@ impl Table {
     /// It cannot be written, or what it is cannot be told by its name.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
         let media_type = media_type(path).ok_or_else(|| Error::other(format!("what is {path}?")))?;
-        let file = self.folder.join(format!("{}.gz", path.replace('/', "_")));
-        let mut encoder = GzEncoder::new(fs::File::create(&file)?, Compression::best());
+        let file = format!("{}.gz", path.replace('/', "_"));
+        let mut encoder = GzEncoder::new(fs::File::create(self.folder.join(&file))?, Compression::best());
         encoder.write_all(bytes)?;
         encoder.finish()?;
         let hash: String = Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        // The name alone, which rustc looks for beside `assets.rs`: the target folder may be moved.
         let row = format!("::api::Asset::new({path:?}, {media_type:?}, {hash:?}, include_bytes!({file:?})),");
         writeln!(self.rows, "{row}").map_err(Error::other)
     }
