@@ -1,13 +1,14 @@
-//! `allowed_outbound_hosts`: where a component may connect to, in Spin's words, `scheme://host[:port]`.
+//! `allowed_outbound_hosts`: where a component may connect to. An entry is `scheme://host[:port]`, as in Spin.
 //!
 //! - scheme: a name, or `*` for any.
-//! - host: a name or an IP address, `*.example.com` for what is below it (not itself), an address range
-//!   such as `10.0.0.0/8`, or `*` for any.
-//! - port: a number, a range `8000..8100` that ends before its end, `*` for any; without one the
-//!   scheme's own (80, 443, 6379, ...).
+//! - host: a name or an IP address; `*.example.com` for its subdomains, but not for itself; an address range such
+//!   as `10.0.0.0/8`; or `*` for any.
+//! - port: a number; a range `8000..8100`, whose end is excluded; or `*` for any. Without a port it is the scheme's
+//!   default (80, 443, 6379, ...).
 //!
-//! A path is refused. `NAME.spin.internal` is another component of the application, `*.spin.internal` each of them; `self`,
-//! its own address, is refused: `bank` does not do that. Nothing listed means nothing allowed.
+//! An entry with a path is refused. `NAME.spin.internal` is another component of the application, and
+//! `*.spin.internal` is every one of them. `self`, Spin's name for the application's own address, is refused,
+//! because `bank` does not support it. An empty list allows nothing.
 
 use anyhow::{Context as _, bail, ensure};
 use std::net::IpAddr;

@@ -1,10 +1,13 @@
-//! From a request to a response: Spin's own paths, the route, the component behind it.
+//! From a request to a response: Spin's own paths, then the route, then the component behind it.
 //!
-//! What no route matches is 404. A component that traps, or answers with an error instead of a response,
-//! is 500 without a body, as in Spin; the reason goes to stderr ([`crate::call`]). Header fields are handed on as the
-//! bytes that they are, where Spin answers 500 to what is not UTF-8. What is no request is 400 ([`target`]); a body with
-//! a transfer coding other than chunked is 501. A request for which too many others wait is 503 at once
-//! ([`crate::places`]).
+//! - 400: not a valid request ([`target`]).
+//! - 404: no route matches.
+//! - 500 without a body, as in Spin: the component trapped, or returned an error instead of a response. The reason
+//!   goes to stderr ([`crate::call`]).
+//! - 501: the body has a transfer coding other than chunked.
+//! - 503 at once: too many other requests are waiting ([`crate::places`]).
+//!
+//! Header fields reach the component as the bytes that were sent. Spin answers 500 if one of them is not UTF-8.
 
 use crate::body::{Arrived, arrived, is_decodable};
 use crate::call::{call, empty, full};

@@ -1,4 +1,5 @@
-//! The arguments of each command: Spin's flags and environment variables, as far as `bank` has what they are for.
+//! The arguments of each command: Spin's flags and environment variables, if `bank` has the feature that they are
+//! for.
 
 use crate::backup::cli::Application;
 use crate::limits::Limits;

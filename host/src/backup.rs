@@ -1,8 +1,9 @@
-//! `bank export`, `bank import` and `bank verify --all`: all of a store, and not one wallet.
+//! `bank export`, `bank import` and `bank verify --all`: commands that work on a whole store rather than on one
+//! wallet.
 //!
-//! An export reads beside running banks; an import writes into a store that nobody uses yet. Of the application they
-//! know what `crates/teller` and `crates/backup` say of wallets and counters, and nothing of its components. Memory
-//! does not grow with what is in the store. `docs/backup.md` says what is promised.
+//! An export reads while banks are running. An import writes into a store that nobody uses yet. Of the application
+//! these commands know what `crates/teller` and `crates/backup` say about wallets and counters, and nothing about
+//! its components. The memory that they need does not grow with the store. `docs/backup.md` has the promises.
 
 pub mod cli;
 mod export;

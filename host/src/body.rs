@@ -1,8 +1,8 @@
-//! A request's body, before a component is asked: read to its end first, if it is small.
+//! Reads a small request body to its end before a component gets the request.
 //!
-//! So a client that stalls in the middle of one holds neither an instance nor a place. A larger body, or one
-//! whose client waits to be told to go on, is handed on while it comes. Either must end in time; where it does
-//! not, the component is told so (`connection-read-timeout`) and answers, and the connection is closed.
+//! So a client that stalls in the middle of a body holds neither an instance nor a place. A larger body, or one
+//! whose client expects `100 Continue`, is passed on while it arrives. Both have a time limit. When it passes, the
+//! component sees an error (`connection-read-timeout`) and answers, and the connection is closed.
 
 use crate::lingering::Lingering;
 use bytes::Bytes;

@@ -1,5 +1,5 @@
-//! `bank build`: runs the build commands of the manifest, one component after the other, in a shell and
-//! in the manifest's folder or below. The first that fails ends it, and the error names its component.
+//! `bank build`: runs the build commands of the manifest, one component after the other, in a shell, in the
+//! manifest's folder or below it. The first command that fails ends the build, and the error names its component.
 
 use crate::manifest::{Build, Component, Manifest};
 use anyhow::{Context as _, ensure};

@@ -1,5 +1,5 @@
-//! Has a component answer a request. Whatever becomes of it there is an answer: 500 without a body where the component
-//! trapped or answered with an error, and the log has the request's line ([`crate::failed`]).
+//! Has a component answer a request. There is always an answer: if the component trapped or returned an error, it
+//! is 500 without a body, and the log gets the line of the request ([`crate::failed`]).
 
 use crate::failed::Asked;
 use crate::lifetime::Gone;

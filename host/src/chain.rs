@@ -1,14 +1,14 @@
-//! Service chaining: a component calls another one of the application by name, `http://NAME.spin.internal`, without a
-//! connection. Whether it may is for its `allowed_outbound_hosts` to say, as with any other host.
+//! Service chaining: a component calls another one of the application by name, `http://NAME.spin.internal`, without
+//! a connection. Its `allowed_outbound_hosts` must permit that, as for any other host.
 //!
-//! As in Spin every component with a trigger can be called, one with `route = { private = true }` in no other way. The
-//! path is the caller's own, whatever routes there are; the called component sees the headers that the caller set and
-//! those of Spin, by a route `/...` and from the address `0.0.0.0:0`. Spin ends an instance that calls a component
-//! which is not there; `bank` answers it with an error.
+//! As in Spin, every component with a trigger can be called; with `route = { private = true }` this is the only way
+//! to reach it. The path is the one that the caller chose, whatever routes exist. The called component sees the
+//! caller's headers and those of Spin, with the route `/...` and the client address `0.0.0.0:0`. If there is no
+//! such component, Spin ends the caller's instance, and `bank` returns an error to it.
 //!
-//! Such a request takes none of the places that clients' requests share: the one that it is made for has one already
-//! and waits. Each component that is called has places apart for calls. Components that call one another in a circle
-//! wait for one another once these are taken, until the caller's time for a first byte is over.
+//! A call takes none of the places that clients' requests share: the request that makes it already holds one and
+//! waits. Each component that can be called has places of its own for calls. If components call one another in a
+//! circle and these places run out, they wait until the caller's first-byte timeout.
 
 use crate::call::{call, empty};
 use crate::outbound::Chained;

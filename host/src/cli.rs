@@ -1,4 +1,4 @@
-//! The commands of `bank`, and what each calls.
+//! The commands of `bank`, and which function each calls.
 
 use crate::arguments::{Build, Health, Up, Verify};
 use crate::backup::{self, cli as backup_cli};

@@ -1,4 +1,4 @@
-//! A component that is ready to run, and what each of its instances holds.
+//! A component that is ready to run, and the state of each of its instances.
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::imports::{Imports, KeyValueView, RedisView, Servers, Variables};

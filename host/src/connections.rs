@@ -1,7 +1,8 @@
-//! The connections that are open, of which there may only be so many.
+//! The open connections, whose number is limited.
 //!
-//! One more closes the one that has kept `bank` waiting longest: for a request, for the rest of a head or of a
-//! body. Those whose requests are being answered stay; if all are such, the new one waits.
+//! When the limit is reached, a new connection closes the one that has kept `bank` waiting longest: for a request,
+//! or for the rest of a head or body. Connections whose request is being answered are never closed. If all of them
+//! are like that, the new one waits.
 
 use crate::progress::Progress;
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
-//! The WebAssembly engine, what it offers to components, and how they are compiled.
+//! The WebAssembly engine: what it offers to components, and how they are compiled.
 //!
-//! Compiled code is kept in the user's cache folder (or `BANK_CACHE_DIR`), so that a second start
-//! compiles nothing; if it cannot be written, the code is compiled each time, with a warning. Instances
-//! come from a pool, which is fast and bounds how many there can be.
+//! Compiled code is cached in the user's cache folder (or `BANK_CACHE_DIR`), so a second start compiles nothing. If
+//! that folder cannot be written, `bank` warns, and compiles at every start. Instances come from a pool, which is
+//! fast and limits their number.
 
 use crate::component::State;
 use crate::imports;

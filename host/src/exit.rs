@@ -1,6 +1,6 @@
-//! Why a command ended without success, for whoever reads exit codes: `cron`, a Job.
+//! Exit codes: why a command failed, for `cron` or a Kubernetes Job.
 //!
-//! 0 is success, 1 any other failure, 2 what was wrong with the command line itself.
+//! 0 is success, 1 any failure without a code of its own, 2 a wrong command line, and [`Fault`] has the rest.
 
 use crate::serve::Signals;
 use std::fmt;

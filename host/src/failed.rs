@@ -1,5 +1,5 @@
-//! A request that its component did not answer: the line that the component would have written, so that whoever counts
-//! requests by their lines counts this one too.
+//! The log line of a request that its component did not answer. It is the line that the component would have
+//! written, so requests can be counted by their lines.
 
 use crate::component::Component;
 use crate::logs::ComponentLog;

@@ -1,11 +1,10 @@
 //! Stores that misbehave as Spin's do: `bank up --fault FILE`, for tests only (docs/spin.md).
 //!
-//! The quirks by name: `fault/profile.rs`; profiles: `tests/faults/`. Without the flag nothing of this is
-//! in the way: the wrapper is not there.
-//! A call that nobody waits for any more is carried out all the same, as Spin's are (fact 7).
+//! `fault/profile.rs` lists the quirks by name, and `tests/faults/` has the profiles. Without the flag there is no
+//! wrapper at all. A call that nobody waits for any more is still carried out, as in Spin (fact 7).
 //!
-//! Facts 5, 8 and 9 need no quirk: `bank` offers no batches and no listing of keys, adds nothing to a key,
-//! and knows `default` without a file. Fact 2 is a price, which can be asked for to measure it.
+//! Facts 5, 8 and 9 need no quirk: `bank` offers no batches and no listing of keys, adds nothing to a key, and
+//! knows `default` without a file. Fact 2 is about cost; a quirk adds that cost so that it can be measured.
 
 mod chance;
 mod profile;

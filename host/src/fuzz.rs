@@ -1,5 +1,6 @@
-//! Whatever a manifest, a runtime config file, a setting or a request line holds: no panic, and what is refused is
-//! refused with a line. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: manifests, runtime config files, settings and request lines may hold anything. Nothing panics, and
+//! what is refused is refused with a message. Each target is a test of its corpus (`__fuzz__`), and what `make
+//! fuzz` starts from.
 
 use std::path::Path;
 

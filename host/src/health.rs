@@ -1,8 +1,9 @@
-//! `bank health`: asks a bank that runs on this machine whether it is alive, for images that hold no curl. It reads one status
-//! line, and knows nothing of the application but the path.
+//! `bank health`: asks a bank on this machine whether it is alive, for images without curl. It reads one status
+//! line. Of the application it knows nothing but the path.
 //!
-//! Whether the bank serves TLS is seen from its answer, so that an image's health check needs no arguments. No certificate is
-//! verified: it is for the bank's name outside, not for the loopback address that is asked, and a kubelet's probes verify none either.
+//! It tells from the answer whether the bank speaks TLS, so an image's health check needs no arguments. It verifies
+//! no certificate: that is for the bank's public name, not for the loopback address that is asked. A kubelet's
+//! probes verify none either.
 
 use crate::arguments::Health;
 use anyhow::{Context as _, bail};

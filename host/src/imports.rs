@@ -1,8 +1,8 @@
 //! What components may import beside WASI: the interfaces of `wit/world.wit`, and nothing else.
 //!
-//! `spin:key-value` is asynchronous: calls of one instance run at the same time, and a call that the
-//! guest drops is dropped here. `wasi:keyvalue` is synchronous: the guest waits, and its instance with
-//! it (docs/spin.md, fact 6). Both open only the stores that the manifest grants. `spin:redis` is asynchronous.
+//! `spin:key-value` and `spin:redis` are asynchronous: calls of one instance run at the same time, and a call that
+//! the guest drops is dropped here too. `wasi:keyvalue` is synchronous: the guest waits, and its whole instance
+//! with it (docs/spin.md, fact 6). Both key-value interfaces open only the stores that the manifest grants.
 
 mod fails;
 mod key_value;

@@ -1,8 +1,8 @@
-//! Key-value stores: what is behind a label, and which component may open it.
+//! Key-value stores: which one is behind a label, and which component may open it.
 //!
-//! A store keeps its promises where Spin's do not (docs/spin.md): a swap is truthful on an absent key and on
-//! Redis, an increment of what is no number is an error and not a panic, and a store that is away says
-//! so in bounded time. The representation is Spin's, so that either can take over from the other.
+//! These stores are correct where Spin's are not (docs/spin.md): a swap tells the truth, on an absent key and on
+//! Redis too; incrementing a value that is no number is an error and not a panic; and if a store is away, calls
+//! fail within a bounded time. Data is stored in Spin's own form, so either can take over from the other.
 
 pub mod redis;
 pub mod source;

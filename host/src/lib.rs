@@ -1,8 +1,8 @@
-//! `bank`, a local runner: what `spin up` does for this application, for machines without Spin, for
-//! the tests and for the bench. It reads `spin.toml` as Spin does and knows no component.
+//! `bank`, a local runner: it does what `spin up` does for this application where there is no Spin, such as in the
+//! tests and in the bench. It reads `spin.toml` as Spin does, and knows no component.
 //!
-//! What a manifest or a runtime config file asks for and `bank` does not do stops it at start, by name;
-//! nothing is ignored. The crate is a library so that its tests can call the parts; nobody else does.
+//! If a manifest or a runtime config file asks for something that `bank` does not do, `bank` refuses to start and
+//! names it. Nothing is ignored. The crate is a library so that its own tests can call its parts.
 
 pub mod allowed_hosts;
 pub mod answer;

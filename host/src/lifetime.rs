@@ -1,5 +1,5 @@
-//! How much an instance takes before it goes, whichever way requests are placed: Spin's defaults. And what is said to
-//! those whose instance went before it had answered.
+//! When an instance ends: Spin's defaults, for either way of placing requests. And the error for requests whose
+//! instance ended before it had answered.
 
 use std::fmt;
 use std::time::Duration;

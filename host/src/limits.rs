@@ -1,8 +1,7 @@
-//! What a client may take of the server: flags of `bank up`, each with a default that is sane on the open
-//! network.
+//! Limits on clients: flags of `bank up`, whose defaults are meant for the open network.
 //!
-//! A client that stalls costs a connection and nothing else, and that for a bounded time: for a head, for a
-//! body, between requests, while it does not take its answer.
+//! A client that stalls costs one connection, for a bounded time: while it sends a head or a body, between
+//! requests, and while it does not read its answer.
 
 use clap::Args;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! Bodies that nobody reads to their end.
+//! Request bodies that a component does not read to their end.
 //!
-//! A connection that is closed over bytes nobody read is reset, and the answer may be lost with it (RFC 9112,
-//! section 9.6). So what a component leaves unread of a request's body is read and dropped for a while: who
-//! sends too much is to hear so.
+//! If a server closes a connection over unread bytes, TCP resets it, and the answer may be lost (RFC 9112, section
+//! 9.6). So the unread rest of a body is read and dropped for a while: a client that sends too much should get its
+//! answer.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};

@@ -1,9 +1,9 @@
-//! What components write to stdout and stderr: line by line to the runner's stderr, each line with the
-//! name of its component.
+//! What components write to stdout and stderr goes to the runner's stderr, line by line, with the name of the
+//! component.
 //!
-//! A line that is a JSON object stays one, with a member `component` in front (unless it has its own);
-//! any other line gets `[component] ` in front. Lines are whole: what instances and requests write at
-//! the same time does not mix. A line longer than 64 KiB is cut into several; empty ones are left out.
+//! A line that is a JSON object stays one, and gets a first member `component` unless it has one. Any other line
+//! gets `[component] ` in front. Lines of different instances and requests never mix. A line longer than 64 KiB is
+//! cut into several. Empty lines are dropped.
 
 use crate::telemetry::Telemetry;
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! The command `bank`: reads its arguments and calls what they name.
+//! The command `bank`: parses its arguments and runs the command that they name.
 
 use bank::{cli, exit};
 use std::process::ExitCode;

@@ -1,9 +1,9 @@
-//! `spin.toml`, version 2, read as Spin reads it and checked: routes lead to components, templates name
-//! variables, stores have labels. Whatever `bank` would have to ignore, it refuses, with file and line.
+//! `spin.toml`, version 2, read as Spin reads it, and checked: routes lead to components, templates name variables,
+//! stores have labels. If `bank` does not support something, it is refused, with file and line.
 //!
-//! What Spin itself does not look at (`tool`, `targets`, `watch`, descriptions of variables) is accepted;
-//! `[application.tool.bank]` is for `bank`, and says what Spin does not need to know.
-//! Whether the `.wasm` files, the values of variables and the stores exist is asked at `up`, not here.
+//! What Spin itself ignores (`tool`, `targets`, `watch`, descriptions of variables) is accepted.
+//! `[application.tool.bank]` is for `bank`: it holds what Spin does not need to know. Whether `.wasm` files, values
+//! of variables and stores exist is checked at `up`, not here.
 
 mod reader;
 mod schema;

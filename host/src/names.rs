@@ -1,5 +1,5 @@
-//! What Spin accepts as a name: words of ASCII letters and digits that begin with a letter, joined by
-//! dashes (component ids) or underscores (variables); store labels may be either.
+//! What Spin accepts as a name: words of ASCII letters and digits that begin with a letter, joined by dashes
+//! (component ids) or underscores (variables). Store labels may be either.
 
 /// Checks the id of a component: `my-component`.
 pub fn component_id(name: &str) -> Result<(), String> {

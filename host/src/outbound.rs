@@ -1,9 +1,9 @@
 //! Outbound HTTP: `wasi:http/client`, only to the hosts that the component's manifest allows.
 //!
-//! A request to anywhere else is denied (`HTTP-request-denied`), with a hint on stderr. Redirects are
-//! not followed: the component sees them. `http://NAME.spin.internal` is another component of the application
-//! ([`Chained`]). Each other request has a connection of its own, TLS by rustls with
-//! the roots of webpki. Spin keeps connections; there is no other difference.
+//! A request to any other host is denied (`HTTP-request-denied`), with a hint on stderr. Redirects are not
+//! followed; the component sees them. `http://NAME.spin.internal` is another component of the application
+//! ([`Chained`]). Every other request has a connection of its own, with TLS by rustls and the roots of webpki. Spin
+//! reuses connections; that is the only difference.
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::imports::Imports;

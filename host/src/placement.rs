@@ -1,5 +1,5 @@
-//! Which instance of a component a request goes to: the one that `bank` chooses ([`crate::instances`]), or the one
-//! that Spin would ([`crate::spread`]).
+//! Which instance of a component gets a request: the one that `bank` chooses ([`crate::instances`]), or the one
+//! that Spin would choose ([`crate::spread`]).
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! What a connection is doing, and until when it may go on so.
+//! What a connection is doing, and until when it may go on with that.
 //!
-//! Head, body and the time between requests have a limit each; so has an answer that the client does not take.
-//! While a component works there is none. What is waited for is noted where it happens, in the task of the
-//! connection: [`Watched`] sees bytes come and go, the service sees requests begin and answers end.
+//! A head, a body and the pause between requests each have a time limit, and so has an answer that the client does
+//! not read. There is none while a component works. The state is noted where it changes, in the task of the
+//! connection: [`Watched`] sees bytes come and go; the service sees requests begin and answers end.
 
 use crate::limits::Limits;
 use std::io;

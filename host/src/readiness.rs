@@ -1,7 +1,8 @@
-//! Whether `bank` is ready. While it stops it is not, whatever the application would say: who leads requests to it, such as
-//! a load balancer that asks by itself, is to lead them elsewhere before it takes none.
+//! Whether `bank` is ready. While it stops it is not, whatever the application would answer: load balancers should
+//! send requests elsewhere before it accepts none.
 //!
-//! That is said at Spin's own path for health and at the one that the manifest names. All other paths are answered as before.
+//! Two paths say so: Spin's own path for health, and the one that the manifest names. All other paths are answered
+//! as before.
 
 use crate::router::WELL_KNOWN;
 use crate::unavailable;

@@ -1,16 +1,16 @@
-//! Redis: one connection to each server, shared by all that the components ask of it.
+//! Redis: one connection to each server, shared by all calls of all components.
 //!
-//! It is made when it is first needed, so `bank` starts while Redis is down. It is given up when it breaks, when
-//! it does not answer, when the server says that it is the wrong one to ask now (`READONLY`, `LOADING`,
-//! `MASTERDOWN`), and when a component closes it: the next command goes where the address leads then.
+//! It is made when it is first needed, so `bank` starts while Redis is down. It is dropped when it breaks, when it
+//! does not answer, when the server answers that it cannot serve (`READONLY`, `LOADING`, `MASTERDOWN`), and when a
+//! component closes it. The next command connects again, to wherever the address leads then.
 //!
-//! No command and no connection has less time than a component has for its store ([`Patience`]). While no
-//! connection can be made, commands fail at once, and it is tried again ten times a second for as long as
-//! anybody asks. So the first command after Redis is back succeeds, or one a moment later.
+//! A command, like a connection attempt, gets at least as long as a component waits for its store ([`Patience`]).
+//! While no connection can be made, commands fail at once, and there is a new attempt ten times a second as long as
+//! commands arrive. So the first command after Redis is back succeeds, or one a moment later.
 //!
-//! Every command is a task of its own. Waiting inside the guest's future would be fatal: while an instance
-//! is in a synchronous call it polls none of its other calls, and one of those could be next in line for
-//! the very lock or buffer that the call waits for.
+//! Every command is a task of its own. Waiting inside the guest's future would be fatal: while an instance is in a
+//! synchronous call it polls none of its other calls, and one of those could be next in line for the very lock or
+//! buffer that the call waits for.
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;

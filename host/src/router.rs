@@ -1,8 +1,8 @@
 //! Which component answers which path: `routefinder`, with Spin's rules around it.
 //!
-//! An exact route wins over `:name`, that over a trailing `/...`, and of those the longest. A slash at
-//! the end of a route or of a path makes no difference. Of two routes that are the same the last one is
-//! used; Spin and `bank` say so and go on. Paths are matched as they are sent, percent signs and all.
+//! An exact route wins over `:name`, and `:name` over a trailing `/...`; of those the longest wins. A slash at the
+//! end of a route or a path makes no difference. If two routes are the same, the last one is used; Spin and `bank`
+//! warn and go on. Paths are matched as they are sent, without decoding percent signs.
 
 use crate::manifest::Route;
 use anyhow::anyhow;

@@ -1,7 +1,8 @@
-//! What values a variable may have: `[application.tool.bank.variables]` in the manifest, which Spin leaves to tools.
+//! Which values a variable may have: `[application.tool.bank.variables]` in the manifest, which Spin leaves to
+//! tools.
 //!
-//! White space around a value does not count. A value that is not allowed stops `bank` before it serves, with
-//! what is allowed; without a rule any value is. A secret is never shown.
+//! White space around a value does not count. If a value is not allowed, `bank` does not start, and says what is
+//! allowed. A variable without a rule may have any value. A secret is never shown.
 
 use anyhow::ensure;
 use redis::IntoConnectionInfo as _;

@@ -1,10 +1,10 @@
-//! The runtime config file: which store is behind which label, where state is kept, and where variables
-//! get their values beside flags and environment.
+//! The runtime config file: which store is behind which label, where state is kept, and which providers of
+//! variables there are beside flags and environment.
 //!
-//! Without a file there is one store, `default`, in SQLite at `.spin/sqlite_key_value.db` beside the
-//! manifest, as in Spin. A relative `path` in a file starts at the file's own folder, also as in Spin.
-//! Of Spin's store types `bank` has `spin` (SQLite) and `redis`, of its providers of variables `env` and
-//! `static`; all else in a file is an error.
+//! Without a file there is one store, `default`, in SQLite at `.spin/sqlite_key_value.db` beside the manifest, as
+//! in Spin. A relative `path` in a file starts at the file's own folder, also as in Spin. `bank` supports Spin's
+//! store types `spin` (SQLite) and `redis`, and its variable providers `env` and `static`. Anything else in a file
+//! is an error.
 
 use crate::names;
 use crate::source::{Source, Table};

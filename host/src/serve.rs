@@ -1,12 +1,12 @@
-//! The HTTP server: connections, and their end.
+//! The HTTP server: accepts connections, and ends them.
 //!
-//! HTTP/1.1 with keep-alive and without Nagle's delay, and with a limit to all that a client can take
-//! ([`Limits`]). SIGINT and SIGTERM stop it: no new connections, requests in flight get 30 seconds; a second signal ends
-//! the process at once. A connection that its client keeps is not cut: its next answer says `connection: close`. After
-//! SIGTERM it has 2 seconds for that request; SIGINT is a person's, who does not wait.
+//! HTTP/1.1 with keep-alive and TCP_NODELAY, and with limits on what a client can take ([`Limits`]). SIGINT and
+//! SIGTERM stop it: it accepts no new connections, and requests in flight get 30 seconds. A second signal ends the
+//! process at once. A connection that its client keeps open is not cut: its next answer says `connection: close`.
+//! After SIGTERM it has 2 seconds for that request. After SIGINT there is no such wait, since a person sent it.
 //!
-//! With a time to drain, SIGTERM alone stops nothing yet: for so long new connections are taken as well, since whoever leads
-//! clients here hears only by and by that this bank goes. It is not ready from the signal on.
+//! With `--drain-seconds`, SIGTERM does not stop it yet: for so long it still accepts connections, because load
+//! balancers learn only slowly that this bank goes away. It is not ready from the signal on.
 
 use crate::answer::{App, Client};
 use crate::connections::{Connections, Open};

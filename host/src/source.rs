@@ -1,5 +1,5 @@
-//! A TOML file that people wrote. Whatever is wrong in it is told as `file:line: what, and what to do`,
-//! whether it does not parse, has a key that nobody knows, or asks for something impossible.
+//! A TOML file that people write. Every error has the form `file:line: what, and what to do`, whether the file does
+//! not parse, has an unknown key, or asks for something impossible.
 
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;

@@ -1,8 +1,8 @@
-//! The headers that Spin adds to a request for its component: `spin-full-url`, `spin-path-info`,
-//! `spin-path-match-NAME` and so on, in Spin's order.
+//! The headers that Spin adds to a component's request: `spin-full-url`, `spin-path-info`, `spin-path-match-NAME`
+//! and so on, in Spin's order.
 //!
-//! As in Spin they are added to what the client sent, not put in its place: a client's own
-//! `spin-full-url` comes first. A component must not believe them more than any other header.
+//! As in Spin they are added to the headers of the client and do not replace them: a client's own `spin-full-url`
+//! comes first. A component must not trust them more than any other header.
 
 use crate::router;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};

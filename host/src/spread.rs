@@ -1,8 +1,9 @@
-//! Requests placed on instances as Spin 4.1's HTTP trigger places them, by the same code: wasmtime's own
+//! Places requests on instances as Spin 4.1's HTTP trigger does, with the same code: wasmtime's own
 //! [`ProxyHandler`](wasmtime_wasi_http::handler::ProxyHandler) with Spin's defaults.
 //!
-//! Requests wait in one queue for whichever instance takes another first; where none would, one more is made. So a
-//! crowd is spread over about as many instances as were busy at the same moment. It is for tests and figures.
+//! Requests wait in one queue, and the first instance that is free takes the next one. If none is, another instance
+//! is made. So a crowd of requests is spread over about as many instances as were busy at the same moment. This is
+//! for tests and figures.
 
 use std::future::pending;
 use std::pin::Pin;

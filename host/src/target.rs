@@ -1,9 +1,9 @@
-//! What a request is for: its target with scheme and host, as RFC 9112, section 3, has them.
+//! A request's target with scheme and host, as RFC 9112, section 3, defines it.
 //!
-//! The host is in the target or in the field `Host`; where both name one, the target's counts and takes the
-//! field's place. A request of HTTP/1.1 must have the field, one of HTTP/1.0 need not: it is for the address that
-//! it came to. Two such fields, one that is no host, and names that Spin keeps for calls between components
-//! make it no request.
+//! The host is in the target or in the field `Host`. If both name one, the target's wins and replaces the field. A
+//! request of HTTP/1.1 must have the field. One of HTTP/1.0 need not: then the host is the address that it came to.
+//! A request with two such fields, with an invalid host, or with a name that Spin reserves for calls between
+//! components is not a valid request.
 
 use crate::internal_hosts::DOMAIN;
 use http::header::{HOST, HeaderMap, HeaderValue};

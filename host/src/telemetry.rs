@@ -1,14 +1,16 @@
-//! OpenTelemetry: what `bank` tells of requests, of the calls that components make for them, and of what they print.
+//! OpenTelemetry: traces, metrics and logs of requests, of the calls that components make for them, and of what
+//! components print.
 //!
-//! It is off until an endpoint is named, by the variables that Spin 4.1 reads (`crates/telemetry` there):
-//! `OTEL_EXPORTER_OTLP_ENDPOINT`, or that of one signal alone (`…_TRACES_ENDPOINT`, `…_METRICS_ENDPOINT`,
-//! `…_LOGS_ENDPOINT`); `…_PROTOCOL` is `http/protobuf` or `grpc`. `OTEL_SDK_DISABLED` turns it off. The names and
-//! attributes are those of OpenTelemetry's semantic conventions, and Spin's own where those have none.
+//! It is off until an endpoint is set, by the variables that Spin 4.1 reads (`crates/telemetry` there):
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`, or that of a single signal (`…_TRACES_ENDPOINT`, `…_METRICS_ENDPOINT`,
+//! `…_LOGS_ENDPOINT`). `…_PROTOCOL` is `http/protobuf` or `grpc`. `OTEL_SDK_DISABLED` turns it off. Names and
+//! attributes are those of OpenTelemetry's semantic conventions, and Spin's own where there are none.
 //!
-//! What a request is about is never told: no path but the route's, no query, no header, no key, no argument of a
-//! command, no address of a client. What components print is sent as it is, as Spin does, and holds none of it.
+//! Nothing that a request is about is recorded: no path but the route's, no query, no header, no key, no argument
+//! of a command, no address of a client. What components print is sent as it is, as Spin does, and holds none of
+//! that.
 //!
-//! When the collector is away `bank` serves on; what cannot be sent is lost, and a warning says so.
+//! If the collector is away, `bank` goes on. What cannot be sent is lost, and a warning says so.
 
 mod call;
 mod end;

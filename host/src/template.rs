@@ -1,6 +1,6 @@
-//! `{{ name }}` in a manifest's strings, which stands for the value of an application variable.
+//! `{{ name }}` in a string of the manifest, which stands for the value of an application variable.
 //!
-//! There is nothing else in the language: no filters, no escapes; braces that are opened must be closed.
+//! There is nothing else in this language: no filters, no escapes. Braces that are opened must be closed.
 
 use anyhow::{anyhow, bail};
 

@@ -1,8 +1,8 @@
-//! TLS of `bank` itself: one certificate, of `--tls-cert` and `--tls-key`, as Spin has them.
+//! TLS of `bank` itself: one certificate, from `--tls-cert` and `--tls-key`, as in Spin.
 //!
-//! Both files are looked at again and again. When they change, whoever connects from then on is given what they hold; connections
-//! that are open stay as they are. What cannot be served (no certificate, a key of another one) is told once, and the one before
-//! stays. HTTP/1.1 is all that is offered, as without TLS.
+//! Both files are checked regularly. When they change, new connections get the new certificate, and open
+//! connections stay as they are. A pair that cannot be served (no certificate, or a key of another one) is reported
+//! once, and the old one stays. Only HTTP/1.1 is offered, as without TLS.
 
 use anyhow::{Context as _, anyhow};
 use rustls::ServerConfig;

@@ -1,4 +1,4 @@
-//! What `bank` itself answers with 503: a problem (RFC 9457) that says no more than its status does, but for its detail.
+//! The 503 answers of `bank` itself: a problem (RFC 9457) that has only a status and a detail.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};

@@ -1,5 +1,5 @@
-//! `bank up`: everything that can be wrong is found before the first connection is accepted, in this
-//! order: manifest, runtime config, variables and their rules, stores (and that none was restored by half), components.
+//! `bank up`: finds everything that can be wrong before it accepts the first connection, in this order: manifest,
+//! runtime config, variables and their rules, stores (and that no import into one was interrupted), components.
 //! Then it serves.
 
 use crate::allowed_hosts::AllowedHosts;

@@ -1,8 +1,8 @@
-//! The values of the application's variables. `--variable` wins over the providers of the runtime config
-//! file, the first first, these over `SPIN_VARIABLE_NAME` in the environment, and that over the default in
-//! the manifest, as in Spin.
+//! The values of the application's variables. `--variable` wins over the providers of the runtime config file (the
+//! first one first), these over `SPIN_VARIABLE_NAME` in the environment, and that over the default in the manifest,
+//! as in Spin.
 //!
-//! A variable that has none of them stops `bank`, and so does setting one that does not exist. No
+//! `bank` does not start if a variable has no value, or if a value is set for a variable that does not exist. No
 //! value is ever printed, secret or not. Values do not change while `bank` runs.
 
 use crate::manifest::Variable;

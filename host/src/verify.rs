@@ -1,7 +1,7 @@
 //! `bank verify`: checks a user's wallet in the application's store, from the first entry to the last.
 //!
-//! Reads only, and beside a running bank. Of the application it knows what `crates/teller` says of a
-//! wallet, and nothing of its components.
+//! It only reads, and may run beside a running bank. Of the application it knows what `crates/teller` says about
+//! wallets, and nothing about its components.
 
 use crate::arguments::Verify;
 use crate::backup;

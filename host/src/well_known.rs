@@ -1,4 +1,4 @@
-//! What Spin answers itself, below `/.well-known/spin/`: `health` and `info`.
+//! Spin's own paths below `/.well-known/spin/`: `health` and `info`.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};

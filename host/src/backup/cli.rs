@@ -1,4 +1,4 @@
-//! What `bank export`, `bank import` and `bank verify` are told.
+//! The arguments of `bank export`, `bank import` and `bank verify`.
 
 use super::store::Place;
 use crate::manifest::Manifest;

@@ -1,4 +1,4 @@
-//! `bank export`: a file with all money, written beside running banks.
+//! `bank export`: writes all money into one file while banks are running.
 
 use super::cli::Export;
 use super::target::Target;

@@ -1,8 +1,12 @@
-//! A folder of exports, of files or in a bucket: which is the newest, what a new one must not fall behind, which are too old.
+//! A folder of exports, on disk or in a bucket: which one is the newest, what a new one must not fall behind, which
+//! are too old to keep.
 //!
-//! An export is what has the name of one: no other file is restored as the newest, or removed as too old. Nothing ever leaves
-//! a store, so that of two exports the later one has at least as many wallets, entries and counters. One that has fewer is of
-//! another store, or of one that has lost its disk: it is refused before it is there, and before any other is removed.
+//! Only a file with the name of an export counts as one. No other file is restored as the newest, and none is
+//! removed as too old.
+//!
+//! Nothing ever leaves a store, so a later export of it has at least as many wallets, entries and counters. An
+//! export with fewer is of another store, or of one that has lost its disk. It is refused before it gets its final
+//! name, and before any older export is removed.
 
 use super::origin::Origin;
 use super::s3::{self, S3};

@@ -1,8 +1,9 @@
-//! `bank import`: into an empty store, all of a file or, where it is interrupted, as much as the next one need not write.
+//! `bank import`: restores a file into an empty store. An import that was interrupted can be run again, and writes
+//! only what is missing.
 //!
-//! The file is read twice: to the end before anything is written, so that one that is broken changes nothing; then it
-//! is written. Nothing that is there is ever written over. While it lasts the store has a note of what is being restored
-//! ([`store::keys::import`]): the same file goes on where another one is refused.
+//! The file is read twice: first to its end, so that a broken file changes nothing, and then to write it. Existing
+//! values are never overwritten. While the import runs, the store holds a note that says which file is being
+//! restored ([`store::keys::import`]): the same file may go on, any other is refused.
 
 use super::Progress;
 use super::cli::Import;

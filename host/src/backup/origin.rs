@@ -1,4 +1,4 @@
-//! An export that is there: a file, or an object in a bucket.
+//! Where an import reads from: a file, or an object in a bucket.
 
 use super::s3::{self, S3};
 use crate::exit::Fault;

@@ -1,9 +1,9 @@
-//! Exports in a bucket of any S3: `s3://BUCKET/PREFIX/`.
+//! Exports in a bucket of any S3 service: `s3://BUCKET/PREFIX/`.
 //!
-//! Who may, and where it is, say the variables that every tool for S3 reads: `AWS_ACCESS_KEY_ID`,
-//! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, and for an S3 that is not Amazon's `AWS_ENDPOINT_URL_S3` or
-//! `AWS_ENDPOINT_URL`, whose buckets are paths. What is uploaded comes in parts, and is an object once all of it has
-//! come: memory does not grow with it, and nothing that was broken off is ever listed.
+//! Credentials and address come from the variables that every S3 tool reads: `AWS_ACCESS_KEY_ID`,
+//! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, and `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` for
+//! a service that is not Amazon's, whose buckets are addressed by path. An export is uploaded in parts, so memory
+//! does not grow with it. The object exists once all parts have arrived; an upload that broke off is never listed.
 
 mod upload;
 

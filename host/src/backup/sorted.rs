@@ -1,5 +1,5 @@
-//! Many short texts, sorted and each once, in little memory: what does not fit goes into temporary files, which have no
-//! name and are gone with the process.
+//! Sorts many short texts and drops duplicates, in little memory. What does not fit goes into temporary files
+//! without a name, which disappear with the process.
 
 use anyhow::Context as _;
 use std::cmp::Reverse;

@@ -1,9 +1,9 @@
-//! A whole store: its keys, what is under them, and new keys.
+//! A whole store: reads all keys and their values, and writes new keys.
 //!
-//! SQLite is read in one transaction: all is as it was in one moment, whoever writes meanwhile. Of Redis each command
-//! reads what is there when it comes; each key that is there from the beginning of a scan to its end is among those
-//! that it yields (`SCAN`), unless the server or the cluster changes meanwhile: that ends it, as does a connection that
-//! breaks ([`Store::unchanged`]).
+//! SQLite is read in one transaction, so everything is as it was at one moment, whatever others write meanwhile.
+//! With Redis each command sees the state at its own moment. `SCAN` returns every key that exists from the
+//! beginning of a scan to its end, unless the server or the cluster changes meanwhile. Such a change, or a broken
+//! connection, ends the command ([`Store::unchanged`]).
 
 mod redis;
 mod sqlite;

@@ -1,4 +1,5 @@
-//! Where an export goes to: a file, an object in a bucket, or stdout. It is there when all of it is, and not before.
+//! Where an export is written: to a file, an object in a bucket, or stdout. A file or an object gets its name once
+//! it is complete.
 
 use super::cli::Export;
 use super::folder::{self, Folder, Last, PARTIAL};

@@ -1,4 +1,4 @@
-//! Whether an import into a store was interrupted: such a store has not all its money, and nobody may build on it.
+//! Whether an import into a store was interrupted. Such a store lacks money, so no bank may start on it.
 
 use super::cli;
 use super::store::{Access, Place, Store};

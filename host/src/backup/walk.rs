@@ -1,9 +1,9 @@
-//! Reads a whole store in the order of an export, and checks it as it is read.
+//! Reads a whole store in the order of an export, and checks it on the way.
 //!
-//! Twice the keys are looked for. First the wallets and counters; each is read as it is in one moment, with the pages
-//! that it had then, which never change. Only after that the index is looked for: what had left a wallet or a counter
-//! by the time it was read was in the index before ([`teller`]), so nothing of it is missing. What has come to the
-//! index since belongs to a later wallet or counter, and is left out where it would count for something.
+//! Keys are listed twice. The first pass finds wallets and counters. Each is read as it is at one moment, together
+//! with the pages that it had then, which never change. Only then does the second pass find the index. An outcome
+//! is in the index before it leaves its wallet or counter ([`teller`]), so the second pass misses none. Outcomes
+//! that came to the index since then belong to later states, and are left out wherever they would count.
 
 mod counters;
 mod refusals;

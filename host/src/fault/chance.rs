@@ -1,4 +1,4 @@
-//! Random numbers from a seed: SplitMix64, whose n-th number is known without the others.
+//! Random numbers from a seed: SplitMix64, whose n-th number can be computed without the ones before it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

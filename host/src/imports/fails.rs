@@ -1,4 +1,4 @@
-//! How a call of a component fails: with an error that it is told, or with the end of its instance.
+//! How a component's call fails: it returns an error to the component, or it ends the instance.
 
 use crate::kv::Failure;
 use wasmtime::format_err;

@@ -1,10 +1,10 @@
 //! `spin:redis/redis@3.0.0`, only to the hosts that the component's manifest allows.
 //!
-//! Spin gives every opened connection a TCP connection of its own; here all to one address share one
-//! ([`crate::redis`]), which an instance can only notice by commands that change what a connection is. Those are
-//! refused by name, but for two: `ASKING` is sent together with the command that follows it, and a short `WAIT` is
-//! carried out. Who closes a connection and opens another gets another. A server that is away is an error as soon as
-//! components would wait no longer, where Spin waits.
+//! In Spin every opened connection is a TCP connection of its own. Here all connections to one address share one
+//! ([`crate::redis`]). An instance can notice that only by commands that change the state of a connection, and
+//! these are refused by name. There are two exceptions: `ASKING` is sent together with the command that follows it,
+//! and a short `WAIT` is carried out. An instance that closes its connection and opens another one gets a new one.
+//! If a server is away, the call fails as soon as components would stop waiting; in Spin it waits.
 
 use super::bindings::spin::redis::redis::{
     Connection, Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,

@@ -1,6 +1,7 @@
-//! The synchronous calls of `wasi:keyvalue`, each after a note of who calls.
+//! The synchronous calls of `wasi:keyvalue`, each preceded by a note of which request makes it.
 //!
-//! What `bindgen!` links sees only its own part of an instance, and not the guest's task. These take the place of those.
+//! The functions that `bindgen!` links see only their own part of the instance's state, and not the guest's task.
+//! These replace them.
 
 use super::Imports;
 use super::bindings::wasi::keyvalue::{atomics, store};

@@ -1,4 +1,4 @@
-//! `spin:variables/variables@3.0.0`: a component's own variables, whose values are known since start.
+//! `spin:variables/variables@3.0.0`: a component's own variables. Their values are fixed at start.
 
 use super::bindings::spin::variables::variables::{Error, Host, HostWithStore};
 use crate::names;

@@ -1,7 +1,7 @@
 //! `wasi:keyvalue/store` and `atomics`, 0.2.0-draft2.
 //!
-//! A swap compares with what `current` read, byte for byte, and with an absent key if `current` was
-//! not called. One that is lost answers with a new `cas` that has already read the present value.
+//! A swap compares the stored value with what `current` returned, byte for byte; if `current` was not called, it
+//! expects an absent key. A lost swap returns a new `cas`, which has already read the present value.
 
 use super::bindings::wasi::keyvalue::atomics::{self, Cas, CasError, HostCas};
 use super::bindings::wasi::keyvalue::store::{self, Bucket, Error, HostBucket};

@@ -1,7 +1,7 @@
-//! Redis behind a label: values as they are, counters as decimal text, like Spin's.
+//! Redis behind a label. Values are stored as they are and counters as decimal text, as in Spin.
 //!
-//! A swap is one script that compares and sets (docs/spin.md, fact 1: Spin's transaction cannot be trusted).
-//! A Redis that is away is an error in bounded time ([`crate::redis`]).
+//! A swap is one script that compares and sets, because Spin's transaction cannot be trusted (docs/spin.md, fact
+//! 1). If Redis is away, calls fail within a bounded time ([`crate::redis`]).
 
 use super::{Answer, Failure, Store};
 use crate::redis::{Patience, Server};

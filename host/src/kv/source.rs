@@ -1,7 +1,7 @@
-//! A store that is asked for one value or one wallet, and for nothing but to read it.
+//! A store that one value or one wallet is read from, and that nothing is written to.
 //!
-//! A Redis may be any node of a cluster: what it does not have is read from the node that it names. All of a wallet is in
-//! one slot, so that one node has it.
+//! A Redis may be any node of a cluster: what it does not have is read from the node that it names. All keys of a
+//! wallet are in one slot, and so on one node.
 
 use crate::kv::redis::Redis;
 use crate::kv::{self, Failure};

@@ -1,12 +1,13 @@
-//! SQLite behind a label: Spin's own table, so that either can take over from the other; counters are
-//! 8 bytes, little-endian. What was answered is on disk (WAL, synchronous = FULL).
+//! SQLite behind a label, in Spin's own table, so that either can take over from the other. Counters are 8 bytes,
+//! little-endian. What was acknowledged is on disk (WAL, synchronous = FULL).
 //!
-//! Two threads, one that reads and one that writes, each with a connection of its own. The writer takes
-//! all that waits for it into one transaction: many requests share one wait for the disk. A read sees
-//! what is committed, and waits for no write.
-//! Other processes may have the file open. Whoever is locked out for as long as a component waits gets an error, and
-//! those who come after it get it soon, until the lock is gone. Where the file is removed or replaced, SQLite would go on in what
-//! nobody finds again: nothing is read or written any more until the bank starts anew.
+//! There are two threads with a connection each: one reads, one writes. The writer puts all jobs that are waiting
+//! into one transaction, so that many requests share one wait for the disk. A read sees what is committed, and
+//! waits for no write.
+//!
+//! Other processes may have the file open. A call that is locked out for as long as a component waits fails. The
+//! calls after it then fail quickly, until the lock is gone. If the file is removed or replaced, SQLite would go on
+//! in a file that nobody can find any more, so nothing is read or written until the bank restarts.
 
 mod worker;
 

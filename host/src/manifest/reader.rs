@@ -1,6 +1,6 @@
-//! From the shape of a manifest to its meaning: what refers to what, and what `bank` cannot do.
+//! Turns the parsed shape of a manifest into its meaning: resolves references, and refuses what `bank` cannot do.
 //!
-//! Every refusal names the line and says what to do instead.
+//! Every error names the line and says what to do instead.
 
 use super::schema::{self, Commands, Unsupported};
 use super::{Build, Component, Manifest, Route, Variable};

@@ -1,8 +1,8 @@
-//! The shape of `spin.toml`, version 2, as far as it is a shape: what may stand where, with the place of
-//! everything that can be wrong in a second way. `manifest.rs` says what it means.
+//! The shape of `spin.toml`, version 2: which keys and types are allowed where. Values that can be wrong in another
+//! way too keep their position in the file. `manifest.rs` checks what they mean.
 //!
-//! A key that Spin does not know is refused here. A key that Spin knows and `bank` does not do is taken
-//! as an `Unsupported`, so that it can be refused with better words.
+//! A key that Spin does not know is refused here. A key that Spin knows and `bank` does not support is parsed as
+//! `Unsupported`, so that it can be refused with a better message.
 
 use crate::rules;
 use crate::source::Table;

@@ -1,5 +1,5 @@
-//! `[[variables_provider]]`: of Spin's types `bank` has `env` and `static`. Vaults it does not have, nor
-//! `.env` files: to go without what they know would be to run with other values than were meant.
+//! `[[variables_provider]]`: `bank` supports Spin's types `env` and `static`, but neither vaults nor `.env` files.
+//! Those are refused: to ignore them would be to run with other values than were meant.
 
 use crate::source::Source;
 use anyhow::{anyhow, bail, ensure};

@@ -1,8 +1,8 @@
-//! The calls that components make: spans of kind `client` below the request that they are made for, and their measures.
+//! The calls that components make: spans of kind `client` below the span of their request, and metrics.
 //!
-//! An instance works on several requests at once, so which of them a call is for is asked of wasmtime: it knows the
-//! guest's task, and each request was given one. A call that a guest makes after it has answered is nobody's, and
-//! begins a trace of its own.
+//! An instance works on several requests at once, so wasmtime is asked which one a call is for: it knows the
+//! guest's task, and each request has one. A call that a guest makes after it has answered belongs to no request,
+//! and begins a trace of its own.
 
 use super::Telemetry;
 use super::meters::COMPONENT;

@@ -1,4 +1,4 @@
-//! The end: what has not been sent yet is sent then, or is lost.
+//! Shutdown: what has not been sent yet is sent now, or lost.
 
 use super::export::Signal;
 use opentelemetry_sdk::error::OTelSdkResult;

@@ -1,4 +1,4 @@
-//! How it is sent: OTLP over HTTP or gRPC, each signal by exporters of its own.
+//! The exporters: OTLP over HTTP or gRPC, one for each signal.
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! What is counted and measured, with few and bounded attributes.
+//! Metrics, with few and bounded attributes.
 
 use super::Telemetry;
 use eventlog::METHODS;

@@ -1,4 +1,4 @@
-//! A request, from its head to the end of its answer: a span of kind `server`, and its measures.
+//! A request, from its head to the end of its answer: a span of kind `server`, and metrics.
 
 use super::Telemetry;
 use super::meters::COMPONENT;

@@ -1,4 +1,4 @@
-//! An object that is uploaded in parts.
+//! A multipart upload of one object.
 
 use super::{Ask, S3, SIGNED};
 use anyhow::{Context as _, anyhow};

@@ -1,7 +1,7 @@
-//! All of a Redis, or of all masters of a cluster.
+//! All keys of one Redis, or of all masters of a cluster.
 //!
-//! One connection to each, over which all is asked: a cursor of `SCAN` is worth something only at the server that gave
-//! it. Where one breaks, or another server answers, the whole has to begin anew.
+//! Each server has one connection, because a `SCAN` cursor is only valid on the server that returned it. If a
+//! connection breaks, or another server answers, the whole scan has to start again.
 
 use super::Held;
 use crate::exit::Fault;

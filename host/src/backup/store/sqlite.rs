@@ -1,4 +1,4 @@
-//! All of a SQLite file.
+//! All keys of a SQLite file.
 
 use super::{Access, Held};
 use crate::exit::Fault;

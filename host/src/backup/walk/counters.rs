@@ -1,4 +1,4 @@
-//! Counters, and what idempotency keys of theirs became.
+//! Counters, and the outcomes of their idempotency keys.
 
 use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Held;

@@ -1,4 +1,5 @@
-//! The index of idempotency keys: refusals are written, which are in the index alone; entries follow from the pages.
+//! The index of idempotency keys. Refusals are written, since they are in the index alone. Entries are not: they
+//! follow from the pages.
 
 use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Held;

@@ -1,8 +1,8 @@
-//! The thread that owns a connection and does the jobs that are sent to it, all that wait at once.
+//! The thread that owns a connection and does the jobs that are sent to it, as many at once as are waiting.
 //!
-//! Reads come first, outside of any transaction, so that nobody is shown what is not yet on disk. Writes
-//! share one transaction and are answered when it is committed. If SQLite fails at any of them, all of
-//! them are taken back and told so; what is wrong with one alone (no counter, overflow) concerns only it.
+//! Reads come first, outside of any transaction, so that nobody sees what is not on disk yet. Writes share one
+//! transaction and are answered when it has committed. If SQLite itself fails at one of them, all are rolled back
+//! and fail. An error that concerns a single write (not a counter, overflow) fails only that one.
 
 use super::{Failure, Opened};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
