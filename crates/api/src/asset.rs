@@ -1,7 +1,8 @@
-//! Files that a component keeps packed (`crates/pack`), and sends so to whoever takes that.
+//! Files that a component keeps packed (`crates/pack`), and sends packed to clients that accept that.
 //!
-//! Packed and plain are two representations of a file: each has an entity tag of its own, and a cache is told to
-//! keep them apart (RFC 9110, sections 8.8.3.3 and 12.5.3). Whoever says nothing is sent the plain file.
+//! Packed and plain are two representations of a file. Each has an entity tag of its own, and `vary` tells caches
+//! to keep them apart (RFC 9110, sections 8.8.3.3 and 12.5.3). A client that does not say what it accepts gets the
+//! plain file.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 

@@ -1,4 +1,4 @@
-//! A body on its way: a host's, or natively a test's.
+//! The body of a request while it arrives: from a host, or natively from a test.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

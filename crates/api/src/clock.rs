@@ -1,4 +1,4 @@
-//! The time and fresh identifiers: what the pure crates take as arguments.
+//! The time and fresh identifiers, which the pure crates take as arguments.
 
 use std::time::SystemTime;
 

@@ -1,9 +1,9 @@
-//! Which pages may call the API from a browser (CORS; Fetch standard, section 3.3): those of the origins that
-//! the setting `cors_origins` names, with spaces between.
+//! CORS (Fetch standard, section 3.3): which pages may call the API from a browser. The setting `cors_origins`
+//! lists their origins, separated by spaces.
 //!
-//! With none named, no answer says anything of it. Otherwise a page of a named origin is told so on every answer,
-//! problems too, and its preflight is answered before any route is asked. A page of any other origin is told
-//! nothing, so its browser keeps the answer from it. No cookies are ever asked for, so none are allowed.
+//! If it is empty, no answer has a CORS header. Otherwise every answer to a page of a listed origin allows it,
+//! problems included, and its preflight is answered before any route. A page of another origin gets no such header,
+//! so its browser keeps the answer from it. Cookies are never used, so credentials are never allowed.
 
 use http::StatusCode;
 use settings::{Origin, Rule as _};

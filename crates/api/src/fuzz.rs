@@ -1,5 +1,5 @@
-//! Whatever the network sends: no panic, and what is taken is what was sent. Each target is a test of its corpus
-//! (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: the network may send anything. Nothing panics, and what is accepted is what was sent. Each target
+//! is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Header fields as they were sent: a list of names and values.
 //!
-//! Not `http::HeaderMap`: its table of well-known names and its hashing are large in a `.wasm`, and cost a
-//! request more than to look through the few fields that there are.
+//! Why not `http::HeaderMap`: its table of well-known names and its hashing make every `.wasm` larger, and cost a
+//! request more than a search through its few fields.
 
 /// The fields of a request.
 #[derive(Debug, Default)]

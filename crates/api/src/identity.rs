@@ -1,9 +1,9 @@
-//! Who asks, and what they may: the one place where identity is read (docs/security.md).
+//! Who the user is and what they may do: the only place where identity is read (docs/security.md).
 //!
-//! With `auth = header` the user is whom a header names. With `auth = jwt` it is whom a bearer token names, and the
-//! component `identity` says whom, by service chaining: only it knows keys. An instance remembers a verified token by
-//! its SHA-256 for as long as `identity` says: a minute at most, and never past its `exp`. A header that names a user
-//! beside the token must name the same one. No token, nor part of one, is in any answer or log.
+//! With `auth = header` a header names the user. With `auth = jwt` a bearer token does. The component `identity`
+//! verifies it, by service chaining, since only that component knows keys. An instance remembers a verified token
+//! by its SHA-256 for as long as `identity` allows: at most a minute, and never past its `exp`. If a header names a
+//! user beside the token, it must be the same user. No token, nor part of one, is in any answer or log.
 
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! Every number of the contract that a request can run into. The published document says the same ones.
+//! Every limit of the contract on a request. The published document takes its numbers from here.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! What the log says of a request: one line when it is answered, with everything but what it was about.
+//! The log line of a request, written when it is answered. It never says what the request was about.
 //!
-//! Never a body, a token or an idempotency key. A user is told apart by the first 16 hex digits of the
-//! SHA-256 of their name; at `log_level = debug` the name itself is there. The route is the template that
-//! Spin matched, the trace id that of `traceparent` (W3C Trace Context, section 3.2).
+//! So it has no body, no token and no idempotency key. A user appears as the first 16 hex digits of the SHA-256 of
+//! their name; at `log_level = debug` the name itself is there. The route is the template that Spin matched, the
+//! trace id that of `traceparent` (W3C Trace Context, section 3.2).
 
 use std::rc::Rc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Money in and out of JSON: amounts judged by their very characters, operations, their answers.
+//! Money in and out of JSON: amounts, read from their exact characters; operations; and their answers.
 
 use ledger::{Amount, Kind, Operation, OperationId, Outcome, User};
 use serde::Deserialize;

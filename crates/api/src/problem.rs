@@ -1,4 +1,4 @@
-//! Problems (RFC 9457), the catalogue of their codes, and every failure's way into it.
+//! Problems (RFC 9457): the catalogue of their codes, and the conversion of every failure.
 
 use std::borrow::Cow;
 

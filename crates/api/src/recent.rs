@@ -1,4 +1,4 @@
-//! What was found out of late, by a SHA-256: for a while, and for a bounded number of things.
+//! A small cache of recent results by SHA-256, bounded in time and in number.
 
 use std::cell::RefCell;
 

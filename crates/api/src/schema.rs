@@ -1,6 +1,6 @@
-//! The plain values of the contract as JSON Schemas, with the limits that the code keeps.
+//! JSON Schemas of the contract's plain values, with the limits that the code enforces.
 //!
-//! Only for the published document (`crates/openapi`): no component is built with this.
+//! Only for the published document (`crates/openapi`). No component contains this.
 
 use std::borrow::Cow;
 

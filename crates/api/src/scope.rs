@@ -1,4 +1,4 @@
-//! What a token may allow (docs/security.md).
+//! The scopes of a token: what it may allow (docs/security.md).
 
 /// What a route asks for, with `jwt_scopes = on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

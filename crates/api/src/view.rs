@@ -1,7 +1,7 @@
-//! What answers look like: every document that a client is shown, member by member.
+//! The documents that clients get, member by member.
 //!
-//! Components fill these and `crates/openapi` describes them, so that the published document cannot say
-//! other names than the answers have. Members may be added, none removed. Problems are in [`crate::problem`].
+//! Components fill these types and `crates/openapi` describes them, so the published document cannot differ from
+//! the answers. Members may be added, never removed. Problems are in [`crate::problem`].
 
 use std::collections::BTreeMap;
 

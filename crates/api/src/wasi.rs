@@ -1,8 +1,8 @@
-//! `wasi:http` in and out: requests as a host gives them, responses as it takes them.
+//! `wasi:http` in and out: requests as a host passes them, responses as it expects them.
 //!
-//! Not by `#[http_service]`: it makes an `http::Request` of each request, which costs every `.wasm` a fifth of
-//! its size, and every request more than it takes to look at the few things that are asked of it. Only the
-//! black-box suites see this module; everything else of the crate runs natively too.
+//! Why not `#[http_service]`: it builds an `http::Request` of each request. That adds a fifth to the size of every
+//! `.wasm`, and takes longer than to read the few things that a route needs. Only the black-box suites cover this
+//! module; everything else of the crate also runs natively.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

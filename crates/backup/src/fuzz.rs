@@ -1,5 +1,6 @@
-//! Whatever bytes a file has: no panic, what is refused counts for nothing, and what is taken is written and read again
-//! as it was. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: a file may have any bytes. Nothing panics, what is refused counts for nothing, and what is
+//! accepted reads the same after it was written again. Each target is a test of its corpus (`__fuzz__`), and what
+//! `make fuzz` starts from.
 
 use crate::item::{self, Value};
 use crate::line::Line;

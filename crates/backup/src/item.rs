@@ -1,7 +1,7 @@
-//! What of a line is stored, and under which keys: as the bank's components would have left it.
+//! What is stored for a line, and under which keys: the same that the bank's components would have stored.
 //!
-//! A wallet that was opened by whatever opener is restored under the key of the first: what says that it is the one is
-//! restored with it ([`store::first_write`]).
+//! A wallet is restored under the key of ticket 1, whichever ticket had been elected, together with an election of
+//! ticket 1 ([`store::first_write`]).
 
 use ledger::{Outcome, Page};
 use store::keys::{self, Opening};

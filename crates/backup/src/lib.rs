@@ -1,11 +1,11 @@
-//! The file that `bank export` writes and `bank import` reads: its lines, and what must hold in it.
+//! The file that `bank export` writes and `bank import` reads: its lines, and the rules that it must keep.
 //!
-//! No I/O, no clock, no store: bytes come in, bytes and keys with values go out. The format is documented in
-//! `docs/backup.md`.
+//! No I/O, no clock, no store: bytes come in; bytes, and keys with values, go out. `docs/backup.md` documents the
+//! format.
 //!
-//! - [`line`]: what a line is.
-//! - [`reading`]: a whole file, line after line. What an export writes goes through it too.
-//! - [`item`]: what of a line is stored, under which keys.
+//! - [`line`]: one line.
+//! - [`reading`]: a whole file, line by line. An export writes through it too.
+//! - [`item`]: what is stored for a line, and under which keys.
 //! - [`totals`]: the trial balance.
 
 #![cfg_attr(

@@ -1,8 +1,8 @@
-//! The lines of an export: JSON, one object a line, told apart by `kind`.
+//! The lines of an export: one JSON object a line, whose member `kind` says what it is.
 //!
-//! What a store keeps of a wallet or a counter stands in `value` as the store keeps it, byte for byte: the rules by
-//! which the bank reads it ([`ledger::document`]) are those by which the file is read, and what is restored is what was
-//! there. What follows from that, such as the index of idempotency keys of entries, is not in the file.
+//! `value` is what the store keeps of a wallet or a counter, byte for byte. So it is read by the same rules as in
+//! the bank ([`ledger::document`]), and restored exactly. What follows from it is not in the file, such as the
+//! index of the idempotency keys of entries.
 
 use std::borrow::Cow;
 

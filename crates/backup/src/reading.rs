@@ -1,10 +1,10 @@
-//! A whole export, line after line: what must hold in it and does not stops it.
+//! Reads a whole export, line by line, and stops at the first rule that is broken.
 //!
-//! Lines stand in one order (wallets by name, each behind its pages; counters; refusals; posts), so that nothing is
-//! there twice and no memory of what went before is needed. Held to be true of each wallet: its pages follow one
-//! another from the first entry, each entry is the hash chain's next, the wallet begins where they end. Of all: what
-//! came in less what went out is what there is; of the idempotency keys that have left wallets and counters none is
-//! missing, and those of counters add up; the totals and the SHA-256 at the end are those of the lines before them.
+//! The order of lines is fixed (wallets by name, each after its pages; counters; refusals; posts). So nothing can
+//! be there twice, and no earlier line has to be remembered. For each wallet: its pages follow one another from the
+//! first entry, each entry continues the hash chain, and the wallet begins where its pages end. For all: deposits
+//! less withdrawals are the balances; no idempotency key that has left a wallet or a counter is missing, and those
+//! of a counter add up; totals and SHA-256 at the end are those of the lines before them.
 
 use ledger::{Entry, Mark, Page, Tally, User, Wallet};
 use sha2::{Digest, Sha256};

@@ -1,4 +1,4 @@
-//! The trial balance: what all wallets and counters come to.
+//! The trial balance: the sums over all wallets and counters.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What a batch has to know of a request in it: how long it may wait.
+//! How long a request in a batch may wait.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! A job of a batch, and how far it has got.
+//! A job of a batch, and its state.
 //!
-//! Whoever carries a batch out notes when a job is sent. Until then its request may leave and abandon the job:
-//! then nothing was done and nothing will be. After that nobody knows until there is an answer.
+//! The leader notes when a job is sent. Before that, the job's request may leave and abandon it: then nothing was
+//! done and nothing will be. After that, the outcome is unknown until there is an answer.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! A batcher for each key, which is there as long as a request uses it.
+//! A batcher for each key, which exists as long as a request uses it.
 
 use std::cell::RefCell;
 use std::ops::Deref;

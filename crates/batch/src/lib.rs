@@ -1,16 +1,15 @@
-//! Batching, as in group commit: requests of one instance that want the same thing are carried out together.
+//! Batching, as in group commit: requests of one instance that need the same document are carried out together.
 //!
-//! The first request is the leader of a batch: itself and those that come in the same moment. Those that come later are
-//! followers and wait. When a batch is done, the follower that has waited longest leads the next one, with all that have
-//! come. There is no timer: batches grow with the load. A batch that got nowhere is tried again, with those that
-//! have come meanwhile.
+//! The first request leads a batch: its own job and those that arrive at the same moment. Requests that arrive
+//! later follow and wait. When the batch is done, the follower that has waited longest leads the next one, with all
+//! jobs that have arrived. There is no timer: batches grow with the load. A batch that made no progress is tried
+//! again, together with the jobs that have arrived meanwhile.
 //!
-//! Each request has a deadline of its own ([`Deadline`]), and is told at once when that passes, whether it leads or
-//! follows. A batch may go on as long as the request with most time left allows, also when its leader was answered
-//! long before.
+//! Each request has a deadline of its own ([`Deadline`]) and gets its answer when that passes, whether it leads or
+//! follows. A batch may go on until the latest of these deadlines, even when its leader was answered long before.
 //!
-//! [`Batcher`] makes one batch at a time, [`Batchers`] one for each key. [`Mutex`] is for what one request does while the
-//! others wait.
+//! [`Batcher`] runs one batch at a time, and [`Batchers`] has a batcher for each key. [`Mutex`] lets one request
+//! work while the others wait.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
 

@@ -1,4 +1,4 @@
-//! What one request of an instance does at a time.
+//! A mutex between the requests of one instance.
 
 use std::cell::{Cell, RefCell};
 

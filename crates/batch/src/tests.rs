@@ -1,4 +1,4 @@
-//! Many requests at one batcher.
+//! Many requests on one batcher.
 
 use std::cell::{Cell, RefCell};
 use std::pin::{Pin, pin};

@@ -1,8 +1,8 @@
-//! Fuzz targets: plain functions that take bytes, and panic where what was promised of these does not hold.
+//! Fuzz targets: plain functions that take bytes, and panic if a promise about these bytes does not hold.
 //!
-//! [`targets`] makes a test of each, which gives it every input of its corpus: `__fuzz__/MODULE__TEST/corpus` beside the
-//! file that it is in. Under `make fuzz` (`--cfg fuzzing`) the same test is libFuzzer's, by `bolero`, which begins with
-//! these inputs and looks for others.
+//! [`targets`] makes a test of each, which runs every input of its corpus: `__fuzz__/MODULE__TEST/corpus` beside
+//! the source file. Under `make fuzz` (`--cfg fuzzing`) the same test runs libFuzzer, by `bolero`, which starts
+//! from these inputs and looks for more.
 
 #![allow(unexpected_cfgs, reason = "`fuzzing` is set by `make fuzz` alone")]
 

@@ -1,9 +1,10 @@
-//! The log: one JSON object a line on stderr for each event; a request answered is an event.
+//! The log: one JSON object a line on stderr for each event. An answered request is an event too.
 //!
 //! Every line begins with `time` (RFC 3339, UTC), `level`, `component` and `event`. Values are JSON strings and
-//! numbers, so that no caller can forge a line by a line feed or a control character (CWE-117). The setting
-//! `log_level` (`error`, `warn`, `info`, `debug`) leaves out what matters less.
-//! What never gets here is the business of those who call: no body, no token, no idempotency key.
+//! numbers, so no caller can forge a line with a line feed or a control character (CWE-117). The setting
+//! `log_level` (`error`, `warn`, `info`, `debug`) drops less important lines.
+//!
+//! The log never has what clients send: no body, no token, no idempotency key.
 
 use std::borrow::Cow;
 use std::cell::Cell;

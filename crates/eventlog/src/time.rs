@@ -1,4 +1,4 @@
-//! A moment as text.
+//! A point in time as text.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

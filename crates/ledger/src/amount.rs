@@ -1,8 +1,8 @@
 //! Amounts and balances: exact decimals, never rounded, never through a float.
 //!
-//! An amount is judged by its very characters, by the grammar of the contract:
-//! `^(0|[1-9][0-9]{0,14})(\.[0-9]{1,8})?$`, greater than zero. Both types print in plain notation with
-//! at least two places and no further trailing zeros, so that equal values print equally.
+//! An amount must match the contract's grammar, character by character: `^(0|[1-9][0-9]{0,14})(\.[0-9]{1,8})?$`,
+//! greater than zero. Both types print in plain notation with at least two places and no further trailing zeros, so
+//! equal values print equally.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Why a stored document is not taken.
+//! Why a stored document is refused.
 
 /// A stored document breaks its own rules. Says which, never what it held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! The bytes that a store keeps: JSON, read back as strictly as it was written.
 //!
-//! A wallet and a page hold only what cannot be derived (who, which way, how much, when). Reading
-//! posts each entry again from the base and compares the end with the stored one, so a document that
-//! was changed by any other hand is [`Corrupt`], never money.
+//! A wallet and a page hold only what cannot be derived (who, which way, how much, when). A reader posts each entry
+//! again from the first balance and compares the result with the stored one. So a document that anybody else has
+//! changed is [`Corrupt`], and never money.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! Whatever bytes a store or a caller has: no panic, and what is read is written back as it was meant. Each target is a
-//! test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: a store or a caller may give any bytes. Nothing panics, and what is accepted reads the same after
+//! it was written again. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use crate::seal::PAGE_ENTRIES;
 use crate::{Amount, Balance, Hash, IdempotencyKey, Kind, Operation, OperationId, Outcome, Page, Post};

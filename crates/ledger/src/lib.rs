@@ -1,17 +1,17 @@
 //! The rules of money, and nothing else (docs/money.md).
 //!
-//! Everything here is a pure function of its arguments: no I/O, no clock, no randomness, no hash
-//! order. Types cannot be wrong once built: what comes in is parsed at the edge, and a document read
-//! back from a store passes the same checks as one that was just made.
+//! Everything here is a pure function of its arguments: no I/O, no clock, no randomness, no hash order. Types
+//! cannot be wrong once built: input is parsed at the edge, and a document from the store passes the same checks as
+//! a new one.
 //!
 //! - [`amount`]: what an amount of money is, how it is read and written, the two sums.
 //! - [`operation`]: what a caller asks for, under an idempotency key or without one, and when ([`timestamp`]).
 //! - [`entry`]: one movement of money, and the hash chain that ties it to the one before.
-//! - [`outcome`]: what an operation becomes: an entry, or a [`refusal`].
+//! - [`outcome`]: what an operation becomes, an entry or a [`refusal`], and which outcomes are kept for replays.
 //! - [`wallet`]: one user's money and newest operations; decides what an operation becomes.
-//! - [`seal`]: what leaves the wallet value: immutable pages of entries, and an index of keys.
+//! - [`seal`]: what leaves the wallet: immutable pages of entries, and an index of keys.
 //! - [`tally`]: counting under idempotency keys.
-//! - [`document`]: the bytes that a store keeps for all of these; [`corrupt`]: why they are not taken.
+//! - [`document`]: the bytes that a store keeps for all of these; [`corrupt`]: why they are refused.
 
 #![cfg_attr(
     test,

@@ -1,4 +1,5 @@
-//! What an operation becomes: an entry, or a refusal.
+//! What an operation becomes: an entry, or a refusal. [`Outcome::is_kept`] decides which outcomes are remembered:
+//! every entry, and every refusal under an idempotency key.
 
 use crate::entry::Entry;
 use crate::operation::{Kind, Operation, OperationId};

@@ -1,8 +1,8 @@
-//! What leaves the wallet value for good: pages of entries, and keyed operations for the index.
+//! What leaves the wallet for good: pages of entries, and outcomes under idempotency keys, which go to the index.
 //!
-//! Both are immutable and follow from the wallet as it is stored, so whoever races to write them writes
-//! the same bytes. They are stored before the wallet that no longer holds them; what has only been
-//! decided, and may be lost to another request, is never among them.
+//! Both are immutable and follow from the wallet as it is stored, so requests that race to write them write the
+//! same bytes. They are stored before the wallet that no longer holds them. An operation that was only decided, and
+//! may still be lost to another request, is never among them.
 
 use crate::entry::{Entry, Mark};
 use crate::outcome::Outcome;

@@ -1,8 +1,8 @@
 //! Counting under idempotency keys.
 //!
-//! A counter's total is a cell that anyone increments, which this crate does not see, plus the sum of the
-//! posts that came under a key, which is kept here with what each key became. Like a wallet, it keeps its
-//! newest posts in one value, and [`Tally::seal`] takes the oldest out for the index.
+//! A counter's total has two parts. One is a cell that any post without a key increments, and that this crate never
+//! sees. The other is the sum of the posts under keys, which is kept here with the outcome of each key. Like a
+//! wallet, a tally keeps its newest posts in one value, and [`Tally::seal`] moves the oldest to the index.
 
 use serde::{Deserialize, Serialize};
 

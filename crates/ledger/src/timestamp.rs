@@ -1,4 +1,4 @@
-//! When an operation was asked for.
+//! When an operation was requested.
 
 use std::str::FromStr;
 

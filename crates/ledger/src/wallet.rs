@@ -1,9 +1,9 @@
-//! One user's money and newest operations; decides what an operation becomes.
+//! One user's money and newest operations. [`Wallet::decide`] says what an operation becomes.
 //!
-//! A wallet is one value under one key, so that one conditional write moves it from a state to the
-//! next. It keeps its newest operations in a log; [`Wallet::seal`] takes the oldest
-//! out when there are too many. What holds when a log grows is checked again when it is read back
-//! ([`crate::document`]).
+//! A wallet is one value under one key, so one conditional write moves it from a state to the next. Its log holds
+//! the newest operations: entries, and refusals under an idempotency key ([`Outcome::is_kept`]). When it is full,
+//! [`Wallet::seal`] takes the oldest out. The rules that hold when the log grows are checked again when it is read
+//! back ([`crate::document`]).
 
 use crate::Corrupt;
 use crate::entry::{Entry, Mark};

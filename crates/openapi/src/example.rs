@@ -1,4 +1,4 @@
-//! The wallet of the examples. Its entries are made by the ledger, so that their hashes chain.
+//! The wallet of the examples. The ledger makes its entries, so their hashes chain.
 
 use api::view::{AgeView, EntryView, MovedView, WalletView};
 use ledger::{Entry, IdempotencyKey, Kind, Mark, Operation, OperationId};

@@ -1,10 +1,10 @@
-//! The published document, `/openapi.json`: OpenAPI 3.1, made from the code when the docs component is built.
+//! The published document, `/openapi.json`: OpenAPI 3.1, generated from the code when the docs component is built.
 //!
-//! Names and types of members come from the types that the components answer with (`api::view`), limits
-//! from where they are kept (`api::limits`, `ledger`), problems from their catalogue, entries and hashes of
-//! the examples from the ledger itself. Only what a route takes and gives is written down here, in
-//! `routes/`, a file per component. What the document says is held against the running bank by
-//! `make test-api`, and its routes against `spin.toml` by `tests/tests/docs.rs`.
+//! Names and types of members come from the types that components answer with (`api::view`), limits from where they
+//! are enforced (`api::limits`, `ledger`), problems from their catalogue, entries and hashes of the examples from
+//! the ledger itself. Only what each route takes and returns is written by hand, in `routes/`, a file per
+//! component. `make test-api` compares the document with the running bank, and `tests/tests/docs.rs` its routes
+//! with `spin.toml`.
 
 mod example;
 mod header;

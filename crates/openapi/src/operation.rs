@@ -1,8 +1,7 @@
-//! One operation of the document, said the way the contract says it: what it takes, what it answers, which
-//! problems it knows.
+//! One operation of the document: its parameters, its answers, its problems.
 //!
-//! Every operation takes `x-request-id`, and every answer carries the common headers. Headers, schemas and
-//! problems are described once, under `components`.
+//! Every operation takes `x-request-id`, and every answer has the common headers. Headers, schemas and problems are
+//! described once, under `components`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

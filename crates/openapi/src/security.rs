@@ -1,4 +1,4 @@
-//! What a request must bring, and how: nothing, or with `auth = jwt` a bearer token.
+//! What a request must prove: nothing, or with `auth = jwt` a bearer token.
 
 use utoipa::openapi::security::{
     HttpAuthScheme, HttpBuilder, OpenIdConnect, SecurityRequirement, SecurityScheme,

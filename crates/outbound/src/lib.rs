@@ -1,4 +1,5 @@
-//! Outbound HTTP: `GET` by `wasi:http`, without `http::Request`, which is a fifth of a `.wasm`, as in `api::wasi`.
+//! Outbound HTTP: `GET` by `wasi:http`. Without `http::Request`, which makes up a fifth of a `.wasm`, as in
+//! `api::wasi`.
 
 use spin_sdk::wasip3::http::client::send;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, Response, Scheme};

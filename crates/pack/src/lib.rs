@@ -1,6 +1,6 @@
-//! Packs the files that a component serves, for its `build.rs`: writes `assets.rs`, a table of `api::Asset`.
+//! Packs the files that a component serves: its `build.rs` writes `assets.rs`, a table of `api::Asset`.
 //!
-//! Each file is kept as a gzip file, named by the hash of its plain bytes. The same files give the same bytes.
+//! Each file is stored as gzip, and named by the hash of its plain bytes. The same files give the same bytes.
 
 use std::fmt::Write as _;
 use std::io::{Error, Result, Write as _};

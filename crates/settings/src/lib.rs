@@ -1,9 +1,9 @@
-//! The settings of the bank: what each may be, and what it is.
+//! The settings of the bank: which values each may have, and which it has.
 //!
-//! The one place in the components where a setting is read and judged (`spin.toml`, "variables"). White space
-//! around a value does not count. A value that is not allowed is named in the log, once an instance, with what is
-//! allowed; a secret one without the value. `bank` refuses to start with it, by the same rules: they stand in
-//! `spin.toml` too, and a test holds the two together. A setting that the manifest does not give has its default.
+//! Components read and check settings nowhere else (`spin.toml`, "variables"). White space around a value does not
+//! count. If a value is not allowed, the log names it, once an instance, with what is allowed; of a secret it shows
+//! no value. `bank` refuses to start then, by the same rules: they are in `spin.toml` too, and a test compares the
+//! two. A setting that the manifest does not give has its default.
 
 use std::cell::RefCell;
 use std::pin::Pin;

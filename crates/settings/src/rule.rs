@@ -1,8 +1,8 @@
-//! What a setting may be. `bank` asks the same rules at its start (`host/src/rules.rs`), so that it never begins to serve
-//! what its components then refuse.
+//! Which values a setting may have. `bank` checks the same rules at its start (`host/src/rules.rs`), so it never
+//! serves with a value that its components would refuse.
 //!
-//! Addresses are judged by their scheme and host and no further: a whole parser of URLs is 100 KB in a `.wasm`,
-//! and whoever connects has one.
+//! Of an address only scheme and host are checked. A whole URL parser adds 100 KB to a `.wasm`, and the host that
+//! connects has one anyway.
 
 /// What a setting may be.
 pub trait Rule {

@@ -1,8 +1,8 @@
-//! What a page is told of signing in, and whom it may ask: the dashboard and `/docs` (docs/security.md).
+//! What the dashboard and `/docs` need to sign users in, and which hosts they may call (docs/security.md).
 //!
-//! The settings `auth`, `jwt_issuer`, `jwt_audience`, `jwt_scopes` and `oidc_client_id` as a JavaScript module that a
-//! page imports, and as a `content-security-policy` that names the issuer and nobody else. Both go by the settings
-//! alone, so all replicas give them under the same entity tags. None of these settings is a secret.
+//! It is a JavaScript module with the settings `auth`, `jwt_issuer`, `jwt_audience`, `jwt_scopes` and
+//! `oidc_client_id`, and a `content-security-policy` that allows the issuer and no other host. Both depend on the
+//! settings alone, so all banks give them the same entity tags. None of these settings is a secret.
 
 use std::cell::OnceCell;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! What crosses the seam between the bank's code and the simulated store: calls, replies, values.
 //!
-//! The seams are [`store::kv::RawKv`] and [`store::redis::RawRedis`]. A call is only a wish: the world
-//! decides when it is carried out, and whether its reply arrives.
+//! The seams are [`store::kv::RawKv`] and [`store::redis::RawRedis`]. A call is only a request: the world decides
+//! when it is carried out, and whether its reply arrives.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -1,7 +1,7 @@
-//! The small cases that are explored in full: who asks for what, of a wallet in which state.
+//! The small cases that are explored in full: which clients ask for what, on a wallet in which state.
 //!
-//! Each is two lines of a table: its name and how many faults there are at most; what has happened before, and what
-//! each client asks for, as [`notation`] writes it.
+//! Each is two lines of a table: its name and the greatest number of faults; then its history and what each client
+//! asks for, in the language of [`notation`].
 
 mod notation;
 

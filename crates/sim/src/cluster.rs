@@ -1,9 +1,10 @@
-//! A Redis Cluster, as far as it sends callers elsewhere: which node has which key, while slots move and a node is
-//! away. What the keys hold is one [`Disk`], since each key is on one node at a time.
+//! The redirects of a Redis Cluster: which node has which key, while slots move and a node is away. The values are
+//! in one [`Disk`], since each key is on one node at a time.
 //!
-//! Source: the Redis Cluster specification, "MOVED redirection", "ASK redirection", "Multi-keys operations". A script
-//! is served by the node that has all its keys. While their slot moves, a node that lacks all of them says `ASK`, one
-//! that lacks some `TRYAGAIN`; whoever is asked without `ASKING` for what is only moving there says `MOVED`.
+//! Source: the Redis Cluster specification, "MOVED redirection", "ASK redirection", "Multi-keys operations". A
+//! script is carried out by the node that has all its keys. While their slot moves, a node that lacks all of them
+//! answers `ASK`, and one that lacks some `TRYAGAIN`. The target of the move answers `MOVED` to a script without
+//! `ASKING`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A store that answers at once: for preparing a state, and for readers that come when all is quiet.
+//! A store that answers at once: to prepare a state, and to read it at the end.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;

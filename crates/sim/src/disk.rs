@@ -1,14 +1,14 @@
-//! What the store holds, and what its calls do to it: Spin's two backends, quirks included.
+//! What the store holds, and how calls change it: Spin's two backends, quirks included.
 //!
-//! Facts are those of docs/spin.md. `sqlite`: a counter is 8 little-endian bytes, an increment of
-//! anything else panics the host (fact 4) and wraps on overflow; a compare-and-swap compares values, and of an
-//! absent key it is an unguarded upsert (fact 3). `redis`: a counter is decimal text and does not
-//! overflow; a compare-and-swap fails after any write to its key, an increment by 0 included (`WATCH`).
+//! Facts are those of docs/spin.md. `sqlite`: a counter is 8 little-endian bytes; an increment of anything else
+//! panics the host (fact 4), and an overflow wraps; a compare-and-swap compares values, and on an absent key it is
+//! an unguarded upsert (fact 3). `redis`: a counter is decimal text and does not overflow; a compare-and-swap fails
+//! after any write to its key, including an increment by 0 (`WATCH`).
 //!
-//! A step of a script of the `redis` adapter does what [`store::redis::model`] says, and disturbs
-//! compare-and-swaps as any other write.
+//! A step of the `redis` adapter's script does what [`store::redis::model`] says, and disturbs compare-and-swaps
+//! like any other write.
 //!
-//! Whether a swap committed is told to nobody: the answer of one backend is always "failed" (fact 1).
+//! Nobody learns whether a swap committed: the answer of the Redis backend is always "failed" (fact 1).
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,10 +1,9 @@
-//! Small cases, all of them: every order of every call, with at most so many faults anywhere.
+//! Explores small cases in full: every order of every call, with a bounded number of faults anywhere.
 //!
-//! The explorer goes through the states step by step, all that can be reached in one step before any
-//! that takes two, so the first story that breaks something is a shortest one. States from which
-//! the same can happen are one: clients are equal when they asked the same and were told the same, stores
-//! when they hold the same. Equality is that of a 128-bit hash. How many interleavings led to each
-//! state is counted along, and so is how many came to an end.
+//! The search is breadth-first: it visits all states that one step reaches before any that need two, so the first
+//! story that breaks an invariant is a shortest one. States with the same future are merged: two clients are equal
+//! if they have asked and been answered the same, two stores if they hold the same. Equality is that of a 128-bit
+//! hash. The explorer also counts how many interleavings lead to each state, and how many come to an end.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;

@@ -1,8 +1,8 @@
-//! What must hold, whatever happens: one type for each sentence.
+//! What must always hold: a type for each sentence.
 //!
-//! They are about money ([`money`]: entries, sums, hashes, and what callers may rely on), about histories and
-//! past balances ([`reading`]), about counters ([`counting`]), about how the store is used ([`keeping`]) and a
-//! cluster is ([`routing`]), and about the breaker and batches ([`breaking`]).
+//! They are about money ([`money`]: entries, sums, hashes, and what callers may rely on), histories and past
+//! balances ([`reading`]), counters ([`counting`]), the use of the store ([`keeping`]) and of a cluster
+//! ([`routing`]), and the breaker and batches ([`breaking`]).
 
 pub mod breaking;
 pub mod counting;

@@ -1,8 +1,8 @@
 //! `sim`: the simulator from the command line.
 //!
-//! Random seeds by default, `--exhaustive` for the small cases, `--hunt` for the planted bugs. It says
-//! what it runs first; for a failure it tells the shortest story and the command that repeats it.
-//! Ends with 1 when an invariant was broken, or a planted bug not found.
+//! Random seeds by default, `--exhaustive` for the small cases, `--hunt` for the planted bugs. It prints first what
+//! it runs. For a failure it prints the shortest story and the command that repeats it. It exits with 1 when an
+//! invariant was broken, or a planted bug was not found.
 
 #![allow(clippy::arithmetic_side_effects, reason = "it counts; the profile checks overflow")]
 

@@ -1,11 +1,11 @@
-//! An instance of the bank under way: its code, seen as something that makes calls and is fed replies.
+//! A running instance of the bank: its code makes calls and gets replies.
 //!
-//! Its requests sit in numbered seats. They share what the requests of one instance share: the breaker, the
-//! line at a wallet, the steps that wait for the script in flight. Two kinds. [`Live`] polls the real
-//! futures. [`Learned`] remembers what the real futures did: they are deterministic, so what they do next is
-//! a function of what happened so far. The exhaustive explorer copies its instances at every fork, which
-//! futures do not allow; a learned mind is a node in a tree of inputs, and only a node that was never
-//! visited runs the real code once, from the start.
+//! Its requests sit in numbered seats. They share what the requests of one instance share: the breaker, the batches
+//! of a wallet, the steps that wait for the script in flight. There are two kinds. [`Live`] polls the real futures.
+//! [`Learned`] remembers what the real futures did: they are deterministic, so what they do next is a function of
+//! what happened so far. The exhaustive explorer copies its instances at every fork, which futures do not allow. A
+//! learned mind is a node in a tree of inputs, and only a node that was never visited runs the real code, once,
+//! from the start.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

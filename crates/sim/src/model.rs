@@ -1,5 +1,5 @@
-//! What has really happened, as [`crate::truth`] has seen it and invariants look at it: wallets and counters, what was
-//! asked of them and what was answered.
+//! The record of what has really happened, written by [`crate::truth`] and read by invariants: wallets and
+//! counters, what was asked of them and what was answered.
 
 mod account;
 mod meter;

@@ -1,9 +1,9 @@
-//! The proof of the proof: mistakes that the simulator must find.
+//! The proof of the proof: bugs that the simulator must find.
 //!
-//! Each is made between the bank's code and the store, by [`Crooked`], which stands where an adapter
-//! stands, or by [`CrookedRaw`] below the adapter. They pass the calls on, changed, left out or in another
-//! order: what the store sees and what the bank is told are exactly what they would be if the mistake were
-//! in the code. So the code that is proved is the code that is shipped, without a switch in it.
+//! Each is made between the bank's code and the store: by [`Crooked`], in the place of an adapter, or by
+//! [`CrookedRaw`], below the adapter. These pass calls on, but change, drop or reorder some. The store and the bank
+//! see exactly what they would see if the bug were in the code. So the proven code is the shipped code, without a
+//! switch in it.
 
 mod bug;
 mod nodes;

@@ -1,10 +1,10 @@
-//! The bank's side of the seam: [`RawKv`] and [`RawRedis`] whose every call waits until the world answers it.
+//! The bank's side of the seam: each call of [`RawKv`] and [`RawRedis`] waits until the world answers it.
 //!
-//! A [`Mailbox`] belongs to a seat. Calls are noted in it when they are first polled; a call whose
-//! future is dropped before its reply was sent, and its write may still land (fact 7).
+//! A [`Mailbox`] belongs to a seat. A call is noted in it when it is first polled. If its future is dropped before
+//! its reply was sent, the call is dropped too, and its write may still land (fact 7).
 //!
-//! Deadlines have an order and no length: that of a store that was opened later passes later. Whoever lets
-//! one pass lets all that are earlier pass, too.
+//! Deadlines have an order and no length: the deadline of a store that was opened later passes later. When one
+//! passes, all earlier ones have passed too.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! What must hold once everybody is done: a reader who comes then, with nobody in between, finds all
-//! entries, every balance and every first answer; nobody is locked out; counters show their sum.
+//! What must hold when all requests have ended: an undisturbed reader finds all entries, every balance and every
+//! first answer; nobody is locked out; counters show their sum.
 
 use ledger::{Kind, Operation, OperationId};
 use store::Unavailable;

@@ -1,4 +1,4 @@
-//! One seed: random requests, a random order, random faults; then rest. And the same choices again.
+//! One seed: random requests, a random order, random faults, then rest. The same choices can be run again.
 
 use std::rc::Rc;
 

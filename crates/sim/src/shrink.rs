@@ -1,7 +1,7 @@
-//! The shortest story of a failure: choices are left out as long as something still breaks.
+//! Shortens the story of a failure: leaves choices out as long as an invariant still breaks.
 //!
-//! A choice names the call that it is about, so that the others still make sense without it. First
-//! whole clients, then stretches of choices, each half as long as the ones before.
+//! A choice names the call that it is about, so the others still make sense without it. First it leaves out whole
+//! clients, then stretches of choices, each half as long as the ones before.
 
 use crate::invariants::Violation;
 use crate::run::{Failure, Setting, again};

@@ -1,4 +1,4 @@
-//! What happened, for the eye: one line for each choice.
+//! Prints what happened: one line for each choice.
 
 use crate::call::{Call, Value};
 use crate::invariants::Violation;

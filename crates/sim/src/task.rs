@@ -1,7 +1,7 @@
-//! What a caller asks of the bank, and what the bank's own code answers.
+//! What a caller asks of the bank, and how the bank's own code answers.
 //!
-//! [`perform`] is a component without HTTP: it opens the store once for each request, with a deadline of
-//! its own, and calls `teller`. Requests at one wallet of one instance are batched ([`Queues`]).
+//! [`perform`] is a component without HTTP: it opens the store once for each request, with a deadline of its own,
+//! and calls `teller`. Requests on one wallet in one instance are batched ([`Queues`]).
 
 use batch::{Deadline, Job};
 use ledger::{Entry, Mark, Operation, OperationId, Outcome, User};

@@ -1,9 +1,8 @@
-//! Who knows the truth: what has really happened, whatever anybody was told, goes into its [`Model`].
+//! Records in the [`Model`] what really happens, whatever anybody was told.
 //!
-//! It watches every write take effect. What a wallet *is* it asks the bank's own reader, on a copy of the
-//! store that answers at once; that the reader is right is what the invariants prove, entry by
-//! entry, against sums and hashes computed here by other means. Each thing seen is shown to every
-//! invariant.
+//! It sees every write take effect. To learn what a wallet is then, it asks the bank's own reader, on a copy of the
+//! store that answers at once. The invariants prove that this reader is right, entry by entry, against sums and
+//! hashes that are computed here in another way. Every event is shown to every invariant.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Names, keys, amounts and moments that are well formed, as everybody who writes them here can see.
+//! Names, keys, amounts and times for the simulator, which are valid by construction.
 
 #![allow(clippy::expect_used, reason = "literals of this crate: one that is malformed has to stop it")]
 

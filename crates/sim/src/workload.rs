@@ -1,7 +1,7 @@
 //! What callers do: few wallets, small sums, the same keys again and again.
 //!
-//! Each seed draws its own mixture, so that some seeds have no faults, some one client who stands still
-//! while others write pages full, some keys of the greatest length, some balances at the limit.
+//! Each seed draws a mixture of its own. Some seeds have no faults; in some, one client stands still while others
+//! fill pages; some have keys of the greatest length, or balances at the limit.
 
 use std::rc::Rc;
 

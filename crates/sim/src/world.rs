@@ -1,22 +1,23 @@
 //! The world that lies: instances of the bank, a store between them, and everything that can go wrong.
 //!
-//! A client sits in a seat of an instance and has one request at a time. One [`Choice`] at a time is made: by
-//! a random number, or each in turn by the exhaustive explorer. What can happen:
+//! A client sits in a seat of an instance and has one request at a time. The world makes one [`Choice`] at a time:
+//! by a random number, or each in turn in the exhaustive explorer. The choices:
+//!
 //! - *serve*: a waiting call is carried out and answered. Any order: all interleavings of raw calls.
-//! - *lose*: a call is answered with an error, a script by a broken connection. A write among them is under
-//!   way and may land at once (reply lost after commit), at any later time, also after its request has ended
-//!   (fact 7), or never (reply lost before commit). A script lands as a whole.
+//! - *lose*: a call gets an error, a script a broken connection. A write among them is then under way: it may land
+//!   at once (its reply was lost after the commit), at any later time, even after its request has ended (fact 7),
+//!   or never (it was lost before the commit). A script lands as a whole.
 //! - *refuse*: Redis says that it does not carry out a script, or a single step of one.
-//! - *expire*: the request's deadline passes, with all earlier ones of its instance, while it waits for a read,
-//!   a set or a script, or for others in front of it. What writes is under way once nobody waits for it.
-//! - *give up*: a request is dropped; *crash*: an instance dies with all its requests, before or after its
-//!   calls take effect. What was sent is under way.
-//! - *land*: a write that is under way takes effect. A swap is still guarded by what it began with.
+//! - *expire*: a request's deadline passes, with all earlier ones of its instance, while it waits for a read, a set
+//!   or a script, or for other requests. A write that nobody waits for any more is under way.
+//! - *give up*: a request is dropped. *crash*: an instance dies with all its requests, before or after its calls
+//!   take effect. What was sent is under way.
+//! - *land*: a write that is under way takes effect. A swap is still guarded by the value that it began with.
 //! - *forget*: a write that is under way never arrives.
 //! - *wait*: time passes for an instance, and for its breaker.
 //! - *shift*: in a cluster a slot moves, key by key, or a node goes away.
-//! - *replicate*: the replica has all that the store has. *fail over*: the store is what the replica had, and every
-//!   connection breaks. What was under way is gone.
+//! - *replicate*: the replica gets all that the store has. *fail over*: the store becomes what the replica had, and
+//!   every connection breaks. What was under way is gone.
 
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
-//! Every small case, in every order, with as many faults as it names: nothing breaks.
-//! `cargo test -p sim --test exhaustive -- --nocapture` shows the counts.
+//! Every small case, in every order, with as many faults as it allows: no invariant breaks. `cargo test -p sim
+//! --test exhaustive -- --nocapture` shows the counts.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
 

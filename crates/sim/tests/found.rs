@@ -1,5 +1,5 @@
-//! What the simulator has found in the bank's own code, each by the case that shows it. All of these fail
-//! on the code of commit 6742c1a, or, where they are about lines, of 56414d0.
+//! Bugs that the simulator has found in the bank's own code, each with the case that shows it. All of these fail on
+//! the code of commit 6742c1a, or, where they are about batches, of 56414d0.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
 

@@ -1,5 +1,5 @@
-//! Every planted bug is found by chance, and every one but some in a small case. A simulator that misses one proves less
-//! than it says.
+//! Every planted bug is found by chance, and all but a few in a small case too. A simulator that misses one proves
+//! less than it claims.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
 

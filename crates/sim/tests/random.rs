@@ -1,4 +1,4 @@
-//! More than a million random operations in all: nothing breaks. `make sim` runs as many as one likes.
+//! More than a million random operations: no invariant breaks. `make sim` runs as many as you like.
 
 #![allow(
     clippy::arithmetic_side_effects,

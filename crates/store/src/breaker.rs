@@ -1,10 +1,10 @@
 //! A request's deadline, and the instance's circuit breaker.
 //!
-//! After [`MISSES`] deadlines missed in a row the breaker is open for [`OPEN_FOR`]: calls end at once, and
-//! nothing is sent. Then it is half-open: one call goes through as a probe, the others still end at once.
-//! When the probe is answered the breaker closes; when it is not, it is open for as long again. An error is an
-//! answer: a store that says no at once holds nobody up. Only a call that was sent can miss a deadline: a
-//! request that ran out of time before, behind others or between two calls, says nothing of the store.
+//! After [`MISSES`] missed deadlines in a row the breaker is open for [`OPEN_FOR`]: calls fail at once, and nothing
+//! is sent. Then it is half-open: one call goes through as a probe, the others still fail at once. If the probe is
+//! answered, the breaker closes; if not, it is open for as long again. An error counts as an answer: a store that
+//! refuses at once delays nobody. Only a call that was sent can miss a deadline. A request that ran out of time
+//! before, behind others or between two calls, says nothing about the store.
 
 use std::cell::Cell;
 use std::time::Duration;

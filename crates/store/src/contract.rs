@@ -1,8 +1,8 @@
 //! What every adapter promises, as named cases.
 //!
-//! A case gets a store and a scope that no other run uses, and says what went wrong. The memory
-//! adapter runs them here; the `kv` adapter on SQLite and on Redis and the `redis` adapter run them inside a
-//! component, in `bank` or in Spin (`tests/store-contract`).
+//! A case gets a store and a scope that no other run uses, and returns what went wrong. The memory adapter runs
+//! them here. The `kv` adapter on SQLite and on Redis, and the `redis` adapter, run them inside a component, in
+//! `bank` or in Spin (`tests/store-contract`).
 
 use futures::future::{join, join_all};
 

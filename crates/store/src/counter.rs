@@ -1,9 +1,7 @@
-//! How Spin's stores keep a number that was incremented: 8 little-endian bytes on SQLite, decimal
-//! text on Redis (docs/spin.md, fact 4).
+//! How Spin's stores keep a counter: 8 little-endian bytes on SQLite, decimal text on Redis (docs/spin.md, fact 4).
 //!
-//! A counter is read with an ordinary `get`, so that reading can be raced against a deadline and
-//! creates nothing. Only where bytes could be either form (eight ASCII digits) does the reader have to
-//! ask the store itself.
+//! A counter is read with an ordinary `get`, so the read can be raced against a deadline and creates nothing. Only
+//! if the bytes could be either form (eight ASCII digits) does the reader have to ask the store itself.
 
 /// A counter's stored form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,17 +1,17 @@
-//! The first write of a document, on a store whose compare-and-swap does not guard an absent key
-//! (docs/spin.md, fact 3).
+//! The first write of a document, on a store whose compare-and-swap does not guard an absent key (docs/spin.md,
+//! fact 3).
 //!
-//! An unguarded write may land at any later time (fact 7) and would erase whatever has come to be
-//! under its key. So each opener takes a ticket, which is its own, and writes the empty document under
-//! a key that no other opener ever writes. Only once that write was acknowledged, so that nothing of
-//! it can still be under way, does it stand for election; the elected key is the document, for ever.
-//! Any number of openers race to one answer, and one that dies half way leaves nothing that counts.
+//! An unguarded write may land at any later time (fact 7) and would erase whatever is under its key by then. So
+//! each opener takes a ticket of its own, and writes the empty document under a key that no other opener ever
+//! writes. Only when that write was acknowledged, so that nothing of it can still be under way, does the ticket
+//! stand for election. The key of the elected ticket is the document, for ever. Any number of openers race to one
+//! answer, and one that dies half way leaves nothing that counts.
 //!
-//! The key of ticket 1 is the plain one, so that nearly every document is found with one read: what is
-//! there and no longer empty has been elected, since only elected documents are ever swapped.
+//! The key of ticket 1 is the plain one, so nearly every document is found with one read: if it is there and no
+//! longer empty, it was elected, since only elected documents are ever swapped.
 //!
-//! A store that can do all of that in one go, where nobody has begun, does ([`Store::write_first`]): what it
-//! leaves is the same.
+//! A store that can do all of this in one call, if nobody has begun, does so ([`Store::write_first`]). The keys are
+//! the same in the end.
 
 use crate::keys::Opening;
 use crate::{Document, NotIncremented, Store, Unavailable};

@@ -1,5 +1,5 @@
-//! Whatever a store answers: no panic, and an answer leads nowhere that it does not name. Each target is a test of its
-//! corpus (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: a store may answer anything. Nothing panics, and a redirect leads only to the node that it names.
+//! Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use crate::counter;
 use crate::keys;

@@ -1,10 +1,10 @@
-//! Every key that the bank uses, by name. All start with `bank:`, since a store label is not a
-//! namespace (docs/spin.md, fact 8).
+//! Every key that the bank uses, by name. All start with `bank:`, since a store label is not a namespace
+//! (docs/spin.md, fact 8).
 //!
-//! A key is `bank:{whose}:what`. What stands in braces is the key's hash tag: a Redis Cluster keeps all keys with one
-//! tag in one slot, so that all that an operation touches is on one node and a script may name it
-//! (docs/spin.md, fact 10). Names stand in keys without colons and braces (`%3A` in their place), and an idempotency
-//! key, which may have them, comes last: no two names give one key, and none has a hash tag of its own.
+//! A key is `bank:{whose}:what`. The part in braces is the key's hash tag: a Redis Cluster keeps all keys with one
+//! tag in one slot, so everything that an operation touches is on one node, and one script may use it
+//! (docs/spin.md, fact 10). Names in keys have no colons or braces (`%3A` in their place). An idempotency key,
+//! which may have them, comes last. So no two names give the same key, and none has a hash tag of its own.
 
 use std::fmt;
 

@@ -1,13 +1,14 @@
-//! The `kv` adapter: Spin's key-value store, whatever backs it.
+//! The `kv` adapter: Spin's key-value store, on whatever backend.
 //!
-//! Assumes of the store the facts of docs/spin.md, and no more:
-//! - Reads and sets are asynchronous and are raced against the deadline. Increment and compare-and-swap
-//!   are synchronous and cannot be, so they are only called after a read of this request has answered, and
-//!   nothing in the instance has failed or been slow since (fact 6).
+//! It assumes the facts of docs/spin.md, and no more:
+//!
+//! - Reads and sets are asynchronous and are raced against the deadline. Increment and compare-and-swap are
+//!   synchronous and cannot be. So they are only called after a read of this request was answered, and if nothing
+//!   in the instance has failed or been slow since (fact 6).
 //! - The answer of a swap proves nothing, so a swap that was carried out is [`Swap::Unknown`] (fact 1).
-//! - An absent key is never swapped (fact 3); no key is both incremented and set (fact 4). The one
-//!   exception is an election, which swaps the zero that an increment made for the candidate *in the
-//!   store's own form*, so that a late `increment(key, 0)` still finds a number and changes nothing.
+//! - An absent key is never swapped (fact 3), and no key is both incremented and set (fact 4). The one exception is
+//!   an election. It swaps the zero that an increment made for the ticket *in the store's own form*, so that a late
+//!   `increment(key, 0)` still finds a number and changes nothing.
 
 use std::cell::Cell;
 use std::time::Duration;

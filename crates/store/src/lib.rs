@@ -1,19 +1,18 @@
-//! The storage port: what the bank asks of a store, and what it may not conclude from an answer
-//! (facts 1 to 11 of docs/spin.md).
+//! The storage port: what the bank asks of a store, and what it may not conclude from an answer (facts 1 to 11 of
+//! docs/spin.md).
 //!
-//! Three kinds of key never mix ([`keys`]): a *document* holds bytes, a *counter* is only ever
-//! incremented, an *election* is decided once. Every adapter keeps these promises, and one suite
-//! ([`contract`]) pins them for all:
+//! Three kinds of key never mix ([`keys`]): a *document* holds bytes, a *counter* is only ever incremented, an
+//! *election* is decided once. Every adapter keeps these promises, and one suite ([`contract`]) tests all adapters:
 //!
-//! - A read that answers shows the newest committed value; a write that answered is durable.
-//! - [`Store::swap`] writes only over the value that was given. Its answer is a hint: whoever must know
-//!   whether it committed reads again. It is never asked of an absent key (fact 3); a document's first
-//!   write goes through [`first_write`].
-//! - Every call ends by the deadline of the request. [`Unavailable::Unknown`] means that a write may
-//!   have landed, or may still land later (fact 7).
+//! - An answered read shows the newest committed value. An answered write is durable.
+//! - [`Store::swap`] writes only over the value that was given. Its answer is a hint: to know whether it committed,
+//!   read again. It is never called for an absent key (fact 3); a document's first write goes through
+//!   [`first_write`].
+//! - Every call ends by the deadline of the request. [`Unavailable::Unknown`] means that a write may have landed,
+//!   or may still land later (fact 7).
 //!
-//! What a caller may not conclude: that an `Unknown` did not commit, that a `Done` is still there, that
-//! a write which timed out will not show up a minute later.
+//! A caller may not conclude that an `Unknown` did not commit, that a `Done` is still there, or that a write which
+//! timed out will not show up a minute later.
 
 pub mod breaker;
 pub mod counter;

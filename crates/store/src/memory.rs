@@ -1,5 +1,5 @@
-//! The port in memory: the plainest store that keeps every promise. For tests, and as the reference
-//! that other adapters are compared with.
+//! The port in memory: the simplest store that keeps every promise. It is for tests, and the reference for other
+//! adapters.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

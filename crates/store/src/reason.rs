@@ -1,8 +1,12 @@
-//! Why a store failed, in a few words, out of what its host says.
+//! Why a store failed, in a few fixed words, read from the host's error text.
 //!
-//! Hosts tell errors in prose, each in its own: Spin's `spin:redis` and key-value store (the crate `redis` 0.32, by
-//! `Display` and by `Debug`, which are the same), and `bank` (`redis` 1.8, SQLite). What is said here is one of a list,
-//! Redis's own code words among them: never a part of the text, which could hold a password, an address or a value.
+//! Each host words its errors differently: Spin's `spin:redis` and key-value store (the crate `redis` 0.32, by
+//! `Display` and by `Debug`, which are the same), and `bank` (`redis` 1.8, SQLite). The reason is always one of a
+//! list, which includes Redis' own error codes. It is never a part of the text, which could hold a password, an
+//! address or a value.
+//!
+//! [`Reason::is_refusal`] says which reasons mean that nothing was done, and [`Reason::leads_elsewhere`] which ones
+//! that another server must be asked, such as `READONLY`.
 
 /// Why a store failed. Two that look the same are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,17 +1,17 @@
-//! The `redis` adapter: the same keys and values as [`crate::kv`] on Redis, without the store in between.
+//! The `redis` adapter: the same keys and values as [`crate::kv`], straight on Redis.
 //!
-//! Everything is a [`Step`] of one script, which Redis carries out without letting anybody in between
-//! ([`script`]). While a script is in flight, what arrives in the same instance waits, whatever it wants,
-//! and then goes together in the next: the more there is to do, the less each costs. A script may take as
-//! long as the request with most time left has; each hears by its own deadline, wherever its step stands.
+//! Every call is a [`Step`] of a script, which Redis carries out atomically ([`script`]). While a script is in
+//! flight, all steps that arrive in the same instance wait, and then go together in the next script: the more load,
+//! the less each step costs. A script may take as long as the latest deadline of its requests allows; each request
+//! gets its answer by its own deadline, wherever its step is.
 //!
-//! Assumes of Redis: a script's steps happen in order or, when the connection breaks, perhaps not at all;
-//! an error of Redis's own means that nothing was done. A swap whose answer was lost is [`Swap::Unknown`]:
-//! it may still commit while the document holds the value that it was to be written over, never after.
-//! A read whose connection broke is asked again, once, on the next one.
+//! It assumes that the steps of a script happen in order or, if the connection breaks, perhaps not at all, and that
+//! an error of Redis itself means that nothing was done. A swap whose answer was lost is [`Swap::Unknown`]: it may
+//! still commit as long as the document holds the value that it replaces, and never after. A read whose connection
+//! broke is sent again, once, on the next connection.
 //!
-//! In a Redis Cluster the steps for each slot wait in a line of their own, and each node has a breaker of its own, so
-//! that a node that is away holds up nobody but those who need it ([`nodes`], [`cluster`]).
+//! In a Redis Cluster the steps for each slot have a queue of their own, and each node has a breaker of its own, so
+//! a node that is away affects only requests that need it ([`nodes`], [`cluster`]).
 
 use std::rc::Rc;
 use std::time::Duration;

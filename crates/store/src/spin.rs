@@ -1,7 +1,7 @@
-//! The port inside a component, on what the setting `store` names: [`crate::kv`] or [`crate::redis`].
+//! The port inside a component, on the adapter that the setting `store` names: [`crate::kv`] or [`crate::redis`].
 //!
-//! What is opened is kept by the instance: opening costs a call, and on Redis a round trip. Nothing that
-//! must be true is kept (docs/spin.md, fact 12).
+//! An instance keeps its store open: opening costs a call, and on Redis a round trip. It keeps nothing that must be
+//! true (docs/spin.md, fact 12).
 
 use std::pin::pin;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
-//! What the log says of a store that fails, and when: on a change, and then every [`AGAIN`] with a count.
+//! When the log reports a failing store: at every change, and then every [`AGAIN`], with a count.
 //!
-//! A store that does not take writes may still answer reads: only a write that was taken ends that trouble. Of each
-//! thing that can be said, one line in [`AGAIN`], however often it comes and goes.
+//! A store that does not take writes may still answer reads, so only a write that was taken ends that kind of
+//! failure. The same message appears at most once in [`AGAIN`], however often it comes and goes.
 
 use std::cell::RefCell;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! The script on a real Redis does what the model of it says that it does (`store::redis::model`).
+//! The script on a real Redis does what its model says (`store::redis::model`).
 //!
-//! Scenario: somebody changes the script or its model, which the simulator plays. Mechanism: random keys, random
-//! scripts; what Redis says of each step and what its keys hold afterwards must be what the model says. Needs:
-//! `redis-server` on the PATH; each test starts one of its own, behind a socket in a temporary folder.
+//! Scenario: somebody changes the script or its model, which the simulator uses. Mechanism: random keys and random
+//! scripts; the answers of each step, and what the keys hold afterwards, must be the same. Needs: `redis-server` on
+//! the PATH; each test starts one, behind a socket in a temporary folder.
 
 #![allow(
     clippy::unwrap_used,

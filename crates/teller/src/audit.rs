@@ -1,8 +1,8 @@
 //! Checks a wallet from its first entry to its last: the chain, the balances, the pages, the index.
 //!
-//! Reads only. Every page and the wallet post their entries again as they are read ([`ledger::document`]);
-//! here each must begin where the one before ends, and each idempotency key must lead to its entry. The
-//! first thing that is wrong is named, by its key in the store and by the entries that are in doubt.
+//! It only reads. Every page and the wallet post their entries again as they are read ([`ledger::document`]). Here
+//! each must begin where the one before ends, and each idempotency key must lead to its entry. The first break is
+//! reported, with its key in the store and the entries in doubt.
 
 use ledger::{Corrupt, Entry, IdempotencyKey, Mark, Outcome, Page, User, Wallet};
 use store::{Document, Store, Unavailable, first_write, keys};

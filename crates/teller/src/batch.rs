@@ -1,7 +1,9 @@
-//! Requests on one wallet in one instance do not fight: they are batched ([`batch`]) and committed
-//! together, in one swap, in order, each with its own entry and answer. Each batch begins with what the one before left
-//! in the wallet, as long as the instance remembers that ([`Recent`]). A request whose deadline passes leaves: what it asks
-//! is not begun any more, and unless it was in a swap that may have committed, nothing has happened.
+//! Requests on one wallet in one instance are batched ([`batch`]): they are committed together, in one swap, in
+//! order, each with its own entry and answer.
+//!
+//! A batch starts from the wallet that the batch before it left, as long as the instance remembers it ([`Recent`]).
+//! A request whose deadline passes leaves the batch. If its operation was in no swap that may have committed,
+//! nothing has happened and nothing will.
 
 use std::cell::RefCell;
 use std::rc::Rc;

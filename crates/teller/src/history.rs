@@ -1,7 +1,7 @@
-//! What a wallet is and was: its balance, now or after any entry, and its entries, newest first.
+//! A wallet's present and past: its balance, now or after any entry, and its entries, newest first.
 //!
-//! The newest entries are in the wallet, the older ones in pages that never change. A reader takes the
-//! wallet first, so that what was sealed meanwhile is in both places rather than in neither.
+//! The newest entries are in the wallet, the older ones in pages that never change. A reader reads the wallet
+//! first: what is sealed in between is then found in both places, and never in neither.
 
 use futures::future::join_all;
 use ledger::{Entry, Mark, Page, User, Wallet};

@@ -1,7 +1,6 @@
 //! Carries operations from the rules (`ledger`) to the store (`store`) and back.
 //!
-//! The one place where the two meet, so that neither knows the other: `ledger` stays free of I/O and
-//! `store` free of money.
+//! Only this crate knows both: `ledger` stays free of I/O, and `store` free of money.
 //!
 //! - [`operation`]: deposits and withdrawals, each exactly once, on a store whose answers prove nothing.
 //! - [`mod@batch`]: requests on one wallet in one instance are batched and committed together.

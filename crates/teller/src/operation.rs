@@ -1,19 +1,18 @@
 //! Deposits and withdrawals, each exactly once.
 //!
-//! Commit is what a read shows (docs/money.md): read the wallet; if the operation is in it, or in
-//! what was sealed from it, it is committed and that is the answer; else decide, swap, and unless the
-//! store says `Done`, go round again. False failures, false successes and lost answers all come out
-//! right, because no answer of a swap is taken for the truth.
+//! Commit is what a read shows (docs/money.md). Read the wallet; if the operation is in it, or in the index, it is
+//! committed and that is the answer. Otherwise decide and swap, and unless the store says `Done`, start again.
+//! False failures, false successes and lost answers all end well, because no answer of a swap is trusted.
 //!
-//! Operations on one wallet that come together are committed together, in one swap, in order, each with
-//! its own entry and answer. What leaves the wallet is stored before the wallet that no longer holds it,
-//! and looked for after the wallet was read: an operation is always found in one of the two. A store that
-//! takes a swap and what comes before it in one round trip looks for it in the swap itself.
+//! Operations on one wallet that arrive together are committed together, in one swap, in order, each with its own
+//! entry and answer. What leaves the wallet is stored before the wallet that no longer holds it. The index is read
+//! after the wallet, so an operation is always found in one of the two. On a store that can swap and check the
+//! index in one round trip, the swap itself looks there.
 //!
-//! Where a swap was lost, who has come meanwhile joins before the next one: a crowd that is spread over many
-//! instances makes few swaps, each with many operations.
+//! When a swap was lost, operations that have arrived meanwhile join the next one: a crowd that is spread over many
+//! instances needs few swaps, each with many operations.
 //!
-//! Who asked for an operation may leave before it is in a swap; then it is left out of the next one.
+//! A request may leave before its operation is in a swap. Then the next swap leaves it out.
 
 mod commit;
 mod items;

@@ -1,20 +1,21 @@
 //! Counters: a total that never passes its limit, and posts under idempotency keys that count once.
 //!
-//! The total is a cell plus the sum of the keyed posts ([`ledger::tally`]). A post without a key is one
-//! atomic increment of the cell; a post under a key goes into the keyed part by a swap, and is committed
-//! when a read shows it there, as operations are ([`crate::operation`]).
+//! The total is a cell plus the sum of the keyed posts ([`ledger::tally`]). A post without a key is one atomic
+//! increment of the cell. A post under a key goes into the keyed part by a swap, and is committed when a read shows
+//! it there, as operations are ([`crate::operation`]).
 //!
-//! What a total is worth. On a store that goes together, one script adds a post and reads the other part: the
-//! answer is the total right after it, and no two posts pass the limit together. On one where each call stands
-//! alone, no write guards both parts:
-//! - A post without a key reads the keyed part before and after its increment. Where that is the same, the answer
-//!   is the total right after it; else it reads both until the keyed part stood still around a read of the cell,
-//!   and answers that total, which the counter had after the post.
-//! - A post under a key fixes its total before its swap, from a cell that was read after the document that the
-//!   swap guards, anew on every round. So less itself it is a total that the counter had between the request and
-//!   the swap; where posts without a key come between that read and the swap, the answer lacks them. It cannot be
-//!   otherwise: the answer is stored with the post, and is given again byte for byte.
-//! - A post with a key and one without that race for the last step to the limit can both take it. Neither is lost.
+//! How exact the total in an answer is depends on the store. With `store = redis` one script adds a post and reads
+//! the other part: the answer is the total right after it, and no two posts pass the limit together. With `store =
+//! kv` each call stands alone, and no write guards both parts:
+//!
+//! - A post without a key reads the keyed part before and after its increment. If that has not changed, the answer
+//!   is the total right after it. If it has, it reads both parts until the keyed part stands still around a read of
+//!   the cell, and answers that total, which the counter had after the post.
+//! - A post under a key fixes its total before its swap, anew on every round, from a cell that was read after the
+//!   document that the swap guards. So, without the post itself, it is a total that the counter had between the
+//!   request and the swap. If posts without a key come between that read and the swap, the answer lacks them. It
+//!   cannot be otherwise: the answer is stored with the post, and is given again byte for byte.
+//! - If a post with a key and one without race for the last step to the limit, both can succeed. Neither is lost.
 
 use futures::future::{try_join, try_join_all, try_join3};
 use ledger::{IdempotencyKey, Post, Tally};

@@ -1,7 +1,8 @@
 //! Wallets that were read and checked, and those that an instance has used last.
 //!
-//! A stored wallet is checked once, by its bytes: whoever reads the same again takes what it said. What an instance has used
-//! last may be old, since other instances write too: it is never trusted, only tried ([`crate::operation`]).
+//! A stored wallet is checked once, by its bytes: when the same bytes are read again, the result is reused. A
+//! wallet that the instance remembers may be old, since other instances write too. It is never trusted, only tried
+//! ([`crate::operation`]).
 
 use ledger::{User, Wallet};
 use store::first_write::Found;

@@ -1,4 +1,4 @@
-//! What a token says, and what of it the bank demands (RFC 7519, section 4.1; RFC 9068, section 4).
+//! The claims of a token, and those that the bank requires (RFC 7519, section 4.1; RFC 9068, section 4).
 
 use serde_json::{Map, Value};
 

@@ -1,5 +1,5 @@
-//! JSON in which no object has a member twice. Two readers may choose differently between two members of one
-//! name, and what one has checked is then not what the other acts on (RFC 8725, section 2.4; RFC 7519, section 4).
+//! JSON in which no object has a member twice. Two readers may choose different ones of two members with the same
+//! name, and then what one has checked is not what the other acts on (RFC 8725, section 2.4; RFC 7519, section 4).
 
 use std::fmt;
 

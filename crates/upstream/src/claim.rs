@@ -1,9 +1,9 @@
-//! Whose turn it is to fetch: one request across all replicas.
+//! The claim to fetch from upstream: one request of all banks holds it at a time.
 //!
-//! The claim is a small document that is swapped for one with a fresh name in it. Whoever reads its own
-//! name back may fetch, and settles the claim afterwards: it is nobody's turn until what was fetched is stale again, or
-//! until upstream wants to be asked again. A fetcher that dies settles nothing, and its claim ends by itself.
-//! The claim also keeps what the log was last told of upstream, since each fetch may be another instance's.
+//! It is a small document. A request swaps it for one with a fresh name in it. If it reads its own name back, it
+//! may fetch, and settles the claim afterwards: then nobody fetches until the result is stale, or until upstream
+//! allows the next request. A fetcher that dies settles nothing, and its claim expires. The claim also keeps what
+//! the log last said about upstream, since each fetch may be another instance's.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! Somebody outside whom all replicas ask only once: what `rates` and `identity` share.
+//! An upstream service that all banks together ask only once: what `rates` and `identity` share.
 //!
-//! - [`claim`]: whose turn it is to ask. [`report`]: what the log was last told of it.
+//! - [`claim`]: which request may ask. [`report`]: what the log last said about upstream.
 //! - [`moment`]: time by clocks that may disagree.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]

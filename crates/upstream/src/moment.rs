@@ -1,7 +1,7 @@
 //! Time in milliseconds since 1970, by clocks that may disagree.
 //!
-//! What one replica stamps another one reads. A stamp that is a little ahead is one of now; one that is further
-//! ahead was made by a clock that was wrong, and nothing is to be concluded from it.
+//! Banks read one another's time stamps. A stamp that is slightly in the future counts as now. One further in the
+//! future was made by a clock that was wrong, and nothing is concluded from it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

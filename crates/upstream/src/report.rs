@@ -1,5 +1,5 @@
-//! What the log was last told of upstream: it is told when something changes, and from time to time while it stays
-//! bad. A fetch is one request's of one instance, so this is kept with the claim, for all.
+//! When the log reports upstream: when something changes, and from time to time while it fails. Each fetch may be
+//! another instance's, so the last report is kept with the claim, for all of them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who is told what, and what an origin is.
+//! Which origins get which headers, and what a valid origin is.
 
 use futures::executor::block_on;
 

@@ -1,4 +1,4 @@
-//! The component `identity`, asked by service chaining.
+//! Asks the component `identity`, by service chaining.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tokens with an `identity` of our own. Each test runs in a thread of its own, and so in an instance of its own.
+//! Tokens, with a test's own `identity`. Each test has a thread of its own, and so an instance of its own.
 
 use std::cell::{Cell, RefCell};
 

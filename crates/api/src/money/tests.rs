@@ -1,4 +1,4 @@
-//! Amounts in bodies, operations, and what they are answered.
+//! Amounts in bodies, operations, and their answers.
 
 use bytes::Bytes;
 use futures::executor::block_on;

@@ -1,5 +1,5 @@
-//! Every code of the contract: its status, its title, what a client should make of it, and what one
-//! occurrence may say. The pages under `/problems/` and the published document show the same table.
+//! Every problem code of the contract: its status, its title, what a client should do, and the details that an
+//! answer may have. The pages under `/problems/` and the published document show the same table.
 
 use http::StatusCode;
 

@@ -1,4 +1,4 @@
-//! Each kind of failure becomes a problem here and nowhere else.
+//! Converts each kind of failure to a problem. This happens nowhere else.
 
 use ledger::{Refusal, Refused};
 use store::Unavailable;

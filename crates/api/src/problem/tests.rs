@@ -1,4 +1,4 @@
-//! Problems as the client sees them, and the catalogue that names them all.
+//! Problems as clients see them, and the catalogue, which lists them all.
 
 use super::*;
 

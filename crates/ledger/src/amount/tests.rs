@@ -1,4 +1,4 @@
-//! Amounts as tables, and against an integer of any size as the model.
+//! Amounts as tables, and compared with big integers as the model.
 
 use num_bigint::BigUint;
 use proptest::prelude::*;

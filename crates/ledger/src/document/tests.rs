@@ -1,4 +1,4 @@
-//! Stored documents: what is written is read back; what anyone else changed is corrupt.
+//! Stored documents: they are read back as they were written; if anything else changes them, they are corrupt.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Counting under keys, and what is stored of it.
+//! Counting under keys, and the stored form of that.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A wallet under sequences of operations: what it remembers, what leaves it, how large it gets.
+//! A wallet under sequences of operations: what it remembers, what leaves it, and how large it gets.
 
 use std::collections::BTreeMap;
 

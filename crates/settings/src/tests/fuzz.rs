@@ -1,5 +1,5 @@
-//! Whatever somebody sets: no panic, and a narrower rule takes nothing that a wider one does not. Each target is a test
-//! of its corpus (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: a setting may have any value. Nothing panics, and a narrower rule accepts nothing that a wider one
+//! refuses. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use super::*;
 

@@ -1,10 +1,10 @@
-//! How a case is written down.
+//! The language of cases.
 //!
-//! `+1 #a` is a deposit of 1 to ann's wallet under the idempotency key `a`, `-1 b` a withdrawal without one, to which the
-//! server gives the id `b`. `{+1 #a, -2 b}` goes together, as a batch. `entries 7` are so many deposits of 1, the first
-//! of them under a key, `refusals 4` so many withdrawals of 100, each under a key. `walk 7` reads the history in pages of
-//! that length, `past 3` the balance after an entry. `count 2 #a` adds 2 to a counter whose limit is 10, under a key or
-//! without one. After `;` a client asks for the next thing; after `|` stands the next client.
+//! `+1 #a` is a deposit of 1 to ann's wallet under the idempotency key `a`; `-1 b` is a withdrawal without a key,
+//! to which the server gives the id `b`. `{+1 #a, -2 b}` is a batch. `entries 7` are seven deposits of 1, the first
+//! of them under a key; `refusals 4` are four withdrawals of 100, each under a key. `walk 7` reads the history in
+//! pages of seven, and `past 3` the balance after entry 3. `count 2 #a` adds 2 to a counter whose limit is 10,
+//! under a key or without one. `;` separates the requests of a client, `|` the clients.
 
 #![allow(clippy::expect_used, reason = "a literal of this crate that is malformed has to stop it")]
 

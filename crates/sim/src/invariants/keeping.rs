@@ -1,4 +1,4 @@
-//! How the store is used.
+//! The use of the store.
 
 use teller::Error;
 

@@ -1,4 +1,4 @@
-//! How a cluster is used: where a script goes that a node has sent elsewhere.
+//! The use of a cluster: where a script goes after a redirect.
 
 use super::{Event, invariant, must};
 use crate::call::Call;

@@ -1,4 +1,4 @@
-//! The mistakes by name, where each can be made, and those of a request as a whole.
+//! The planted bugs by name, where each can be made, and those of a whole request.
 
 use batch::{Deadline, Job, Missed, Processed};
 use ledger::{Decision, Operation, OperationId, Outcome, User};

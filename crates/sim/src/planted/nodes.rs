@@ -1,4 +1,4 @@
-//! Mistakes in where a script goes in a cluster.
+//! Planted bugs in where a script goes in a cluster.
 
 use std::cell::RefCell;
 use std::time::Duration;

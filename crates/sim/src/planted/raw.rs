@@ -1,4 +1,4 @@
-//! Mistakes below the adapters: in how the store's calls are used.
+//! Planted bugs below the adapters: in how the store's calls are used.
 
 use std::cell::Cell;
 use std::future::pending;

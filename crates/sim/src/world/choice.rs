@@ -1,4 +1,4 @@
-//! What can happen next, and what came of it.
+//! The choices that are possible next, and their effects.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! A replica that has what the store had a while ago, and takes its place.
+//! A replica that has an older state of the store, and takes its place.
 
 use std::rc::Rc;
 

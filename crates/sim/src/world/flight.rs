@@ -1,4 +1,4 @@
-//! Calls under way, on whose behalf they are, and what they do when they arrive.
+//! Calls under way: which requests they are for, and what they do when they land.
 
 use std::ops::Range;
 use std::rc::Rc;

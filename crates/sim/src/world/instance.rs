@@ -1,4 +1,4 @@
-//! An instance and its clients, and what is to be known of them.
+//! An instance and its clients.
 
 use std::collections::VecDeque;
 use std::rc::Rc;

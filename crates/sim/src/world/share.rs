@@ -1,4 +1,4 @@
-//! On whose behalf a call may be.
+//! Which requests a call may be for.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! The adapter on raw stores of both forms, and on ones that fail or are late.
+//! The adapter on raw stores of both forms, and on stores that fail or are late.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What is known of a Redis Cluster: which node has which slot, and where a node that has it no longer sends one.
+//! The map of a Redis Cluster: which node has which slot, and where a node's redirect leads.
 //!
 //! Source: the Redis Cluster specification, "Keys distribution model", "MOVED redirection", "ASK redirection".
 

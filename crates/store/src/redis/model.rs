@@ -1,7 +1,7 @@
-//! What the script does, in Rust: for whoever plays Redis, such as the simulator.
+//! A model of the script in Rust, for the simulator and whatever else plays Redis.
 //!
-//! A step reads what keys hold, says something, and writes. A test runs random scripts on a real Redis and
-//! here (`tests/script.rs`), so that the two cannot drift apart.
+//! A step reads keys, answers, and writes. A test runs random scripts on a real Redis and on the model
+//! (`tests/script.rs`), so the two cannot differ.
 
 use super::script::{NO_SUM, Step, StepReply, Verb};
 use crate::counter;

@@ -1,9 +1,10 @@
-//! A script on one Redis, or on the nodes of a cluster.
+//! Sends a script to one Redis, or to the nodes of a cluster.
 //!
-//! Until a server says that it is one of a cluster, it is asked as any other is: what waits together goes as one
-//! script. A cluster takes scripts of one slot, so there the steps of each slot wait and go together ([`Waits`]), each
-//! script to the node that has the slot: a node that is away, or a slot that moves, holds up nobody else. A node that
-//! has it no longer says so and does nothing; the script goes where it was sent, for as long as its deadline allows.
+//! Until a server says that it belongs to a cluster, it is treated as a single Redis: all waiting steps go in one
+//! script. A cluster accepts scripts of one slot only, so there each slot has its own queue ([`Waits`]), and each
+//! script goes to the node that has the slot. A node that is away, or a slot that moves, delays no other slot. A
+//! node that no longer has the slot answers with a redirect and does nothing; the script follows the redirect for
+//! as long as its deadline allows.
 
 use std::cell::RefCell;
 use std::future::poll_fn;

@@ -1,4 +1,4 @@
-//! Which keys are written to learn whether a store takes writes.
+//! Which keys `/readyz` writes to learn whether a store takes writes.
 
 use super::cluster::{Map, slot};
 use crate::keys::{self, Document};

@@ -1,4 +1,4 @@
-//! What a Redis is set to by which it may lose what was acknowledged, as it says itself (`INFO`).
+//! Settings of Redis that may lose acknowledged writes, as `INFO` reports them.
 
 use crate::reason::is_in;
 

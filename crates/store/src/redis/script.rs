@@ -1,11 +1,11 @@
-//! The one script that everything is a step of, what it is given and what it says.
+//! The one Lua script of the adapter: its arguments and its answer.
 //!
-//! Each step names a key and a verb, and is answered by two values: a code and what the key holds. Every
-//! command is a `pcall`, so that an error such as `OOM`, `READONLY` or `WRONGTYPE` is the answer of its step
-//! and of no other. After an error a step asks for nothing more. Numbers travel as text, since Lua's are floats.
+//! Each step names a key and a verb, and is answered by two values: a code and what the key holds. Every command is
+//! a `pcall`, so an error such as `OOM`, `READONLY` or `WRONGTYPE` is the answer of its own step and of no other.
+//! After an error a step does nothing more. Numbers are sent as text, since Lua's numbers are floats.
 //!
-//! [`super::model`] says the same in Rust; a test holds the two against one another on a real Redis. The
-//! commands are those that a user of Redis needs (`docs/redis.md`).
+//! [`super::model`] is the same in Rust, and a test compares the two on a real Redis. `docs/redis.md` lists the
+//! rights that the script's commands need.
 
 /// The script. `ARGV`: the verbs, each with its values behind it. `KEYS`: a key for each verb, each with
 /// those behind it that the verb or its values name.

@@ -1,4 +1,4 @@
-//! The adapter on a Redis that does as it is told.
+//! The adapter on a fake Redis.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

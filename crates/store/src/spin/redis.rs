@@ -1,8 +1,8 @@
-//! The `redis` adapter's script inside a component, by `spin:redis`.
+//! Sends the `redis` adapter's script from inside a component, by `spin:redis`.
 //!
-//! Connections are kept by the instance, one to each server. One is given up after an error, when a script was not
-//! answered in time (what is left of it may hang for minutes), and when it leads to a server that is no master any
-//! more or not yet: the next script goes where the address leads then (docs/spin.md, fact 10).
+//! An instance keeps one connection to each server. It gives a connection up after an error, when a script was not
+//! answered in time (the rest of it may hang for minutes), and when the server is not, or not yet, a master: the
+//! next script connects again, to wherever the address leads then (docs/spin.md, fact 10).
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

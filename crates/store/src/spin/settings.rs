@@ -1,4 +1,4 @@
-//! What bounds and directs every request: read once by each instance.
+//! The settings of storage. Each instance reads them once.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A Redis of its own, behind a socket in a temporary folder, and one connection to it.
+//! A Redis of the test's own, behind a socket in a temporary folder, and one connection to it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test helper")]
 

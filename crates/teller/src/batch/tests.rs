@@ -1,4 +1,4 @@
-//! Many requests at one wallet of one instance.
+//! Many requests on one wallet in one instance.
 
 use std::cell::Cell;
 use std::future::poll_fn;

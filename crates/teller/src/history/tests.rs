@@ -1,4 +1,4 @@
-//! Histories short and long, and read while they grow.
+//! Short and long histories, also read while they grow.
 
 use std::cell::Cell;
 use std::future::poll_fn;

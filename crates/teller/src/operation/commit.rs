@@ -1,5 +1,5 @@
-//! The protocol: look whether an operation has happened, decide what it becomes, swap, and go round until each has its
-//! answer.
+//! The protocol: look whether an operation has happened, decide what it becomes, swap, and repeat until each
+//! operation has its answer.
 
 use ledger::{Decision, Seal, User, Wallet};
 use store::first_write::{self, Found};

@@ -1,4 +1,4 @@
-//! The operations of a batch, each on its way to its answer.
+//! The operations of a batch, and how far each of them is.
 
 use batch::Job;
 use futures::future::join_all;

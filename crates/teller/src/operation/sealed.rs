@@ -1,4 +1,4 @@
-//! What has left a wallet, in the store: its pages of entries, and the index of its idempotency keys.
+//! What has left a wallet: its pages of entries, and the index of its idempotency keys.
 
 use ledger::{Decision, IdempotencyKey, Operation, Outcome, Page, Seal, User};
 use store::{Document, Store, keys};

@@ -1,4 +1,4 @@
-//! Operations on stores that tell the truth, and on one that never says how a swap went.
+//! Operations on stores that tell the truth, and on one that never says whether a swap committed.
 
 use std::cell::Cell;
 

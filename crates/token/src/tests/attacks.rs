@@ -1,4 +1,4 @@
-//! The known attacks on JSON Web Tokens (RFC 8725, section 2, and what was found since), each as a token.
+//! The known attacks on JSON Web Tokens (RFC 8725, section 2, and those found since), each as a token.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Whatever comes as a token, or as an issuer's keys: no panic, and nobody is let in who has no key. Each target is a
-//! test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: a token, or an issuer's keys, may have any bytes. Nothing panics, and nobody gets in without a
+//! key. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use super::issuer::{NOW, SECRET, claims, encode, hmac, keys, rules, token};
 use crate::jws::Jws;

@@ -1,4 +1,4 @@
-//! Project Wycheproof's vectors: edge cases of each algorithm that implementations have been wrong about.
+//! Project Wycheproof's vectors: edge cases that implementations of each algorithm have got wrong.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Whatever the store holds as a claim: no panic, and nobody waits for ever. The target is a test of its corpus
-//! (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz target: the store may hold anything as a claim. Nothing panics, and nobody waits for ever. The target is a
+//! test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use futures::executor::block_on;
 use store::keys::{Document, rates_claim};

@@ -1,5 +1,4 @@
-//! Whatever the network sends: no panic, and nothing taken that a second reading, by rules of its own,
-//! does not take.
+//! Hostile requests: nothing panics, and nothing is accepted that a second, independent reading refuses.
 
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
-//! Documents that another hand has changed, judged a second time by rules of their own: JSON as a tree,
-//! sums of whole units, SHA-256 over the contract's seven lines. Both must say the same, so nothing is
-//! taken that does not add up, and nothing is refused that does.
+//! Changed documents, checked a second time by independent rules: JSON as a tree, sums of whole units, SHA-256 over
+//! the contract's seven lines. Both checks must agree, so nothing is accepted that does not add up, and nothing is
+//! refused that does.
 
 use num_bigint::BigUint;
 use proptest::sample::Index;

@@ -1,4 +1,4 @@
-//! Scripts in a cluster that does as it is told: who has which slot, which slot is on its way, who is away.
+//! Scripts in a fake cluster: slots that belong to nodes, slots that move, nodes that are away.
 
 #![allow(clippy::arithmetic_side_effects, reason = "in a test an overflow may stop it")]
 

@@ -1,4 +1,4 @@
-//! A cluster that does as it is told.
+//! A fake cluster that tests control.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
