@@ -1,5 +1,5 @@
-//! Packs what the component serves: the published document, made from the code by `crates/openapi`, in both its forms; our
-//! page; Swagger UI, from the package that carries its files.
+//! Packs what the component serves: the published document in both its forms, which `crates/openapi` generates from
+//! the code; our page; and Swagger UI, from the package that has its files.
 
 use std::error::Error;
 use std::io::{Cursor, Read as _};

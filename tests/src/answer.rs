@@ -1,4 +1,4 @@
-//! An answer that already kept the common rules, and the questions a test asks of it.
+//! An answer that has passed the common rules ([`crate::rules`]), and what a test reads from it.
 
 use crate::problem::Problem;
 use bytes::Bytes;

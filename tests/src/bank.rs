@@ -1,4 +1,4 @@
-//! The bank as a client sees it: one or several base URLs that are one bank.
+//! The bank as a client sees it: one or several base URLs of one bank.
 
 use crate::answer::Answer;
 use crate::endpoints::Endpoints;

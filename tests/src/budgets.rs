@@ -1,4 +1,4 @@
-//! `budgets.toml`: what the product may cost at most.
+//! `budgets.toml`: the most that the product may cost.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;

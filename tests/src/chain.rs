@@ -1,4 +1,5 @@
-//! The hash chain of a wallet, computed by the contract's words alone: anyone can check a wallet.
+//! The hash chain of a wallet, computed as the contract describes it, without product code: anyone can check a
+//! wallet.
 
 use crate::bank::Entry;
 use sha2::{Digest, Sha256};

@@ -1,9 +1,9 @@
-//! A stand-in for CoinGecko that serves its documented `GET /api/v3/exchange_rates` and misbehaves on
-//! command: `PUT /control {"mode":"slow"}`; `GET /control` says what it was asked.
+//! A stand-in for CoinGecko that serves its documented `GET /api/v3/exchange_rates` and misbehaves on command: `PUT
+//! /control {"mode":"slow"}`. `GET /control` shows the requests that it got.
 //!
-//! Modes: `ok`, any status (`500`, `429`), `late` (half a second, then right), `slow` (5 s, then right), `drip` (right, a byte at a time),
-//! `hang`, `reset`, `cut` (ends in the middle), `redirect`, `nonsense`, `empty`, `huge`, and `body` with
-//! whatever document is given. `retry_after` and `date` go with a status. `rates` puts other values in the place of the usual ones.
+//! Modes: `ok`; any status (`500`, `429`); `late` (right, after half a second); `slow` (right, after 5 s); `drip`
+//! (right, a byte at a time); `hang`; `reset`; `cut` (ends in the middle); `redirect`; `nonsense`; `empty`; `huge`;
+//! and `body`, with any document. `retry_after` and `date` go with a status. `rates` replaces the usual values.
 
 use bytes::Bytes;
 use futures::StreamExt;

@@ -1,4 +1,4 @@
-//! Exact decimals of any size: what conversions are checked against.
+//! Exact decimals of any size, to check conversions with.
 
 use num_bigint::{BigInt, BigUint};
 

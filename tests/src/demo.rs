@@ -1,7 +1,8 @@
-//! `make demo`: three banks, one Redis, load, and a page on which anybody breaks them and sees that the money stays right.
+//! `make demo`: three banks, one Redis, load, and a page where anybody breaks them and sees that the money stays
+//! right.
 //!
-//! Built of what `prove` is built of: the house, the proxy, the published rule for retries. One address on loopback is
-//! printed. Ctrl-C ends everything that was started, and leaves no file behind.
+//! It is built from the parts of `prove`: the house, the proxy, the published rule for retries. It prints one
+//! loopback address. Ctrl-C ends everything that it started, and leaves no file behind.
 
 use crate::demo::load::Load;
 use crate::demo::score::Score;

@@ -1,4 +1,5 @@
-//! Where a bank is and how it is spoken to: its base URLs, taken in turn, one client, and tokens where it asks for them.
+//! Where a bank is and how to talk to it: its base URLs, used in turn, one HTTP client, and tokens if it needs
+//! them.
 
 use crate::token::Mint;
 use bytes::Bytes;

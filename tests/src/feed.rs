@@ -1,4 +1,4 @@
-//! The rates as a test arranges them: the stand-in for CoinGecko told what to say, and a bank that has heard it.
+//! Rates for a test: the stand-in for CoinGecko is set to an answer, and a bank has fetched it.
 
 use crate::answer::Answer;
 use crate::bank::Bank;

@@ -1,6 +1,6 @@
-//! What the bank does, in figures: measured on this machine, written down as JSON and as a picture.
+//! Measures the bank on this machine, and writes the figures as JSON and as a picture.
 //!
-//! Nothing here passes or fails: timing is for reading, what must be true is in the suites and in `prove`.
+//! Nothing here passes or fails: times are for reading. What must be true is in the suites and in `prove`.
 #![allow(
     clippy::float_arithmetic,
     clippy::cast_precision_loss,

@@ -1,11 +1,11 @@
-//! The contract (`/openapi.json`, which `/docs` shows) as black-box tests: what they are written with.
+//! The contract (`/openapi.json`, which `/docs` shows) as black-box tests: the library that they are written with.
 //!
-//! No product crate is linked: a test knows base URLs, from `BANK_URL` (several with commas between
-//! them; requests go to them in turn), and what the contract promises. Every answer is held to the rules
-//! that are common to all of them (`rules`), so that a test only says what is special to it.
+//! It links no product crate. A test knows base URLs, from `BANK_URL` (several are separated by commas and used in
+//! turn), and what the contract promises. Every answer is checked against the common rules (`rules`), so a test
+//! only states what is special to it.
 //!
-//! `prove` is what `make test` calls: it starts banks, stores and a stand-in for CoinGecko, runs the
-//! suites against them, stops and kills some of them on the way, and prints what was proven.
+//! `make test` calls `prove`: it starts banks, stores and a stand-in for CoinGecko, runs the suites against them,
+//! stops and kills some of them on the way, and prints what was proven.
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,

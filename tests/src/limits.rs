@@ -1,4 +1,4 @@
-//! Every number that the suites hold the product to, in one place; what it may cost is in `budgets.toml`.
+//! Every number that the suites check the product against, in one place. What it may cost is in `budgets.toml`.
 
 use std::time::Duration;
 

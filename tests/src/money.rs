@@ -1,4 +1,4 @@
-//! Amounts as whole numbers of 0.00000001, read and shown as the contract does.
+//! Amounts as integers of 0.00000001, read and printed as in the contract.
 
 /// `"10.50"` as 1050000000. Panics on what is no decimal of at most 8 places.
 pub fn units(amount: &str) -> i128 {

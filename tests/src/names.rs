@@ -1,4 +1,4 @@
-//! Names nobody used before, so that a suite can run against the same store again and again.
+//! Fresh names, so that a suite can run against the same store again and again.
 
 use std::hash::{BuildHasher, RandomState};
 

@@ -1,4 +1,4 @@
-//! Problems (RFC 9457): the contract's table of errors, and a problem as it is read.
+//! Problems (RFC 9457): the contract's table of errors, and a parsed problem.
 
 use serde::Deserialize;
 use serde_json::Value;

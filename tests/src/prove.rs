@@ -1,9 +1,9 @@
-//! What `make test` calls once everything is built: proves the whole bank on this machine.
+//! What `make test` runs when everything is built: it proves the whole bank on this machine.
 //!
-//! On SQLite, then with three processes on one real Redis: the suites, a restart in their middle that
-//! keeps every balance, processes and stores that are stopped and killed under load. Everything started
-//! is ended by its own process id, however it ends; logs stay in `build/logs`. Nothing is skipped: what
-//! is missing is said in red and is a failure.
+//! First on SQLite, then with three processes on one real Redis: the suites, with a restart in the middle that
+//! keeps every balance; then processes and stores are stopped and killed under load. Everything that it started is
+//! ended by process id, whatever happens; logs stay in `build/logs`. Nothing is skipped: if something is missing,
+//! that is said in red and is a failure.
 
 use crate::prove::arguments::Part;
 use crate::prove::house::{House, Plan, Store};

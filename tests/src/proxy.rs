@@ -1,9 +1,9 @@
-//! A TCP proxy that stands between a bank and its Redis, and fails on command.
+//! A TCP proxy between a bank and its Redis that fails on command.
 //!
-//! What it does to connections is what networks do: [`Mode`]. Bytes are never lost in the middle of a
-//! connection that lives on: what was swallowed ends with the connection, what was held goes on.
-//! Two facts of Linux help: a socket closed with a linger of zero resets its connection, and a listener
-//! whose queue is full drops whoever knocks without a word.
+//! It does to connections what networks do ([`Mode`]). No bytes are lost in the middle of a connection that lives
+//! on: a swallowed answer ends with its connection, a held one is delivered later. Two facts of Linux help: a
+//! socket closed with a linger of zero resets its connection, and a listener whose queue is full drops new
+//! connections silently.
 
 use anyhow::Context as _;
 use std::net::SocketAddr;

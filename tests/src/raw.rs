@@ -1,4 +1,4 @@
-//! Requests byte by byte, for what a client library refuses to send.
+//! Requests byte by byte, which a client library refuses to send.
 
 use crate::answer::{Answer, Asked};
 use crate::bank::Bank;

@@ -1,4 +1,4 @@
-//! What cannot run says so in red: one line with what is missing and what to do.
+//! Prints in red what cannot run: one line with what is missing and what to do.
 
 use std::io::IsTerminal;
 

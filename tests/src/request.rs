@@ -1,4 +1,4 @@
-//! A request that reads like the sentence: `bank.post("/v1/deposit").user("ann").amount("1").await`.
+//! Requests that read like a sentence: `bank.post("/v1/deposit").user("ann").amount("1").await`.
 
 use crate::answer::{Answer, Asked};
 use crate::endpoints::{Body, Endpoints};

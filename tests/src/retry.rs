@@ -1,7 +1,7 @@
-//! The one rule for clients that the contract publishes ("How to retry"), and no other.
+//! The one rule for clients that the contract publishes ("How to retry").
 //!
-//! An operation ends with a 2xx that is whole, or with a 4xx other than 408 and 429. Until then the very same
-//! request is sent again under the very same key, at most as often as `Retry-After` says.
+//! An operation ends with a complete 2xx, or with a 4xx other than 408 and 429. Until then the very same request is
+//! sent again under the very same key, at most as often as `Retry-After` allows.
 
 use crate::answer::Answer;
 use serde_json::Value;

@@ -1,7 +1,7 @@
-//! The common rules of the contract, which every single answer is held to.
+//! The common rules of the contract, which every answer must keep.
 //!
-//! A length that is right, one sane `x-request-id` (the caller's, when that was sane), `nosniff`, caching,
-//! the media type, for errors a whole problem from the table, and never a 500.
+//! The right length; one sane `x-request-id` (the caller's, if that was sane); `nosniff`; caching; the media type;
+//! for errors a complete problem from the table; and never a 500.
 
 use crate::answer::Answer;
 use crate::problem::{Problem, TABLE};

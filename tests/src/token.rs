@@ -1,7 +1,7 @@
-//! Bearer tokens as an issuer makes them: keys of every kind that the bank takes, and what they sign.
+//! Bearer tokens as an issuer makes them: keys of every kind that the bank accepts, and tokens signed with them.
 //!
-//! A bank with `auth=jwt` and a secret is asked like any other: whoever has a [`Mint`] sends with each request a token
-//! of the user whom the request names.
+//! A test uses a bank with `auth=jwt` and a secret like any other: a client with a [`Mint`] adds to each request a
+//! token of the user that the request names.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::Signer as _;

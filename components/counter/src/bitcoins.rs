@@ -1,4 +1,4 @@
-//! Bitcoins as satoshis: an amount in, a JSON number with all its digits out.
+//! Bitcoins in satoshis: reads an amount, prints a JSON number with all its digits.
 
 use api::view::BitcoinsView;
 use api::{Answer, Code, Problem, Request, limits, money};

@@ -1,9 +1,9 @@
-//! The API explained: `GET /openapi.json`, the document generated from the code, and `GET /docs`, Swagger UI
-//! with it, to read and to try. With `auth = jwt` the document names the issuer, and the page signs in there.
+//! The documentation of the API: `GET /openapi.json`, the document generated from the code, and `GET /docs`,
+//! Swagger UI with it. With `auth = jwt` the document names the issuer, and the page signs users in there.
 //!
-//! A component of its own, since Swagger UI weighs more than all the others. Files are kept packed, as
-//! `build.rs` made them, and sent so to whoever takes gzip. Imports settings, `log_level` and those of signing in
-//! (`crates/signin`), and nothing else of Spin: it has no store and no hosts.
+//! It is a component of its own because Swagger UI is larger than all other components. Files are kept as gzip, as
+//! `build.rs` made them, and sent like that to clients that accept it. Imports the settings `log_level` and those
+//! of signing in (`crates/signin`), and nothing else of Spin: it has no store and no hosts.
 
 use api::{Answer, Asset, Problem, Request};
 use signin::{Auth, SignIn};

@@ -1,7 +1,8 @@
 //! Health: `GET /healthz`, which never touches storage, and `GET /readyz`, which asks the store.
 //!
-//! A store that does not answer within `storage_deadline_ms`, that takes no writes since its master is another, or
-//! of whose replicas too few have a write in time (`redis_wait_replicas`), is 503 `storage-unavailable`. Imports the key-value store, Redis and their settings.
+//! `/readyz` is 503 `storage-unavailable` if the store does not answer within `storage_deadline_ms`, if it takes no
+//! writes because it is a replica, or if fewer replicas than `redis_wait_replicas` have a write in time. Imports
+//! the key-value store, Redis and their settings.
 
 use api::view::{AliveView, ChecksView, ReadyView};
 use api::{Answer, Problem, Request};

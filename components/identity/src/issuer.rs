@@ -1,8 +1,9 @@
-//! The issuer's documents: its discovery document (OpenID Connect Discovery 1.0, section 4), which says where its keys
-//! are, and the keys.
+//! Fetches the issuer's documents: its discovery document (OpenID Connect Discovery 1.0, section 4), which says
+//! where its keys are, and the keys.
 //!
-//! Both together take 3 seconds at most, 64 KiB each. A redirect is followed to the same origin and nowhere else. Keys of an
-//! issuer that speaks TLS are not fetched without it. A discovery document cannot point at the application's own components.
+//! Both together take at most 3 seconds, and each is at most 64 KiB. A redirect is followed only to the same
+//! origin. If the issuer's address is https, its keys are never fetched without TLS. A discovery document cannot
+//! point at the application's own components.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,15 +1,16 @@
-//! The issuer's keys: an instance remembers them, the store keeps them for all replicas, and one request of all is
+//! The issuer's keys: each instance remembers them, the store keeps them for all banks, and one request of all is
 //! elected to fetch them.
 //!
-//! They are fetched anew after 10 minutes, and for a token whose key is not known, but not within 30 seconds of the
-//! last time. What the issuer publishes replaces what it published before, also where that is no key at all. While it
-//! cannot be asked, the last keys are good for a day. Each source has keys of its own in the store.
+//! They are fetched again after 10 minutes, and for a token whose key is unknown, but never within 30 seconds of
+//! the last fetch. What the issuer publishes replaces what it published before, even if that is no key at all.
+//! While the issuer cannot be reached, the last keys are good for a day. Each source has keys of its own in the
+//! store.
 //!
-//! With keys of less than 20 minutes nobody waits for the issuer but one request of an instance whose token names a key
-//! that is not among them. A few others with such tokens wait half a second for what that one finds; all are told to
-//! come back. Where the issuer may not be asked yet, they are told so at once, and for a second without asking the store.
-//! So whoever makes up names of keys holds up nobody. Older keys are used only after the issuer was asked, or could not be:
-//! a key that was withdrawn while nobody came lets nobody in.
+//! While the keys are younger than 20 minutes, at most one request of an instance waits for the issuer: one whose
+//! token names an unknown key. A few other requests with such tokens wait half a second for its result; all others
+//! get a 503 at once. While the issuer may not be asked again yet, they get their answer at once, and for a second
+//! without a read of the store. So a client that invents key names delays nobody else. Older keys are used only
+//! after the issuer was asked, or could not be: a key that was withdrawn while no requests came lets nobody in.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

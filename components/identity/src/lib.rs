@@ -1,13 +1,13 @@
-//! Who is asking: verifies a bearer token for the other components, which call it by name,
-//! `http://identity.spin.internal/`, with the `authorization` that they were sent (docs/security.md).
+//! Verifies bearer tokens for the other components. They call it by name, `http://identity.spin.internal/`, with
+//! the `authorization` header of their own request (docs/security.md).
 //!
-//! 200 without a body: `user-id` is the user, `scope` what they may of what the bank asks for (all of it with
-//! `jwt_scopes = off`), and `cache-control` says for how long that may be remembered. To read a body and JSON would make
-//! each of the callers 20 KB larger. 401 with `www-authenticate` as RFC 6750 has it; 503 where the issuer's keys cannot be
-//! had. It has no route from outside, and with `auth = header` it answers nobody.
+//! It answers 200 without a body: `user-id` is the user; `scope` is what they may do, of the scopes that the bank
+//! knows (all of them with `jwt_scopes = off`); `cache-control` says for how long that may be remembered. A JSON
+//! body would make each caller 20 KB larger. It answers 401 with `www-authenticate` as in RFC 6750, and 503 if the
+//! issuer's keys cannot be had. It has no public route, and with `auth = header` it verifies nothing.
 //!
-//! The keys of the issuer are fetched once for all replicas and kept in the store ([`keys`]). Imports the store,
-//! outbound HTTP to the issuer, and the settings named in [`settings`]. No token, nor part of one, is in any answer or log.
+//! The issuer's keys are fetched once for all banks and kept in the store ([`keys`]). Imports the store, outbound
+//! HTTP to the issuer, and the settings named in [`settings`]. No token, nor part of one, is in any answer or log.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
 

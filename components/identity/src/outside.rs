@@ -1,4 +1,4 @@
-//! What is outside of the component: the clock, and HTTP. Tests put an issuer of their own there.
+//! The outside world: the clock, and HTTP. Tests replace them with an issuer of their own.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The settings of identity, read once by an instance, and where keys come from.
+//! The settings of identity, read once by each instance, and the source of the keys.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! Tokens and keys with an issuer of our own, a clock of our own, and a store in memory. Each test runs in a thread of
-//! its own, and so in an instance of its own; [`keys::forget`] makes another instance of it.
+//! Tokens and keys with a test's own issuer, clock and store in memory. Each test has a thread of its own, and so
+//! an instance of its own; [`keys::forget`] makes it a new instance.
 
 use super::*;
 

@@ -1,11 +1,13 @@
-//! Money in and out: `POST /v1/deposit` and `POST /v1/withdraw`, also `/deposit` and `/withdraw`.
+//! Moves money: `POST /v1/deposit` and `POST /v1/withdraw`, also `/deposit` and `/withdraw`.
 //!
-//! Takes `{"amount":"10.50"}`, answers the user's balance and the new entry. A wallet is never overdrawn: 422
-//! `insufficient-funds`, and the balance is unchanged. Safe to retry under an `Idempotency-Key`: the first answer is given
-//! again, a refusal included, for ever.
+//! Takes `{"amount":"10.50"}`, and answers the user's balance and the new entry. A wallet is never overdrawn: such
+//! a withdrawal is refused with 422 `insufficient-funds`, and the balance is unchanged. A request under an
+//! `Idempotency-Key` is safe to retry: the first answer, a refusal included, is kept for ever and given again
+//! (`ledger::Outcome::is_kept`).
 //!
-//! `spin.toml` makes two components of this one file, `deposit` and `withdraw`, which differ in the kind of operation that
-//! their paths name. Imports the key-value store, `identity` by its name, and the settings `storage_deadline_ms` and `auth`.
+//! `spin.toml` makes two components of this one file, `deposit` and `withdraw`. They differ only in the kind of
+//! operation, which the path names. Imports the key-value store, `identity` by its name, and the settings
+//! `storage_deadline_ms` and `auth`.
 
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
-//! The rates that are shown: fresh ones from the store, or fetched by the one request whose turn it is,
-//! or the last good ones while upstream fails. A fresh answer costs one read of the store.
+//! The rates to show: fresh ones from the store; or new ones, fetched by the one request that holds the claim; or
+//! the last good ones while upstream fails. A fresh answer costs one read of the store.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! From one currency to another, exactly, rounded once: the result at 8 places, the rate that is shown
-//! at 18, both half to even and both from the unrounded quotient.
+//! Converts one currency to another exactly, and rounds once: the result to 8 places, the shown rate to 18, both
+//! half to even and both from the unrounded quotient.
 
 use ledger::Amount;
 use num_bigint::BigUint;

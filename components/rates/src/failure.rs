@@ -1,4 +1,5 @@
-//! Why there are no new rates, in a word for machines and a sentence for people. Neither holds an address or a key.
+//! Why there are no new rates: a code for machines and a sentence for people. Neither has an address or a key in
+//! it.
 
 use std::time::Duration;
 

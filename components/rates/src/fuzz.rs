@@ -1,5 +1,5 @@
-//! Whatever CoinGecko or the store says: no panic, and what is shown is a number. Each target is a test of its corpus
-//! (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: CoinGecko may send anything, and the store may hold anything. Nothing panics, and what is shown is
+//! a number. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use crate::convert::convert;
 use crate::history::History;

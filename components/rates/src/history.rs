@@ -1,9 +1,9 @@
-//! How the rates moved: a day's worth of points in one document, written by whoever fetched.
+//! The history of the rates: a day of points in one document, written by the request that fetches.
 //!
-//! Bounded, since it is rewritten with every fetch and sent whole to every dashboard: at most [`POINTS`]
-//! points and [`LIMIT`] bytes. When there are too many, the point that lies closest between its neighbours
-//! goes, so that a young history is dense and a full one even. Values are cut at [`DIGITS`] digits: enough
-//! for a picture, not for money. The stored form is the one that `/v1/rates/history` shows.
+//! It is bounded, since every fetch rewrites it and every dashboard gets all of it: at most [`POINTS`] points and
+//! [`LIMIT`] bytes. When there are too many points, the one closest to its neighbours is dropped, so a young
+//! history is dense and a full one even. Values are cut to [`DIGITS`] digits: enough for a picture, not for money.
+//! `/v1/rates/history` shows the stored form as it is.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};

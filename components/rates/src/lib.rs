@@ -1,9 +1,9 @@
 //! Exchange rates: `GET /v1/rates`, `/v1/rates/{code}`, `/v1/rates/history`, `/v1/convert`.
 //!
-//! CoinGecko's rates, kept in the store for `rates_ttl_seconds` and shared by all replicas; while CoinGecko
-//! fails, the last good ones with `stale: true` up to `rates_max_stale_seconds`, then 503
-//! `rates-unavailable`. Values keep every digit they came with.
-//! Imports the key-value store, outbound HTTP to `coingecko_origin`, and the settings named here.
+//! The rates are CoinGecko's, kept in the store for `rates_ttl_seconds` and shared by all banks. While CoinGecko
+//! fails, the last good ones are shown with `stale: true`, for up to `rates_max_stale_seconds`; after that the
+//! answer is 503 `rates-unavailable`. Values keep every digit that they came with. Imports the key-value store,
+//! outbound HTTP to `coingecko_origin`, and the settings named here.
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
 

@@ -1,4 +1,4 @@
-//! Positive decimals of any size, exactly: a whole number of units of 10^-scale.
+//! Positive decimals of any size, exactly: an integer of units of 10^-scale.
 
 #![allow(
     clippy::arithmetic_side_effects,

@@ -1,6 +1,6 @@
-//! What the log is told of upstream: when something changes, and from time to time while it stays bad.
+//! When the log reports upstream: when something changes, and from time to time while it fails.
 //!
-//! A fetch is one request's of one instance in each window, so what was said is kept with the claim, for all.
+//! Each fetch may be another instance's, so the last report is kept with the claim, for all of them.
 
 use std::time::Duration;
 

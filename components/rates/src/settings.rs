@@ -1,4 +1,4 @@
-//! The settings of rates. Those that every request needs are read once by an instance.
+//! The settings of rates. Those that every request needs are read once by each instance.
 
 use std::cell::Cell;
 use std::time::Duration;

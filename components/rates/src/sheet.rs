@@ -1,8 +1,8 @@
-//! A sheet of rates: what CoinGecko's `exchange_rates` says, read currency by currency, and its stored form.
+//! A sheet of rates: CoinGecko's `exchange_rates`, read currency by currency, and its stored form.
 //!
-//! A currency that cannot be used is left out and named; the others are served. The stored form holds the rates as
-//! `/v1/rates` shows them, so that a cached answer is one read and one copy; a currency is taken out of it only
-//! where one is asked for.
+//! A currency that cannot be used is dropped and named in the log; the others are served. The stored form is what
+//! `/v1/rates` shows, so a cached answer is one read and one copy. It is only parsed for requests of a single
+//! currency.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

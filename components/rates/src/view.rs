@@ -1,4 +1,4 @@
-//! What the routes take and show.
+//! The parameters and answers of the routes.
 
 use std::time::UNIX_EPOCH;
 

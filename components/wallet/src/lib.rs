@@ -1,7 +1,7 @@
-//! A user's money: `GET /v1/wallet`, now or `?at=SEQ`, and `GET /v1/wallet/entries`, newest first.
+//! Reads a user's money: `GET /v1/wallet`, now or `?at=SEQ`, and `GET /v1/wallet/entries`, newest first.
 //!
-//! A user who never moved money has `"0.00"`, entry 0 and a hash of zeros. Imports the key-value store,
-//! `identity` by its name, and the settings `storage_deadline_ms` and `auth`.
+//! A user who never moved money has `"0.00"`, entry 0 and a hash of zeros. Imports the key-value store, `identity`
+//! by its name, and the settings `storage_deadline_ms` and `auth`.
 
 mod view;
 

@@ -1,4 +1,4 @@
-//! What the wallet's routes take and show.
+//! The parameters and answers of the wallet's routes.
 
 use std::fmt::Display;
 

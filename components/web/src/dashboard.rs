@@ -1,4 +1,4 @@
-//! The dashboard and its files, as `build.rs` packed them, and how users of it sign in.
+//! The dashboard and its files, as `build.rs` packed them, and how users sign in there.
 
 use api::{Answer, Asset, Request};
 

@@ -1,8 +1,8 @@
-//! Pages: `GET /`, the dashboard, and its files; `GET /problems/{code}`, what a problem means; 404 for every
-//! other path. Files are kept packed, and sent so to whoever takes gzip.
+//! Pages: `GET /`, the dashboard, and its files; `GET /problems/{code}`, what a problem means; 404 for every other
+//! path. Files are kept as gzip, and sent like that to clients that accept it.
 //!
-//! Imports settings, `log_level` and those of signing in (`crates/signin`), and nothing else of Spin: it has no store
-//! and no hosts.
+//! Imports the settings `log_level` and those of signing in (`crates/signin`), and nothing else of Spin: it has no
+//! store and no hosts.
 
 mod dashboard;
 mod page;

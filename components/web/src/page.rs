@@ -1,4 +1,4 @@
-//! The pages' HTML. Static text and the catalogue's: nothing of a request is shown, so nothing needs
+//! The HTML of the pages. All text is static or from the catalogue. Nothing of a request is shown, so nothing needs
 //! escaping.
 
 use api::{Answer, Code, Problem};

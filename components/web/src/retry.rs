@@ -1,4 +1,4 @@
-//! How to send a request again, in three languages: `docs/retry`, which `docs/retry.md` and `/docs` show too.
+//! How to retry, in three languages: the examples of `docs/retry`, which `docs/retry.md` and `/docs` show too.
 
 /// The language, and a few lines of it. `tests/browser/retry.test.js` runs them.
 const EXAMPLES: [(&str, &str); 3] = [

@@ -1,4 +1,4 @@
-//! `demo`: three banks, one Redis, and a page on which anybody breaks them (`tests::demo`).
+//! `demo`: three banks, one Redis, and a page where anybody can break them (`tests::demo`).
 
 use clap::Parser;
 

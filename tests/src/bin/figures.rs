@@ -1,4 +1,4 @@
-//! `figures`: what the bank does, measured on this machine (`tests::figures`).
+//! `figures`: measures the bank on this machine (`tests::figures`).
 
 use clap::Parser;
 

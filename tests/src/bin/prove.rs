@@ -1,4 +1,4 @@
-//! `prove`: starts banks, stores and a stand-in for CoinGecko, runs the suites (`tests::prove`).
+//! `prove`: starts banks, stores and a stand-in for CoinGecko, and runs the suites (`tests::prove`).
 
 use clap::Parser;
 

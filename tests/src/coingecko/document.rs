@@ -1,4 +1,4 @@
-//! CoinGecko's exchange rates, as documented: crypto, fiat and commodities against one bitcoin.
+//! CoinGecko's exchange rates, as documented: cryptocurrencies, fiat and commodities against one bitcoin.
 
 use std::collections::BTreeMap;
 

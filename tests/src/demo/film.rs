@@ -1,7 +1,7 @@
-//! `docs/demo.svg`: a recording drawn as the page is, which moves where it may and else shows how it ended.
+//! `docs/demo.svg`: a recording, drawn like the page. Where animation is off, it shows the last frame.
 //!
-//! Numbers are on strips, one frame below the other, which are pulled through a window; a curtain is drawn from the plot.
-//! No script: it is an image, also on a forge.
+//! Numbers are on strips, one frame below the other, which move past a window. A curtain moves off the plot. There
+//! is no script: it is an image, and works on a forge too.
 #![allow(
     clippy::float_arithmetic,
     clippy::cast_precision_loss,

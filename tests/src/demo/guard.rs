@@ -1,8 +1,8 @@
-//! Who may ask: the demo's own page, and nobody else's.
+//! Who may use the demo: its own page, and nobody else.
 //!
-//! It listens on loopback alone. A page on the net runs in the same browser, so that is not enough: a request
-//! must name this very address (a name that was made to lead here does not pass), and whatever breaks something
-//! must come from a page of this address.
+//! It listens on loopback alone. But web pages run in the same browser, so that is not enough: a request must name
+//! this very address as its host (which stops DNS rebinding), and a request that breaks something must come from a
+//! page of this address.
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, Method};

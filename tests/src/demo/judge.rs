@@ -1,8 +1,8 @@
-//! The judge of one wallet: what its client was told, held against what the bank says is there.
+//! The judge of one wallet: compares what its client was told with what the bank says now.
 //!
-//! It trusts nothing but answers: an acknowledged deposit is there when the wallet's history has the very entry that
-//! its client was given, hash and all. What was found once is remembered, so that a wallet which
-//! somebody removes or rolls back later is missed too. All deposits are of 1.00 ([`AMOUNT`]), so each entry's balance is known.
+//! It trusts nothing but answers. An acknowledged deposit counts as there if the wallet's history has the very
+//! entry that the client got, hash and all. The judge remembers what it has found, so it also notices a wallet that
+//! is removed or rolled back later. All deposits are of 1.00 ([`AMOUNT`]), so the balance of each entry is known.
 
 use crate::bank::{Entry, Wallet};
 use crate::{chain, money};

@@ -1,8 +1,8 @@
-//! Clients that deposit as `docs/retry.md` tells them to, and judge their wallets when they are called.
+//! Clients that deposit as `docs/retry.md` says, and judge their wallets when they are asked to.
 //!
-//! Each has a wallet of its own and one operation at a time, about one in a second, so the load is bounded however long an
-//! outage lasts: what is not answered is sent again under its key, no sooner than it was told. A wallet is judged
-//! between two operations: then everything that was asked for it has ended.
+//! Each has a wallet of its own and one operation at a time, about one a second, so the load is bounded however
+//! long an outage lasts. An unanswered operation is sent again under its key, no sooner than `Retry-After` allows.
+//! A wallet is judged between two operations, when everything that was sent for it has ended.
 
 use crate::answer::Answer;
 use crate::bank::{Bank, Entry, Receipt, Wallet};

@@ -1,4 +1,5 @@
-//! Each outage that somebody made: how long it was, what clients were told meanwhile, what the judge said after it.
+//! Each outage that somebody caused: how long it was, what clients were told during it, and what the judge found
+//! after it.
 
 use crate::demo::score::{Totals, ms};
 use crate::demo::steps::Kind;

@@ -1,6 +1,8 @@
-//! `make demo-recording`: breaks and mends as a visitor would, and keeps what the page would show, twice a second.
+//! `make demo-recording`: breaks and mends things as a visitor would, and records what the page would show, twice a
+//! second.
 //!
-//! The run is real and takes as long as the recording. One in which the judge misses anything is no recording, but an error.
+//! The run is real and takes as long as the recording. If the judge misses anything, there is no recording but an
+//! error.
 
 use crate::demo::score::{Score, State};
 use crate::demo::stage::Order;

@@ -1,6 +1,6 @@
 //! The numbers of the page: what clients were told, and what the judge found.
 //!
-//! Nothing here is assumed. Each number is a count of answers, or of entries that the judge read and compared.
+//! Nothing is assumed. Each number counts answers, or entries that the judge has read and compared.
 
 use crate::demo::judge::Verdict;
 use crate::demo::outage::{Outage, Outages};

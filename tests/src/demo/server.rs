@@ -1,4 +1,5 @@
-//! The page, what it reads, and what it may order: `GET /`, `GET /state`, `POST /begin/…`, `/end/…`, `/steal`.
+//! The HTTP server of the demo: the page, its state, and its orders. `GET /`, `GET /state`, `POST /begin/…`,
+//! `/end/…`, `/steal`.
 
 use crate::demo::guard;
 use crate::demo::score::Score;

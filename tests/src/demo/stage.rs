@@ -1,6 +1,6 @@
-//! Where things are broken and mended: the banks, Redis and the proxy of one house, in one task.
+//! Breaks and mends the banks, Redis and the proxy of one house, in one task.
 //!
-//! After each outage every wallet is judged, and every few seconds between outages.
+//! Every wallet is judged after each outage, and every few seconds between outages.
 
 use crate::demo::score::Score;
 use crate::demo::trouble::{Action, BANKS, Trouble};

@@ -1,4 +1,4 @@
-//! Answers in steps of half a second: what the picture is drawn of.
+//! Answers counted in steps of half a second, for the plot.
 
 use serde::Serialize;
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
-//! What may be broken, and what a request for it is called.
+//! The kinds of trouble, and the names that requests use for them.
 //!
-//! One trouble of Redis at a time; a bank may be killed beside it. A killed bank comes back by itself, all else
-//! is ended by whoever began it.
+//! Redis has one trouble at a time; a bank may be killed beside it. A killed bank comes back by itself. Any other
+//! trouble lasts until somebody ends it.
 
 use serde::{Serialize, Serializer};
 

@@ -1,7 +1,7 @@
-//! How much a bank on Redis carries: deposits under keys, into many wallets or all into one.
+//! How much load a bank on Redis carries: deposits under keys, into many wallets or all into one.
 //!
-//! A closed loop: each client sends the next deposit once the last is answered; a 503 is counted and sent
-//! again at once under its key. Every wallet is opened before.
+//! It is a closed loop: each client sends the next deposit when the last one was answered. A 503 is counted and
+//! sent again at once under its key. Every wallet is opened before.
 
 use crate::bank::Bank;
 use crate::figures::Arguments as All;

@@ -1,7 +1,7 @@
-//! An outage of Redis under clients that go on: how long answers take, and when the first is good again.
+//! An outage of Redis under load: how long answers take, and when the first one succeeds again.
 //!
-//! Each client deposits into a wallet of its own, the next as soon as one is answered; after a 503 it sends
-//! the same again a moment later. Redis is killed and started again, or stopped so that it hangs.
+//! Each client deposits into a wallet of its own, one deposit after the other. After a 503 it sends the same
+//! request again a moment later. Redis is killed and started again, or stopped so that it hangs.
 
 use crate::bank::Bank;
 use crate::figures::Arguments as All;

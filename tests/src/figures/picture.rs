@@ -1,4 +1,4 @@
-//! `docs/outages.svg`: a panel for each outage; how long answers took above, how many there were below.
+//! `docs/outages.svg`: a panel for each outage, with the times of answers above and their number below.
 
 use crate::figures::outage::{Figures, STEP, Step};
 use crate::figures::svg::Svg;

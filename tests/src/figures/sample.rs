@@ -1,4 +1,4 @@
-//! Answers as they came, and what is to be said of many of them.
+//! A sample of answers, and its statistics.
 
 use crate::answer::Answer;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! A small writer of SVG: what two charts need.
+//! A small SVG writer, enough for two charts.
 
 use std::fmt::{Display, Write as _};
 

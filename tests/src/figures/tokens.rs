@@ -1,6 +1,7 @@
-//! What it costs to ask who somebody is: deposits by a header, by a token that the bank remembers, by a new one each time.
+//! The cost of authentication: deposits with a header, with a token that the bank remembers, and with a new token
+//! each time.
 //!
-//! The ways take turns, so that whatever else the machine does falls on all of them; figures are medians of the rounds. Each
+//! The three take turns, so other load on the machine affects them equally. Figures are medians of the rounds. Each
 //! client has a wallet of its own. Tokens are made before anything is measured.
 
 use crate::bank::Bank;

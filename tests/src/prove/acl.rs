@@ -1,7 +1,7 @@
-//! A user of Redis who may do what `docs/redis.md` says and nothing else is enough.
+//! A user of Redis needs no rights but those in `docs/redis.md`.
 //!
-//! Scenario: Redis is shared, and its operator gives rights one by one. Mechanism: the very lines of that page are given
-//! to a Redis, and the suites run with that user. Needs: a house on Redis, behind one of its adapters.
+//! Scenario: Redis is shared, and its operator gives rights one by one. Mechanism: a Redis gets the very lines of
+//! that page, and the suites run with that user. Needs: a house on Redis, behind one of its adapters.
 
 use crate::names::fresh;
 use crate::prove::house::{House, Store};

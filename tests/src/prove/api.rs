@@ -1,9 +1,9 @@
-//! The published document, judged by tools that have never seen the code.
+//! The published document, checked by tools that have never seen the code.
 //!
-//! `tests/api/document.py` holds it against OpenAPI 3.1 and its examples against its schemas; schemathesis
-//! (`tests/api/schemathesis.toml`) makes requests of it, right and wrong ones, and holds every answer to what
-//! the document says: never a 500, no other status, header, media type or member than is written there.
-//! Both are in `build/venv`, where `make api-tools` puts them; without them this fails.
+//! `tests/api/document.py` checks it against OpenAPI 3.1, and its examples against its schemas. schemathesis
+//! (`tests/api/schemathesis.toml`) generates valid and invalid requests from it, and compares every answer with the
+//! document: no 500, and no status, header, media type or member that is not documented. Both are in `build/venv`,
+//! where `make api-tools` installs them; without them this fails.
 
 use crate::prove::house::House;
 use anyhow::Context as _;

@@ -1,4 +1,4 @@
-//! What can be proven, and how one says which of it.
+//! The arguments of `prove`: which parts to run.
 
 use super::house::{Plan, Store};
 use clap::{Parser, ValueEnum};

@@ -1,7 +1,7 @@
-//! Exports that are made under load, restored into every kind of store; drills after disasters.
+//! Exports that are made under load and restored into every kind of store, and drills for disasters.
 //!
-//! What was acknowledged before an export began is in it; what was acknowledged after it is not, and clients that go
-//! on under their keys have it done once more and no more than once.
+//! What was acknowledged before an export began is in it. What was acknowledged after it is not; clients that retry
+//! under their keys have it done exactly once more.
 
 use crate::bank::{Bank, Wallet};
 use crate::names::fresh;

@@ -1,4 +1,4 @@
-//! What the bank said once, written down, to be held against what it says later.
+//! A record of what the bank has said, to compare with what it says later.
 
 use crate::bank::{Bank, Wallet};
 use crate::names::fresh;

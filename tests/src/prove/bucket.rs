@@ -1,7 +1,7 @@
-//! Exports in a bucket: the newest is restored, the oldest go, and what was broken off is never there.
+//! Exports in a bucket: the newest is restored, the oldest are removed, and an upload that broke off never appears.
 //!
-//! Mechanism: moto, which plays S3, and Amazon's own command, which looks what is in the bucket. Needs: what `make
-//! test-backup` installs, a house on SQLite, and one whose banks have stored nothing.
+//! Mechanism: moto plays S3, and Amazon's own command shows what is in the bucket. Needs: what `make test-backup`
+//! installs, a house on SQLite, and one whose banks have stored nothing.
 
 use crate::names::fresh;
 use crate::prove::exported::lines;

@@ -1,10 +1,10 @@
-//! What requests cost: the commands that Redis is given for each, exactly as `budgets.toml` has them, and
-//! what 10,000 of them leave in memory, and what those take whose answers nobody reads. What a start costs that has
-//! everything to compile.
+//! The cost of requests: the commands that each sends to Redis, exactly as in `budgets.toml`; the memory that
+//! 10,000 of them leave behind; the memory of requests whose answers nobody reads; and the cost of a start that
+//! compiles everything.
 //!
-//! Scenario: somebody adds a storage call, or keeps what an instance should forget. Mechanism: Redis tells
-//! every command that it gets (`MONITOR`) while one client asks for one thing at a time; the
-//! kernel says what the process takes. Needs: a house on Redis that nobody else uses.
+//! Scenario: somebody adds a storage call, or keeps what an instance should forget. Mechanism: Redis reports every
+//! command that it gets (`MONITOR`) while one client does one thing at a time; the kernel reports the process's
+//! memory. Needs: a house on Redis that nobody else uses.
 
 use crate::bank::Bank;
 use crate::budgets::Budgets;

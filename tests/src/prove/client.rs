@@ -1,6 +1,6 @@
-//! A client that follows the published rule ([`retry`]): it sends a request again, under the same key, until what it
-//! asked for has ended. Beside that it holds the bank to what it owes whoever asks: an answer, unless something is
-//! killed, and `none` only where nothing happened.
+//! A client that follows the published rule ([`retry`]): it sends a request again, under the same key, until the
+//! operation has ended. It also checks what the bank owes every client: an answer, unless something is killed, and
+//! `none` only if nothing happened.
 
 use crate::answer::Answer;
 use crate::bank::Bank;

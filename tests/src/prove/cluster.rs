@@ -1,4 +1,4 @@
-//! A Redis Cluster that changes while clients move money: slots that move, masters that die.
+//! A Redis Cluster that changes while clients move money: slots move, masters die.
 
 use crate::prove::Arguments;
 use crate::prove::crowd::{Crowd, Size};

@@ -1,8 +1,8 @@
-//! Stored documents that another hand has changed: a 500 that names the kind of document in the log, not whose it is,
-//! and tells the client nothing of it; and not one byte in the store is different after.
+//! Stored documents that something else has changed. The answer is a 500; the log names the kind of document but
+//! not its owner; the client learns nothing; and not one byte in the store is changed.
 //!
-//! Each kind of document is met by every request that has to read it, damaged in each of several ways.
-//! Mended, it serves on as if nothing had been.
+//! Every request that has to read a document meets it, damaged in each of several ways. When it is mended, the bank
+//! serves it again.
 
 use crate::answer::Answer;
 use crate::bank::{Bank, Wallet};

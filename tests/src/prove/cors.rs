@@ -1,6 +1,6 @@
-//! A bank that is told of no origins says nothing of them, whoever asks.
+//! A bank without `cors_origins` sends no CORS header to anybody.
 //!
-//! What it says when it is told of some is `tests/cors.rs`.
+//! `tests/cors.rs` tests a bank with origins.
 
 use crate::prove::house::House;
 use anyhow::ensure;

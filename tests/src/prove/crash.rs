@@ -1,8 +1,8 @@
 //! Processes killed at random moments while clients move money.
 //!
-//! Whoever got no answer sends again under the same key; then every acknowledged operation is there once,
-//! none of those that the bank said had not happened is there, and the sums agree. `make torture` does this
-//! as often as one likes.
+//! Clients that got no answer send again under the same key. Afterwards every acknowledged operation is there once,
+//! no operation that the bank reported as not done is there, and the sums agree. `make torture` repeats this as
+//! often as you like.
 
 use crate::prove::crowd::{Crowd, Size};
 use crate::prove::house::House;

@@ -1,7 +1,7 @@
-//! Clients that move money while something goes wrong, and what they were told.
+//! Clients that move money while something goes wrong, and the answers that they got.
 //!
-//! Some have a wallet of their own, others share one, some post to a counter; each sends a request again,
-//! under its key, until it is answered ([`Client`]). Then every wallet is held against what they were told.
+//! Some have a wallet of their own, others share one, some post to a counter. Each sends a request again, under its
+//! key, until it is answered ([`Client`]). Then every wallet is compared with these answers.
 
 use crate::bank::Bank;
 use crate::names::fresh;

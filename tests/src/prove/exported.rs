@@ -1,4 +1,4 @@
-//! What an export holds.
+//! Reads an export.
 
 use anyhow::Context as _;
 use std::path::Path;

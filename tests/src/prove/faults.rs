@@ -1,8 +1,8 @@
-//! The money part on stores that misbehave: `bank up --fault tests/faults/*.toml` (docs/spin.md, facts 1 to 7).
+//! Money on stores that misbehave: `bank up --fault tests/faults/*.toml` (docs/spin.md, facts 1 to 7).
 //!
-//! Clients as a sensible person would write them: an answer of 503, a 500 of an instance that died, no
-//! answer at all, and the same request goes out again under the same key. Then every wallet is read from
-//! its last entry to its first and held against what the clients were told ([`super::judge`]).
+//! Clients do what sensible clients do: after a 503, a 500 of an instance that died, or no answer at all, they send
+//! the same request again under the same key. Then every wallet is read from its last entry to its first and
+//! compared with what the clients were told ([`super::judge`]).
 
 use crate::prove::crowd::{Crowd, Size};
 use crate::prove::house::{House, Plan, Store};

@@ -1,7 +1,7 @@
-//! A folder of exports: a store that lost money puts no export there and removes none, and other files are nobody's.
+//! A folder of exports: a store that lost money adds no export and removes none, and other files are left alone.
 //!
-//! Mechanism: the store of a house is taken away, and its banks serve an empty one; files are put into the folder that an
-//! adversary, a wrong clock or an export that was killed would leave. Needs: a house with `store=sqlite`.
+//! Mechanism: the store of a house is taken away, and its banks serve an empty one. The folder gets files that an
+//! adversary, a wrong clock or a killed export would leave. Needs: a house with `store=sqlite`.
 
 use crate::names::fresh;
 use crate::prove::house::House;

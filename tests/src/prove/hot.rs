@@ -1,8 +1,8 @@
-//! Many at one wallet where requests are placed as Spin places them: an instance has one or two of them, and hundreds
-//! of instances fight for the wallet.
+//! Many clients on one wallet, with requests placed as Spin places them: an instance has one or two requests, and
+//! hundreds of instances compete for the wallet.
 //!
-//! What is held is not time but work: how many scripts Redis is told, for all that is answered. So there is time
-//! enough for a machine that has other things to do.
+//! The check is on work, not time: how many scripts Redis gets until everything is answered. So a busy machine does
+//! not fail it.
 
 use crate::names::fresh;
 use crate::prove::house::{House, Plan, Store};

@@ -1,4 +1,4 @@
-//! A bank as it is run: a store, the stand-in for CoinGecko, one `bank` process or more.
+//! A bank as it runs in production: a store, a stand-in for CoinGecko, and one or more `bank` processes.
 
 use crate::bank::Bank;
 use crate::feed;

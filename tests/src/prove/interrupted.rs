@@ -1,7 +1,9 @@
-//! An import that is interrupted, by `kill -9`, SIGTERM or a file that changes meanwhile: nobody takes what it leaves for a bank.
+//! An import that is interrupted, by `kill -9`, SIGTERM or a file that changes meanwhile: nothing starts on the
+//! half-restored store.
 //!
-//! Mechanism: the file is an object of a server that plays S3. It gives all of it once, to be checked, and then a half, to
-//! be stored. What has arrived by then is more than the import keeps in memory. Needs: a house whose banks do not run.
+//! Mechanism: the file is an object of a fake S3 server. The server sends all of it for the first read, which
+//! checks it, and half of it for the second, which stores it. That half is more than the import keeps in memory.
+//! Needs: a house whose banks do not run.
 
 use crate::names::fresh;
 use crate::prove::exported::lines;

@@ -1,7 +1,7 @@
-//! What the log says of requests, and what it never says, seen from outside.
+//! What the log says about requests, and what it never says, seen from outside.
 //!
-//! Scenario: somebody reads the logs who may not know what clients send. Mechanism: requests whose user, key,
-//! body, token and path are found nowhere else; each leaves one line, by its trace id, and none of these.
+//! Scenario: logs are read by people who may not know what clients send. Mechanism: requests whose user, key, body,
+//! token and path occur nowhere else; each leaves one line with its trace id, and none of these values.
 
 use crate::bank::Bank;
 use crate::names::fresh;

@@ -1,9 +1,9 @@
-//! A store that is away in every way there is: that is said at once and forgotten soon after it is back,
-//! and nothing is lost, doubled or overdrawn meanwhile.
+//! Every way in which a store can be away: the bank says so at once, serves again soon after the store is back, and
+//! meanwhile loses, doubles and overdraws nothing.
 //!
-//! Of two banks on one Redis the second reaches it through a proxy that fails on command, while clients
-//! send to both in turn: what the one could not tell, the other must. How soon everything is answered is
-//! measured (`docs/outages.md`); here it is only held to be answered rather than to hang.
+//! There are two banks on one Redis. The second one reaches it through a proxy that fails on command, and clients
+//! use both in turn: what one bank could not tell them, the other one must. How soon everything is answered is
+//! measured elsewhere (`docs/outages.md`); here it must only be answered rather than hang.
 
 use crate::bank::Bank;
 use crate::limits;

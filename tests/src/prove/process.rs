@@ -1,4 +1,4 @@
-//! A process that is ended by its own id, also when its owner panics, and whose log is kept.
+//! A process that is ended by its own id, even if its owner panics, and whose log is kept.
 
 use anyhow::{Context as _, bail};
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Banks that are asked to end and start again.
+//! Banks that are stopped gracefully and started again.
 
 use crate::bank::Bank;
 use crate::limits;

@@ -1,7 +1,7 @@
-//! A user of Redis with the rights of `docs/backup.md` is enough to export, to verify and to import, in the clear and over TLS.
+//! A user of Redis with the rights in `docs/backup.md` can export, verify and import, in plain text and over TLS.
 //!
-//! Mechanism: the very lines of that page are given to a Redis, and to each node of a cluster that speaks nothing but TLS.
-//! Needs: a house with `store=redis`.
+//! Mechanism: a Redis, and each node of a cluster that speaks only TLS, get the very lines of that page. Needs: a
+//! house with `store=redis`.
 
 use crate::names::fresh;
 use crate::prove::house::{Cluster, House};

@@ -1,4 +1,4 @@
-//! A Redis that is set to lose something: the bank's log says so.
+//! A Redis whose settings may lose writes: the bank's log says so.
 
 use crate::prove::house::House;
 use anyhow::ensure;

@@ -1,4 +1,4 @@
-//! A Redis behind Sentinel, with two replicas, and banks that answer a write once a replica has it
+//! A Redis behind Sentinel, with two replicas, and banks that acknowledge a write only when a replica has it
 //! (`redis_wait_replicas=1`).
 
 use crate::answer::Answer;

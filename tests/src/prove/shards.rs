@@ -1,8 +1,8 @@
-//! A Redis Cluster of which a part is not well: everybody else is served.
+//! A Redis Cluster of which a part fails: everybody else is served.
 //!
-//! Scenario: a slot is left half moved; a node hangs, and no replica takes over; the node that banks were told of is gone for
-//! good, and they start again. Mechanism: nodes are told to begin a move and a key is migrated; a node is stopped by a signal
-//! and its replica may not follow it; a node is killed. Needs: a house on a cluster.
+//! Scenario: a slot is left half moved; a node hangs, and no replica takes over; the node that the banks know is
+//! gone for good, and they restart. Mechanism: nodes begin a move, and one key is migrated; a node is stopped by a
+//! signal, and its replica may not take over; a node is killed. Needs: a house on a cluster.
 
 use crate::answer::Answer;
 use crate::bank::Bank;

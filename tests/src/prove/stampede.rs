@@ -1,5 +1,5 @@
-//! Rates that never stampede: however many ask however many processes, CoinGecko is asked once in each
-//! window, by whoever was elected; and one that was elected and died stops nobody for long.
+//! Rates never stampede: however many clients ask however many processes, CoinGecko is asked once in each window,
+//! by the request that was elected. If that request dies, it blocks nobody for long.
 
 use crate::answer::Answer;
 use crate::bank::Bank;

@@ -1,4 +1,5 @@
-//! What is proven on each kind of store: the suites, restarts, kills, damage, a crowd, and what an operator of Redis does.
+//! What is proven on each kind of store: the suites, restarts, kills, damage, a crowd, and an operator's work on
+//! Redis.
 
 use super::arguments::{Arguments, Part};
 use super::house::{House, Plan, Store};

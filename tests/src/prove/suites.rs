@@ -1,4 +1,4 @@
-//! The suites: cargo's own test executables, run against a house.
+//! Runs the suites, which are cargo's own test executables, against a house.
 
 use crate::prove::house::House;
 use crate::prove::summary::Summary;

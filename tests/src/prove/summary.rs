@@ -1,4 +1,4 @@
-//! What was proven: a line for each scenario as it ends, a table when all have.
+//! What was proven: a line for each scenario as it ends, and a table at the end.
 
 use crate::prove::process;
 use crate::red;

@@ -1,4 +1,4 @@
-//! A bank with `auth=jwt`, seen from outside: who is let in, whom the issuer is asked by, what is never logged.
+//! A bank with `auth=jwt`, seen from outside: who gets in, how often the issuer is asked, and what is never logged.
 //!
 //! `gate.rs`: every route with every kind of token. `rotation.rs`: an issuer that changes its keys, dies and lies.
 

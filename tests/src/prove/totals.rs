@@ -1,8 +1,8 @@
-//! Totals that are exact: posts with and without keys on one counter, at the same time, on three processes.
+//! Totals are exact: posts with and without keys on one counter, at the same time, on three processes.
 //!
-//! Each answer is the total right after its post, so the answers lead from one to the next, from nothing to the
-//! last total, in an order that no client's clock contradicts; and what readers see is on that way. For a
-//! counter that is all of linearizability.
+//! Each answer is the total right after its post. So the answers form one sequence from zero to the last total, in
+//! an order that contradicts no client's clock, and every read is on that sequence. For a counter that is all of
+//! linearizability.
 
 use crate::answer::Answer;
 use crate::bank::Bank;

@@ -1,8 +1,9 @@
-//! A CoinGecko that refuses, fails or is not there, and clocks and settings that are off: the bank says why there are
-//! no rates, when that changes and not with every request, never its key, and asks no more often than it should.
+//! A CoinGecko that refuses, fails or is away, and clocks and settings that are wrong. The bank's log says why
+//! there are no rates, when that changes and not with every request; it never contains the API key; and the bank
+//! asks no more often than it should.
 //!
-//! Mechanism: the stand-in misbehaves, or the bank is told of another address; its log is read. Stored rates and
-//! the claim on the next fetch are changed to what a clock that was ahead would have written.
+//! Mechanism: the stand-in misbehaves, or the bank gets another address; its log is read. Stored rates and the
+//! claim on the next fetch are changed to what a clock that was ahead would have written.
 
 use crate::coingecko::Seen;
 use crate::feed;

@@ -1,7 +1,7 @@
-//! The log says why the store fails: on a change of state, then every 10 s with a count, and never a password.
+//! The log says why the store fails: when the state changes, then every 10 s with a count, and never a password.
 //!
-//! Scenario: an operator whose bank answers 503 reads the log. Mechanism: a bank is told of a Redis that it cannot use,
-//! in one way after the other; then Redis goes and comes back. Needs: a house of one process on Redis.
+//! Scenario: an operator whose bank answers 503 reads the log. Mechanism: a bank gets the address of a Redis that
+//! it cannot use, in one way after another; then Redis goes and comes back. Needs: a house of one process on Redis.
 
 use crate::bank::Bank;
 use crate::names::fresh;

@@ -1,4 +1,4 @@
-//! The proxy does what it says, before anything is concluded from what stands behind it.
+//! The proxy itself: it must do what it says before anything is concluded from it.
 
 use super::{KNOCK, Mode, Proxy, Way};
 use std::time::Duration;

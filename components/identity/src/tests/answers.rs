@@ -1,4 +1,4 @@
-//! What is answered to a token.
+//! The answer to each kind of token.
 
 use serde_json::{Value, json};
 use store::memory::Memory;

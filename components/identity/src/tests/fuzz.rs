@@ -1,5 +1,6 @@
-//! Whatever an issuer says, or the store holds as its keys: no panic, nobody is asked who must not be, and nobody is let
-//! in without a key. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
+//! Fuzz targets: an issuer may say anything, and the store may hold anything as its keys. Nothing panics, no
+//! forbidden address is called, and nobody gets in without a key. Each target is a test of its corpus (`__fuzz__`),
+//! and what `make fuzz` starts from.
 
 use futures::executor::block_on;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! A world with an issuer in it, and what is asked there.
+//! A world with an issuer in it, and requests to the component there.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

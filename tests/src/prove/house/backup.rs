@@ -1,4 +1,4 @@
-//! `bank export`, `bank import` and `bank verify`, told of the store that a house's banks are told of.
+//! `bank export`, `bank import` and `bank verify`, with the store settings of a house's banks.
 
 use super::{Cluster, House, Redis, Store, is_setting};
 use anyhow::{Context as _, ensure};

@@ -1,4 +1,4 @@
-//! A certificate for 127.0.0.1 that nobody but itself has signed.
+//! A self-signed certificate for 127.0.0.1.
 
 use anyhow::{Context as _, ensure};
 use std::path::{Path, PathBuf};

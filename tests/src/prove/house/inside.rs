@@ -1,4 +1,4 @@
-//! What a house's store holds, read and written behind the bank's back.
+//! What a house's store holds, read and written without the bank.
 
 use crate::prove::house::House;
 use anyhow::{Context as _, bail};

@@ -1,4 +1,4 @@
-//! A real Redis with two replicas, and three Sentinels that make one of them the master when it is gone. The bank
+//! A real Redis with two replicas, and three Sentinels that promote one of them when the master is gone. The bank
 //! reaches the master at one address, as behind a Service or a proxy that asks Sentinel.
 
 use super::redis::{self, PASSWORD, Redis};

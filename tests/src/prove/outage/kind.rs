@@ -1,4 +1,4 @@
-//! The ways in which a Redis can be away, each begun and ended by hand.
+//! The ways in which Redis can be away, and how each begins and ends.
 
 use crate::prove::house::{House, PASSWORD, Talk};
 use crate::proxy::{Mode, Way};

@@ -1,4 +1,4 @@
-//! What every route says while there is no store, and once there is one again.
+//! The answers of every route without a store, and when the store is back.
 
 use crate::answer::Answer;
 use crate::bank::Bank;

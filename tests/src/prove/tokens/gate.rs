@@ -1,4 +1,4 @@
-//! Every route, with every token that is good or not.
+//! Every route with every kind of token, good and bad.
 
 use crate::answer::Answer;
 use crate::bank::Bank;
