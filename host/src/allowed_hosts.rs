@@ -43,15 +43,15 @@ enum PortRule {
 pub struct AllowedHosts(Vec<AllowedHost>);
 
 impl AllowedHosts {
-    /// Reads entries whose variables have been filled in. One that came out empty, because a variable
-    /// is, allows nothing and is no error.
+    /// Parses entries whose variables have been filled in. An entry that became empty, because its variable is empty,
+    /// allows nothing and is no error.
     pub fn parse(entries: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
         let asked = |entry: &String| !matches!(entry.as_str(), "" | "http://" | "https://");
         let hosts = entries.into_iter().filter(asked);
         hosts.map(|entry| AllowedHost::parse(&entry)).collect::<anyhow::Result<_>>().map(Self)
     }
 
-    /// Whether a component may connect to where `url` is.
+    /// Whether a component may connect to the host of `url`.
     pub fn allow(&self, url: &Url) -> bool {
         self.0.iter().any(|host| host.allows(url))
     }

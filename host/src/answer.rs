@@ -64,7 +64,7 @@ struct Endpoint {
 pub struct Client {
     scheme: Scheme,
     address: HeaderValue,
-    /// Where it connected to: the host of a request that names none.
+    /// The address that it connected to: the host of a request that names none.
     here: Option<Authority>,
     progress: Arc<Progress>,
 }
@@ -113,7 +113,7 @@ impl App {
         self.router.targets().map(|target| (target.to_string(), &*target.to.component))
     }
 
-    /// What is `in_flight` from now on, calls from component to component too.
+    /// From now on, calls from component to component are `in_flight` too.
     pub fn begins(&self, in_flight: &InFlight) {
         self.chain.begins(in_flight);
     }
@@ -146,7 +146,7 @@ impl App {
         answer.map(|body| Answer { body, progress: client.progress.clone(), _exchange: exchange })
     }
 
-    /// What is answered without a component.
+    /// The answer of the server itself, if `path` is one of its own.
     fn of_its_own(&self, path: &str) -> Option<Response<Bytes>> {
         let well_known = || path.strip_prefix(WELL_KNOWN).map(|rest| self.well_known.answer(rest));
         self.readiness.refusal(path).or_else(well_known)
@@ -197,7 +197,7 @@ impl App {
         response
     }
 
-    /// A place for a request to `endpoint` of which so much has arrived.
+    /// A place for a request to `endpoint`; which kind depends on how much of it has arrived.
     async fn place(&self, arrived: &Arrived, endpoint: &Endpoint) -> Result<Option<Place>, Crowded> {
         match arrived {
             Arrived::Whole | Arrived::Late => self.places.whole(&endpoint.places).await,
@@ -206,14 +206,14 @@ impl App {
     }
 }
 
-/// The answer to a `request` that would have to wait for `endpoint` behind too many others. It reaches no component.
+/// The answer to a `request` that would have to wait behind too many others for `endpoint`. No component sees it.
 fn refused(request: &Request<WasiBody>, endpoint: &Endpoint) -> Response<WasiBody> {
     let response = unavailable::response(CROWDED);
     Asked::of(request).was_not_answered(endpoint.running.component(), response.status());
     response.map(full)
 }
 
-/// Tells a component in Spin's header fields which of its routes was found, and who asks.
+/// Adds Spin's header fields: which route was matched, and the client's address.
 fn tell(headers: &mut HeaderMap, uri: &Uri, found: &Match<'_, '_, Endpoint>, client: &Client) {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let (info, route) = (found.trailing_wildcard(), &found.target.to.headers);

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// Between two words of progress.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Says on stderr now and then how far it has got.
+/// Reports its progress on stderr now and then.
 struct Progress {
     said: Instant,
     began: Instant,

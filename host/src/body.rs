@@ -19,22 +19,22 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Bodies that are larger are handed on while they come. One byte more than the bank takes, so that it can
-/// refuse what is too large without having waited for it.
+/// Larger bodies are passed on while they arrive. It is one byte more than the bank accepts, so the bank can refuse a
+/// body that is too large without waiting for all of it.
 const SMALL: usize = 4097;
 
 /// How much of a body is there.
 pub enum Arrived {
     /// Its end came.
     Whole,
-    /// It is handed on while it comes, and notes here when it is late.
+    /// It is passed on while it arrives, and notes here if it is late.
     Coming(Arc<AtomicBool>),
     /// It did not come in time.
     Late,
 }
 
 impl Arrived {
-    /// Whether it did not come in time, as far as is known now.
+    /// Whether it has missed its time limit, as far as is known now.
     pub fn is_late(&self) -> bool {
         match self {
             Self::Whole => false,
@@ -44,14 +44,14 @@ impl Arrived {
     }
 }
 
-/// Whether the bank can undo how the body was sent: chunked, or not encoded (RFC 9112, section 6.1).
+/// Whether the server can decode the body: chunked, or not encoded (RFC 9112, section 6.1).
 pub fn is_decodable(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
     is_chunked && codings.next().is_none()
 }
 
-/// Waits for the end of a small body, and not at all for another.
+/// Waits for the end of a small body, and not at all for a large one.
 pub async fn arrived(headers: &HeaderMap, body: Incoming, limit: Duration) -> (Arrived, WasiBody) {
     if body.is_end_stream() {
         return (Arrived::Whole, parts(VecDeque::new(), None));
@@ -101,7 +101,7 @@ fn coming(came: VecDeque<Frame<Bytes>>, body: Incoming, deadline: Instant) -> (A
     (Arrived::Coming(is_late), body.boxed_unsync())
 }
 
-/// A body of which nothing more will come.
+/// A body that has arrived, or failed, completely.
 struct Parts {
     came: VecDeque<Frame<Bytes>>,
     error: Option<Error>,
@@ -138,7 +138,7 @@ fn length(came: &VecDeque<Frame<Bytes>>) -> u64 {
     lengths.fold(0, |sum, length| sum.saturating_add(length.unwrap_or(u64::MAX)))
 }
 
-/// A body that is handed on while it comes.
+/// A body that is passed on while it arrives.
 struct Coming {
     came: VecDeque<Frame<Bytes>>,
     rest: Lingering<Incoming>,

@@ -17,7 +17,7 @@ pub async fn call(running: &Running, request: Request<WasiBody>, turn: Turn) -> 
         Ok(response) => response,
         Err(error) => {
             let (component, status) = (running.component(), StatusCode::INTERNAL_SERVER_ERROR);
-            // A trap has already been told, once for all the requests that it ended.
+            // A trap has been logged already, once for all the requests that it ended.
             if !error.is::<Gone>() {
                 eprintln!("[{}] failed: {error:#}", component.id);
             }

@@ -33,15 +33,15 @@ use tokio::sync::mpsc::WeakSender;
 use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-/// The route by which a component is called.
+/// The route under which components are called.
 static ROUTE: LazyLock<RouteHeaders> = LazyLock::new(|| RouteHeaders::new("/..."));
-/// As Spin has it, and `bank` for other hosts.
+/// As in Spin, and as for other hosts.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The components of an application that others may call.
 #[derive(Default)]
 pub struct Chain {
-    /// Known once all of them are ready.
+    /// Set once all components are ready.
     components: OnceLock<HashMap<String, Callee>>,
     in_flight: OnceLock<WeakSender<Infallible>>,
 }
@@ -52,14 +52,14 @@ struct Callee {
 }
 
 impl Chain {
-    /// Makes the components known that may be called.
+    /// Sets the components that may be called.
     pub fn connect(&self, components: HashMap<String, Running>) {
         let called = components.len();
         let callee = |(name, running)| (name, Callee { running, places: CallPlaces::new(called) });
         let _ = self.components.set(components.into_iter().map(callee).collect());
     }
 
-    /// From now on calls are in flight like the requests that they are made for.
+    /// From now on, calls are in flight like the requests that make them.
     pub fn begins(&self, in_flight: &InFlight) {
         let _ = self.in_flight.set(in_flight.downgrade());
     }
@@ -123,7 +123,7 @@ fn with_headers(request: Request<WasiBody>) -> Option<Request<WasiBody>> {
     Some(Request::from_parts(parts, body))
 }
 
-/// A body that fails when nothing more comes in time.
+/// A body that fails if nothing more arrives in time.
 struct Timed {
     body: WasiBody,
     between_bytes: Duration,

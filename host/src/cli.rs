@@ -35,7 +35,7 @@ enum Command {
     Health(Health),
 }
 
-/// Does what the arguments say; `commit` is what was built, where that is known.
+/// Runs the command in the arguments. `commit` is the commit that was built, if it is known.
 pub fn run(commit: Option<&str>) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let version = commit.map_or_else(|| version.to_owned(), |commit| format!("{version} ({commit})"));

@@ -17,13 +17,13 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 pub struct Component {
     /// Its id.
     pub id: Arc<str>,
-    /// What its instances are made with.
+    /// The engine to make its instances with.
     pub engine: Engine,
     /// What its instances are made from.
     pub service: ServicePre<State>,
     /// The stores that it may open.
     pub stores: Arc<Stores>,
-    /// The Redis servers that the application has connected to.
+    /// The Redis servers that the application is connected to.
     pub servers: Arc<Servers>,
     /// Its variables.
     pub variables: Arc<Variables>,
@@ -35,7 +35,7 @@ pub struct Component {
     pub chain: Arc<dyn Chained>,
     /// Whether what it prints is shown.
     pub shown: bool,
-    /// Where it is told what instances do.
+    /// Where traces, metrics and logs go.
     pub telemetry: Arc<Telemetry>,
 }
 
@@ -54,7 +54,7 @@ pub struct State {
 }
 
 impl State {
-    /// What a new instance of `component` holds.
+    /// The state of a new instance of `component`.
     pub fn new(component: &Component) -> Self {
         let log = ComponentLog::new(component.id.clone(), component.telemetry.clone());
         let callers = Callers::new(&component.telemetry, &component.id);
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    /// Shows what it has printed of a line that it will not end any more.
+    /// Prints a last line that was never finished.
     pub fn finish_log(&self) {
         self.log.finish();
     }

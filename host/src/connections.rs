@@ -27,7 +27,7 @@ struct Known {
     made: u64,
 }
 
-/// A connection that may be open as long as this is there.
+/// An open connection; dropping it makes room for another one.
 pub struct Open {
     /// What it is doing.
     pub progress: Arc<Progress>,
@@ -37,13 +37,13 @@ pub struct Open {
 }
 
 impl Connections {
-    /// No connection yet, and at most `most` of them.
+    /// No connections yet, at most `most`.
     pub fn new(most: u32) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self(Arc::new(Inner { places: Arc::new(Semaphore::new(most)), open: Mutex::default() }))
     }
 
-    /// Waits until there may be one more, and makes room for it if there is none.
+    /// Waits until there may be one more connection. If there is no room, it closes one.
     pub async fn admit(&self) -> Open {
         let place = self.place().await;
         let progress = Arc::new(Progress::default());
@@ -60,7 +60,7 @@ impl Connections {
         }
         loop {
             self.close_one();
-            // Where there was none to close there may be one by now.
+            // If there was none to close, there may be one by now.
             if let Ok(place) = timeout(AGAIN, self.0.places.clone().acquire_owned()).await {
                 return place.ok();
             }

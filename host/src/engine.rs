@@ -18,13 +18,13 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// The variable that says where compiled code is kept.
 pub const CACHE_DIR: &str = "BANK_CACHE_DIR";
-/// When it is set, the names of the components' functions are written where `perf` looks for them
-/// (`/tmp/perf-PID.map`, which stays when `bank` ends). `make bench` draws its flame graph by them.
+/// If it is set, the names of the components' functions are written to where `perf` looks for them
+/// (`/tmp/perf-PID.map`, which stays when `bank` ends). `make bench` uses them for its flame graph.
 const PERF_MAP: &str = "BANK_PERF_MAP";
 
 const MOST_INSTANCES: u32 = 1000;
-/// An instance serves several requests at a time, each on a stack of its own, also while it still works on
-/// some that were given up.
+/// An instance serves several requests at a time, each on a stack of its own, and may still work on some that were
+/// given up.
 const STACKS_EACH: u32 = 16;
 const MOST_MEMORY: usize = 1 << 30;
 
@@ -47,7 +47,7 @@ impl Compiler {
         }
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
         let engine = Engine::new(&config).or_else(|_| {
-            // The pool wants 4 TiB of addresses, which some machines do not have.
+            // The pool reserves 4 TiB of address space, which some machines do not have.
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
             Engine::new(&config)
         });

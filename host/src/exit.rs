@@ -12,11 +12,11 @@ const AGAIN: u8 = 4;
 /// A failure with an exit code of its own.
 #[derive(Debug)]
 pub enum Fault {
-    /// 3: money, a chain, a sum or an index is not as it must be: of a store, or of a file.
+    /// 3: money, a chain, a sum or an index is broken, in a store or in a file.
     Broken(String),
-    /// 4: the store or the place of the file was not to be reached, or changed meanwhile; or a signal came. To be tried again.
+    /// 4: the store or the file's place could not be reached, or changed meanwhile; or a signal came. Try again.
     Unavailable(String),
-    /// 5: what is there already must not be mixed with what would come.
+    /// 5: what is there already must not be mixed with what would be written.
     Refused(String),
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// From now on a signal ends the process, with the code of what is to be tried again: it has not done what it was told.
+/// From now on a signal ends the process with code 4 (try again), since the command has not done its work.
 pub fn when_told() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::new() })?;
@@ -39,7 +39,7 @@ pub fn when_told() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The code that an error ends the process with.
+/// The exit code for an error.
 pub fn code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(match error.downcast_ref::<Fault>() {
         Some(Fault::Broken(_)) => 3,

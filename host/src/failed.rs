@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 
 const EVENT: &str = "request";
 
-/// What is known of a request before it is given to a component.
+/// What is known about a request before a component gets it.
 pub struct Asked {
     began: Instant,
     method: &'static str,
@@ -24,7 +24,7 @@ impl Asked {
         Self { began: Instant::now(), method, route }
     }
 
-    /// `component` has not answered it, and the client is told `status`.
+    /// Logs that `component` has not answered, and that the client gets `status`.
     pub fn was_not_answered(self, component: &Component, status: StatusCode) {
         if !component.shown {
             return;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::sleep;
 
-/// Wraps each store in what the file says, and says so.
+/// Wraps each store as the file says, and prints that.
 pub fn wrap(stores: Stores, file: &Path) -> anyhow::Result<Stores> {
     let profile = Profile::load(file)?;
     eprintln!(
@@ -43,13 +43,13 @@ struct Core {
 }
 
 impl Faulty {
-    /// `store`, misbehaving as `profile` says.
+    /// A `store` that misbehaves as `profile` says.
     pub fn new(store: Arc<dyn Store>, profile: Profile) -> Self {
         let chance = Chance::new(profile.seed);
         Self { core: Arc::new(Core { store, profile, poisoned: AtomicBool::new(false) }), chance }
     }
 
-    /// Meets its fate in a task of its own, which goes on when nobody waits for it any more.
+    /// Runs the call in a task of its own, which goes on when nobody waits for it any more.
     fn call<T, F>(&self, call: impl FnOnce(Arc<Core>) -> F + Send + 'static) -> Answer<'_, T>
     where
         T: Send + 'static,
@@ -63,7 +63,7 @@ impl Faulty {
     }
 }
 
-/// Carries out a call, if that is its fate.
+/// Carries out a call, if its fate allows that.
 async fn meet<T>(fate: Fate, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     sleep(fate.delay).await;
     strike(&fate, Moment::Before).await?;
@@ -90,7 +90,7 @@ fn lost() -> Failure {
 }
 
 impl Core {
-    /// Fact 4: after its host has panicked with the lock in its hand, a store is good for nothing.
+    /// Fact 4: after its host has panicked while holding the lock, a store is unusable.
     fn sound(&self) -> Result<&dyn Store, Failure> {
         if self.poisoned.load(Ordering::Relaxed) {
             return Err(Failure::Fatal("increment-of-other-value-poisons"));
@@ -98,7 +98,7 @@ impl Core {
         Ok(&*self.store)
     }
 
-    /// Fact 1, and what would become of it (`swap-always-succeeds`); fact 3.
+    /// Fact 1, and how it will be once that is fixed (`swap-always-succeeds`); fact 3.
     async fn swap(&self, key: &str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Result<bool, Failure> {
         let store = self.sound()?;
         let of_absent_key = expected.is_none() && self.profile.swap_of_absent_key_unguarded;
@@ -128,7 +128,7 @@ impl Core {
         answer
     }
 
-    /// Fact 4: adds without minding the range, in the form that the store keeps counters in.
+    /// Fact 4: adds without a range check, in the form in which the store keeps counters.
     async fn wrap(&self, key: &str, delta: i64) -> Result<i64, Failure> {
         loop {
             let before = self.store.increment(key, 0).await?;

@@ -31,7 +31,7 @@ fn source(bytes: &[u8]) -> Option<Source> {
     Some(Source::new(Path::new("file.toml"), str::from_utf8(bytes).ok()?.to_owned()))
 }
 
-/// A refusal names the file and a line of it.
+/// An error names the file and a line of it.
 fn names_a_line(error: &anyhow::Error) {
     let text = format!("{error:#}");
     let line = text.strip_prefix("file.toml:").and_then(|rest| rest.split(':').next());
@@ -59,7 +59,7 @@ fn runtime_config(bytes: &[u8]) {
     }
 }
 
-/// A line is an entry of `allowed_outbound_hosts`, and an address that is asked for: itself, where it is one.
+/// A line is an entry of `allowed_outbound_hosts` and also a URL; if the URL is valid, the entry must allow it.
 fn allowed_host(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     if let Ok(template) = Template::parse(text) {
@@ -85,7 +85,7 @@ fn allowed_host(bytes: &[u8]) {
     }
 }
 
-/// What `bank` starts with is what its components take: a setting that they refuse stops it.
+/// `bank` starts only with settings that its components accept.
 fn setting(bytes: &[u8]) {
     let Ok(value) = str::from_utf8(bytes) else { return };
     let ours = |rule: &str| {
@@ -110,7 +110,7 @@ fn setting(bytes: &[u8]) {
     }
 }
 
-/// A request as it is written: the last digit of its version and its target in the first line, then a field in each.
+/// A request as text: the last digit of its version and its target in the first line, then a field in each line.
 fn written(bytes: &[u8]) -> Option<(Version, Uri, HeaderMap)> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let (version, target) = lines.next()?.split_first()?;
@@ -123,7 +123,8 @@ fn written(bytes: &[u8]) -> Option<(Version, Uri, HeaderMap)> {
     Some((version, Uri::try_from(target).ok()?, headers))
 }
 
-/// It is for one host, which is no component's; what the client sent reaches the component before what Spin adds.
+/// A valid request is for one host, which is no component's. The client's own headers come before those that Spin
+/// adds.
 fn request(bytes: &[u8]) {
     let Some((version, target, sent)) = written(bytes) else { return };
     let (here, mut headers) = (Authority::from_static("127.0.0.1:3000"), sent.clone());

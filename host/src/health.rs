@@ -20,10 +20,10 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A status line is shorter.
 const LONGEST: u64 = 200;
-/// How the answer of a server of TLS begins that was asked without it.
+/// The first byte of a TLS server's answer to a plain request.
 const ALERT: u8 = 0x15;
 
-/// Succeeds where the answer is 200.
+/// Succeeds if the answer is 200.
 pub fn health(options: &Health) -> anyhow::Result<()> {
     let url = |scheme| format!("{scheme}://{}{}", options.listen, options.path);
     let context = |scheme| format!("{} does not answer", url(scheme));
@@ -47,7 +47,7 @@ fn connect(options: &Health) -> io::Result<TcpStream> {
     Ok(connection)
 }
 
-/// The first line of what is answered.
+/// The first line of the answer.
 fn ask(mut stream: impl Read + Write, options: &Health) -> io::Result<Vec<u8>> {
     let (path, host) = (&options.path, options.listen);
     let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
@@ -70,7 +70,7 @@ fn ask_secured(options: &Health) -> anyhow::Result<Vec<u8>> {
     Ok(ask(StreamOwned::new(connection, connect(options)?), options)?)
 }
 
-/// Takes whatever certificate is shown.
+/// Accepts any certificate.
 #[derive(Debug)]
 struct Anybody(WebPkiSupportedAlgorithms);
 

@@ -51,7 +51,7 @@ pub(crate) mod bindings {
     });
 }
 
-/// What an instance holds for its imports.
+/// What an instance needs for its imports.
 pub trait Imports: Send + 'static {
     /// For `spin:key-value` and `wasi:keyvalue`.
     fn key_value(&mut self) -> KeyValueView<'_>;

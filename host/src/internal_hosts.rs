@@ -3,10 +3,10 @@
 use http::Uri;
 use url::Url;
 
-/// What the names of components end in.
+/// The suffix of components' host names.
 pub const DOMAIN: &str = ".spin.internal";
 
-/// The component that an address names, if it names one.
+/// The component that an address names, if any.
 pub fn component(uri: &Uri) -> Option<&str> {
     let (name, domain) = uri.host()?.split_at_checked(uri.host()?.find('.')?)?;
     (domain == DOMAIN).then_some(name)

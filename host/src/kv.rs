@@ -16,12 +16,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why an operation failed. Whether it was carried out is not known.
+/// Why an operation failed. It may have been carried out all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// In words for the component.
     Told(String),
-    /// The instance that asked ends, as by a trap of its own; no store does this unless `fault` makes it.
+    /// Ends the instance that called, like a trap of its own. No store does this without `fault`.
     Fatal(&'static str),
 }
 
@@ -34,13 +34,13 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The answer to an operation. To drop the future is to stop waiting, not to undo.
+/// The answer to an operation. Dropping the future stops the wait and does not undo the operation.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 
 /// A key-value store. Operations of different requests run at the same time.
 ///
-/// An operation must not wait for what another one holds, be it a lock or a place in a buffer: while an
-/// instance is in a synchronous call it polls none of its other calls, so those could hold it for ever.
+/// An operation must not wait for what another operation holds, such as a lock or a place in a buffer: while an
+/// instance is in a synchronous call it polls none of its other calls, so they would hold it for ever.
 pub trait Store: Send + Sync {
     /// The value of a key, or none.
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>>;
@@ -48,14 +48,14 @@ pub trait Store: Send + Sync {
     /// Sets the value of a key, whatever was there.
     fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()>;
 
-    /// Adds to a counter, which is zero when absent, and answers the sum.
+    /// Adds to a counter, which is zero if absent, and returns the sum.
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64>;
 
-    /// Sets the value of a key if it is `expected` (none: if it is absent), and answers whether.
+    /// Sets the value of a key if it is `expected` (`None`: if the key is absent). Returns whether it did.
     fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool>;
 
-    /// The same over a connection made for it, as Spin does on Redis (docs/spin.md, fact 2). Only `fault` asks for
-    /// it; a store without connections has no other way to swap.
+    /// The same over a connection of its own, as Spin does on Redis (docs/spin.md, fact 2). Only `fault` uses it; a
+    /// store without connections swaps as usual.
     fn swap_alone<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
         self.swap(key, expected, value)
     }
@@ -64,7 +64,7 @@ pub trait Store: Send + Sync {
 /// The stores of the application by label.
 pub type Stores = HashMap<String, Arc<dyn Store>>;
 
-/// Opens each of the configured stores that is among `used`, and none of the others.
+/// Opens the configured stores that are `used`.
 pub fn open(
     config: &RuntimeConfig,
     patience: Patience,
@@ -81,7 +81,7 @@ pub fn open(
     Ok(stores)
 }
 
-/// Opens what one label is configured to be.
+/// Opens the store of one label.
 pub fn open_one(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match config {
         StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label, patience.held_up())?),

@@ -11,7 +11,7 @@ pub const REQUESTS_AT_ONCE: usize = 16;
 /// How long it is kept idle.
 pub const IDLE: Duration = Duration::from_secs(1);
 
-/// The instance that had the request is gone, and has said why.
+/// The instance that had the request has failed, and has logged why.
 #[derive(Debug)]
 pub struct Gone;
 

@@ -51,11 +51,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Files that are not connections of clients: stores, listeners, what the runtime needs.
+/// Open files that are not connections of clients: stores, listeners, and those of the runtime.
 const OTHER_FILES: u32 = 128;
 
 impl Limits {
-    /// The limit of connections, or as many as the system allows files, if those are fewer.
+    /// The limit of connections, or fewer if the system allows fewer open files.
     pub fn connections(&self) -> u32 {
         let files = std::fs::read_to_string("/proc/self/limits").ok();
         let files = files.as_deref().and_then(open_files);

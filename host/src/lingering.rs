@@ -16,11 +16,11 @@ const MOST_BYTES: usize = 1 << 20;
 /// How long that may take.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// A body that goes on being read after it is dropped.
+/// A body that is read on after it was dropped.
 pub struct Lingering<B: Body<Data = Bytes> + Unpin + Send + 'static>(Option<B>);
 
 impl<B: Body<Data = Bytes> + Unpin + Send + 'static> Lingering<B> {
-    /// To be made and dropped in a Tokio runtime.
+    /// Must be created and dropped inside a Tokio runtime.
     pub fn new(body: B) -> Self {
         Self(Some(body))
     }

@@ -17,8 +17,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// Where one instance writes. Clones share the unfinished line, since a guest opens its stderr anew
-/// for every write.
+/// The output of one instance. Clones share the unfinished line, since a guest opens its stderr anew for every write.
 #[derive(Clone)]
 pub struct ComponentLog {
     component: Arc<str>,
@@ -32,7 +31,7 @@ impl ComponentLog {
         Self { component, telemetry, line: Arc::default() }
     }
 
-    /// Takes what the guest wrote and passes on the lines that it completes.
+    /// Adds what the guest wrote, and passes on the lines that are complete now.
     pub fn write(&self, bytes: &[u8]) {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -57,7 +56,7 @@ impl ComponentLog {
         if line.trim_ascii().is_empty() {
             return;
         }
-        // Nobody can be told if stderr is gone.
+        // If stderr is gone, there is nowhere to report it.
         let _ = std::io::stderr().lock().write_all(&attributed(&self.component, line));
         self.telemetry.printed(&self.component, line.trim_ascii_end());
     }

@@ -3,13 +3,14 @@
 use bank::{cli, exit};
 use std::process::ExitCode;
 
-/// A request makes hundreds of small allocations in two threads: with glibc's they were a seventh of its cost.
-/// Without huge pages: with them 10,000 requests took 119 MB of memory, and take 67.
+/// A request makes hundreds of small allocations in two threads; with glibc they were a seventh of its cost. No huge
+/// pages: with them 10,000 requests took 119 MB of memory, without them 67.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Set by the Makefile. Here and not in the library, of which a commit changes nothing.
+    // The Makefile sets it. It is read here and not in the library, so that a new commit does not rebuild the
+    // library.
     match cli::run(option_env!("BANK_COMMIT").filter(|commit| !commit.is_empty())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

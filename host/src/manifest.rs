@@ -27,7 +27,7 @@ pub struct Manifest {
     pub variables: Vec<Variable>,
     /// How long components wait for a store, in milliseconds; a template over the variables.
     pub store_timeout_ms: Option<Template>,
-    /// The path at which the application says whether it is ready.
+    /// The path whose answer says whether the application is ready.
     pub readiness_path: Option<String>,
     /// `[[trigger.http]]`: which component answers which route, in the order of the file.
     pub routes: Vec<Route>,
@@ -41,18 +41,18 @@ pub struct Manifest {
 pub struct Variable {
     /// Its name, in lower case.
     pub name: String,
-    /// Its value when nobody sets it; without one it must be set.
+    /// The default; a variable without one must be set.
     pub default: Option<String>,
-    /// Whether its value may not be shown.
+    /// Whether its value must not be shown.
     pub secret: bool,
-    /// What values it may have, if not any.
+    /// The values that it may have; any, if there is no rule.
     pub rule: Option<Rule>,
 }
 
 /// A route and the component that answers it.
 #[derive(Clone)]
 pub struct Route {
-    /// As it is written: `/exact`, `/with/:name`, `/and/below/...`.
+    /// As written: `/exact`, `/with/:name`, `/and/below/...`.
     pub path: String,
     /// The component's id.
     pub component: String,
@@ -96,7 +96,7 @@ impl Manifest {
         Self::read(&Source::read(&file)?, folder)
     }
 
-    /// Reads a manifest that belongs into `folder`.
+    /// Reads a manifest; its paths are relative to `folder`.
     pub fn read(source: &Source, folder: &Path) -> anyhow::Result<Self> {
         Reader { source, folder }.manifest()
     }

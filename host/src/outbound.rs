@@ -34,10 +34,10 @@ pub struct Outbound {
     pub callers: Callers,
 }
 
-/// The components of an application that others may call by name ([`crate::chain`]).
+/// The components of an application that other components may call by name ([`crate::chain`]).
 pub trait Chained: Send + Sync {
-    /// Has the component `name` answer `request`, which is a part of `trace`. There is an error where there is none of that
-    /// name, or none that takes the call in time.
+    /// Has the component `name` answer `request`, which belongs to `trace`. It fails if there is no such component,
+    /// or if no component takes the call in time.
     fn send(
         self: Arc<Self>,
         name: String,
@@ -135,7 +135,7 @@ fn told(call: Call, sent: Sent) -> Sent {
     })
 }
 
-/// Why there is no answer, in a word.
+/// Why there is no answer, in one word.
 fn why(error: &Error) -> &'static str {
     match error {
         Error::DnsTimeout
@@ -148,7 +148,7 @@ fn why(error: &Error) -> &'static str {
     }
 }
 
-/// `wasi:http` as wasmtime has it, but for the sending of requests: there it is noted first who sends.
+/// wasmtime's `wasi:http`, except that sending a request first notes which request makes the call.
 pub fn add_to_linker<T: Imports + WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     client::add_to_linker::<_, Client>(linker, T::http)?;
     types::add_to_linker::<_, WasiHttp>(linker, T::http)
@@ -170,7 +170,7 @@ impl<T: Imports + WasiHttpView> client::HostWithStore<T> for Client {
             let callers = access.data_mut().callers().clone();
             callers.note(access.as_context_mut());
         });
-        // It comes to `send_request` before it waits for anything.
+        // It reaches `send_request` before it first waits.
         let accessor = accessor.with_getter::<WasiHttp>(T::http);
         <WasiHttp as client::HostWithStore<T>>::send(&accessor, request).await
     }

@@ -21,7 +21,7 @@ pub enum Placement {
     Spin,
 }
 
-/// A component that requests can be given to.
+/// A component that answers requests.
 #[derive(Clone)]
 pub enum Running {
     /// By [`Placement::Bank`].
@@ -31,7 +31,7 @@ pub enum Running {
 }
 
 impl Running {
-    /// A component without instances yet.
+    /// A component that has no instances yet.
     pub fn new(component: Component, placement: Placement) -> Self {
         match placement {
             Placement::Bank => Self::Together(Arc::new(Instances::new(component))),

@@ -16,17 +16,17 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// Who reads slower than this does not read.
+/// A client that reads more slowly than this counts as one that does not read.
 const SLOWEST_BYTES_PER_SECOND: u64 = 1024;
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// A request, of which nothing has come.
+    /// Waiting for a request, of which nothing has arrived.
     Idle,
     /// The rest of a head.
     Head,
-    /// The rest of a body, before a component is asked.
+    /// Waiting for the rest of a body, before a component gets the request.
     Body,
     /// The component.
     Answer,
@@ -41,7 +41,7 @@ pub struct Progress {
 struct State {
     phase: Phase,
     since: Instant,
-    /// Since when the client has been taking what is to be sent, and how much it took.
+    /// Since when output is waiting for the client, and how much the client has taken since then.
     stalled: Option<(Instant, u64)>,
 }
 
@@ -64,7 +64,7 @@ impl Progress {
         self.enter(Phase::Answer);
     }
 
-    /// An answer has been given to the connection, to its end.
+    /// The connection has the complete answer.
     pub fn answered(&self) {
         self.enter(Phase::Idle);
     }
@@ -80,8 +80,8 @@ impl Progress {
         self.closed.notify_one();
     }
 
-    /// Ready once the client has kept `bank` waiting for too long, or somebody closed the connection. To be
-    /// polled after the connection, in the same task: what that one notes wakes nobody.
+    /// Ready when the client has kept `bank` waiting for too long, or when the connection was closed to make room.
+    /// Must be polled after the connection, in the same task: changes of state wake no other task.
     pub async fn ended(&self, limits: &Limits) {
         let mut timer = Box::pin(sleep_until(after(Instant::now(), limits.keep_alive_timeout)));
         let mut closed = std::pin::pin!(self.closed.notified());
@@ -91,7 +91,8 @@ impl Progress {
             }
             loop {
                 let deadline = self.state().deadline(limits);
-                // The timer is not set anew with every request: one that goes off too early is set to the rest.
+                // The timer is not reset for every request. If it goes off too early, it is set to the remaining
+                // time.
                 if deadline.is_some_and(|deadline| deadline < timer.deadline()) {
                     timer.as_mut().reset(deadline.unwrap_or_else(Instant::now));
                 }
@@ -150,7 +151,7 @@ impl State {
         match self.phase {
             Phase::Idle => Some(after(self.since, limits.keep_alive_timeout)),
             Phase::Head => Some(after(self.since, limits.head_timeout)),
-            // A body's end is waited for where it is read: there is an answer to it.
+            // The end of a body is awaited where it is read, since there is an answer to it.
             Phase::Body | Phase::Answer => None,
         }
     }
@@ -160,7 +161,7 @@ fn after(instant: Instant, time: Duration) -> Instant {
     instant.checked_add(time).unwrap_or(instant)
 }
 
-/// A socket whose progress is noted.
+/// A socket that records its progress.
 pub struct Watched {
     stream: TcpStream,
     progress: Arc<Progress>,
@@ -184,7 +185,7 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // What nobody takes is thrown away: the kernel would go on offering it for minutes.
+        // Drops output that nobody takes: the kernel would go on offering it for minutes.
         if self.progress.state().stalled.is_some() {
             let _ = self.stream.set_zero_linger();
         }
@@ -229,7 +230,7 @@ impl AsyncWrite for Watched {
         self.stream.is_write_vectored()
     }
 
-    /// Called once all that was to be sent has been taken by the kernel.
+    /// Called when the kernel has taken all output.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.progress.all_is_sent();
         Pin::new(&mut self.stream).poll_flush(context)

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::Response;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A problem (RFC 9457) that says no more than its status does.
+/// A problem (RFC 9457) without details.
 const STOPPING: &str =
     r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"This bank is stopping."}"#;
 
@@ -21,7 +21,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Ready as far as `bank` knows; at `path` the application says whether it is.
+    /// Ready, as far as `bank` itself knows. At `path` the application answers whether it is ready.
     pub fn new(path: Option<String>) -> Self {
         Self { path, has_ended: AtomicBool::new(false) }
     }
@@ -31,7 +31,7 @@ impl Readiness {
         self.has_ended.store(true, Ordering::Relaxed);
     }
 
-    /// The answer to who asks at `path` whether it is ready, if that is to be no.
+    /// The answer to a readiness check at `path`, if it has to be "no".
     pub fn refusal(&self, path: &str) -> Option<Response<Bytes>> {
         let is_spins_own = || path.strip_prefix(WELL_KNOWN) == Some("health");
         let is_asked = || is_spins_own() || self.path.as_deref() == Some(path);

@@ -24,12 +24,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// Whoever asks so soon after a connection could not be made is told the same at once.
+/// For this long after a failed connection attempt, commands fail with the same error at once.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A failure older than this is no longer believed: whoever asks waits for a new connection.
+/// A failure older than this is ignored: a command waits for a new connection.
 const FORGOTTEN: Duration = Duration::from_secs(1);
-/// To connect takes several round trips, with TLS and a password five: it goes on for so long after those who
-/// asked for it have been told that there is none.
+/// Connecting takes several round trips, five with TLS and a password. An attempt goes on for this long, even after
+/// the commands that started it have failed.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long `bank` waits for a Redis: as long as components do (`store_timeout_ms` in the manifest).
@@ -37,11 +37,11 @@ const CONNECT: Duration = Duration::from_secs(3);
 pub struct Patience(Duration);
 
 impl Patience {
-    /// Where the manifest does not say: what a Money Bank has for storage.
+    /// The default, which is the bank's own deadline for storage.
     pub const DEFAULT: Self = Self(Duration::from_millis(500));
     const LEAST: Duration = Duration::from_millis(400);
 
-    /// That of components which wait for so long.
+    /// For components that wait this long.
     pub const fn new(of_components: Duration) -> Self {
         Self(of_components)
     }
@@ -51,14 +51,14 @@ impl Patience {
         self.0.max(Self::LEAST)
     }
 
-    /// For a synchronous call, which holds up its whole instance while it waits (docs/spin.md, fact 6): a little
-    /// less than the component has, so that it still answers in time.
+    /// The limit of a synchronous call, which blocks its whole instance (docs/spin.md, fact 6): a little less than
+    /// the component's own limit, so that the component can still answer in time.
     pub fn held_up(self) -> Duration {
         self.0.saturating_sub(self.0.checked_div(5).unwrap_or_default())
     }
 }
 
-/// A Redis server, and the way to it.
+/// A Redis server and the connection to it.
 #[derive(Clone)]
 pub struct Server(Arc<Link>);
 
@@ -71,12 +71,12 @@ struct Link {
 #[derive(Default)]
 struct State {
     connection: Option<MultiplexedConnection>,
-    /// How many connections there have been, to know one from the next.
+    /// How many connections there have been; identifies the present one.
     number: u64,
     failed: Option<(Instant, RedisError)>,
-    /// When a server last said that it was the wrong one.
+    /// When a server last answered that another one has to be asked.
     refused: Option<Instant>,
-    /// Tells when the attempt that is being made has ended.
+    /// Signals when the current attempt has ended.
     attempt: Option<watch::Receiver<()>>,
 }
 
@@ -88,28 +88,28 @@ enum Way {
 }
 
 impl Server {
-    /// The server at an address, to which nothing connects yet.
+    /// The server at an address. Nothing is connected yet.
     pub fn new(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
-        // A peer that vanished without a word is noticed by the kernel.
+        // The kernel notices a peer that vanished silently.
         let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(patience.answer().max(CONNECT));
         let client = Client::open(info.set_tcp_settings(tcp))?;
         Ok(Self(Arc::new(Link { client, patience, state: Mutex::default() })))
     }
 
-    /// Makes sure that there is a connection, and counts as one that has it.
+    /// Opens a connection for one component; connects to the server if necessary.
     pub async fn open(&self) -> Result<Opened, RedisError> {
         let opened = self.opened();
         opened.run(|_| async { Ok(()) }).await?;
         Ok(opened)
     }
 
-    /// A connection that is nobody else's, made now.
+    /// A new connection that is not shared.
     pub async fn another(&self) -> Result<MultiplexedConnection, RedisError> {
         self.0.client.get_multiplexed_async_connection().await
     }
 
-    /// Runs `command` on the connection, in a task that goes on when nobody waits for it any more. The
-    /// connection is given up if the command shows that it is good for nothing.
+    /// Runs `command` on the connection, in a task that goes on when nobody waits for it any more. If the result
+    /// shows that the connection is unusable, it is dropped.
     pub async fn run<T, F>(
         &self,
         command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
@@ -133,15 +133,15 @@ pub struct Opened {
     uses: Arc<Uses>,
 }
 
-/// What a component has done with its connection.
+/// How a component has used its connection.
 #[derive(Default)]
 struct Uses {
-    /// The numbers of the connections behind it that it used first and last; 0 before that.
+    /// The numbers of the first and the last underlying connection that it used; 0 before the first use.
     first: AtomicU64,
     last: AtomicU64,
-    /// An `ASKING` goes in front of the next command.
+    /// Whether an `ASKING` has to precede the next command.
     asking: AtomicBool,
-    /// The component was told that the connection is not the one that it began with.
+    /// The component knows that the connection is not the one that it began with.
     replaced: AtomicBool,
 }
 
@@ -158,8 +158,8 @@ impl Opened {
         self.run_numbered(|connection, _| command(connection)).await
     }
 
-    /// Sends `command`, an `ASKING` right in front of it if the component has said so: another component's command
-    /// never comes between the two.
+    /// Sends `command`, right after an `ASKING` if the component has sent one: no command of another component comes
+    /// between the two.
     pub async fn send(&self, command: Cmd) -> Result<Value, RedisError> {
         let asking = self.uses.asking.swap(false, Ordering::Relaxed);
         self.run(move |mut connection| async move {
@@ -174,7 +174,7 @@ impl Opened {
         .await
     }
 
-    /// Sends a `WAIT`, which asks about the writes of one connection: it fails where that is no longer the one that
+    /// Sends a `WAIT`, which concerns the writes of one connection. It fails if that is no longer the connection that
     /// the component began with.
     pub async fn wait(&self, command: Cmd) -> Result<Value, RedisError> {
         let uses = self.uses.clone();
@@ -215,7 +215,7 @@ impl Opened {
         task.await.unwrap_or_else(|_| Err((ErrorKind::Io, "the command was given up").into()))
     }
 
-    /// The component has closed it. What it opens next must be another one, as it would be in Spin: it may
+    /// The component has closed its connection. The next one that it opens must be another one, as in Spin: it may
     /// have had a reason. Commands in flight are still answered.
     pub fn close(self) {
         if !self.uses.replaced.load(Ordering::Relaxed) {
@@ -230,7 +230,7 @@ impl Link {
             match self.way() {
                 Way::Open(connection, number) => return Ok((connection, number)),
                 Way::Shut(why) => return Err(why),
-                // Whether it ended well or not is in the state.
+                // The state says whether it succeeded.
                 Way::Opening(mut attempt) => {
                     let _ = attempt.changed().await;
                 }
@@ -238,7 +238,7 @@ impl Link {
         }
     }
 
-    /// The way to the server now; begins an attempt to open it where one is due.
+    /// The connection to the server, or why there is none. Starts an attempt to connect if one is due.
     fn way(self: &Arc<Self>) -> Way {
         let mut state = self.state();
         if let Some(connection) = &state.connection {
@@ -255,7 +255,7 @@ impl Link {
         }
     }
 
-    /// Connects, in a task that ends with no command: with a deadline shorter than it takes to connect,
+    /// Connects, in a task that does not end with the command: if the deadline is shorter than connecting takes,
     /// nobody would ever be connected.
     fn attempt(self: Arc<Self>) -> watch::Receiver<()> {
         let (ended, attempt) = watch::channel(());
@@ -273,7 +273,7 @@ impl Link {
                     .unwrap_or_else(|_| Err((ErrorKind::Io, "the server did not answer in time").into())),
             );
             let _ = ended.send(());
-            // Others are tried meanwhile; the first that is made counts.
+            // Other attempts may run meanwhile; the first that succeeds counts.
             if late && let Ok(Ok(connection)) = timeout(longest, connect).await {
                 self.state().connected(connection);
             }
@@ -298,8 +298,8 @@ impl Link {
         }
     }
 
-    /// Lets go of the connection with this number. Where the next one told `why` too, others are told so for a
-    /// moment: the address still leads to the wrong server.
+    /// Drops the connection with this number. If the previous connection was dropped for the same reason, `why`,
+    /// commands fail with it for a moment: the address still leads to the wrong server.
     fn give_up(&self, number: u64, why: Option<&RedisError>) {
         let mut state = self.state();
         if state.number != number || state.connection.take().is_none() {
@@ -333,8 +333,8 @@ fn is_broken(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse) || error.is_unrecoverable_error()
 }
 
-/// Whether the server says that another one is to be asked, or itself later. A script that was refused says so
-/// in its own words in front of Redis 7.
+/// Whether the server answers that another server must be asked, or the same one later. Before Redis 7 a refused
+/// script says so in its own words.
 fn is_the_wrong_server(error: &RedisError) -> bool {
     let of_script = |detail: &str| {
         ["READONLY ", "LOADING ", "MASTERDOWN "].iter().any(|code| detail.contains(&format!("-{code}")))

@@ -13,7 +13,7 @@ use std::fmt;
 /// Paths below this are Spin's own.
 pub const WELL_KNOWN: &str = "/.well-known/spin/";
 
-/// The routes of an application, with something behind each.
+/// The routes of an application, each with its target.
 pub struct Router<T> {
     routes: routefinder::Router<Target<T>>,
 }
@@ -113,7 +113,7 @@ impl<T> fmt::Display for Target<T> {
 }
 
 impl<T> Match<'_, '_, T> {
-    /// What `/...` stands for, with its slash; a slash at the end of the path stays.
+    /// What `/...` matched, with its slash; a slash at the end of the path stays.
     pub fn trailing_wildcard(&self) -> Cow<'_, str> {
         match (self.captures.wildcard(), self.path.ends_with('/')) {
             (None, _) | (Some(""), false) => "".into(),

@@ -52,9 +52,9 @@ pub struct Secret {
 pub struct Rule {
     kind: Kind,
     or_empty: bool,
-    /// It may not be empty where these variables have these values.
+    /// It must not be empty if these variables have these values.
     needed_with: BTreeMap<String, String>,
-    /// It must be empty where this variable is not.
+    /// It must be empty if this variable is empty.
     not_with: Option<String>,
 }
 
@@ -64,13 +64,13 @@ enum Kind {
     Integer(Bounds),
     /// An address with one of these schemes; that of a Redis Cluster may name several nodes.
     Url(Vec<String>),
-    /// Such an address without a user: anybody may see it.
+    /// An address without a user, since anybody may see it.
     PublicUrl(Vec<String>),
-    /// Such an address with nothing behind host and port.
+    /// An address with nothing after host and port.
     Origin(Vec<String>),
-    /// Any number of those, with white space between.
+    /// Any number of origins, separated by white space.
     Origins(Vec<String>),
-    /// The name of a header field that is not the connection's own.
+    /// The name of a header field that is not one of the connection.
     HeaderName,
     /// Visible ASCII characters.
     HeaderValue,
@@ -109,8 +109,8 @@ impl TryFrom<Written> for Rule {
 }
 
 impl Rule {
-    /// Whether it allows `value`: by the rule that the components ask (`crates/settings`), and a client has to be able to read
-    /// an address.
+    /// Whether it allows `value`: by the same rule as the components (`crates/settings`). An address must also be one
+    /// that a client can parse.
     pub fn allows(&self, value: &str) -> bool {
         let value = value.trim_ascii();
         if value.is_empty() {
@@ -132,12 +132,12 @@ impl Rule {
         }
     }
 
-    /// The variables that it speaks of beside its own.
+    /// The other variables that the rule depends on.
     pub fn others(&self) -> impl Iterator<Item = &str> {
         self.needed_with.keys().chain(&self.not_with).map(String::as_str)
     }
 
-    /// Why `value` does not go together with those of the `others`, if it does not.
+    /// Why `value` conflicts with the values of the `others`, if it does.
     pub fn conflict<'v>(&self, value: &str, others: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         let other = |name: &str| others(name).unwrap_or_default().trim_ascii();
         if value.trim_ascii().is_empty() {
@@ -150,13 +150,13 @@ impl Rule {
     }
 }
 
-/// Whether whoever connects can read an address.
+/// Whether the client library can parse an address.
 fn can_be_read(address: &str) -> bool {
     let is_redis = |url: Url| url.scheme().starts_with("redis");
     Url::parse(address).is_ok_and(|url| !is_redis(url) || address.into_connection_info().is_ok())
 }
 
-/// The address of each node that an address names, with commas between their hosts.
+/// The address of each node in `value`, whose hosts are separated by commas.
 fn each_node(value: &str) -> Vec<String> {
     Node::named(value).iter().map(|node| node.address(value)).collect()
 }

@@ -22,15 +22,15 @@ pub use provider::Provider;
 /// The label that exists without being configured.
 pub const DEFAULT_LABEL: &str = "default";
 
-/// What a runtime config file, or its absence, decides.
+/// The runtime configuration: that of a file, or the default.
 pub struct RuntimeConfig {
     /// The stores by label, in the order of the file.
     pub stores: Vec<(String, StoreConfig)>,
-    /// Who is asked for the value of a variable, the first first.
+    /// The providers of variables, in the order in which they are asked.
     pub providers: Vec<Provider>,
 }
 
-/// What is behind a label. Shown, it says so without passwords.
+/// The store behind a label. `Display` shows it without passwords.
 pub enum StoreConfig {
     /// A SQLite file.
     Sqlite(PathBuf),
@@ -55,7 +55,7 @@ impl fmt::Display for StoreConfig {
 struct File {
     #[serde(default)]
     key_value_store: Table<Store>,
-    /// As spin-operator calls it, and Spin once did.
+    /// spin-operator's name for it, and formerly Spin's.
     #[serde(default, alias = "config_provider")]
     variables_provider: Vec<Spanned<toml::Table>>,
     state_dir: Option<PathBuf>,
@@ -71,7 +71,7 @@ struct Store {
 }
 
 impl RuntimeConfig {
-    /// Reads the file, if there is one. `state_dir` is what `--state-dir` said.
+    /// Reads the file, if there is one. `state_dir` is the value of `--state-dir`.
     pub fn load(file: Option<&Path>, app_folder: &Path, state_dir: Option<&Path>) -> anyhow::Result<Self> {
         match file {
             None => Self::without_file(app_folder, state_dir),

@@ -34,28 +34,29 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 const IN_FLIGHT: Duration = Duration::from_secs(30);
-/// How long after SIGTERM an idle connection stays open, so that nobody sends into one that is just being closed.
+/// How long an idle connection stays open after SIGTERM, so that no client sends a request into a connection that is
+/// just being closed.
 const IDLE_AFTER_TERM: Duration = Duration::from_secs(2);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
-/// For a head, and for what is on its way of a body or an answer.
+/// The buffer for a head, and for a body or answer in transit.
 const BUFFER: usize = 64 * 1024;
-/// How much of an answer the kernel keeps that the network cannot take yet. More would let a client that reads
-/// nothing have megabytes made for it.
+/// How much of an answer the kernel buffers. With more, a client that reads nothing could have megabytes produced for
+/// it.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 64 * 1024;
-/// How often a client's host is asked whether it is still there before it is given up.
+/// How often a client's host is probed before it is given up.
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// How far the bank has got with ending.
+/// The phase of ending.
 #[derive(Clone, Copy)]
 enum Ending {
     NotYet,
     Drains,
-    /// Connections on which nothing happens for so long are closed.
+    /// Connections that are idle for this long are closed.
     After(Duration),
 }
 
-/// Serves until one of `signals` comes, then for as long as it `drain`s, and then until nothing is in flight any more.
+/// Serves until one of `signals` comes, then for as long as it `drain`s, and then until nothing is in flight.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -114,7 +115,7 @@ async fn accept(
     }
 }
 
-/// Ends when connections are no longer to be taken: for how long idle ones stay open then.
+/// Returns when no more connections are accepted, with the time that idle ones stay open then.
 async fn drained(
     app: &App,
     ending: &watch::Sender<Ending>,
@@ -137,7 +138,7 @@ fn second_signal() -> anyhow::Error {
     anyhow::anyhow!("stopped by a second signal")
 }
 
-/// The next connection, once there may be one more.
+/// The next connection, when there is room for one.
 async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, Open) {
     loop {
         match listener.accept().await {
@@ -150,7 +151,7 @@ async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, 
     }
 }
 
-/// Ends when a connection on which nothing happens is to be closed, since the bank stops.
+/// Returns when an idle connection has to be closed because the bank stops.
 async fn idle_long_enough(mut ends: watch::Receiver<Ending>) {
     let idle_for = match ends.wait_for(|ending| matches!(ending, Ending::After(_))).await.as_deref() {
         Ok(Ending::After(idle_for)) => *idle_for,
@@ -159,7 +160,7 @@ async fn idle_long_enough(mut ends: watch::Receiver<Ending>) {
     sleep(idle_for).await;
 }
 
-/// A connection, with what each of its requests needs.
+/// A connection, and what each of its requests needs.
 struct Connection {
     tls: Option<TlsAcceptor>,
     app: Arc<App>,
@@ -180,7 +181,7 @@ impl Connection {
         }
     }
 
-    /// TLS, from the client's first word on; none where it does not come about in the time that a head may take.
+    /// The TLS handshake. `None` if it does not complete in the time that a head may take.
     async fn handshake(
         &self,
         tls: &TlsAcceptor,
@@ -210,10 +211,10 @@ impl Connection {
             Ok::<_, Infallible>(answer)
         });
         let stream = TokioIo::new(stream);
-        // hyper's own limit for heads would be one for idle connections too.
+        // hyper's own limit for heads would apply to idle connections too.
         let connection = http1::Builder::new()
             .header_read_timeout(None)
-            // Who has said all may close its side, and is answered all the same.
+            // A client that has sent its request may close its side, and still gets its answer.
             .half_close(true)
             .max_buf_size(BUFFER)
             .serve_connection(stream, service);
@@ -223,7 +224,7 @@ impl Connection {
         loop {
             tokio::select! {
                 biased;
-                // Errors here are the client's: it went away, or does not speak HTTP and was told so.
+                // Errors here are the client's: it went away, or does not speak HTTP and got its 400.
                 _ = connection.as_mut() => break,
                 () = ended.as_mut() => break,
                 () = idle.as_mut(), if !closes => {
@@ -234,8 +235,8 @@ impl Connection {
         }
     }
 
-    /// Without the first an answer could wait for the client's delayed acknowledgement (docs/spin.md, fact 13); the last finds
-    /// out when a client's host is gone without a word.
+    /// TCP_NODELAY: otherwise an answer could wait for the client's delayed acknowledgement (docs/spin.md, fact 13).
+    /// Keepalive: detects that a client's host has vanished.
     fn tune(&self, stream: &TcpStream) {
         let _ = stream.set_nodelay(true);
         #[cfg(target_os = "linux")]
@@ -260,15 +261,15 @@ impl Signals {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    /// Ends the process with this code, once one comes: whoever has nothing in flight waits for nobody. The first process of a
-    /// container needs this, since the kernel ends it with no signal that it does not listen for.
+    /// Ends the process with this code when a signal comes, without waiting for anything. The first process of a
+    /// container needs this: the kernel ends it by no signal that it has no handler for.
     pub async fn end_the_process(mut self, code: i32, why: &str) {
         self.next().await;
         eprintln!("{why}");
         std::process::exit(code);
     }
 
-    /// The next one: how long idle connections stay open after it.
+    /// The next signal: how long idle connections stay open after it.
     pub async fn next(&mut self) -> Duration {
         tokio::select! {
             _ = self.interrupt.recv() => Duration::ZERO,

@@ -29,12 +29,12 @@ impl Source {
         Self { path: path.to_owned(), text }
     }
 
-    /// Reads the text as a `T`, of which it must not have more than `T` knows.
+    /// Parses the text as a `T`; unknown keys are errors.
     pub fn parse<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
         toml::from_str(&self.text).map_err(|error| self.error(error.span().unwrap_or(0..0), error.message()))
     }
 
-    /// `message`, with the place that it is about in front.
+    /// `message`, preceded by its position.
     pub fn error(&self, span: Range<usize>, message: impl std::fmt::Display) -> anyhow::Error {
         anyhow!("{}:{}: {message}", self.path.display(), self.line(span))
     }
@@ -45,7 +45,7 @@ impl Source {
     }
 }
 
-/// A table in the order of the file, with the places of its keys.
+/// A table in the order of the file, with the positions of its keys.
 pub struct Table<V>(pub Vec<(Spanned<String>, V)>);
 
 impl<V> Default for Table<V> {

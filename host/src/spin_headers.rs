@@ -21,7 +21,7 @@ const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 pub struct RouteHeaders([(HeaderName, HeaderValue); 4]);
 
 impl RouteHeaders {
-    /// For a route as it is in the manifest.
+    /// For a route as written in the manifest.
     pub fn new(route: &str) -> Self {
         let prefix = route.strip_suffix("/...").unwrap_or(route);
         Self([
@@ -38,8 +38,8 @@ pub fn client_addr(address: SocketAddr) -> HeaderValue {
     value(&address.to_string())
 }
 
-/// Adds all of them. `path` is the request's path and query; `path_info` what the route's `/...` stands for, `named`
-/// what each of its `:name` does.
+/// Adds all of them. `path` is the request's path and query, `path_info` what the route's `/...` matched, `named`
+/// what each of its `:name` matched.
 pub fn add<'a>(
     headers: &mut HeaderMap,
     scheme: &Scheme,
@@ -68,7 +68,7 @@ pub fn add<'a>(
     }
 }
 
-/// The route that was matched: the last of its kind, since those before it are a client's.
+/// The matched route: the last field of this name, since the ones before it are a client's.
 pub fn matched_route(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get_all(MATCHED_ROUTE).iter().next_back()
 }

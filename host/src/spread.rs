@@ -23,13 +23,13 @@ use crate::imports::Imports as _;
 use crate::lifetime::{IDLE, REQUESTS, REQUESTS_AT_ONCE};
 use crate::turn::Turn;
 
-/// A component whose instances are made as they are needed.
+/// A component whose instances are created on demand.
 pub struct Spread(pub Component);
 
-/// An instance that goes when it was idle for long.
+/// Ends an instance that was idle for long.
 pub struct Idle(Pin<Box<Sleep>>);
 
-/// What an instance takes, and whose it is.
+/// How many requests an instance takes, and the name of its component.
 pub struct Worker {
     id: std::sync::Arc<str>,
 }

@@ -10,7 +10,8 @@ use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, Scheme};
 use http::{Uri, Version};
 
-/// The target with scheme and host, of a request that came to `here`; none if this is no request. Its host is then in `headers` too.
+/// The target with scheme and host, of a request that came to `here`; `None` if the request is not valid. `headers`
+/// then has the host too.
 pub fn absolute(
     target: &Uri,
     version: Version,
@@ -38,7 +39,7 @@ pub fn absolute(
     Uri::from_parts(parts).ok()
 }
 
-/// The host that the field names, if there is one; none at all if it is wrong.
+/// The host in the field: `Some(None)` if there is no field, `None` if it is wrong.
 fn field(headers: &HeaderMap) -> Option<Option<Authority>> {
     let mut fields = headers.get_all(HOST).iter();
     match (fields.next(), fields.next()) {

@@ -36,10 +36,10 @@ use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector as _, Te
 use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, SdkTracer, SdkTracerProvider};
 use std::sync::Arc;
 
-/// The name under which all of it is sent; `service.name` is this too, unless the environment has another.
+/// The name of the instrumentation; `service.name` is the same, unless the environment sets another.
 const NAME: &str = "bank";
 
-/// Where to tell what; nowhere, if no endpoint is named.
+/// Where signals are sent; nowhere, if no endpoint is set.
 #[derive(Default)]
 pub struct Telemetry {
     tracer: Option<SdkTracer>,
@@ -49,10 +49,11 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// As `environment` says, for the application of this name. To be called where tokio runs.
+    /// Configured by `environment`, for the application of this name. Must be called inside a Tokio runtime.
     ///
     /// # Errors
-    /// A variable says what cannot be done.
+    ///
+    /// A variable asks for something that is not supported.
     pub fn new(application: &str, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let settings = export::Settings::new(&environment);
         let resource = resource(&environment);
@@ -87,12 +88,12 @@ impl Telemetry {
         Ok(Self { tracer, meters, logger, ends })
     }
 
-    /// Whether calls of components are told of.
+    /// Whether calls of components are recorded.
     fn is_on(&self) -> bool {
         self.tracer.is_some() || self.meters.is_some()
     }
 
-    /// Tells what a component has printed: one line, without its end.
+    /// Sends what a component has printed: one line, without its end.
     pub fn printed(&self, component: &Arc<str>, line: &[u8]) {
         let Some(logger) = &self.logger else { return };
         let mut record = logger.create_log_record();
@@ -101,26 +102,27 @@ impl Telemetry {
         logger.emit(record);
     }
 
-    /// One more connection is open, until what this answers is gone.
+    /// Counts an open connection until the result is dropped.
     pub fn connection(self: &Arc<Self>) -> Option<OpenCounted> {
         self.meters.as_ref().map(|_| OpenCounted::new(self.clone()))
     }
 
-    /// One more instance of a component is there, until what this answers is gone.
+    /// Counts an instance of a component until the result is dropped.
     pub fn instance(self: &Arc<Self>, component: &Arc<str>) -> Option<InstanceCounted> {
         self.meters.as_ref().map(|_| InstanceCounted::new(self.clone(), component.clone()))
     }
 
-    /// Sends what has not been sent yet, and ends. It waits for the collector, 5 s at most, and says what is lost.
+    /// Sends what has not been sent yet, and shuts down. It waits for the collector for at most 5 s, and reports what
+    /// is lost.
     pub fn end(&self) {
         end::all(&self.ends);
     }
 }
 
-/// What all of it is about: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and this version of `bank`.
+/// The resource: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and the version of `bank`.
 fn resource(environment: impl Fn(&str) -> Option<String>) -> Resource {
     let named = EnvResourceDetector::new().detect();
-    // Two banks that send the same series would overwrite one another's.
+    // Two banks that send the same series would overwrite each other's.
     let instance = RandomIdGenerator::default().new_trace_id().to_string();
     let name = environment("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()).map(Value::from);
     let name = name.or_else(|| named.get(&Key::new("service.name")));

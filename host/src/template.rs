@@ -4,7 +4,7 @@
 
 use anyhow::{anyhow, bail};
 
-/// A string with places for variables.
+/// A string with placeholders for variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
@@ -50,7 +50,7 @@ impl Template {
         self.variables().next().is_none()
     }
 
-    /// The text with each variable replaced by what `value` says it is.
+    /// The text with each variable replaced by its `value`.
     pub fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> anyhow::Result<String> {
         let mut text = String::new();
         for part in &self.parts {

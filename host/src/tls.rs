@@ -17,9 +17,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
-/// How often the files are looked at. Kubernetes takes a minute to bring a new Secret into a pod.
+/// How often the files are checked. Kubernetes takes a minute to bring a new Secret into a pod.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How often files are read that are being changed.
+/// How often files are read again that change while they are read.
 const READ_AGAIN: usize = 5;
 
 /// Where the certificate and its key are.
@@ -29,18 +29,18 @@ struct Files {
     key: PathBuf,
 }
 
-/// What was in them, as it was read.
+/// The contents of the files when they were read.
 #[derive(PartialEq, Eq)]
 struct Contents {
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
 
-/// What is shown to whoever connects.
+/// The certificate for new connections.
 #[derive(Debug)]
 struct Shown(RwLock<Arc<CertifiedKey>>);
 
-/// Takes TLS connections. To be called in a Tokio runtime, in which the files are looked at from then on.
+/// Accepts TLS connections. Must be called inside a Tokio runtime, in which the files are checked from then on.
 pub fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
     let provider = Arc::new(ring::default_provider());
@@ -55,9 +55,9 @@ pub fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     Ok(Arc::new(config).into())
 }
 
-/// Shows what is in the files, for ever.
+/// Follows the files, for ever.
 async fn follow(files: Files, first: Contents, shown: Arc<Shown>, provider: Arc<CryptoProvider>) {
-    // What was read last, whether it could be shown or not.
+    // The last contents, whether they could be served or not.
     let mut last = Ok(first);
     loop {
         sleep(LOOK_AGAIN).await;
@@ -85,7 +85,7 @@ async fn follow(files: Files, first: Contents, shown: Arc<Shown>, provider: Arc<
 }
 
 impl Files {
-    /// Both, of one time: while they are changed the certificate is another one before and after the key.
+    /// Both files as of one moment: the certificate is read before and after the key, and must be the same.
     fn read(&self) -> anyhow::Result<Contents> {
         let mut certificate = read(&self.certificate)?;
         for _ in 0..READ_AGAIN {
@@ -105,7 +105,7 @@ impl Files {
             .collect::<Result<_, _>>()
             .with_context(|| format!("{certificate} is no certificate in PEM"))?;
         anyhow::ensure!(!chain.is_empty(), "{certificate} holds no certificate in PEM");
-        // The error may show what is in the file.
+        // The error may quote the file.
         let secret =
             PrivateKeyDer::from_pem_slice(&contents.key).map_err(|_| anyhow!("{key} holds no key in PEM"))?;
         CertifiedKey::from_der(chain, secret, provider)

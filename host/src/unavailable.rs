@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-/// A response with this `problem`, to be tried again after a second.
+/// A response with this `problem`; the client should retry after a second.
 pub fn response(problem: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(problem.as_bytes()));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

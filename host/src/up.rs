@@ -60,17 +60,17 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
         let telemetry = Arc::new(Telemetry::new(&manifest.name, environment)?);
         let app = Arc::new(app(options, &manifest, &values, &stores, patience, &telemetry)?);
         let ended = serve(options, &manifest, app, starting).await;
-        // It waits for the collector, in a thread that may.
+        // It waits for the collector, so it needs a thread that may block.
         let _ = tokio::task::spawn_blocking(move || telemetry.end()).await;
         ended
     });
-    // Nothing is in flight. To drop the runtime would break off every idle instance, each with a word
-    // about it on stderr; the process ends anyway.
+    // Nothing is in flight. Dropping the runtime would abort every idle instance, each with a message on stderr; the
+    // process ends anyway.
     std::mem::forget(runtime);
     ended
 }
 
-/// Listens and serves `app` until a signal comes. `starting` is what a signal ends before that.
+/// Listens, and serves `app` until a signal comes. `starting` is ended by a signal before that.
 async fn serve(
     options: &Up,
     manifest: &Manifest,
@@ -84,7 +84,7 @@ async fn serve(
         (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
         _ => None,
     };
-    // Before it is said: whoever reads that may stop it at once.
+    // Before the announcement, since whoever reads that may stop it at once.
     let signals = serve::Signals::new()?;
     starting.abort();
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -98,7 +98,7 @@ fn runtime_config(options: &Up, manifest: &Manifest) -> anyhow::Result<RuntimeCo
     RuntimeConfig::load(options.runtime_config_file.as_deref(), &manifest.folder, state_dir)
 }
 
-/// How long components wait for a store, as far as the manifest says.
+/// How long components wait for a store, if the manifest says.
 fn patience(manifest: &Manifest, values: &Values) -> anyhow::Result<Patience> {
     let Some(template) = &manifest.store_timeout_ms else { return Ok(Patience::DEFAULT) };
     let time = rules::milliseconds(&values.fill(template)?);
@@ -190,7 +190,7 @@ fn used(manifest: &Manifest) -> Vec<&manifest::Component> {
     manifest.components.iter().filter(used).collect()
 }
 
-/// Those that some component may call by name.
+/// The components that some component may call by name.
 fn called<'a>(
     running: &HashMap<String, Running>,
     allowed: impl Iterator<Item = &'a AllowedHosts> + Clone,
@@ -201,7 +201,7 @@ fn called<'a>(
     running.iter().filter(is_called).map(|(name, running)| (name.clone(), running.clone())).collect()
 }
 
-/// Does something with each item in a thread of its own; the first error counts.
+/// Runs a function on each item in a thread of its own; the first error counts.
 fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     action: impl Fn(&T) -> anyhow::Result<R> + Sync,
@@ -235,7 +235,7 @@ fn allowed_hosts(component: &manifest::Component, values: &Values) -> anyhow::Re
         .with_context(|| format!("in allowed_outbound_hosts of component `{}`", component.id))
 }
 
-/// Says what Spin says, once connections are accepted. Nobody has to read it.
+/// Prints what Spin prints when connections are accepted. Nobody has to read it.
 fn announce(url: &str, manifest: &Manifest, app: &App) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "\nServing {url}\nAvailable Routes:");

@@ -58,7 +58,7 @@ impl Given {
                 } else {
                     toml::from_str(&text).map_err(|error| error.span().unwrap_or(0..0).start.to_string())
                 };
-                // The parsers' own messages quote the file, in which there may be secrets.
+                // The parsers' own messages quote the file, which may hold secrets.
                 values.map_err(|place| {
                     anyhow::anyhow!("{} is not a table of names and strings (at {place})", path.display())
                 })
@@ -80,7 +80,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 pub struct Values(BTreeMap<String, String>);
 
 impl Values {
-    /// Finds a value for each variable; `environment` answers what is set under a name.
+    /// Finds a value for each variable; `environment` returns the value of an environment variable.
     pub fn resolve(
         variables: &[Variable],
         given: &[Given],
@@ -117,7 +117,7 @@ impl Values {
         Ok(Self(values))
     }
 
-    /// What `environment` sets that no variable is named after, and so changes nothing.
+    /// Variables in `environment` that belong to no declared variable, and so change nothing.
     pub fn undeclared(variables: &[Variable], environment: impl Iterator<Item = String>) -> Vec<String> {
         let is_declared =
             |name: &str| variables.iter().any(|variable| variable.name.eq_ignore_ascii_case(name));
@@ -129,7 +129,7 @@ impl Values {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Refuses values that are not allowed by the rules of the `declared` variables, all at once.
+    /// Refuses values that the rules of the `declared` variables do not allow, all at once.
     pub fn check(&self, declared: &[Variable]) -> anyhow::Result<()> {
         let mut wrong = Vec::new();
         for variable in declared {
@@ -219,8 +219,8 @@ mod tests {
         let all = ["a", "b", "c", "d"].map(|name| value(&values, name));
         assert_eq!(all, ["flag", "mine", "static", "environment"]);
 
-        // As spin-operator writes it: the prefix is joined with an underscore and matches nothing, and what
-        // is in the environment counts all the same.
+        // As spin-operator writes it: the prefix is joined with an underscore and matches nothing, and the
+        // environment still counts.
         let operators = provider("[[config_provider]]\ntype = 'env'\nprefix = 'SPIN_VARIABLE_'");
         let values = Values::resolve(&variables, &[], &operators, environment).unwrap();
         assert_eq!(value(&values, "c"), "environment");

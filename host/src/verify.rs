@@ -19,10 +19,10 @@ use teller::audit::{Sound, Unsound, audit, nothing_is_left_over};
 
 /// Nobody waits behind it.
 const PATIENCE: Patience = Patience::new(Duration::from_secs(10));
-/// Entries between two words of progress.
+/// How many entries lie between two reports of progress.
 const STEP: u64 = 100_000;
 
-/// Checks the wallet, or all; an error says where the first break is.
+/// Checks the wallet, or all; the error says where the first break is.
 pub fn verify(options: &Verify) -> anyhow::Result<()> {
     let Some(user) = &options.user else { return backup::verify_all(options) };
     let user: User = user.parse().map_err(|_| anyhow!("`{user}` is no user's name"))?;
@@ -33,7 +33,7 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let checked = runtime.block_on(check(&source, &user));
     match checked {
-        // Whoever reads may have gone already, as `head` does: that is no panic.
+        // The reader of stdout may be gone, such as `head`: that must not panic.
         Ok(sound) => {
             writeln!(std::io::stdout(), "{}", report(&user, &sound)).context("cannot write the report")
         }
@@ -42,7 +42,7 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
     }
 }
 
-/// The wallet and its pages; then, where the store tells them, all keys of the index.
+/// Checks the wallet and its pages; then, if the store can list keys, the whole index.
 async fn check(source: &Source, user: &User) -> Result<Sound, Unsound> {
     let store = Kv::new(source);
     let sound = audit(&store, user, progress).await?;

@@ -51,7 +51,7 @@ pub struct Import {
     pub store: Application,
 }
 
-/// Which store: the one that `bank up` would use, told the same.
+/// Which store: the one that `bank up` would use with the same arguments.
 #[derive(Args)]
 pub struct Application {
     /// The manifest, or the folder that it is in
@@ -78,7 +78,7 @@ impl Application {
         place(config, &values)
     }
 
-    /// The same as one store, for whoever follows a cluster by itself.
+    /// The same as one store, for callers that follow a cluster themselves.
     pub fn store(&self) -> anyhow::Result<StoreConfig> {
         let (config, values) = self.settings()?;
         if !is_direct(&values) {
@@ -99,7 +99,7 @@ impl Application {
     }
 }
 
-/// Where the money is of an application that is told this.
+/// The place of an application's money, by its configuration and variables.
 pub(super) fn place(config: RuntimeConfig, values: &Values) -> anyhow::Result<Place> {
     if is_direct(values) {
         return nodes(values).map(Place::Nodes);

@@ -4,7 +4,7 @@ use super::cli::Export;
 use super::target::Target;
 use super::walk;
 
-/// Writes the file; where that fails there is none.
+/// Writes the file. If that fails, there is no file.
 pub fn export(options: &Export) -> anyhow::Result<()> {
     let place = options.store.place()?;
     let mut target = Target::create(options, &walk::now())?;

@@ -17,14 +17,14 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-/// What a name of an export that was given none begins and ends with. In between is the time.
+/// What a generated name of an export begins and ends with. In between is the time.
 const PREFIX: &str = "bank-";
 const SUFFIX: &str = ".jsonl";
-/// What that looks like; each 0 is a digit.
+/// The form of that time; each 0 is a digit.
 const TIME: &str = "00000000T000000.000Z";
-/// What a file is called that is being written.
+/// The suffix of a file that is still being written.
 pub const PARTIAL: &str = ".partial";
-/// The last two lines of an export are shorter than that.
+/// The last two lines of an export are shorter than this.
 const TAIL: u64 = 4_096;
 
 /// A folder of exports.
@@ -40,20 +40,20 @@ pub struct Last {
     totals: Totals,
 }
 
-/// What an export is called that was begun at this time.
+/// The name of an export that began at this time.
 pub fn name(now: &str) -> String {
-    // `:` is no letter for every file system.
+    // Some file systems do not allow `:`.
     format!("{PREFIX}{}{SUFFIX}", now.replace(['-', ':'], ""))
 }
 
-/// Whether a name is one that an export was given.
+/// Whether a name is a generated name of an export.
 fn is_named(name: &str) -> bool {
     let time = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
     let is_like = |(at, like): (u8, u8)| if like == b'0' { at.is_ascii_digit() } else { at == like };
     time.is_some_and(|time| time.len() == TIME.len() && time.bytes().zip(TIME.bytes()).all(is_like))
 }
 
-/// Whether this place names one export, and no folder.
+/// Whether this place is one export rather than a folder.
 pub fn is_one(place: &str) -> bool {
     match s3::place(place) {
         Some((_, key)) => key.ends_with(SUFFIX),
@@ -61,13 +61,13 @@ pub fn is_one(place: &str) -> bool {
     }
 }
 
-/// The export that a place names; of a folder the newest in it.
+/// The export at a place; in a folder, the newest one.
 pub fn export_at(place: &str) -> anyhow::Result<Origin> {
     if is_one(place) { Origin::at(place) } else { Folder::at(place)?.newest() }
 }
 
 impl Folder {
-    /// The folder at a place that names one.
+    /// The folder at a place that is one.
     pub fn at(place: &str) -> anyhow::Result<Self> {
         match s3::place(place) {
             Some((bucket, key)) => Ok(Self::Objects(s3::of_environment(bucket)?, s3::folder(key))),
@@ -75,7 +75,7 @@ impl Folder {
         }
     }
 
-    /// Makes it where it is none yet. Names and balances are nobody else's business.
+    /// Creates the folder if there is none. Nobody else may see names and balances.
     pub fn create(&self) -> anyhow::Result<()> {
         let Self::Files(path) = self else { return Ok(()) };
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -90,7 +90,7 @@ impl Folder {
         }
     }
 
-    /// The newest export, where one of this `name` may come after it. One that is damaged is passed over and named.
+    /// The newest export, if one with this `name` may come after it. A damaged export is skipped and reported.
     pub fn last(&self, name: &str) -> anyhow::Result<Option<Last>> {
         let exports = self.exports()?;
         if let Some(later) = exports.last().filter(|last| last.as_str() > name) {
@@ -106,7 +106,8 @@ impl Folder {
         Ok(None)
     }
 
-    /// Of the exports up to the one of this `name` those are removed that are older than so many whole ones.
+    /// Removes the exports that are older than the newest `keep` complete ones, counted back from the one of this
+    /// `name`.
     pub fn keep(&self, name: &str, keep: u32) -> anyhow::Result<()> {
         let mut exports = self.exports()?;
         exports.retain(|export| export.as_str() <= name);
@@ -126,12 +127,12 @@ impl Folder {
         Ok(())
     }
 
-    /// What exports that were killed left of their files is removed: nobody writes it any more.
+    /// Removes unfinished files of exports that were killed.
     pub fn sweep(&self) -> anyhow::Result<()> {
         let Self::Files(folder) = self else { return Ok(()) };
         for name in names(folder)?.iter().filter(|name| name.strip_suffix(PARTIAL).is_some_and(is_named)) {
             let path = folder.join(name);
-            // Whoever writes it holds a lock on it.
+            // A process that is still writing it holds a lock on it.
             let is_left = |file: File| file.try_lock().is_ok();
             if File::open(&path).is_ok_and(is_left) && std::fs::remove_file(&path).is_ok() {
                 eprintln!("removed {}, which an export left that was broken off", path.display());
@@ -140,7 +141,7 @@ impl Folder {
         Ok(())
     }
 
-    /// How an export in it is called, for people.
+    /// How an export in it is called in messages.
     pub fn called(&self, name: &str) -> String {
         self.one(name).name()
     }
@@ -153,7 +154,7 @@ impl Folder {
         };
         names.retain(|name| is_named(name));
         if let Self::Files(folder) = self {
-            // Whoever opens a pipe waits for its writer.
+            // To open a pipe is to wait for its writer.
             names.retain(|name| folder.join(name).metadata().map_or(true, |found| found.is_file()));
         }
         names.sort();
@@ -167,7 +168,7 @@ impl Folder {
         }
     }
 
-    /// What an export comes to, if it is a whole one.
+    /// The totals of an export, if it is complete.
     fn totals(&self, name: &str) -> anyhow::Result<Option<Totals>> {
         Ok(reading::totals_at_end(&self.one(name).tail(TAIL)?))
     }
@@ -181,7 +182,7 @@ fn names(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(names.into_iter().flatten().collect())
 }
 
-/// Takes a file for one that this process alone writes, where its file system knows of locks.
+/// Locks a file, so that only this process writes it, if its file system has locks.
 pub fn lock(file: &File, path: &Path) -> anyhow::Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => bail!("another export writes {}", path.display()),
@@ -190,7 +191,7 @@ pub fn lock(file: &File, path: &Path) -> anyhow::Result<()> {
 }
 
 impl Last {
-    /// That an export with this in it may be the newest.
+    /// Checks that an export with these totals may become the newest.
     pub fn precedes(&self, totals: &Totals) -> anyhow::Result<()> {
         let Some(less) = totals.less_than(&self.totals) else { return Ok(()) };
         let why = "Nothing ever leaves a store: is this the right one, and has it all its money? Nothing was exported. \
@@ -206,7 +207,7 @@ mod tests {
     const NOW: &str = "2026-11-28T02:15:00.123Z";
     const END: &str = r#"{"kind":"end","lines":1,"sha256":"x"}"#;
 
-    /// What an export with so many wallets ends with.
+    /// The end of an export with so many wallets.
     fn ending(wallets: u64) -> String {
         let totals = Totals { wallets, ..Totals::default() };
         let sums = backup::line::Sums { ended: NOW.to_owned(), totals };

@@ -17,12 +17,12 @@ use backup::{Line, Reading, Totals, Value, item};
 use std::io::{BufRead, Read as _};
 use store::keys;
 
-/// Longer is no line of an export: a wallet stays under 8 KB.
+/// No line of an export is longer: a wallet stays under 8 KB.
 const LONGEST: u64 = 1 << 20;
-/// What is said of a file that was sound when it was read first, and is no more.
+/// The error for a file that was sound at the first reading and is not any more.
 const CHANGED: &str = "The file was changed while it was imported, and a part of it is in the store. Import it again as it \
                        was, or empty the store";
-/// So many keys are written at a time.
+/// How many keys are written at a time.
 const KEYS: usize = 4_096;
 
 /// Imports the file, or checks it.
@@ -48,8 +48,8 @@ pub fn import(options: &Import) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads a whole file, and gives each line to `each`: how it began, what it comes to, and its SHA-256. Of one that is broken
-/// it says where, and `where_broken`.
+/// Reads a whole file and passes each line to `each`. Returns how it began, its totals and its SHA-256. If the file
+/// is broken, the error says where, with `where_broken`.
 fn read(
     origin: &Origin,
     where_broken: &str,
@@ -86,7 +86,7 @@ struct Into {
 }
 
 impl Into {
-    /// Notes in an empty store what comes into it, or finds that note.
+    /// Writes a note into an empty store that says which file is imported, or finds that note.
     fn open(options: &Import, sha256: &str) -> anyhow::Result<Self> {
         let mut store = Store::open(&options.store.place()?, Access::Write)?;
         let key = keys::import().to_string();

@@ -40,7 +40,7 @@ impl Origin {
         }
     }
 
-    /// Its last bytes, so many or all that it has.
+    /// Its last bytes: so many, or all if it has fewer.
     pub fn tail(&self, bytes: u64) -> anyhow::Result<Vec<u8>> {
         match self {
             Self::File(path) => {

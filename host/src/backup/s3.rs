@@ -33,9 +33,10 @@ use url::Url;
 const SCHEME: &str = "s3://";
 /// A request is signed for so long.
 const SIGNED: Duration = Duration::from_secs(900);
-/// And has an answer, or the next part of it, by then: a part that is sent has to arrive first.
+/// How long to wait for an answer, or for the next part of it. An uploaded part has to arrive within this time too.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What was not answered, or by an error of the server's, is asked again so often, after so long.
+/// How often a request is tried that was not answered, or was answered with an error of the server, and the pauses
+/// between.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -50,7 +51,7 @@ struct Reached {
     runtime: Runtime,
 }
 
-/// The bucket, and the key in it, of a place that is in one.
+/// The bucket and the key, if this place is in a bucket.
 pub fn place(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix(SCHEME)?;
     Some(rest.split_once('/').unwrap_or((rest, "")))
@@ -61,19 +62,19 @@ pub fn folder(key: &str) -> String {
     if key.is_empty() || key.ends_with('/') { key.to_owned() } else { format!("{key}/") }
 }
 
-/// The bucket of this name, as the environment of this process says.
+/// The bucket of this name, configured by the process's environment.
 pub fn of_environment(bucket: &str) -> anyhow::Result<S3> {
     S3::open(bucket, |name| std::env::var(name).ok())
 }
 
 impl S3 {
-    /// The bucket of this name, as the environment says.
+    /// The bucket of this name, configured by `environment`.
     pub fn open(name: &str, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let value = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
         let region = value("AWS_REGION").or_else(|| value("AWS_DEFAULT_REGION"));
         let region = region.unwrap_or_else(|| "us-east-1".to_owned());
         let given = value("AWS_ENDPOINT_URL_S3").or_else(|| value("AWS_ENDPOINT_URL"));
-        // A dot in a name is none that a certificate for all buckets covers.
+        // A certificate for all buckets does not cover a bucket name with a dot.
         let is_path = given.is_some() || name.contains('.');
         let style = if is_path { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let endpoint = given.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
@@ -94,7 +95,7 @@ impl S3 {
         format!("{SCHEME}{}/{key}", self.0.bucket.name())
     }
 
-    /// The names of what is in a folder.
+    /// The names of the objects in a folder.
     pub fn list(&self, folder: &str) -> anyhow::Result<Vec<String>> {
         let (mut names, mut next) = (Vec::new(), None::<String>);
         loop {
@@ -120,7 +121,7 @@ impl S3 {
         }
     }
 
-    /// How many bytes an object has, if there is one.
+    /// The size of an object in bytes, if it exists.
     pub fn size(&self, key: &str) -> anyhow::Result<Option<u64>> {
         let head = self.0.bucket.head_object(self.0.credentials.as_ref(), key);
         let answer = self.answers(&Ask::new(Method::HEAD), || head.sign(SIGNED), key)?;
@@ -133,7 +134,7 @@ impl S3 {
         length.map(Some).with_context(|| format!("{}: an object without a length", self.name(key)))
     }
 
-    /// The last bytes of an object, so many or all that it has.
+    /// The last bytes of an object: so many, or all if it has fewer.
     pub fn tail(&self, key: &str, bytes: u64) -> anyhow::Result<Vec<u8>> {
         let get = self.0.bucket.get_object(self.0.credentials.as_ref(), key);
         let ask = Ask { range: Some(format!("bytes=-{bytes}")), ..Ask::new(Method::GET) };
@@ -159,7 +160,7 @@ impl S3 {
         self.asks(&Ask::new(Method::DELETE), || delete.sign(SIGNED), key).map(drop)
     }
 
-    /// A request that must succeed, and what is said to it.
+    /// Sends a request that must succeed, and returns the answer.
     fn asks(&self, ask: &Ask, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<String> {
         let answer = self.sends(ask, sign, key)?;
         self.text(answer).map_err(|why| self.unavailable(key, &why))
@@ -179,7 +180,7 @@ impl S3 {
         Err(anyhow!("{}: {}", self.name(key), format!("{status} {}", code(&said)).trim_end()))
     }
 
-    /// A request, until it is answered by something else than an error of the server's.
+    /// Sends a request until the answer is not a temporary error.
     fn answers(&self, ask: &Ask, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<Response<Incoming>> {
         let mut tries = 0_u32;
         loop {
@@ -223,7 +224,7 @@ impl S3 {
     }
 }
 
-/// What is asked of an address that is signed anew each time.
+/// A request; its address is signed anew for each try.
 struct Ask {
     method: Method,
     body: Bytes,
@@ -236,7 +237,7 @@ impl Ask {
     }
 }
 
-/// Whether the server may answer otherwise a moment later.
+/// Whether the server may answer differently a moment later.
 fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
@@ -268,13 +269,13 @@ impl Read for Body {
     }
 }
 
-/// What an answer of S3 calls the error that it is.
+/// The error code in an answer of S3.
 fn code(said: &str) -> &str {
     let code = said.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     code.map_or("", |(code, _)| code)
 }
 
-/// With the authorities of webpki, those of the machine, and what `SSL_CERT_FILE` names.
+/// Trusts the authorities of webpki, those of the machine, and those that `SSL_CERT_FILE` names.
 fn client() -> anyhow::Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

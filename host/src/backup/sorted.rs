@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 
-/// So many bytes are kept in memory.
+/// How many bytes are kept in memory.
 const IN_MEMORY: usize = 16 << 20;
 
 /// Takes texts without line feeds.
@@ -41,7 +41,7 @@ impl Sorter {
 
     /// Takes one more.
     pub fn push(&mut self, text: &[u8]) -> anyhow::Result<()> {
-        // A box has a length and a place in memory, and the allocator rounds up.
+        // A box has a length and a pointer, and the allocator rounds up.
         self.bytes = self.bytes.saturating_add(text.len()).saturating_add(32);
         self.texts.push(text.into());
         if self.bytes < self.most {
@@ -80,7 +80,7 @@ fn spilled(texts: &[Box<[u8]>]) -> anyhow::Result<BufReader<File>> {
     scratch.read()
 }
 
-/// Lines that are kept in a file without a name.
+/// Lines in a file without a name.
 pub struct Scratch(BufWriter<File>);
 
 impl Scratch {
@@ -128,7 +128,7 @@ impl Sorted {
         Ok(None)
     }
 
-    /// The next ones, at most so many; none at the end.
+    /// The next texts, at most so many; none at the end.
     pub fn some(&mut self, most: usize) -> anyhow::Result<Vec<Box<[u8]>>> {
         let mut some = Vec::new();
         while some.len() < most

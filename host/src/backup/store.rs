@@ -81,7 +81,7 @@ impl Store {
         counter::write(number, self.form())
     }
 
-    /// Each key that begins with `bank:`, in no order, one of Redis perhaps more than once.
+    /// Passes on each key that begins with `bank:`, in no order; in Redis a key may come more than once.
     pub fn scan(&mut self, each: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
         match self {
             Self::Sqlite(sqlite) => sqlite.scan(each),
@@ -89,7 +89,7 @@ impl Store {
         }
     }
 
-    /// What is under each of these keys.
+    /// The values of these keys.
     pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.get(keys),
@@ -97,7 +97,7 @@ impl Store {
         }
     }
 
-    /// What is under these keys of one hash tag, in one moment.
+    /// The values of these keys, which share a hash tag, all as of one moment.
     pub fn get_at_once(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.get(keys),
@@ -105,7 +105,7 @@ impl Store {
         }
     }
 
-    /// Writes what is not there yet, and says of each whether it was not.
+    /// Writes the keys that do not exist yet, and says for each whether it was written.
     pub fn add(&mut self, items: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<bool>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.add(items),
@@ -121,7 +121,7 @@ impl Store {
         }
     }
 
-    /// Fails where it is no longer what it was when it was opened.
+    /// Fails if the store is no longer the one that was opened.
     pub fn unchanged(&mut self) -> anyhow::Result<()> {
         match self {
             Self::Sqlite(_) => Ok(()),

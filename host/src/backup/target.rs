@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// An export that is being written.
 pub struct Target {
     sink: Sink,
-    /// The folder that it was put into, if it was told one.
+    /// The folder that it is written to, if the target is a folder.
     into: Option<InFolder>,
 }
 
@@ -24,7 +24,7 @@ enum Sink {
     Object(Upload),
 }
 
-/// A folder, and what is to be there when the export is.
+/// A folder, and what happens there when the export is complete.
 struct InFolder {
     folder: Folder,
     name: String,
@@ -33,7 +33,7 @@ struct InFolder {
     last: Option<Last>,
 }
 
-/// A file that is only there under its name when all of it is.
+/// A file that gets its name only when it is complete.
 struct Partial {
     file: BufWriter<File>,
     written: PathBuf,
@@ -42,7 +42,7 @@ struct Partial {
 }
 
 impl Target {
-    /// Begins to write where the options say; `now` is what a name with the time in it is made of.
+    /// Begins to write at the place that the options name. `now` is the time in a generated name.
     pub fn create(options: &Export, now: &str) -> anyhow::Result<Self> {
         let place = &*options.to;
         let is_folder = place != "-" && !folder::is_one(place);
@@ -69,7 +69,7 @@ impl Target {
         }
     }
 
-    /// All was written, and comes to these `totals`: what it is called. Only then older ones go.
+    /// Completes the export, whose totals are `totals`, and returns its name. Older exports are removed only now.
     pub fn finish(self, totals: &Totals) -> anyhow::Result<String> {
         let Self { sink, into } = self;
         if let Some(last) = into.as_ref().and_then(|into| into.last.as_ref()) {
@@ -111,18 +111,18 @@ impl Partial {
         written.push(PARTIAL);
         let written = PathBuf::from(written);
         let cannot = || format!("cannot write {}", written.display());
-        // It would be written through to wherever somebody else likes.
+        // Writing would follow the link to wherever somebody else points it.
         ensure!(!written.is_symlink(), "{} is a link", written.display());
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&written);
         let file = file.with_context(cannot)?;
         folder::lock(&file, &path)?;
-        // Another one may have finished between the two: then this is its export, and no longer what it wrote into.
+        // Another export may have finished in between: then this is its file, and no longer the one that we wrote.
         let is_named =
             || Ok::<_, std::io::Error>(std::fs::symlink_metadata(&written)?.ino() == file.metadata()?.ino());
         ensure!(is_named().unwrap_or(false), "another export writes {}", path.display());
         let partial = Self { file: BufWriter::with_capacity(1 << 18, file), written, path, done: false };
         ensure!(!partial.path.exists(), "{} is there already", partial.path.display());
-        // What an interrupted export left is written over. Names and balances are nobody else's business.
+        // What an interrupted export left is overwritten. Nobody else may see names and balances.
         let file = partial.file.get_ref();
         file.set_len(0).with_context(|| partial.cannot())?;
         file.set_permissions(Permissions::from_mode(0o600)).with_context(|| partial.cannot())?;
@@ -146,7 +146,7 @@ impl Partial {
     }
 }
 
-/// What was not finished is nothing.
+/// Removes an unfinished file.
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.done {

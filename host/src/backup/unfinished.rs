@@ -18,9 +18,10 @@ const PATIENCE: Patience = Patience::new(Duration::from_secs(5));
 const WHY: &str = "an import into this store was interrupted, or is under way: not all money is there. Import the same \
                    file again until that ends, or empty the store (docs/backup.md)";
 
-/// That a bank which is told this may start. Where the store does not answer, the bank waits for it, and nobody knows.
+/// Checks that a bank with this configuration may start. If the store does not answer, the answer is unknown: the
+/// bank starts, and waits for the store.
 pub fn is_none_of(config: RuntimeConfig, values: &Values) -> anyhow::Result<()> {
-    // What has no default store has no money there.
+    // Without a default store there is no money.
     let Ok(place) = cli::place(config, values) else { return Ok(()) };
     match is_there(&place) {
         Ok(false) => Ok(()),
@@ -44,7 +45,7 @@ fn is_there(place: &Place) -> anyhow::Result<bool> {
     }
 }
 
-/// By no other command than `GET`: whoever asks may have few rights. The first node that answers says it.
+/// Uses only `GET`, since the user may have few rights. The first node that answers decides.
 fn is_in_redis(infos: &[ConnectionInfo]) -> anyhow::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut failure = anyhow!("no address of Redis");
@@ -58,7 +59,7 @@ fn is_in_redis(infos: &[ConnectionInfo]) -> anyhow::Result<bool> {
     Err(failure)
 }
 
-/// Why that ends whatever needs the whole store.
+/// The error of every command that needs the whole store.
 pub(super) fn refused() -> anyhow::Error {
     Fault::Refused(WHY.to_owned()).into()
 }

@@ -31,7 +31,7 @@ pub type Out<'a> = dyn FnMut(&[u8]) -> anyhow::Result<()> + 'a;
 enum Mode {
     /// A break ends it.
     Export,
-    /// A break is named, and the index is held to the entries.
+    /// Reports breaks, and compares the index with the entries.
     Verify,
 }
 
@@ -116,7 +116,7 @@ impl Walk<'_> {
         self.posts(posts.sorted()?, due_posts)
     }
 
-    /// Finds each key that has to do with money.
+    /// Passes on each key that concerns money.
     fn scan(&mut self, mut each: impl FnMut(Whose<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let (mut strange, mut keys) = (0_u64, 0_u64);
         let progress = &mut self.progress;
@@ -138,7 +138,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A store into which an import was interrupted has not all its money.
+    /// Fails if an import into this store was interrupted.
     fn is_no_ruin(&mut self) -> anyhow::Result<()> {
         let key = keys::import().as_str().to_owned();
         if self.store.get(&[key])?.iter().any(Option::is_some) {
@@ -147,7 +147,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Writes a line, once it holds by the rules by which it will be read.
+    /// Writes a line, after checking it by the rules by which it will be read.
     fn emit(&mut self, line: &Line) -> anyhow::Result<()> {
         let bytes = line.encode();
         match self.reading.line(&bytes) {
@@ -179,7 +179,7 @@ impl Walk<'_> {
     }
 }
 
-/// What has to do with money under a key.
+/// What a key has to do with money.
 enum Whose<'a> {
     Wallet(String),
     Counter(&'a str),
@@ -189,11 +189,11 @@ enum Whose<'a> {
 
 enum Sort<'a> {
     Money(Whose<'a>),
-    /// Rates, keys of issuers, what readiness writes, and what follows from something else.
+    /// Rates, keys of issuers, what readiness writes, and what can be derived.
     Other,
 }
 
-/// What is under a key; `None` of a key that the bank never writes.
+/// What is stored under a key; `None` if the bank never writes such a key.
 fn whose(key: &str) -> Option<Sort<'_>> {
     let Some((tag, what)) = keys::parts(key) else {
         return (key == keys::ready().as_str() || key == keys::import().as_str()).then_some(Sort::Other);
@@ -217,7 +217,7 @@ fn whose(key: &str) -> Option<Sort<'_>> {
     })
 }
 
-/// Whether a key has to do with money: a store that has one is not empty.
+/// Whether a key concerns money: a store with such a key is not empty.
 pub fn is_money(key: &str) -> bool {
     matches!(whose(key), Some(Sort::Money(_)) | None) || key.contains("}:page:") || key.ends_with(":tickets")
 }

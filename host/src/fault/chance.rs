@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A sequence of random numbers. The numbers are the same every time; which call draws which of them is
-/// as the calls come.
+/// A sequence of random numbers. It is the same every time; which call gets which number depends on the order of
+/// calls.
 pub struct Chance(AtomicU64);
 
 impl Chance {

@@ -26,19 +26,19 @@ use toml::Spanned;
 pub struct Profile {
     /// What chance begins with.
     pub seed: u64,
-    /// A swap says that it failed, always.
+    /// A swap always reports that it failed.
     pub swap_always_fails: bool,
-    /// A swap says that it was done, always.
+    /// A swap always reports that it was done.
     pub swap_always_succeeds: bool,
     /// A swap opens a connection of its own.
     pub swap_connects: bool,
-    /// A swap of an absent key only sets it.
+    /// A swap of an absent key is not guarded.
     pub swap_of_absent_key_unguarded: bool,
     /// Any swap only sets.
     pub swap_unguarded: bool,
     /// An increment never overflows.
     pub wrap_on_overflow: bool,
-    /// An increment of what is no counter is the last thing that the store does.
+    /// An increment of a value that is no counter breaks the store for good.
     pub increment_of_other_value_poisons: bool,
     lost_replies: Option<Strike>,
     delay_ms: Option<[u64; 2]>,
@@ -46,7 +46,7 @@ pub struct Profile {
     kill_instance: Option<Strike>,
 }
 
-/// On which side of its effect a call is struck.
+/// Whether a call fails before or after its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Nothing was carried out yet.

@@ -21,7 +21,7 @@ impl<E> Fails<E> {
         }
     }
 
-    /// A store's failure; `words` is how the interface tells it.
+    /// Converts a store's failure; `words` makes the interface's error from its text.
     pub fn of(failure: Failure, words: impl FnOnce(String) -> E) -> Self {
         match failure {
             Failure::Told(text) => Self::Told(words(text)),

@@ -11,7 +11,7 @@ use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
 /// An open store.
 pub type Opened = Arc<dyn kv::Store>;
 
-/// What one instance may open, and has.
+/// The stores that one instance may open, and those that it has open.
 pub struct KeyValueView<'a> {
     /// Holds what is open.
     pub table: &'a mut ResourceTable,
@@ -90,7 +90,7 @@ fn opened<T>(
     })
 }
 
-/// An answer, and it is told how the call ended.
+/// Returns `answer`, and records how the call ended.
 pub(super) fn told<T>(call: Call, answer: Result<T, Failure>) -> Result<T, Failure> {
     call.ended(answer.is_err().then(|| "failed".into()));
     answer

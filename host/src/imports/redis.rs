@@ -27,7 +27,7 @@ const LONGEST_WAIT_MS: i64 = 10;
 /// No command of Redis has a longer name, and no error a longer code.
 const LONGEST_NAME: usize = 20;
 
-/// Commands that would change the connection for everybody, or hold it.
+/// Commands that would change the connection for everybody, or block it.
 const REFUSED: [&str; 23] = [
     "AUTH",
     "BLMOVE",
@@ -80,7 +80,7 @@ impl Servers {
     }
 }
 
-/// What one instance may reach, and has open.
+/// The servers that one instance may reach, and its open connections.
 pub struct RedisView<'a> {
     /// Holds what is open.
     pub table: &'a mut ResourceTable,
@@ -168,7 +168,7 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
     }
 }
 
-/// A command's name, as far as it can be one.
+/// A command's name, or as much of it as a name may have.
 fn name(command: &str) -> Cow<'static, str> {
     match command.bytes().all(|byte| byte.is_ascii_alphabetic()) && command.len() <= LONGEST_NAME {
         true => command.to_ascii_uppercase().into(),
@@ -176,7 +176,7 @@ fn name(command: &str) -> Cow<'static, str> {
     }
 }
 
-/// Why a command failed, in a word: the code that Redis' errors begin with, if it looks like one.
+/// Why a command failed, in one word: the error code of Redis, if the text begins with one.
 fn why(error: &RedisError) -> Cow<'static, str> {
     let is_code =
         |code: &&str| code.len() <= LONGEST_NAME && code.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -188,11 +188,11 @@ fn why(error: &RedisError) -> Cow<'static, str> {
     }
 }
 
-/// What a command is to the connection that all share.
+/// What a command does to the shared connection.
 enum Kind {
     /// It prepares the next one.
     Asking,
-    /// It is about what came before it, and holds the connection for a moment.
+    /// It is about the commands before it, and blocks the connection for a moment.
     Wait,
     Any,
 }
@@ -212,7 +212,7 @@ impl Kind {
     }
 }
 
-/// Whether a `WAIT` ends soon; one of 0 ms never does.
+/// Whether a `WAIT` ends soon; one with 0 ms never does.
 fn is_short(arguments: &[RedisParameter]) -> bool {
     let limit = match arguments {
         [_, RedisParameter::Int64(limit)] => Some(*limit),

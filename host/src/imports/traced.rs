@@ -14,7 +14,7 @@ use wasmtime::component::{Linker, Resource};
 const STORE: &str = "wasi:keyvalue/store@0.2.0-draft2";
 const ATOMICS: &str = "wasi:keyvalue/atomics@0.2.0-draft2";
 
-/// Puts them in the place of those that are there.
+/// Replaces the linked functions by these.
 pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     linker.instance(STORE)?.func_wrap_async(
@@ -58,7 +58,7 @@ pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()>
     Ok(())
 }
 
-/// The part of the instance that these calls are about, once it is noted who calls.
+/// The instance's key-value state, after a note of which request makes the call.
 fn noted<'a, T: Imports>(store: &'a mut StoreContextMut<'_, T>) -> KeyValueView<'a> {
     let callers = store.data().callers().clone();
     callers.note(&mut *store);

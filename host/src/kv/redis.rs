@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands as _, ConnectionInfo, RedisError, Script, Value};
 use std::sync::Arc;
 
-/// Sets a key if it is as expected. `ARGV`: present or absent, the expected value, the new one.
+/// Sets a key if its value is the expected one. `ARGV`: present or absent, the expected value, the new one.
 const SWAP: &str = "
 local value = redis.call('GET', KEYS[1])
 if ARGV[1] == 'absent' then
@@ -20,7 +20,7 @@ end
 redis.call('SET', KEYS[1], ARGV[3])
 return 1";
 
-/// Keys that a step of a `SCAN` looks at.
+/// How many keys a step of a `SCAN` looks at.
 const SCANNED: u32 = 1_000;
 
 /// A store in a Redis server.
@@ -31,12 +31,12 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The store at an address, to which nothing connects yet.
+    /// The store at an address. Nothing is connected yet.
     pub fn new(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
         Ok(Self { server: Server::new(info, patience)?, swap: Arc::new(Script::new(SWAP)), patience })
     }
 
-    /// All keys that begin so, in no order; one that comes or goes meanwhile may be among them or not.
+    /// All keys with this prefix, in no order. Keys that appear or disappear meanwhile may be included or not.
     pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, Failure> {
         let pattern = format!("{}*", glob(prefix));
         let (mut keys, mut cursor) = (Vec::new(), 0_u64);
@@ -53,7 +53,7 @@ impl Redis {
         }
     }
 
-    /// What a key holds at the node of a cluster that its slot is moving to.
+    /// The value of a key whose slot is moving, at the node that it moves to.
     pub async fn get_asking(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
         let both = redis::pipe().cmd("ASKING").ignore().get(key).to_owned();
         let both = move |mut connection| async move { both.query_async::<(_,)>(&mut connection).await };
@@ -69,7 +69,7 @@ impl Redis {
         Box::pin(async move { answer.await.map_err(told) })
     }
 
-    /// The same for what components only call synchronously.
+    /// The same for calls that components make synchronously.
     fn run_held_up<T, F>(
         &self,
         command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
@@ -85,7 +85,7 @@ impl Redis {
     }
 }
 
-/// The pattern that only this text matches.
+/// A pattern that matches only this text.
 fn glob(text: &str) -> String {
     let special = |character: char| matches!(character, '*' | '?' | '[' | ']' | '\\' | '^' | '-');
     text.chars().flat_map(|one| special(one).then_some('\\').into_iter().chain([one])).collect()
@@ -95,7 +95,7 @@ fn told(error: RedisError) -> Failure {
     Failure::Told(format!("Redis: {error}"))
 }
 
-/// Sets a key if it is as expected, in as many steps as Spin takes.
+/// Sets a key if its value is the expected one, in as many steps as Spin takes.
 async fn transaction(
     mut connection: MultiplexedConnection,
     key: String,

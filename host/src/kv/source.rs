@@ -39,13 +39,13 @@ impl Source {
         Ok(Self { kind, breaker: Breaker::new() })
     }
 
-    /// The Redis there, or the cluster that it is of.
+    /// The Redis at this address, or its cluster.
     pub fn of_redis(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
         let at = Mutex::new(Arc::new(Redis::new(info.clone(), patience)?));
         Ok(Self { kind: Kind::Redis { info: Box::new(info), patience, at }, breaker: Breaker::new() })
     }
 
-    /// All keys that begin so; `None` of a store that is not asked for them.
+    /// All keys with this prefix; `None` if this kind of store does not list keys.
     pub async fn keys(&self, prefix: &str) -> Option<Result<Vec<String>, Failure>> {
         let Kind::Redis { at, .. } = &self.kind else { return None };
         let node = Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner));
@@ -71,7 +71,7 @@ impl Source {
             let named = reached(info, &named).ok_or(Failure::Told(failure))?;
             let named = Redis::new(named, patience).map_err(|error| Failure::Told(error.to_string()))?;
             (node, asking) = (Arc::new(named), asks);
-            // A slot that is only moving is still that of the node that said so.
+            // While a slot is moving it still belongs to the node that sent the redirect.
             if !asking {
                 *at.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&node);
             }
@@ -80,9 +80,9 @@ impl Source {
     }
 }
 
-/// A node, reached as the one at `info` is.
+/// The address of a node, with the credentials and TLS of `info`.
 fn reached(info: &ConnectionInfo, node: &Node) -> Option<ConnectionInfo> {
-    // As it is reached by, so that `redis` reads host and port.
+    // With the same scheme, so that `redis` parses host and port.
     let scheme =
         if matches!(info.addr(), ::redis::ConnectionAddr::TcpTls { .. }) { "rediss" } else { "redis" };
     let named = node.address(&format!("{scheme}://node")).into_connection_info().ok()?;

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use worker::{Job, Write, Written};
 
-/// How long opening a file waits for whoever has it locked.
+/// How long opening waits while another process has the file locked.
 pub(crate) const OPENING: Duration = Duration::from_secs(2);
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
@@ -39,7 +39,8 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Opens or creates a file; `label` is the store in it.
-    /// Writes wait for no longer than `patience` for whoever has it locked.
+    ///
+    /// Writes wait no longer than `patience` while another process has the file locked.
     pub fn open(path: &Path, label: &str, patience: Duration) -> anyhow::Result<Self> {
         let writes = created(path)?;
         let reads = connect(path)?;
@@ -50,7 +51,7 @@ impl Sqlite {
         })
     }
 
-    /// A database that is gone when `bank` ends.
+    /// A database that disappears when `bank` ends.
     pub fn in_memory(label: &str) -> anyhow::Result<Self> {
         let connection = Connection::open_in_memory()?;
         connection.execute(TABLE, [])?;
@@ -66,8 +67,8 @@ impl Sqlite {
     }
 }
 
-/// The file that is open. One that was removed or replaced is used no more: what is acknowledged has to be found again, and a
-/// bank that cannot do it is not ready.
+/// The open file. If it was removed or replaced, it is not used any more: nobody would find what is acknowledged
+/// there, and a bank that cannot keep what it acknowledges is not ready.
 #[derive(Clone)]
 struct Opened {
     path: PathBuf,
@@ -81,7 +82,7 @@ impl Opened {
         Ok(Self { path: path.to_owned(), device: file.dev(), inode: file.ino() })
     }
 
-    /// Why it is used no more, if it has gone.
+    /// Why the file is not used any more, if it is gone.
     fn gone(&self) -> Option<String> {
         let is_there = |file: std::fs::Metadata| (file.dev(), file.ino()) == (self.device, self.inode);
         let path = self.path.display();
@@ -90,7 +91,7 @@ impl Opened {
     }
 }
 
-/// A connection to a file, which is made where there is none.
+/// Opens a connection to a file, and creates the file if there is none.
 pub(crate) fn created(path: &Path) -> anyhow::Result<Connection> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)

@@ -23,7 +23,7 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads and checks all of it; the first thing that is wrong counts.
+    /// Reads and checks all of it; the first error counts.
     pub fn manifest(&self) -> anyhow::Result<Manifest> {
         let file: schema::File = self.source.parse()?;
         self.version(&file.spin_manifest_version)?;
@@ -207,7 +207,7 @@ impl Reader<'_> {
         Ok(template)
     }
 
-    /// Hosts without variables are judged here, where their line is known, the others at `up`.
+    /// Hosts without variables are checked here, where their line is known, the others at `up`.
     fn allowed_hosts(
         &self,
         hosts: &[Spanned<String>],
@@ -241,7 +241,7 @@ impl Reader<'_> {
         Ok(Build { commands, folder })
     }
 
-    /// The routes, and the components that have private ones.
+    /// The routes, and the components with private routes.
     fn routes(
         &self,
         triggers: &schema::Triggers,
@@ -268,7 +268,7 @@ impl Reader<'_> {
         Ok((routes, private))
     }
 
-    /// The path, if it is no private route, and the component.
+    /// The component, and the path unless the route is private.
     fn route(
         &self,
         trigger: &Spanned<schema::HttpTrigger>,
@@ -330,12 +330,12 @@ impl Reader<'_> {
     }
 }
 
-/// What stands for a route that has no path from outside.
+/// The value of a route that has no public path.
 fn private() -> toml::Table {
     toml::Table::from_iter([("private".to_owned(), Value::Boolean(true))])
 }
 
-/// `[]`, `{}` and `false` ask for nothing.
+/// `[]`, `{}` and `false` request nothing.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Array(list) => list.is_empty(),

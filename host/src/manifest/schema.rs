@@ -11,7 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 use toml::{Spanned, Value};
 
-/// A key that is only there to be refused.
+/// A key that is only parsed to be refused.
 pub type Unsupported = Option<Spanned<Value>>;
 
 /// The whole file.
@@ -46,7 +46,7 @@ pub struct Application {
     pub trigger: Unsupported,
 }
 
-/// `[application.tool]`, of which one is ours.
+/// `[application.tool]`, of which one table is ours.
 #[derive(Default, Deserialize)]
 pub struct Tools {
     #[serde(default)]
@@ -151,7 +151,7 @@ pub struct Component {
     _targets: Option<IgnoredAny>,
     #[serde(default, rename = "tool")]
     _tool: Option<IgnoredAny>,
-    /// Only `--profile` looks here, which `bank` does not have.
+    /// Only `--profile` uses it, which `bank` does not have.
     #[serde(default, rename = "profile")]
     _profile: Option<IgnoredAny>,
     pub files: Unsupported,
@@ -172,7 +172,7 @@ pub struct Build {
     _watch: Vec<String>,
 }
 
-/// One command or several, to be run in order.
+/// One command, or several that run in order.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Commands {

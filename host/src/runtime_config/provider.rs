@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use toml::{Spanned, Table, Value};
 
-/// Gives variables values. Shown, it names them, and never a value.
+/// A source of values for variables. `Display` names it, and never shows a value.
 pub enum Provider {
     /// The environment variable `PREFIX_NAME`.
     Environment {
-        /// Joined to the name with an underscore, so with two where it ends in one, as in Spin.
+        /// It is joined to the name with an underscore, so there are two if it ends in one, as in Spin.
         prefix: String,
     },
     /// What the file itself says.
@@ -62,7 +62,7 @@ impl Provider {
         }
     }
 
-    /// The value of the variable `name`, if this one has it.
+    /// The value of the variable `name`, if this provider has it.
     pub fn get(&self, name: &str, environment: impl Fn(&str) -> Option<String>) -> Option<String> {
         match self {
             Self::Environment { prefix } => environment(&format!("{prefix}_{}", name.to_ascii_uppercase())),

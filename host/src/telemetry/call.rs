@@ -30,14 +30,14 @@ struct Inner {
 #[derive(Default)]
 struct Known {
     tasks: Vec<(GuestTaskId, Context)>,
-    /// Whose call the next one is, where the call itself cannot ask.
+    /// The trace of the next call, for calls that cannot ask wasmtime themselves.
     noted: Option<Context>,
 }
 
 /// What is called.
 #[derive(Clone, Copy)]
 pub enum System {
-    /// A key-value store, whatever is behind it.
+    /// A key-value store, on whatever backend.
     KeyValue,
     /// A Redis, by its own commands.
     Redis,
@@ -53,21 +53,21 @@ impl System {
 }
 
 impl Callers {
-    /// Those of a new instance of `component`; nobody, if nobody is to be told.
+    /// For a new instance of `component`; empty if telemetry is off.
     pub fn new(telemetry: &Arc<Telemetry>, component: &Arc<str>) -> Self {
         let inner =
             || Inner { telemetry: telemetry.clone(), component: component.clone(), known: Mutex::default() };
         Self(telemetry.is_on().then(|| Arc::new(inner())))
     }
 
-    /// The guest's `task` is for the request of this `trace`, until what this answers is gone.
+    /// Until the result is dropped, the guest's `task` belongs to the request of this `trace`.
     pub fn begins(&self, task: GuestTaskId, trace: Option<Context>) -> Option<Caller> {
         let inner = self.0.as_ref()?;
         inner.known().tasks.push((task, trace.unwrap_or_default()));
         Some(Caller { inner: inner.clone(), task })
     }
 
-    /// A call to `system` that the guest makes now.
+    /// Begins a call to `system` for the request that the guest works on now.
     pub fn call<T: 'static>(
         &self,
         store: impl AsContextMut<Data = T>,
@@ -79,7 +79,7 @@ impl Callers {
         inner.store_call(parent, system, operation())
     }
 
-    /// Notes whose the next call is, which [`Callers::noted`] or [`Callers::sends`] begins.
+    /// Notes which request makes the next call, for [`Callers::noted`] and [`Callers::sends`].
     pub fn note<T: 'static>(&self, store: impl AsContextMut<Data = T>) {
         if let Some(inner) = &self.0 {
             let parent = inner.parent(store);
@@ -87,14 +87,14 @@ impl Callers {
         }
     }
 
-    /// A call to a key-value store, of whom was noted last.
+    /// Begins a call to a key-value store for the noted request.
     pub fn noted(&self, operation: &'static str) -> Call {
         let Some(inner) = &self.0 else { return Call(None) };
         let parent = inner.known().noted.take().unwrap_or_default();
         inner.store_call(parent, System::KeyValue, operation.into())
     }
 
-    /// A request that the guest sends, of whom was noted last; its headers say of which trace it is.
+    /// Begins an outbound request for the noted one; its headers get the trace.
     pub fn sends<B>(&self, request: &mut Request<B>) -> Call {
         let Some(inner) = &self.0 else { return Call(None) };
         let parent = inner.known().noted.take().unwrap_or_default();
@@ -169,9 +169,9 @@ enum Kind {
     Http,
 }
 
-/// A call that has begun. If it is dropped before it has ended, the guest has given it up.
+/// A call. If it is dropped before it has ended, the guest has given it up.
 ///
-/// In a box: a span is some hundred bytes, and calls are moved often.
+/// It is boxed because a span is some hundred bytes, and calls are moved often.
 pub struct Call(Option<Box<Open>>);
 
 struct Open {
@@ -183,7 +183,7 @@ struct Open {
 }
 
 impl Call {
-    /// What is called for it is a part of this trace.
+    /// The trace for calls that are made on behalf of this one.
     pub fn trace(&self) -> Option<Context> {
         self.span().map(|span| within(span.span_context()))
     }
@@ -192,7 +192,7 @@ impl Call {
         self.0.as_ref()?.span.as_ref()
     }
 
-    /// It has ended; `why` it failed is one of few words.
+    /// It has ended; `why` it failed is one of a few words.
     pub fn ended(mut self, why: Option<Cow<'static, str>>) {
         if let Some(open) = self.0.take() {
             open.ended(why);
@@ -232,7 +232,7 @@ impl Open {
             if failed {
                 span.set_status(Status::error(""));
             }
-            // The attributes are the span's only now, so that no call has two copies of them.
+            // The attributes move into the span only now, so that no call has two copies of them.
             span.set_attributes(self.attributes);
             span.end();
         }

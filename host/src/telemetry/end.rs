@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// How long it may take. It is also the SDK's own limit for metrics, which no argument changes.
+/// How long shutdown may take. It is also the SDK's own limit for metrics, which no argument changes.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// How a signal ends.
@@ -16,7 +16,7 @@ pub struct End {
 }
 
 impl End {
-    /// `shut_down` sends what is left, for so long at most.
+    /// `shut_down` sends what is left, within the given time.
     pub fn new(
         signal: Arc<Signal>,
         shut_down: impl Fn(Duration) -> OTelSdkResult + Send + Sync + 'static,
@@ -24,7 +24,7 @@ impl End {
         Self { signal, shut_down: Box::new(shut_down) }
     }
 
-    /// Ends it, and answers what was lost.
+    /// Shuts it down, and returns what was lost.
     fn lost(&self) -> Option<&'static str> {
         self.signal.failed.store(false, Relaxed);
         let ended = (self.shut_down)(LONGEST);
@@ -32,7 +32,7 @@ impl End {
     }
 }
 
-/// Ends all of them at once: a collector that hangs takes as long for three as for one.
+/// Shuts all of them down at the same time: three signals wait for a collector that hangs no longer than one.
 pub fn all(ends: &[End]) {
     let lost: Vec<&str> = std::thread::scope(|scope| {
         let threads: Vec<_> = ends.iter().map(|end| scope.spawn(|| end.lost())).collect();

@@ -21,12 +21,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use wasmtime_wasi::async_trait;
 
-/// An export that has no answer by then has failed, unless `OTEL_EXPORTER_OTLP_TIMEOUT` has another limit.
+/// When an export without an answer has failed, unless `OTEL_EXPORTER_OTLP_TIMEOUT` sets another limit.
 const LONGEST: Duration = Duration::from_secs(10);
-/// What fails again within this time is not said again.
+/// A repeated failure is not reported again within this time.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What the environment says of all three.
+/// The settings in the environment that concern all three signals.
 pub struct Settings<'a, E> {
     environment: &'a E,
     disabled: bool,
@@ -38,13 +38,13 @@ enum Protocol {
 }
 
 impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
-    /// As `environment` has it. As in Spin, any value of `OTEL_SDK_DISABLED` disables it.
+    /// Reads `environment`. As in Spin, any value of `OTEL_SDK_DISABLED` disables it.
     pub fn new(environment: &'a E) -> Self {
         let disabled = environment("OTEL_SDK_DISABLED").is_some_and(|value| !value.is_empty());
         Self { environment, disabled }
     }
 
-    /// How traces are sent, if they are.
+    /// The exporter of traces, if they are exported.
     pub fn traces(&self) -> anyhow::Result<Option<Told<SpanExporter>>> {
         let Some(protocol) = self.protocol("TRACES")? else { return Ok(None) };
         let builder = SpanExporter::builder();
@@ -55,7 +55,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
         Ok(Some(Told::new("traces", exporter)))
     }
 
-    /// How metrics are sent, if they are.
+    /// The exporter of metrics, if they are exported.
     pub fn metrics(&self) -> anyhow::Result<Option<Told<MetricExporter>>> {
         let Some(protocol) = self.protocol("METRICS")? else { return Ok(None) };
         let builder = MetricExporter::builder();
@@ -77,7 +77,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
         Ok(Some(Told::new("logs", exporter)))
     }
 
-    /// The protocol of a signal; none if no endpoint is named for it.
+    /// The protocol of a signal; `None` if no endpoint is set for it.
     fn protocol(&self, signal: &str) -> anyhow::Result<Option<Protocol>> {
         if self.disabled || self.value(signal, "ENDPOINT").is_none() {
             return Ok(None);
@@ -99,13 +99,13 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
             .enable_http1()
             .build();
         let runtime = Handle::try_current().context("tokio does not run")?;
-        // The exporter begins no further attempt after it, and breaks none off.
+        // The exporter starts no attempt after this time, and cancels none.
         let longest = self.value(signal, "TIMEOUT").and_then(|value| value.parse().ok());
         let longest = longest.map_or(LONGEST, Duration::from_millis);
         Ok(OnRuntime { runtime, client: Arc::new(HyperClient::new(https, longest, None)) })
     }
 
-    /// A variable of this signal, or of all of them.
+    /// A variable of this signal, or the one for all signals.
     fn value(&self, signal: &str, name: &str) -> Option<String> {
         let value = |name: String| (self.environment)(&name).filter(|value| !value.is_empty());
         value(format!("OTEL_EXPORTER_OTLP_{signal}_{name}"))
@@ -113,7 +113,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
     }
 }
 
-/// Exporters wait in threads of their own, and hyper's client only works where tokio runs.
+/// Exporters wait in threads of their own, and hyper's client only works inside a Tokio runtime.
 #[derive(Debug)]
 struct OnRuntime {
     runtime: Handle,
@@ -128,12 +128,12 @@ impl HttpClient for OnRuntime {
     }
 }
 
-/// What is known of a signal's exports.
+/// The state of a signal's exports.
 #[derive(Debug)]
 pub struct Signal {
     /// What is sent.
     pub what: &'static str,
-    /// Whether one has failed since this was last set to false.
+    /// Whether an export has failed since this was last set to false.
     pub failed: AtomicBool,
     said: Mutex<Option<Instant>>,
 }
@@ -157,7 +157,7 @@ impl Signal {
     }
 }
 
-/// An exporter of which it is said on stderr when it fails, once a minute at most.
+/// An exporter that reports its failures on stderr, at most once a minute.
 #[derive(Debug)]
 pub struct Told<E> {
     exporter: E,

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The attribute that names a component, as in Spin's own metrics.
 pub const COMPONENT: &str = "component_id";
 
-/// In seconds: those that the semantic conventions advise, and three below them.
+/// In seconds: the buckets that the semantic conventions advise, and three below them.
 const SECONDS: [f64; 17] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
@@ -21,13 +21,13 @@ const SECONDS: [f64; 17] =
 pub struct Meters {
     /// From a request's head to the end of its answer.
     pub request_duration: Histogram<f64>,
-    /// Requests that are not answered to the end.
+    /// Requests in flight, until the end of their answers.
     pub active_requests: Arc<Active>,
-    /// Says them, for as long as it is there.
+    /// Keeps the callback that reports them.
     _active: ObservableUpDownCounter<i64>,
-    /// Requests that a component was given.
+    /// Requests that were given to components.
     pub requests: Arc<Requests>,
-    /// Says them, as Spin does, for as long as it is there.
+    /// Keeps the callback that reports them, as in Spin.
     _requests: ObservableCounter<u64>,
     /// Calls of components to key-value stores and Redis.
     pub store_duration: Histogram<f64>,
@@ -38,7 +38,7 @@ pub struct Meters {
 }
 
 impl Meters {
-    /// Those of `meter`, for the application of this name.
+    /// The metrics of `meter`, for the application of this name.
     pub fn new(meter: &Meter, application: Arc<str>) -> Self {
         let seconds = |name: &'static str, what: &'static str| {
             let builder = meter.f64_histogram(name).with_unit("s").with_description(what);
@@ -82,8 +82,8 @@ impl Meters {
 
 const SCHEMES: [&str; 2] = ["http", "https"];
 
-/// Requests that are being answered, by method and scheme. They are counted here and read when metrics are sent, which
-/// costs a request less than two changes of a counter of the SDK.
+/// Requests in flight, by method and scheme. They are counted here and read when metrics are sent: that is cheaper
+/// for a request than two updates of a counter of the SDK.
 #[derive(Default)]
 pub struct Active([[Count; SCHEMES.len()]; METHODS.len()]);
 
@@ -127,7 +127,7 @@ impl Active {
     }
 }
 
-/// Requests that each component was given, counted here for the same reason.
+/// Requests that were given to each component, counted here for the same reason.
 pub struct Requests {
     application: Arc<str>,
     counts: Mutex<BTreeMap<Arc<str>, u64>>,
@@ -138,7 +138,7 @@ impl Requests {
         Self { application, counts: Mutex::default() }
     }
 
-    /// One more was given to `component`.
+    /// Counts a request to `component`.
     pub fn count(&self, component: &Arc<str>) {
         let mut counts = self.counts();
         let count = counts.entry(component.clone()).or_default();

@@ -18,8 +18,8 @@ use std::time::Instant;
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// A request that is told of. It ends when it is dropped. In a box: a span is some hundred bytes, and answers are moved
-/// often.
+/// A recorded request. It ends when this is dropped. It is boxed because a span is some hundred bytes, and answers
+/// are moved often.
 pub struct Exchange {
     telemetry: Arc<Telemetry>,
     span: Option<Span>,
@@ -32,8 +32,7 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Begins with the head of a request, and goes on with the trace that its `traceparent` names. None if nobody is
-    /// to be told.
+    /// Begins with the head of a request, and continues the trace of its `traceparent`. `None` if telemetry is off.
     pub fn begin(
         telemetry: &Arc<Telemetry>,
         method: &Method,
@@ -67,7 +66,7 @@ impl Exchange {
         Some(exchange)
     }
 
-    /// It goes to `component` by `route`; its `headers` say of which trace it is.
+    /// It goes to `component` by `route`; `headers` get its trace.
     pub fn goes_to(&mut self, route: &Arc<str>, component: &Arc<str>, headers: &mut HeaderMap) {
         self.goes_to = Some((route.clone(), component.clone()));
         if let Some(meters) = &self.telemetry.meters {
@@ -78,7 +77,7 @@ impl Exchange {
         }
     }
 
-    /// What it is a part of, for those who are called for it.
+    /// The trace for calls that are made for this request.
     pub fn trace(&self) -> Context {
         self.trace.clone()
     }
@@ -132,13 +131,13 @@ impl Drop for Exchange {
 
 /// What is below this span.
 pub fn within(span: &SpanContext) -> Context {
-    // Whether the span is remote is a part of what it says itself.
+    // The span itself says whether it is remote.
     Context::new().with_remote_span_context(span.clone())
 }
 
-/// The trace that `headers` name (W3C Trace Context, section 3.2); an empty one, if they name none.
+/// The trace in `headers` (W3C Trace Context, section 3.2); an empty one, if there is none.
 ///
-/// What `tracestate` says is dropped, as section 3.3 allows: a client may write anything into it, and it would be told.
+/// `tracestate` is dropped, as section 3.3 allows: a client may write anything into it, and it would be sent on.
 fn parent(headers: &HeaderMap) -> Context {
     if !headers.contains_key(TRACEPARENT) {
         return Context::new();
@@ -150,7 +149,7 @@ fn parent(headers: &HeaderMap) -> Context {
     within(&plain)
 }
 
-/// Says in `headers` that a request is below `span`, in place of what they said before (W3C Trace Context, section 3.2).
+/// Replaces the trace in `headers` by `span`, as the parent of the request (W3C Trace Context, section 3.2).
 pub fn inject(span: &SpanContext, headers: &mut HeaderMap) {
     if !span.is_valid() {
         return;
@@ -161,7 +160,8 @@ pub fn inject(span: &SpanContext, headers: &mut HeaderMap) {
     headers.remove(TRACESTATE);
 }
 
-/// The field's value: version, trace, span, flags. Each request has one, and a formatter would take most of its time.
+/// The value of `traceparent`: version, trace, span, flags. Every request has one, and a formatter would take most of
+/// its time.
 fn traceparent(span: &SpanContext) -> String {
     let mut value = String::with_capacity("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01".len());
     value.push_str("00");

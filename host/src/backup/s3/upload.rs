@@ -10,14 +10,14 @@ use rusty_s3::actions::{CompleteMultipartUploadResponse, CreateMultipartUpload};
 /// A part has at least 5 MiB, and there are 10,000 of them at most: 160 GB.
 const PART: usize = 16 << 20;
 
-/// What is not there before [`Upload::finish`], and never where that was not reached.
+/// An upload. The object does not exist before [`Upload::finish`], and never if that was not reached.
 pub struct Upload {
     s3: S3,
     key: String,
     id: String,
     part: Vec<u8>,
     bytes: u64,
-    /// What S3 calls the parts that it has.
+    /// The entity tags of the parts that S3 has.
     tags: Vec<String>,
     done: bool,
 }
@@ -56,7 +56,7 @@ impl Upload {
         Ok(())
     }
 
-    /// All was written: the object is there under this name.
+    /// Completes the upload: the object exists under this name.
     pub fn finish(mut self) -> anyhow::Result<String> {
         if !self.part.is_empty() {
             self.send()?;
@@ -66,8 +66,8 @@ impl Upload {
         let complete = bucket.complete_multipart_upload(credentials, &self.key, &self.id, tags);
         let ask = Ask { body: complete.clone().body().into(), ..Ask::new(Method::POST) };
         let answer = self.s3.answers(&ask, || complete.sign(SIGNED), &self.key)?;
-        // An upload that nobody knows any more was completed where the answer to that did not arrive. And a success may say
-        // that it has failed, or something that only this server says.
+        // If S3 does not know the upload any more, it may have been completed although the answer was lost. And a 200
+        // may carry an error in its body, or something that only this service says.
         if answer.status() != StatusCode::NOT_FOUND || self.s3.size(&self.key)? != Some(self.bytes) {
             let answer = self.s3.succeeded(answer, &self.key)?;
             let said = self.s3.text(answer).map_err(|why| self.s3.unavailable(&self.key, &why))?;
@@ -88,8 +88,8 @@ impl Upload {
     }
 }
 
-/// What was not finished is nothing. Of a process that is killed S3 keeps the parts, unseen, until a rule of the bucket's
-/// ends that.
+/// Aborts an unfinished upload. If the process is killed, S3 keeps the parts, invisibly, until a lifecycle rule of
+/// the bucket removes them.
 impl Drop for Upload {
     fn drop(&mut self) {
         if !self.done {

@@ -12,15 +12,15 @@ use std::time::Duration;
 use store::redis::cluster::slot;
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// Nobody waits behind it, and one step of a scan is not long.
+/// Nobody waits for the export, and a single step of a scan is short.
 const ANSWER: Duration = Duration::from_secs(30);
-/// Keys that a step of a scan looks at.
+/// How many keys a step of a scan looks at.
 const SCANNED: u32 = 2_000;
 const SLOTS: usize = 16_384;
 
 pub struct Redis {
     nodes: Vec<Node>,
-    /// First slot, last slot, and which of the nodes has them; empty where it is no cluster.
+    /// First slot, last slot, and the index of the node that has them; empty if this is no cluster.
     slots: Vec<(u16, u16, usize)>,
     /// What it was when it was opened.
     identity: String,
@@ -35,7 +35,7 @@ struct Node {
 type Range = (u16, u16, String, u16);
 
 impl Redis {
-    /// The cluster of the first of these that answers, or that one server.
+    /// Opens the cluster of the first of these nodes that answers, or the single server.
     pub fn open(infos: &[ConnectionInfo]) -> anyhow::Result<Self> {
         let mut failure = anyhow!("no address of Redis");
         for info in infos {
@@ -95,7 +95,7 @@ impl Redis {
                 let (next, keys): (String, Vec<Vec<u8>>) =
                     scan.query(&mut node.connection).map_err(|error| node.failed(&error))?;
                 for key in &keys {
-                    // What is no text is no key of the bank.
+                    // A key that is not text is none of the bank's.
                     if let Ok(key) = str::from_utf8(key) {
                         each(key)?;
                     }
@@ -139,7 +139,7 @@ impl Redis {
         redis::cmd("DEL").arg(key).exec(&mut node.connection).map_err(|error| node.failed(&error))
     }
 
-    /// A command for each of `items`, sent to the nodes that have their keys, all to one node together.
+    /// Sends a command for each of `items` to the node that has its key, all commands for one node together.
     fn each<T, A: redis::FromRedisValue + Default>(
         &mut self,
         items: &[T],
@@ -180,7 +180,7 @@ impl Redis {
         range.map_or(usize::MAX, |(_, _, node)| *node)
     }
 
-    /// Who answers, and who has which slot.
+    /// The identity of the server that answers, and the slots of each node.
     fn identify(&mut self) -> anyhow::Result<String> {
         let mut identity = String::new();
         let is_cluster = !self.slots.is_empty();
@@ -205,7 +205,7 @@ impl Redis {
     }
 }
 
-/// The address in the way in which `info` reaches its server.
+/// The address `addr`, reached in the same way (TCP or TLS) as the server of `info`.
 fn same_kind(info: &ConnectionInfo, addr: redis::ConnectionAddr) -> redis::ConnectionAddr {
     use redis::ConnectionAddr::{Tcp, TcpTls};
     match (info.addr(), addr) {
@@ -235,7 +235,7 @@ impl Node {
         };
         match connect() {
             Ok(connection) => Ok(Self { name, connection }),
-            // No time helps against a wrong password.
+            // A wrong password does not become right with time.
             Err(error) if is_refused(&error) => Err(anyhow!("Redis at {name}: {error}")),
             Err(error) => Err(Fault::Unavailable(format!("Redis at {name}: {error}")).into()),
         }
@@ -255,12 +255,13 @@ impl Node {
         command.query(&mut self.connection).map_err(|error| self.failed(&error))
     }
 
-    /// Which slots each master has; empty where this is no cluster.
+    /// The slots of each master; empty if this is no cluster.
     fn ranges(&mut self) -> anyhow::Result<Vec<Range>> {
         let slots: Result<Vec<Value>, _> = redis::cmd("CLUSTER").arg("SLOTS").query(&mut self.connection);
         let slots = match slots {
             Ok(slots) => slots,
-            // What is no cluster refuses it too. A node of one must not be taken for the whole.
+            // A server without cluster support refuses this too. But one node of a cluster must not be taken for the
+            // whole.
             Err(error) if self.is_of_a_cluster()? => return Err(self.failed(&error)),
             Err(_) => Vec::new(),
         };
@@ -273,7 +274,7 @@ impl Node {
         Ok(value(&info, "cluster_enabled") == Some("1"))
     }
 
-    /// Where a shard is gone the others serve on, if they are told to.
+    /// If a shard is gone, the other nodes may still answer (`cluster-require-full-coverage no`).
     fn has_all(&self, ranges: &[Range]) -> anyhow::Result<()> {
         let missing = missing(ranges);
         if missing == 0 {

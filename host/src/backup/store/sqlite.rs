@@ -79,16 +79,17 @@ impl Sqlite {
     }
 }
 
-/// All as it is in this moment, for as long as the connection lives.
+/// A snapshot: everything as of now, for as long as the connection lives.
 fn snapshot(path: &Path) -> anyhow::Result<Connection> {
-    // Where others write, a reader writes into the index of their log; a file in a read-only place has no writer.
+    // A reader writes into the index of the write-ahead log, if there are writers. A file in a read-only place has no
+    // writer.
     let either = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
         .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY));
     let connection = either?;
     connection.busy_timeout(sqlite::OPENING)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.execute_batch("BEGIN")?;
-    // The moment is that of the first read.
+    // The snapshot is taken at the first read.
     connection.query_row("SELECT count(*) FROM (SELECT 1 FROM spin_key_value LIMIT 1)", [], |_| Ok(()))?;
     Ok(connection)
 }
@@ -99,7 +100,7 @@ fn failed(error: impl Borrow<rusqlite::Error>) -> anyhow::Error {
     if is_damaged(error) { Fault::Broken(what) } else { Fault::Unavailable(what) }.into()
 }
 
-/// Whether the file is no longer what SQLite wrote: no other try mends that.
+/// Whether the file is damaged, so that another try cannot help.
 fn is_damaged(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }

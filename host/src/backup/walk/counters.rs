@@ -10,8 +10,8 @@ use backup::line::{Count, Tag};
 use ledger::{Post, Tally};
 
 impl Walk<'_> {
-    /// Writes these counters. Of each that has posts in the index it notes what they come to, how many there are, and
-    /// which total they stay below.
+    /// Writes these counters. For each that has posts in the index it notes their sum, their number, and the total
+    /// that they stay below.
     pub(super) fn counters(&mut self, mut tags: Sorted) -> anyhow::Result<Scratch> {
         let mut due = Scratch::new()?;
         while let Some(tag) = tags.next()? {
@@ -32,7 +32,7 @@ impl Walk<'_> {
         Ok(due)
     }
 
-    /// Both parts of a counter in one moment.
+    /// Both parts of a counter, as of one moment.
     fn counter(&mut self, tag: &Tag) -> anyhow::Result<Result<Count, String>> {
         let counter = tag.keys();
         let opening = counter.posts();
@@ -66,7 +66,7 @@ impl Walk<'_> {
         held.try_into().ok().context("the store did not answer for each key")
     }
 
-    /// Writes the posts of the index that counters had when they were read.
+    /// Writes the posts in the index that belonged to the counters when these were read.
     pub(super) fn posts(&mut self, posts: Sorted, due: Scratch) -> anyhow::Result<()> {
         let (mut posts, mut due) = (Owned::of(posts), Due::of(due)?);
         loop {
@@ -85,7 +85,7 @@ impl Walk<'_> {
                 if some.is_empty() {
                     break;
                 }
-                // Without any that is due all of them have come since.
+                // If the counter had none in the index, all of these have come since.
                 if let [_, _, below] = due[..] {
                     self.some_posts(&tag, &some, below, &mut found)?;
                 }
@@ -120,7 +120,7 @@ impl Walk<'_> {
                     continue;
                 }
             };
-            // One that came since. Of one that was refused nothing can be told, and nothing is counted.
+            // A post that has come since the counter was read. A refused post has no total, and is never counted.
             if post.total.is_some_and(|total| total >= below) {
                 continue;
             }
@@ -132,8 +132,8 @@ impl Walk<'_> {
     }
 }
 
-/// The total that all posts which have left for the index are below, and none that has not: totals grow from one post to
-/// the next ([`teller::tally`]).
+/// The total that all posts in the index are below, and no other post is: totals grow from one post to the next
+/// ([`teller::tally`]).
 fn below(posts: &Tally, cell: i64) -> i64 {
     let oldest = posts.log().iter().find_map(|post| post.total);
     oldest.unwrap_or_else(|| posts.sum().saturating_add(cell).saturating_add(1))

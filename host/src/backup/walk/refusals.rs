@@ -13,13 +13,13 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Lines};
 use store::keys;
 
-/// So many keys of one user are asked for at a time.
+/// How many keys of one user are read at a time.
 const KEYS: usize = 512;
 
 /// Whose something is due, and what.
 type OneDue = (String, String);
 
-/// What the wallets that were read must have in the index, in the order of their users.
+/// What the index must have for the wallets that were read, in the order of their users.
 pub(super) struct Due {
     lines: Lines<BufReader<File>>,
     next: Option<OneDue>,
@@ -44,7 +44,7 @@ impl Due {
         Ok(())
     }
 
-    /// What is due of `whose`, and what was due of those before, who have nothing in the index.
+    /// What must be there for `whose`, and for the users before, who have nothing in the index.
     pub(super) fn up_to(&mut self, whose: Option<&str>) -> anyhow::Result<(Vec<OneDue>, Option<String>)> {
         let mut before = Vec::new();
         while let Some((next, what)) = self.next.take() {
@@ -93,7 +93,7 @@ impl Owned {
         Ok(self.ahead.as_ref().map(|(owner, _)| owner.clone()))
     }
 
-    /// Some more keys of this one; none at the end.
+    /// Some more keys of this owner; none at the end.
     pub(super) fn keys(&mut self, owner: &str) -> anyhow::Result<Vec<String>> {
         let mut keys = Vec::new();
         while keys.len() < KEYS
@@ -110,7 +110,7 @@ impl Owned {
 }
 
 impl Walk<'_> {
-    /// Writes what idempotency keys of users became that were refused. `due` says how many each wallet counts.
+    /// Writes the refusals under users' idempotency keys. `due` says how many each wallet counts.
     pub(super) fn refusals(&mut self, operations: Sorted, due: Scratch) -> anyhow::Result<()> {
         let (mut operations, mut due) = (Owned::of(operations), Due::of(due)?);
         loop {
@@ -128,7 +128,7 @@ impl Walk<'_> {
                 if some.is_empty() {
                     break;
                 }
-                // What has come since the wallet was read, and was refused, changes nothing: it is not looked at.
+                // A refusal that has come since the wallet was read changes nothing, so it is not read.
                 if due > 0 || self.mode == Mode::Verify {
                     found = found.saturating_add(self.some(&user, &some, due > 0)?);
                 }
@@ -146,7 +146,7 @@ impl Walk<'_> {
         ))
     }
 
-    /// Writes those of these keys that were refused, and says how many they were.
+    /// Writes the refusals under these keys, and returns their number.
     fn some(&mut self, user: &User, some: &[String], written: bool) -> anyhow::Result<u64> {
         let keys: Vec<String> =
             some.iter().map(|key| keys::operation(user.as_str(), key).to_string()).collect();
@@ -178,13 +178,13 @@ impl Walk<'_> {
         Ok(refusals)
     }
 
-    /// Whether entries that the index has are in the wallet or its pages. A store that went back to an earlier wallet
-    /// leaves keys of entries that are gone.
+    /// Whether the entries in the index are in the wallet or its pages. A store that went back to an earlier wallet
+    /// leaves keys whose entries are gone.
     fn are_there(&mut self, user: &User, outcomes: &[Outcome]) -> anyhow::Result<()> {
         if outcomes.is_empty() {
             return Ok(());
         }
-        // After the index: what was in it then is in a wallet by now.
+        // Read after the index: what was in the index then is in a wallet by now.
         let Some(wallet) = self.wallet_now(user)? else {
             return self.unsound(named(user), "the index has entries of it, and it is gone or broken");
         };

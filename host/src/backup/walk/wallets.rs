@@ -7,7 +7,7 @@ use backup::{Line, item};
 use ledger::{Outcome, Page, User, Wallet};
 use store::keys;
 
-/// So many wallets are asked for at a time, and so many pages of one.
+/// How many wallets are read at a time, and how many pages of one wallet.
 const WALLETS: usize = 512;
 const PAGES: u64 = 128;
 
@@ -20,7 +20,7 @@ enum At {
 }
 
 impl Walk<'_> {
-    /// Writes the wallets of these users. Of each that has idempotency keys of refusals in the index it notes how many.
+    /// Writes the wallets of these users. For each it notes how many refusals it has in the index.
     pub(super) fn wallets(&mut self, mut users: Sorted) -> anyhow::Result<Scratch> {
         let mut due = Scratch::new()?;
         loop {
@@ -47,7 +47,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Where a wallet is: mostly under its plain key, else where its opener was elected ([`store::first_write`]).
+    /// Where each wallet is: mostly under its plain key, otherwise under that of the elected ticket
+    /// ([`store::first_write`]).
     fn find(&mut self, users: &[User]) -> anyhow::Result<Vec<At>> {
         let empty = Wallet::new().encode();
         let opening = |user: &User| keys::wallet(user.as_str());
@@ -73,7 +74,7 @@ impl Walk<'_> {
         Ok(self.store.get(&[key])?.pop().flatten())
     }
 
-    /// What of each wallet is stored behind its last page: read after the wallet.
+    /// The page after the last one of each wallet, if it exists; read after the wallet.
     fn ahead(&mut self, users: &[User], found: &[At]) -> anyhow::Result<Vec<Held>> {
         if self.mode == Mode::Export {
             return Ok(users.iter().map(|_| None).collect());
@@ -89,7 +90,7 @@ impl Walk<'_> {
         self.store.get(&keys)
     }
 
-    /// Writes a wallet behind its pages, and says how many of its idempotency keys are no entries of these.
+    /// Writes a wallet after its pages, and returns how many of its idempotency keys belong to no entry.
     fn wallet(&mut self, user: &User, stored: &[u8], ahead: Held) -> anyhow::Result<Option<u64>> {
         let broken = self.broken;
         let wallet = match Wallet::decode(stored) {
@@ -122,7 +123,7 @@ impl Walk<'_> {
         Ok(wallet.indexed().checked_sub(keyed).filter(|missing| *missing > 0))
     }
 
-    /// Writes these pages, and says how many idempotency keys their entries have.
+    /// Writes these pages, and returns how many idempotency keys their entries have.
     fn pages(&mut self, user: &User, numbers: std::ops::Range<u64>) -> anyhow::Result<u64> {
         let keys: Vec<String> =
             numbers.clone().map(|number| keys::page(user.as_str(), number).to_string()).collect();
@@ -149,7 +150,7 @@ impl Walk<'_> {
         Ok(u64::try_from(index.len()).unwrap_or(u64::MAX))
     }
 
-    /// Holds the index to what must be in it.
+    /// Compares the index with what must be in it.
     fn is_indexed(&mut self, user: &User, index: &[(String, Outcome)]) -> anyhow::Result<()> {
         let keys: Vec<String> =
             index.iter().map(|(key, _)| keys::operation(user.as_str(), key).to_string()).collect();
@@ -165,23 +166,23 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Whether a page behind the wallet's last one has entries that the wallet has not, now.
+    /// Whether a page after the wallet's last one has entries that the wallet lacks now.
     fn is_ahead(&mut self, user: &User, stored: &[u8]) -> anyhow::Result<bool> {
         let At::Here(now) = self.find(std::slice::from_ref(user))?.pop().unwrap_or(At::Nowhere) else {
             return Ok(true);
         };
         let Ok(wallet) = Wallet::decode(&now) else { return Ok(true) };
-        // Which page it was, it says itself.
+        // The page itself says which one it is.
         let number = |base: u64| Page::number_of(base.saturating_add(1));
         let base = wallet.base().seq;
         let Ok(page) = Page::decode(number(base), stored) else {
-            // It belongs to a wallet that has left it behind since.
+            // The wallet has moved on since, and the page belongs to it.
             return Ok(!(0..number(base)).rev().take(64).any(|number| Page::decode(number, stored).is_ok()));
         };
         Ok(!page.entries().all(|entry| wallet.entries().any(|held| held == entry)))
     }
 
-    /// The wallet of a user as it is now, if it is there and sound.
+    /// A user's wallet as it is now, if it exists and is sound.
     pub(super) fn wallet_now(&mut self, user: &User) -> anyhow::Result<Option<Wallet>> {
         match self.find(std::slice::from_ref(user))?.pop() {
             Some(At::Here(stored)) => Ok(Wallet::decode(&stored).ok()),

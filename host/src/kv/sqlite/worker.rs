@@ -37,17 +37,18 @@ pub enum Write {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     Done,
-    /// A swap found another value than the expected one.
+    /// A swap found a value other than the expected one.
     Lost,
     Sum(i64),
 }
 
 type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 
-/// Waits for a lock that has already kept somebody for long.
+/// How long to wait for a lock that has already delayed another call.
 const BRIEFLY: Duration = Duration::from_millis(10);
 
-/// A failure is told so much later: components try again until their deadline, and not as fast as a full disk says no.
+/// How long a failure is held back: components retry until their deadline, and should not retry as fast as a full
+/// disk fails.
 const BEFORE_A_FAILURE: Duration = Duration::from_millis(20);
 
 struct Worker {
@@ -57,9 +58,9 @@ struct Worker {
     opened: Option<Opened>,
 }
 
-/// Starts a thread, which ends when there is nobody left to send it jobs.
-/// It waits for a lock for as long as `patience`.
-/// Where the file that was `opened` has gone, it neither reads nor writes.
+/// Starts a thread, which ends when nobody can send it jobs any more.
+///
+/// It waits for a lock for at most `patience`. If the `opened` file is gone, it neither reads nor writes.
 pub fn start(
     connection: Connection,
     store: &str,
@@ -105,7 +106,7 @@ impl Worker {
         let is_locked = results
             .as_ref()
             .is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy));
-        // Only a connection that is closed does not take it.
+        // This fails only on a closed connection.
         let _ = self.connection.busy_timeout(if is_locked { BRIEFLY } else { self.patience });
         match results {
             Ok(results) => {
