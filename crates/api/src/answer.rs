@@ -26,7 +26,7 @@ pub struct Answer {
 pub enum Body {
     /// Made as a whole.
     Whole(Bytes),
-    /// So many bytes, in pieces that are made as the client takes them.
+    /// This many bytes, in pieces that are made as the client takes them.
     Pieces(usize, Box<dyn Iterator<Item = Vec<u8>>>),
 }
 
@@ -45,7 +45,7 @@ impl Body {
         self.len() == 0
     }
 
-    /// What comes next; nothing at the end.
+    /// The next piece; none at the end.
     pub fn next_piece(&mut self) -> Option<Vec<u8>> {
         match self {
             Self::Whole(bytes) => {
@@ -73,11 +73,11 @@ impl fmt::Debug for Body {
 pub(crate) struct LogMembers {
     /// A problem's code.
     pub code: Option<&'static str>,
-    /// What is known of a write, where the store did not answer.
+    /// The `outcome` of a 503: whether a write may have happened.
     pub outcome: Option<&'static str>,
-    /// It was given before, under the same idempotency key.
+    /// It is a replay: it was given before, under the same idempotency key.
     pub replayed: bool,
-    /// How old what it shows is, where that was fetched elsewhere.
+    /// The age of what it shows, if that was fetched elsewhere.
     pub age_seconds: Option<u64>,
 }
 
@@ -106,7 +106,7 @@ impl Answer {
         Self::empty(StatusCode::OK)
     }
 
-    /// 304: what the client has is what there is.
+    /// 304: the client has the current version.
     #[must_use]
     pub fn not_modified() -> Self {
         Self::empty(StatusCode::NOT_MODIFIED)
@@ -117,7 +117,7 @@ impl Answer {
         Self { status, fields: Fields::new(), body: Body::Whole(Bytes::new()), told: LogMembers::default() }
     }
 
-    /// 308: what is looked for is at this path.
+    /// 308: the resource is at this path.
     #[must_use]
     pub fn moved(path: &'static str) -> Self {
         Self::empty(StatusCode::PERMANENT_REDIRECT).with("location", path)
@@ -133,14 +133,14 @@ impl Answer {
         Self { status, fields, body, told: LogMembers::default() }
     }
 
-    /// The same answer with one more header: a name in lower case, and a value of visible ASCII characters.
+    /// Adds a header: a name in lower case, and a value of visible ASCII characters.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.fields.push((name, value.into()));
         self
     }
 
-    /// The same answer, saying that a request that says something else in this header may get another.
+    /// Adds this header to `vary`: the answer depends on it.
     #[must_use]
     pub fn varying(mut self, on: &'static str) -> Self {
         match self.fields.iter_mut().find(|(name, _)| *name == "vary") {
@@ -150,7 +150,7 @@ impl Answer {
         self
     }
 
-    /// The same answer, saying so when it is given again under an idempotency key.
+    /// Marks it as a replay, if it is one.
     #[must_use]
     pub fn replayed(self, replayed: bool) -> Self {
         if !replayed {
@@ -160,7 +160,7 @@ impl Answer {
         Self { told, ..self }.with("idempotent-replayed", "true")
     }
 
-    /// The same answer, telling the log how old what it shows is.
+    /// Notes the age of what it shows, for the log.
     #[must_use]
     pub fn aged(mut self, age_seconds: u64) -> Self {
         self.told.age_seconds = Some(age_seconds);
@@ -177,7 +177,7 @@ impl Answer {
         self.told
     }
 
-    /// The same answer, telling the log which problem it is.
+    /// Notes which problem it is, for the log.
     pub(crate) fn telling(self, code: &'static str, outcome: Option<&'static str>) -> Self {
         let told = LogMembers { code: Some(code), outcome, ..self.told };
         Self { told, ..self }
@@ -196,7 +196,7 @@ impl Answer {
         (status, fields, body)
     }
 
-    /// The response as a test looks at it.
+    /// The response, for tests.
     #[cfg(test)]
     pub(crate) fn into_response(self, request_id: &str) -> http::Response<Bytes> {
         let (status, fields, mut body) = self.into_parts(request_id);
@@ -210,7 +210,7 @@ impl Answer {
 }
 
 fn encode(document: &impl Serialize) -> Bytes {
-    // Documents of strings and numbers: serde_json has nothing to fail on.
+    // Documents of strings and numbers: serde_json cannot fail on them.
     serde_json::to_vec(document).unwrap_or_default().into()
 }
 

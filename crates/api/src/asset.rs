@@ -14,13 +14,12 @@ use crate::answer::Body;
 use crate::headers::{Headers, text};
 use crate::{Answer, Request};
 
-/// What stands before the packed bytes in a gzip file without a name (RFC 1952).
+/// The length of a gzip header without a file name (RFC 1952).
 const GZIP_HEADER: usize = 10;
-/// How far back deflate may refer (RFC 1951), and the most that is made of a file before its client has taken what
-/// came before.
+/// How far back deflate may refer (RFC 1951), and the size of the pieces that are unpacked while the client reads.
 const PIECE: usize = 32 * 1024;
-/// How much of a packed file is unpacked at a time. Hundreds of clients may ask for one at the same moment, and all other
-/// requests wait while one step is unpacked.
+/// How much of a packed file is unpacked at a time. Hundreds of clients may ask for a file at the same moment, and
+/// all other requests wait during a step.
 const STEP: usize = 1024;
 /// A weight of one, in thousandths.
 const ONE: u16 = 1000;
@@ -54,14 +53,14 @@ impl Asset {
         all.iter().find(|asset| asset.path == path)
     }
 
-    /// The file, unless the client has it: it asks each time, and is told in a few bytes.
+    /// The file, or a short 304 if the client has it.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Answer {
         self.answer_with(request, "")
     }
 
-    /// The same for a file that goes out with headers which a browser keeps together with it: their `version` is a part
-    /// of its entity tag.
+    /// The same for a file whose headers belong to it, since browsers cache both together: the `version` of the
+    /// headers is a part of the entity tag.
     #[must_use]
     pub fn answer_with(&self, request: &Request, version: &str) -> Answer {
         let is_packed = takes_gzip(request.headers());
@@ -77,7 +76,7 @@ impl Asset {
         answer.with("etag", tag).with("cache-control", "no-cache").with("vary", "accept-encoding")
     }
 
-    /// The file, plain, with this text in place of a blank; a file of JSON, and so are the strings that hold the blank.
+    /// The file, unpacked, with `text` in place of `blank`. The file is JSON, and the blank is inside its strings.
     #[must_use]
     pub fn filled(&self, request: &Request, blank: &str, text: &str) -> Answer {
         let text = serde_json::to_string(text).unwrap_or_default();
@@ -89,7 +88,7 @@ impl Asset {
     }
 }
 
-/// A file that is made when it is asked for, unless the client has this version of it.
+/// A generated file, or a 304 if the client has this version of it.
 #[must_use]
 pub fn made(
     request: &Request,
@@ -115,7 +114,7 @@ fn packed(file: &'static [u8]) -> Body {
     Body::Pieces(file.len(), Box::new(file.chunks(PIECE).map(<[u8]>::to_vec)))
 }
 
-/// What is in a gzip file. Its last four bytes say how much that is (RFC 1952, ISIZE).
+/// The contents of a gzip file. Its last four bytes are their length (RFC 1952, ISIZE).
 fn unpacked(file: &'static [u8]) -> Body {
     let length = file.last_chunk().copied().map_or(0, u32::from_le_bytes);
     Body::Pieces(usize::try_from(length).unwrap_or_default(), Box::new(Unpacking::of(file)))
@@ -124,7 +123,7 @@ fn unpacked(file: &'static [u8]) -> Body {
 /// Unpacks a gzip file piece by piece.
 struct Unpacking {
     state: Box<DecompressorOxide>,
-    /// What was unpacked last, as a ring: what follows may repeat any of it.
+    /// The bytes unpacked last, as a ring: the next ones may repeat any of them.
     window: Box<[u8; PIECE]>,
     /// Where in it the next piece begins.
     at: usize,
@@ -134,7 +133,7 @@ struct Unpacking {
 }
 
 impl Unpacking {
-    /// The plain bytes of `packed`, which was packed when the component was built.
+    /// Unpacks `packed`, which was packed when the component was built.
     fn of(packed: &'static [u8]) -> Self {
         let rest = packed.get(GZIP_HEADER..).unwrap_or_default();
         Self { state: Box::default(), window: Box::new([0; PIECE]), at: 0, rest, is_done: false }
@@ -163,7 +162,7 @@ impl Iterator for Unpacking {
     }
 }
 
-/// Whether the client takes gzip, and likes it no less than the plain file.
+/// Whether the client accepts gzip, and prefers it or does not care.
 fn takes_gzip(headers: &Headers) -> bool {
     let (mut gzip, mut other, mut plain) = (None, None, None);
     let values = headers.all("accept-encoding").filter_map(text);
@@ -181,7 +180,7 @@ fn takes_gzip(headers: &Headers) -> bool {
     gzip > 0 && gzip >= plain.unwrap_or(0)
 }
 
-/// The weight among the parameters of a coding, in thousandths: 1 where there is none, 0 where it is no weight.
+/// The weight among the parameters of a coding, in thousandths: 1000 without one, 0 if it is not a valid weight.
 fn weight(parameters: &str) -> u16 {
     let mut named = parameters.split(';').filter_map(|one| one.split_once('='));
     match named.find(|(name, _)| name.trim().eq_ignore_ascii_case("q")) {

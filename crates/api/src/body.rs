@@ -13,7 +13,7 @@ pub use spin_sdk::time::sleep;
 #[cfg(target_arch = "wasm32")]
 pub use wasi::Body;
 
-/// Why it ended before it was whole.
+/// Why a body ended before it was complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// The client went away, or its framing is wrong.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use ledger::Timestamp;
 
-/// The host's clock stands outside the years 1970 to 9999.
+/// The host's clock is outside the years 1970 to 9999.
 #[derive(Debug)]
 pub struct OutOfRange;
 
@@ -29,7 +29,7 @@ pub fn jittered(least: u64) -> u64 {
 }
 
 fn random() -> u64 {
-    // WASI's random source cannot fail; natively a machine without one has greater troubles.
+    // WASI's random source cannot fail; a native machine without one has worse problems.
     getrandom::u64().unwrap_or_default()
 }
 

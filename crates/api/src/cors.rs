@@ -10,16 +10,16 @@ use settings::{Origin, Rule as _};
 
 use crate::{Answer, Request};
 
-/// What the setting takes, for the log.
+/// What the setting allows, for the log.
 #[cfg(target_arch = "wasm32")]
 pub(crate) const ALLOWED: &str =
     "origins http://host or https://host, with a port or without, and spaces between them";
 /// What a page may send.
 const METHODS: &str = "GET, HEAD, POST";
-/// What it may say with it: everything that the bank reads, and the other half of a trace context.
+/// The request headers that a page may send: everything that the bank reads, and the rest of a trace context.
 const HEADERS: &str = "authorization, content-type, idempotency-key, if-none-match, traceparent, tracestate, user-id, \
     user_id, x-request-id, x-user-id";
-/// What it may read, beside what every page may.
+/// The response headers that a page may read, beside those that every page may.
 const EXPOSED: &str = "allow, etag, idempotent-replayed, retry-after, www-authenticate, x-request-id";
 /// How long a browser may keep the answer to a preflight.
 const MAX_AGE_SECONDS: &str = "600";
@@ -29,7 +29,7 @@ const MAX_AGE_SECONDS: &str = "600";
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// The origins of a setting, and the words in it that are none.
+    /// The origins in a setting, and the words in it that are not origins.
     pub fn parse(setting: &str) -> (Self, Vec<&str>) {
         let (mut origins, mut bad) = (Vec::new(), Vec::new());
         for word in setting.split_ascii_whitespace() {
@@ -41,7 +41,7 @@ impl Origins {
         (Self(origins), bad)
     }
 
-    /// What `request` is to be told. It sends `Origin` when a page of another origin makes it.
+    /// What `request` is granted. Browsers send `Origin` when a page of another origin makes the request.
     pub(crate) fn grant(&self, request: &Request) -> Grant {
         match request.header("origin") {
             _ if self.0.is_empty() => Grant::Unspoken,
@@ -51,19 +51,19 @@ impl Origins {
     }
 }
 
-/// What an answer says of who may read it.
+/// Which CORS headers an answer gets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Grant {
     /// Nothing: nobody is named.
     Unspoken,
-    /// That another origin might be told more.
+    /// None, but the answer depends on the origin.
     Refused,
     /// That pages of this origin may.
     To(String),
 }
 
 impl Grant {
-    /// The answer to a preflight, which asks what a page may send. 200, since a 204 may not carry its length.
+    /// The answer to a preflight, which asks what a page may send. It is 200, since a 204 may not have a length.
     pub(crate) fn preflight(&self, request: &Request) -> Option<Answer> {
         let asks = request.method() == "OPTIONS" && request.header("access-control-request-method").is_some();
         (asks && matches!(self, Self::To(_))).then(|| {
@@ -87,8 +87,8 @@ impl Grant {
     }
 }
 
-/// `http://host` or `https://host`, with a port or without, as browsers send it: in lower case, without the port
-/// that goes without saying, without a slash at its end.
+/// `http://host` or `https://host`, with or without a port, as browsers send it: in lower case, without the default
+/// port, without a slash at the end.
 fn origin(word: &str) -> Option<String> {
     if !Origin(&["http", "https"]).allows(word) {
         return None;

@@ -18,7 +18,7 @@ corpus::targets! {
     origins: origin,
 }
 
-/// A request as it is written down: method and target in the first line, then a field in each, an empty line, the body.
+/// A request as text: method and target in the first line, then a field in each line, an empty line, the body.
 fn parse(bytes: &[u8]) -> Option<(http::request::Parts, Bytes)> {
     let end = bytes.windows(2).position(|two| two == b"\n\n")?;
     let (head, body) = (&bytes[..end], &bytes[end + 2..]);
@@ -62,7 +62,8 @@ fn request(bytes: &[u8]) {
     }
 }
 
-/// The body of a deposit. A second reading knows the same one member, and its amount by the very characters.
+/// The body of a deposit. An independent reading finds the same single member, and the same amount by its exact
+/// characters.
 fn amount(bytes: &[u8]) {
     let Ok(read) = money::body_amount(bytes) else { return };
     let members: BTreeMap<String, &RawValue> = serde_json::from_slice(bytes).unwrap();
@@ -72,7 +73,7 @@ fn amount(bytes: &[u8]) {
     assert_eq!(text.parse(), Ok(read), "{token}");
 }
 
-/// The setting `cors_origins`: every word is an origin or is named as none, and an origin is granted as it is written.
+/// The setting `cors_origins`: every word is an origin or is reported, and an origin is granted as it is written.
 fn origin(bytes: &[u8]) {
     let Ok(setting) = str::from_utf8(bytes) else { return };
     let (_, bad) = Origins::parse(setting);

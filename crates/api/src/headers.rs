@@ -19,7 +19,7 @@ impl Headers {
         named.map(|(_, value)| value.as_slice())
     }
 
-    /// The first value of `name`; none where it is not text.
+    /// The first value of `name`; none if it is not text.
     pub fn first(&self, name: &str) -> Option<&str> {
         self.all(name).next().and_then(text)
     }

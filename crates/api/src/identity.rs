@@ -20,7 +20,7 @@ use component::Component;
 #[cfg(target_arch = "wasm32")]
 mod component;
 
-/// Whom a token that is good names, and what it allows.
+/// The user of a valid token, and what it allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     user: User,
@@ -33,20 +33,21 @@ thread_local! {
     static TOKENS: Recent<Known> = const { Recent::new() };
 }
 
-/// What `identity` answers: its status and its header fields.
+/// The answer of `identity`: its status and header fields.
 type Reply = (u16, Headers);
 
-/// Asks `identity` whose the token in a value of the header `authorization` is.
+/// Asks `identity` which user a value of the header `authorization` stands for.
 trait Ask {
-    /// `None` where it does not answer in time.
+    /// `None` if there is no answer in time.
     async fn ask(&self, authorization: String, request_id: &str) -> Option<Reply>;
 }
 
 impl Request {
-    /// The user that the request is for, who must be allowed what `scope` says.
+    /// The user that the request is for, who must be allowed `scope`.
     ///
     /// # Errors
-    /// 401 `missing-identity` or `invalid-identity`; with tokens also 403 `insufficient-scope`, and 503 where they
+    ///
+    /// 401 `missing-identity` or `invalid-identity`; with tokens also 403 `insufficient-scope`, and 503 if they
     /// cannot be verified.
     pub async fn user(&self, scope: Scope) -> Result<User, Problem> {
         let user = user(self, by_token().await?, scope, now(), &Component).await?;
@@ -54,9 +55,10 @@ impl Request {
         Ok(user)
     }
 
-    /// For what anybody may do who has a token, where tokens are asked for.
+    /// For routes that any user may call, if the bank uses tokens.
     ///
     /// # Errors
+    ///
     /// As [`Request::user`], without 403.
     pub async fn token(&self) -> Result<(), Problem> {
         if by_token().await? {
@@ -87,7 +89,7 @@ async fn user(
     if is_allowed { Ok(known.user) } else { Err(Problem::scope(scope)) }
 }
 
-/// Whom the request's token names. A header may name that user too, and no other.
+/// The user of the request's token. A header may name the same user too, and no other.
 async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<Known, Problem> {
     let known = verified(request, now, identity).await?;
     let named = request.named().map_err(Problem::asking_for_token)?;
@@ -97,7 +99,7 @@ async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<Known
     Ok(known)
 }
 
-/// Whom the request's token names: remembered, or asked for.
+/// The user of the request's token: remembered, or verified now.
 async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<Known, Problem> {
     let sent = request.bearer()?;
     let token = Hash::of(sent);
@@ -110,7 +112,7 @@ async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<Kn
     Ok(known)
 }
 
-/// Who that is, and for how many seconds that may be remembered.
+/// The user, and for how many seconds that may be remembered.
 fn judged(said: Option<Reply>) -> Result<(Known, u64), Problem> {
     let whole = said.and_then(|(status, fields)| match status {
         200 => Some(Ok((whom(&fields)?, seconds(&fields)?))),
@@ -137,7 +139,7 @@ fn why(fields: &Headers) -> Option<String> {
     fields.first("www-authenticate")?.split('"').nth(3).map(str::to_owned)
 }
 
-/// Whether `auth = jwt`, read once by an instance. Where that cannot be read nobody is let in.
+/// Whether `auth = jwt`, read once by each instance. If it cannot be read, nobody gets in.
 async fn by_token() -> Result<bool, Problem> {
     if let Some(known) = BY_TOKEN.get() {
         return Ok(known);
@@ -154,7 +156,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Natively only tests run, and they bring their own.
+/// Only tests run natively, and they bring their own.
 #[cfg(not(target_arch = "wasm32"))]
 struct Component;
 

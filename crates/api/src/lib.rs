@@ -46,10 +46,9 @@ pub use problem::{Code, Problem};
 pub use request::{Request, Verb};
 pub use scope::Scope;
 
-/// Makes a crate the component of this name, which answers each request with what `$handler` makes of it: an
-/// `async fn(Request) -> Result<Answer, Problem>` beside it. Stands where `#[http_service]` does elsewhere.
-/// Natively, where only tests run, it makes nothing. A crate that is several components says behind `of` which one a
-/// path leads to.
+/// Makes a crate the component of this name, which answers each request with `$handler`, an `async fn(Request) ->
+/// Result<Answer, Problem>` in the same file. It takes the place of `#[http_service]`. Natively, where only tests
+/// run, it does nothing. If a crate is several components, `of` names a function from a path to a component.
 #[macro_export]
 macro_rules! component {
     ($name:literal, $handler:ident) => {
@@ -81,8 +80,8 @@ macro_rules! component {
     };
 }
 
-/// Answers `request` with what `handler` makes of it, and logs it; pages of `origins` are told that they may read it.
-/// Never fails: a failure is an answer too.
+/// Answers `request` with `handler`, and logs it; pages of `origins` may read the answer. It never fails: a failure
+/// is an answer too.
 pub async fn answer(
     request: Request,
     origins: &cors::Origins,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The largest body, in bytes.
 pub const BODY_BYTES: usize = 4096;
-/// How long a body may take to come.
+/// How long a body may take to arrive.
 pub const BODY_TIME: Duration = Duration::from_secs(10);
 /// The longest request id that is echoed.
 pub const REQUEST_ID_LENGTH: usize = 128;

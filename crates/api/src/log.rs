@@ -14,7 +14,7 @@ use crate::headers::{Headers, text};
 use crate::request::Noted;
 use crate::{Answer, Request};
 
-/// What is known of a request before it is answered.
+/// What is known about a request before it is answered.
 pub struct RequestLine {
     began: Instant,
     method: &'static str,
@@ -73,7 +73,7 @@ impl RequestLine {
     }
 }
 
-/// How the log tells this user from others.
+/// The name of a user in the log.
 pub(crate) fn user(user: &User) -> String {
     if eventlog::is_shown(Level::Debug) {
         return user.to_string();
@@ -83,7 +83,7 @@ pub(crate) fn user(user: &User) -> String {
     digits
 }
 
-/// The template that Spin matched. Spin adds its own header behind whatever the client sent.
+/// The template that Spin matched. Spin's header comes after any of the client's.
 fn route(headers: &Headers) -> Option<String> {
     headers.all("spin-matched-route").next_back().and_then(text).map(str::to_owned)
 }

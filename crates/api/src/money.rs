@@ -18,10 +18,11 @@ pub struct OperationBody<'a> {
     pub amount: &'a RawValue,
 }
 
-/// Reads an operation of this kind: who, under which key, how much.
+/// Reads an operation of this kind: its user, its idempotency key, its amount.
 ///
 /// # Errors
-/// 401, 403, 400, 413 or 415, in this order; 503 where tokens cannot be verified.
+///
+/// 401, 403, 400, 413 or 415, in this order; 503 if tokens cannot be verified.
 pub async fn operation(request: Request, kind: Kind) -> Result<(User, Operation), Problem> {
     let user = request.user(Scope::Write).await?;
     let id = match request.idempotency_key()? {
@@ -32,10 +33,11 @@ pub async fn operation(request: Request, kind: Kind) -> Result<(User, Operation)
     Ok((user, Operation { id, kind, amount, at: clock::now()? }))
 }
 
-/// The answer to an operation: the same bytes whenever it is given.
+/// The answer to an operation; a replay has the same bytes.
 ///
 /// # Errors
-/// 422, where the operation was refused.
+///
+/// 422, if the operation was refused.
 pub fn answer(user: &User, answer: &teller::operation::Answer) -> Result<Answer, Problem> {
     match &answer.outcome {
         Outcome::Posted(entry) => Ok(Answer::json(&MovedView {

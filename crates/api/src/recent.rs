@@ -4,19 +4,19 @@ use std::cell::RefCell;
 
 use ledger::Hash;
 
-/// A hash says in which place of so many a thing is kept.
+/// How many buckets there are; a hash belongs to one.
 const PLACES: usize = 1 << u8::BITS;
-/// How many things have room in a place. With one, those of a few dozen hashes drive each other out.
+/// How many values fit into a bucket. With one, a few dozen hashes would evict each other.
 const IN_PLACE: usize = 4;
 
-/// Things, each kept for some seconds.
+/// Values, each of which is kept for some seconds.
 #[derive(Debug)]
 pub struct Recent<T>(RefCell<Vec<Vec<One<T>>>>);
 
 #[derive(Debug)]
 struct One<T> {
     hash: Hash,
-    /// In seconds since 1970, as the next.
+    /// In seconds since 1970, like `until`.
     since: u64,
     until: u64,
     thing: T,
@@ -29,16 +29,17 @@ impl<T: Clone> Recent<T> {
         Self(RefCell::new(Vec::new()))
     }
 
-    /// What was kept of `hash`, and for how many seconds it is still good at `now` (seconds since 1970).
+    /// The value of `hash`, and for how many seconds it is still good at `now` (seconds since 1970).
     pub fn get(&self, hash: &Hash, now: u64) -> Option<(T, u64)> {
         let places = self.0.borrow();
         let one = places.get(place(hash))?.iter().find(|one| one.hash == *hash)?;
-        // Of a clock that was set back nothing is concluded.
+        // If the clock was set back, the value is not used.
         let left = (one.since <= now).then(|| one.until.checked_sub(now))??;
         (left > 0).then(|| (one.thing.clone(), left))
     }
 
-    /// Keeps a thing for so many seconds. The newest of a place comes first; where there is no room the oldest goes.
+    /// Keeps a value for this many seconds. The newest one in a bucket comes first; in a full bucket the oldest is
+    /// dropped.
     pub fn keep(&self, hash: Hash, thing: T, now: u64, seconds: u64) {
         let mut places = self.0.borrow_mut();
         places.resize_with(PLACES, Vec::new);

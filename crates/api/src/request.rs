@@ -25,7 +25,7 @@ pub enum Verb {
     Post,
 }
 
-/// What the log is told of the user, as soon as somebody has looked.
+/// The user's name for the log, set when the user is known.
 pub(crate) type Noted = Rc<RefCell<Option<String>>>;
 
 /// A request whose head has been read and whose body has not.
@@ -40,7 +40,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request that was made natively.
+    /// A request of a test.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn new(request: http::Request<impl http_body::Body<Data = Bytes> + Send + 'static>) -> Self {
         let (head, body) = request.into_parts();
@@ -61,13 +61,13 @@ impl Request {
         Self { id, method, path: path.to_owned(), query: query.to_owned(), headers, body, noted }
     }
 
-    /// The request's id: the caller's, where it sent a sane one.
+    /// The request's id: the client's, if it sent a sane one.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The same, for who needs it when the request is gone.
+    /// The same, for code that outlives the request.
     pub(crate) fn shared_id(&self) -> Rc<str> {
         Rc::clone(&self.id)
     }
@@ -92,9 +92,10 @@ impl Request {
         &self.path
     }
 
-    /// What a path that serves both is asked for.
+    /// The method, for a path that serves both.
     ///
     /// # Errors
+    ///
     /// 405 `method-not-allowed`.
     pub fn verb(&self) -> Result<Verb, Problem> {
         match self.method() {
@@ -104,9 +105,10 @@ impl Request {
         }
     }
 
-    /// For a path that is only read.
+    /// For a path that serves `GET` only.
     ///
     /// # Errors
+    ///
     /// 405 `method-not-allowed`.
     pub fn get(&self) -> Result<(), Problem> {
         match self.method() {
@@ -115,9 +117,10 @@ impl Request {
         }
     }
 
-    /// For a path that only takes.
+    /// For a path that serves `POST` only.
     ///
     /// # Errors
+    ///
     /// 405 `method-not-allowed`.
     pub fn post(&self) -> Result<(), Problem> {
         if self.method == "POST" { Ok(()) } else { Err(Problem::method_not_allowed("POST")) }
@@ -136,24 +139,25 @@ impl Request {
         Ok(value)
     }
 
-    /// The value of a header that was sent once.
+    /// The value of a header that was sent exactly once.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.first(name)
     }
 
-    /// Whether the client has what goes by this entity tag already. Tags are compared weakly (RFC 9110,
-    /// section 13.1.2).
+    /// Whether the client already has the version with this entity tag. Tags are compared weakly (RFC 9110, section
+    /// 13.1.2).
     #[must_use]
     pub fn has(&self, tag: &str) -> bool {
         let sent = self.headers.all("if-none-match").filter_map(text).flat_map(|value| value.split(','));
         sent.map(str::trim).any(|one| one == "*" || weak(one) == weak(tag))
     }
 
-    /// The user whom headers name, if any does.
+    /// The user in the headers, if there is one.
     ///
     /// # Errors
-    /// 401 `invalid-identity` where it is no user's name, or two of them differ.
+    ///
+    /// 401 `invalid-identity` if it is not a user's name, or if two headers differ.
     pub(crate) fn named(&self) -> Result<Option<User>, Problem> {
         let mut names = USER_HEADERS.iter().flat_map(|name| self.headers.all(name));
         let Some(first) = names.next() else { return Ok(None) };
@@ -220,9 +224,9 @@ impl Request {
         self.body_before(sleep(BODY_TIME)).await
     }
 
-    /// The whole body, if it comes before `late` does.
+    /// The whole body, if it arrives before `late` is ready.
     async fn body_before(self, late: impl Future<Output = ()>) -> Result<Bytes, Problem> {
-        // A timer is asked for only when there is something to wait for: the body is looked at first.
+        // The timer starts only if there is something to wait for: the body is polled first.
         match select(pin!(self.whole_body()), pin!(late)).await {
             Either::Left((body, _)) => body,
             Either::Right(_) => Err(cut(Cut::Late)),
@@ -237,7 +241,7 @@ impl Request {
             return Err(too_large());
         }
         let mut body = Vec::new();
-        // To wait for the end, and for trailers, costs as much as all the rest of reading.
+        // Waiting for the end and for trailers would cost as much as all other reading.
         while length.is_none_or(|length| body.len() < length) {
             let most = length.unwrap_or(BODY_BYTES).saturating_sub(body.len()).max(1);
             match self.body.next(most).await.map_err(cut)? {
@@ -266,7 +270,7 @@ impl Request {
         Err(Problem::new(Code::UnsupportedMediaType, Code::UnsupportedMediaType.detail()))
     }
 
-    /// Whether each media type that was sent is JSON; `None` where none was.
+    /// Whether every media type that was sent is JSON; `None` if none was sent.
     fn says_json(&self) -> Option<bool> {
         let types = self.headers.all("content-type").filter(|value| !value.is_empty());
         types.map(is_json).reduce(|one, other| one && other)
@@ -280,7 +284,7 @@ fn cut(cut: Cut) -> Problem {
     }
 }
 
-/// Whether this media type is JSON, whatever its parameters are. What is no text is no media type.
+/// Whether this media type is JSON, whatever its parameters. A value that is not text is not a media type.
 fn is_json(content_type: &[u8]) -> bool {
     let essence = text(content_type).unwrap_or_default().split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
@@ -300,8 +304,8 @@ fn sane_id(headers: &Headers) -> Option<&str> {
     ((1..=REQUEST_ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed)).then_some(id)
 }
 
-/// The string's characters where `text` is a quoted string, else `text`; `None` where a quoted string
-/// is begun and not well ended.
+/// The characters of the string if `text` is a quoted string, otherwise `text`; `None` if a quoted string is not well
+/// formed.
 fn unquote(text: &str) -> Option<String> {
     let Some(rest) = text.strip_prefix('"') else { return Some(text.to_owned()) };
     let inner = rest.strip_suffix('"')?;

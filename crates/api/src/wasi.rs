@@ -21,7 +21,7 @@ use crate::cors::{self, Origins};
 use crate::headers::Headers;
 use crate::{Answer, Problem, answer};
 
-/// Answers `request` to the `component` that its path leads to with what `handler` makes of it.
+/// Answers `request` to the `component` of its path with `handler`.
 pub async fn serve(
     component: fn(&str) -> &'static str,
     request: Request,
@@ -38,7 +38,7 @@ thread_local! {
     static ORIGINS: OnceCell<Rc<Origins>> = const { OnceCell::new() };
 }
 
-/// `cors_origins`, read once by an instance. What is no origin in it is named in the log.
+/// The setting `cors_origins`, read once by each instance. Words that are not origins are logged.
 async fn origins() -> Rc<Origins> {
     if let Some(known) = ORIGINS.with(|known| known.get().cloned()) {
         return known;
@@ -46,7 +46,7 @@ async fn origins() -> Rc<Origins> {
     let setting = spin_sdk::variables::get("cors_origins").await.unwrap_or_default();
     let (origins, bad) = Origins::parse(&setting);
     let origins = Rc::new(origins);
-    // Requests that came meanwhile have read it too; one of them names what is bad.
+    // Concurrent requests have read it too; only one of them logs bad words.
     if ORIGINS.with(|known| known.set(origins.clone())).is_ok() {
         for word in bad {
             let members = [
@@ -81,17 +81,17 @@ fn received(request: Request) -> crate::Request {
 fn response(answer: Answer, request_id: &str) -> Response {
     let (status, fields, mut body) = answer.into_parts(request_id);
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned().into_bytes()));
-    // Names and values are the bank's own and well formed, and a request's id is a sane one.
+    // Names and values are the bank's own and valid, and so is a request's id.
     let fields = Fields::from_list(&fields.collect::<Vec<_>>()).unwrap_or_else(|_| Fields::new());
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
     let (parts, reader) = (!body.is_empty()).then(wit_stream::new).unzip();
     let (response, _) = Response::new(fields, reader, no_trailers);
-    // Only a number that is no status is refused.
+    // This fails only for a number that is not a status.
     let _ = response.set_status_code(status.as_u16());
     spawn(async move {
         if let Some(mut parts) = parts {
             while let Some(piece) = next_piece(&mut body).await {
-                // Something is left over when the host takes no more, as when the client has gone.
+                // Bytes are left over if the host takes no more, such as when the client is gone.
                 if !parts.write_all(piece).await.is_empty() {
                     break;
                 }
@@ -102,8 +102,8 @@ fn response(answer: Answer, request_id: &str) -> Response {
     response
 }
 
-/// What comes next of `body`. Other requests get the processor before a piece is made, since hundreds of clients may ask
-/// for one at the same moment.
+/// The next piece of `body`. Other requests may run before a piece is made, since hundreds of clients may ask for one
+/// at the same moment.
 async fn next_piece(body: &mut answer::Body) -> Option<Vec<u8>> {
     if let answer::Body::Pieces(..) = body {
         yield_async().await;

@@ -24,7 +24,7 @@ fn line(bytes: &[u8]) {
     }
 }
 
-/// A whole file: one that is sound is written as it was read, but for the way in which its lines spell JSON.
+/// A whole file. If it is sound, it is written again as it was read, except for the spelling of its JSON.
 fn file(bytes: &[u8]) {
     let Ok(lines) = read(bytes) else { return };
     assert!(read(&bytes[..bytes.len() - 1]).is_err(), "it can be cut off");
@@ -39,7 +39,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Line>, Broken> {
     lines
 }
 
-/// Lines of which the bad ones are left out, as `bank verify --all` goes on: no checksum keeps the fuzzer from them.
+/// Lines without the bad ones, as in `bank verify --all`: so no checksum stops the fuzzer.
 fn body(bytes: &[u8]) {
     let mut reading = Reading::new();
     let mut taken = Vec::new();
@@ -59,7 +59,7 @@ fn body(bytes: &[u8]) {
     }
 }
 
-/// What these lines come to, behind a line that says it.
+/// The totals of these lines, preceded by the line that is needed for them.
 fn again(lines: &[Line]) -> Result<Totals, Broken> {
     let mut reading = Reading::new();
     for line in lines {

@@ -22,7 +22,7 @@ pub struct Item {
 pub enum Value {
     /// These bytes.
     Document(Vec<u8>),
-    /// A number, in the form that the store keeps numbers in.
+    /// A number, in the form in which the store keeps counters.
     Number(i64),
 }
 
@@ -36,7 +36,7 @@ impl Item {
     }
 }
 
-/// What `line` stores, in the order in which it is to be written: nothing leads to what is not there yet.
+/// What `line` stores, in the order of writing: nothing refers to what is not there yet.
 #[must_use]
 pub fn items(line: &Line) -> Vec<Item> {
     match line {
@@ -67,7 +67,7 @@ pub fn items(line: &Line) -> Vec<Item> {
     }
 }
 
-/// What the idempotency keys of a page's entries became, for the index.
+/// The outcomes of the idempotency keys of a page's entries, for the index.
 pub fn index(page: &Page) -> impl Iterator<Item = (String, Outcome)> {
     page.entries().filter_map(|entry| {
         let key = entry.id.key()?.as_str().to_owned();

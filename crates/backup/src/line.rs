@@ -18,19 +18,19 @@ pub const VERSION: u32 = 1;
 /// A line of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// The first one: what made the file, of what kind of store, and since when it was read.
+    /// The first line: which bank wrote the file, from what kind of store, and since when.
     Export(Begin),
-    /// Eight entries that left a wallet. All pages of a wallet stand before it, the oldest first.
+    /// Eight entries that have left a wallet. All pages of a wallet come before it, the oldest first.
     Page(User, u64, Page),
     /// A wallet with its newest entries.
     Wallet(User, Wallet),
     /// A counter.
     Counter(Tag, Count),
-    /// What an idempotency key of a user became that was refused, and has left the wallet.
+    /// A refusal under an idempotency key of a user, which has left the wallet.
     Refusal(User, Outcome),
-    /// What an idempotency key of a counter became, and has left the counter.
+    /// The outcome of an idempotency key of a counter, which has left the counter.
     Post(Tag, Post),
-    /// The last but one: what all lines come to.
+    /// The last line but one: the totals of all lines.
     Totals(Box<Sums>),
     /// The last one.
     End(End),
@@ -65,7 +65,7 @@ pub struct End {
     pub sha256: String,
 }
 
-/// Whose the keys of a counter are: `bitcoins`, or `counter:NAME` ([`store::keys::Tally`]).
+/// The hash tag of a counter's keys: `bitcoins`, or `counter:NAME` ([`store::keys::Tally`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag(String);
 
@@ -74,20 +74,20 @@ pub struct Tag(String);
 pub struct Count {
     /// What was posted without a key.
     pub cell: i64,
-    /// What was posted under keys, if anything ever was.
+    /// The posts under keys, if there ever were any.
     pub posts: Option<Tally>,
 }
 
 /// A line is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// It is no JSON, or lacks what its kind has, or has more.
+    /// It is not JSON, or its members are not those of its kind.
     #[error("it is no line of an export")]
     Form,
-    /// The file was written by a later bank, or is no export at all.
+    /// A later bank wrote the file, or it is not an export at all.
     #[error("its format is version {0}, and this bank reads version {VERSION}")]
     Version(u32),
-    /// What a store keeps is not as the bank writes it.
+    /// A stored value is not as the bank writes it.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
 }
@@ -111,7 +111,7 @@ struct Form<'a> {
 }
 
 impl Tag {
-    /// The tag of a key that a counter may have.
+    /// The tag of a key, if a counter may have it.
     #[must_use]
     pub fn new(tag: &str) -> Option<Self> {
         store::keys::tally(tag).map(|_| Self(tag.to_owned()))
@@ -168,14 +168,14 @@ impl Line {
     /// [`Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        // The kind stands first: these three have a form of their own.
+        // The kind is the first member. These three kinds have a form of their own.
         if bytes.starts_with(br#"{"kind":"export""#) {
             let version: Version = read(bytes)?;
             if version.version != VERSION {
                 return Err(Malformed::Version(version.version));
             }
             let BeginForm { bank, store, began, .. } = read(bytes)?;
-            // They are shown to people before anything else of a file is believed.
+            // These texts are printed before the file has been checked.
             if [&bank, &store, &began].into_iter().any(|text| text.contains(char::is_control)) {
                 return Err(Malformed::Form);
             }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::line::{Begin, Count, End, Line, Malformed, Sums};
 use crate::totals::Totals;
 
-/// Why a file is no export that can be relied on.
+/// Why a file cannot be relied on as an export.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// A line is none.
@@ -21,7 +21,7 @@ pub enum Broken {
     /// The first line is of another kind.
     #[error("the file does not begin as an export does")]
     Beginning,
-    /// There is more behind the last line.
+    /// There is more after the last line.
     #[error("there is more behind the last line")]
     Behind,
     /// The last line is not there.
@@ -43,7 +43,7 @@ pub enum Broken {
     Sums(&'static str),
 }
 
-/// Where in the order of the file a line stands.
+/// The position of a line in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place(u8, String, String);
 
@@ -51,7 +51,7 @@ struct Place(u8, String, String);
 #[derive(Debug, Clone)]
 pub struct Reading {
     begin: Option<Begin>,
-    /// The totals were read, and the last line.
+    /// The line of totals was read, and the last line.
     summed: bool,
     ended: bool,
     lines: u64,
@@ -62,10 +62,10 @@ pub struct Reading {
     group: Option<Group>,
     /// Idempotency keys of wallets that must come as refusals.
     due_refusals: u64,
-    /// What the posts that must come add up to, and how many there are at least.
+    /// The sum of the posts that must follow, and their least number.
     due_sum: i128,
     due_posts: u64,
-    /// What those that have come add up to.
+    /// The sum of the posts so far.
     sum: i128,
 }
 
@@ -78,7 +78,7 @@ struct Group {
     totals: Totals,
 }
 
-/// What an export comes to, by its last two lines; `tail` is the end of it. What stands before them is not looked at.
+/// The totals of an export, from its last two lines; `tail` is its end. Lines before them are not checked.
 #[must_use]
 pub fn totals_at_end(tail: &[u8]) -> Option<Totals> {
     let mut lines = tail.strip_suffix(b"\n")?.rsplit(|byte| *byte == b'\n');
@@ -127,10 +127,11 @@ impl Reading {
         hex(&self.digest.clone().finalize())
     }
 
-    /// Takes the next line, with its line feed.
+    /// Reads the next line, with its line feed.
     ///
     /// # Errors
-    /// [`Broken`]; then nothing of the line counts.
+    ///
+    /// [`Broken`]; then nothing in the line counts.
     pub fn line(&mut self, bytes: &[u8]) -> Result<Line, Broken> {
         if self.ended {
             return Err(Broken::Behind);
@@ -149,7 +150,7 @@ impl Reading {
         Ok(line)
     }
 
-    /// The line behind all that were read so far, which says what they come to.
+    /// The line of totals for all lines so far.
     #[must_use]
     pub fn sums(&self, ended: String) -> Line {
         Line::Totals(Box::new(Sums { ended, totals: self.totals.clone() }))
@@ -161,15 +162,16 @@ impl Reading {
         Line::End(End { lines: self.lines, sha256: self.sha256() })
     }
 
-    /// Whether the last line was read: then nothing of the file is missing.
+    /// Succeeds if the last line was read, so that nothing is missing.
     ///
     /// # Errors
+    ///
     /// [`Broken::Cut`].
     pub fn is_whole(&self) -> Result<&Totals, Broken> {
         if self.ended { Ok(&self.totals) } else { Err(Broken::Cut) }
     }
 
-    /// Leaves out the wallet whose pages are being read.
+    /// Drops the wallet whose pages are being read.
     pub fn leave_out(&mut self) {
         self.group = None;
     }
@@ -207,7 +209,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Whether `line` may stand behind those that were read.
+    /// Whether `line` may follow the lines so far.
     fn is_in_order(&self, line: &Line) -> Result<(), Broken> {
         if self.summed != matches!(line, Line::End(_)) {
             return Err(Broken::Order(named(line)));
@@ -310,12 +312,12 @@ impl Group {
     }
 }
 
-/// Where lines of an export stand: by what they are, whose they are, and which; pages behind one another.
+/// The position of a line in an export: by its kind, its owner, and its number or key.
 fn place(line: &Line) -> Option<Place> {
     let place = |rank, of: &str, which: &str| Some(Place(rank, of.to_owned(), which.to_owned()));
     match line {
         Line::Export(_) | Line::Totals(_) | Line::End(_) => None,
-        // A page is in its place where it follows the one before; the wallet is behind all of them.
+        // A page is in order if it follows the one before; the wallet comes after all of them.
         Line::Page(user, number, _) => place(0, user.as_str(), &format!("{number:020}")),
         Line::Wallet(user, _) => place(0, user.as_str(), "wallet"),
         Line::Counter(tag, _) => place(1, tag.as_str(), ""),
@@ -326,7 +328,7 @@ fn place(line: &Line) -> Option<Place> {
     }
 }
 
-/// What a line is about, for people.
+/// What a line is about, for messages.
 fn named(line: &Line) -> String {
     match line {
         Line::Export(_) => "the first line".to_owned(),

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 /// Units of 10^-8 in one.
 const UNITS: u128 = 100_000_000;
 
-/// A sum of many amounts, in units of 10^-8: no number of wallets takes it past its range.
+/// A sum of many amounts, in units of 10^-8. No number of wallets can make it overflow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Money(pub u128);
 
-/// What there is, counted and added up.
+/// Counts and sums over a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
-    /// Wallets, those of which nothing but refusals is left in mind among them.
+    /// Wallets, including those that have only refusals.
     pub wallets: u64,
     /// Entries that brought money.
     pub deposits: u64,
@@ -30,7 +30,7 @@ pub struct Totals {
     pub withdrawn: Money,
     /// What all wallets hold.
     pub balance: Money,
-    /// Idempotency keys that led to a refusal, and have left their wallets.
+    /// Idempotency keys of refusals that have left their wallets.
     pub refusals: u64,
     /// Counters.
     pub counters: u64,
@@ -65,7 +65,7 @@ impl Totals {
         self.counted = self.counted.saturating_add(part.counted);
     }
 
-    /// What there is less of than `before`, for people. Wallets, entries and counters never become fewer.
+    /// What has decreased since `before`, for messages. Wallets, entries and counters never decrease.
     #[must_use]
     pub fn less_than(&self, before: &Self) -> Option<String> {
         let counts = [
@@ -88,7 +88,7 @@ impl Totals {
         self.deposits.saturating_add(self.withdrawals)
     }
 
-    /// Whether what came in less what went out is what there is.
+    /// Whether deposits less withdrawals are the balances.
     #[must_use]
     pub fn balances(&self) -> bool {
         self.deposited.0.checked_sub(self.withdrawn.0) == Some(self.balance.0)

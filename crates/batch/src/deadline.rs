@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-/// What is left to do for others once a request was answered.
+/// Work that is left for others when a request was answered.
 pub type Rest = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A request with a deadline of its own.
@@ -16,15 +16,14 @@ pub trait Deadline {
     #[must_use]
     fn until(&self, deadline: Duration) -> Self;
 
-    /// Waits for `call`, but not past the deadline: `None` when that came first. A call that has no time
-    /// left is not begun.
+    /// Waits for `call` until the deadline: `None` if that came first. If no time is left, the call is not begun.
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T>;
 
-    /// Goes on with `rest`, also after this request was answered.
+    /// Runs `rest`, even after this request was answered.
     fn spawn(&self, rest: Rest);
 }
 
-/// A request without a deadline, which leaves nothing to do for others: one on a store in memory.
+/// A request without a deadline, which leaves no work for others: one on a store in memory.
 pub trait NoDeadline: Clone {}
 
 impl<R: NoDeadline> Deadline for R {
@@ -48,6 +47,6 @@ impl<R: NoDeadline> Deadline for R {
 pub enum Missed {
     /// Nothing was sent for it, and nothing will be.
     Unsent,
-    /// What it asks was sent, and may be carried out, or may have been.
+    /// It was sent, and may be carried out or have been.
     Unanswered,
 }

@@ -15,7 +15,7 @@ enum Stage {
     Abandoned,
 }
 
-/// A job, for whoever carries it out.
+/// A job, as the leader sees it.
 #[derive(Debug)]
 pub struct Job<J> {
     /// What is to be done.
@@ -34,7 +34,7 @@ impl<J> Job<J> {
         self.stage.get() == Stage::Abandoned
     }
 
-    /// Notes that it is about to be sent. Says whether it may be: not when its request has left.
+    /// Notes that it is about to be sent. Returns whether it may be: not if its request has left.
     pub fn mark_sent(&self) -> bool {
         if !self.is_abandoned() {
             self.stage.set(Stage::Sent);
@@ -55,11 +55,11 @@ impl<J> Job<J> {
     }
 }
 
-/// A request's claim on its job. When the request leaves, the job is abandoned, unless it was sent.
+/// A request's side of its job. When it is dropped, the job is abandoned, unless it was sent.
 pub(crate) struct Claim(Rc<Cell<Stage>>);
 
 impl Claim {
-    /// What is known of the job when its request leaves without an answer.
+    /// What is known about the job if its request leaves without an answer.
     pub fn missed(&self) -> Missed {
         if self.0.get() == Stage::Sent { Missed::Unanswered } else { Missed::Unsent }
     }

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use crate::{Batcher, Deadline, Job, Missed, Processed, run};
 
-/// Batchers by key. The state of one goes with it. Requests at different keys do not wait for one another.
+/// Batchers by key, each with its state. Requests on different keys do not wait for one another.
 pub struct Batchers<K, J, A, S = ()>(Rc<Map<K, Batcher<J, A, S>>>);
 
-/// In the order of the keys. A tree would be 4 KB in a component, for a few batchers at a time.
+/// A sorted list. A tree would be 4 KB in a component, for a few batchers at a time.
 type Map<K, V> = RefCell<Vec<(K, Rc<V>)>>;
 
 impl<K: Ord, J, A, S> Default for Batchers<K, J, A, S> {
@@ -19,9 +19,10 @@ impl<K: Ord, J, A, S> Default for Batchers<K, J, A, S> {
 }
 
 impl<K: Ord + Clone, J, A, S> Batchers<K, J, A, S> {
-    /// Gets `job` done at `key`; see [`Batcher::run`].
+    /// Gets `job` done at the batcher of `key`; see [`Batcher::run`].
     ///
     /// # Errors
+    ///
     /// [`Missed`].
     pub async fn run<R, P: Into<Processed<J, A>> + 'static>(
         &self,
@@ -60,10 +61,10 @@ impl<K: Ord + Clone, J, A, S> Batchers<K, J, A, S> {
     }
 }
 
-/// One request at one batcher, and what it has left to do for others.
+/// A request's handle on a batcher, and the work that it has left for others.
 struct Handle<K: Ord, J, A, S>(Rc<Used<K, J, A, S>>);
 
-/// The last to go removes the batcher.
+/// The last handle to be dropped removes the batcher.
 struct Used<K: Ord, J, A, S> {
     batchers: Rc<Map<K, Batcher<J, A, S>>>,
     key: K,

@@ -33,9 +33,9 @@ use std::time::Duration;
 
 use oneshot::{Receiver, Sender, channel};
 
-/// Carries out jobs `J`, each of which has an answer `A`, in batches. Each leader leaves a state `S` for the next one.
+/// Carries out jobs `J`, each with an answer `A`, in batches. Each leader leaves a state `S` for the next one.
 pub struct Batcher<J, A, S = ()> {
-    /// Those that wait for the batch that is carried out; `None` when none is.
+    /// The requests that wait for the present batch; `None` if there is no batch.
     followers: RefCell<Option<Vec<Follower<J, A>>>>,
     state: RefCell<S>,
 }
@@ -51,7 +51,7 @@ struct Follower<J, A> {
 enum Message<J, A> {
     /// A leader has done its job.
     Answered(A),
-    /// It leads the next batch: its own job is back, and these followers are in it.
+    /// It leads the next batch: it gets its own job back, and the followers in that batch.
     Leads(Job<J>, Vec<Follower<J, A>>),
 }
 
@@ -59,7 +59,7 @@ enum Message<J, A> {
 pub enum Processed<J, A> {
     /// An answer to each of its jobs, in their order.
     Answered(Vec<A>),
-    /// Nothing was done and nothing will be: the jobs are tried again, with those that have come.
+    /// Nothing was done and nothing will be: the jobs are tried again, with those that have arrived meanwhile.
     Retry(Vec<Job<J>>),
 }
 
@@ -76,15 +76,15 @@ impl<J, A, S: Default> Default for Batcher<J, A, S> {
 }
 
 impl<J: 'static, A: 'static, S: Default + 'static> Batcher<J, A, S> {
-    /// Gets `job` done: by `process`, with what else has come, or by another leader. `process` gives
-    /// an answer to each of its jobs, in their order; its first job is this one. It is given `request` with
-    /// the latest deadline of the batch, and the state that the last leader left, which is the default if
-    /// that one was dropped; what it makes of that is left for the next. It may also give the jobs back
-    /// ([`Processed::Retry`]).
+    /// Gets `job` done: by `process`, together with the other jobs that have arrived, or by another leader. `process`
+    /// gets the jobs, of which this one is the first; `request`, with the latest deadline of the batch; and the state
+    /// that the last leader left (the default, if that one was dropped). It returns an answer to each job, in order,
+    /// or gives the jobs back ([`Processed::Retry`]). The state that it leaves is for the next leader.
     ///
     /// # Errors
-    /// [`Missed`] when the request's deadline passes, when the leader that had the job is gone, or when it
-    /// gave no answer to it.
+    ///
+    /// [`Missed`] if the request's deadline passes, if the leader that has the job is dropped, or if it gives no
+    /// answer to it.
     pub async fn run<R: Deadline + 'static, P: Into<Processed<J, A>> + 'static>(
         self: &Rc<Self>,
         job: J,
@@ -95,7 +95,7 @@ impl<J: 'static, A: 'static, S: Default + 'static> Batcher<J, A, S> {
     }
 }
 
-/// [`Batcher::run`], at a batcher that `handle` keeps.
+/// [`Batcher::run`] on a batcher that `handle` keeps alive.
 async fn run<
     J: 'static,
     A: 'static,
@@ -142,8 +142,8 @@ async fn run<
     }
 }
 
-/// Carries out `job` and those of the followers together, and sends each of those its answer. Says the answer to `job`, or
-/// that they are tried again.
+/// Carries out `job` together with those of the followers, and sends each follower its answer. Returns the answer to
+/// `job`, or that the jobs are tried again.
 async fn carry_out<H: Deref<Target = Batcher<J, A, S>>, J, A, S: Default, R, P>(
     mut leader: Leader<H, J, A, S>,
     job: Job<J>,
@@ -166,7 +166,7 @@ where
             let mut answers = answers.into_iter();
             let own = answers.next();
             for ((_, sender), answer) in senders.into_iter().zip(answers) {
-                // A request that is gone no longer waits.
+                // The request may be gone and no longer wait.
                 let _ = sender.send(Message::Answered(answer));
             }
             Ok(own)
@@ -183,7 +183,7 @@ where
 }
 
 impl<J, A, S> Batcher<J, A, S> {
-    /// Follows whoever leads; gives the job back when nobody does.
+    /// Becomes a follower; returns the job if nobody leads.
     fn join(&self, job: Job<J>, deadline: Duration) -> Result<Job<J>, Waiting<'_, J, A, S>> {
         let mut waiting = self.followers.borrow_mut();
         let Some(followers) = waiting.as_mut() else {
@@ -206,7 +206,7 @@ impl<J, A, S> Batcher<J, A, S> {
                 Err(Message::Answered(_)) => return,
             }
         }
-        // Those that came meanwhile follow those that are gone.
+        // Jobs that arrived meanwhile follow after those.
         match self.followers.take() {
             Some(came) if !came.is_empty() => {
                 self.followers.replace(Some(Vec::new()));
@@ -217,7 +217,7 @@ impl<J, A, S> Batcher<J, A, S> {
     }
 }
 
-/// Lets what runs beside this come too: other requests, and the other parts of the same one.
+/// Lets concurrent tasks run: other requests, and other parts of the same one.
 pub async fn yield_now() {
     let mut waited = false;
     poll_fn(|context| {
@@ -230,14 +230,14 @@ pub async fn yield_now() {
     .await;
 }
 
-/// A follower's wait. If it is dropped after it was told to lead, the next follower leads.
+/// A follower's wait. If it is dropped after it became the leader, the next follower leads.
 struct Waiting<'a, J, A, S> {
     batcher: &'a Batcher<J, A, S>,
     receiver: Receiver<Message<J, A>>,
 }
 
 impl<J, A, S> Waiting<'_, J, A, S> {
-    /// What it is told; `None` when its deadline passes, or when nobody is left to tell it anything.
+    /// The message to the follower; `None` if its deadline passes, or if nobody is left to send one.
     async fn message(mut self, request: &impl Deadline) -> Option<Message<J, A>> {
         let message = request.in_time(self.receiver.receive()).await.flatten();
         message.or_else(|| self.receiver.try_receive())
@@ -252,14 +252,14 @@ impl<J, A, S> Drop for Waiting<'_, J, A, S> {
     }
 }
 
-/// The lead of a batch. When it is dropped, its followers get a new leader, or those that came later do.
+/// The leadership of a batch. When it is dropped, the next of its followers leads, or a request that arrived later.
 struct Leader<H: Deref<Target = Batcher<J, A, S>>, J, A, S> {
     handle: H,
     followers: Vec<Follower<J, A>>,
 }
 
 impl<H: Deref<Target = Batcher<J, A, S>>, J, A, S> Leader<H, J, A, S> {
-    /// Takes in those that have come, and drops those that have left.
+    /// Adds the jobs that have arrived, and drops those whose requests have left.
     fn gather(&mut self) {
         let came = self.handle.followers.borrow_mut().as_mut().map(std::mem::take);
         self.followers.extend(came.unwrap_or_default());

@@ -4,18 +4,18 @@ use std::cell::{Cell, RefCell};
 
 use crate::oneshot::{Sender, channel};
 
-/// A lock between the requests of one instance. It is not fair: those that wait try again together.
+/// A lock between the requests of one instance. It is not fair: all that wait try again together.
 #[derive(Default)]
 pub struct Mutex {
     is_locked: Cell<bool>,
     waiting: RefCell<Vec<Sender<()>>>,
 }
 
-/// The lock is held until this is dropped.
+/// Holds the lock until it is dropped.
 pub struct Guard<'a>(&'a Mutex);
 
 impl Mutex {
-    /// Waits until nobody else holds it.
+    /// Waits until the lock is free.
     pub async fn lock(&self) -> Guard<'_> {
         while self.is_locked.replace(true) {
             let (sender, mut receiver) = channel();

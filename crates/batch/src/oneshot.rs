@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// The end that sends. Dropped before that, it leaves the receiver with nothing.
+/// The sending end. If it is dropped without sending, the receiver gets nothing.
 pub struct Sender<T> {
     message: Rc<Cell<Option<T>>>,
     waker: signal::Sender,
@@ -28,7 +28,7 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
-    /// Sends; gives back what nobody waits for any more.
+    /// Sends; returns the message if nobody waits for it any more.
     pub fn send(self, message: T) -> Result<(), T> {
         if Rc::strong_count(&self.message) == 1 {
             return Err(message);
@@ -40,7 +40,7 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Waits for the message; `None` when the sender is gone.
+    /// Waits for the message; `None` if the sender is gone.
     pub async fn receive(&mut self) -> Option<T> {
         if let Some(signal) = self.signal.take() {
             signal::wait(signal).await;

@@ -6,7 +6,7 @@
 
 #![allow(unexpected_cfgs, reason = "`fuzzing` is set by `make fuzz` alone")]
 
-/// Tests with the name in front, of the target behind it.
+/// Tests, each with its name followed by its target.
 ///
 /// ```ignore
 /// corpus::targets! { wallets: wallet }
@@ -41,11 +41,11 @@ pub struct Place {
     pub module: &'static str,
     /// The file, from the root of the workspace.
     pub file: &'static str,
-    /// The test, as `bolero` calls it: the path of a function in it.
+    /// The test's name for `bolero`: the path of a function in the file.
     pub item: &'static str,
 }
 
-/// Gives the target every input of its corpus, of which there must be some.
+/// Runs the target on every input of its corpus, which must not be empty.
 #[cfg(not(fuzzing))]
 #[allow(clippy::panic, clippy::expect_used, reason = "it is a test's")]
 pub fn run(place: Place, target: fn(&[u8])) {

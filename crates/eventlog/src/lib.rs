@@ -15,7 +15,7 @@ mod time;
 
 pub use time::rfc3339;
 
-/// How much an event matters, the most first.
+/// How important an event is, most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// A fault of ours.
@@ -24,7 +24,7 @@ pub enum Level {
     Warn,
     /// What happens.
     Info,
-    /// What only helps to find a fault; names users.
+    /// Only useful to find a fault; names users.
     Debug,
 }
 
@@ -47,14 +47,14 @@ impl Level {
     }
 }
 
-/// What a member of a line is. No more than is used: a general JSON value is 50 KB in every `.wasm`.
+/// The value of a member. It has only the kinds that are used: a general JSON value is 50 KB in every `.wasm`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value<'a> {
     /// A string.
     Text(Cow<'a, str>),
     /// A number.
     Whole(u64),
-    /// A number of thousandths, shown as a decimal.
+    /// An integer of thousandths, shown as a decimal.
     Thousandths(u64),
     /// Yes or no.
     Flag(bool),
@@ -92,13 +92,13 @@ impl Value<'_> {
     }
 }
 
-/// Methods that are told apart, and what stands for any other (OpenTelemetry's semantic conventions): a client can invent any
-/// number of them, and what counts requests counts them by their method.
+/// The methods that are logged by name, and the word for any other (OpenTelemetry's semantic conventions). A client
+/// can invent any number of methods, and metrics count requests by their method.
 pub const METHODS: [&str; 10] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", OTHER];
 const OTHER: &str = "_OTHER";
 
-/// A request's method, as it is told: one of [`METHODS`].
+/// A request's method for the log: one of [`METHODS`].
 #[must_use]
 pub fn method(name: &str) -> &'static str {
     METHODS.into_iter().find(|known| *known == name).unwrap_or(OTHER)
@@ -114,7 +114,7 @@ thread_local! {
     static LEAST: Cell<Option<Level>> = const { Cell::new(None) };
 }
 
-/// Begins the log of an instance: whose it is, and, once, what is left out of it.
+/// Begins the log of an instance: sets the component's name and, once, the least level.
 pub async fn begin(component: &'static str, least: impl AsyncFnOnce() -> Level) {
     if LEAST.get().is_none() {
         COMPONENT.set(component);
@@ -128,18 +128,18 @@ pub fn is_shown(level: Level) -> bool {
     level <= LEAST.get().unwrap_or(Level::Info)
 }
 
-/// Writes an event with these members, in their order.
+/// Writes an event with these members, in this order.
 pub fn event<'a>(level: Level, name: &'a str, members: impl IntoIterator<Item = (&'a str, Value<'a>)>) {
     if is_shown(level) {
         let text = line(SystemTime::now(), level, COMPONENT.get(), name, &mut members.into_iter());
-        // One write for the whole line. Nobody can be told if stderr is gone.
+        // One write for the whole line. If stderr is gone, there is nowhere to report it.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 
-/// The line of an event, with its end: for a runner that speaks for a component.
+/// The line of an event, with its line feed: for a runner that logs on behalf of a component.
 ///
-/// Not generic, so that it is in a component once.
+/// It is not generic, so that a component contains it once.
 #[must_use]
 pub fn line<'a>(
     time: SystemTime,

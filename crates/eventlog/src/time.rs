@@ -4,9 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY_SECONDS: u64 = 86_400;
 
-/// As RFC 3339 has it: UTC, to the millisecond. What is before 1970 is told as its beginning.
+/// RFC 3339: UTC, to the millisecond. A time before 1970 becomes the start of 1970.
 ///
-/// Not by `humantime`, which panics before 1970: what it would say then is 2 KB in every `.wasm`.
+/// Not with `humantime`, which panics before 1970: its panic message adds 2 KB to every `.wasm`.
 #[allow(clippy::arithmetic_side_effects, reason = "seconds are divided by numbers that are not zero")]
 #[must_use]
 pub fn rfc3339(time: SystemTime) -> String {
@@ -18,8 +18,9 @@ pub fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{milliseconds:03}Z")
 }
 
-/// Year, month and day, so many days after the first of 1970. Years begin in March here, so that a leap day is the
-/// last of its year, and in each 153 days are five months (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// Year, month and day of this many days after 1970-01-01. Years begin in March here, so that a leap day is the last
+/// of its year, and in each year 153 days are five months (Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms").
 #[allow(
     clippy::arithmetic_side_effects,
     reason = "as many days as there are in 2^64 seconds are far from 2^64"

@@ -23,7 +23,7 @@ const LIMIT: Decimal = Decimal::from_parts(2_764_472_320, 232_830, 0, false, 0);
 )]
 pub struct NotAnAmount;
 
-/// A sum of money that someone asks to move: greater than zero, below 10^15, at most 8 places.
+/// An amount to move: greater than zero, below 10^15, at most 8 places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(Decimal);
 
@@ -49,14 +49,14 @@ impl Balance {
         units(self.0)
     }
 
-    /// The balance after `amount` came in; `None` when that would pass 15 integer digits.
+    /// The balance after `amount` came in; `None` if it would pass 15 integer digits.
     #[must_use]
     pub fn credit(self, amount: Amount) -> Option<Self> {
         let sum = self.0.checked_add(amount.0)?;
         (sum < LIMIT).then_some(Self(sum))
     }
 
-    /// The balance after `amount` went out; `None` when there is less than that.
+    /// The balance after `amount` went out; `None` if there is less than that.
     #[must_use]
     pub fn debit(self, amount: Amount) -> Option<Self> {
         let rest = self.0.checked_sub(amount.0)?;

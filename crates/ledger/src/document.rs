@@ -65,7 +65,7 @@ struct RecordDocument<'a> {
     balance: Option<Cow<'a, str>>,
 }
 
-/// What one idempotency key became: the record, and for an entry the mark after it.
+/// The outcome of one idempotency key: the record, and for an entry the mark after it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OutcomeDocument<'a> {
@@ -162,7 +162,7 @@ impl Outcome {
 }
 
 fn write(document: &impl Serialize) -> Vec<u8> {
-    // Strings and numbers only: serde_json has nothing to fail on.
+    // Strings and numbers only: serde_json cannot fail on them.
     serde_json::to_vec(document).unwrap_or_default()
 }
 
@@ -177,7 +177,7 @@ fn check_version(version: u8) -> Result<(), Corrupt> {
     if version == VERSION { Ok(()) } else { Err(Corrupt("the document's version is unknown")) }
 }
 
-/// Posts every entry of a log again, from its base to the end that was stored.
+/// Posts every entry of a log again, and compares the end with the stored one.
 fn replay(document: ChainDocument<'_>) -> Result<(Mark, Vec<Outcome>), Corrupt> {
     let base = read_mark(&document.base)?;
     let mut head = base;

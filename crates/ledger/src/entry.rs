@@ -17,7 +17,7 @@ use crate::{Amount, Balance, Corrupt};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hash([u8; 32]);
 
-/// Where a wallet stands after an entry: what the next entry builds on.
+/// The state of a wallet after an entry: the next entry builds on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     /// The entry's sequence number; 0 before the first.
@@ -106,10 +106,11 @@ impl Mark {
     /// A wallet before its first entry.
     pub const START: Self = Self { seq: 0, balance: Balance::ZERO, hash: Hash::ZERO };
 
-    /// The entry that `operation` makes when it comes next.
+    /// The entry of `operation`, as the next one.
     ///
     /// # Errors
-    /// The [`Refusal`] when the money is not there, or there would be too much of it.
+    ///
+    /// The [`Refusal`] if there is not enough money, or would be too much.
     pub fn post(&self, operation: &Operation) -> Result<Entry, Refusal> {
         let Operation { id, kind, amount, at } = operation;
         let balance = match kind {
@@ -123,7 +124,7 @@ impl Mark {
 }
 
 impl Entry {
-    /// Where the wallet stands after this entry.
+    /// The state of the wallet after this entry.
     #[must_use]
     pub fn mark(&self) -> Mark {
         Mark { seq: self.seq, balance: self.balance, hash: self.hash }

@@ -21,7 +21,7 @@ fn wallet(bytes: &[u8]) {
     goes_on(read);
 }
 
-/// Seals it and moves money, as is done with every wallet that is read.
+/// Seals it and moves money, as happens to every wallet that is read.
 fn goes_on(mut wallet: Wallet) {
     let before = *wallet.head();
     if let Some(seal) = wallet.seal() {
@@ -111,7 +111,7 @@ fn text(bytes: &[u8]) {
     }
 }
 
-/// The one form that a sum has: at least two places, no further zeros, no zero in front.
+/// A sum has only one form: at least two places, no further zeros, no leading zeros.
 fn is_shown(sum: &str) -> bool {
     let (integer, places) = sum.split_once('.').unwrap();
     let one_form = places.len() == 2 || !places.ends_with('0');

@@ -37,9 +37,9 @@ pub enum Kind {
     Withdrawal,
 }
 
-/// What an operation is known by.
+/// What identifies an operation.
 ///
-/// An id that the server made is no idempotency key: sent as one, it names another operation.
+/// An id that the server made is not an idempotency key: if a client sends it as a key, it names another operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperationId {
     /// The caller's idempotency key.
@@ -130,7 +130,7 @@ impl OperationId {
     }
 }
 
-/// No control character and no space can be in an id, so none can forge a line of the hashed text.
+/// An id has no control character and no space, so it cannot forge a line of the hashed text.
 fn visible(text: &str) -> bool {
     (1..=KEY_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

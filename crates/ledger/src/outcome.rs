@@ -6,7 +6,7 @@ use crate::operation::{Kind, Operation, OperationId};
 use crate::refusal::Refusal;
 use crate::{Amount, Balance};
 
-/// An operation that was refused, with what its answer shows.
+/// A refused operation, with what its answer shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The operation.
@@ -21,7 +21,7 @@ pub struct Refused {
     pub balance: Balance,
 }
 
-/// What an operation has become; never changes once it is stored.
+/// What an operation has become. It never changes once it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Money moved.
@@ -30,14 +30,14 @@ pub enum Outcome {
     Refused(Refused),
 }
 
-/// What a wallet says to an operation.
+/// A wallet's decision on an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// The same request was answered before under this id: this was the answer.
+    /// A replay: the same request was answered before under this id, with this outcome.
     Known(Outcome),
-    /// The idempotency key belongs to another request.
+    /// The idempotency key belongs to a different request.
     KeyReuse,
-    /// The operation is new and this is what it becomes, once the wallet is stored.
+    /// The operation is new, and becomes this once the wallet is stored.
     New(Outcome),
 }
 
@@ -60,13 +60,14 @@ impl Outcome {
         }
     }
 
-    /// Whether it has to be remembered: entries always, refusals when they have an idempotency key.
+    /// Whether it has to be remembered, so that a retry gets the same answer: entries always, refusals if they have
+    /// an idempotency key.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.entry().is_some() || self.id().key().is_some()
     }
 
-    /// What to say to `operation`, which came under the idempotency key of this outcome.
+    /// The decision on `operation`, which came under the idempotency key of this outcome.
     #[must_use]
     pub fn answer(self, operation: &Operation) -> Decision {
         let same = match &self {

@@ -2,12 +2,12 @@
 
 use crate::Corrupt;
 
-/// The money rules' way of saying no. The wallet is unchanged.
+/// Why the rules of money refuse an operation. The wallet is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// A withdrawal asks for more than there is.
+    /// A withdrawal of more than the balance.
     InsufficientFunds,
-    /// A deposit would take the balance past 15 integer digits.
+    /// A deposit that would take the balance past 15 integer digits.
     LimitExceeded,
 }
 

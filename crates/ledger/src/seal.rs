@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 pub const PAGE_ENTRIES: usize = 8;
 const PAGE_LENGTH: u64 = PAGE_ENTRIES as u64;
 
-/// Eight consecutive entries and where they start.
+/// Eight consecutive entries, and the state before them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     base: Mark,
@@ -22,9 +22,9 @@ pub struct Page {
 /// What must be stored before the wallet that it was taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seal {
-    /// A page of entries, when enough have gathered.
+    /// A page of entries, if there are enough for one.
     pub page: Option<Page>,
-    /// What each idempotency key became.
+    /// The outcomes of idempotency keys.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -52,13 +52,13 @@ impl Page {
         Self::number_of(self.end.seq)
     }
 
-    /// Where the wallet stood before the page's first entry.
+    /// The state of the wallet before the page's first entry.
     #[must_use]
     pub fn base(&self) -> &Mark {
         &self.base
     }
 
-    /// Where the wallet stood after the page's last entry.
+    /// The state of the wallet after the page's last entry.
     #[must_use]
     pub fn end(&self) -> &Mark {
         &self.end

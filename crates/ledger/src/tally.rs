@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Corrupt, IdempotencyKey};
 
-/// More posts than this are not kept in the value: with the longest keys it stays under 8 KB.
+/// The value keeps at most this many posts: with the longest keys it stays under 8 KB.
 const LOG_LENGTH: usize = 11;
 /// How many posts leave together.
 const SEALED_AT_ONCE: usize = 8;
-/// What stands in the stored form behind the newest post's total.
+/// What follows the newest post's total in the stored form.
 const TAIL: &[u8] = b"}]}";
 /// The version of the stored form.
 const VERSION: u8 = 1;
@@ -26,31 +26,31 @@ pub struct Tally {
     indexed: u64,
 }
 
-/// What a post under an idempotency key became; never changes once it is stored.
+/// The outcome of a post under an idempotency key. It never changes once it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Post {
     /// Its key.
     pub key: IdempotencyKey,
     /// How much it asked to add.
     pub by: i64,
-    /// The request that made it, to tell it from another one under the same key.
+    /// The request that made it, to tell it from a different request under the same key.
     pub request: String,
-    /// The total after it; `None` where that would have passed the limit and nothing was added.
+    /// The total after it; `None` if the post was refused because the total would have passed the limit.
     pub total: Option<i64>,
 }
 
-/// The stored forms of a tally with one more post, of which only the store knows the total.
+/// The stored forms of a tally with one more post, whose total only the store knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// What stands in front of the total's digits.
+    /// The stored form up to the digits of the total.
     pub head: Vec<u8>,
     /// What stands behind them.
     pub tail: Vec<u8>,
-    /// The form in which the post is refused, as the total would pass its limit.
+    /// The stored form if the post is refused, because the total would pass its limit.
     pub refused: Vec<u8>,
-    /// The sum with the post: the total without the cell.
+    /// The sum including the post: the total without the cell.
     pub sum: i64,
-    /// What has left the log, as [`Tally::seal`] says it.
+    /// The posts that have left the log, as in [`Tally::seal`].
     pub sealed: Vec<Post>,
 }
 
@@ -81,13 +81,13 @@ impl Tally {
         Self { base: 0, sum: 0, log: Vec::new(), indexed: 0 }
     }
 
-    /// What was counted under keys, in all.
+    /// The sum of all posts under keys.
     #[must_use]
     pub fn sum(&self) -> i64 {
         self.sum
     }
 
-    /// What the posts that have left for the index come to.
+    /// The sum of the posts that have left for the index.
     #[must_use]
     pub fn base(&self) -> i64 {
         self.base
@@ -105,7 +105,7 @@ impl Tally {
         self.indexed
     }
 
-    /// What `key` became, as far as this value knows.
+    /// The outcome of `key`, as far as this value knows.
     #[must_use]
     pub fn find(&self, key: &IdempotencyKey) -> Option<&Post> {
         self.log.iter().find(|post| post.key == *key)
@@ -123,8 +123,8 @@ impl Tally {
         post
     }
 
-    /// Counts `by` under a new `key` where only the store knows what the cell holds; `None` where the sum would
-    /// leave its range whatever that is.
+    /// Counts `by` under a new `key`, where only the store knows the cell; `None` if the sum would overflow whatever
+    /// the cell is.
     #[must_use]
     pub fn draft(&self, key: IdempotencyKey, by: i64, request: String) -> Option<Draft> {
         let sum = self.sum.checked_add(by)?;
@@ -133,7 +133,7 @@ impl Tally {
         counted.log.push(Post { key: key.clone(), by, request: request.clone(), total: Some(sum) });
         refused.log.push(Post { key, by, request, total: None });
         let (sealed, _) = (counted.seal(), refused.seal());
-        // The newest post stands last, and its total last in it.
+        // The newest post is last, and the total is its last member.
         let mut head = counted.encode();
         let digits = sum.to_string().len();
         let place = head.len().saturating_sub(TAIL.len()).saturating_sub(digits);
@@ -141,8 +141,7 @@ impl Tally {
         Some(Draft { head, tail: TAIL.to_vec(), refused: refused.encode(), sum, sealed })
     }
 
-    /// Takes the oldest posts out of a log that has grown too long. They must be stored in the index
-    /// before this value is.
+    /// Takes the oldest posts out of a log that is too long. They must be stored in the index before this value is.
     pub fn seal(&mut self) -> Vec<Post> {
         if self.log.len() <= LOG_LENGTH {
             return Vec::new();
@@ -224,7 +223,7 @@ impl TryFrom<PostDocument> for Post {
 }
 
 fn write(document: &impl Serialize) -> Vec<u8> {
-    // Strings and numbers only: serde_json has nothing to fail on.
+    // Strings and numbers only: serde_json cannot fail on them.
     serde_json::to_vec(document).unwrap_or_default()
 }
 

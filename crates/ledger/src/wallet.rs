@@ -11,12 +11,12 @@ use crate::operation::{Operation, OperationId};
 use crate::outcome::{Decision, Outcome, Refused};
 use crate::seal::{PAGE_ENTRIES, Page, Seal};
 
-/// A log of so many operations is full: with the longest keys, and every character of them escaped,
-/// the wallet value stays under 8 KB.
+/// A log with this many operations is full: with the longest keys, and every character of them escaped, the wallet
+/// value stays under 8 KB.
 pub const LOG_LENGTH: usize = 11;
-/// Shorter operations that come together may be more, as long as the log stays below this.
+/// More operations with shorter keys may be added together, as long as the log stays below this.
 const LOG_BYTES: usize = 7600;
-/// What an operation takes in the log, its id aside.
+/// The bytes of an operation in the log, without its id.
 const OPERATION_BYTES: usize = 150;
 
 /// One user's money and newest operations.
@@ -58,13 +58,14 @@ impl Wallet {
         self.indexed
     }
 
-    /// What the operation with this id became, as far as this value knows.
+    /// The outcome of the operation with this id, as far as this value knows.
     #[must_use]
     pub fn find(&self, id: &OperationId) -> Option<&Outcome> {
         self.log.iter().find(|outcome| outcome.id() == id)
     }
 
-    /// Decides `operation`, and notes it where it has to be remembered ([`Outcome::is_kept`]).
+    /// Decides `operation`, and keeps the outcome in the log if a retry must get the same answer
+    /// ([`Outcome::is_kept`]).
     pub fn decide(&mut self, operation: &Operation) -> Decision {
         if let Some(known) = self.find(&operation.id) {
             return known.clone().answer(operation);
@@ -92,7 +93,7 @@ impl Wallet {
         }
     }
 
-    /// Whether one more operation leaves the value under 8 KB. Always so after [`Wallet::seal`].
+    /// Whether one more operation keeps the value under 8 KB. Always so after [`Wallet::seal`].
     #[must_use]
     pub fn has_room_for(&self, id: &OperationId) -> bool {
         let log = self.log.iter().map(|outcome| stored_bytes(outcome.id()));
@@ -100,11 +101,11 @@ impl Wallet {
         self.log.len() < LOG_LENGTH || bytes < LOG_BYTES
     }
 
-    /// Takes the oldest operations out of a log that is full. What comes back must be stored before
-    /// this wallet is: a reader looks here first and there after.
+    /// Takes the oldest operations out of a full log. The result must be stored before this wallet is: a reader looks
+    /// into the wallet first and there second.
     ///
-    /// To be asked of a wallet as it was read, before anything is decided: pages and the index are
-    /// written without a guard, so only what is committed may get there.
+    /// Call it on a wallet as it was read, before anything is decided: pages and the index are written without a
+    /// guard, so only what is committed may get there.
     pub fn seal(&mut self) -> Option<Seal> {
         if self.log.len() < LOG_LENGTH {
             return None;
@@ -133,7 +134,7 @@ impl Wallet {
         Seal { page: Some(page), outcomes }
     }
 
-    /// All refusals: they have crowded the log before the entries fill a page.
+    /// All refusals, if they fill the log before there are enough entries for a page.
     fn seal_refusals(&mut self) -> Seal {
         let (log, outcomes) =
             std::mem::take(&mut self.log).into_iter().partition(|outcome| outcome.entry().is_some());
@@ -156,7 +157,7 @@ impl Wallet {
     }
 }
 
-/// At most so many bytes does an operation with this id take in the stored log.
+/// The most bytes that an operation with this id takes in the stored log.
 fn stored_bytes(id: &OperationId) -> usize {
     let escaped = id.as_str().bytes().filter(|byte| b"\"\\".contains(byte)).count();
     id.as_str().len().saturating_add(escaped).saturating_add(OPERATION_BYTES)

@@ -9,7 +9,8 @@ pub const USER: &str = "alice";
 /// Deposits of 100 and 10.50, a withdrawal of 7.50: oldest first.
 ///
 /// # Panics
-/// Never: the operations are right.
+///
+/// Never: the operations are valid.
 fn history() -> Vec<Entry> {
     let operations = [
         (Kind::Deposit, "100", "order-16", "2026-11-20T17:00:00.000Z"),
@@ -41,7 +42,7 @@ pub fn moved(kind: Kind) -> Vec<(&'static str, MovedView<'static>)> {
     entry.map(|entry| (kind.as_str(), moved(entry))).into_iter().collect()
 }
 
-/// Where the wallet stands after this many entries.
+/// The wallet after this many entries.
 pub fn wallet(entries: usize) -> WalletView<'static> {
     let mark = history().get(..entries).and_then(<[Entry]>::last).map_or(Mark::START, Entry::mark);
     WalletView { user: USER, balance: mark.balance.to_string(), seq: mark.seq, hash: mark.hash.to_string() }

@@ -19,7 +19,7 @@ use crate::operation::Shared;
 
 pub use crate::security::{Auth, ISSUER};
 
-/// The whole document of a bank that knows its users so.
+/// The whole document of a bank with this setting of `auth`.
 #[must_use]
 pub fn document(auth: Auth) -> OpenApi {
     let mut shared = Shared::of(auth);
@@ -34,7 +34,7 @@ pub fn document(auth: Auth) -> OpenApi {
     document
 }
 
-/// What stands before all routes: the common rules, and how to retry in three languages. `docs/retry.md` and
+/// The text before all routes: the common rules, and how to retry in three languages. `docs/retry.md` and
 /// `/problems/storage-unavailable` show the same lines; `tests/browser/retry.test.js` runs them.
 const DESCRIPTION: &str = concat!(
     include_str!("introduction.md"),
@@ -66,7 +66,7 @@ fn tag(name: &str, says: &str) -> Tag {
 mod tests {
     use super::*;
 
-    /// What linters ask for: an operation without `security` leaves open whether it asks for anything.
+    /// Linters want this: an operation without `security` does not say whether it requires anything.
     #[test]
     fn every_operation_says_what_it_asks_for() {
         for (auth, open) in [(Auth::Header, 20), (Auth::Jwt, 12)] {

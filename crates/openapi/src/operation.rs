@@ -24,7 +24,7 @@ use crate::{header, parameter};
 /// What may go wrong on every path.
 const ALWAYS: [Code; 2] = [Code::MethodNotAllowed, Code::InternalError];
 
-/// What operations share: who the user is, and the document's `components`.
+/// What all operations share: the setting of `auth`, and the document's `components`.
 pub struct Shared {
     auth: Auth,
     schemas: Vec<(String, RefOr<Schema>)>,
@@ -74,19 +74,19 @@ impl Route {
         }
     }
 
-    /// A token, whoever's, where the bank asks for tokens.
+    /// It needs a token of any user, if the bank uses tokens.
     pub fn of_anybody_known(mut self) -> Self {
         self.access = Access::AnyToken;
         self.may_fail([Code::MissingIdentity, Code::InvalidIdentity])
     }
 
-    /// A user; where the bank asks for tokens, with this scope.
+    /// It needs a user; if the bank uses tokens, with this scope.
     pub fn of_the_user(mut self, scope: &'static str) -> Self {
         self.access = Access::User(scope);
         self.may_fail([Code::MissingIdentity, Code::InvalidIdentity, Code::InsufficientScope])
     }
 
-    /// Its group, its name, and what to know about it.
+    /// Its group, its name, and its description.
     pub fn says(mut self, tag: &str, summary: &str, description: &str) -> Self {
         self.inner = self.inner.tag(tag).summary(Some(summary)).description(Some(description));
         self
@@ -113,7 +113,7 @@ impl Route {
         self
     }
 
-    /// 200 with JSON, and what it looks like.
+    /// 200 with JSON, its schema and examples.
     pub fn answers<T: ToSchema + Serialize>(self, says: &str, examples: &[(&str, T)]) -> Self {
         let example = |(name, shown): &(&str, T)| {
             (name.replace(' ', "-"), example(name, serde_json::to_value(shown).unwrap_or_default()))
@@ -166,7 +166,7 @@ impl Route {
         }
         operation = operation.parameter(parameter::request_id());
         for (status, answer) in self.answers {
-            // Whoever has it already is told its tag, not its type.
+            // A client that has the current version gets its tag, but no media type.
             let answer = with_headers(answer, self.headers.iter().copied());
             operation = operation.response(status.to_string(), answer.build());
         }
@@ -187,7 +187,7 @@ impl Shared {
         Self { auth, schemas: Vec::new(), problems: BTreeSet::new(), headers: BTreeSet::new() }
     }
 
-    /// Names that stand for two schemas.
+    /// Names that two different schemas use.
     #[cfg(test)]
     pub fn ambiguous(&self) -> Vec<String> {
         let twice = |(name, schema): &&(String, RefOr<Schema>)| {
@@ -217,7 +217,7 @@ impl Shared {
     }
 }
 
-/// The codes of each status, in the catalogue's order.
+/// The codes by status, in the catalogue's order.
 fn by_status(problems: &[Code]) -> BTreeMap<u16, Vec<&'static str>> {
     let mut statuses: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
     for code in Code::ALL.iter().filter(|code| problems.contains(code)) {
@@ -226,12 +226,12 @@ fn by_status(problems: &[Code]) -> BTreeMap<u16, Vec<&'static str>> {
     statuses
 }
 
-/// Under `components/responses`, problems go by their codes.
+/// The name of a problem response under `components/responses`: its codes.
 fn name(codes: &[&str]) -> String {
     codes.join(".")
 }
 
-/// The answer with one of these codes, which have one status.
+/// The answer with one of these codes, which share a status.
 fn problem(names: &[&'static str]) -> Response {
     let codes = || Code::ALL.iter().filter(|code| names.contains(&code.as_str()));
     let meanings: Vec<String> = codes()

@@ -33,7 +33,7 @@ pub fn idempotency_key() -> Parameter {
     optional(ParameterIn::Header, "idempotency-key", says, schema::text(&form).into())
 }
 
-/// Where an answer has an entity tag.
+/// For answers with an entity tag.
 pub fn if_none_match() -> Parameter {
     let says = "Entity tags of what the client has. Where one of them still holds, the answer is 304.";
     optional(ParameterIn::Header, "if-none-match", says, string())

@@ -7,7 +7,7 @@ use utoipa::openapi::security::{
 /// The setting `auth`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
-    /// A header names the user, and whoever sends it is believed.
+    /// A header names the user, and is believed whoever sends it.
     Header,
     /// A token does.
     Jwt,
@@ -24,11 +24,12 @@ pub enum Access {
     User(&'static str),
 }
 
-/// Stands for `jwt_issuer` in the document of a bank that asks for tokens; whoever serves that fills it in.
+/// Stands for `jwt_issuer` in the document of a bank that uses tokens; the component fills it in when it serves the
+/// document.
 pub const ISSUER: &str = "https://issuer.invalid";
 
 impl Auth {
-    /// What comes before everything else that is said of the bank.
+    /// The text that comes before everything else about the bank.
     pub fn says(self) -> &'static str {
         match self {
             Self::Header => {
@@ -44,7 +45,7 @@ impl Auth {
         }
     }
 
-    /// By any of these an operation is called; by nothing where there is none.
+    /// The alternatives that an operation accepts; none if it requires nothing.
     pub fn asked(self, access: Access) -> Vec<SecurityRequirement> {
         let scopes = match (self, access) {
             (Self::Header, _) | (_, Access::Open) => return Vec::new(),

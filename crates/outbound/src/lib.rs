@@ -72,10 +72,11 @@ impl Broken {
     }
 }
 
-/// Asks `origin` for `path` with these header fields; the body may have `limit` bytes. Redirects are not followed.
+/// Gets `path` from `origin` with these header fields; the body may have `limit` bytes. Redirects are not followed.
 ///
 /// # Errors
-/// Why there is no whole answer.
+///
+/// Why there is no complete answer.
 pub async fn get(
     origin: &str,
     path: &str,
@@ -90,10 +91,11 @@ pub async fn get(
     Ok(Answered { status, fields, body })
 }
 
-/// Asks another component of the application, by its name, and reads no body: status and header fields. Not by
-/// [`get`]: to take an origin apart is 1 KB in each `.wasm`.
+/// Calls another component of the application by its name, and reads no body: status and header fields. It does not
+/// use [`get`], which parses an origin: 1 KB in each `.wasm`.
 ///
 /// # Errors
+///
 /// Why there is no answer.
 pub async fn head(
     authority: &str,
@@ -136,7 +138,7 @@ async fn body(response: Response, limit: usize) -> Result<Vec<u8>, Broken> {
             StreamResult::Cancelled => return Err(ErrorCode::HttpResponseIncomplete.into()),
         }
     }
-    // Only what comes behind a body tells whether it was whole.
+    // Only the trailers tell whether the body was complete.
     trailers.await?;
     Ok(body)
 }

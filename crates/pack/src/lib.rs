@@ -19,28 +19,31 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one, for the component that is being built.
+    /// An empty table, for the component that is being built.
     ///
     /// # Errors
-    /// Cargo builds nothing.
+    ///
+    /// Cargo is not building anything.
     pub fn begin() -> Result<Self> {
         let folder = env::var_os("OUT_DIR").ok_or_else(|| Error::other("OUT_DIR is not set"))?;
         Ok(Self { folder: folder.into(), rows: String::new() })
     }
 
-    /// Adds a file of the component's folder, and has cargo look whether it changes.
+    /// Adds a file of the component's folder, and lets cargo watch it for changes.
     ///
     /// # Errors
-    /// It cannot be read, or what it is cannot be told by its name.
+    ///
+    /// It cannot be read, or its name does not tell its media type.
     pub fn add_file(&mut self, path: &str, file: &Path) -> Result<()> {
         println!("cargo::rerun-if-changed={}", file.display());
         self.add(path, &fs::read(file)?)
     }
 
-    /// Adds what is served at this path, and is by its last name or, without one, HTML.
+    /// Adds what is served at this path; its last segment tells the media type, which is HTML if it is empty.
     ///
     /// # Errors
-    /// It cannot be written, or what it is cannot be told by its name.
+    ///
+    /// It cannot be written, or its name does not tell its media type.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
         let media_type = media_type(path).ok_or_else(|| Error::other(format!("what is {path}?")))?;
         let file = format!("{}.gz", path.replace('/', "_"));
@@ -48,7 +51,7 @@ impl Table {
         encoder.write_all(bytes)?;
         encoder.finish()?;
         let hash: String = Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        // The name alone, which rustc looks for beside `assets.rs`: the target folder may be moved.
+        // Only the name, which rustc looks for beside `assets.rs`: the target folder may be moved.
         let row = format!("::api::Asset::new({path:?}, {media_type:?}, {hash:?}, include_bytes!({file:?})),");
         writeln!(self.rows, "{row}").map_err(Error::other)
     }

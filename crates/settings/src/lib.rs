@@ -18,8 +18,8 @@ pub use rule::{
 };
 pub use table::*;
 
-/// A setting: its name, what it may be, and what it is when nobody says. Its rule is part of its type, so that a
-/// component carries the rules of its own settings alone.
+/// A setting: its name, its rule, and its default. The rule is part of the type, so that a component contains only
+/// the rules of its own settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting<R: ?Sized> {
     name: &'static str,
@@ -29,7 +29,7 @@ pub struct Setting<R: ?Sized> {
     rule: R,
 }
 
-/// A setting that cannot be used. The log has been told.
+/// A setting that cannot be used. That has been logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bad;
 
@@ -44,24 +44,25 @@ impl<R> Setting<R> {
 }
 
 impl<R: Rule + 'static> Setting<R> {
-    /// Its value, without the white space around it.
+    /// Its value, without white space around it.
     ///
     /// # Errors
-    /// [`Bad`], when it is not allowed or cannot be read.
+    ///
+    /// [`Bad`], if it is not allowed or cannot be read.
     pub async fn text(&self) -> Result<String, Bad> {
         read(self).await
     }
 }
 
 impl Setting<Integer> {
-    /// Its value; the default, when it is not allowed or cannot be read.
+    /// Its value; the default, if it is not allowed or cannot be read.
     pub async fn number(&self) -> u64 {
         let text = read(self).await;
         text.as_deref().unwrap_or(self.default).parse().unwrap_or_default()
     }
 }
 
-/// Reads a setting of any kind. Boxed, so that the code is there once and not with each kind.
+/// Reads a setting of any kind. Boxed, so that a component contains this code once and not once per kind.
 fn read(setting: &Setting<dyn Rule>) -> Pin<Box<dyn Future<Output = Result<String, Bad>> + '_>> {
     Box::pin(async move {
         match given(setting.name).await {
@@ -81,7 +82,7 @@ fn read(setting: &Setting<dyn Rule>) -> Pin<Box<dyn Future<Output = Result<Strin
 }
 
 impl Setting<dyn Rule> {
-    /// The value in `given`, if it is allowed.
+    /// `given`, trimmed, if it is allowed.
     fn judged<'a>(&self, given: &'a str) -> Option<&'a str> {
         let value = given.trim_ascii();
         let is_allowed = if value.is_empty() { self.or_empty } else { self.rule.allows(value) };
@@ -104,14 +105,14 @@ pub async fn log_level() -> Level {
     LOG_LEVEL.text().await.ok().and_then(|name| Level::named(&name)).unwrap_or(Level::Info)
 }
 
-/// The value that the manifest gives this component; `None` where it gives none of that name.
+/// The value that the manifest gives this component; `None` if it gives none.
 #[cfg(target_arch = "wasm32")]
 async fn given(name: &str) -> Result<Option<String>, &'static str> {
     use spin_sdk::variables::Error;
     match spin_sdk::variables::get(name).await {
         Ok(value) => Ok(Some(value)),
         Err(Error::Undefined(_)) => Ok(None),
-        // What a provider says of its failure may hold what nobody should read.
+        // A provider's error text may contain secrets.
         Err(Error::Provider(_)) => Err("(its provider failed)"),
         Err(_) => Err("(the host refused)"),
     }

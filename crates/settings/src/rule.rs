@@ -30,7 +30,7 @@ pub struct Integer {
 #[derive(Debug, Clone, Copy)]
 pub struct Url<'a>(pub &'a [&'a str]);
 
-/// An address with one of these schemes, a host, and no user: anybody may see it.
+/// An address with one of these schemes, a host, and no user, since anybody may see it.
 #[derive(Debug, Clone, Copy)]
 pub struct PublicUrl<'a>(pub &'a [&'a str]);
 
@@ -153,7 +153,8 @@ fn each(schemes: &[&str]) -> String {
     list(schemes, "://…", " or ")
 }
 
-/// Each word with `after` behind it, and `between` them. Not by `join`, which nothing else in a `.wasm` needs: 1 KB.
+/// Each word followed by `after`, with `between` in between. It does not use `join`, which nothing else in a `.wasm`
+/// needs: 1 KB.
 fn list(words: &[&str], after: &str, between: &str) -> String {
     let mut text = String::new();
     for word in words {
@@ -166,7 +167,7 @@ fn list(words: &[&str], after: &str, between: &str) -> String {
     text
 }
 
-/// Digits and nothing else: no sign.
+/// Digits only, without a sign.
 fn integer(value: &str) -> Option<u64> {
     if value.bytes().all(|byte| byte.is_ascii_digit()) { value.parse().ok() } else { None }
 }
@@ -175,7 +176,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// The parts of an address that has one of these schemes: the user, the host, and what follows it.
+/// The parts of an address with one of these schemes: the user, the host, and the rest.
 fn parts<'a>(value: &'a str, schemes: &[&str]) -> Option<(Option<&'a str>, &'a str, &'a str)> {
     let is_visible = value.bytes().all(|byte| byte > b' ' && byte != 0x7f);
     let rest = schemes.iter().find_map(|scheme| {

@@ -20,7 +20,7 @@ pub const STORAGE_DEADLINE_MS: Setting<Integer> =
 /// Where rates come from.
 pub const COINGECKO_ORIGIN: Setting<Origin<'static>> =
     Setting::new("coingecko_origin", Origin(&["http", "https"]), "https://api.coingecko.com");
-/// What CoinGecko knows the bank by.
+/// The API key for CoinGecko.
 pub const COINGECKO_API_KEY: Setting<HeaderValue> =
     Setting { secret: true, or_empty: true, ..Setting::new("coingecko_api_key", HeaderValue, "") };
 /// The header that it is sent in.
@@ -29,10 +29,10 @@ pub const COINGECKO_API_KEY_HEADER: Setting<HeaderName> =
 /// How long rates are fresh.
 pub const RATES_TTL_SECONDS: Setting<Integer> =
     Setting::new("rates_ttl_seconds", Integer { from: 1, to: YEAR_SECONDS }, "60");
-/// How old rates may be that stand in.
+/// How old rates may be when they stand in for fresh ones.
 pub const RATES_MAX_STALE_SECONDS: Setting<Integer> =
     Setting::new("rates_max_stale_seconds", Integer { from: 0, to: YEAR_SECONDS }, "86400");
-/// Who the user is: whom a header names, or whom a token does.
+/// Whether a header or a token names the user.
 pub const AUTH: Setting<OneOf<'static>> = Setting::new("auth", OneOf(&["header", "jwt"]), "header");
 /// The `iss` of every token.
 pub const JWT_ISSUER: Setting<PublicUrl<'static>> =
@@ -40,17 +40,17 @@ pub const JWT_ISSUER: Setting<PublicUrl<'static>> =
 /// One `aud` of every token.
 pub const JWT_AUDIENCE: Setting<HeaderValue> =
     Setting { or_empty: true, ..Setting::new("jwt_audience", HeaderValue, "") };
-/// Where the issuer's keys are, instead of where it says.
+/// Where the issuer's keys are, if not where its discovery document says.
 pub const JWT_JWKS_URL: Setting<PublicUrl<'static>> =
     Setting { or_empty: true, ..Setting::new("jwt_jwks_url", PublicUrl(&["http", "https"]), "") };
-/// The key of HS256, instead of an issuer's.
+/// The key of HS256, in place of an issuer's keys.
 pub const JWT_SECRET: Setting<Secret> =
     Setting { secret: true, or_empty: true, ..Setting::new("jwt_secret", Secret(32), "") };
 /// Which claim is the user.
 pub const JWT_USER_CLAIM: Setting<HeaderValue> = Setting::new("jwt_user_claim", HeaderValue, "sub");
-/// Whether a token must carry the scope of what is asked.
+/// Whether a token must carry the scope that a route requires.
 pub const JWT_SCOPES: Setting<OneOf<'static>> = Setting::new("jwt_scopes", OneOf(&["off", "on"]), "off");
-/// The client that pages sign in with.
+/// The client id that pages sign users in with.
 pub const OIDC_CLIENT_ID: Setting<HeaderValue> =
     Setting { or_empty: true, ..Setting::new("oidc_client_id", HeaderValue, "") };
 /// How much gets into the log.

@@ -36,8 +36,8 @@ thread_local! {
     static KNOWN: OnceCell<Rc<SignIn>> = const { OnceCell::new() };
 }
 
-/// The settings, read once by an instance. One that is bad is as one that is not given; a bad `auth` is `jwt`, which lets
-/// nobody in.
+/// The settings, read once by each instance. A bad setting counts as not given; a bad `auth` counts as `jwt`, which
+/// lets nobody in.
 pub async fn read() -> Rc<SignIn> {
     if let Some(known) = KNOWN.with(|known| known.get().cloned()) {
         return known;
@@ -74,7 +74,7 @@ impl SignIn {
         self.issuer.trim_end_matches('/')
     }
 
-    /// The settings as a module, unless the client has it.
+    /// The settings as a module, or a 304 if the client has it.
     #[must_use]
     pub fn module(&self, request: &Request) -> Answer {
         let text = serde_json::to_string(self).unwrap_or_default();
@@ -83,8 +83,8 @@ impl SignIn {
         asset::made(request, "text/javascript; charset=utf-8", &version, || text.into_bytes())
     }
 
-    /// The policy of a page: only what the bank itself serves, nothing written into the page, and where users sign in
-    /// their issuer. Nothing is sent by forms: who signs in is led away.
+    /// The policy of a page: it loads only what the bank itself serves, has no inline code, and may call the issuer
+    /// if users sign in. It sends no forms: signing in is a navigation.
     #[must_use]
     pub fn policy(&self) -> Policy {
         let issuer = if self.client.is_empty() { None } else { origin(&self.issuer) };
@@ -101,8 +101,8 @@ impl SignIn {
 pub struct Policy(String);
 
 impl Policy {
-    /// Names it in a page's entity tag: browsers keep the policy that they got with a page for as long as they keep that,
-    /// and Chromium takes no other from a 304.
+    /// The policy's part of a page's entity tag. Browsers keep the policy together with the page, and Chromium takes
+    /// no new one from a 304.
     #[must_use]
     pub fn version(&self) -> String {
         version(&self.0)

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use batch::Missed;
 
-/// How many deadlines missed in a row open it.
+/// How many missed deadlines in a row open it.
 pub const MISSES: u32 = 3;
 /// How long it stays open before a probe goes through.
 pub const OPEN_FOR: Duration = Duration::from_millis(500);
@@ -27,11 +27,11 @@ pub enum State {
     HalfOpen,
 }
 
-/// Lives in the instance, and is shared by its concurrent requests. Times are those of [`Limits::now`].
+/// The circuit breaker of an instance, shared by its concurrent requests. Times are those of [`Limits::now`].
 #[derive(Debug, Default)]
 pub struct Breaker {
     misses: Cell<u32>,
-    /// When a probe may go, once it has opened.
+    /// When a probe may be sent, if it is open.
     opens_until: Cell<Option<Duration>>,
     probing: Cell<bool>,
     doubts: Cell<u64>,
@@ -61,13 +61,13 @@ impl Breaker {
         }
     }
 
-    /// How often there has been reason to doubt that the store still answers.
+    /// How often there was a reason to doubt that the store still answers.
     #[must_use]
     pub fn doubts(&self) -> u64 {
         self.doubts.get()
     }
 
-    /// Notes that a call failed or was slow: what answered before it may be gone.
+    /// Notes that a call failed or was slow: the store that answered before may be gone.
     pub fn doubt(&self) {
         self.doubts.update(|doubts| doubts.wrapping_add(1));
     }
@@ -111,7 +111,7 @@ impl Breaker {
     }
 }
 
-/// A call on its way. A probe that is given up lets another one go.
+/// A call in flight. If a probe is given up, another one may be sent.
 struct Pass<'a> {
     breaker: &'a Breaker,
     probe: bool,
@@ -128,26 +128,27 @@ impl Drop for Pass<'_> {
 /// What bounds the calls of one request.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait Limits {
-    /// Waits a little after a swap that was lost; see [`crate::Store::step_aside`].
+    /// Waits a little after a lost swap; see [`crate::Store::step_aside`].
     async fn step_aside(&self, _together: u32) {}
 
-    /// The time since some moment, the same for all requests of an instance.
+    /// The time since a fixed moment, the same for all requests of an instance.
     fn now(&self) -> Duration;
 
     /// The instance's breaker.
     fn breaker(&self) -> &Breaker;
 
-    /// Waits for `call`, but not past the request's deadline: `None` when that came first. A call that has
-    /// no time left is not begun.
+    /// Waits for `call` until the request's deadline: `None` if that came first. If no time is left, the call is not
+    /// begun.
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
 
-    /// Is told when the breaker has changed.
+    /// Called when the breaker has changed.
     fn changed(&self, _state: State) {}
 }
 
-/// Makes a call that the deadline and the breaker bound.
+/// Makes a call within the deadline, if the breaker allows it.
 ///
 /// # Errors
+///
 /// [`Missed`].
 pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Result<T, Missed> {
     let breaker = limits.breaker();
@@ -182,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// Time stands still unless it is told to pass; a call that waits has missed its deadline.
+    /// Time stands still unless a test moves it; a call that waits has missed its deadline.
     struct Instance {
         breaker: Breaker,
         now: Cell<Duration>,

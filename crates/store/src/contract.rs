@@ -9,7 +9,7 @@ use futures::future::{join, join_all};
 use crate::keys::scratch::{counter, document, election, opening};
 use crate::{Added, Before, NotIncremented, Store, Swap, Unavailable, WithTotal, first_write, keys};
 
-/// What a case found: nothing, or a sentence.
+/// The result of a case: success, or a sentence about what went wrong.
 type Verdict = Result<(), String>;
 
 macro_rules! cases {
@@ -20,6 +20,7 @@ macro_rules! cases {
         /// Runs the case called `name` on `store`.
         ///
         /// # Errors
+        ///
         /// What the store did wrong, or that there is no such case.
         pub async fn run(name: &str, store: &impl Store, scope: &str) -> Verdict {
             match name {
@@ -285,7 +286,7 @@ async fn a_total_is_added_to_within_its_limit_in_one_go(store: &impl Store, scop
     }
     let add = |delta| store.add_to_total(&counter, delta, i64::MAX);
     expect("alone", said(add(2).await)?, Added::To(2, None))?;
-    // The first opener is gone, and the document is that of the second.
+    // The first opener is gone, and the document is the second one's.
     said(store.increment(&posts.tickets(), 1).await)?;
     let found = said(first_write::open(store, &posts, br#"{"sum":0}"#).await)?;
     expect("document", &found.key, &posts.of_ticket(2))?;
@@ -330,7 +331,7 @@ async fn a_swap_writes_the_total_of_its_moment(store: &impl Store, scope: &str) 
 async fn a_first_write_leaves_what_opening_and_swapping_leaves(store: &impl Store, scope: &str) -> Verdict {
     let opening = opening(scope, "first");
     match said(store.write_first(&opening, b"empty", b"money").await)? {
-        // The store does not do that in one go.
+        // The store does not do that in one call.
         Swap::Lost(holds) => {
             expect("held", holds, None)?;
             expect("document", said(first_write::find(store, &opening, b"empty").await)?, None)?;

@@ -12,7 +12,7 @@ pub enum Form {
     Text,
 }
 
-/// The number in `stored`, and its form; `None` when it is no counter or could be read both ways.
+/// The number in `stored`, and its form; `None` if it is not a counter or could be read both ways.
 #[must_use]
 pub fn read(stored: &[u8]) -> Option<(i64, Form)> {
     let text = text(stored);
@@ -24,7 +24,7 @@ pub fn read(stored: &[u8]) -> Option<(i64, Form)> {
     }
 }
 
-/// The number in `stored` where it is decimal text, as on Redis.
+/// The number in `stored`, as decimal text, as on Redis.
 #[must_use]
 pub fn text(stored: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(stored).ok()?;

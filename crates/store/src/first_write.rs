@@ -16,7 +16,7 @@
 use crate::keys::Opening;
 use crate::{Document, NotIncremented, Store, Unavailable};
 
-/// A document that exists: where it is, and what it held when it was read.
+/// A document that exists: its key, and its value when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its key, the same for ever.
@@ -25,9 +25,10 @@ pub struct Found {
     pub value: Vec<u8>,
 }
 
-/// Looks for a document; `None` when nobody has opened it. `empty` is the value it is opened with.
+/// Looks for a document; `None` if nobody has opened it. `empty` is the value that it is opened with.
 ///
 /// # Errors
+///
 /// [`Unavailable::Untouched`].
 pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result<Option<Found>, Unavailable> {
     if let Some(found) = glance(store, opening, empty).await? {
@@ -39,9 +40,10 @@ pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result
     }
 }
 
-/// Looks only where nearly every document is. `None` says little: it may be elsewhere, or empty.
+/// Looks only under the plain key, where nearly every document is. `None` says little: it may be elsewhere, or empty.
 ///
 /// # Errors
+///
 /// [`Unavailable::Untouched`].
 pub async fn glance(
     store: &impl Store,
@@ -53,9 +55,10 @@ pub async fn glance(
     Ok(value.map(|value| Found { key, value }))
 }
 
-/// Finds a document, opening it with `empty` where nobody has.
+/// Finds a document, and opens it with `empty` if nobody has.
 ///
 /// # Errors
+///
 /// [`Unavailable::Untouched`]: an opening that stops half way changes nothing that anybody reads.
 pub async fn open(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result<Found, Unavailable> {
     if let Some(found) = find(store, opening, empty).await? {

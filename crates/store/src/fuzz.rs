@@ -24,7 +24,7 @@ fn values(bytes: &[u8]) -> Option<Vec<Value>> {
     bytes.split(|byte| *byte == b'\n').map(value).collect()
 }
 
-/// What the script, or `CLUSTER SLOTS`, answers.
+/// The answer to the script, or to `CLUSTER SLOTS`.
 fn answer(bytes: &[u8]) {
     let Some(values) = values(bytes) else { return };
     let (mut map, asked) = (Map::new(), Node::named("redis://asked:7").remove(0));
@@ -49,7 +49,8 @@ fn answer(bytes: &[u8]) {
     }
 }
 
-/// User, password and database stay those of `redis_url`, whatever a node is called: an address of it names it alone.
+/// User, password and database stay those of `redis_url`, whatever a node's name is: its address names only that
+/// node.
 fn is_of_redis_url(node: &Node) {
     let address = node.address("redis://user:secret@host:1/5");
     assert!(address.starts_with("redis://user:secret@") && address.ends_with("/5"), "{address}");

@@ -40,7 +40,7 @@ macro_rules! key {
 
 key!(Document, Counter, Election);
 
-/// The keys around a document whose first write must be elected; see [`crate::first_write`].
+/// The keys of a document whose first write must be elected; see [`crate::first_write`].
 #[derive(Debug, Clone)]
 pub struct Opening {
     /// Whose it is.
@@ -50,13 +50,13 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Where the document is, if the first opener saw it through: nearly always.
+    /// The key of the document if the first opener finished: nearly always.
     #[must_use]
     pub fn plain(&self) -> Document {
         Document(key(&self.tag, self.name))
     }
 
-    /// Where the opener with this ticket puts it.
+    /// The key of the document if this ticket was elected.
     #[must_use]
     pub fn of_ticket(&self, ticket: i64) -> Document {
         match ticket {
@@ -65,7 +65,7 @@ impl Opening {
         }
     }
 
-    /// Hands each opener a number of its own.
+    /// The counter that gives each opener a ticket of its own.
     #[must_use]
     pub fn tickets(&self) -> Counter {
         Counter(key(&self.tag, format_args!("{}:tickets", self.name)))
@@ -82,7 +82,7 @@ fn key(tag: &str, what: impl fmt::Display) -> String {
     format!("bank:{{{tag}}}:{what}")
 }
 
-/// Whose a key is, and what: `("alice", "wallet:tickets")`. `None` of a key without a hash tag.
+/// The owner of a key and the rest: `("alice", "wallet:tickets")`. `None` for a key without a hash tag.
 #[must_use]
 pub fn parts(key: &str) -> Option<(&str, &str)> {
     let (tag, what) = key.strip_prefix("bank:{")?.split_once('}')?;
@@ -90,7 +90,7 @@ pub fn parts(key: &str) -> Option<(&str, &str)> {
 }
 
 impl Document {
-    /// What kind of document it is, such as `wallet`, `page` or `operation`: not whose, and not which.
+    /// The kind of the document, such as `wallet`, `page` or `operation`, without its owner and number.
     #[must_use]
     pub fn kind(&self) -> &str {
         let what = parts(&self.0).map_or("document", |(_, what)| what);
@@ -98,8 +98,8 @@ impl Document {
     }
 }
 
-/// A name as a part of keys: percent-encoded where it could end the part (`:`), begin or end a Redis hash tag
-/// (`{`, `}`) or pass for something encoded (`%`). Any other name stands there as it is.
+/// A name as a part of keys: percent-encoded where it could end the part (`:`), begin or end a Redis hash tag (`{`,
+/// `}`) or look encoded (`%`). Any other name is used as it is.
 fn part(name: &str) -> String {
     let mut part = String::with_capacity(name.len());
     for character in name.chars() {
@@ -126,20 +126,20 @@ pub fn page(user: &str, number: u64) -> Document {
     Document(key(&part(user), format_args!("page:{number}")))
 }
 
-/// What an idempotency key of a user became, once it has left the wallet.
+/// The outcome of a user's idempotency key, once it has left the wallet.
 #[must_use]
 pub fn operation(user: &str, idempotency_key: &str) -> Document {
     Document(key(&part(user), format_args!("operation:{idempotency_key}")))
 }
 
-/// The keys of a counter: a cell that anyone increments, and the posts that came under idempotency keys.
+/// The keys of a counter: a cell that anyone increments, and the posts under idempotency keys.
 #[derive(Debug, Clone)]
 pub struct Tally {
     tag: String,
 }
 
 impl Tally {
-    /// The part of the total that came without a key.
+    /// The part of the total that was posted without a key.
     #[must_use]
     pub fn cell(&self) -> Counter {
         Counter(key(&self.tag, "cell"))
@@ -151,7 +151,7 @@ impl Tally {
         Opening { tag: self.tag.clone(), name: "posts" }
     }
 
-    /// What an idempotency key of this counter became, once it has left the newest posts.
+    /// The outcome of an idempotency key of this counter, once it has left the newest posts.
     #[must_use]
     pub fn post(&self, idempotency_key: &str) -> Document {
         Document(key(&self.tag, format_args!("post:{idempotency_key}")))
@@ -167,30 +167,30 @@ pub fn bitcoins() -> Tally {
 /// A named counter.
 #[must_use]
 pub fn counter(name: &str) -> Tally {
-    // No user's tag: a colon in a user's name is not one here.
+    // This is no user's tag: a colon in a user's name is encoded.
     Tally { tag: format!("counter:{}", part(name)) }
 }
 
-/// The counter whose keys have this hash tag, if it is one's.
+/// The counter whose keys have this hash tag, if it is a counter's.
 #[must_use]
 pub fn tally(tag: &str) -> Option<Tally> {
     let is_whole = tag.strip_prefix("counter:").and_then(whole).is_some_and(|name| !name.is_empty());
     (is_whole || tag == "bitcoins").then(|| Tally { tag: tag.to_owned() })
 }
 
-/// The user whose keys have this hash tag; what is found under it says whether it is a user's.
+/// The user whose keys have this hash tag, if it is a user's: the keys under it tell.
 #[must_use]
 pub fn user(tag: &str) -> Option<String> {
     whole(tag)
 }
 
-/// The name that stands in keys as `part`; `None` of what is no name's part.
+/// Decodes a part of a key; `None` if it is not an encoded name.
 fn whole(text: &str) -> Option<String> {
     let name = text.replace("%3A", ":").replace("%7B", "{").replace("%7D", "}").replace("%25", "%");
     (part(&name) == text).then_some(name)
 }
 
-/// Where an import that has not ended notes what it restores.
+/// The note of an import that has not ended.
 #[must_use]
 pub fn import() -> Document {
     Document("bank:import".to_owned())
@@ -210,19 +210,19 @@ pub fn rates_history() -> Document {
     Document(key(RATES, "history"))
 }
 
-/// Whose turn it is to fetch exchange rates.
+/// The claim to fetch exchange rates.
 #[must_use]
 pub fn rates_claim() -> Opening {
     Opening { tag: RATES.to_owned(), name: "claim" }
 }
 
-/// The keys of an issuer of tokens. Banks on one store may have them from different places: `source` names the place.
+/// The keys of an issuer of tokens. Banks on one store may fetch them from different places, which `source` names.
 #[must_use]
 pub fn issuer(source: &str) -> Document {
     Document(key(&of_issuer(source), "keys"))
 }
 
-/// Whose turn it is to fetch the keys of an issuer of tokens.
+/// The claim to fetch the keys of an issuer of tokens.
 #[must_use]
 pub fn issuer_claim(source: &str) -> Opening {
     Opening { tag: of_issuer(source), name: "claim" }
@@ -241,7 +241,7 @@ pub fn ready() -> Document {
 /// How many keys there are of [`ready_in_cluster`].
 pub const READY: u8 = 64;
 
-/// As [`ready`], one of [`READY`] keys in different slots.
+/// Like [`ready`]: one of [`READY`] keys in different slots.
 #[must_use]
 pub fn ready_in_cluster(number: u8) -> Document {
     Document(key(&format!("ready:{}", number % READY), "write"))

@@ -19,17 +19,17 @@ use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
 use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
 
-/// How often an election is tried before the store counts as unavailable. One try suffices unless
-/// the compare-and-swap itself fails.
+/// How often an election is tried before the store counts as unavailable. One try suffices unless the
+/// compare-and-swap itself fails.
 const ELECTION_TRIES: usize = 8;
 
-/// A call that took longer makes one ask again whether the store still answers.
+/// After a call that took longer than this, the next one first checks whether the store still answers.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// Spin's key-value calls, as they are. Implemented by [`crate::spin`] and by the simulator.
+/// Spin's key-value calls. Implemented by [`crate::spin`] and by the simulator.
 ///
-/// The calls of `wasi:keyvalue` are synchronous: in a component they are done when they are polled. They
-/// are `async` here so that the simulator can let others in between.
+/// The calls of `wasi:keyvalue` are synchronous: in a component they are done when they are polled. They are `async`
+/// here so that the simulator can interleave others.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait RawKv: Limits {
     /// A compare-and-swap that has begun.
@@ -59,14 +59,14 @@ pub trait RawKv: Limits {
     /// [`Failed`].
     async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed>;
 
-    /// `wasi:keyvalue/atomics` `swap`. Its answer is not worth having (fact 1).
+    /// `wasi:keyvalue/atomics` `swap`. Its answer is worthless (fact 1).
     async fn swap(&self, cas: Self::Cas, value: &[u8]);
 }
 
 /// The store answered with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failed {
-    /// A counter would have left its range.
+    /// A counter would overflow.
     Overflow,
     /// Anything else.
     Other,
@@ -76,25 +76,26 @@ pub enum Failed {
 #[derive(Debug)]
 pub struct Kv<R> {
     raw: R,
-    /// How many doubts there had been when the last read that answered was asked.
+    /// How many doubts there were when the last answered read was sent.
     answered: Cell<Option<u64>>,
 }
 
 impl<R: RawKv> Kv<R> {
-    /// The port for one request, whose deadline `raw` keeps.
+    /// The port for one request, with the deadline of `raw`.
     pub fn new(raw: R) -> Self {
         Self { raw, answered: Cell::new(None) }
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
-        // An answer may have come long before it is heard: somebody else's call held the instance up meanwhile.
+        // The answer may have arrived long before it is seen here: another request's call blocked the instance
+        // meanwhile.
         let doubts = self.raw.breaker().doubts();
         let answer = ask(&self.raw, self.raw.get(key)).await;
         self.answered.set(matches!(answer, Ok(Ok(_))).then_some(doubts));
         answer.ok().and_then(Result::ok).ok_or(Unavailable::Untouched)
     }
 
-    /// Makes sure that the store answers before a call that could not be given up.
+    /// Makes sure that the store answers before a call that cannot be given up.
     async fn probe(&self, key: &str) -> Result<(), Unavailable> {
         let in_time = self.raw.by_deadline(std::future::ready(())).await.is_some();
         if in_time && self.answered.get() == Some(self.raw.breaker().doubts()) {
@@ -121,8 +122,8 @@ impl<R: RawKv> Kv<R> {
         }
     }
 
-    /// One attempt to put `candidate` where an increment left a zero. That increment may have been slow, or
-    /// another request may have missed its deadline meanwhile.
+    /// One attempt to replace the zero of an increment by `candidate`. That increment may have been slow, or another
+    /// request may have missed its deadline meanwhile.
     async fn propose(&self, key: &str, candidate: i64) -> Result<(), Unavailable> {
         self.probe(key).await?;
         let (cas, current) = self.held(self.raw.begin(key)).await.map_err(|_| Unavailable::Unknown)?;
@@ -192,8 +193,8 @@ impl<R: RawKv> Store for Kv<R> {
         })
     }
 
-    /// SQLite wraps on overflow, Redis refuses (fact 4), and neither knows a bound: of requests that race past
-    /// it together, each that finds the sum too large takes its own part back.
+    /// SQLite wraps on overflow, Redis refuses (fact 4), and neither has a bound. If requests race past the bound
+    /// together, each that finds the sum too large takes its own part back.
     async fn increment_within(
         &self,
         key: &Counter,

@@ -37,40 +37,40 @@ use futures::future::try_join_all;
 
 use first_write::Found;
 
-/// How a swap went, as far as the store says.
+/// The result of a swap, as far as the store tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Swap {
     /// It committed.
     Done,
     /// The key holds this other value, or nothing; nothing was written.
     Lost(Option<Vec<u8>>),
-    /// The store answered, and the answer proves nothing (fact 1). It has committed, or it may yet while
-    /// the document holds the value that it was to be written over, and never after.
+    /// The answer proves nothing (fact 1). The swap has committed, or may still commit while the document holds the
+    /// value that it replaces, and never after.
     Unknown,
 }
 
 /// What comes before a swap.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Before<'a> {
-    /// Documents that must not be there, and once they are stay for ever.
+    /// Documents that must not exist. If they exist, they stay for ever.
     pub absent: &'a [Document],
-    /// Documents that are written; the same, whoever writes them.
+    /// Documents to write, whose values are the same whoever writes them.
     pub written: &'a [(Document, Vec<u8>)],
 }
 
-/// What became of an increment that is part of a total.
+/// The result of an increment of a part of a total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
-    /// It was added, and this is the total right after it, with the document that the other part of the total was
-    /// taken from. Only that document's sum was looked at: the caller checks the rest.
+    /// It was added, and this is the total right after it, with the document that has the other part of the total.
+    /// Only that document's sum was read: the caller checks the rest.
     To(i64, Option<Found>),
     /// The total would have passed its limit; nothing was added.
     Past,
-    /// The other part of the total could not be told; nothing was added.
+    /// The other part of the total could not be read; nothing was added.
     Unread,
 }
 
-/// What is written into a document with a total that only the store knows.
+/// A value to write, with a total that only the store knows.
 #[derive(Debug, Clone, Copy)]
 pub struct WithTotal<'a> {
     /// The other part of the total.
@@ -79,11 +79,11 @@ pub struct WithTotal<'a> {
     pub own: i64,
     /// The largest total.
     pub limit: i64,
-    /// What stands in front of the total.
+    /// The value up to the total.
     pub head: &'a [u8],
     /// What stands behind it.
     pub tail: &'a [u8],
-    /// What is written instead when the total would pass its limit.
+    /// The value if the total would pass its limit.
     pub otherwise: &'a [u8],
 }
 
@@ -93,7 +93,7 @@ pub enum Unavailable {
     /// Nothing was written and nothing will be.
     #[error("storage is unavailable; nothing happened")]
     Untouched,
-    /// A write was on its way: it may have landed, or may land later.
+    /// A write was in flight: it may have landed, or may land later.
     #[error("storage is unavailable; a write may have happened")]
     Unknown,
 }
@@ -101,7 +101,7 @@ pub enum Unavailable {
 /// Why an increment did not happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotIncremented {
-    /// The sum would leave the range of a 64-bit integer; the counter is unchanged.
+    /// The sum would overflow a 64-bit integer; the counter is unchanged.
     #[error("the counter would leave its range")]
     Overflow,
     /// See [`Unavailable`].
@@ -118,9 +118,10 @@ pub trait Store {
     /// [`Unavailable::Untouched`].
     async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable>;
 
-    /// Writes a document whatever is there. Only for values that are the same whoever writes them.
+    /// Writes a document whatever its value is. Only for values that are the same whoever writes them.
     ///
     /// # Errors
+    ///
     /// [`Unavailable`].
     async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable>;
 
@@ -130,11 +131,12 @@ pub trait Store {
     /// [`Unavailable`].
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable>;
 
-    /// Swaps as [`Store::swap`] does, once nothing of `before.absent` is there and all of `before.written`
-    /// is stored. Where something is there the swap is [`Swap::Lost`], though the document may hold
-    /// `current`; where something could not be stored nothing happened.
+    /// Like [`Store::swap`], if nothing of `before.absent` exists, and after all of `before.written` is stored. If
+    /// something exists, it is [`Swap::Lost`], though the document may hold `current`. If something could not be
+    /// stored, nothing happened.
     ///
     /// # Errors
+    ///
     /// [`Unavailable`].
     async fn swap_after(
         &self,
@@ -146,21 +148,23 @@ pub trait Store {
         one_by_one(self, before, key, current, next).await
     }
 
-    /// Whether a document still holds `value`, which is then as safe as what an acknowledged write has left: for
-    /// whoever takes what was read for the answer to a write, since it may have been read before it was safe.
+    /// Whether a document still holds `value`, which is then as safe as an acknowledged write: needed before a value
+    /// that was read becomes the answer to a write, since it may have been read before it was safe.
     ///
     /// # Errors
+    ///
     /// [`Unavailable`]: it may be safe, or not.
     async fn is_kept(&self, _key: &Document, _value: &[u8]) -> Result<bool, Unavailable> {
         Ok(true)
     }
 
-    /// Writes `first` into the document that nobody has opened, and leaves everything as
-    /// [`first_write::open`] with `empty` and a swap would. [`Swap::Lost`] where somebody has begun to open it,
-    /// and on a store that does not do all that in one go: then nothing was written, and it is to be opened.
-    /// After an `Unknown` it may still happen as long as nobody begins.
+    /// Writes `first` into a document that nobody has opened. The result is the same as after [`first_write::open`]
+    /// with `empty` and a swap. [`Swap::Lost`] if somebody has begun to open it, or if the store cannot do this in
+    /// one call: then nothing was written, and the document must be opened. After an `Unknown` it may still happen as
+    /// long as nobody begins.
     ///
     /// # Errors
+    ///
     /// [`Unavailable`].
     async fn write_first(
         &self,
@@ -171,11 +175,12 @@ pub trait Store {
         Ok(Swap::Lost(None))
     }
 
-    /// Adds `delta` (1 or more) to the cell of `counter` unless its total, the cell and the sum of the posts under
-    /// keys, would pass `limit` (0 or more): all in one go. Only where the store [`Store::goes_together`];
-    /// elsewhere nothing happens.
+    /// Adds `delta` (1 or more) to the cell of `counter` unless the total (the cell and the sum of the posts under
+    /// keys) would pass `limit` (0 or more), all in one call. Only if the store [`Store::goes_together`]; otherwise
+    /// nothing happens.
     ///
     /// # Errors
+    ///
     /// [`Unavailable`].
     async fn add_to_total(
         &self,
@@ -186,11 +191,12 @@ pub trait Store {
         Err(Unavailable::Untouched)
     }
 
-    /// Swaps as [`Store::swap`] does, and writes the total that there is in that moment, or that there would be
-    /// too large a one. Says the total too. Only where the store [`Store::goes_together`]; elsewhere nothing
+    /// Like [`Store::swap`], but writes the total of that moment into the value, or the other value if the total
+    /// would be too large. Returns the total too. Only if the store [`Store::goes_together`]; otherwise nothing
     /// happens.
     ///
     /// # Errors
+    ///
     /// [`Unavailable`].
     async fn swap_total(
         &self,
@@ -201,9 +207,9 @@ pub trait Store {
         Err(Unavailable::Untouched)
     }
 
-    /// Lets others go first after a lost swap: where many fight for one document, all but one work in vain. The more
-    /// requests went `together` in that swap, the shorter. Says whether any time has passed, so that what was
-    /// read before is old.
+    /// Waits after a lost swap, so that others can go first: if many compete for one document, all but one work in
+    /// vain. The more requests went `together` in that swap, the shorter the wait. Returns whether it has waited, so
+    /// that values read before are old.
     async fn step_aside(&self, _together: u32) -> bool {
         false
     }
@@ -211,25 +217,27 @@ pub trait Store {
     /// The value of a counter; 0 for one that was never incremented. Does not create it.
     ///
     /// # Errors
+    ///
     /// [`Unavailable::Untouched`].
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable>;
 
-    /// Adds `delta` to a counter, exactly once if it answers, and says the sum.
+    /// Adds `delta` to a counter, exactly once if it answers, and returns the sum.
     ///
     /// # Errors
+    ///
     /// [`NotIncremented`].
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented>;
 
-    /// Whether what is asked at the same time goes in one round trip, a swap with all that comes before it
-    /// too.
+    /// Whether concurrent calls share one round trip, including a swap with all that comes before it.
     fn goes_together(&self) -> bool {
         false
     }
 
-    /// Adds `delta` (1 or more) to a counter unless the sum would pass `bound` (0 or more). Says the sum;
-    /// `None` when nothing was added.
+    /// Adds `delta` (1 or more) to a counter unless the sum would pass `bound` (0 or more). Returns the sum; `None`
+    /// if nothing was added.
     ///
     /// # Errors
+    ///
     /// [`Unavailable`].
     async fn increment_within(
         &self,
@@ -238,15 +246,17 @@ pub trait Store {
         bound: i64,
     ) -> Result<Option<i64>, Unavailable>;
 
-    /// Who was elected; `None` while nobody is.
+    /// The elected candidate; `None` before the election.
     ///
     /// # Errors
+    ///
     /// [`Unavailable::Untouched`].
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable>;
 
-    /// Proposes `candidate` (never 0) and says who is elected: the same for everyone, for ever.
+    /// Proposes `candidate` (never 0) and returns the elected one: the same for everyone, for ever.
     ///
     /// # Errors
+    ///
     /// [`Unavailable`].
     async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable>;
 }
@@ -254,6 +264,7 @@ pub trait Store {
 /// [`Store::swap_after`] for a store where each call is a round trip.
 ///
 /// # Errors
+///
 /// [`Unavailable`].
 pub async fn one_by_one<S: Store + ?Sized>(
     store: &S,

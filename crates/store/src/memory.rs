@@ -12,7 +12,7 @@ use crate::keys::Opening;
 use crate::redis::model;
 use crate::{Added, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys};
 
-/// A store that lives as long as this value and its clones, which hold the same.
+/// A store that lives as long as this value and its clones, which share their contents.
 #[derive(Debug, Default, Clone)]
 pub struct Memory {
     documents: Rc<RefCell<BTreeMap<Document, Vec<u8>>>>,
@@ -28,7 +28,7 @@ impl Memory {
         Self::default()
     }
 
-    /// An empty store that says of itself that it goes together.
+    /// An empty store whose [`Store::goes_together`] is true.
     #[must_use]
     pub fn that_goes_together() -> Self {
         Self { together: true, ..Self::default() }

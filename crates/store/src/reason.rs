@@ -8,11 +8,11 @@
 //! [`Reason::is_refusal`] says which reasons mean that nothing was done, and [`Reason::leads_elsewhere`] which ones
 //! that another server must be asked, such as `READONLY`.
 
-/// Why a store failed. Two that look the same are the same.
+/// Why a store failed. Equal texts are the same reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reason(&'static str);
 
-/// Redis's code words, and what the crate `redis` calls some of them.
+/// Redis' error codes, and the names that the crate `redis` has for some of them.
 const CODES: &[(&str, &[&str])] = &[
     ("ASK", &["Ask"]),
     ("BUSY", &[]),
@@ -36,7 +36,7 @@ const CODES: &[(&str, &[&str])] = &[
     ("WRONGTYPE", &[]),
 ];
 
-/// Those after which nothing of a script was carried out, and nothing will be.
+/// The codes after which nothing of a script was carried out, and nothing will be.
 const REFUSALS: &[&str] = &[
     "ASK",
     "BUSY",
@@ -56,13 +56,13 @@ const REFUSALS: &[&str] = &[
     "WRONGPASS",
 ];
 
-/// Those of a server that is not, or not yet, the one that the address stands for.
+/// The codes of a server that is not, or not yet, the master that the address stands for.
 const ELSEWHERE: &[&str] = &["LOADING", "MASTERDOWN", "READONLY"];
 
-/// What SQLite says to writes alone.
+/// SQLite's errors that only writes get.
 const OF_SQLITE: &[&str] = &["disk full", "locked", "read-only"];
 
-/// What else there is, by what is found in the text, in lower case. The first that fits.
+/// Other reasons, each with phrases to find in the text, in lower case. The first that matches counts.
 const PHRASES: &[(&str, &[&str])] = &[
     ("TLS: the certificate has expired", &["certificate expired", "certificate has expired"]),
     ("TLS: the certificate is not valid yet", &["not valid yet", "not yet valid", "notvalidyet"]),
@@ -102,15 +102,15 @@ const PHRASES: &[(&str, &[&str])] = &[
 impl Reason {
     /// It did not answer by the deadline.
     pub const TIMED_OUT: Self = Self("timed out");
-    /// The address is none, or none that the manifest allows.
+    /// The address is not valid, or not allowed by the manifest.
     pub const NO_ADDRESS: Self = Self("the address is none, or not allowed");
-    /// The host has no more connections to give.
+    /// The host allows no more connections.
     pub const TOO_MANY_CONNECTIONS: Self = Self("too many connections");
-    /// No node says which of them has what.
+    /// No node tells which node has what.
     pub const NO_MAP: Self = Self("no node of the cluster answers");
-    /// Fewer replicas than must have a write in time.
+    /// Fewer replicas than required have a write in time.
     pub const TOO_FEW_REPLICAS: Self = Self("too few replicas");
-    /// It answered something else than was asked.
+    /// The answer is not one to what was asked.
     pub const ANOTHER_ANSWER: Self = Self("not the answer to what was asked");
     /// The host has no such store, or not for this component.
     pub const NO_STORE: Self = Self("no such store");
@@ -122,7 +122,7 @@ impl Reason {
         if is_in(b"max number of clients", text) {
             return Self::TOO_MANY_CONNECTIONS;
         }
-        // A command of a script that its user may not send.
+        // A command of the script that the user may not call.
         if is_in(b"executing the script can't", text) {
             return Self("NOPERM");
         }
@@ -146,19 +146,21 @@ impl Reason {
         REFUSALS.contains(&self.0)
     }
 
-    /// Whether the connection leads to a server that is no longer, or not yet, the one to ask.
+    /// Whether another server must be asked: this one is not, or not yet, the master that the address stands for. The
+    /// connection is dropped, and the next call connects again.
     #[must_use]
     pub fn leads_elsewhere(self) -> bool {
         ELSEWHERE.contains(&self.0)
     }
 
-    /// Whether it reads and does not write, since its master is another.
+    /// Whether the server answers reads and refuses writes because it is a replica.
     #[must_use]
     pub fn is_read_only(self) -> bool {
         self.0 == "READONLY"
     }
 
-    /// Whether the store said it, rather than the way to it: what it says to a write it need not say to a read.
+    /// Whether this is the store's own answer, and not a failure to reach it: a store may refuse writes and still
+    /// answer reads.
     #[must_use]
     pub fn is_an_answer(self) -> bool {
         CODES.iter().any(|(code, _)| *code == self.0)
@@ -167,7 +169,7 @@ impl Reason {
     }
 }
 
-/// The code word that comes first, by either of its names.
+/// The first error code in the text, by either of its names.
 fn code(text: &[u8]) -> Option<&'static str> {
     let mut words = text.split(|letter| !letter.is_ascii_alphanumeric());
     words.find_map(|word| {
@@ -176,7 +178,7 @@ fn code(text: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Smaller than the search of the standard library, which every component would carry.
+/// Smaller than the search of the standard library, which would be in every component.
 pub(crate) fn is_in(phrase: &[u8], text: &[u8]) -> bool {
     text.windows(phrase.len()).any(|part| part == phrase)
 }

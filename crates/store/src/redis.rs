@@ -35,23 +35,23 @@ pub mod script;
 
 pub use script::{Step, StepReply, Verb};
 
-/// A script as one request sends it, with its deadline and its instance's breaker.
+/// Sends the scripts of one request, with its deadline and its instance's breaker.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait RawRedis: Limits + Deadline + Sized + 'static {
-    /// Carries out `steps` in one script; an answer to each.
+    /// Carries out `steps` in one script; returns an answer to each.
     async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>>;
 
-    /// The same request with the breaker of the server that has a key, as far as is known, and the line in which steps
-    /// on that key wait.
+    /// The same request with the breaker of the server that has a key, as far as is known, and the queue of steps on
+    /// that key.
     fn at(&self, key: &str) -> (Self, Rc<Steps>);
 
-    /// Whether a write is [`StepReply::Unkept`] where too few replicas have it.
+    /// Whether a write is [`StepReply::Unkept`] if too few replicas have it.
     fn waits_for_replicas(&self) -> bool {
         false
     }
 }
 
-/// What became of each of so many steps that were sent in one script.
+/// The result of each of the steps that were sent in one script.
 pub fn each(answer: Result<Vec<StepReply>, Failed>, steps: usize) -> Vec<Result<StepReply, Failed>> {
     match answer {
         Ok(said) => said.into_iter().map(Ok).collect(),
@@ -62,11 +62,11 @@ pub fn each(answer: Result<Vec<StepReply>, Failed>, steps: usize) -> Vec<Result<
 /// The script was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failed {
-    /// Redis, or the way to it, said that it does not carry it out.
+    /// Redis, or the connection to it, reports that the script was not carried out.
     Refused,
-    /// The connection broke: it may have been carried out, or may be still.
+    /// The connection broke: the script may have been carried out, or may still be.
     Broken,
-    /// Nothing was carried out: this is a cluster, where steps go slot by slot.
+    /// Nothing was carried out: this is a cluster, where scripts go slot by slot.
     BySlot,
 }
 
@@ -84,15 +84,15 @@ pub enum Lost {
     Broken,
 }
 
-/// Sends the steps of one instance, on one server or for one slot, in batches: one script each. A step that comes back
-/// is tried again.
+/// The queue of steps of one instance, for one server or for one slot. Each batch is one script. A step that comes
+/// back is tried again.
 pub type Steps = Batcher<Step, Result<Answer, Box<Step>>>;
 
 /// The port straight on Redis, for one request.
 pub struct Redis<R>(R);
 
 impl<R: RawRedis> Redis<R> {
-    /// The port for one request, whose deadline `raw` keeps.
+    /// The port for one request, with the deadline of `raw`.
     pub fn new(raw: R) -> Self {
         Self(raw)
     }
@@ -127,8 +127,8 @@ impl<R: RawRedis> Redis<R> {
         }
     }
 
-    /// Who was elected, once that is as safe as what an acknowledged write has left: whoever goes by an election that a
-    /// failover forgets writes where nobody looks.
+    /// The elected ticket, once it is as safe as an acknowledged write: if a failover forgot the election, writes
+    /// under its ticket would be found by nobody.
     async fn kept(&self, key: &Election, elected: i64) -> Result<i64, Unavailable> {
         if !self.0.waits_for_replicas() {
             return Ok(elected);
@@ -147,7 +147,8 @@ impl<R: RawRedis> Redis<R> {
     }
 }
 
-/// Sends the steps whose requests still wait in one script; an answer to each, or the step that is tried again.
+/// Sends the steps whose requests still wait, in one script. Returns an answer to each, or the step if it is tried
+/// again.
 async fn send<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Result<Answer, Box<Step>>> {
     let sent: Vec<bool> = jobs.iter().map(Job::mark_sent).collect();
     let steps: Vec<Step> =
@@ -170,12 +171,12 @@ async fn send<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Res
     sent.into_iter().map(answer).collect()
 }
 
-/// Whether a step was refused since the sum would be too large.
+/// Whether a step was refused because the sum would be too large.
 pub(crate) fn is_overflow(why: &str) -> bool {
     why.split(' ').any(|word| word == "overflow")
 }
 
-/// What is known of a write that got this answer.
+/// Whether a write with this answer may have happened.
 fn unwritten(answer: &Answer) -> Unavailable {
     match answer {
         Ok(StepReply::Unkept) | Err(Lost::Missed | Lost::Broken) => Unavailable::Unknown,
@@ -183,14 +184,14 @@ fn unwritten(answer: &Answer) -> Unavailable {
     }
 }
 
-/// The total that a post came to, and the document that the keyed part was taken from.
+/// The total after a post, and the document that has the keyed part.
 fn total_of(said: &[u8], key: Document) -> Option<Added> {
     let mut parts = said.splitn(2, |byte| *byte == b' ');
     let total = counter::text(parts.next()?)?;
     Some(Added::To(total, parts.next().map(|value| Found { key, value: value.to_vec() })))
 }
 
-/// What became of a swap that got this answer.
+/// The result of a swap with this answer.
 fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
     match answer {
         Ok(StepReply::Done(_)) => Ok(Swap::Done),
@@ -255,7 +256,8 @@ impl<R: RawRedis> Store for Redis<R> {
         if !self.0.waits_for_replicas() {
             return Ok(true);
         }
-        // A write that changes nothing: it comes after all that led to this value, so who has it has all of that.
+        // A write that changes nothing. It comes after all writes that led to this value, so a replica that has it
+        // has all of them.
         self.swap(key, value, value).await.map(|swap| swap == Swap::Done)
     }
 
@@ -286,7 +288,7 @@ impl<R: RawRedis> Store for Redis<R> {
     ) -> Result<Added, Unavailable> {
         let (cell, posts) = (counter.cell(), counter.posts());
         let mut ticket = 1;
-        // Who is elected stays so for ever: whoever was told goes there.
+        // An election is for ever, so a losing ticket goes to the elected one.
         for _ in 0..2 {
             let document = posts.of_ticket(ticket);
             let verb = Verb::Total {

@@ -39,8 +39,8 @@ pub enum Open {
     Neither,
 }
 
-/// After a lost swap a request waits for a random part of so many times what it has lost: the time since it began.
-/// That is little where two meet. Where a crowd does, which keeps the processor and the store busy, it is much.
+/// After a lost swap a request waits for a random part of this many times the time that it has lost. That is little
+/// if two compete. If a crowd does, and keeps the processor and the store busy, it is much.
 const TIMES_LOST: u32 = 4;
 const LONGEST_STEP: Duration = Duration::from_millis(300);
 
@@ -68,18 +68,19 @@ pub async fn open() -> Open {
 pub enum Ready {
     /// It answers.
     All,
-    /// It answers reads and takes no writes, since its master is another.
+    /// It answers reads and refuses writes, because it is a replica.
     ReadOnly,
-    /// It answers, and fewer replicas have a write in time than must (`redis_wait_replicas`).
+    /// It answers, but fewer replicas than `redis_wait_replicas` have a write in time.
     TooFewReplicas,
 }
 
-/// Whether the store answers within the deadline, and takes a write; of a cluster, whether a node does of the few that are
-/// asked. What else it may say to the write, such as that it is full, leaves it ready: reads go on. The first one that is
-/// asked of an instance also has it say in the log how the store may lose something.
+/// Whether the store answers within the deadline, and takes a write; in a cluster, whether one of a few nodes does.
+/// Other answers to the write, such as that the store is full, leave it ready: reads go on. The first check of an
+/// instance also logs the store's risks.
 ///
 /// # Errors
-/// [`Unavailable::Untouched`] when it does not answer.
+///
+/// [`Unavailable::Untouched`] if it does not answer.
 pub async fn ready() -> Result<Ready, Unavailable> {
     let store = Rc::new(open().await);
     let is_redis = matches!(*store, Open::Redis(_));
@@ -90,7 +91,7 @@ pub async fn ready() -> Result<Ready, Unavailable> {
     };
     match select_ok(keys.iter().map(write)).await {
         Ok(((), others)) => {
-            // To give them up would cost everybody their connections.
+            // Giving them up would drop the connections of other requests.
             for other in others {
                 spin_sdk::wasip3::spawn(async { _ = other.await });
             }
@@ -126,7 +127,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Makes a call. One that is given up once the deadline has passed was not answered in time.
+    /// Makes a call. If it is given up after the deadline has passed, it counts as not answered in time.
     async fn call<T>(&self, call: impl Future<Output = T>) -> T {
         let mut waits = Waits { request: self, answered: false };
         let answer = call.await;
@@ -134,12 +135,12 @@ impl Request {
         answer
     }
 
-    /// A call has failed, one that `wrote` or one that did not.
+    /// Notes that a call has failed; `wrote` tells whether it was a write.
     fn failed(&self, reason: Reason, wrote: bool) {
         self.tell(self.server.trouble.failed(since_began(), reason, wrote));
     }
 
-    /// A call was answered; it has written, or it has not.
+    /// Notes that a call was answered; `wrote` tells whether it was a write.
     fn answered(&self, wrote: bool) {
         self.tell(self.server.trouble.answered(since_began(), wrote));
     }
@@ -218,7 +219,7 @@ impl Deadline for Request {
     }
 
     fn spawn(&self, rest: Rest) {
-        // Part of the request's task, which the host lets run on after the response.
+        // It is a part of the request's task, which the host lets run on after the response.
         spin_sdk::wasip3::spawn(rest);
     }
 }

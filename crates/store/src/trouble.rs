@@ -14,24 +14,24 @@ pub const AGAIN: Duration = Duration::from_secs(10);
 /// What is to be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notice {
-    /// Why it fails; `None` when it is well again.
+    /// Why it fails; `None` if it is well again.
     pub reason: Option<Reason>,
     /// How many calls have failed since the line before.
     pub failures: u64,
 }
 
-/// An instance's trouble with its store.
+/// The failures that an instance has seen of its store.
 #[derive(Debug, Default)]
 pub struct Trouble(RefCell<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Why it fails now, and whether that is only so for writes.
+    /// Why it fails now, and whether only writes do.
     failing: Option<(Reason, bool)>,
     /// What the last line said.
     said: Option<Reason>,
     failures: u64,
-    /// What was said in the last [`AGAIN`], and when.
+    /// What was reported in the last [`AGAIN`], and when.
     lately: Vec<(Option<Reason>, Duration)>,
 }
 
@@ -43,7 +43,7 @@ impl Trouble {
         Self(RefCell::new(state))
     }
 
-    /// A call has failed, one that `wrote` or one that did not.
+    /// Notes that a call has failed; `wrote` tells whether it was a write.
     pub fn failed(&self, now: Duration, reason: Reason, wrote: bool) -> Option<Notice> {
         let mut state = self.0.borrow_mut();
         state.failures = state.failures.saturating_add(1);
@@ -52,7 +52,7 @@ impl Trouble {
         state.say(now, Some(reason))
     }
 
-    /// A call was answered; it has written, or it has not.
+    /// Notes that a call was answered; `wrote` tells whether it was a write.
     pub fn answered(&self, now: Duration, wrote: bool) -> Option<Notice> {
         let mut state = self.0.borrow_mut();
         state.failing.take_if(|(_, only_writes)| wrote || !*only_writes);
@@ -62,7 +62,7 @@ impl Trouble {
         state.say(now, None)
     }
 
-    /// Whether it reads and does not write, since its master is another.
+    /// Whether it refuses writes because it is a replica.
     pub fn is_read_only(&self) -> bool {
         self.0.borrow().failing.is_some_and(|(reason, _)| reason.is_read_only())
     }

@@ -9,7 +9,7 @@ use store::{Document, Store, Unavailable, first_write, keys};
 
 use crate::history::read;
 
-/// A wallet in which everything adds up.
+/// A wallet whose chain, pages and index are right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sound {
     /// Where the wallet stands.
@@ -20,7 +20,7 @@ pub struct Sound {
     pub keys: u64,
 }
 
-/// Why a wallet was not found sound.
+/// Why a wallet is not sound.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unsound {
     /// The store did not answer.
@@ -40,9 +40,10 @@ pub enum Unsound {
     },
 }
 
-/// Checks all of `user`'s wallet, telling `progress` the entries checked so far.
+/// Checks all of `user`'s wallet, and calls `progress` with the number of entries checked so far.
 ///
 /// # Errors
+///
 /// [`Unsound`].
 pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64)) -> Result<Sound, Unsound> {
     let opening = keys::wallet(user.as_str());
@@ -65,9 +66,9 @@ pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64
     Ok(Sound { head: *wallet.head(), ..sound })
 }
 
-/// A page is stored before the wallet that no longer holds its entries, and once more if that fails: so behind the
-/// wallet's pages there may be one of entries that it still holds, and no other. A store that went back to an earlier
-/// wallet, as after a failover, leaves pages and keys of entries that are gone.
+/// A page is stored before the wallet that no longer holds its entries. So after the wallet's last page there may be
+/// one page whose entries the wallet still holds, and no other. A store that went back to an earlier wallet, as after
+/// a failover, leaves pages and keys whose entries are gone.
 async fn nothing_is_ahead(store: &impl Store, user: &User, wallet: &Wallet) -> Result<(), Unsound> {
     let (base, head) = (wallet.base(), wallet.head());
     let number = Page::number_of(base.seq.saturating_add(1));
@@ -85,11 +86,12 @@ async fn nothing_is_ahead(store: &impl Store, user: &User, wallet: &Wallet) -> R
     Ok(())
 }
 
-/// Checks what the index has under these idempotency keys, all that there are of `user`: each entry must be in the wallet
-/// or in its page. A store that went back to an earlier wallet leaves keys of entries that are gone. Of refusals nothing
-/// can be told: they are in the index alone. Says how many keys were looked up.
+/// Checks the index under these idempotency keys, which are all of `user`'s: each entry must be in the wallet or in
+/// its page. A store that went back to an earlier wallet leaves keys whose entries are gone. Refusals cannot be
+/// checked: they are in the index alone. Returns how many keys were looked up.
 ///
 /// # Errors
+///
 /// [`Unsound`].
 pub async fn nothing_is_left_over(
     store: &impl Store,
@@ -140,7 +142,7 @@ async fn page(store: &impl Store, user: &User, mark: Mark) -> Result<Page, Unsou
     Ok(page)
 }
 
-/// Looks up the keys of sealed entries, and says how many there were.
+/// Looks up the keys of sealed entries, and returns how many there were.
 async fn index(
     store: &impl Store,
     user: &User,
@@ -254,13 +256,13 @@ mod tests {
             block_on(carry_out(&earlier, &user(), &deposit(n))).unwrap();
         }
         assert_eq!(block_on(nothing_is_left_over(&earlier, &user(), all())), Ok(0), "all are in the wallet");
-        // Of the later wallet a key is left, and no page.
+        // A key of the later wallet is left, but no page.
         let key = keys::operation("ann", "k8");
         block_on(earlier.set(&key, &block_on(store.get(&key)).unwrap().unwrap())).unwrap();
         assert!(check(&earlier).is_ok(), "pages and wallet do not show it");
         let broken = block_on(nothing_is_left_over(&earlier, &user(), all())).unwrap_err().to_string();
         assert!(broken.contains("operation:k8") && broken.contains("an entry that is gone"), "{broken}");
-        // Nor is an entry of another history what the wallet has.
+        // An entry of another history does not match the wallet's either.
         let key = keys::operation("ann", "k2");
         let other = Memory::new();
         for n in (1..=30).rev() {

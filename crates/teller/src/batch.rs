@@ -19,7 +19,7 @@ use crate::verified::Recent;
 /// The requests of one instance, by wallet.
 #[derive(Default)]
 pub struct Wallets {
-    /// Each leader tells the next one whether it has left a wallet.
+    /// The state of a batcher: whether the last leader left a wallet for the next one.
     batchers: Batchers<User, Operation, Result<Answer, Error>, bool>,
     recent: Rc<RefCell<Recent>>,
 }
@@ -31,9 +31,10 @@ impl Wallets {
         Self::default()
     }
 
-    /// Carries out `operation` on `user`'s wallet, together with what else has come for it.
+    /// Carries out `operation` on `user`'s wallet, together with the other operations that have arrived for it.
     ///
     /// # Errors
+    ///
     /// As [`crate::operation::carry_out`].
     pub async fn carry_out<S: Store + Deadline + 'static>(
         &self,

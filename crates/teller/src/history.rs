@@ -15,21 +15,23 @@ use crate::Error;
 pub struct Entries {
     /// Newest first.
     pub entries: Vec<Entry>,
-    /// Entries before this one are still to come; `None` at the end.
+    /// The next page of entries is before this one; `None` at the end.
     pub next: Option<u64>,
 }
 
-/// Where `user`'s wallet stands now. A user who never moved money stands at the start.
+/// The present state of `user`'s wallet. A user who never moved money is at the start.
 ///
 /// # Errors
+///
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn now(store: &impl Store, user: &User) -> Result<Mark, Error> {
     wallet(store, user).await.map(|wallet| *wallet.head())
 }
 
-/// Where `user`'s wallet stood after entry `seq`; `None` when there is no such entry yet.
+/// The state of `user`'s wallet after entry `seq`; `None` if there is no such entry yet.
 ///
 /// # Errors
+///
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn at(store: &impl Store, user: &User, seq: u64) -> Result<Option<Mark>, Error> {
     let wallet = wallet(store, user).await?;
@@ -43,9 +45,10 @@ pub async fn at(store: &impl Store, user: &User, seq: u64) -> Result<Option<Mark
     Ok(page.entries().map(Entry::mark).find(|mark| mark.seq == seq))
 }
 
-/// At most `limit` of `user`'s entries, newest first, older than entry `before` where that is given.
+/// At most `limit` of `user`'s entries, newest first, older than entry `before` if that is given.
 ///
 /// # Errors
+///
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn entries(
     store: &impl Store,
@@ -66,7 +69,7 @@ pub async fn entries(
     Ok(Entries { entries, next })
 }
 
-/// The pages that hold so many entries, the newest of them `oldest`: newest first.
+/// The pages that hold so many entries, up to entry `oldest`, newest page first.
 fn pages(oldest: u64, missing: usize) -> impl Iterator<Item = u64> {
     let missing = u64::try_from(missing).unwrap_or(u64::MAX).min(oldest);
     let last = oldest.saturating_sub(missing.saturating_sub(1));
@@ -80,7 +83,7 @@ async fn wallet(store: &impl Store, user: &User) -> Result<Wallet, Error> {
     read(found.as_ref())
 }
 
-/// The wallet as it is stored; a new one where nothing is.
+/// The stored wallet; a new one if nothing is stored.
 pub(crate) fn read(found: Option<&Found>) -> Result<Wallet, Error> {
     found.map_or_else(
         || Ok(Wallet::new()),
@@ -88,7 +91,7 @@ pub(crate) fn read(found: Option<&Found>) -> Result<Wallet, Error> {
     )
 }
 
-/// A page that a wallet says has been sealed.
+/// A page that the wallet says was sealed.
 pub(crate) async fn page(store: &impl Store, user: &User, number: u64) -> Result<Page, Error> {
     let key = keys::page(user.as_str(), number);
     let stored = store.get(&key).await?.unwrap_or_default();

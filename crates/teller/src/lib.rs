@@ -14,7 +14,7 @@
     allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "in a test a panic is an answer")
 )]
 
-/// The part of a test's store in which it differs in nothing from the `store` within.
+/// For a test's store: the methods that only delegate to the `store` within.
 #[cfg(test)]
 macro_rules! counts_and_elects_as_its_store {
     () => {
@@ -59,16 +59,16 @@ use store::{Document, Unavailable};
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The idempotency key was used for another request.
+    /// The idempotency key was used for a different request.
     #[error("the idempotency key was used for another request")]
     KeyReuse,
-    /// The store did not answer; says whether anything may have happened.
+    /// The store did not answer; tells whether anything may have happened.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// A stored document breaks its own rules. Nothing is built on it.
     #[error("{key}: {reason}")]
     Corrupt {
-        /// Where it is, for the log; never for a client.
+        /// Its key, for the log; never for a client.
         key: Document,
         /// What is wrong with it.
         reason: Corrupt,

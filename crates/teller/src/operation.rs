@@ -27,7 +27,7 @@ use crate::verified::Verified;
 use commit::{Ended, commit};
 use items::Items;
 
-/// What an operation became, and whether it had become that before this request.
+/// The outcome of an operation, and whether this is a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The entry, or the refusal.
@@ -36,30 +36,31 @@ pub struct Answer {
     pub replayed: bool,
 }
 
-/// A wallet as it was seen last, for whoever goes next on a store where that saves a round trip. It may be old by
-/// then: a swap finds out, and what needs no swap is answered from a wallet that was read after everybody whom it
-/// is about had come.
+/// The wallet as it was last seen, which saves the next batch a round trip on a store where that is safe. It may be
+/// old: then the swap is lost. What needs no swap is answered only from a wallet that was read after all requests in
+/// question had arrived.
 #[derive(Debug, Default)]
 pub struct LastKnown {
-    /// The wallet; `None` where nobody has opened it, or nothing was seen.
+    /// The wallet; `None` if nobody has opened it, or it was not seen.
     pub wallet: Option<Verified>,
-    /// The batch right before has left it: who has written since then fights for it.
+    /// The previous batch has just left it: whoever has written since then competes for it.
     pub is_handed_on: bool,
 }
 
 /// Carries out `operation` on `user`'s wallet.
 ///
 /// # Errors
-/// [`Error::Unavailable`] with [`Unavailable::Unknown`] once a swap may have committed and the store
-/// does not say; with [`Unavailable::Untouched`] before that.
+///
+/// [`Error::Unavailable`] with [`Unavailable::Unknown`] if a swap may have committed and the store does not tell;
+/// with [`Unavailable::Untouched`] before any swap.
 pub async fn carry_out(store: &impl Store, user: &User, operation: &Operation) -> Result<Answer, Error> {
     let job = Job::new(operation.clone());
     let mut answers = carry_out_all(store, user, &[job], &mut LastKnown::default()).await;
     answers.pop().unwrap_or(Err(Unavailable::Untouched.into()))
 }
 
-/// Carries out the operations `jobs` on `user`'s wallet, in order and together, and answers each. Begins with
-/// what was `seen`, if anything was, and leaves there what it saw.
+/// Carries out the operations `jobs` on `user`'s wallet, in order and together, and answers each. It starts from the
+/// wallet in `seen`, if there is one, and leaves the latest one there.
 pub async fn carry_out_all(
     store: &impl Store,
     user: &User,
@@ -73,7 +74,7 @@ pub async fn carry_out_all(
     }
 }
 
-/// The same, or `None` where a swap was lost, nothing has happened yet, and others may join.
+/// The same, or `None` if a swap was lost and nothing has happened yet, so that others may join.
 pub async fn try_all(
     store: &impl Store,
     user: &User,

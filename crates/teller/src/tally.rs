@@ -38,9 +38,9 @@ pub struct KeyedPost {
 /// What a post became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
-    /// The total after it; `None` where that would have passed the limit.
+    /// The total after it; `None` if that would have passed the limit.
     pub total: Option<i64>,
-    /// It is the answer of an earlier request under the same idempotency key.
+    /// It is a replay: the answer of an earlier request under the same idempotency key.
     pub replayed: bool,
 }
 
@@ -56,7 +56,7 @@ pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Err
         match try_join3(store.get(&plain), store.elected(&election), store.count(&cell)).await? {
             (None, None, held) => (0, held),
             (Some(value), None | Some(1), held) => (sum(Found { key: plain, value })?, held),
-            // The document is elsewhere: both once more, so that they are of one moment.
+            // The document is elsewhere: read both again, as of one moment.
             (_, Some(ticket), _) => {
                 let key = posts.of_ticket(ticket);
                 let (value, held) = try_join(store.get(&key), store.count(&cell)).await?;
@@ -69,9 +69,10 @@ pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Err
     Ok(held.saturating_add(keyed))
 }
 
-/// Adds `by` (1 or more), without a key, unless that takes the total past `limit`.
+/// Adds `by` (1 or more), without a key, unless the total would pass `limit`.
 ///
 /// # Errors
+///
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64) -> Result<Answer, Error> {
     let total = if store.goes_together() {
@@ -91,7 +92,7 @@ pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64)
     Ok(Answer { total, replayed: false })
 }
 
-/// Takes back a post that was added beside posts that are corrupt.
+/// Takes a post back that was added to a counter whose keyed posts are corrupt.
 async fn take_back(store: &impl Store, counter: &keys::Tally, by: i64) -> Result<(), Error> {
     let back = store.increment(&counter.cell(), by.saturating_neg()).await;
     back.map(drop).map_err(|_| Unavailable::Unknown.into())
@@ -109,7 +110,7 @@ async fn add_apart(
     let mut keyed = read(posts.as_ref())?.sum();
     let sum = store.increment_within(&counter.cell(), by, limit.saturating_sub(keyed)).await?;
     let Some(mut cell) = sum else { return Ok(None) };
-    // It was added; only what that came to is not known.
+    // It was added; only the total is unknown.
     let unknown = |_| Unavailable::Unknown;
     loop {
         posts = match posts {
@@ -139,9 +140,10 @@ fn sum(found: Found) -> Result<i64, Error> {
     read(Some(&found)).map(|tally| tally.sum())
 }
 
-/// Adds under a key, once and for ever, unless that takes the total past `limit`.
+/// Adds under a key, once and for ever, unless the total would pass `limit`.
 ///
 /// # Errors
+///
 /// [`Error`]: as [`crate::operation::carry_out`].
 pub async fn add_once(
     store: &impl Store,
@@ -156,8 +158,8 @@ pub async fn add_once(
     }
 }
 
-/// `attempted` is what a swap was to be written over whose outcome is not known: while that is stored, the swap
-/// may still commit.
+/// `attempted` is the value that a swap with an unknown outcome would replace: while it is stored, the swap may still
+/// commit.
 async fn count(
     store: &impl Store,
     counter: &keys::Tally,
@@ -198,14 +200,14 @@ async fn count(
     }
 }
 
-/// The posts under keys, opened where nobody has.
+/// The posts under keys, opened if nobody has.
 async fn open(store: &impl Store, counter: &keys::Tally) -> Result<Found, Unavailable> {
     let (opening, empty) = (counter.posts(), Tally::new().encode());
     if store.goes_together() {
         if let Some(found) = first_write::glance(store, &opening, &empty).await? {
             return Ok(found);
         }
-        // Nothing is counted by it: whatever becomes of it, it changes no total.
+        // It is empty, so it changes no total, whatever happens to it.
         match store.write_first(&opening, &empty, &empty).await {
             Ok(Swap::Done) => return Ok(Found { key: opening.plain(), value: empty }),
             Ok(_) => {}
@@ -215,7 +217,7 @@ async fn open(store: &impl Store, counter: &keys::Tally) -> Result<Found, Unavai
     first_write::open(store, &opening, &empty).await
 }
 
-/// One attempt to write `post` over what was `found`. Says the total, should it be written.
+/// One attempt to write `post` over `found`. Returns the total after it.
 async fn write(
     store: &impl Store,
     counter: &keys::Tally,
@@ -245,7 +247,7 @@ fn read(found: Option<&Found>) -> Result<Tally, Error> {
     found.map_or_else(|| Ok(Tally::new()), |found| Tally::decode(&found.value).map_err(Error::at(&found.key)))
 }
 
-/// What the key became, newest first: in the value, or in the index.
+/// The outcome of the key: in the value, newest first, or in the index.
 async fn look_up(
     store: &impl Store,
     counter: &keys::Tally,
@@ -270,7 +272,7 @@ fn answer(known: &Post, post: &KeyedPost) -> Result<Answer, Error> {
     Ok(Answer { total: known.total, replayed: known.request != post.request })
 }
 
-/// Stores what leaves the value. While this fails, nothing was counted.
+/// Stores what leaves the value. If this fails, nothing was counted.
 async fn seal(store: &impl Store, counter: &keys::Tally, sealed: &[Post]) -> Result<(), Unavailable> {
     let documents: Vec<_> =
         sealed.iter().map(|post| (counter.post(post.key.as_str()), post.encode())).collect();

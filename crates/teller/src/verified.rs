@@ -25,9 +25,10 @@ impl Verified {
         &self.wallet
     }
 
-    /// Checks what was `found`, unless it is what is `known` already.
+    /// Checks the wallet in `found`, unless it is the `known` one.
     ///
     /// # Errors
+    ///
     /// [`Error::Corrupt`].
     pub(crate) fn new(found: Found, known: Option<Self>) -> Result<Self, Error> {
         match known.filter(|known| known.found == found) {
@@ -40,21 +41,21 @@ impl Verified {
     }
 }
 
-/// An instance keeps so many wallets at most.
+/// How many wallets an instance keeps at most.
 const WALLETS: usize = 128;
-/// And so many bytes of their stored form, of which each has 8 KB at most.
+/// How many bytes of stored wallets it keeps at most; each has at most 8 KB.
 const BYTES: usize = 512 * 1024;
 
-/// The wallets that an instance has used last.
+/// The wallets that an instance has used most recently.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    /// The one that was used last stands last.
+    /// The most recently used one is the last.
     wallets: Vec<(User, Verified)>,
     bytes: usize,
 }
 
 impl Recent {
-    /// Takes `user`'s wallet out, if it is there.
+    /// Removes and returns `user`'s wallet, if it is there.
     pub fn take(&mut self, user: &User) -> Option<Verified> {
         let index = self.wallets.iter().rposition(|(whose, _)| whose == user)?;
         let (_, wallet) = self.wallets.remove(index);
@@ -62,7 +63,7 @@ impl Recent {
         Some(wallet)
     }
 
-    /// Keeps `user`'s wallet, and forgets those that were not used for longest where there are too many.
+    /// Keeps `user`'s wallet, and drops the least recently used ones if there are too many.
     pub fn keep(&mut self, user: User, wallet: Verified) {
         self.take(&user);
         self.bytes = self.bytes.saturating_add(wallet.found.value.len());

@@ -1,6 +1,6 @@
 //! The algorithms that a token may be signed with (RFC 7518, section 3; RFC 8037; RFC 9864).
 
-/// An algorithm that is accepted. `none` and all that are not listed are not.
+/// An accepted algorithm. `none`, and any algorithm that is not listed, is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -16,7 +16,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The algorithm of this `alg`. Names are compared letter by letter, capitals and all.
+    /// The algorithm with this `alg`. Names are case-sensitive.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {

@@ -18,18 +18,18 @@ pub struct Rules {
     pub user_claim: String,
 }
 
-/// What is known once a token was verified.
+/// The result of verifying a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// The user, as the token names it.
     pub user: String,
     /// What the token allows.
     pub scopes: Vec<String>,
-    /// When it is no longer good, leeway and all: seconds since 1970.
+    /// When it expires, including the leeway: seconds since 1970.
     pub expires: u64,
 }
 
-/// Holds the claims of a token whose signature is good to the rules.
+/// Checks the claims of a token with a valid signature against the rules.
 pub(crate) fn verify(claims: &Map<String, Value>, rules: &Rules, now: u64) -> Result<Verified, Refused> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if rules.issuer.is_empty() || text("iss") != Some(rules.issuer.as_str()) {
@@ -65,7 +65,7 @@ fn scopes(claims: &Map<String, Value>) -> Vec<String> {
     named.flat_map(|words| words.split(' ')).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// A NumericDate: seconds since 1970, of which a fraction does not count.
+/// A NumericDate: seconds since 1970, without the fraction.
 fn seconds(value: &Value) -> Option<u64> {
     #[allow(
         clippy::cast_possible_truncation,

@@ -17,14 +17,14 @@ pub struct KeySet(Vec<Key>);
 #[derive(Debug)]
 struct Key {
     id: Option<String>,
-    /// The only algorithm that the issuer uses it with, where it says so.
+    /// The only algorithm that the issuer uses it with, if it names one.
     algorithm: Option<Algorithm>,
     material: Material,
 }
 
 impl KeySet {
-    /// The keys of a JWK Set that can be used; `None` if it is no JWK Set. Keys of other kinds, for other uses, or
-    /// too weak are left out, and so are symmetric ones: a secret that is published is none.
+    /// The usable keys of a JWK Set; `None` if it is not a JWK Set. Keys of other kinds, for other uses, or too weak
+    /// are dropped, and so are symmetric ones: a published secret is not a secret.
     #[must_use]
     pub fn of_issuer(document: &[u8]) -> Option<Self> {
         let mut members = json::object(document)?;
@@ -32,8 +32,8 @@ impl KeySet {
         Some(Self(keys.iter().filter_map(Value::as_object).filter_map(Key::of_issuer).collect()))
     }
 
-    /// The one key of tokens that are signed with a shared secret; `None` if it is shorter than 32 bytes (RFC 7518,
-    /// section 3.2).
+    /// The single key of tokens that are signed with a shared secret; `None` if it is shorter than 32 bytes (RFC
+    /// 7518, section 3.2).
     #[must_use]
     pub fn of_secret(secret: &[u8]) -> Option<Self> {
         let material = Material::Secret(secret.into());
@@ -41,13 +41,13 @@ impl KeySet {
         (secret.len() >= SECRET_BYTES).then(|| Self(vec![key]))
     }
 
-    /// Whether there is no key that can be used.
+    /// Whether there is no usable key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Verifies a token's signature with the key that its `kid` names.
+    /// Verifies a token's signature with the key of its `kid`.
     pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<(), Refused> {
         let named: Vec<&Key> = self.0.iter().filter(|key| key.is_named_by(jws)).collect();
         if named.is_empty() {
@@ -83,7 +83,7 @@ impl Key {
         Some(Self { id: text("kid").map(str::to_owned), algorithm, material })
     }
 
-    /// Whether a token's `kid`, or its having none, leads to this key. A secret has no name, and needs none.
+    /// Whether a token's `kid`, or the lack of one, selects this key. A secret has no `kid`, and needs none.
     fn is_named_by(&self, jws: &Jws<'_>) -> bool {
         match (&jws.key_id, &self.material) {
             (None, _) | (_, Material::Secret(_)) => true,
@@ -96,7 +96,7 @@ impl Key {
     }
 }
 
-/// Whether the issuer means this key for signatures (RFC 7517, sections 4.2 and 4.3).
+/// Whether the issuer intends this key for signatures (RFC 7517, sections 4.2 and 4.3).
 fn is_for_verifying(members: &Map<String, Value>) -> bool {
     let for_signatures = members.get("use").is_none_or(|use_| use_ == "sig");
     let operations = members.get("key_ops").map(|operations| operations.as_array());

@@ -5,28 +5,29 @@ use serde_json::{Map, Value};
 
 use crate::{Algorithm, Refused, json};
 
-/// The longest token that is looked at.
+/// The longest token that is accepted.
 pub const MAX_BYTES: usize = 8 * 1024;
 
-/// What `typ` an access token may have, in lower case and without `application/`: none at all, what most issuers
-/// write, or what RFC 9068 asks for. A token of any other type is for something else (RFC 8725, section 3.11).
+/// The `typ` of an access token, in lower case and without `application/`: none, what most issuers write, or what RFC
+/// 9068 requires. A token of any other type is for something else (RFC 8725, section 3.11).
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 
-/// A token whose header has been read. Nothing of it can be believed before its signature was verified.
+/// A token whose header has been read. Nothing in it can be trusted before its signature was verified.
 #[derive(Debug)]
 pub struct Jws<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) key_id: Option<String>,
     pub(crate) signature: Vec<u8>,
-    /// What the signature is over: header and payload as they were sent.
+    /// What the signature covers: header and payload as they were sent.
     pub(crate) signed: &'a [u8],
     payload: &'a str,
 }
 
 impl<'a> Jws<'a> {
-    /// Takes `token` apart.
+    /// Splits and decodes `token`.
     ///
     /// # Errors
+    ///
     /// [`Refused::TooLong`], [`Refused::Malformed`], [`Refused::Critical`], [`Refused::Type`],
     /// [`Refused::Algorithm`].
     pub fn parse(token: &'a str) -> Result<Self, Refused> {
@@ -47,10 +48,11 @@ impl<'a> Jws<'a> {
         Ok(Self { algorithm, key_id, signature, signed: signed.as_bytes(), payload })
     }
 
-    /// What the token says.
+    /// The claims.
     ///
     /// # Errors
-    /// [`Refused::Malformed`] when it is no JSON object.
+    ///
+    /// [`Refused::Malformed`] if they are not a JSON object.
     pub(crate) fn claims(&self) -> Result<Map<String, Value>, Refused> {
         decode(self.payload).and_then(|payload| json::object(&payload)).ok_or(Refused::Malformed)
     }
@@ -65,7 +67,7 @@ fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a st
     members.get(name).map(|value| value.as_str().ok_or(Refused::Malformed)).transpose()
 }
 
-/// Refuses what is no access token, and a token within a token (`cty`).
+/// Refuses tokens that are not access tokens, and nested tokens (`cty`).
 fn check_type(header: &Map<String, Value>) -> Result<(), Refused> {
     let is_access = match text(header, "typ")? {
         None => true,
@@ -79,7 +81,7 @@ fn check_type(header: &Map<String, Value>) -> Result<(), Refused> {
 
 #[cfg(test)]
 impl<'a> Jws<'a> {
-    /// A token of these parts, for what judges signatures alone.
+    /// A token of these parts, to verify only its signature.
     pub(crate) fn of_parts(algorithm: Algorithm, signed: &'a [u8], signature: &[u8]) -> Self {
         Self { algorithm, key_id: None, signature: signature.to_vec(), signed, payload: "" }
     }

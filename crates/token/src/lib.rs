@@ -45,20 +45,20 @@ pub enum Refused {
     /// It is longer than [`MAX_BYTES`].
     #[error("the token is longer than 8 KiB")]
     TooLong,
-    /// It is no compact JWS of unique JSON members.
+    /// It is not a compact JWS, or a JSON member is repeated.
     #[error("the token is malformed")]
     Malformed,
-    /// It is for something else than access: its `typ` or `cty` says so.
+    /// It is not an access token: its `typ` or `cty` says so.
     #[error("the token is not an access token")]
     Type,
-    /// It calls an extension critical that is not known.
+    /// It calls an unknown extension critical.
     #[error("the token has a critical extension that is not known")]
     Critical,
-    /// Its algorithm is none that is accepted, or none that its key may be used with.
+    /// Its algorithm is not accepted, or may not be used with its key.
     #[error("the token's algorithm is not accepted")]
     Algorithm,
-    /// No key of the issuer has its `kid`, or it has no `kid` and more than one key would do. The issuer may
-    /// have new keys.
+    /// No key of the issuer has its `kid`, or it has no `kid` and several keys would fit. The issuer may have new
+    /// keys.
     #[error("the token's key is not known")]
     UnknownKey,
     /// It was not signed with that key, or was changed since.
@@ -81,10 +81,11 @@ pub enum Refused {
     User,
 }
 
-/// Whose token this is, by the issuer's keys and the bank's rules, at `now` (seconds since 1970).
+/// The user of this token, by the issuer's keys and the bank's rules, at `now` (seconds since 1970).
 ///
 /// # Errors
-/// [`Refused`]; of several reasons the first in the order in which they are listed there, more or less.
+///
+/// [`Refused`]; if there are several reasons, roughly the first in the order in which they are listed there.
 pub fn verify(token: &str, keys: &KeySet, rules: &Rules, now: u64) -> Result<Verified, Refused> {
     let jws = jws::Jws::parse(token)?;
     keys.verify(&jws)?;

@@ -10,7 +10,7 @@ use sha2::Sha256;
 use crate::jws::Jws;
 use crate::{Algorithm, Refused};
 
-/// RSA keys from 2048 bits (RFC 7518, section 3.3) to 4096: the time that a verification takes grows with the square.
+/// RSA keys from 2048 bits (RFC 7518, section 3.3) to 4096: the time to verify grows with the square.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
 
 /// What a key is made of.
@@ -21,7 +21,7 @@ pub(crate) enum Material {
     Secret(Box<[u8]>),
 }
 
-/// Says which kind it is and nothing of the key.
+/// Shows the kind of key, and nothing of the key itself.
 impl std::fmt::Debug for Material {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -18,16 +18,16 @@ use crate::report::Report;
 
 /// Before anybody has claimed anything.
 const NOBODY: &[u8] = br#"{"holder":"","until_ms":0}"#;
-/// What a fetcher needs beside its fetch: a few calls of the store, each under its deadline.
+/// The time that a fetcher needs beside its fetch: a few calls to the store, each with its deadline.
 const BREATH: Duration = Duration::from_secs(2);
-/// The longest claim. One for longer was made under a clock that was wrong.
+/// The longest claim. A longer one was made under a wrong clock.
 pub const LONGEST: Duration = Duration::from_secs(3600);
 
 #[derive(Default, Serialize, Deserialize)]
 struct Claim {
     /// Empty while nobody fetches.
     holder: String,
-    /// When it was made; older claims do not say.
+    /// When it was made; claims of older versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since_ms: Option<u64>,
     until_ms: u64,
@@ -36,12 +36,12 @@ struct Claim {
 }
 
 impl Claim {
-    /// A claim that cannot be read is none.
+    /// A claim that cannot be read counts as none.
     fn read(found: &Found) -> Self {
         serde_json::from_slice(&found.value).unwrap_or_default()
     }
 
-    /// Whether it holds others up. One from the future does not: it would for as long as that clock was ahead.
+    /// Whether it is in force. One from the future is not: it would be for as long as that clock was ahead.
     fn stands(&self, now_ms: u64) -> bool {
         let since_ms = self.since_ms.unwrap_or(now_ms);
         now_ms < self.until_ms
@@ -50,7 +50,7 @@ impl Claim {
     }
 
     fn encode(&self) -> Vec<u8> {
-        // Strings and numbers: serde_json has nothing to fail on.
+        // Strings and numbers: serde_json cannot fail on them.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
@@ -62,10 +62,12 @@ pub struct Mine {
     pub said: Report,
 }
 
-/// Claims the right to a fetch that takes at most `deadline`; `None` when it is somebody else's turn, or nobody's yet.
+/// Claims the right to a fetch that takes at most `deadline`; `None` if another request holds it, or if it is too
+/// early to fetch.
 ///
 /// # Errors
-/// [`Unavailable`]: as good as not having it.
+///
+/// [`Unavailable`]: the same as not having it.
 pub async fn claim(
     store: &impl Store,
     opening: &Opening,
@@ -88,10 +90,11 @@ pub async fn claim(
     Ok(is_mine.then_some(Mine { found: Found { key: found.key, value }, said }))
 }
 
-/// Gives the right back at `now_ms`: it is nobody's turn for as long as `pause`.
+/// Releases the right at `now_ms`: nobody may fetch during `pause`.
 ///
 /// # Errors
-/// [`Unavailable`]: then the claim ends by itself.
+///
+/// [`Unavailable`]: then the claim expires.
 pub async fn settle(store: &impl Store, mine: Mine, now_ms: u64, pause: Duration) -> Result<(), Unavailable> {
     let Mine { found: Found { key, value }, said } = mine;
     let until_ms = later(now_ms, pause.min(LONGEST));
@@ -99,12 +102,12 @@ pub async fn settle(store: &impl Store, mine: Mine, now_ms: u64, pause: Duration
     store.swap(&key, &value, &nobody).await.map(drop)
 }
 
-/// Whether somebody is fetching. A store that does not answer knows of nobody.
+/// Whether a request is fetching. If the store does not answer, none is known.
 pub async fn is_fetching(store: &impl Store, opening: &Opening, now_ms: u64) -> bool {
     last(store, opening).await.is_some_and(|claim| claim.stands(now_ms) && !claim.holder.is_empty())
 }
 
-/// Whether the last fetch failed, and is not longer ago than `time`. A store that does not answer knows of none.
+/// Whether the last fetch failed within the last `time`. If the store does not answer, none is known.
 pub async fn has_failed(store: &impl Store, opening: &Opening, time: Duration, now_ms: u64) -> bool {
     let is_recent = |since_ms| since(since_ms, now_ms).is_ok_and(|ago| ago <= time);
     let claim = last(store, opening).await;

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How far the clocks of replicas may be apart.
+/// How far the clocks of banks may be apart.
 pub const SKEW: Duration = Duration::from_secs(5);
 
 /// Now.
@@ -18,7 +18,7 @@ pub fn later(ms: u64, duration: Duration) -> u64 {
     ms.saturating_add(milliseconds(duration))
 }
 
-/// How long ago that was; how far ahead it is, where that is more than clocks may be apart.
+/// How long ago that was. `Err`: how far in the future it is, if that is more than clocks may be apart.
 pub fn since(ms: u64, now_ms: u64) -> Result<Duration, Duration> {
     if ms <= later(now_ms, SKEW) {
         Ok(Duration::from_millis(now_ms.saturating_sub(ms)))

@@ -10,7 +10,7 @@ use crate::moment;
 /// What the log was last told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// What was the matter; empty while nothing was.
+    /// What is wrong; empty if nothing is.
     #[serde(default)]
     pub what: String,
     /// How often in a row.
@@ -22,7 +22,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// What is said once it is `what` at `now_ms`, which while it stays so is told `again` after so long.
+    /// The next report, if the state is `what` at `now_ms`. While it stays the same, it is repeated after `again`.
     #[must_use]
     pub fn next(&self, what: String, again: Duration, now_ms: u64) -> Self {
         if what != self.what {
@@ -33,7 +33,7 @@ impl Report {
         Self { what, times: self.times.saturating_add(1), at_ms }
     }
 
-    /// Whether the log is told, after it was told `before`.
+    /// Whether it must be logged, given the report `before`.
     #[must_use]
     pub fn is_news(&self, before: &Self) -> bool {
         self.at_ms != before.at_ms || self.what != before.what

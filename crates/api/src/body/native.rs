@@ -9,7 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 use super::Cut;
 
-/// Natively only tests run, and they bring time of their own.
+/// Only tests run natively, and they bring a clock of their own.
 pub async fn sleep(_: Duration) {
     pending().await
 }
@@ -18,12 +18,12 @@ pub async fn sleep(_: Duration) {
 pub struct Body(UnsyncBoxBody<Bytes, Cut>);
 
 impl Body {
-    /// Whatever fails in it, it has broken off.
+    /// Any error in it counts as broken off.
     pub fn new(body: impl http_body::Body<Data = Bytes> + Send + 'static) -> Self {
         Self(body.map_err(|_| Cut::BrokenOff).boxed_unsync())
     }
 
-    /// What comes next, in parts of its own; nothing at the end.
+    /// The next part; none at the end.
     pub async fn next(&mut self, _most: usize) -> Result<Option<Vec<u8>>, Cut> {
         let frame = self.0.frame().await.transpose()?;
         Ok(frame.map(|frame| frame.into_data().unwrap_or_default().into()))

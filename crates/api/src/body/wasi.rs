@@ -6,7 +6,7 @@ use spin_sdk::wasip3::wit_future;
 
 use super::Cut;
 
-/// A request's body. It is not asked for before somebody reads.
+/// A request's body. The host sends nothing of it before it is read.
 pub struct Body {
     unread: Option<Request>,
     read: Option<Reading>,
@@ -25,7 +25,7 @@ impl Body {
         Self { unread: Some(request), read: None }
     }
 
-    /// What comes next, at most `most` bytes; nothing at the end.
+    /// The next bytes, at most `most`; none at the end.
     pub async fn next(&mut self, most: usize) -> Result<Option<Vec<u8>>, Cut> {
         if let Some(request) = self.unread.take() {
             let (result, told) = wit_future::new(|| Ok(()));
@@ -38,7 +38,7 @@ impl Body {
             return Ok(Some(part));
         }
         match (result, reading.trailers.take()) {
-            // Only what comes behind a body tells whether it was whole.
+            // Only the trailers tell whether the body was complete.
             (StreamResult::Dropped, Some(trailers)) => {
                 trailers.await.map(|_| None).map_err(|error| match error {
                     ErrorCode::ConnectionReadTimeout => Cut::Late,

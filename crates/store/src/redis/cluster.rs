@@ -13,18 +13,18 @@ use crate::reason::Reason;
 
 /// How many slots there are.
 const SLOTS: u16 = 16_384;
-/// So many nodes are doubted at a time, the last ones: nobody needs to know of one that is long gone.
+/// How many nodes are doubted at a time, the latest ones: a node that is long gone need not be remembered.
 const MOST_DOUBTED: usize = 64;
-/// So often, at most, an instance asks for the map.
+/// How often, at most, an instance asks for the map.
 const ASKED_EVERY: Duration = Duration::from_millis(50);
-/// A tableless checksum: a key has a few dozen bytes, and a table would be in every component.
+/// A checksum without a table: a key has a few dozen bytes, and a table would be in every component.
 const CRC: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_XMODEM);
 
 /// The host and port of a node, as `127.0.0.1:6379` or `[::1]:6379`. Empty: the server that `redis_url` names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Node(Option<Rc<str>>);
 
-/// The slot of a key: of its hash tag alone, which every key of the bank has.
+/// The slot of a key. Only its hash tag counts, which every key of the bank has.
 #[must_use]
 pub fn slot(key: &str) -> u16 {
     let tag = keys::parts(key).map_or(key, |(tag, _)| tag);
@@ -32,8 +32,8 @@ pub fn slot(key: &str) -> u16 {
 }
 
 impl Node {
-    /// The node at this host and port. `None` where the host is not told: it is that of the node that was asked. Nor is one
-    /// that would be more of an address than its host.
+    /// The node at this host and port. `None` if there is no host, which then is that of the node that answered, or
+    /// if the host contains more of an address than a host.
     fn new(host: &str, port: &str) -> Option<Self> {
         let is_host = !host.is_empty() && !host.bytes().any(|byte| b"?/#@,".contains(&byte));
         if !is_host || port.is_empty() || !port.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -44,7 +44,7 @@ impl Node {
         Some(Self(Some(address.into())))
     }
 
-    /// The nodes that `redis_url` names, with commas between their hosts: one, unless it is that of a cluster.
+    /// The nodes that `redis_url` names, with commas between their hosts; only one, unless it names a cluster.
     #[must_use]
     pub fn named(redis_url: &str) -> Vec<Self> {
         let [_, hosts, _] = parts(redis_url);
@@ -54,7 +54,7 @@ impl Node {
     /// The node at another port of the same host.
     fn at_port(&self, port: &str) -> Self {
         let Some(node) = self.0.as_deref() else { return Self::default() };
-        // A port is behind the last colon, unless that is one of an IPv6 address.
+        // The port follows the last colon, unless that is one of an IPv6 address.
         let end = node.bytes().rposition(|byte| matches!(byte, b':' | b']'));
         let host = match end.and_then(|end| node.split_at_checked(end)) {
             Some((host, port)) if port.starts_with(':') => host,
@@ -63,7 +63,7 @@ impl Node {
         Self(Some([host, ":", port].concat().into()))
     }
 
-    /// Its address: `redis_url`, with this node's host and port.
+    /// Its address: `redis_url` with this node's host and port.
     #[must_use]
     pub fn address(&self, redis_url: &str) -> String {
         let [before, hosts, after] = parts(redis_url);
@@ -72,9 +72,9 @@ impl Node {
     }
 }
 
-/// What stands before the hosts of an address (scheme, user and password), the hosts, and what stands behind them.
+/// The part of an address before the hosts (scheme, user and password), the hosts, and the part after them.
 fn parts(redis_url: &str) -> [&str; 3] {
-    // Behind its scheme, which holds no colon, is `://`.
+    // A scheme contains no colon, and `://` follows it.
     let scheme = redis_url.bytes().position(|byte| byte == b':').unwrap_or_default().saturating_add(3);
     let (_, rest) = redis_url.split_at_checked(scheme).unwrap_or(("", redis_url));
     let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
@@ -85,25 +85,25 @@ fn parts(redis_url: &str) -> [&str; 3] {
     [redis_url.get(..before).unwrap_or_default(), hosts, after]
 }
 
-/// Which node has which slots, as far as it is known.
+/// Which node has which slots, as far as is known.
 #[derive(Debug, Default)]
 pub struct Map {
     ranges: Vec<(u16, u16, Node)>,
     /// Those that `redis_url` names.
     named: Vec<Node>,
-    /// A node said something else than this, or did not answer.
+    /// A node's answer contradicts the map, or a node did not answer.
     stale: bool,
     /// The nodes that did not answer, or said that the cluster is down, and have not answered since.
     doubted: Vec<Node>,
     /// Somebody asks for it now.
     is_asked_for: bool,
-    /// How often it was asked for, and when last.
+    /// How often the map was asked for, and when last.
     asked: usize,
     asked_at: Duration,
 }
 
 impl Map {
-    /// Nothing is known: to all appearances this is no cluster.
+    /// Nothing is known: this seems to be no cluster.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -117,15 +117,15 @@ impl Map {
         }
     }
 
-    /// Notes the nodes that `redis_url` names. Where they are several they are a cluster's, which is to be learnt.
+    /// Sets the nodes that `redis_url` names. Several nodes mean a cluster, whose map must be learnt.
     pub fn is_named(&mut self, nodes: Vec<Node>) {
         self.stale |= nodes.len() > 1 && !self.is_cluster();
         self.named = nodes;
     }
 
-    /// Learns what a node has answered to `CLUSTER SLOTS`, its arrays flattened: for each range its first and last slot,
-    /// then of each node, the master first, host, port, id, and perhaps names and values. Says whether it was such an
-    /// answer.
+    /// Learns a node's answer to `CLUSTER SLOTS`, with its arrays flattened: for each range its first and last slot,
+    /// then for each node, the master first, host, port, id, and perhaps names and values. Returns whether it was
+    /// such an answer.
     pub fn learn(&mut self, asked: &Node, values: &[Value]) -> bool {
         let mut ranges = Vec::new();
         for (at, window) in values.windows(4).enumerate() {
@@ -134,7 +134,7 @@ impl Map {
                 Value::Bytes(host) => str::from_utf8(host).unwrap_or_default(),
                 _ => "",
             };
-            // A port is behind a host, a range is not.
+            // A port follows a host, a range does not.
             let is_range = at == 0 || !matches!(values.get(at.wrapping_sub(1)), Some(Value::Code(_)));
             if let (true, Ok(first), Ok(last)) = (is_range, u16::try_from(*first), u16::try_from(*last)) {
                 let port = port.to_string();
@@ -150,7 +150,7 @@ impl Map {
         true
     }
 
-    /// Whether it names a node that is doubted.
+    /// Whether the map names a node that is doubted.
     #[must_use]
     pub fn names_doubted(&self) -> bool {
         self.ranges.iter().any(|(_, _, node)| self.doubted.contains(node))
@@ -162,14 +162,14 @@ impl Map {
         !self.ranges.is_empty()
     }
 
-    /// As [`Map::is_cluster`], or `redis_url` says so.
+    /// As [`Map::is_cluster`], or because `redis_url` names several nodes.
     #[must_use]
     pub fn is_of_a_cluster(&self) -> bool {
         self.is_cluster() || self.named.len() > 1
     }
 
-    /// Says whether it is to be asked for at `now`; whoever is told so does. It is not while somebody does, nor, once it
-    /// is known, again at once: whoever looks for a node that is lost would ask the others without end.
+    /// Returns whether the caller must ask for the map at `now`. Not if another request asks, nor, once the map is
+    /// known, again at once: requests for a lost node would ask the others without end.
     pub fn begins_to_learn(&mut self, now: Duration) -> bool {
         let is_too_soon =
             self.is_cluster() && now.saturating_sub(self.asked_at) < ASKED_EVERY && self.asked > 0;
@@ -186,13 +186,13 @@ impl Map {
         self.is_asked_for = false;
     }
 
-    /// Whether it is to be asked for anew.
+    /// Whether the map must be asked for again.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.stale
     }
 
-    /// Notes that a node did not answer, or does not know better: the others are asked for the map before it.
+    /// Notes that a node did not answer, or does not know better: the other nodes are asked for the map before it.
     pub fn doubt_node(&mut self, node: &Node) {
         self.stale = true;
         if !self.doubted.contains(node) {
@@ -208,14 +208,14 @@ impl Map {
         self.doubted.retain(|doubted| doubted != node);
     }
 
-    /// The node that has a slot; where that is not known, the first that `redis_url` names.
+    /// The node that has a slot; if that is not known, the first node that `redis_url` names.
     #[must_use]
     pub fn node(&self, slot: u16) -> Node {
         let range = self.ranges.iter().rev().find(|(first, last, _)| (*first..=*last).contains(&slot));
         range.map(|(_, _, node)| node.clone()).unwrap_or_default()
     }
 
-    /// The node that has a key, as [`Map::node`] has it.
+    /// The node that has a key, as in [`Map::node`].
     #[must_use]
     pub fn node_of(&self, key: &str) -> Node {
         if self.is_cluster() { self.node(slot(key)) } else { Node::default() }
@@ -233,8 +233,8 @@ impl Map {
         nodes
     }
 
-    /// Whom to ask for the map, in this order: those that are doubted come last. Each time another one comes first, since
-    /// one that was cut off from the others does not know that.
+    /// The nodes to ask for the map, in this order; doubted ones come last. Each time another one comes first, since
+    /// a node that was cut off from the others does not know that.
     #[must_use]
     pub fn advisers(&mut self) -> Vec<Node> {
         let mut all = self.nodes();
@@ -246,7 +246,7 @@ impl Map {
         if self.named.is_empty() {
             all.push(Node::default());
         }
-        // Not sorted: that is 4 KB in a component.
+        // Not sorted: sorting is 4 KB in a component.
         let (doubted, mut trusted): (Vec<Node>, Vec<Node>) =
             all.into_iter().partition(|node| self.doubted.contains(node));
         let first = self.asked.checked_rem(trusted.len()).unwrap_or_default();
@@ -263,24 +263,24 @@ impl Map {
     }
 }
 
-/// Where a node sends whoever asked it. Nothing was carried out.
+/// Where a node sends a caller. Nothing was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redirect {
     /// To the node that has the slot now.
     Moved(u16, Node),
     /// To the node that the slot is moving to, for this once.
     Ask(Node),
-    /// To itself, a moment later: a slot is moving, and some of its keys are there already (`TRYAGAIN`).
+    /// To the same node, a moment later: the slot is moving, and some of its keys have moved already (`TRYAGAIN`).
     Later,
-    /// To whoever knows better, a moment later: the cluster is changing, or down for this node (`CLUSTERDOWN`).
+    /// To a node that knows better, a moment later: the cluster is changing, or down for this node (`CLUSTERDOWN`).
     Down,
-    /// It is a cluster, and what was asked for is in several slots.
+    /// This is a cluster, and the keys are in several slots.
     Apart,
 }
 
 impl Redirect {
-    /// What an error's text says beside its `reason`: where there is a place to go, its last words are the slot and
-    /// the address.
+    /// The redirect in an error's text, given its `reason`: if there is a target, the last words of the text are the
+    /// slot and the address.
     #[must_use]
     pub fn of(reason: Reason, text: &str) -> Option<Self> {
         let moved = match reason.as_str() {
@@ -295,7 +295,7 @@ impl Redirect {
         let address = str::from_utf8(words.next()?).ok()?;
         let slot = str::from_utf8(words.next()?).ok()?.parse().ok()?;
         let (host, port) = address.split_at_checked(address.bytes().rposition(|byte| byte == b':')?)?;
-        // A host that is not told is the one that was asked, which only `CLUSTER SLOTS` can sort out.
+        // An empty host means the node that was asked; only `CLUSTER SLOTS` can resolve that.
         let Some(node) = Node::new(host, port.get(1..)?) else { return Some(Self::Down) };
         Some(if moved { Self::Moved(slot, node) } else { Self::Ask(node) })
     }

@@ -11,9 +11,9 @@ use crate::counter;
 pub enum Stored {
     /// Nothing.
     Nothing,
-    /// A string of bytes: all that the bank ever writes.
+    /// A string of bytes: the only type that the bank writes.
     Bytes(Vec<u8>),
-    /// A list, a set, or whatever else is none of ours.
+    /// A list, a set, or another type that the bank never writes.
     Foreign,
 }
 
@@ -41,13 +41,13 @@ pub struct Write {
     pub means: Means,
 }
 
-/// What Redis says of the wrong kind of value.
+/// What Redis says about a value of the wrong type.
 pub const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
-/// What Redis says of a sum that is too large.
+/// What Redis says about a sum that is too large.
 pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
 const NO_INTEGER: &str = "ERR value is not an integer or out of range";
 
-/// Carries out `step` where keys hold what `holds` tells; says what comes of it, and what it writes, in order.
+/// Carries out `step` on keys with the values of `holds`. Returns its answer, and what it writes, in order.
 pub fn carry_out(step: &Step, holds: impl Fn(&str) -> Stored) -> (StepReply, Vec<Write>) {
     let look = |key: &str| match holds(key) {
         Stored::Nothing => Ok(None),
@@ -61,7 +61,7 @@ type Bytes = Vec<u8>;
 type Lookup = Result<Option<Bytes>, &'static str>;
 type Tried = Result<(StepReply, Vec<Write>), &'static str>;
 
-/// As [`carry_out`], or why Redis refuses.
+/// Like [`carry_out`], or why Redis refuses.
 fn tried(Step { key, verb }: &Step, look: impl Fn(&str) -> Lookup) -> Tried {
     let held = look(key)?;
     Ok(match verb {
@@ -128,7 +128,7 @@ fn total(
     Ok((StepReply::Done(Some(said)), vec![counted(key, before.saturating_add(delta))]))
 }
 
-/// Writes a document with the total that there is in that moment.
+/// Writes a document with the total of that moment.
 fn post(
     key: &str,
     (head, tail, otherwise): (&[u8], &[u8], &[u8]),
@@ -147,7 +147,7 @@ fn post(
     Ok((StepReply::Done(total), vec![write(key, &value, Means::Swap)]))
 }
 
-/// Writes over a document, and what comes before it, unless the index has what must not be there.
+/// Writes over a document, after what must be written before it, unless the index has a document that must not exist.
 fn swap(
     key: &str,
     held: Option<Bytes>,

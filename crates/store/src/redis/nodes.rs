@@ -18,11 +18,11 @@ use super::script::Value;
 use super::{Failed, Step, StepReply, Steps, each};
 use crate::reason::Reason;
 
-/// How often a script is sent on before it is given up: a slot moves once, and then the cluster is in order.
+/// How many redirects a script follows before it is given up: a slot moves once, and then the cluster is in order.
 const ATTEMPTS: u32 = 16;
-/// So many nodes are asked for the map at once where each names one that is doubted.
+/// How many nodes are asked for the map in a row, if each of them names a doubted node.
 const MOST_ASKED: u32 = 3;
-/// How long to wait before a node is asked again. Longer each time.
+/// How long to wait before a node is asked again; longer each time.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The servers that a request can reach.
@@ -31,41 +31,42 @@ pub trait Nodes {
     /// What the instance knows of the cluster.
     fn map(&self) -> &RefCell<Map>;
 
-    /// Carries out `steps` on a node in one script, which an `ASKING` precedes where that is said.
+    /// Carries out `steps` on a node in one script, preceded by an `ASKING` if `asking`.
     ///
     /// # Errors
+    ///
     /// [`Unanswered`].
     async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered>;
 
-    /// What a node answers to `CLUSTER SLOTS`, flattened. Nothing where it does not answer soon.
+    /// A node's answer to `CLUSTER SLOTS`, flattened; empty if it does not answer soon.
     async fn slots(&self, node: &Node) -> Vec<Value>;
 
-    /// The time since some moment, the same for all requests of an instance.
+    /// The time since a fixed moment, the same for all requests of an instance.
     fn now(&self) -> Duration;
 
-    /// Waits. Says whether there is still time then; does not wait where there will be none.
+    /// Waits. Returns whether there is still time then; does not wait if there will be none.
     async fn pause(&self, time: Duration) -> bool;
 
-    /// Is told why a script was given up that nodes have sent from one to the next.
+    /// Called with the reason when a script is given up after redirects.
     fn gave_up(&self, _why: Reason) {}
 }
 
 /// Why a node has not carried out a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unanswered {
-    /// Another one is to be asked, in these words of the node's.
+    /// Another node must be asked, by this answer of the node.
     Redirected(Redirect, Reason),
-    /// It is away, or is no master: in a cluster another one is, or will be, the one to ask.
+    /// It is away, or is no master: in a cluster another node has the slot, or will have it.
     Away,
     /// As for a single Redis.
     Failed(Failed),
 }
 
-/// Where the steps of an instance wait for the script in flight: those of a cluster slot by slot, others all together.
+/// The queues of steps that wait for the script in flight: in a cluster one for each slot, otherwise a single one.
 #[derive(Default)]
 pub struct Waits {
     server: Rc<Steps>,
-    /// Those of slots that somebody waits for, or has.
+    /// The queues of slots that requests use.
     slots: RefCell<Vec<(u16, Rc<Steps>)>>,
 }
 
@@ -87,7 +88,7 @@ impl Waits {
     }
 }
 
-/// Carries out `steps`; an answer to each.
+/// Carries out `steps`; returns an answer to each.
 pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
     if nodes.map().borrow().is_stale() {
         learn(nodes).await;
@@ -101,7 +102,7 @@ pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<StepReply, Fa
         return on_one_server(nodes, &all).await;
     }
     if !is_cluster {
-        // A server that is no part of the cluster would take the money.
+        // A server that is no part of the cluster must not take the money.
         nodes.gave_up(Reason::NO_MAP);
         return vec![Err(Failed::Refused); steps.len()];
     }
@@ -111,7 +112,7 @@ pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<StepReply, Fa
     }
 }
 
-/// As [`run`], where nothing is known of a cluster.
+/// Like [`run`], while no cluster is known.
 async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<StepReply, Failed>> {
     let answer = match ask(nodes, &Node::default(), false, steps).await {
         Ok(said) => Ok(said),
@@ -141,8 +142,8 @@ fn one_slot(steps: &[Step]) -> Option<u16> {
     slots.all(|slot| slot == first).then_some(first)
 }
 
-/// Carries out the steps of one slot, wherever that is. Whoever is away, and has the slot by all that is known, is not
-/// waited for: a failover takes longer than anybody has time, and others wait for their turn.
+/// Carries out the steps of one slot, wherever that is. A node that is away, and has the slot as far as is known, is
+/// not waited for: a failover takes longer than any deadline, and other steps wait.
 async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<StepReply, Failed>> {
     let mut asked = None;
     let mut why = None;
@@ -159,7 +160,7 @@ async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result
             Err(Unanswered::Redirected(Redirect::Ask(node), reason)) => {
                 (asked, why) = (Some(node), Some(reason));
             }
-            // A script of few keys finds them in one place more often.
+            // A script with fewer keys finds them in one place more often.
             Err(Unanswered::Redirected(Redirect::Later, _)) if steps.len() > 1 => {
                 return one_by_one(nodes, slot, steps).await;
             }
@@ -196,7 +197,7 @@ async fn one_by_one(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Res
     all(steps.into_iter().map(alone).collect()).await.into_iter().flatten().collect()
 }
 
-/// What each of `futures` comes to. `join_all` would do, at 8 KB a component.
+/// The results of `futures`. It replaces `join_all`, which is 8 KB in a component.
 async fn all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
     let mut running: Vec<Result<_, T>> = futures.into_iter().map(Ok).collect();
     poll_fn(|context| {
@@ -215,8 +216,8 @@ async fn all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
     running.into_iter().filter_map(Result::err).collect()
 }
 
-/// As [`Nodes::eval`]. The node is doubted where it is away, fails, says that the cluster is down, or does not answer by
-/// the deadline.
+/// [`Nodes::eval`], which doubts the node if it is away, fails, reports that the cluster is down, or does not answer
+/// by the deadline.
 async fn ask(
     nodes: &impl Nodes,
     node: &Node,
@@ -227,14 +228,14 @@ async fn ask(
     let answer = nodes.eval(node, asking, steps).await;
     answers.has_answered = match &answer {
         Ok(_) => true,
-        // It knows less than others, or nobody knows.
+        // It knows less than others, or none of them knows.
         Err(Unanswered::Redirected(Redirect::Down, _)) => false,
         Err(unanswered) => matches!(unanswered, Unanswered::Redirected(..)),
     };
     answer
 }
 
-/// A node that is asked, and is doubted unless it answers.
+/// A call to a node, which is doubted unless it answers.
 struct Answers<'a> {
     map: &'a RefCell<Map>,
     node: &'a Node,
@@ -252,8 +253,8 @@ impl Drop for Answers<'_> {
     }
 }
 
-/// Asks one node after another what they know of the cluster, until one says, and names nobody that is doubted: it may
-/// have been cut off before that node was lost. While one request does, others go by what is known.
+/// Asks one node after another for the map, until one answers without naming a doubted node: a node may have been cut
+/// off before that one was lost. While one request asks, others use the old map.
 async fn learn(nodes: &impl Nodes) {
     let Some(_learning) = Learning::begin(nodes.map(), nodes.now()) else { return };
     let advisers = nodes.map().borrow_mut().advisers();
@@ -270,7 +271,7 @@ async fn learn(nodes: &impl Nodes) {
     }
 }
 
-/// The request that asks for the map. When it ends, or is given up, another one may.
+/// The request that asks for the map. When it ends, or is given up, another one may ask.
 struct Learning<'a>(&'a RefCell<Map>);
 
 impl<'a> Learning<'a> {

@@ -3,11 +3,12 @@
 use super::cluster::{Map, slot};
 use crate::keys::{self, Document};
 
-/// In so many places: a cluster is ready while most of its shards are, and not only while one of them is.
+/// How many keys are written; one write that succeeds is enough. So a cluster does not become unready because of a
+/// single shard.
 const PLACES: usize = 3;
 
-/// A key in each of a few places, beginning with those that `from` names: the nodes of a cluster; where none is known,
-/// slots far from one another, which in most clusters are on different nodes.
+/// A key in each of a few places, beginning with those of `from`: the nodes of a cluster; if no cluster is known,
+/// slots that are far apart, which in most clusters are on different nodes.
 #[must_use]
 pub fn keys(map: &Map, from: u8) -> Vec<Document> {
     let mut places = Vec::new();

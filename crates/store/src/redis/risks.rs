@@ -2,7 +2,7 @@
 
 use crate::reason::is_in;
 
-/// What is risky, in words for the log. Nothing where it does not say.
+/// The risks, in words for the log; empty if `INFO` shows none.
 #[must_use]
 pub fn risks(info: &[u8]) -> Vec<&'static str> {
     let evicts = is_in(b"maxmemory_policy:", info) && !is_in(b"maxmemory_policy:noeviction", info);

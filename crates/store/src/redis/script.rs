@@ -7,10 +7,10 @@
 //! [`super::model`] is the same in Rust, and a test compares the two on a real Redis. `docs/redis.md` lists the
 //! rights that the script's commands need.
 
-/// The script. `ARGV`: the verbs, each with its values behind it. `KEYS`: a key for each verb, each with
-/// those behind it that the verb or its values name.
+/// The script. `ARGV`: the verbs, each followed by its values. `KEYS`: a key for each verb, each followed by the keys
+/// that the verb or its values name.
 ///
-/// It is sent whole each time, which costs less than a lost `EVALSHA` (`NOSCRIPT`) after each restart.
+/// It is sent in full each time, which costs less than a lost `EVALSHA` (`NOSCRIPT`) after each restart.
 pub const SCRIPT: &str = r#"
 local says, at, place, why = {}, 0, 0, nil
 local function take() at = at + 1 return ARGV[at] end
@@ -119,7 +119,7 @@ while at < #ARGV do
 end
 return says"#;
 
-/// Why a total is not known: the document that is to hold a part of it does not.
+/// Why a total is not known: the document with one part of it has no sum.
 pub const NO_SUM: &str = "ERR a document holds no sum";
 
 /// One thing to do.
@@ -138,7 +138,7 @@ pub enum Verb {
     Get,
     /// Write this, whatever it holds.
     Set(Vec<u8>),
-    /// Write `next` if it holds `current`, if none of `absent` is there, and once `before` is written.
+    /// Write `next` if the key holds `current`, if none of `absent` exists, and after `before` is written.
     Swap {
         /// What it must hold.
         current: Vec<u8>,
@@ -146,25 +146,24 @@ pub enum Verb {
         next: Vec<u8>,
         /// Keys that hold nothing.
         absent: Vec<String>,
-        /// What is written first, where everything else is as it must be.
+        /// What is written first, if all conditions hold.
         before: Vec<(String, Vec<u8>)>,
     },
-    /// Add to the number that it holds; 0 when it is absent.
+    /// Add to the number in the key; 0 if it is absent.
     Add(i64),
-    /// Add to the number that it holds, unless the sum would pass a bound.
+    /// Add to the number in the key, unless the sum would pass a bound.
     AddWithin {
         /// What is added; 1 or more.
         delta: i64,
         /// The largest sum; 0 or more.
         bound: i64,
     },
-    /// Add to the number that it holds, unless that and the sum in a document would pass a bound together; say
-    /// what they are together, and behind a space the document, if it counts. Where another ticket was elected, say
-    /// which.
+    /// Add to the number in the key, unless its sum with the number in a document would pass a bound. Answer the
+    /// total and, after a space, the document, if it counts. If another ticket was elected, answer which.
     Total {
-        /// Where it is elected which document counts; none does while nobody is.
+        /// The election of the document that counts; none does before the election.
         election: String,
-        /// The document that counts if `ticket` was elected. Its sum is the first number behind `"sum":`.
+        /// The document that counts if `ticket` was elected. Its sum is the first number after `"sum":`.
         document: String,
         /// Whose document that is.
         ticket: i64,
@@ -173,17 +172,17 @@ pub enum Verb {
         /// The largest total.
         bound: i64,
     },
-    /// Where it holds `current`, write `head`, the total and `tail`, or `otherwise` if the total passes a bound.
+    /// If the key holds `current`, write `head`, the total and `tail`, or `otherwise` if the total passes a bound.
     Post {
         /// What it must hold.
         current: Vec<u8>,
-        /// What is written in front of the total.
+        /// The value up to the total.
         head: Vec<u8>,
         /// What is written behind it.
         tail: Vec<u8>,
         /// What is written without one.
         otherwise: Vec<u8>,
-        /// A number that is the other part of the total.
+        /// The key of the other part of the total.
         cell: String,
         /// This document's part of the total; 1 or more.
         own: i64,
@@ -192,7 +191,7 @@ pub enum Verb {
     },
     /// Write this if it is absent or 0.
     Elect(i64),
-    /// Open the document that nobody has opened, as [`crate::first_write`] does, and write `first` into it.
+    /// Open a document that nobody has opened, like [`crate::first_write`], and write `first` into it.
     First {
         /// Where openers take their tickets.
         tickets: String,
@@ -208,13 +207,13 @@ pub enum Verb {
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StepReply {
-    /// It was written. A number says what it is now, or what the total is.
+    /// It was written. For numbers: the new number, or the total.
     Done(Option<Vec<u8>>),
     /// Nothing was written, and this is what the key holds.
     Unchanged(Option<Vec<u8>>),
-    /// Redis does not do it, for this reason; nothing was written.
+    /// Redis refuses, for this reason; nothing was written.
     Refused(String),
-    /// It was written, and fewer replicas have it than must: a failover may forget it.
+    /// It was written, but fewer replicas have it than required: a failover may forget it.
     Unkept,
 }
 
@@ -226,7 +225,7 @@ impl StepReply {
     }
 }
 
-/// Says of all that was written that too few replicas have it.
+/// Marks all that was written as `Unkept`.
 pub fn unkept(said: &mut [StepReply]) {
     said.iter_mut().filter(|said| said.is_done()).for_each(|said| *said = StepReply::Unkept);
 }
@@ -243,7 +242,7 @@ pub enum Value {
 }
 
 impl Step {
-    /// Every key that it is about, in the script's order.
+    /// Every key of the step, in the script's order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let behind: Vec<&String> = match &self.verb {
             Verb::Swap { absent, before, .. } => {
@@ -266,7 +265,7 @@ impl Verb {
     }
 }
 
-/// The arguments of `EVAL`: the script, the number of keys, the keys, the verbs with their values.
+/// The arguments of `EVAL`: the script, the number of keys, the keys, and the verbs with their values.
 #[must_use]
 pub fn arguments(steps: &[&Step]) -> Vec<Vec<u8>> {
     let keys: Vec<Vec<u8>> = steps.iter().flat_map(|step| step.keys()).map(Into::into).collect();
@@ -310,7 +309,7 @@ fn count<T>(list: &[T]) -> Vec<u8> {
     list.len().to_string().into_bytes()
 }
 
-/// What Redis's answer says of each step; `None` when it is no answer to the script.
+/// The answer to each step in Redis' answer to the script; `None` if it is not an answer to it.
 #[must_use]
 pub fn replies(values: Vec<Value>) -> Option<Vec<StepReply>> {
     let mut values = values.into_iter();

@@ -106,8 +106,8 @@ impl RawKv for Request {
     }
 
     async fn swap(&self, cas: atomics::Cas, value: &[u8]) {
-        // The answer says "failed" also when it committed (fact 1); the caller reads again. An error of the store
-        // itself says why it did not.
+        // The answer says "failed" even if it has committed (fact 1), so the caller reads again. An error of the
+        // store itself tells why it did not commit.
         if let Err(atomics::CasError::StoreError(error)) = atomics::swap(cas, value) {
             self.fails_at_once(&error, true);
         }

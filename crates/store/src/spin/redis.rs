@@ -25,16 +25,17 @@ use crate::redis::script::{self, Value};
 use crate::redis::{Failed, RawRedis, Step, StepReply, Steps, is_overflow};
 use crate::trouble::Trouble;
 
-/// How long a node may take to say what it knows of the cluster, before the next one is asked.
+/// How long a node may take to answer what it knows of the cluster, before the next one is asked.
 const MAP_WITHIN: Duration = Duration::from_millis(100);
 
-/// How long Redis waits for its replicas before it says how many have a write, in ms. Nobody else is answered on
-/// `bank`'s connection meanwhile.
+/// How long Redis waits for its replicas, in ms, before it answers how many have a write. On `bank`'s connection
+/// nobody else is answered meanwhile.
 const WAIT_MS: &[u8] = b"2";
-/// How long a write waits for replicas where the one before it has waited in vain.
+/// How long a write waits for replicas if the one before it has waited in vain.
 const IMPATIENCE: Duration = Duration::from_millis(50);
-/// What is left of a deadline when a write has too few replicas: to be late would count as Redis's silence. Redis
-/// looks at its clock ten times a second when nothing happens, so a `WAIT` may take a tenth longer than it should.
+/// The part of the deadline that is left when a write has too few replicas: being late would count as silence of
+/// Redis. An idle Redis checks its clock ten times a second, so a `WAIT` may take a tenth of a second longer than it
+/// should.
 const MARGIN: Duration = Duration::from_millis(150);
 
 thread_local! {
@@ -45,7 +46,7 @@ thread_local! {
     static WAITS: Waits = Waits::default();
 }
 
-/// What this instance has of a server: the one that `redis_url` names, or a node of its cluster.
+/// A server as this instance knows it: the one that `redis_url` names, or a node of its cluster.
 #[derive(Default)]
 pub struct Server {
     node: Node,
@@ -56,7 +57,7 @@ pub struct Server {
     connection: RefCell<Option<Rc<Connection>>>,
     /// Held by whoever opens it.
     opening: Mutex,
-    /// Connections that one script at a time has, each behind an `ASKING`.
+    /// Connections that one script at a time uses, each after an `ASKING`.
     aside: RefCell<Vec<Rc<Connection>>>,
 }
 
@@ -73,7 +74,7 @@ impl Server {
         })
     }
 
-    /// A connection, which the next request finds unless it is to be `aside`.
+    /// A connection, which the next request can use too, unless it is to be `aside`.
     async fn open(&self, aside: bool) -> Result<Rc<Connection>, Error> {
         let address = self.node.address(&redis_url().await.unwrap_or_default());
         let opened = Rc::new(Connection::open(address).await?);
@@ -84,7 +85,7 @@ impl Server {
     }
 }
 
-/// Has the map know the nodes that `redis_url` names, once for each instance.
+/// Adds the nodes that `redis_url` names to the map, once for each instance.
 pub async fn name_nodes() {
     if NODES_ARE_NAMED.get() {
         return;
@@ -95,24 +96,24 @@ pub async fn name_nodes() {
     }
 }
 
-/// Whether some server reads and does not write, since its master is another.
+/// Whether some server refuses writes because it is a replica.
 pub fn is_read_only() -> bool {
     SERVERS.with_borrow(|all| all.iter().any(|server| server.trouble.is_read_only()))
 }
 
-/// Whether the last write at some server had too few replicas.
+/// Whether the last write on some server had too few replicas.
 pub fn has_too_few_replicas() -> bool {
     SERVERS.with_borrow(|all| all.iter().any(|server| server.has_too_few_replicas.get()))
 }
 
-/// The keys that are written to learn whether this Redis takes writes.
+/// The keys that `/readyz` writes to learn whether this Redis takes writes.
 pub fn keys_of_readiness() -> Vec<Document> {
     let [from, ..] = getrandom::u64().unwrap_or_default().to_le_bytes();
     MAP.with(|map| readiness::keys(&map.borrow(), from))
 }
 
-/// Says in the log, once for each instance, what the servers that are known are set to by which they may lose what was
-/// acknowledged. Of one that may not be asked (`INFO`) nothing is said.
+/// Logs, once for each instance, which settings of the known servers may lose acknowledged writes. If the user may
+/// not call `INFO`, nothing is logged.
 pub fn tell_risks() {
     if RISKS_ARE_TOLD.replace(true) {
         return;
@@ -127,7 +128,7 @@ pub fn tell_risks() {
         for node in nodes {
             let Ok(mut connection) = InUse::of(&node, false).await else { continue };
             let answer = connection.execute("INFO", Vec::new()).await;
-            // Whoever may not ask keeps the connection.
+            // If the user may not call it, the connection is still good.
             connection.is_good = !matches!(&answer, Err(error) if !reason(error).is_refusal());
             if let Ok([Value::Bytes(info)]) = answer.as_deref() {
                 for risk in risks(info) {
@@ -144,7 +145,7 @@ pub fn tell_risks() {
     });
 }
 
-/// A connection in use. Unless it proves good it is given up, so that nobody else uses it.
+/// A connection in use. Unless it proves good it is dropped, so that nobody else uses it.
 struct InUse {
     server: Rc<Server>,
     connection: Rc<Connection>,
@@ -153,7 +154,7 @@ struct InUse {
 }
 
 impl InUse {
-    /// The one to a node; one that nobody else uses meanwhile, where an `ASKING` is to precede the next command.
+    /// The connection to a node; one that nobody else uses, if an `ASKING` is to precede the next command.
     async fn of(node: &Node, asking: bool) -> Result<Self, Error> {
         let server = Server::at(node);
         let kept = || {
@@ -162,7 +163,7 @@ impl InUse {
         let connection = match kept() {
             Some(connection) => connection,
             None => {
-                // `bank`'s components share a connection: to open one more and give it up would end it for all.
+                // `bank`'s components share a connection: opening one more and dropping it would end it for all.
                 let _guard = server.opening.lock().await;
                 match kept() {
                     Some(connection) => connection,
@@ -256,7 +257,7 @@ impl Nodes for Request {
         let until = since_began().saturating_add(MAP_WITHIN).min(self.deadline);
         let asks = async {
             let mut connection = InUse::of(node, false).await?;
-            // Nobody else loses it because this is given up so soon.
+            // If this call is given up early, the connection stays: other requests use it.
             connection.is_good = true;
             let answer = connection.execute("CLUSTER", vec![b"SLOTS".into()]).await;
             connection.is_good = !matches!(&answer, Err(error) if !reason(error).is_refusal());
@@ -295,14 +296,14 @@ impl Request {
         Self { time: self.time, deadline: self.deadline, server: Server::at(node) }
     }
 
-    /// Waits until enough replicas have what was written, or says of it that they do not.
+    /// Waits until enough replicas have what was written, or marks it as `Unkept`.
     async fn keep(&self, connection: &mut InUse, said: &mut [StepReply]) -> Result<(), Reason> {
         let replicas = settings::replicas();
         if replicas == 0 || !said.iter().any(StepReply::is_done) {
             return Ok(());
         }
         let server = Rc::clone(&connection.server);
-        // Where the last write waited in vain, the batch after this one is not held up as long.
+        // If the last write waited in vain, this one waits less, so that the next batch is not delayed as long.
         let patience = if server.has_too_few_replicas.get() { IMPATIENCE } else { self.deadline };
         let until = since_began().saturating_add(patience).min(self.deadline.saturating_sub(MARGIN));
         let kept = loop {
@@ -313,7 +314,7 @@ impl Request {
                 Ok([Value::Code(have)]) if u64::try_from(*have).is_ok_and(|have| have >= replicas) => Ok(()),
                 Ok([Value::Code(_)]) => Err(Reason::TOO_FEW_REPLICAS),
                 Ok(_) => break Err(Reason::ANOTHER_ANSWER),
-                // Whoever may not ask never hears that they have it.
+                // If the user may not call `WAIT`, nobody can confirm that replicas have it.
                 Err(error) if reason(error).is_refusal() => {
                     server.has_too_few_replicas.set(true);
                     break Err(reason(error));
@@ -343,7 +344,7 @@ impl Request {
     }
 }
 
-/// Why steps were refused, and whether they were to write. That a sum is too large is no failure of the store.
+/// Why steps were refused, and whether they were writes. A sum that is too large is no failure of the store.
 fn refusals(steps: &[&Step], said: &[StepReply]) -> impl Iterator<Item = (Reason, bool)> {
     steps.iter().zip(said).filter_map(|(step, said)| match said {
         StepReply::Refused(why) if !is_overflow(why) => Some((Reason::of(why), !step.verb.is_read())),

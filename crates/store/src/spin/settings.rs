@@ -12,7 +12,7 @@ pub enum Backend {
     Kv,
     /// `store = redis`: straight on the Redis at `redis_url`.
     Redis,
-    /// Neither, or it cannot be read: to guess would split the money between two stores.
+    /// Neither, or it cannot be read: a guess would split the money between two stores.
     Unknown,
 }
 
@@ -27,7 +27,7 @@ impl Backend {
     }
 }
 
-/// What bounds and directs every request.
+/// The settings that concern every request.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// `store`.
@@ -55,24 +55,24 @@ pub async fn settings() -> Settings {
     let deadline = Duration::from_millis(STORAGE_DEADLINE_MS.number().await);
     let replicas = if backend == Backend::Redis { REDIS_WAIT_REPLICAS.number().await } else { 0 };
     let settings = Settings { backend, deadline, replicas };
-    // One that could not be read may be read by the next request.
+    // If it could not be read, the next request may be able to.
     if backend != Backend::Unknown {
         KNOWN.set(Some(settings));
     }
     settings
 }
 
-/// Where the bank keeps its state, once that is known.
+/// The adapter, if it is known by now.
 pub fn backend() -> Backend {
     KNOWN.get().map_or(Backend::Unknown, |settings| settings.backend)
 }
 
-/// How many replicas must have a write, once that is known.
+/// `redis_wait_replicas`, if it is known by now.
 pub fn replicas() -> u64 {
     KNOWN.get().map_or(0, |settings| settings.replicas)
 }
 
-/// `redis_url`; `None` when it is no address.
+/// `redis_url`; `None` if it is not an address.
 pub async fn redis_url() -> Option<String> {
     REDIS_URL.text().await.ok()
 }

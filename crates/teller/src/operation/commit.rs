@@ -19,8 +19,8 @@ pub(super) enum Ended {
     Untouched,
 }
 
-/// Reads, decides and swaps until every item has its answer. Begins with what was `seen`, where the store can tell that
-/// it is old, and leaves there what it saw.
+/// Reads, decides and swaps until every item has its answer. It starts from the wallet in `seen`, on a store that can
+/// detect that it is old, and leaves the latest wallet there.
 pub(super) async fn commit(
     store: &impl Store,
     user: &User,
@@ -30,7 +30,7 @@ pub(super) async fn commit(
     let mut commit = Commit::begin(store, user, items, std::mem::take(seen)).await?;
     loop {
         if let Some(ended) = commit.round().await? {
-            // An empty wallet may be one that nobody elected: whoever goes next looks for it anew.
+            // An empty wallet may be one that was not elected, so the next batch looks for it again.
             let wallet = commit.found.filter(|known| known.found.value != commit.empty);
             *seen = LastKnown { wallet, is_handed_on: true };
             return Ok(ended);
@@ -38,32 +38,32 @@ pub(super) async fn commit(
     }
 }
 
-/// A batch on its way into a wallet.
+/// A batch that is being committed to a wallet.
 struct Commit<'a, 'j, S> {
     store: &'a S,
     user: &'a User,
     items: &'a mut Items<'j>,
     opening: Opening,
     empty: Vec<u8>,
-    /// The wallet as it was last seen; `None` where nobody has opened it.
+    /// The wallet as it was last seen; `None` if nobody has opened it.
     found: Option<Verified>,
     age: Age,
-    /// What a swap was to be written over whose outcome is not known: nothing at all, if it was the first write.
+    /// The value that a swap with an unknown outcome would replace: `Some(None)` if it was the first write.
     attempted: Option<Option<Vec<u8>>>,
-    /// A swap was lost to the index: it has the key of an item, and is asked itself.
+    /// A swap was lost because the index has the key of an item, so the index must be read.
     is_indexed: bool,
 }
 
-/// How new it is what was found of a wallet.
+/// How recent the wallet in `found` is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Age {
     /// It has to be read.
     Unread,
-    /// It may be older than the requests of the items: a swap finds out.
+    /// It may be older than the items' requests; a swap will tell.
     Prior,
-    /// It may be older than the batch before this one: whoever has written since then does not fight for it now.
+    /// It may be older than the previous batch. Somebody who has written since then need not be competing for it now.
     Old,
-    /// It was read after all of them had come.
+    /// It was read after all of the requests had arrived.
     Fresh,
 }
 
@@ -74,9 +74,9 @@ struct Next {
     value: Vec<u8>,
     /// What the items become by it.
     decisions: Vec<Decision>,
-    /// What leaves the wallet, stored before it.
+    /// What leaves the wallet, and is stored before it.
     sealed: Vec<(Document, Vec<u8>)>,
-    /// Where the index must have nothing, or the swap is lost.
+    /// Documents of the index that must not exist, or the swap is lost.
     absent: Vec<Document>,
 }
 
@@ -92,7 +92,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         let (found, age) = match seen.wallet {
             known if !store.goes_together() => (known, Age::Unread),
             Some(known) => (Some(known), if seen.is_handed_on { Age::Prior } else { Age::Old }),
-            // Where this finds nothing, the first write finds out.
+            // If this finds nothing, the first write will tell.
             None => match first_write::glance(store, &opening, &empty).await? {
                 Some(found) => (Some(Verified::new(found, None)?), Age::Fresh),
                 None => (None, Age::Prior),
@@ -101,7 +101,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         Ok(Self { store, user, items, opening, empty, found, age, attempted: None, is_indexed: false })
     }
 
-    /// Once from the look at the wallet to a swap of it; `None` if there has to be another round.
+    /// One round, from reading the wallet to a swap; `None` if there has to be another round.
     async fn round(&mut self) -> Result<Option<Ended>, Error> {
         if self.age == Age::Unread {
             let found = first_write::find(self.store, &self.opening, &self.empty).await?;
@@ -111,12 +111,12 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         }
         let mut wallet = self.found.as_ref().map_or_else(Wallet::new, |found| found.wallet.clone());
         if self.age != Age::Fresh && self.items.are_in(&wallet) {
-            // A store that has lost what it acknowledged has lost it: only what it holds now is an answer.
+            // If a store has lost what it acknowledged, that is lost: only what it holds now is an answer.
             self.age = Age::Unread;
             return Ok(None);
         }
         let looks_in_the_swap = self.look(&wallet).await?;
-        // Before anything is built on it: what becomes of the next swap says nothing of what was read.
+        // Checked before anything builds on it: the result of the next swap says nothing about what was read.
         if !self.items.are_kept(self.store, self.found.as_ref().map(|known| &known.found)).await? {
             self.age = Age::Unread;
             return Ok(None);
@@ -141,9 +141,10 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         }
     }
 
-    /// Answers the items that have happened. Says whether the swap has to look in the index for the others.
+    /// Answers the items that have happened. Returns whether the swap has to check the index for the others.
     async fn look(&mut self, wallet: &Wallet) -> Result<bool, Error> {
-        // Not for what may have happened already: the entry that it became is in no index, or has left it.
+        // Not for items that may have happened already: an entry without a key is not in the index, and may have left
+        // the wallet.
         let in_the_swap = self.store.goes_together() && !self.is_indexed && !self.items.are_attempted();
         if in_the_swap {
             self.items.recognize(wallet);
@@ -153,13 +154,13 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         Ok(in_the_swap)
     }
 
-    /// Whether a swap whose outcome is not known would still find what it is to be written over.
+    /// Whether a swap with an unknown outcome may still commit: the wallet holds the value that it would replace.
     fn may_still_happen(&self) -> bool {
         let held = self.found.as_ref().map(|known| &known.found.value);
         self.attempted.as_ref().is_some_and(|over| over.as_ref() == held)
     }
 
-    /// Answers what changes nothing, and is decided only on a wallet that was read after its request came.
+    /// Answers items that change nothing, but only on a wallet that was read after their requests had arrived.
     fn answer_without_a_swap(&mut self, decisions: Vec<Decision>) -> Option<Ended> {
         if self.age != Age::Fresh {
             self.age = Age::Unread;
@@ -169,7 +170,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         Some(Ended::Answered)
     }
 
-    /// Opens the wallet with the first entries in it.
+    /// Opens the wallet with the first operations in it.
     async fn write_first(&mut self, next: Next) -> Result<Option<Ended>, Error> {
         self.items.mark_sent(&next.decisions);
         self.age = Age::Fresh;
@@ -190,7 +191,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         Ok(None)
     }
 
-    /// Writes the next wallet over the one that was `found`.
+    /// Writes the next wallet over the one in `found`.
     async fn swap(&mut self, found: Found, next: Next) -> Result<Option<Ended>, Error> {
         let Found { key, value } = found;
         self.items.mark_sent(&next.decisions);
@@ -206,7 +207,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             Ok(Swap::Lost(holds)) => {
                 self.is_indexed = holds.as_ref() == Some(&value);
                 self.items.mark_unsent();
-                // Where the index has it nobody fights, and the wallet is not old.
+                // If the index has the key, nobody competes, and the wallet is not old.
                 let waited = !self.is_indexed && !is_old && self.store.step_aside(self.items.count()).await;
                 if !self.is_indexed && self.items.are_untouched() {
                     let holds = holds.filter(|_| !waited).map(|value| Found { key, value });
@@ -220,7 +221,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         self.resolve(key, stored.ok_or(Unavailable::Untouched)?, next).await
     }
 
-    /// A swap's answer proved nothing: what is `stored` now tells what became of it.
+    /// The answer of a swap proved nothing: the value that is `stored` now tells what has happened.
     async fn resolve(
         &mut self,
         key: Document,
@@ -228,12 +229,13 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         next: Next,
     ) -> Result<Option<Ended>, Error> {
         if stored == self.empty {
-            // A store that has lost what it acknowledged may have lost the election too: it is asked who was elected.
+            // A store that has lost what it acknowledged may have lost the election too, so the election is read
+            // again.
             self.age = Age::Unread;
             return Ok(None);
         }
         if stored == next.value {
-            // An attempt that was not answered has come through. Whether it is safe nobody has said.
+            // An unanswered attempt has committed. Whether replicas have it is not known yet.
             self.items.attempt(&next.decisions);
             if self.store.is_kept(&key, &next.value).await? {
                 return Ok(self.complete(key, next));

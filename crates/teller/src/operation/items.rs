@@ -16,10 +16,10 @@ pub(super) struct Items<'a>(Vec<Item<'a>>);
 struct Item<'a> {
     operation: &'a Operation,
     job: &'a Job<Operation>,
-    /// It is in a swap whose outcome is not known, as the entry with this number; 0 as a refusal.
+    /// It is in a swap whose outcome is unknown, as the entry with this number, or as a refusal (0).
     attempt: Option<u64>,
     answer: Option<Result<Answer, Error>>,
-    /// The answer was read, and may be of what is not safe yet.
+    /// The answer was read from the store, and may not be safe from a failover yet.
     is_read: bool,
 }
 
@@ -28,10 +28,10 @@ pub(super) fn is_kept(decision: &Decision) -> bool {
     matches!(decision, Decision::New(outcome) if outcome.is_kept())
 }
 
-/// What the swap would write: the entry with this number; 0 for a refusal.
+/// What the swap would write: the entry with this number, or a refusal (0).
 fn written(decision: &Decision) -> Option<u64> {
     match decision {
-        // Known is what comes twice in one batch: it happens, or does not, with its twin.
+        // `Known` is a duplicate within the batch: it happens, or does not, together with the first one.
         Decision::New(outcome) | Decision::Known(outcome) if outcome.is_kept() => {
             Some(outcome.entry().map_or(0, |entry| entry.seq))
         }
@@ -40,7 +40,7 @@ fn written(decision: &Decision) -> Option<u64> {
 }
 
 impl<'a> Items<'a> {
-    /// One for each of `jobs`, without an answer.
+    /// An item without an answer for each of `jobs`.
     pub fn new(jobs: &'a [Job<Operation>]) -> Self {
         let item = |job: &'a Job<Operation>| Item {
             operation: &job.what,
@@ -67,31 +67,31 @@ impl<'a> Items<'a> {
         self.0.iter().all(|item| item.answer.is_some())
     }
 
-    /// Whether any that has no answer is in a swap whose outcome is not known.
+    /// Whether an item without an answer is in a swap whose outcome is unknown.
     pub fn are_attempted(&self) -> bool {
         self.0.iter().any(|item| item.answer.is_none() && item.attempt.is_some())
     }
 
-    /// Whether nothing has become of any, unless its request has left.
+    /// Whether nothing has happened to any item, except that its request may have left.
     pub fn are_untouched(&self) -> bool {
         let is_untouched =
             |item: &Item<'_>| item.attempt.is_none() && (item.answer.is_none() || item.job.is_abandoned());
         self.0.iter().all(is_untouched)
     }
 
-    /// Whether any that has no answer is in the wallet.
+    /// Whether an item without an answer is in the wallet.
     pub fn are_in(&mut self, wallet: &Wallet) -> bool {
         self.open().any(|item| wallet.find(&item.operation.id).is_some())
     }
 
-    /// Answers those that are in the wallet. Of the others nothing is known.
+    /// Answers the items that are in the wallet. Nothing is known about the others.
     pub fn recognize(&mut self, wallet: &Wallet) {
         for item in self.open() {
             item.answer_with(wallet.find(&item.operation.id).cloned());
         }
     }
 
-    /// Answers those that are in the wallet, or in what was sealed from it. The others have not happened yet.
+    /// Answers the items that are in the wallet or in the index. The others have not happened yet.
     pub async fn look_up(&mut self, store: &impl Store, user: &User, wallet: &Wallet) -> Result<(), Error> {
         let outcomes = join_all(self.open().map(|item| item.look_up(store, user, wallet))).await;
         let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -101,8 +101,8 @@ impl<'a> Items<'a> {
         Ok(())
     }
 
-    /// Whether the answers that were found in the wallet, or in what was sealed from it, are as safe as those of a swap
-    /// that is done. Where they are not, or nobody knows, there are none.
+    /// Whether the answers that were found in the wallet or the index are as safe as those of an acknowledged swap.
+    /// If they are not, or that is unknown, they are dropped.
     pub async fn are_kept(&mut self, store: &impl Store, found: Option<&Found>) -> Result<bool, Error> {
         let Some(Found { key, value }) = found else { return Ok(true) };
         let mut read = self.0.iter_mut().filter(|item| item.is_read).peekable();
@@ -117,15 +117,15 @@ impl<'a> Items<'a> {
         Ok(kept?)
     }
 
-    /// Answers those whose requests have left. Whether they do is asked here and nowhere else: between this and the
-    /// swap nothing is waited for.
+    /// Answers the items whose requests have left. Only this function checks that: between it and the swap nothing is
+    /// awaited.
     pub fn answer_abandoned(&mut self) {
         for item in self.open().filter(|item| item.job.is_abandoned()) {
             item.answer = Some(Err(Unavailable::Untouched.into()));
         }
     }
 
-    /// What those become that find room in the wallet, in order; the others come next time.
+    /// Decides the items that fit into the wallet, in order; the others come in the next round.
     pub fn decide(&mut self, wallet: &mut Wallet) -> Vec<Decision> {
         let operations = self.open().map(|item| item.operation);
         operations
@@ -133,14 +133,14 @@ impl<'a> Items<'a> {
             .collect()
     }
 
-    /// Notes that what was decided is about to be sent: who leaves now does not know what becomes of it.
+    /// Notes that the decisions are about to be sent: a request that leaves from now on gets `unknown`.
     pub fn mark_sent(&mut self, decisions: &[Decision]) {
         for (item, _) in self.open().zip(decisions).filter(|(_, decision)| written(decision).is_some()) {
             item.job.mark_sent();
         }
     }
 
-    /// Notes that what was decided may be about to happen.
+    /// Notes that the decisions may be about to happen.
     pub fn attempt(&mut self, decisions: &[Decision]) {
         for (item, decision) in self.open().zip(decisions) {
             item.attempt = written(decision);
@@ -158,19 +158,19 @@ impl<'a> Items<'a> {
         }
     }
 
-    /// Notes that a swap was not carried out: what was in no other one may be left again.
+    /// Notes that a swap was not carried out: items that are in no other swap may be abandoned again.
     pub fn mark_unsent(&mut self) {
         self.open().filter(|item| item.attempt.is_none()).for_each(|item| item.job.mark_unsent());
     }
 
-    /// Notes that what was attempted has not happened and never will: the value that it was to be written over has
-    /// gone, and the operations are not in what came after.
+    /// Notes that what was attempted has not happened and never will: the value that it would replace is gone, and
+    /// the items are not in the value after it.
     pub fn forget(&mut self) {
         self.open().for_each(|item| item.attempt = None);
         self.mark_unsent();
     }
 
-    /// The answer of each, where `ended` tells why there may be none.
+    /// The answer of each item; if there is none, `ended` tells why.
     pub fn answers(self, ended: &Result<(), Error>) -> Vec<Result<Answer, Error>> {
         self.0.into_iter().map(|item| item.into_answer(ended)).collect()
     }
@@ -195,7 +195,7 @@ impl Item<'_> {
         }
     }
 
-    /// Answers it with the `outcome` that was found for it, if any was.
+    /// Answers the item with the `outcome` that was found for it, if there is one.
     fn answer_with(&mut self, outcome: Option<Outcome>) {
         self.answer = outcome.map(|outcome| {
             let is_own =

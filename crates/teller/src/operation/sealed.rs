@@ -6,7 +6,7 @@ use store::{Document, Store, keys};
 use crate::Error;
 use crate::history::page;
 
-/// What an idempotency key became, after it left the wallet.
+/// The outcome of an idempotency key that has left the wallet.
 pub(super) async fn outcome(
     store: &impl Store,
     user: &User,
@@ -17,7 +17,7 @@ pub(super) async fn outcome(
     stored.map(|bytes| Outcome::decode(&bytes).map_err(Error::at(&document))).transpose()
 }
 
-/// An operation without a key is in no index. But it is known which entry it would have become.
+/// An operation without a key is not in the index, but the number of its entry is known.
 pub(super) async fn entry(
     store: &impl Store,
     user: &User,
@@ -29,7 +29,7 @@ pub(super) async fn entry(
     Ok(entry.cloned().map(Outcome::Posted))
 }
 
-/// Where the index would have what is decided here for the first time.
+/// The documents of the index for what is decided here for the first time.
 pub(super) fn index_of(user: &User, decisions: &[Decision]) -> Vec<Document> {
     let new = decisions.iter().filter_map(|decision| match decision {
         Decision::New(outcome) => outcome.id().key(),
@@ -38,7 +38,7 @@ pub(super) fn index_of(user: &User, decisions: &[Decision]) -> Vec<Document> {
     new.map(|key| keys::operation(user.as_str(), key.as_str())).collect()
 }
 
-/// What leaves the wallet, all of it committed, as it is stored.
+/// The stored forms of what leaves the wallet, all of it committed.
 pub(super) fn documents(user: &User, seals: &[Seal]) -> Vec<(Document, Vec<u8>)> {
     let page = |page: &Page| (keys::page(user.as_str(), page.number()), page.encode());
     let operation = |outcome: &Outcome| {

@@ -28,7 +28,7 @@ fn held(bytes: &[u8]) {
     takes_turns(bytes);
 }
 
-/// One request takes the turn, whoever held it, once its time has come; and gives it back.
+/// When its time has come, a request gets the claim, whoever held it, and releases it.
 fn takes_turns(bytes: &[u8]) {
     let store = Memory::new();
     let opening = rates_claim();
