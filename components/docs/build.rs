@@ -11,7 +11,8 @@ use pack::Table;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-/// The path, where the file is. To the last the issuer leads back: Swagger UI's own takes a code also where `state` is wrong.
+/// The path of each file, and where it is. The issuer redirects back to the last one: Swagger UI's own would accept a
+/// code even if `state` is wrong.
 const PAGE: [(&str, &str); 4] = [
     ("/docs", "index.html"),
     ("/docs/start.js", "start.js"),
@@ -41,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(table.write()?)
 }
 
-/// The file, whatever the folder around all of them is called.
+/// A file of the archive, whatever the archive's top folder is called.
 fn unzipped(archive: &mut ZipArchive<Cursor<&[u8]>>, file: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let inside = |name: &str| name.split_once('/').is_some_and(|(_, inside)| inside == file);
     let mut names = archive.file_names().flatten();

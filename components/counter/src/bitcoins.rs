@@ -28,7 +28,7 @@ pub fn answer(satoshis: i64) -> Answer {
 }
 
 fn digits(satoshis: i64) -> String {
-    // Posts only add; below zero is what another hand wrote.
+    // Posts only add. A total below zero was written by something else.
     let sign = if satoshis < 0 { "-" } else { "" };
     let (size, one) = (satoshis.unsigned_abs(), SATOSHIS.unsigned_abs());
     let (whole, rest) = (size.div_euclid(one), size.rem_euclid(one));

@@ -17,7 +17,7 @@ pub fn name(request: &Request) -> Result<String, Problem> {
     Err(Problem::malformed("A counter's name is 1 to 64 characters of A-Z, a-z, 0-9 and ._-."))
 }
 
-/// The parameter `by`: 1 unless it says otherwise.
+/// The parameter `by`; 1 if it is not given.
 pub fn by(request: &Request) -> Result<i64, Problem> {
     let Some(text) = request.query("by")? else { return Ok(1) };
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -9,7 +9,7 @@ use api::{Answer, Asset, Problem, Request};
 use signin::{Auth, SignIn};
 
 static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
-/// The document of a bank that asks for tokens, whose issuer has yet to be filled in. No path is called like that.
+/// The document of a bank that uses tokens, whose issuer is filled in when it is served. No path has this name.
 const BY_TOKEN: &str = "by-token.json";
 /// That blank.
 const ISSUER: &str = include!(concat!(env!("OUT_DIR"), "/issuer.rs"));

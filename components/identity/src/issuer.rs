@@ -18,7 +18,7 @@ use crate::settings::Source;
 pub const DEADLINE: Duration = Duration::from_secs(3);
 /// How many redirects are followed.
 const REDIRECTS: usize = 3;
-/// Where components call one another.
+/// The domain of calls between components.
 const INSIDE: &str = "spin.internal";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -28,9 +28,10 @@ struct Discovery {
     jwks_uri: String,
 }
 
-/// Fetches a key set, whatever it is.
+/// Fetches a key set; its contents are checked later.
 ///
 /// # Errors
+///
 /// Why there is none, for the log.
 pub async fn fetch(outside: &impl Outside, source: &Source) -> Result<Vec<u8>, String> {
     match select(pin!(fetched(outside, source)), pin!(outside.pause(DEADLINE))).await {
@@ -47,7 +48,7 @@ async fn fetched(outside: &impl Outside, source: &Source) -> Result<Vec<u8>, Str
     document(outside, &url, "the key set").await
 }
 
-/// Where the issuer says that its keys are.
+/// The address of the keys, as the issuer's discovery document says.
 async fn discovered(outside: &impl Outside, issuer: &str) -> Result<String, String> {
     let url = format!("{}{DISCOVERY}", issuer.trim_end_matches('/'));
     let found = document(outside, &url, "the discovery document").await?;
@@ -83,7 +84,7 @@ async fn document(outside: &impl Outside, url: &str, what: &str) -> Result<Vec<u
     Err(format!("{what}: more than {REDIRECTS} redirects"))
 }
 
-/// Where a redirect leads, if that is the origin that it came from.
+/// The target of a redirect, if it has the same origin.
 fn of_same_origin(url: &str, location: &str) -> Option<String> {
     let origin = origin(url)?;
     if location.starts_with('/') && !location.starts_with("//") {

@@ -34,24 +34,24 @@ use crate::outside::{Outside, Stores};
 use crate::settings::Source;
 use crate::unavailable;
 
-/// How long keys are used without asking again.
+/// How long keys are used without a new fetch.
 const FRESH: Duration = Duration::from_secs(600);
-/// How long they are used while somebody asks for newer ones.
+/// How long they are used while a new fetch is under way.
 const STALE: Duration = Duration::from_secs(1200);
-/// How long they are used while the issuer cannot be asked.
+/// How long they are used while the issuer cannot be reached.
 const LONGEST: Duration = Duration::from_secs(86_400);
-/// How soon the issuer is asked again, whatever for.
+/// How long after a fetch the next one may begin, for whatever reason.
 const AGAIN: Duration = Duration::from_secs(30);
-/// How often a request looks whether the one that fetches has come back.
+/// How often a waiting request checks whether the fetch has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// How long a request waits for what another one finds.
+/// How long a request waits for the result of another one's fetch.
 const SOON: Duration = Duration::from_millis(500);
-/// How many requests of an instance do so at a time. All calls of `identity` share a few places in its host.
+/// How many requests of an instance may wait like that. All calls of `identity` share a few places in the host.
 const MOST_WAITING: u32 = 4;
-/// How often an instance looks in the store whether there are fresh ones, while it has none, and whether the issuer may
-/// be asked for a key that is not known.
+/// How often an instance without fresh keys looks for them in the store, and how often it checks whether the issuer
+/// may be asked for an unknown key.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often a failure that goes on is said again.
+/// How often a failure that goes on is logged again.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
 /// Keys as they are stored.
@@ -70,7 +70,7 @@ struct Stored {
 pub struct Kept {
     /// The keys.
     pub set: KeySet,
-    /// What was verified with them, by the SHA-256 of the token.
+    /// The tokens that were verified with them, by SHA-256.
     pub verified: Recent<Verified>,
     as_of_ms: u64,
 }
@@ -83,14 +83,14 @@ impl Kept {
 }
 
 thread_local! {
-    /// How many requests wait for keys that may be new: one at most.
+    /// How many requests wait for a fetch: at most one.
     static ASKING: Cell<u32> = const { Cell::new(0) };
-    /// How many wait for what that one finds.
+    /// How many requests wait for that one's result.
     static WAITING: Cell<u32> = const { Cell::new(0) };
     static REMEMBERED: RefCell<Option<Rc<Kept>>> = const { RefCell::new(None) };
-    /// When old keys were found to be good enough.
+    /// When old keys were last found to be good enough.
     static LOOKED_MS: Cell<u64> = const { Cell::new(0) };
-    /// When it was found that the issuer may not be asked yet.
+    /// When the issuer was last found to be off limits for now.
     static REFUSED_MS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -102,7 +102,7 @@ pub fn forget() {
     REFUSED_MS.set(0);
 }
 
-/// What a request holds that waits, where no more than so many of an instance may at a time.
+/// Held by a request that waits, if only so many of an instance may wait at a time.
 struct Seat(&'static LocalKey<Cell<u32>>);
 
 impl Seat {
@@ -131,7 +131,8 @@ pub struct Keys<'a, S, O> {
 }
 
 impl Kept {
-    /// How old they are. By a clock that is ahead they are as old as they are ahead, so that they too end some day.
+    /// Their age. If their time stamp is in the future, their age is that difference, so that they expire some day
+    /// too.
     fn age(&self, now_ms: u64) -> Duration {
         moment::since(self.as_of_ms, now_ms).unwrap_or_else(|ahead| ahead.max(FRESH))
     }
@@ -141,7 +142,8 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     /// The keys to verify with now.
     ///
     /// # Errors
-    /// 503 where there are none that are not too old.
+    ///
+    /// 503 if there are none, or if they are too old.
     pub async fn current(&self) -> Result<Rc<Kept>, Problem> {
         let now_ms = self.outside.now_ms();
         let remembered = REMEMBERED.with_borrow(Clone::clone);
@@ -151,7 +153,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
                 return Ok(kept.clone());
             }
         }
-        // A store that does not answer takes no keys away.
+        // A store that does not answer must not take keys away.
         let stored = self.stored().await;
         let best = stored.as_ref().ok().cloned().flatten().or(remembered);
         let age = best.as_ref().map_or(Duration::MAX, |kept| kept.age(now_ms));
@@ -177,13 +179,13 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         }
     }
 
-    /// Whether the issuer could not be asked a short while ago.
+    /// Whether the issuer could not be reached a short while ago.
     async fn is_away(&self) -> bool {
         claim::has_failed(&self.stores.open().await, &self.claim(), FRESH, self.outside.now_ms()).await
     }
 
-    /// Keys that were fetched after `kept`, for a token whose key is not among those; `None` where the issuer cannot be
-    /// asked now, or another request waits for it still.
+    /// Keys that were fetched after `kept`, for a token whose key is not in there; `None` if the issuer cannot be
+    /// asked now, or if another request is still waiting for it.
     pub async fn newer_than(&self, kept: &Kept) -> Option<Rc<Kept>> {
         if is_a_moment_ago(&REFUSED_MS, self.outside.now_ms()) {
             return None;
@@ -199,7 +201,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         self.found_soon(kept.as_of_ms).await
     }
 
-    /// Keys that were fetched after this time, if the one request that waits for them remembers them soon.
+    /// Keys that were fetched after this time, if the one request that waits for them gets them soon.
     async fn found_soon(&self, as_of_ms: u64) -> Option<Rc<Kept>> {
         let mut waited = Duration::ZERO;
         while waited < SOON && ASKING.get() > 0 {
@@ -209,11 +211,11 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         REMEMBERED.with_borrow(Clone::clone).filter(|kept| kept.as_of_ms > as_of_ms)
     }
 
-    /// Keys that were fetched after this time: by another request, by this one, or by one that is at it.
+    /// Keys that were fetched after this time: by another request, by this one, or by a fetch that is under way.
     async fn newer(&self, as_of_ms: u64) -> Option<Rc<Kept>> {
         let mut waited = Duration::ZERO;
         loop {
-            // Asked before keys are looked for: whoever fetches keeps them first and settles then.
+            // Checked before the keys are read: a fetcher stores them first and settles its claim then.
             let is_fetching = self.is_fetching().await;
             let stored = self.stored().await.ok().flatten();
             let is_newer =
@@ -239,7 +241,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         }
     }
 
-    /// Fetches, if it is this instance's turn. Nobody waits for it.
+    /// Fetches, if this instance gets the claim. Nobody waits for it.
     fn refresh(&self) {
         let (stores, outside, source) = (self.stores.clone(), self.outside.clone(), self.source.clone());
         self.outside.spawn(async move {
@@ -273,7 +275,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         let store = self.stores.open().await;
         let kept = match kept {
             Ok((encoded, kept)) => {
-                // What could not be stored can still be used, and a claim that was not settled ends by itself.
+                // If the keys could not be stored, they can still be used; a claim that was not settled expires.
                 let _ = store.set(&keys::issuer(&self.source.name()), &encoded).await;
                 Some(remember(kept))
             }
@@ -283,7 +285,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         kept
     }
 
-    /// Tells the log of a fetch that was of no use, and answers what it was told last.
+    /// Logs a fetch that failed, and returns the latest report.
     fn tell(&self, before: &Report, kept: &Result<(Vec<u8>, Kept), String>) -> Report {
         let (event, what) = match kept {
             Err(why) => ("keys-not-fetched", why.clone()),
@@ -300,7 +302,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         said
     }
 
-    /// What was fetched as it is stored, and as it is used.
+    /// The fetched keys in their stored form, and as they are used.
     fn keep(&self, fetched: &[u8], as_of_ms: u64) -> Result<(Vec<u8>, Kept), String> {
         let read = || {
             let set = KeySet::of_issuer(fetched)?;
@@ -312,7 +314,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         read().ok_or_else(|| "the key set is no JSON Web Key Set".to_owned())
     }
 
-    /// What the store has. Keys that cannot be read, or of another source, are none.
+    /// The keys in the store. Keys that cannot be read, or of another source, count as none.
     async fn stored(&self) -> Result<Option<Rc<Kept>>, Problem> {
         let stored = self.stores.open().await.get(&keys::issuer(&self.source.name())).await?;
         let Some(Stored { v: 1, as_of_ms, issuer, jwks_url, keys }) =

@@ -34,7 +34,7 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
     identify(&request, &settings, &Host, &Host).await
 }
 
-/// How long a token that was verified may be remembered, in seconds: here and by who asks, together.
+/// How long a verified token may be remembered, in seconds: here and by the caller, together.
 const REMEMBERED_SECONDS: u64 = 60;
 
 async fn identify(
@@ -62,11 +62,11 @@ async fn identify(
         .with("cache-control", format!("max-age={seconds}")))
 }
 
-/// What a token says, and for how many seconds that may be remembered.
+/// The result of verifying a token, and for how many seconds it may be remembered.
 type Judged = Result<(Verified, u64), Refused>;
 
-/// By the keys that the issuer has now. An instance remembers what it verified with them, since the instances that ask
-/// serve few requests (Spin's default: 128), and each begins with no memory.
+/// Verifies by the issuer's present keys. The result is remembered here too, since the instances that call serve few
+/// requests (Spin's default: 128), and each begins with no memory.
 async fn by_issuer<S: outside::Stores, O: outside::Outside>(
     token: &str,
     keys: &Keys<'_, S, O>,
@@ -80,7 +80,8 @@ async fn by_issuer<S: outside::Stores, O: outside::Outside>(
     loop {
         let now = now(keys.outside);
         match judge(token, &kept.set, rules, now) {
-            // The issuer may have new keys. Only what it says from now on is its last word.
+            // The issuer may have new keys. The token is refused for good only if the keys were fetched after the
+            // request began.
             Err(Refused::UnknownKey) if !kept.are_since(begun_ms) => {
                 let unknown =
                     || unavailable("The token's key is not known, and the issuer cannot be asked now.");
@@ -115,7 +116,7 @@ fn refused(refused: Refused) -> Problem {
     Problem::bad_token(why + ".")
 }
 
-/// No token can be judged, so none is accepted.
+/// No token can be verified, so none is accepted.
 fn unavailable(detail: &'static str) -> Problem {
     Problem::untouched(Code::StorageUnavailable, detail)
 }

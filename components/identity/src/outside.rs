@@ -26,13 +26,13 @@ pub trait Outside: Clone + 'static {
     fn now_ms(&self) -> u64;
     /// Lets some time pass.
     async fn pause(&self, time: Duration);
-    /// Does something that no request waits for.
+    /// Runs a task that no request waits for.
     fn spawn(&self, task: impl Future<Output = ()> + 'static);
-    /// What is at an address. Redirects are not followed.
+    /// Gets a document. Redirects are not followed.
     async fn get(&self, url: &str) -> Result<Got, &'static str>;
 }
 
-/// Where the keys are kept. It is opened for each step: an issuer takes longer to answer than a request may wait for
+/// The store of the keys. It is opened for each step, because an issuer may take longer than a request may wait for
 /// storage.
 pub trait Stores: Clone + 'static {
     /// What is opened.

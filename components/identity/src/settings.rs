@@ -11,7 +11,7 @@ use token::{KeySet, Rules};
 
 use crate::unavailable;
 
-/// What tokens must say, and who signs them.
+/// What tokens must say, and whose signature they need.
 #[derive(Debug)]
 pub struct Settings {
     /// `jwt_issuer`, `jwt_audience`, `jwt_user_claim`
@@ -22,7 +22,7 @@ pub struct Settings {
     pub asks_for_scopes: bool,
 }
 
-/// Where keys come from: one source and no other.
+/// The source of the keys: one and no other.
 #[derive(Debug)]
 pub enum Keeper {
     /// `jwt_secret`
@@ -31,7 +31,7 @@ pub enum Keeper {
     Issuer(Source),
 }
 
-/// Where an issuer publishes its keys.
+/// The place where an issuer publishes its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// `jwt_issuer`
@@ -41,7 +41,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Tells it from any other source, in the names of stored keys: banks with different ones may share a store.
+    /// A name that is unique to this source, for the names of stored keys: banks with different sources may share a
+    /// store.
     pub fn name(&self) -> String {
         let jwks_url = self.jwks_url.as_deref().unwrap_or_default();
         let mut name = Hash::of([&self.issuer, "\n", jwks_url].concat()).to_string();
@@ -68,7 +69,8 @@ thread_local! {
 /// Reads them.
 ///
 /// # Errors
-/// 404 with `auth = header`; 503 where they are bad or do not go together: nobody is let in by half of what was meant.
+///
+/// 404 with `auth = header`; 503 if they are bad or contradict one another: then nobody gets in.
 pub async fn read() -> Result<Rc<Settings>, Problem> {
     if let Some(known) = KNOWN.with_borrow(Clone::clone) {
         return Ok(known);
@@ -95,7 +97,7 @@ pub async fn read() -> Result<Rc<Settings>, Problem> {
 }
 
 impl Settings {
-    /// Settings that go together, or the name of one that does not, and what is allowed.
+    /// Settings that fit together, or the name of one that does not, and what is allowed.
     pub fn new(given: Given) -> Result<Self, (&'static str, &'static str)> {
         let Given { issuer, audience, user_claim, jwks_url, secret, scopes } = given;
         if issuer.is_empty() {

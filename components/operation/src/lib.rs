@@ -16,7 +16,7 @@ use ledger::Kind;
 use teller::batch::Wallets;
 
 thread_local! {
-    /// Requests on one wallet in this instance do not fight for it.
+    /// Requests on one wallet in this instance share batches instead of competing.
     static WALLETS: Rc<Wallets> = Rc::new(Wallets::new());
 }
 

@@ -15,7 +15,7 @@ use crate::settings::{self, Lifetimes};
 use crate::sheet::{Read, Sheet};
 use crate::upstream;
 
-/// How often a request looks whether the one that fetches has come back.
+/// How often a waiting request checks whether the fetch has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How soon upstream is asked again after a failure, however long rates are fresh.
 const RETRY: Duration = Duration::from_secs(60);
@@ -31,13 +31,13 @@ pub struct Kept {
     pub age: Duration,
     /// How much longer they are fresh; zero for stale ones.
     pub fresh_for: Duration,
-    /// They bear a time that is still to come.
+    /// Their time stamp is in the future.
     ahead: bool,
 }
 
 impl Kept {
-    /// Nobody knows how old rates are that bear a time to come: a clock was wrong when they were stored, or is now.
-    /// They are stale at once, and taken for as old as they are ahead, so that they too end some day.
+    /// The age of rates with a time stamp in the future is unknown: a clock was wrong when they were stored, or is
+    /// now. They are stale at once, and their age is that difference, so that they expire some day too.
     fn new(sheet: Sheet, now_ms: u64, lifetimes: Lifetimes) -> Self {
         let (age, fresh_for, ahead) = match moment::since(sheet.as_of_ms, now_ms) {
             Ok(age) => (age, lifetimes.ttl.saturating_sub(age), false),
@@ -47,7 +47,7 @@ impl Kept {
         Self { sheet, as_of, age, fresh_for, ahead }
     }
 
-    /// Whether the rates have outlived their time.
+    /// Whether the rates are older than their lifetime.
     pub fn is_stale(&self) -> bool {
         self.fresh_for.is_zero()
     }
@@ -56,8 +56,8 @@ impl Kept {
 /// The rates to show now.
 ///
 /// # Errors
-/// 503 `rates-unavailable` when upstream gives none and none fresh enough are kept; 503
-/// `storage-unavailable`.
+///
+/// 503 `rates-unavailable` if upstream has none and there are none fresh enough; 503 `storage-unavailable`.
 pub async fn current() -> Result<Kept, Problem> {
     let lifetimes = settings::lifetimes().await;
     let kept = read(lifetimes).await?;
@@ -75,7 +75,7 @@ pub async fn current() -> Result<Kept, Problem> {
             return Ok(Kept::new(sheet, now_ms(), lifetimes));
         }
     }
-    // The fetch took its time, and the rates have aged meanwhile.
+    // The fetch took time, in which the rates have aged.
     match kept.map(|kept| Kept::new(kept.sheet, now_ms(), lifetimes)) {
         Some(kept) if kept.age <= lifetimes.max_stale => Ok(kept),
         _ if is_mine => Err(unavailable()),
@@ -85,7 +85,7 @@ pub async fn current() -> Result<Kept, Problem> {
 
 async fn read(lifetimes: Lifetimes) -> Result<Option<Kept>, Problem> {
     let stored = store::spin::open().await.get(&keys::rates()).await?;
-    // A sheet that cannot be read is fetched anew.
+    // A sheet that cannot be read is fetched again.
     Ok(stored.as_deref().and_then(Sheet::decode).map(|sheet| Kept::new(sheet, now_ms(), lifetimes)))
 }
 
@@ -94,7 +94,7 @@ fn warn_of_a_clock(kept: &Kept) {
     eventlog::event(Level::Warn, "rates-from-the-future", ahead);
 }
 
-/// Fetches new rates and keeps them, whose turn it is.
+/// Fetches new rates and stores them, for the request that holds the claim.
 async fn fetch(mut mine: Mine, lifetimes: Lifetimes) -> Option<Sheet> {
     let begun_ms = now_ms();
     let fetched = upstream::fetch(begun_ms).await;
@@ -108,7 +108,7 @@ async fn fetch(mut mine: Mine, lifetimes: Lifetimes) -> Option<Sheet> {
         }
     };
     mine.said = news.tell(&mine.said, now_ms());
-    // What could not be kept can still be shown, and a claim that was not settled ends by itself.
+    // If they could not be stored, they can still be shown; a claim that was not settled expires.
     if let Some(sheet) = &sheet {
         let _ = store.set(&keys::rates(), &sheet.encode()).await;
     }
@@ -119,7 +119,7 @@ async fn fetch(mut mine: Mine, lifetimes: Lifetimes) -> Option<Sheet> {
     sheet
 }
 
-/// Adds the rates to their history; one that does not answer or cannot be read begins anew.
+/// Adds the rates to their history. A history that cannot be read begins anew.
 async fn remember(store: &impl Store, sheet: &Sheet) {
     let Ok(kept) = store.get(&keys::rates_history()).await else { return };
     let mut history = kept.as_deref().and_then(History::decode).unwrap_or_default();
@@ -127,9 +127,10 @@ async fn remember(store: &impl Store, sheet: &Sheet) {
     let _ = store.set(&keys::rates_history(), &history.encode()).await;
 }
 
-/// How the rates moved, as JSON.
+/// The history of the rates, as JSON.
 ///
 /// # Errors
+///
 /// 503 `storage-unavailable`.
 pub async fn history() -> Result<Vec<u8>, Problem> {
     let kept = store::spin::open().await.get(&keys::rates_history()).await?;
@@ -140,7 +141,7 @@ pub async fn history() -> Result<Vec<u8>, Problem> {
 async fn wait(lifetimes: Lifetimes) -> Result<Kept, Problem> {
     let mut waited = Duration::ZERO;
     loop {
-        // Asked before the rates are looked for: whoever fetches keeps them first and settles then.
+        // Checked before the rates are read: a fetcher stores them first and settles its claim then.
         let is_fetching =
             claim::is_fetching(&store::spin::open().await, &keys::rates_claim(), now_ms()).await;
         match read(lifetimes).await? {

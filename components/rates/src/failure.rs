@@ -13,17 +13,17 @@ pub struct Failed {
     pub cause: &'static str,
     /// The rest of it.
     pub detail: String,
-    /// How long upstream wants to be left alone.
+    /// How long upstream asks not to be called.
     pub retry_after: Option<Duration>,
 }
 
 impl Failed {
-    /// A failure after which upstream says nothing of when to come back.
+    /// A failure without a `Retry-After`.
     pub fn new(cause: &'static str, detail: impl Into<String>) -> Self {
         Self { cause, detail: detail.into(), retry_after: None }
     }
 
-    /// What an answer with another status than 200 means. `code` is CoinGecko's own, where its body has one.
+    /// The failure for a status other than 200. `code` is CoinGecko's own, if the body has one.
     pub fn of_status(status: u16, code: Option<u64>) -> Self {
         let said = match code {
             Some(code) => format!("status {status}, code {code}"),

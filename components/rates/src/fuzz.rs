@@ -37,7 +37,7 @@ fn upstream(bytes: &[u8]) {
     assert_eq!(History::decode(&history.encode()), Some(history));
 }
 
-/// Another hand may have written it: it is read whole or not at all, and a currency of it is a number or none.
+/// Anything may have written it: it is read completely or not at all, and a currency in it is a number or missing.
 fn stored(bytes: &[u8]) {
     let Some(sheet) = Sheet::decode(bytes) else { return };
     assert_eq!(Sheet::decode(&sheet.encode()).unwrap().rates.get(), sheet.rates.get());

@@ -24,9 +24,9 @@ const DAY_SECONDS: u64 = 86_400;
 /// What one bitcoin was worth, in columns.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct History {
-    /// When, in seconds since 1970; rising.
+    /// The times, in seconds since 1970; ascending.
     at: Vec<u64>,
-    /// By code, a value for each time; `None` where there was none.
+    /// By code, a value for each time; `None` if there was none.
     values: BTreeMap<String, Vec<Option<String>>>,
 }
 
@@ -42,7 +42,7 @@ impl History {
 
     fn push(&mut self, now: u64, mut values: BTreeMap<String, String>) {
         let oldest = now.saturating_sub(DAY_SECONDS);
-        // Points from the future were made by a clock that was wrong.
+        // Points from the future were made by a wrong clock.
         self.retain(|at| oldest <= at && at < now);
         let points = self.at.len();
         for (code, column) in &mut self.values {
@@ -57,7 +57,7 @@ impl History {
         self.values.retain(|_, column| column.iter().any(Option::is_some));
     }
 
-    /// Drops the point that lies closest between its neighbours, or the first of two.
+    /// Drops the point that is closest to its neighbours, or the first of two.
     fn thin(&mut self) {
         let gaps = self.at.windows(3).filter_map(|three| match three {
             [before, at, after] => Some((after.saturating_sub(*before), *at)),
@@ -80,11 +80,11 @@ impl History {
             at: self.at.iter().map(shown).collect(),
             values: self.values.clone(),
         };
-        // Strings only: serde_json has nothing to fail on.
+        // Strings only: serde_json cannot fail on them.
         serde_json::to_vec(&document).unwrap_or_default()
     }
 
-    /// Reads the stored form; `None` when it is not one.
+    /// Reads the stored form; `None` if it is not valid.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let document: HistoryView = serde_json::from_slice(bytes).ok()?;
         let at = document.at.iter().map(|at| {

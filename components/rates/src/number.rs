@@ -7,10 +7,10 @@
 
 use num_bigint::BigUint;
 
-/// Most characters of a number that is read, and its largest exponent, either way.
+/// The most characters of a number that is read, and its largest exponent in either direction.
 const LENGTH: usize = 256;
 const EXPONENT: u32 = 128;
-/// Most digits before the point, and most behind it, of a rate.
+/// The most digits of a rate, before the point and after it.
 const DIGITS: u32 = 40;
 
 /// A positive decimal.
@@ -47,7 +47,7 @@ impl Number {
         (number.digits != BigUint::ZERO).then_some(number)
     }
 
-    /// Whether it has no more digits than a rate may have. It then is read back from its plain notation.
+    /// Whether it has no more digits than a rate may have, so that it can be read back from its plain notation.
     pub fn is_short(&self) -> bool {
         self.scale <= DIGITS && self.digits < power(self.scale.saturating_add(DIGITS))
     }

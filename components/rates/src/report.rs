@@ -9,9 +9,9 @@ use upstream::report::Report;
 
 use crate::failure::Failed;
 
-/// How often a failure that goes on is said again.
+/// How often a failure that goes on is logged again.
 const FAILED_AGAIN: Duration = Duration::from_secs(60);
-/// How often currencies that go on missing are.
+/// How often missing currencies are logged again.
 const LEFT_OUT_AGAIN: Duration = Duration::from_secs(3600);
 
 /// How a fetch went.
@@ -26,7 +26,7 @@ pub enum News {
 }
 
 impl News {
-    /// Tells the log, unless it was told; what it has been told now.
+    /// Logs the news, unless they were logged already. Returns the latest report.
     pub fn tell(&self, before: &Report, now_ms: u64) -> Report {
         let said = self.after(before, now_ms);
         if !said.is_news(before) {
@@ -69,7 +69,7 @@ impl News {
 mod tests {
     use super::*;
 
-    /// When the log is told, of fetches a second apart, and how often it had been so.
+    /// The times at which fetches a second apart are logged, and how often each had been so.
     fn told(news: impl Fn(u64) -> News, seconds: u64) -> Vec<(u64, u64)> {
         let (mut said, mut told) = (Report::default(), Vec::new());
         for second in 1..=seconds {

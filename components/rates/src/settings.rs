@@ -9,7 +9,7 @@ use settings::{
 
 use crate::failure::Failed;
 
-/// How long rates are fresh, and how long old ones may stand in.
+/// How long rates are fresh, and how long old ones may stand in for them.
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {
     /// `rates_ttl_seconds`
@@ -22,7 +22,7 @@ pub struct Lifetimes {
 pub struct Source {
     /// `coingecko_origin`
     pub origin: String,
-    /// `coingecko_api_key`; empty where there is none.
+    /// `coingecko_api_key`; empty if there is none.
     pub api_key: String,
     /// `coingecko_api_key_header`
     pub api_key_header: String,
@@ -44,10 +44,11 @@ pub async fn lifetimes() -> Lifetimes {
     lifetimes
 }
 
-/// Reads where rates come from.
+/// Reads the source of the rates.
 ///
 /// # Errors
-/// A setting is bad: CoinGecko is not asked with half of what was meant.
+///
+/// A setting is bad: then CoinGecko is not called at all.
 pub async fn source() -> Result<Source, Failed> {
     let bad = |cause, name| {
         move |_| Failed::new(cause, format!("the setting {name} is bad: see bad-setting in the log"))

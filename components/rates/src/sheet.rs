@@ -18,7 +18,7 @@ use crate::number::Number;
 const CURRENCIES: usize = 1000;
 const CODE_LENGTH: usize = 64;
 const TEXT_LENGTH: usize = 256;
-/// How many of those that are left out are named, and how much of each is shown.
+/// How many dropped currencies are named, and how much of each is shown.
 const NAMED: usize = 10;
 const SHOWN: usize = 24;
 /// The version of the stored form.
@@ -40,7 +40,7 @@ pub struct Sheet {
 pub struct Read {
     /// What can be used.
     pub sheet: Sheet,
-    /// What cannot, by its code and why; empty where there is nothing.
+    /// The currencies that were dropped, and why; empty if there are none.
     pub left_out: String,
 }
 
@@ -105,20 +105,21 @@ impl Sheet {
 
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
-        // Strings and numbers only: serde_json has nothing to fail on.
+        // Strings and numbers only: serde_json cannot fail on them.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Reads the stored form; `None` when it is not one.
+    /// Reads the stored form; `None` if it is not valid.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let sheet: Self = serde_json::from_slice(bytes).ok()?;
         (sheet.v == VERSION && sheet.rates.get().starts_with('{')).then_some(sheet)
     }
 
-    /// The currency with this code, in any letter case: its code, what is shown of it, and its value to calculate
-    /// with. One whose stored value is no number is as good as none.
+    /// The currency with this code, in any letter case: its code, its view, and its value to calculate with. If the
+    /// stored value is not a number, the currency counts as unknown.
     ///
     /// # Errors
+    ///
     /// 404 `unknown-currency`.
     pub fn currency(&self, code: &str) -> Result<(String, Currency, Number), Problem> {
         let code = code.to_ascii_lowercase();
@@ -141,7 +142,7 @@ impl Sheet {
 }
 
 impl Currency {
-    /// Reads one of CoinGecko's, or says why it cannot be used.
+    /// Reads one of CoinGecko's currencies, or returns why it cannot be used.
     fn from_upstream(code: &str, rate: &RawValue) -> Result<Self, String> {
         if !is_code(code) {
             return Err("its code".to_owned());
@@ -167,7 +168,7 @@ fn is_text(text: &str) -> bool {
     text.chars().count() <= TEXT_LENGTH && !text.chars().any(char::is_control)
 }
 
-/// The first of them, and how many more there are.
+/// The first few of them, and how many more there are.
 fn named(mut odd: Vec<String>) -> String {
     let more = odd.len().saturating_sub(NAMED);
     odd.truncate(NAMED);

@@ -47,7 +47,7 @@ fn fields(source: &Source) -> Vec<(String, Vec<u8>)> {
     fields
 }
 
-/// What an answer that came at `now` means.
+/// The result of an answer that arrived at `now`.
 fn judged(answered: Answered, now_ms: u64, now: SystemTime) -> Result<Read, Failed> {
     if answered.status == 200 {
         return Sheet::from_upstream(&answered.body, now_ms);
@@ -75,12 +75,12 @@ impl Refusal {
     }
 }
 
-/// How long upstream wants to be left alone (RFC 9110, section 10.2.3): seconds, or a date. A date is upstream's,
-/// so it is compared with upstream's own `Date` where that is there: whose clock is off does not matter then.
+/// How long upstream asks not to be called (RFC 9110, section 10.2.3): seconds, or a date. A date is compared with
+/// upstream's own `Date`, if there is one, so that it does not matter whose clock is wrong.
 fn retry_after(answered: &Answered, now: SystemTime) -> Option<Duration> {
     let wanted = answered.field("retry-after")?.trim();
     if !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number holds are a long wait too.
+        // A number with too many digits is a long wait too.
         return Some(wanted.parse().map_or(LONGEST, Duration::from_secs).min(LONGEST));
     }
     let until = httpdate::parse_http_date(wanted).ok()?;

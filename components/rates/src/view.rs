@@ -64,8 +64,8 @@ fn age(kept: &Kept) -> AgeView {
     }
 }
 
-/// Caches may keep rates for what is left of their life. The tag is weak: the age in the body moves on
-/// while the rates stay the same (RFC 9110, section 8.8.1).
+/// Caches may keep rates for the rest of their lifetime. The tag is weak: the age in the body changes while the rates
+/// stay the same (RFC 9110, section 8.8.1).
 fn cached(request: &Request, kept: &Kept, document: &impl Serialize) -> Answer {
     let tag = format!("W/\"{:x}-{}\"", kept.sheet.as_of_ms, u8::from(kept.is_stale()));
     let answer = if request.has(&tag) { Answer::not_modified() } else { Answer::json(document) };

@@ -8,10 +8,10 @@ use api::{Answer, Code, Problem, Request};
 use ledger::{Mark, User};
 use teller::history::Entries;
 
-/// Begins every cursor, so that its form can change without old ones being misread.
+/// The prefix of every cursor, so that its form can change without old ones being misread.
 const CURSOR: &str = "e1-";
 
-/// The parameter `at`: a sequence number. A wallet does not come to one that 64 bits cannot hold.
+/// The parameter `at`: a sequence number. No wallet has an entry whose number does not fit into 64 bits.
 pub fn at(request: &Request) -> Result<Option<u64>, Problem> {
     let Some(text) = request.query("at")? else { return Ok(None) };
     if !is_number(&text) {
@@ -47,7 +47,7 @@ fn is_number(text: &str) -> bool {
     digits && (text == "0" || !text.starts_with('0'))
 }
 
-/// The entry with this number is yet to come.
+/// There is no entry with this number yet.
 pub fn no_such_entry(seq: impl Display) -> Problem {
     Problem::new(Code::NoSuchEntry, format!("The wallet has not come to entry {seq} yet."))
 }

@@ -5,11 +5,11 @@ use api::{Answer, Code, Problem};
 
 use crate::retry;
 
-/// Only a stylesheet and pictures of the bank's own: no script at all, nothing written into a page.
+/// Only the bank's own stylesheet and pictures: no script at all, nothing inline.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
-/// What a problem means, and whether to retry; how, where the answer may never have come.
+/// What a problem means, and whether to retry; and how, for problems after which the operation is not settled.
 pub fn problem(code: Code) -> Answer {
     let examples = if code == Code::StorageUnavailable { retry::examples() } else { String::new() };
     let main = include_str!("problem.html")
