@@ -9,7 +9,7 @@ use crate::retry;
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
-/// What a problem means, and whether to retry; and how, for problems after which the operation is not settled.
+/// What a problem means, and whether to retry; on the page of `storage-unavailable` also how.
 pub fn problem(code: Code) -> Answer {
     let examples = if code == Code::StorageUnavailable { retry::examples() } else { String::new() };
     let main = include_str!("problem.html")
