@@ -14,7 +14,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from lab import plot  # noqa: E402
-from lab.report import WORDS, Found  # noqa: E402
+from lab.cells import WORDS  # noqa: E402
+from lab.report import Found  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 # A year and some weeks.

@@ -1,18 +1,10 @@
 """RESULTS.md and the plots, from results.json: ratios first, since machines differ."""
 
 from lab import plot
+from lab.cells import WORDS, mega, milliseconds, share, table, times
 from lab.compare import FIXED_RATE_SCENARIOS, SCENARIOS
+from lab.report_connections import crowd, crowd_plot, known
 
-WORDS = {
-    "healthz": "healthz",
-    "counter": "counter post",
-    "deposit": "deposit, 10,000 wallets",
-    "zipf": "deposit, wallets by Zipf",
-    "hot": "deposit, one hot wallet",
-    "wallet": "wallet read",
-    "rates": "warm rates",
-    "day": "mixed day, 70 % reads",
-}
 REFERENCE = "fastapi"
 ORDER = list(plot.COLOURS)
 # What the mixed day is made of (bench/load/src/workload.rs). Withdrawals count as deposits, counter reads as counter posts.
@@ -40,7 +32,6 @@ class Found:
             self.figure(REFERENCE, scenario, figure, mode),
         )
         return own / other if own and other else None
-
 
     def of_its_parts(self, server):
         """The mixed day, as a share of what its requests would come to if each kind were as fast as alone."""
@@ -96,11 +87,6 @@ def latency(found):
         rate = found.figure(found.best, scenario, "rate", "open")
         rows.append((f"{WORDS[scenario].split(',')[0]} {rate:.0f}/s" if rate else WORDS[scenario], p99))
     return plot.dots("How long the slowest of a hundred take", "p99 at one and the same rate", rows, " ms")
-
-
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def opening(found):
@@ -297,78 +283,6 @@ def growth_plot(found):
     )
 
 
-def crowd_plot(found):
-    panels = [
-        ("requests a second, by connections", lambda figures: figures["per_second"]),
-        ("p99 in ms, by connections", lambda figures: figures["p99_us"] / 1000),
-    ]
-    panels = [(caption, {name: curve(found, name, of) for name in names(found)}) for caption, of in panels]
-    return plot.curves("The mixed day, by connections", "each connection asks again when it is answered", panels)
-
-
-def curve(found, name, of):
-    """Points by connections, without those at which the server did not answer as it should."""
-    runs = (row for row in found["runs"] if row["server"] == name and row["figures"])
-    return [(row["connections"], of(row["figures"])) for row in runs]
-
-
-def names(found):
-    return sorted({row["server"] for row in found["runs"]})
-
-
-def crowd(found):
-    cells = {(row["server"], row["connections"]): crowd_cell(row["figures"]) for row in found["runs"]}
-    counts = sorted({count for _, count in cells})
-    rows = [[f"{count:,}", *(cells[name, count] for name in names(found))] for count in counts]
-    return "\n\n".join(
-        [
-            "## Connections",
-            f"The mixed day, requests a second / p99 in ms; {found['machine']['when']}, commit {found['machine']['commit']}.",
-            "![Throughput and p99 by connections](results/crowd.svg)",
-            table(["connections", *names(found)], rows),
-            overload(found["overload"]),
-        ]
-    )
-
-
-def crowd_cell(figures):
-    return f"{figures['per_second']:,.0f} / {milliseconds(figures['p99_us'])}" if figures else "wrong answers"
-
-
-def overload(found):
-    twice, after = found["twice"], found["after"]
-    back = after["back_after"]
-    came_back = f"{back:.1f} s after that" if back is not None else "not within that run"
-    return (
-        f"**More than it can answer.** `bank redis` was asked for {twice['rate']:,.0f} requests a second, twice its best, by "
-        f"{found['connections']:,} connections.\nIt answered {twice['per_second']:,.0f} a second (p99 {milliseconds(twice['p99_us'])} ms "
-        f"since they were due), and refused {twice['refused'] / twice['seconds']:,.0f} a second: 503 with `Retry-After` and\n"
-        f"`outcome: none`, p99 {milliseconds(twice['refused_p99_us'])} ms. Then {after['rate']:,.0f} a second were asked for: it answered "
-        f"as many {came_back},\nand {after['per_second']:,.0f} a second over the whole run (p99 {milliseconds(after['p99_us'])} ms)."
-    )
-
-
-def known(found):
-    rows = [
-        [
-            f"{run['connections']}",
-            WORDS[run["scenario"]],
-            f"{run['scripts_each']:.2f}",
-            f"{100 * (2 - run['scripts_each']):.0f} %" if run["connections"] == 1 else "–",
-            f"{run['per_second']:,.0f}",
-            milliseconds(run["p50_us"]),
-        ]
-        for run in found["runs"]
-    ]
-    words = (
-        f"`bank redis`; {found['machine']['when']}, commit {found['machine']['commit']}. A deposit to a wallet that its instance "
-        "knows is one script, any other\ntwo. With one connection no two deposits share a script, so the scripts tell how many wallets "
-        "were known. An instance\nanswers 128 requests, as Spin's do, and keeps at most 128 wallets."
-    )
-    head = ["connections", "", "scripts each", "known", "a second", "p50 ms"]
-    return f"## Wallets that come again\n\n{words}\n\n" + table(head, rows)
-
-
 def tokens(found):
     machine, header = found["machine"], found["ways"][0]
     rows = [
@@ -488,19 +402,3 @@ def flame(found):
     taken = f"{found['samples']:,} samples on {found['when']}, commit {found['commit']}"
     note = f"Parts of it, each with all that it calls, so that they overlap ({taken}):"
     return f"{words}\n\n{picture}\n\n{note}\n\n" + table(["", "deposit"], rows)
-
-
-def times(ratio):
-    return "–" if ratio is None else f"{ratio:.2f}"
-
-
-def share(part):
-    return "–" if part is None else f"{100 * part:.0f} %"
-
-
-def milliseconds(microseconds):
-    return f"{microseconds / 1000:.2f}" if microseconds < 10_000 else f"{microseconds / 1000:,.0f}"
-
-
-def mega(size):
-    return f"{size / 1e6:,.1f}"
