@@ -113,7 +113,7 @@ observe: build redis-server prometheus observe-tools ## Three banks, traffic, an
 test-observe: build redis-server prometheus observe-tools ## A day of three banks is watched with what the chart renders; each alert fires for what it is for, and is gone after
 	cargo build $(NATIVE) --package tests --bin coingecko
 	cd observability && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
-	cd k8s/tests && go test -count=1 -short -run TestADayIsSeen -timeout 20m ./observe
+	cd k8s/tests && go test -count=1 -short -run '^Test(ADayIsSeen|EachRelease|Strangers)' -timeout 20m ./observe
 	@cat build/observe/alerts.md
 
 .PHONY: test-observe-more

@@ -13,9 +13,15 @@ func collector() object {
 	return collecting(lines{
 		receiver: "filelog", receivers: object{"filelog": filelog()},
 		extensions: object{"file_storage": object{"directory": "/var/lib/collector"}},
-		// The bank sends the same lines by OTLP. They are taken, so that it does not complain, and end here.
-		processors: object{"filter/sent": object{"error_mode": "ignore", "logs": object{"log_record": []string{"true"}}}},
-		pipelines:  object{"logs/sent": pipeline("otlp", "filter/sent", "signal_to_metrics")},
+		processor:  "filter/release",
+		processors: object{
+			// A release counts what its own pods write: another one in its namespace, whose lines look the same, has a Collector of its own. Without the
+			// variable all pods of the namespace are the bank's.
+			"filter/release": dropped(`not IsMatch(resource.attributes["k8s.pod.name"], "${env:BANK_PODS:-.}")`),
+			// The bank sends the same lines by OTLP. They are taken, so that it does not complain, and end here.
+			"filter/sent": dropped("true"),
+		},
+		pipelines: object{"logs/sent": pipeline("otlp", "filter/sent", "signal_to_metrics")},
 	})
 }
 
@@ -55,7 +61,8 @@ func collecting(lines lines) object {
 			"extensions": append([]string{"health_check"}, slices.Sorted(maps.Keys(lines.extensions))...),
 			"pipelines": joined(object{
 				"traces":        pipeline("otlp", "memory_limiter filter/privacy transform/privacy batch", "spanmetrics"),
-				"metrics":       pipeline("otlp spanmetrics", "memory_limiter transform/namespace batch", "prometheus"),
+				"metrics":       pipeline("otlp", "memory_limiter filter/pushed transform/pushed transform/namespace batch", "prometheus"),
+				"metrics/spans": pipeline("spanmetrics", "memory_limiter transform/namespace batch", "prometheus"),
 				"logs/lines":    pipeline(lines.receiver, "memory_limiter "+lines.processor+" filter/lines batch transform/line", "signal_to_metrics"),
 				"metrics/lines": pipeline("signal_to_metrics", "deltatocumulative", "prometheus"),
 			}, lines.pipelines),
@@ -72,6 +79,8 @@ func processors() object {
 		"batch":             object{"timeout": "1s"},
 		"filter/privacy":    unlinked(),
 		"transform/privacy": privacy(),
+		"filter/pushed":     object{"error_mode": "ignore", "metrics": object{"metric": []string{`not IsMatch(name, "^(` + pushedNames() + `)$")`}}},
+		"transform/pushed":  fewSeries(),
 		"transform/line":    object{"error_mode": "ignore", "log_statements": []object{{"context": "log", "statements": derived}}},
 		"transform/namespace": object{"error_mode": "ignore", "metric_statements": []object{
 			{"context": "datapoint", "statements": []string{
@@ -79,10 +88,48 @@ func processors() object {
 				`set(attributes["pod"], resource.attributes["k8s.pod.name"]) where resource.attributes["k8s.pod.name"] != nil`}},
 			// The exporter makes the label `instance` of it, so that what a pod told two Collectors would be one series with the values of both. Without
 			// it Prometheus says there which Collector it asked.
-			{"context": "resource", "statements": []string{`delete_key(attributes, "service.instance.id") where attributes["k8s.pod.name"] != nil`}}}},
-		"filter/lines":      object{"error_mode": "ignore", "logs": object{"log_record": notOurs}},
+			{"context": "resource", "statements": []string{keep(resourceAttributes), `delete_key(attributes, "service.instance.id") where attributes["k8s.pod.name"] != nil`}},
+			// Two would be two series with the same labels.
+			{"context": "scope", "statements": []string{`set(name, "")`, `set(version, "")`, `set(schema_url, "")`, keep(nil)}}}},
+		"filter/lines":      dropped(notOurs...),
 		"deltatocumulative": object{"max_stale": "24h", "max_streams": 20000},
 	}
+}
+
+// dropped drops lines that one of these conditions is true of.
+func dropped(conditions ...string) object {
+	return object{"error_mode": "ignore", "logs": object{"log_record": conditions}}
+}
+
+func pushedNames() string {
+	var names []string
+	for _, metric := range pushed {
+		names = append(names, strings.ReplaceAll(metric.name, ".", "[.]"))
+	}
+	return strings.Join(names, "|")
+}
+
+// fewSeries leaves of what is pushed attributes of few values.
+func fewSeries() object {
+	var names, statements []string
+	for _, attribute := range pushedAttributes {
+		names = append(names, attribute.name)
+		statements = append(statements, few(attribute.name, attribute.values))
+	}
+	return object{"error_mode": "ignore", "metric_statements": []object{{"context": "datapoint", "statements": append([]string{keep(names)}, statements...)}}}
+}
+
+func keep(names []string) string {
+	if len(names) == 0 {
+		return `keep_keys(attributes, [])`
+	}
+	return `keep_keys(attributes, ["` + strings.Join(names, `", "`) + `"])`
+}
+
+// few makes one value of all that an attribute may not be.
+func few(name, values string) string {
+	attribute := `attributes["` + name + `"]`
+	return `set(` + attribute + `, "_OTHER") where ` + attribute + ` != nil and not IsMatch(` + attribute + `, "^(` + values + `)$")`
 }
 
 func spanmetrics() object {
@@ -137,9 +184,9 @@ func unlinked() object {
 func privacy() object {
 	set := func(target, value, where string) string { return `set(` + target + `, ` + value + `) where ` + where }
 	attribute := func(name string) string { return `attributes["` + name + `"]` }
-	operation, method, route, failure := attribute("db.operation.name"), attribute("http.request.method"), attribute("http.route"), attribute("error.type")
+	operation, method, route := attribute("db.operation.name"), attribute("http.request.method"), attribute("http.route")
 	statements := []string{
-		`keep_keys(attributes, ["` + strings.Join(spanAttributes, `", "`) + `"])`,
+		keep(spanAttributes),
 		`set(trace_state, "")`, `set(status.message, "")`,
 		// Of a server it is what the client calls it.
 		`delete_key(attributes, "server.address") where kind != SPAN_KIND_CLIENT`,
@@ -148,9 +195,8 @@ func privacy() object {
 		// Spin names a span by the command and its key.
 		set(operation, `name`, operation+` == nil and (`+attribute("db.system")+` == "redis" or `+attribute("db.system.name")+` == "redis")`),
 		`replace_pattern(` + operation + `, "(?s) .*$", "")`,
-		`delete_key(attributes, "db.operation.name") where not IsMatch(` + operation + `, "^[A-Za-z_]{1,20}$")`,
-		set(method, `"_OTHER"`, method+` != nil and not IsMatch(`+method+`, "^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)$")`),
-		set(failure, `"_OTHER"`, failure+` != nil and not IsMatch(`+failure+`, "^([1-5][0-9]{2}|client_gone|timeout|unreachable|failed|given_up|[A-Z]{2,20})$")`),
+		`delete_key(attributes, "db.operation.name") where not IsMatch(` + operation + `, "^(` + operationNames + `)$")`,
+		few("http.request.method", methods), few("error.type", failureTypes),
 		`set(name, "internal")`,
 	}
 	for _, kind := range []string{"server", "client", "producer", "consumer"} {

@@ -62,7 +62,8 @@ func generated() (map[string][]byte, error) {
 }
 
 // released does for compose.yaml what the chart does for a release.
-var released = strings.NewReplacer("$NAMESPACE/$NAME-collector", "collector", "$NAMESPACE", "money-bank", "$NAME", "bank", "$RATES_AGE_SECONDS", "900", "$BACKUP_AGE_SECONDS", "10800", "$EXPORTERS", "1")
+var released = strings.NewReplacer("$NAMESPACE/$NAME-collector", "collector", "$NAMESPACE", "money-bank", "$NAME", "bank", "$RATES_AGE_SECONDS", "900", "$BACKUP_AGE_SECONDS", "10800", "$EXPORTERS", "1",
+	"$COLLECTORS", "monitoring")
 
 func written(content any) ([]byte, error) {
 	text := &bytes.Buffer{}

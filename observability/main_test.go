@@ -113,7 +113,9 @@ func TestOnlySignalsOfTheListAreAskedFor(t *testing.T) {
 	for _, signal := range signals {
 		known = append(known, signal.name, signal.name+"_bucket", signal.name+"_count", signal.name+"_sum")
 	}
-	known = append(known, told...)
+	for _, metric := range pushed {
+		known = append(known, metric.shown)
+	}
 	files, err := generated()
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +157,38 @@ func TestComponentsAreThoseOfTheManifestAndWhoHasNoRouteIsAskedByNoUser(t *testi
 	}
 	if found := strings.Join(asked, "|"); found != notUsers {
 		t.Errorf("users ask all but %s, and counted are all but %s", found, notUsers)
+	}
+}
+
+func TestRoutesAreThoseOfTheManifest(t *testing.T) {
+	manifest, err := os.ReadFile(root + "spin.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there []string
+	for _, found := range regexp.MustCompile(`(?m)^route = "([^"]+)"$`).FindAllStringSubmatch(string(manifest), -1) {
+		there = append(there, found[1])
+	}
+	slices.Sort(there)
+	if !slices.Equal(there, routes) {
+		t.Errorf("spin.toml has %v, and %v are kept", there, routes)
+	}
+}
+
+func TestThePageOfTelemetryNamesEveryMetricAndAttributeThatIsKept(t *testing.T) {
+	text, err := os.ReadFile("../docs/telemetry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, metric := range pushed {
+		if !strings.Contains(string(text), "`"+metric.name+"`") {
+			t.Errorf("docs/telemetry.md does not name %s", metric.name)
+		}
+	}
+	for _, attribute := range pushedAttributes {
+		if !strings.Contains(string(text), "`"+attribute.name+"`") {
+			t.Errorf("docs/telemetry.md does not name %s", attribute.name)
+		}
 	}
 }
 
@@ -252,7 +286,12 @@ func TestThePanelOfCertificatesFindsThemWhereverTheirNamespaceIsSaid(t *testing.
 
 // The Collector shows what a pod said last for a day after it has gone.
 func TestNoPanelShowsGaugesOfPodsThatAreGone(t *testing.T) {
-	gauges := slices.Clone(toldNow)
+	var gauges []string
+	for _, metric := range pushed {
+		if metric.kind == gauge {
+			gauges = append(gauges, metric.shown)
+		}
+	}
 	for _, signal := range signals {
 		if signal.kind == gauge {
 			gauges = append(gauges, signal.name)

@@ -14,7 +14,7 @@ const (
 )
 
 // In a rule's expression $NAMESPACE and $NAME are the release's, and $RATES_AGE_SECONDS and $BACKUP_AGE_SECONDS values of the chart; $EXPORTERS is
-// how many Redis' exporters there should be, 0 or 1. It replaces them.
+// how many Redis' exporters there should be, 0 or 1. $COLLECTORS is the namespace of the Collector's pods. It replaces them.
 const (
 	here  = `namespace="$NAMESPACE"`
 	users = here + `, component!~"` + notUsers + `"`
@@ -86,9 +86,9 @@ var alerts = []alert{
 
 	{"BankTooFewPods", "page", "5m", `kube_deployment_status_replicas_available{` + here + `, deployment="$NAME"} < kube_deployment_spec_replicas{` + here + `, deployment="$NAME"}`,
 		"too-few-pods", "Fewer pods are available than are wanted: {{ $value }}."},
-	{"BankPodsRestart", "ticket", "0s", `sum by (namespace, pod) (increase(kube_pod_container_status_restarts_total{` + here + `, pod=~"$NAME-.*"}[15m])) > 2`,
+	{"BankPodsRestart", "ticket", "0s", `sum by (namespace, pod) (` + restarts + `) > 2`,
 		"pods-restart", "{{ $labels.pod }} has restarted {{ $value | humanize }} times in 15 minutes."},
-	{"BankAutoscalerAtLimit", "ticket", "15m", `kube_horizontalpodautoscaler_status_current_replicas{` + scaler + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + scaler + `}`,
+	{"BankAutoscalerAtLimit", "ticket", "15m", `kube_horizontalpodautoscaler_status_current_replicas{` + scaler + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + scaler + `} unless ` + pinned,
 		"autoscaler-at-limit", "The autoscaler may make no more pods."},
 	{"BankCertificateExpires", "ticket", "1h", `min by (namespace, name) (` + certificates + ` - time()) < 14 * 86400 or min by (namespace, instance) (last_over_time(probe_ssl_earliest_cert_expiry{` + here + `}[14d]) - time()) < 14 * 86400`,
 		"certificate-expires", "A certificate is good for {{ $value | humanizeDuration }} only."},
@@ -104,8 +104,14 @@ const unheard = `(sum by (namespace) (rate(bank_requests_total{` + here + `, rou
 
 const heard = `sum by (namespace) (max without (instance) (rate(http_server_request_duration_seconds_count{` + here + `, http_route=~"/v1/.+", http_response_status_code=~"[23].."}[10m])))`
 
-// scaler is the bank's own: there may be others in its namespace.
-const scaler = here + `, horizontalpodautoscaler="$NAME"`
+// scaler is the bank's own: there may be others in its namespace. One that is pinned makes always as many pods: it has no limit that it comes to.
+const (
+	scaler = here + `, horizontalpodautoscaler="$NAME"`
+	pinned = `kube_horizontalpodautoscaler_spec_min_replicas{` + scaler + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + scaler + `}`
+)
+
+// restarts are those of the release's pods. The Collector's are in another namespace; whoever is told of the bank's is told of them.
+const restarts = `increase(kube_pod_container_status_restarts_total{` + here + `, pod=~"$NAME-.*"}[15m]) or label_replace(increase(kube_pod_container_status_restarts_total{namespace="$COLLECTORS", pod=~"$NAME-collector-[^-]+"}[15m]), "namespace", "$NAMESPACE", "", "")`
 
 // ages are of the rates that were shown last, as the Collectors know that have counted such answers since: each keeps a value for a
 // day, also when the pod that it was of has moved to another node.

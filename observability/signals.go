@@ -86,11 +86,44 @@ var signals = []signal{
 	},
 }
 
-// told are those that `bank` sends itself, by OTLP (docs/telemetry.md).
-var told = append([]string{"http_server_request_duration_seconds", "db_client_operation_duration_seconds"}, toldNow...)
+// pushed are the metrics that `bank` and Spin send themselves, by OTLP (docs/telemetry.md). The Collector takes these and no others: who else sends
+// some makes no series.
+var pushed = []push{
+	{"http.server.request.duration", "http_server_request_duration_seconds", histogram},
+	{"http.server.active_requests", "http_server_active_requests", gauge},
+	{"http.client.request.duration", "http_client_request_duration_seconds", histogram},
+	{"db.client.operation.duration", "db_client_operation_duration_seconds", histogram},
+	{"bank.instances", "bank_instances", gauge},
+	{"bank.connections", "bank_connections", gauge},
+	{"spin.request_count", "spin_request_count_total", sum},
+	// Spin's alone, which it sends when it is built so.
+	{"spin.component_cpu_time", "spin_component_cpu_time", histogram},
+	{"spin.component_memory_used", "spin_component_memory_used", histogram},
+	{"spin.component_memory_used_on_init", "spin_component_memory_used_on_init", histogram},
+}
 
-// toldNow are the gauges among them.
-var toldNow = []string{"http_server_active_requests", "bank_instances", "bank_connections"}
+// pushedAttributes are what is kept of the attributes of those: these and no others, each with what its values may be; any other value becomes one,
+// `_OTHER`. A server's address is not among them: what `bank` asks are few, but a sender could name many.
+var pushedAttributes = []attribute{
+	{"component_id", strings.Join(components, "|")},
+	{"db.operation.name", operationNames},
+	{"db.system.name", "key-value|redis"},
+	{"error.type", failureTypes},
+	{"http.request.method", methods},
+	{"http.response.status_code", "[1-5][0-9]{2}"},
+	{"http.route", strings.ReplaceAll(strings.Join(routes, "|"), ".", "[.]")},
+	{"url.scheme", "https?"},
+}
+
+// What attributes may be, of spans too.
+const (
+	operationNames = "[A-Za-z_]{1,20}"
+	failureTypes   = "[1-5][0-9]{2}|client_gone|timeout|unreachable|failed|given_up|[A-Z]{2,20}"
+	methods        = "GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH"
+)
+
+// resourceAttributes are what is kept of who sends metrics: all of it becomes labels of `target_info`.
+var resourceAttributes = []string{"k8s.namespace.name", "k8s.pod.name", "service.instance.id", "service.name", "service.namespace", "service.version"}
 
 // A line of the log that is such a thing.
 const (
@@ -108,6 +141,10 @@ const notUsers = "health|identity"
 
 // components are those of spin.toml. Who else writes JSON in the bank's namespace is not counted: the text of an `event` of theirs would become a label.
 var components = []string{"counter", "deposit", "docs", "health", "identity", "rates", "wallet", "web", "withdraw"}
+
+// routes are those of spin.toml.
+var routes = []string{"/...", "/deposit", "/docs/...", "/healthz", "/openapi.json", "/readyz", "/v1/bitcoins", "/v1/convert", "/v1/counters/:name",
+	"/v1/deposit", "/v1/rates", "/v1/rates/:code", "/v1/rates/history", "/v1/wallet", "/v1/wallet/entries", "/v1/withdraw", "/withdraw"}
 
 // notOurs are conditions of lines that no component of the bank has written.
 var notOurs = []string{
@@ -155,6 +192,15 @@ const (
 	gauge     kind = "gauge"
 	histogram kind = "histogram"
 )
+
+// push is a metric that is sent: its name there, and as Prometheus has it.
+type push struct {
+	name, shown string
+	kind        kind
+}
+
+// attribute is one of few values: those that its expression matches as a whole.
+type attribute struct{ name, values string }
 
 type signal struct {
 	name   string

@@ -4,6 +4,7 @@
 {{ $root.Files.Get (printf "files/monitoring/%s" (index . 1)) | replace "$NAMESPACE" $root.Release.Namespace | replace "$NAME" (include "bank.name" $root)
   | replace "$RATES_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.ratesAgeSeconds)
   | replace "$BACKUP_AGE_SECONDS" (include "bank.text" $root.Values.monitoring.rules.backupAgeSeconds)
+  | replace "$COLLECTORS" $root.Values.monitoring.collector.namespace
   | replace "$EXPORTERS" (and $root.Values.monitoring.redisExporter.enabled $root.Values.redis.enabled | ternary "1" "0") }}
 {{- end }}
 
@@ -19,6 +20,16 @@
 {{- define "bank.collectorSelector" -}}
 app.kubernetes.io/component: collector
 {{ include "bank.instance" . }}
+{{- end }}
+
+{{/*
+A regular expression of the names of pods that write the bank's lines: those of its Deployment, and of its canary's or Flagger's. A ReplicaSet
+makes their ends of these letters and digits, and cuts its own name to 58 characters. Pods of a release called NAME-two have a part more.
+*/}}
+{{- define "bank.podsPattern" -}}
+{{- $end := "[bcdfghjklmnpqrstvwxz2456789]" -}}
+{{- $other := .Values.canary.enabled | ternary "(-canary)?" (.Values.canary.flagger.enabled | ternary "(-primary)?" "") -}}
+^{{ include "bank.name" . }}{{ $other }}-{{ $end }}{1,10}-?{{ $end }}{5}$
 {{- end }}
 
 {{/*

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,13 +27,17 @@ func TestNobodyWatchesUnlessAsked(t *testing.T) {
 
 // Without the bank's namespace in them, two releases would tell of one another.
 func TestRulesAreOfTheReleaseAlone(t *testing.T) {
-	rule := kit.Find(t, kit.Rendered(t, "--set", watched+",monitoring.rules.ratesAgeSeconds=120,nameOverride=mine"), "PrometheusRule", "mine")
+	rule := kit.Find(t, kit.Rendered(t, "--set", watched+",monitoring.rules.ratesAgeSeconds=120,nameOverride=mine,monitoring.collector.namespace=watchers"), "PrometheusRule", "mine")
 	names := 0
 	for _, group := range rule.Object["spec"].(map[string]any)["groups"].([]any) {
 		for _, each := range group.(map[string]any)["rules"].([]any) {
 			expression := each.(map[string]any)["expr"].(string)
 			names++
 			if strings.Contains(expression, "$") || !strings.Contains(expression, `namespace="money-bank"`) {
+				t.Error(expression)
+			}
+			// Its pods are elsewhere.
+			if each.(map[string]any)["alert"] == "BankPodsRestart" && !strings.Contains(expression, `{namespace="watchers", pod=~"mine-collector-[^-]+"}`) {
 				t.Error(expression)
 			}
 		}
@@ -57,12 +62,39 @@ func TestTheCollectorReadsTheFilesOfTheBanksNamespaceAndWritesNone(t *testing.T)
 	if security := container.SecurityContext; !*security.ReadOnlyRootFilesystem || *security.AllowPrivilegeEscalation || len(security.Capabilities.Add) > 0 {
 		t.Error(security)
 	}
-	if set.Namespace != "monitoring" || container.Env[0].Value != "money-bank" || container.Env[1].Value != "redis" {
+	if container.Env[2].Name != "BANK_PODS" || set.Namespace != "monitoring" || container.Env[0].Value != "money-bank" || container.Env[1].Value != "redis" {
 		t.Error(set.Namespace, container.Env)
 	}
 	config := kit.Find(t, objects, "ConfigMap", "bank-collector").Object["data"].(map[string]any)["collector.yaml"].(string)
 	if err := kit.Missing(config, "/var/log/pods/${env:BANK_NAMESPACE}_*/*/*.log"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Another release in the namespace has a Collector of its own; both would count each line.
+func TestTheCollectorCountsWhatPodsOfItsReleaseWrite(t *testing.T) {
+	const flagger = ",runtime=bank,gateway.enabled=true,gateway.className=traefik,canary.flagger.enabled=true,executor.otlpEndpoint=http://bank-collector.monitoring:4318"
+	long := strings.Repeat("b", 40)
+	for _, row := range []struct{ values, pod, other string }{
+		{"", "bank-7d9f8c6b5d-x2k4p", "bank-two-7d9f8c6b5d-x2k4p"},
+		{"", "bank-6cc4d-x2k4p", "bank-canary-7d9f8c6b5d-x2k4p"},
+		{"", "bank-7d9f8c6b5d-x2k4p", "neighbour-7d9f8c6b5d-x2k4p"},
+		{"", "bank-7d9f8c6b5d-x2k4p", "bank-worker-x2k4p"},
+		{",nameOverride=bank-two", "bank-two-7d9f8c6b5d-x2k4p", "bank-7d9f8c6b5d-x2k4p"},
+		{",gateway.enabled=true,gateway.className=traefik,canary.enabled=true,canary.image.tag=next", "bank-canary-7d9f8c6b5d-x2k4p", "bank-two-canary-7d9f8c6b5d-x2k4p"},
+		// A ReplicaSet leaves 58 characters of its own name.
+		{flagger + ",nameOverride=" + long, long + "-primary-7d9f8c6b5x2k4p", long + "-two-7d9f8c6b5d-x2k4p"},
+	} {
+		objects := kit.Rendered(t, "--set", watched+row.values)
+		for _, object := range objects {
+			if object.GetKind() != "DaemonSet" {
+				continue
+			}
+			pods := regexp.MustCompile(kit.Into[appsv1.DaemonSet](t, object).Spec.Template.Spec.Containers[0].Env[2].Value)
+			if !pods.MatchString(row.pod) || pods.MatchString(row.other) {
+				t.Errorf("%q: %s: %s must be counted, %s not", row.values, pods, row.pod, row.other)
+			}
+		}
 	}
 }
 

@@ -14,7 +14,13 @@ import (
 )
 
 // overGRPC is the bank that sends OTLP over gRPC; all others send it over HTTP.
-const overGRPC = "bank-1"
+var overGRPC = podName(1)
+
+// podName is a name as a ReplicaSet gives its pods.
+func podName(number int) string {
+	const ends = "bcdfghjklmnpqrstvwxz2456789"
+	return fmt.Sprintf("bank-6d4cf56db6-x2k%c%c", ends[number/len(ends)], ends[number%len(ends)])
+}
 
 // startBank starts a bank, whose lines are kept as the kubelet keeps those of a pod (the format of CRI), and returns where it listens.
 func (h *House) startBank() string { return h.startBankWith(nil, "/readyz") }
@@ -23,7 +29,7 @@ func (h *House) startBank() string { return h.startBankWith(nil, "/readyz") }
 func (h *House) startBankWith(arguments []string, path string, settings ...string) string {
 	h.Helper()
 	listen := kit.FreeAddress(h)
-	pod := fmt.Sprintf("bank-%d", *h.pods)
+	pod := podName(*h.pods)
 	file := h.logOf(pod)
 	*h.pods++
 	command := exec.Command(kit.At("target/native/bank"), append([]string{"up", "--listen", listen, "--state-dir", filepath.Join(h.folder, pod)}, arguments...)...)

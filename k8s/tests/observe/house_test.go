@@ -3,6 +3,7 @@
 package observe
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,6 +41,7 @@ type House struct {
 	memory       int         // of the Collector, in MiB, as the chart limits it; 0: the machine's
 	newest       *os.Process // the bank that was started last
 	node         string      // on which banks are started: the suffix of its folders
+	release      string      // the name of its objects; empty: bank
 	prometheus   string
 	traffic      *day
 	wayIn        *wayIn
@@ -81,8 +83,9 @@ func (h *House) watch(further ...string) {
 // render renders the chart, whose Collector sends traces there, and logs to the sink.
 func (h *House) render(traces string) {
 	h.Helper()
+	h.release = cmp.Or(h.release, "bank")
 	h.objects = kit.Rendered(h, "--values", kit.At("k8s/tests/observe/values.yaml"), "--set", "monitoring.collector.tracesEndpoint="+traces,
-		"--set", "monitoring.collector.logsEndpoint="+h.sink.url)
+		"--set", "monitoring.collector.logsEndpoint="+h.sink.url, "--set", "nameOverride="+h.release)
 }
 
 func (h *House) data(kind, name, key string) string {
@@ -173,13 +176,17 @@ func (h *House) collectorOf(node, otlp, grpc, counts string) *kit.Process {
 			h.Fatal(err)
 		}
 	}
-	config := h.replaced(h.data("ConfigMap", "bank-collector", "collector.yaml"), "0.0.0.0:4318", otlp, "0.0.0.0:8889", counts, "0.0.0.0:4317", grpc,
+	config := h.replaced(h.data("ConfigMap", h.release+"-collector", "collector.yaml"), "0.0.0.0:4318", otlp, "0.0.0.0:8889", counts, "0.0.0.0:4317", grpc,
 		"0.0.0.0:13133", kit.FreeAddress(h), "/var/log/pods", pods, "/var/lib/collector", offsets, "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
 	if h.memory > 0 {
 		config = h.replaced(config, "limit_percentage: 80\n", fmt.Sprintf("limit_mib: %d\n", h.memory*80/100), "spike_limit_percentage: 20\n", fmt.Sprintf("spike_limit_mib: %d\n", h.memory*20/100))
 	}
 	path := kit.Write(h, h.folder+"/collector"+node+".yaml", config)
-	collector := kit.Start(h, "observe-collector"+node, []string{"BANK_NAMESPACE=money-bank", "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+path)
+	var environment []string
+	for _, variable := range kit.Into[appsv1.DaemonSet](h, kit.Find(h, h.objects, "DaemonSet", h.release+"-collector")).Spec.Template.Spec.Containers[0].Env {
+		environment = append(environment, variable.Name+"="+variable.Value)
+	}
+	collector := kit.Start(h, "observe-collector-of-"+h.release+node, environment, kit.Tool("collector"), "--config="+path)
 	kit.Eventually(h, "the Collector shows metrics", func() error {
 		if err := collector.Runs(); err != nil {
 			h.Fatal(err)

@@ -18,7 +18,7 @@ var (
 
 // The Collector shows what a pod said last for a day after it has gone.
 func killedBanksLeavePanels(h *House, t *testing.T) {
-	pod := fmt.Sprint("bank-", *h.pods)
+	pod := podName(*h.pods)
 	h.slowStore()
 	kept := map[string]string{} // by the panel's expression what the Collector keeps
 	for _, panel := range h.panels() {

@@ -8,7 +8,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// Of a neighbour, whose library says with `event` whatever it likes; and of the bank, which was asked whether somebody may post.
+// Of a neighbour in a pod of the bank, such as the proxy of a mesh, whose library says with `event` whatever it likes; and of the bank, which was asked whether somebody may post.
 const (
 	ofANeighbour = `{"event":"neighbour-wrote this","level":"error"}
 {"event":"request","component":"neighbour-wrote","method":"GET","route":"/neighbour-wrote","status":500,"duration_ms":1.5}
@@ -19,7 +19,7 @@ const (
 )
 
 func onlyOperationsOfTheBankAreCounted(h *House, t *testing.T) {
-	keep(strings.NewReader(ofANeighbour+"\n"+preflight), h.logOf("neighbour"))
+	keep(strings.NewReader(ofANeighbour+"\n"+preflight), h.logOf(podName(*h.pods)))
 	var metrics string
 	kit.Eventually(t, "the lines are read", func() (err error) {
 		if metrics, err = get("http://" + h.counts + "/metrics"); err != nil {

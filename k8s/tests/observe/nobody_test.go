@@ -21,13 +21,13 @@ func TestLinesAreCountedWhileNobodyStoresThem(t *testing.T) {
 	const many = 120_000
 	// Files that are there when it looks for the first time are read from their end on.
 	for pod := 1; ; pod++ {
-		keep(strings.NewReader(`{"level":"info","component":"docs","event":"it-looks"}`), h.logOf(fmt.Sprint("first-", pod)))
+		keep(strings.NewReader(`{"level":"info","component":"docs","event":"it-looks"}`), h.logOf(podName(pod)))
 		if metrics, _ := get("http://" + h.counts + "/metrics"); strings.Contains(metrics, `event="it-looks"`) {
 			break
 		}
 		time.Sleep(time.Second)
 	}
-	file := h.logOf("bank-0")
+	file := h.logOf(podName(0))
 	lines, writer := io.Pipe()
 	go func() {
 		for number := range many {

@@ -61,7 +61,7 @@ func watched(t *testing.T) *House {
 
 // What each of them sends itself comes out of the Collector: traces and metrics.
 func bothProtocolsAreHeard(h *House, t *testing.T) {
-	for protocol, pod := range map[string]string{"http/protobuf": "bank-0", "grpc": overGRPC} {
+	for protocol, pod := range map[string]string{"http/protobuf": podName(0), "grpc": overGRPC} {
 		// The Collector writes a value before its name. The lines that it reads from files have none of this name.
 		told := regexp.MustCompile(`(?s)` + pod + `.{2}service\.instance\.id`)
 		kit.Eventually(t, protocol+": traces", func() error {

@@ -32,11 +32,11 @@ const careless = `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.n
 	"startTimeUnixNano":"%[2]d","endTimeUnixNano":"%[3]d","links":[{"traceId":"5b8efff798038103d269b633813fc60d","spanId":"eee19b7ec3c1b178",
 		"attributes":[{"key":"key","value":{"stringValue":"%[1]s"}}]}]}]}]}]}`
 
-func spansNameNobody(h *House, t *testing.T) {
-	now := time.Now().UnixNano()
-	body := fmt.Sprintf(careless, secretUser+" "+secretAmount, now, now+1000000)
-	kit.Eventually(t, "the Collector takes spans", func() error {
-		answer, err := http.Post("http://"+h.otlp+"/v1/traces", "application/json", strings.NewReader(body))
+// pushed sends it to the Collector, which takes it.
+func (h *House) pushed(what, body string) {
+	h.Helper()
+	kit.Eventually(h, "the Collector takes "+what, func() error {
+		answer, err := http.Post("http://"+h.otlp+"/v1/"+what, "application/json", strings.NewReader(body))
 		if err != nil {
 			return err
 		}
@@ -46,6 +46,12 @@ func spansNameNobody(h *House, t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func spansNameNobody(h *House, t *testing.T) {
+	now := time.Now().UnixNano()
+	body := fmt.Sprintf(careless, secretUser+" "+secretAmount, now, now+1000000)
+	h.pushed("traces", body)
 	var traces, metrics string
 	kit.Eventually(t, "the spans go on, and are counted", func() (err error) {
 		if metrics, err = get("http://" + h.counts + "/metrics"); err != nil {

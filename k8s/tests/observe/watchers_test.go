@@ -67,6 +67,7 @@ func newPlatform(t *testing.T) *platform {
 kube_deployment_spec_replicas{namespace="money-bank",deployment="bank"} 3
 kube_pod_container_status_restarts_total{namespace="money-bank",pod="bank-0",container="bank"} 0
 kube_horizontalpodautoscaler_status_current_replicas{namespace="money-bank",horizontalpodautoscaler="bank"} 3
+kube_horizontalpodautoscaler_spec_min_replicas{namespace="money-bank",horizontalpodautoscaler="bank"} 3
 kube_horizontalpodautoscaler_spec_max_replicas{namespace="money-bank",horizontalpodautoscaler="bank"} 10
 certmanager_certificate_expiration_timestamp_seconds{namespace="money-bank",name="bank-tls"} %d
 probe_ssl_earliest_cert_expiry{namespace="money-bank",instance="https://bank"} %d
