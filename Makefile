@@ -85,7 +85,7 @@ test-backup: tools redis-server ## Exports under load from each kind of store in
 
 .PHONY: test-k8s-more
 test-k8s-more: build k8s-tools ## What takes long to build: the chart behind Traefik and under Helm 3
-	k8s/tests/behind-traefik 'Helm3|Traefik'
+	k8s/tests/behind-traefik 'Helm3|Traefik' helm3 traefik
 
 .PHONY: test-browser
 test-browser: build redis-server ## The dashboard in Debian's Chromium, before two banks on one Redis; pictures in build/screenshots
@@ -243,11 +243,20 @@ lint-cloud: cloud-tools ## cloud/: format, tflint, checkov; each environment is 
 	cd cloud/tests && go test -count=1 -short ./...
 
 .PHONY: test-cloud
-test-cloud: build redis-server cloud-tools k8s-tools observe-tools test-registry test-mesh ## All of cloud/: the modules' own tests too, the scripts before a stand-in for AWS; a registry; a mesh, as istiod tells it to proxies; canaries behind Traefik; External Secrets
+test-cloud: build redis-server k8s-tools observe-tools ## All of cloud/: test-canary, and beside it test-aws, test-registry, test-mesh
+	@# The canaries wait most of the time, and are timed: what is built and planned meanwhile gets the processor time that they leave.
+	@# What both need is there (-o), and stays as it is while it is used.
+	scripts/beside "-o build -o k8s-tools -o observe-tools test-canary" nice $(MAKE) --no-print-directory -o build -o k8s-tools test-aws test-registry test-mesh
+
+.PHONY: test-canary
+test-canary: build redis-server k8s-tools observe-tools ## Canaries behind a real Traefik, by k8s/canary and by Flagger, with users who deposit; External Secrets
+	k8s/tests/behind-traefik TestCloud traefik flagger external-secrets
+
+.PHONY: test-aws
+test-aws: cloud-tools ## lint-cloud, the modules' own tests, and the scripts before a stand-in for AWS
 	@scripts/need-python-tools build/cloud/moto cloud/tests/moto.txt
 	@cloud/lint
 	cd cloud/tests && go test -count=1 -timeout 20m ./...
-	k8s/tests/behind-traefik 'Canary|Flagger|ExternalSecrets'
 
 .PHONY: test-mesh
 test-mesh: k8s-tools ## The chart in Istio's mesh, sidecars and ambient: a real istiod takes its pods in, and is asked what it tells their proxies

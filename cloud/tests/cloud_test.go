@@ -71,11 +71,11 @@ func must(t *testing.T, folder string, arguments ...string) string {
 	return out
 }
 
-// long is what `make test-cloud` runs and `make lint-cloud` does not.
+// long is what `make test-aws` runs and `make lint-cloud` does not.
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("only in make test-cloud")
+		t.Skip("only in make test-aws")
 	}
 }
 

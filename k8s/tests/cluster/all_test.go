@@ -10,7 +10,7 @@ import (
 )
 
 // What `make test-k8s-more` runs: it needs programs that take long to build (../build-all), and a network
-// namespace of its own, in which the addresses of pods are this machine's.
+// namespace of its own, in which the addresses of pods are this machine's. So does TestCloud.
 
 func TestHelm3InstallsTestsAndUninstalls(t *testing.T) {
 	plane := start(t)

@@ -20,12 +20,12 @@ import (
 // canary is a release behind Traefik, and the banks that play its pods.
 type canary struct {
 	*Plane
-	namespace, url, redis string
-	store                 string // Redis' address
-	release, other        string // whose pods they are
-	asked                 string // what tells k8s/canary of Prometheus
-	fronts                *fronts
-	client                *http.Client
+	namespace, host, redis string
+	store                  string // Redis' address
+	release, other         string // whose pods they are
+	asked                  string // what tells k8s/canary of Prometheus
+	fronts                 *fronts
+	client                 *http.Client
 }
 
 // of is the same for one test.
@@ -36,7 +36,7 @@ func (c *canary) of(t testing.TB) *canary {
 }
 
 // canary installs a release, and starts what plays its pods: a bank for the release, another one for the canary, on one Redis.
-func (p *Plane) canary(namespace string) *canary {
+func (p *Plane) canary(namespace, traefik string) *canary {
 	p.Helper()
 	c := p.money(namespace)
 	c.release, c.other = "bank", "bank-canary"
@@ -46,7 +46,8 @@ func (p *Plane) canary(namespace string) *canary {
 	}
 	c.install()
 	p.runs(namespace, 1)
-	c.asked = "PROMETHEUS=" + p.prometheus(namespace, c.traefik())
+	c.isReached()
+	c.asked = "PROMETHEUS=" + p.prometheus(namespace, traefik)
 	return c
 }
 
@@ -56,7 +57,7 @@ func (p *Plane) money(namespace string) *canary {
 	folder, port := p.TempDir(), kit.FreePort(p)
 	kit.Start(p, namespace+"-redis", nil, "redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--maxmemory-policy", "noeviction")
 	store := fmt.Sprintf("redis://127.0.0.1:%d", port)
-	return &canary{Plane: p, namespace: p.namespace(namespace), url: "http://" + host + ":" + traefikPorts["80"], store: store,
+	return &canary{Plane: p, namespace: p.namespace(namespace), host: namespace + ".example.com", store: store,
 		client: &http.Client{Transport: toTraefik(), Timeout: 20 * time.Second},
 		redis:  kit.Write(p, folder+"/redis.toml", "[key_value_store.default]\ntype = \"redis\"\nurl = \""+store+"\"\n")}
 }
@@ -69,25 +70,28 @@ func (c *canary) bank(name, store string, environment ...string) string {
 	return listen
 }
 
-// traefik starts it, waits until it leads to the bank, and returns where its metrics are.
-func (c *canary) traefik() string {
-	c.Helper()
-	metrics := kit.FreeAddress(c)
-	proxy := kit.Start(c, "traefik-"+c.namespace, []string{"KUBECONFIG=" + c.kubeconfig}, kit.Tool("traefik"), "--providers.kubernetesgateway",
+// traefik starts it, and returns where its metrics are.
+func (p *Plane) traefik() string {
+	p.Helper()
+	metrics := kit.FreeAddress(p)
+	proxy := kit.Start(p, "traefik", []string{"KUBECONFIG=" + p.kubeconfig}, kit.Tool("traefik"), "--providers.kubernetesgateway",
 		"--entrypoints.web.address=127.0.0.1:"+traefikPorts["80"], "--entrypoints.websecure.address=127.0.0.1:"+traefikPorts["443"],
 		"--metrics.prometheus=true", "--metrics.prometheus.entrypoint=metrics", "--entrypoints.metrics.address="+metrics,
 		"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=INFO")
+	proxy.ShowsMetrics(p, metrics)
+	return metrics
+}
+
+// isReached waits until Traefik leads to the bank.
+func (c *canary) isReached() {
+	c.Helper()
 	kit.Eventually(c, "the bank is reached", func() error {
-		if err := proxy.Runs(); err != nil {
-			c.Fatal(err)
-		}
 		status, text, err := c.ask(http.MethodGet, "/readyz", "", "", "")
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("%d %s", status, text)
 		}
 		return err
 	})
-	return metrics
 }
 
 // prometheus asks each of these for its metrics, and is at the address that is returned.
@@ -101,7 +105,7 @@ func (p *Plane) prometheus(name string, targets ...string) string {
 
 func (c *canary) install(values ...string) {
 	c.Helper()
-	arguments := []string{"--values", kit.Chart + "/controllers/gateway-traefik.yaml", "--set", "host=" + host + ",image.tag=one"}
+	arguments := []string{"--values", kit.Chart + "/controllers/gateway-traefik.yaml", "--set", "host=" + c.host + ",image.tag=one"}
 	for _, value := range values {
 		arguments = append(arguments, "--set", value)
 	}
@@ -114,7 +118,7 @@ func (c *canary) ask(method, path, user, body, canary string) (int, string, erro
 }
 
 func (c *canary) keyed(method, path, user, body, canary, key string) (int, string, error) {
-	request, err := http.NewRequest(method, c.url+path, strings.NewReader(body))
+	request, err := http.NewRequest(method, "http://"+c.host+path, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}

@@ -16,9 +16,7 @@ import (
 )
 
 // The real Flagger, on the metrics of real banks, which the chart's Collector hands to a real Prometheus.
-func TestFlagger(t *testing.T) {
-	plane := start(t)
-	plane.traefikKinds()
+func byFlagger(t *testing.T, plane *Plane) {
 	c := plane.flagged("flagged")
 	for _, test := range []struct {
 		name string
@@ -53,7 +51,7 @@ func (p *Plane) flagged(namespace string) *flagged {
 	c.values = "runtime=bank,canary.flagger.enabled=true,executor.otlpEndpoint=http://collector.monitoring:4318,canary.flagger.prometheus=" + prometheus
 	c.install(c.values, fast)
 	c.becomes(time.Minute, "Initialized")
-	c.traefik()
+	c.isReached()
 	return c
 }
 

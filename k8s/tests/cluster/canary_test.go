@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,14 +16,32 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// As users see it: Traefik reads the HTTPRoute from the control plane, and goes to two banks on one Redis.
-func TestCanary(t *testing.T) {
+// What `make test-cloud` runs of this folder. These wait most of the time, and share a control plane and Traefik alone.
+func TestCloud(t *testing.T) {
 	plane := start(t)
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	plane.operate(ctx)
 	plane.traefikKinds()
-	c := plane.canary("canary")
+	traefik := plane.traefik()
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *Plane)
+	}{
+		{"a canary by the script", func(t *testing.T, p *Plane) { byTheScript(t, p, traefik) }},
+		{"a canary by Flagger", byFlagger},
+		{"External Secrets make and rotate what the pods read", externalSecrets},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, plane.of(t))
+		})
+	}
+}
+
+// As users see it: Traefik reads the HTTPRoute from the control plane, and goes to two banks on one Redis.
+func byTheScript(t *testing.T, plane *Plane, traefik string) {
+	c := plane.canary("canary", traefik)
 	for _, test := range []struct {
 		name string
 		run  func(*canary)
@@ -92,7 +111,7 @@ const window = 5 * time.Second
 func (c *canary) script(tag string, environment ...string) (string, time.Duration, error) {
 	command := exec.Command(kit.At("k8s/canary"), "start", tag)
 	command.Env = append(append(os.Environ(), environment...), "PATH="+kit.At("build/bin")+":"+os.Getenv("PATH"), "KUBECONFIG="+c.kubeconfig, "NAMESPACE="+c.namespace,
-		"URL=http://"+host, "http_proxy=http://127.0.0.1:"+traefikPorts["80"], "no_proxy=127.0.0.1", "STEP_SECONDS=8", "WINDOW="+window.String(), "PYTHONDONTWRITEBYTECODE=1", "LATENCY=600",
+		"URL=http://"+c.host, "http_proxy=http://127.0.0.1:"+traefikPorts["80"], "no_proxy=127.0.0.1", "STEP_SECONDS=8", "WINDOW="+window.String(), "PYTHONDONTWRITEBYTECODE=1", "LATENCY=600",
 		"VERIFY="+kit.At("target/native/bank")+" verify --from "+kit.At("spin.toml")+" --runtime-config-file "+c.redis+" --user")
 	output := &timed{}
 	command.Stdout, command.Stderr = output, output
@@ -104,7 +123,9 @@ func (c *canary) script(tag string, environment ...string) (string, time.Duratio
 func (c *canary) forget() { time.Sleep(window) }
 
 func (c *canary) isTakenBack(fault fault, why string, environment ...string) {
-	c.forget()
+	if slices.Contains(environment, c.asked) {
+		c.forget()
+	}
 	c.fronts.plant(fault)
 	defer c.fronts.plant(nil)
 	users := c.users()

@@ -15,8 +15,7 @@ import (
 )
 
 // The real External Secrets Operator; its provider `fake` stands where Vault would, all else is ../../vault/external-secrets.yaml.
-func TestExternalSecretsMakeWhatThePodsReadAndRotateIt(t *testing.T) {
-	plane := start(t)
+func externalSecrets(t *testing.T, plane *Plane) {
 	plane.kubectl("apply", "--server-side", "-f", filepath.Join(kit.Module(t, "github.com/external-secrets/external-secrets@v0.16.2"),
 		"config/crds/bases/generators.external-secrets.io_generatorstates.yaml"))
 	operator := kit.Start(plane, "external-secrets", []string{"KUBECONFIG=" + plane.kubeconfig}, kit.Tool("external-secrets"),

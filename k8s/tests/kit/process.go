@@ -2,15 +2,17 @@ package kit
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// Process is a program in the background; its log is in build/logs.
+// Process is a program in the background; its log is in build/logs, with the name of the test binary before its own.
 type Process struct {
 	Log    string
 	cmd    *exec.Cmd
@@ -20,7 +22,7 @@ type Process struct {
 // Start starts a program and ends it, by its id, with the test.
 func Start(t testing.TB, name string, environment []string, program string, arguments ...string) *Process {
 	t.Helper()
-	path := At("build/logs", "k8s-"+name+".log")
+	path := At("build/logs", strings.TrimSuffix(filepath.Base(os.Args[0]), ".test")+"-"+name+".log")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +65,25 @@ func (p *Process) Runs() error {
 	default:
 		return nil
 	}
+}
+
+// ShowsMetrics waits until it shows metrics at this address.
+func (p *Process) ShowsMetrics(t testing.TB, address string) {
+	t.Helper()
+	Eventually(t, p.cmd.Path+" shows metrics", func() error {
+		if err := p.Runs(); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.Get("http://" + address + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s", answer.Status)
+		}
+		return nil
+	})
 }
 
 // Kill ends it at once, as a power cut does.
