@@ -4,15 +4,12 @@ package cluster
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"moneybank/k8s/tests/kit"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // The real Flagger, on the metrics of real banks, which the chart's Collector hands to a real Prometheus.
@@ -137,14 +134,7 @@ func oneThatFitsIsPromoted(c *flagged) {
 func (p *Plane) collector(namespace string) (string, string) {
 	p.Helper()
 	folder, otlp, metrics := p.TempDir(), kit.FreeAddress(p), kit.FreeAddress(p)
-	for _, name := range []string{"pods", "offsets"} {
-		if err := os.Mkdir(folder+"/"+name, 0o755); err != nil {
-			p.Fatal(err)
-		}
-	}
-	config, _, _ := unstructured.NestedString(kit.Find(p, kit.Rendered(p, "--set", "monitoring.collector.enabled=true"), "ConfigMap", "bank-collector").Object, "data", "collector.yaml")
-	config = strings.NewReplacer("0.0.0.0:4318", otlp, "0.0.0.0:8889", metrics, "0.0.0.0:4317", kit.FreeAddress(p), "0.0.0.0:13133", kit.FreeAddress(p),
-		"/var/log/pods", folder+"/pods", "/var/lib/collector", folder+"/offsets").Replace(config)
-	kit.Start(p, "collector-"+namespace, []string{"BANK_NAMESPACE=" + namespace, "BANK_STORE=redis"}, kit.Tool("collector"), "--config="+kit.Write(p, folder+"/collector.yaml", config))
+	objects := kit.Rendered(p, "--namespace", namespace, "--set", "monitoring.collector.enabled=true")
+	kit.StartCollector(p, "collector-"+namespace, objects, "bank", kit.CollectorAt{OTLP: otlp, GRPC: kit.FreeAddress(p), Metrics: metrics, Pods: folder + "/pods", Offsets: folder + "/offsets"})
 	return otlp, metrics
 }

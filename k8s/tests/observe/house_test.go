@@ -100,13 +100,7 @@ func (h *House) data(kind, name, key string) string {
 // replaced replaces what must be there.
 func (h *House) replaced(text string, pairs ...string) string {
 	h.Helper()
-	for index := 0; index < len(pairs); index += 2 {
-		if !strings.Contains(text, pairs[index]) {
-			h.Fatalf("%q is not in:\n%s", pairs[index], text)
-		}
-		text = strings.ReplaceAll(text, pairs[index], pairs[index+1])
-	}
-	return text
+	return kit.Replaced(h, text, pairs...)
 }
 
 func (h *House) containers() map[string]corev1.Container {
@@ -132,7 +126,7 @@ func (h *House) startRedis() {
 		"\ndir /data\n", "\ndir "+h.folder+"/data\n", "\nport 6379\n", "\nport "+port+"\n", "\nbind * -::*\n", "\nbind 127.0.0.1\n"))
 	container := h.containers()["redis"]
 	script := h.replaced(container.Args[0], "/etc/redis", h.folder+"/etc", "/run/redis", h.folder+"/run", "/run/exporter", h.folder+"/exporter", "localhost:6379", "localhost:"+port)
-	h.redis = kit.Start(h, "observe-redis", []string{"REDISCLI_AUTH=" + password}, container.Command[0], append(container.Command[1:], script)...)
+	h.redis = kit.Start(h, "redis", []string{"REDISCLI_AUTH=" + password}, container.Command[0], append(container.Command[1:], script)...)
 	kit.Eventually(h, "Redis answers", func() error {
 		if err := h.redis.Runs(); err != nil {
 			h.Fatal(err)
@@ -155,7 +149,7 @@ func (h *House) startExporter() {
 		"/run/exporter", h.folder+"/exporter", ":9121", fmt.Sprintf("127.0.0.1:%d", exporterPort),
 		// Debian's exporter is older than this flag.
 		"\n--exclude-latency-histogram-metrics", "")
-	kit.Start(h, "observe-exporter", nil, "prometheus-redis-exporter", strings.Split(arguments, "\n")...)
+	kit.Start(h, "exporter", nil, "prometheus-redis-exporter", strings.Split(arguments, "\n")...)
 }
 
 // startCollector starts that of the node on which banks are; a second time where Prometheus and the banks look for it.
@@ -170,33 +164,14 @@ func (h *House) startCollector() {
 // collectorOf starts one that reads the lines of a node's pods.
 func (h *House) collectorOf(node, otlp, grpc, counts string) *kit.Process {
 	h.Helper()
-	pods, offsets := h.folder+"/pods"+node, h.folder+"/offsets"+node
-	for _, folder := range []string{pods, offsets} {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			h.Fatal(err)
-		}
-	}
-	config := h.replaced(h.data("ConfigMap", h.release+"-collector", "collector.yaml"), "0.0.0.0:4318", otlp, "0.0.0.0:8889", counts, "0.0.0.0:4317", grpc,
-		"0.0.0.0:13133", kit.FreeAddress(h), "/var/log/pods", pods, "/var/lib/collector", offsets, "metrics_flush_interval: 15s", "metrics_flush_interval: 1s")
+	further := []string{"metrics_flush_interval: 15s", "metrics_flush_interval: 1s"}
 	if h.memory > 0 {
-		config = h.replaced(config, "limit_percentage: 80\n", fmt.Sprintf("limit_mib: %d\n", h.memory*80/100), "spike_limit_percentage: 20\n", fmt.Sprintf("spike_limit_mib: %d\n", h.memory*20/100))
+		further = append(further, "limit_percentage: 80\n", fmt.Sprintf("limit_mib: %d\n", h.memory*80/100), "spike_limit_percentage: 20\n", fmt.Sprintf("spike_limit_mib: %d\n", h.memory*20/100))
 	}
-	path := kit.Write(h, h.folder+"/collector"+node+".yaml", config)
-	var environment []string
-	for _, variable := range kit.Into[appsv1.DaemonSet](h, kit.Find(h, h.objects, "DaemonSet", h.release+"-collector")).Spec.Template.Spec.Containers[0].Env {
-		environment = append(environment, variable.Name+"="+variable.Value)
-	}
-	collector := kit.Start(h, "observe-collector-of-"+h.release+node, environment, kit.Tool("collector"), "--config="+path)
-	kit.Eventually(h, "the Collector shows metrics", func() error {
-		if err := collector.Runs(); err != nil {
-			h.Fatal(err)
-		}
-		_, err := get("http://" + counts + "/metrics")
-		return err
-	})
-	return collector
+	return kit.StartCollector(h, "collector-of-"+h.release+node, h.objects, h.release,
+		kit.CollectorAt{OTLP: otlp, GRPC: grpc, Metrics: counts, Pods: h.folder + "/pods" + node, Offsets: h.folder + "/offsets" + node}, further...)
 }
 
 func (h *House) startCoingecko() {
-	h.coingecko = kit.Start(h, "observe-coingecko", nil, kit.At("target/native/coingecko"), "--listen", h.upstream)
+	h.coingecko = kit.Start(h, "coingecko", nil, kit.At("target/native/coingecko"), "--listen", h.upstream)
 }

@@ -33,7 +33,7 @@ func TestJaegerShowsADeposit(t *testing.T) {
 func (h *House) startJaeger() (takes, shows string) {
 	h.Helper()
 	takes, shows = kit.FreeAddress(h), kit.FreeAddress(h)
-	jaeger := kit.Start(h, "observe-jaeger", nil, kit.Tool("jaeger"), "--collector.otlp.http.host-port="+takes, "--query.http-server.host-port="+shows,
+	jaeger := kit.Start(h, "jaeger", nil, kit.Tool("jaeger"), "--collector.otlp.http.host-port="+takes, "--query.http-server.host-port="+shows,
 		"--collector.otlp.grpc.host-port="+kit.FreeAddress(h), "--collector.http-server.host-port="+kit.FreeAddress(h), "--collector.grpc-server.host-port="+kit.FreeAddress(h),
 		"--query.grpc-server.host-port="+kit.FreeAddress(h), "--admin.http.host-port="+kit.FreeAddress(h))
 	kit.Eventually(h, "Jaeger answers", func() error {

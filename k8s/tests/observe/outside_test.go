@@ -26,7 +26,7 @@ func (h *House) startProber() *prober {
 
 func (p *prober) start(h *House) {
 	config := kit.Write(h, h.folder+"/blackbox.yaml", "modules: {http_2xx: {prober: http, http: {tls_config: {insecure_skip_verify: true}}}}\n")
-	p.process = kit.Start(h, "observe-blackbox", nil, "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+p.listen)
+	p.process = kit.Start(h, "blackbox", nil, "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+p.listen)
 }
 
 // asking is the job in which Prometheus has it ask what the chart's Probe names, as the operator makes it, once all of that answers. service and
@@ -87,7 +87,7 @@ http {
 }
 
 func (w *wayIn) start(h *House) {
-	w.process = kit.Start(h, "observe-nginx", nil, "nginx", "-p", h.folder, "-e", "stderr", "-c", w.config)
+	w.process = kit.Start(h, "nginx", nil, "nginx", "-p", h.folder, "-e", "stderr", "-c", w.config)
 }
 
 // makeCertificate makes one that signs itself, good for so many days.

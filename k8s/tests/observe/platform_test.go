@@ -62,7 +62,7 @@ func (p *cluster) startNodes() {
 	for _, stage := range []string{"node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-delete"} {
 		kwok = append(kwok, "--config="+kit.Required(p, "sigs.k8s.io/kwok")+"/kustomize/stage/"+stage+".yaml")
 	}
-	kit.Start(p, "observe-kwok", nil, kit.Tool("kwok"), kwok...)
+	kit.Start(p, "kwok", nil, kit.Tool("kwok"), kwok...)
 	var nodes strings.Builder
 	for number := range 3 {
 		fmt.Fprintf(&nodes, `
@@ -141,7 +141,7 @@ func (p *cluster) export(code, phase string) {
 func (p *cluster) startStateMetrics() string {
 	p.Helper()
 	port := kit.FreePort(p)
-	metrics := kit.Start(p, "observe-kube-state-metrics", nil, kit.Tool("kube-state-metrics"), "--kubeconfig="+p.kubeconfig, "--host=127.0.0.1", fmt.Sprint("--port=", port),
+	metrics := kit.Start(p, "kube-state-metrics", nil, kit.Tool("kube-state-metrics"), "--kubeconfig="+p.kubeconfig, "--host=127.0.0.1", fmt.Sprint("--port=", port),
 		"--telemetry-host=127.0.0.1", fmt.Sprint("--telemetry-port=", kit.FreePort(p)), "--resources=deployments,pods,horizontalpodautoscalers,jobs,cronjobs")
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	kit.Eventually(p, "kube-state-metrics knows the autoscaler", func() error {
@@ -166,7 +166,7 @@ func (p *cluster) startCertManager() string {
 	p.kubectl("create", "namespace", "money-bank")
 	p.kubectl("create", "--filename", kit.Write(p, p.folder+"/issuer.yaml", "{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: own}, spec: {selfSigned: {}}}"))
 	address := kit.FreeAddress(p)
-	kit.Start(p, "observe-cert-manager", nil, kit.Tool("cert-manager"), "--kubeconfig="+p.kubeconfig, "--metrics="+address)
+	kit.Start(p, "cert-manager", nil, kit.Tool("cert-manager"), "--kubeconfig="+p.kubeconfig, "--metrics="+address)
 	return fmt.Sprintf("{job_name: cert-manager, static_configs: [{targets: [%q], labels: {namespace: cert-manager}}]}", address)
 }
 
@@ -199,6 +199,6 @@ func (h *House) startBehindTLS() *certificate {
 	h.Helper()
 	c := &certificate{House: h, cert: h.folder + "/tls.crt", key: h.folder + "/tls.key", listen: kit.FreeAddress(h)}
 	c.of(90)
-	kit.Start(h, "observe-tls-bank", nil, kit.At("target/native/bank"), "up", "--listen", c.listen, "--state-dir", h.folder+"/tls-bank", "--tls-cert", c.cert, "--tls-key", c.key)
+	kit.Start(h, "tls-bank", nil, kit.At("target/native/bank"), "up", "--listen", c.listen, "--state-dir", h.folder+"/tls-bank", "--tls-cert", c.cert, "--tls-key", c.key)
 	return c
 }

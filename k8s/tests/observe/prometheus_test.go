@@ -41,9 +41,9 @@ scrape_configs: [%s]
 	told := kit.Write(h, h.folder+"/alertmanager.yaml", fmt.Sprintf(`route: {receiver: test, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
 receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]
 `, h.bell.url))
-	kit.Start(h, "observe-alertmanager", nil, "prometheus-alertmanager", "--config.file="+told, "--storage.path="+h.folder+"/alertmanager",
+	kit.Start(h, "alertmanager", nil, "prometheus-alertmanager", "--config.file="+told, "--storage.path="+h.folder+"/alertmanager",
 		"--web.listen-address="+alertmanager, "--cluster.listen-address=")
-	kit.Start(h, "observe-prometheus", nil, "prometheus", "--config.file="+config, "--storage.tsdb.path="+h.folder+"/prometheus", "--web.listen-address="+listen,
+	kit.Start(h, "prometheus", nil, "prometheus", "--config.file="+config, "--storage.tsdb.path="+h.folder+"/prometheus", "--web.listen-address="+listen,
 		"--rules.alert.resend-delay=2s")
 	h.prometheus = "http://" + listen
 	for name, address := range map[string]string{"Prometheus": h.prometheus, "Alertmanager": "http://" + alertmanager} {
