@@ -18,6 +18,9 @@ const BANK_AWAY: Duration = Duration::from_secs(2);
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(5);
 /// Between two looks whether a round is over.
 const LOOK: Duration = Duration::from_millis(50);
+/// Answers are lost for one second in three: between two losses operations get through, and the next loss meets some under way.
+const BEAT: Duration = Duration::from_secs(1);
+const BEATS: u64 = 3;
 /// How long Redis may take to say something where it may hang.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// So much is put into Redis beyond what fits: memory that clients and scripts give back must not make room again.
@@ -38,6 +41,8 @@ pub struct Stage {
     judge: Judge,
     users: Vec<String>,
     stolen: usize,
+    /// Where answers are lost: how many beats ago that began.
+    losing: Option<u64>,
     orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
 }
 
@@ -52,7 +57,7 @@ impl Stage {
     /// Of a house whose banks are asked by clients with these wallets, which wait for `round`.
     pub fn new(house: House, score: Arc<Score>, round: watch::Sender<u64>, users: Vec<String>) -> Self {
         let judge = Judge { score: Arc::clone(&score), round };
-        Self { house, score, judge, users, stolen: 0, orders: mpsc::channel(8) }
+        Self { house, score, judge, users, stolen: 0, losing: None, orders: mpsc::channel(8) }
     }
 
     /// Where orders are taken.
@@ -63,10 +68,17 @@ impl Stage {
     /// Does what is ordered, one after the other.
     pub async fn run(&mut self) {
         let rounds = tokio::spawn(self.judge.clone().goes_round());
-        while let Some((action, told)) = self.orders.1.recv().await {
-            let done = self.act(action).await.map_err(|problem| format!("{problem:#}"));
-            // Who asked may be gone.
-            let _ = told.send(done);
+        let mut beats = tokio::time::interval(BEAT);
+        loop {
+            tokio::select! {
+                order = self.orders.1.recv() => {
+                    let Some((action, told)) = order else { break };
+                    let done = self.act(action).await.map_err(|problem| format!("{problem:#}"));
+                    // Who asked may be gone.
+                    let _ = told.send(done);
+                }
+                _ = beats.tick() => self.beat(),
+            }
         }
         rounds.abort();
     }
@@ -115,6 +127,7 @@ impl Stage {
             Trouble::Full => self.fill().await,
             Trouble::Mute => {
                 self.house.proxy()?.turn(Mode::Swallow(Way::Answered));
+                self.losing = Some(0);
                 Ok(())
             }
             Trouble::Bank(index) => self.kill_bank(index).await,
@@ -128,9 +141,21 @@ impl Stage {
             Trouble::Full => self.empty().await,
             Trouble::Mute => {
                 self.house.proxy()?.turn(Mode::Pass);
+                self.losing = None;
                 Ok(())
             }
             Trouble::Bank(_) => bail!("it starts again by itself"),
+        }
+    }
+
+    /// Loses answers again, or lets them through.
+    fn beat(&mut self) {
+        let (Some(beats), Ok(proxy)) = (&mut self.losing, self.house.proxy()) else { return };
+        *beats += 1;
+        match *beats % BEATS {
+            0 => proxy.turn(Mode::Swallow(Way::Answered)),
+            1 => proxy.turn(Mode::Pass),
+            _ => (),
         }
     }
 

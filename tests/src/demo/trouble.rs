@@ -17,7 +17,7 @@ pub enum Trouble {
     Hangs,
     /// Redis holds more than `maxmemory`.
     Full,
-    /// What the last bank asks is carried out, and the answer is lost on the way.
+    /// For one second in three, what the last bank asks is carried out, and the answer is lost on the way.
     Mute,
     /// A bank gets SIGKILL.
     Bank(usize),
