@@ -3,14 +3,15 @@
 //! An instance serves up to 128 requests, 16 of them at a time, and goes when it was idle for a second. When one traps,
 //! all the requests in flight in it fail, and the reason goes to stderr with the component's name.
 //!
-//! A request goes to the instance that has least to do. There are as few as keep every core busy: requests
-//! that share an instance share its connections and go to the store together. Only an instance that waits in
-//! a synchronous call, and can do nothing else, is left out, and one more made in its place.
+//! Requests that share an instance go to the store together, so as few instances work as keep every core busy: a
+//! request goes to an idle one, or to a new one, only while fewer instances of all components work than there are
+//! cores. Otherwise it goes to the one of its component that has least to do. An instance that waits in
+//! a synchronous call, and can do nothing else, is left out, and another works in its place.
 
 use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -28,10 +29,17 @@ use crate::imports::Imports as _;
 use crate::lifetime::{Gone, IDLE, REQUESTS, REQUESTS_AT_ONCE};
 use crate::turn::Turn;
 
+/// How many instances of all components work, and how many may before requests share them.
+#[derive(Clone)]
+pub struct Working {
+    count: Arc<AtomicUsize>,
+    cores: usize,
+}
+
 /// A component, and the instances of it that there are.
 pub struct Instances {
     component: Component,
-    cores: usize,
+    working: Working,
     known: Mutex<Known>,
 }
 
@@ -40,6 +48,8 @@ pub struct Instances {
 struct Known {
     all: Vec<Instance>,
     made: u64,
+    /// How many of them are counted as [`Working`].
+    working: usize,
 }
 
 /// An instance, seen by what gives it requests.
@@ -67,16 +77,70 @@ impl Instance {
         self.in_flight.saturating_add(self.mail.len())
     }
 
+    fn is_open(&self) -> bool {
+        !self.blocked && self.left > 0
+    }
+
     fn has_room(&self) -> bool {
-        !self.blocked && self.left > 0 && self.load() < REQUESTS_AT_ONCE
+        self.is_open() && self.load() < REQUESTS_AT_ONCE
+    }
+
+    fn is_working(&self) -> bool {
+        !self.blocked && self.load() > 0
+    }
+
+    fn takes(&mut self, job: Job) {
+        self.mail.push_back(job);
+        self.left = self.left.saturating_sub(1);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Working {
+    /// None yet, of this machine's cores.
+    pub fn none() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { count: Arc::default(), cores }
+    }
+
+    /// Whether a core has no instance that works.
+    fn leaves_a_core(&self) -> bool {
+        self.count.load(Ordering::Relaxed) < self.cores
+    }
+}
+
+impl Known {
+    /// The open instance that is to get the next request; none if that is a new one.
+    fn best(&mut self, working: &Working) -> Option<&mut Instance> {
+        let spread = working.leaves_a_core();
+        let has_idle = self.all.iter().any(|instance| instance.has_room() && !instance.is_working());
+        let open = self.all.iter().filter(|instance| instance.is_open()).count();
+        if spread && !has_idle && open < working.cores {
+            return None;
+        }
+        let idle_first = spread && has_idle;
+        let with_room = self.all.iter_mut().filter(|instance| instance.has_room());
+        with_room.min_by_key(|instance| (instance.is_working() == idle_first, instance.load()))
+    }
+
+    /// Counts anew how many work, after something changed.
+    fn count(&mut self, working: &Working) {
+        let now = self.all.iter().filter(|instance| instance.is_working()).count();
+        let before = std::mem::replace(&mut self.working, now);
+        if now > before {
+            working.count.fetch_add(now.abs_diff(before), Ordering::Relaxed);
+        } else if now < before {
+            working.count.fetch_sub(before.abs_diff(now), Ordering::Relaxed);
+        }
     }
 }
 
 impl Instances {
     /// None yet.
-    pub fn new(component: Component) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { component, cores, known: Mutex::default() }
+    pub fn new(component: Component, working: Working) -> Self {
+        Self { component, working, known: Mutex::default() }
     }
 
     /// Whose instances they are.
@@ -99,18 +163,12 @@ impl Instances {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives `job` to the instance that has least to do, or to a new one.
+    /// Gives `job` to an instance, if need be to a new one.
     fn give(self: Arc<Self>, job: Job) {
         let mut known = self.known();
-        let open = known.all.iter().filter(|instance| !instance.blocked && instance.left > 0).count();
-        let with_room = known.all.iter_mut().filter(|instance| instance.has_room());
-        let best = with_room.min_by_key(|instance| instance.load());
-        if let Some(instance) = best.filter(|instance| instance.load() == 0 || open >= self.cores) {
-            instance.mail.push_back(job);
-            instance.left = instance.left.saturating_sub(1);
-            if let Some(waker) = instance.waker.take() {
-                waker.wake();
-            }
+        if let Some(instance) = known.best(&self.working) {
+            instance.takes(job);
+            known.count(&self.working);
             return;
         }
         let number = known.made;
@@ -123,6 +181,7 @@ impl Instances {
             blocked: false,
             waker: None,
         });
+        known.count(&self.working);
         drop(known);
         tokio::spawn(Place { instances: self, number }.live());
     }
@@ -139,6 +198,7 @@ impl Drop for Place {
         let mut known = self.instances.known();
         let place = known.all.iter().position(|instance| instance.number == self.number);
         let mail = place.map(|place| known.all.remove(place).mail).unwrap_or_default();
+        known.count(&self.instances.working);
         drop(known);
         self.pass_on(mail);
     }
@@ -154,7 +214,9 @@ impl Place {
     /// What `look` sees of this instance.
     fn with<T: Default>(&self, look: impl FnOnce(&mut Instance) -> T) -> T {
         let mut known = self.instances.known();
-        known.all.iter_mut().find(|instance| instance.number == self.number).map(look).unwrap_or_default()
+        let seen = known.all.iter_mut().find(|instance| instance.number == self.number).map(look);
+        known.count(&self.instances.working);
+        seen.unwrap_or_default()
     }
 
     /// The next request, if there is one and the guest is `ready` for it; else what comes wakes `context`.

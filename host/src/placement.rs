@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use wasmtime_wasi_http::handler::{ProxyHandler, Request, Response, TrapOrPanicError};
 
 use crate::component::Component;
-use crate::instances::Instances;
+use crate::instances::{Instances, Working};
 use crate::lifetime::Gone;
 use crate::spread::Spread;
 use crate::turn::Turn;
@@ -15,7 +15,7 @@ use crate::turn::Turn;
 /// The flag of `bank up`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Placement {
-    /// As few instances as keep every core busy; a request goes to the one that has least to do
+    /// As few instances as keep every core busy: requests share them, and go to the store together
     Bank,
     /// As Spin's HTTP trigger does: whichever instance is free first, and one more when none is
     Spin,
@@ -31,10 +31,10 @@ pub enum Running {
 }
 
 impl Running {
-    /// A component that has no instances yet.
-    pub fn new(component: Component, placement: Placement) -> Self {
+    /// A component that has no instances yet, one of those that share the cores.
+    pub fn new(component: Component, placement: Placement, working: &Working) -> Self {
         match placement {
-            Placement::Bank => Self::Together(Arc::new(Instances::new(component))),
+            Placement::Bank => Self::Together(Arc::new(Instances::new(component, working.clone()))),
             Placement::Spin => Self::Spread(ProxyHandler::new(Spread(component))),
         }
     }

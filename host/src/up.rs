@@ -12,6 +12,7 @@ use crate::component::Component;
 use crate::engine::Compiler;
 use crate::fault;
 use crate::imports::Servers;
+use crate::instances::Working;
 use crate::internal_hosts;
 use crate::kv::{self, Stores};
 use crate::manifest::{self, Manifest};
@@ -153,6 +154,7 @@ fn app(
     let compiler = Compiler::new(!options.disable_cache)?;
     let servers = Arc::new(Servers::new(patience));
     let chain = Arc::new(Chain::default());
+    let working = Working::none();
     let allowed = |component| Ok((component, Arc::new(allowed_hosts(component, values)?)));
     let used: Vec<_> = used(manifest).into_iter().map(allowed).collect::<anyhow::Result<_>>()?;
     let start = |(component, allowed): &(&manifest::Component, Arc<AllowedHosts>)| {
@@ -169,7 +171,7 @@ fn app(
             shown: !options.quiet,
             telemetry: telemetry.clone(),
         };
-        Ok((component.id.to_string(), Running::new(component, options.placement)))
+        Ok((component.id.to_string(), Running::new(component, options.placement, &working)))
     };
     let running: HashMap<String, Running> = in_parallel(&used, start)?.into_iter().collect();
     chain.connect(called(&running, used.iter().map(|(_, allowed)| &**allowed)));

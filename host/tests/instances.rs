@@ -38,6 +38,25 @@ fn requests_at_the_same_time_share_as_few_instances_as_there_are_cores() {
 }
 
 #[test]
+fn requests_share_one_instance_while_another_component_keeps_every_core_busy() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let sleeper = format!(
+        "[[trigger.http]]\nroute = \"/sleep\"\ncomponent = \"sleeper\"\n[component.sleeper]\nsource = {:?}\n",
+        common::guest()
+    );
+    let bank = bank(&manifest(&sleeper), &[]);
+    let names: BTreeSet<String> = std::thread::scope(|scope| {
+        for _ in 0..4 * cores {
+            scope.spawn(|| bank.get("/sleep?ms=2000"));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let requests: Vec<_> = (0..8).map(|_| scope.spawn(|| asked(&bank, 500).0)).collect();
+        requests.into_iter().map(|request| request.join().unwrap()).collect()
+    });
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
 fn an_instance_that_was_idle_for_a_second_goes() {
     let bank = bank(&manifest(""), &[]);
     let (first, _) = asked(&bank, 0);
