@@ -85,8 +85,9 @@ impl Instance {
         self.is_open() && self.load() < REQUESTS_AT_ONCE
     }
 
+    /// One that takes no more requests will soon leave its core.
     fn is_working(&self) -> bool {
-        !self.blocked && self.load() > 0
+        self.is_open() && self.load() > 0
     }
 
     fn takes(&mut self, job: Job) {
