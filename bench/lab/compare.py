@@ -15,6 +15,9 @@ LOAD = BUILD / "native" / "load"
 SCENARIOS = ["healthz", "counter", "deposit", "zipf", "hot", "wallet", "rates", "day"]
 BARE_SCENARIOS = ["healthz", "counter", "deposit", "wallet", "rates"]
 FIXED_RATE_SCENARIOS = ["counter", "deposit", "wallet", "day"]
+# What the mixed day is made of (bench/load/src/workload.rs). Withdrawals count as deposits, counter reads as counter posts.
+DAY = {"wallet": 0.45, "rates": 0.15, "deposit": 0.25, "counter": 0.15}
+CONNECTIONS = 32
 WALLETS = 10_000
 STARTS = 3
 
@@ -83,8 +86,17 @@ class Comparison:
                 turn = number % len(self.servers)
                 for server in self.servers[turn:] + self.servers[:turn]:
                     if has(server, scenario):
-                        run = load(server, scenario, "--seconds", seconds)
+                        run = load(server, scenario, "--seconds", seconds, "--connections", CONNECTIONS)
                         yield row(server, scenario, "closed", run)
+
+    def parts_of_the_day(self, seconds, rounds):
+        """Closed: each part of the mixed day alone, by as many connections as its share of the day's."""
+        for _ in range(rounds):
+            for scenario, share in DAY.items():
+                for server in self.servers:
+                    if server.kind == "bank":
+                        run = load(server, scenario, "--seconds", seconds, "--connections", round(share * CONNECTIONS))
+                        yield row(server, scenario, "share", run)
 
     def fixed_rate_runs(self, seconds, rates):
         """Open: as many requests a second as it is told, whoever waits."""
@@ -168,6 +180,7 @@ def compare(seconds, rounds, named=None):
         print(f"seeding {WALLETS} wallets each", flush=True)
         comparison.seed()
         rows = list(comparison.runs(seconds, rounds))
+        rows += comparison.parts_of_the_day(seconds, rounds)
         closed = medians(rows)
         reference = {row["scenario"]: row["per_second"] for row in closed if row["server"] == "fastapi"}
         rates = {scenario: int(per_second / 2) for scenario, per_second in reference.items()}

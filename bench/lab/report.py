@@ -2,13 +2,11 @@
 
 from lab import plot
 from lab.cells import WORDS, mega, milliseconds, share, table, times
-from lab.compare import FIXED_RATE_SCENARIOS, SCENARIOS
+from lab.compare import DAY, FIXED_RATE_SCENARIOS, SCENARIOS
 from lab.report_connections import crowd, crowd_plot, known
 
 REFERENCE = "fastapi"
 ORDER = list(plot.COLOURS)
-# What the mixed day is made of (bench/load/src/workload.rs). Withdrawals count as deposits, counter reads as counter posts.
-DAY = {"wallet": 0.45, "rates": 0.15, "deposit": 0.25, "counter": 0.15}
 
 
 class Found:
@@ -33,9 +31,9 @@ class Found:
         )
         return own / other if own and other else None
 
-    def of_its_parts(self, server):
-        """The mixed day, as a share of what its requests would come to if each kind were as fast as alone."""
-        whole, parts = self.figure(server, "day", "per_second"), [self.figure(server, name, "per_second") for name in DAY]
+    def of_its_parts(self, server, mode):
+        """The mixed day, as a share of what its requests would come to if each kind were as fast as alone in that mode."""
+        whole, parts = self.figure(server, "day", "per_second"), [self.figure(server, name, "per_second", mode) for name in DAY]
         return whole * sum(part / alone for part, alone in zip(DAY.values(), parts)) if whole and all(parts) else None
 
 
@@ -109,8 +107,9 @@ def ratios(found):
     for scenario in SCENARIOS:
         cells = [times(found.ratio(name, scenario)) for name in found.names]
         rows.append([WORDS[scenario], *cells])
-    mixed = [share(found.of_its_parts(name)) for name in found.names]
-    rows.append(["mixed day, of the harmonic mean of its parts", *mixed])
+    for mode, words in {"closed": "", "share": ", each by its share of the connections"}.items():
+        mixed = [share(found.of_its_parts(name, mode)) for name in found.names]
+        rows.append([f"mixed day, of the harmonic mean of its parts{words}", *mixed])
     return "## Throughput, FastAPI = 1\n\nHigher is better.\n\n" + table(["", *found.names], rows)
 
 
