@@ -10,12 +10,13 @@
 //! of a command, no address of a client. What components print is sent as it is, as Spin does, and holds none of
 //! that.
 //!
-//! If the collector is away, `bank` goes on. What cannot be sent is lost, and a warning says so.
+//! If the collector is away or slow, `bank` goes on. What cannot be sent is lost, and a warning says so.
 
 mod call;
 mod end;
 mod export;
 mod meters;
+mod queue;
 mod request;
 
 pub use call::{Call, Caller, Callers, System};
@@ -30,10 +31,13 @@ use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{BatchLogProcessor, SdkLogger, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector as _, TelemetryResourceDetector};
-use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{
+    BatchSpanProcessor, IdGenerator as _, RandomIdGenerator, SdkTracer, SdkTracerProvider,
+};
+use queue::Counted;
 use std::sync::Arc;
 
 /// The name of the instrumentation; `service.name` is the same, unless the environment sets another.
@@ -64,7 +68,8 @@ impl Telemetry {
         let tracer = traces.map(|exporter| {
             let signal = exporter.signal.clone();
             let builder = SdkTracerProvider::builder().with_resource(resource.clone());
-            let provider = builder.with_batch_exporter(exporter).build();
+            let processor = Counted::new(BatchSpanProcessor::builder(exporter).build(), signal.clone());
+            let provider = builder.with_span_processor(processor).build();
             let tracer = provider.tracer(NAME);
             ends.push(End::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
             tracer
@@ -80,7 +85,8 @@ impl Telemetry {
         let logger = logs.map(|exporter| {
             let signal = exporter.signal.clone();
             let builder = SdkLoggerProvider::builder().with_resource(resource);
-            let provider = builder.with_batch_exporter(exporter).build();
+            let processor = Counted::new(BatchLogProcessor::builder(exporter).build(), signal.clone());
+            let provider = builder.with_log_processor(processor).build();
             let logger = provider.logger(NAME);
             ends.push(End::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
             logger

@@ -282,6 +282,28 @@ fn a_collector_that_hangs_holds_up_the_end_by_five_seconds_and_what_is_lost_is_s
 }
 
 #[test]
+fn what_finds_no_room_since_the_collector_is_slow_is_said_to_be_lost() {
+    let collector = Collector::slow(Duration::from_millis(200));
+    let endpoint = format!("{}/v1/logs", collector.endpoint);
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", &*endpoint),
+        ("OTEL_BLRP_MAX_QUEUE_SIZE", "8"),
+        ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "8"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "50"),
+    ];
+    let mut bank = bank_of(&manifest(""), &[], &environment);
+    for _ in 0..4 {
+        bank.get(&format!("/say?err={}", "x%0a".repeat(200)));
+    }
+    bank.says("Warning: logs are lost: the OpenTelemetry collector takes them too slowly");
+    bank.signal("TERM");
+    assert_eq!(bank.exit_code(Duration::from_secs(20)), Some(0), "{}", bank.stderr());
+    let lost = 800 - collector.logs().len();
+    bank.says(&format!("Warning: of the logs, {lost} records are lost: "));
+    assert_eq!(bank.stderr().matches("Warning").count(), 2, "{}", bank.stderr());
+}
+
+#[test]
 fn what_a_collector_refuses_at_the_end_is_said_to_be_lost() {
     let nobody = format!("http://127.0.0.1:{}", common::free_port());
     let mut bank = bank_of(&manifest(""), &[], &[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &nobody)]);

@@ -28,6 +28,13 @@ impl End {
     fn lost(&self) -> Option<&'static str> {
         self.signal.failed.store(false, Relaxed);
         let ended = (self.shut_down)(LONGEST);
+        let dropped = self.signal.queue.dropped();
+        if ended.is_ok() && dropped > 0 {
+            eprintln!(
+                "Warning: of the {}, {dropped} records are lost: the OpenTelemetry collector took them too slowly",
+                self.signal.what
+            );
+        }
         (ended.is_err() || self.signal.failed.load(Relaxed)).then_some(self.signal.what)
     }
 }

@@ -1,5 +1,6 @@
 //! The exporters: OTLP over HTTP or gRPC, one for each signal.
 
+use super::queue::Queue;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -25,6 +26,8 @@ use wasmtime_wasi::async_trait;
 const LONGEST: Duration = Duration::from_secs(10);
 /// A repeated failure is not reported again within this time.
 const QUIET: Duration = Duration::from_secs(60);
+/// How many spans wait to be sent at most, and how many lines: the SDK's own default.
+const QUEUE: u64 = 2048;
 
 /// The settings in the environment that concern all three signals.
 pub struct Settings<'a, E> {
@@ -52,7 +55,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
             Protocol::Http => builder.with_http().with_http_client(self.client("TRACES")?).build()?,
             Protocol::Grpc => builder.with_tonic().build()?,
         };
-        Ok(Some(Told::new("traces", exporter)))
+        Ok(Some(Told::new("traces", exporter, self.queue("OTEL_BSP_MAX_QUEUE_SIZE"))))
     }
 
     /// The exporter of metrics, if they are exported.
@@ -63,7 +66,8 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
             Protocol::Http => builder.with_http().with_http_client(self.client("METRICS")?).build()?,
             Protocol::Grpc => builder.with_tonic().build()?,
         };
-        Ok(Some(Told::new("metrics", exporter)))
+        // They do not queue: what is sent is their state at that time.
+        Ok(Some(Told::new("metrics", exporter, Queue::new(0))))
     }
 
     /// How logs are sent, if they are.
@@ -74,7 +78,7 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
             Protocol::Http => builder.with_http().with_http_client(self.client("LOGS")?).build()?,
             Protocol::Grpc => builder.with_tonic().build()?,
         };
-        Ok(Some(Told::new("logs", exporter)))
+        Ok(Some(Told::new("logs", exporter, self.queue("OTEL_BLRP_MAX_QUEUE_SIZE"))))
     }
 
     /// The protocol of a signal; `None` if no endpoint is set for it.
@@ -103,6 +107,11 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
         let longest = self.value(signal, "TIMEOUT").and_then(|value| value.parse().ok());
         let longest = longest.map_or(LONGEST, Duration::from_millis);
         Ok(OnRuntime { runtime, client: Arc::new(HyperClient::new(https, longest, None)) })
+    }
+
+    /// A queue of the size that the SDK reads from the same variable.
+    fn queue(&self, variable: &str) -> Queue {
+        Queue::new((self.environment)(variable).and_then(|value| value.parse().ok()).unwrap_or(QUEUE))
     }
 
     /// A variable of this signal, or the one for all signals.
@@ -135,6 +144,8 @@ pub struct Signal {
     pub what: &'static str,
     /// Whether an export has failed since this was last set to false.
     pub failed: AtomicBool,
+    /// What waits to be sent.
+    pub queue: Queue,
     said: Mutex<Option<Instant>>,
 }
 
@@ -147,12 +158,26 @@ impl Signal {
         result
     }
 
+    /// `number` records leave the queue.
+    fn dequeue(&self, number: usize) {
+        if self.queue.dequeue(number) {
+            self.warn(format_args!(
+                "{} are lost: the OpenTelemetry collector takes them too slowly",
+                self.what
+            ));
+        }
+    }
+
     fn say(&self, error: &OTelSdkError) {
         self.failed.store(true, Relaxed);
+        self.warn(format_args!("{} cannot be sent to the OpenTelemetry collector: {error}", self.what));
+    }
+
+    fn warn(&self, what: std::fmt::Arguments<'_>) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|when| when.elapsed() >= QUIET) {
             *said = Some(Instant::now());
-            eprintln!("Warning: {} cannot be sent to the OpenTelemetry collector: {error}", self.what);
+            eprintln!("Warning: {what}");
         }
     }
 }
@@ -166,14 +191,15 @@ pub struct Told<E> {
 }
 
 impl<E> Told<E> {
-    fn new(what: &'static str, exporter: E) -> Self {
-        let signal = Signal { what, failed: AtomicBool::default(), said: Mutex::default() };
+    fn new(what: &'static str, exporter: E, queue: Queue) -> Self {
+        let signal = Signal { what, failed: AtomicBool::default(), queue, said: Mutex::default() };
         Self { exporter, signal: Arc::new(signal) }
     }
 }
 
 impl opentelemetry_sdk::trace::SpanExporter for Told<SpanExporter> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.signal.dequeue(batch.len());
         self.signal.heard(self.exporter.export(batch).await)
     }
 
@@ -206,6 +232,7 @@ impl PushMetricExporter for Told<MetricExporter> {
 
 impl opentelemetry_sdk::logs::LogExporter for Told<LogExporter> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        self.signal.dequeue(batch.iter().count());
         self.signal.heard(self.exporter.export(batch).await)
     }
 

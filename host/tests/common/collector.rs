@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// The path and the body of a request.
 type Sent = (String, Vec<u8>);
@@ -28,6 +29,11 @@ pub struct Collector {
 impl Collector {
     /// One of one's own, on a free port.
     pub fn start() -> Self {
+        Self::slow(Duration::ZERO)
+    }
+
+    /// One that answers after so long a time.
+    pub fn slow(pause: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let collector = Self { endpoint, sent: Arc::default() };
@@ -35,7 +41,7 @@ impl Collector {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let sent = sent.clone();
-                std::thread::spawn(move || while take(&stream, &sent).is_some() {});
+                std::thread::spawn(move || while take(&stream, &sent, pause).is_some() {});
             }
         });
         collector
@@ -121,7 +127,7 @@ fn text(value: Option<&AnyValue>) -> String {
 }
 
 /// Takes a request and answers it; none once the connection is closed.
-fn take(stream: &TcpStream, sent: &Mutex<Vec<Sent>>) -> Option<()> {
+fn take(stream: &TcpStream, sent: &Mutex<Vec<Sent>>, pause: Duration) -> Option<()> {
     let mut lines = BufReader::new(stream);
     let mut first = String::new();
     lines.read_line(&mut first).ok().filter(|length| *length > 0)?;
@@ -138,6 +144,7 @@ fn take(stream: &TcpStream, sent: &Mutex<Vec<Sent>>) -> Option<()> {
     let mut body = vec![0; length];
     lines.read_exact(&mut body).ok()?;
     sent.lock().unwrap().push((first.split(' ').nth(1).unwrap().to_owned(), body));
+    std::thread::sleep(pause);
     let mut stream = stream;
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok()
 }
