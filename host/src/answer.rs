@@ -12,7 +12,8 @@
 use crate::body::{Arrived, arrived, is_decodable};
 use crate::call::{call, empty, full};
 use crate::chain::Chain;
-use crate::failed::Asked;
+use crate::failed::RequestLine;
+use crate::guards::{ProcessGuard, RequestGuard};
 use crate::limits::Limits;
 use crate::manifest::Route;
 use crate::placement::Running;
@@ -23,7 +24,6 @@ use crate::router::{Match, Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
 use crate::target;
 use crate::telemetry::{Exchange, Telemetry};
-use crate::turn::{InFlight, Turn};
 use crate::unavailable;
 use crate::well_known::WellKnown;
 use bytes::Bytes;
@@ -113,9 +113,9 @@ impl App {
         self.router.targets().map(|target| (target.to_string(), &*target.to.component))
     }
 
-    /// From now on, calls from component to component are `in_flight` too.
-    pub fn begins(&self, in_flight: &InFlight) {
-        self.chain.begins(in_flight);
+    /// From now on, calls from component to component hold the `process` guard too.
+    pub fn begins(&self, process: &ProcessGuard) {
+        self.chain.begins(process);
     }
 
     /// Where it is told what it does.
@@ -134,12 +134,12 @@ impl App {
         request: Request<Incoming>,
         client: &Client,
         limits: &Limits,
-        in_flight: &InFlight,
+        process: &ProcessGuard,
     ) -> Response<Answer> {
         client.progress.request_began();
         let mut exchange =
             Exchange::begin(&self.telemetry, request.method(), request.headers(), &client.scheme);
-        let answer = self.of(request, client, limits, in_flight, exchange.as_deref_mut()).await;
+        let answer = self.of(request, client, limits, process, exchange.as_deref_mut()).await;
         if let Some(exchange) = &mut exchange {
             exchange.answered(answer.status());
         }
@@ -157,7 +157,7 @@ impl App {
         request: Request<Incoming>,
         client: &Client,
         limits: &Limits,
-        in_flight: &InFlight,
+        process: &ProcessGuard,
         mut exchange: Option<&mut Exchange>,
     ) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
@@ -187,7 +187,8 @@ impl App {
         let mut response = match self.place(&arrived, endpoint).await {
             Ok(place) => {
                 let trace = exchange.map(|exchange| exchange.trace());
-                call(&endpoint.running, request, Turn { in_flight: in_flight.clone(), place, trace }).await
+                call(&endpoint.running, request, RequestGuard { process: process.clone(), place, trace })
+                    .await
             }
             Err(Crowded) => refused(&request, endpoint),
         };
@@ -209,7 +210,7 @@ impl App {
 /// The answer to a `request` that would have to wait behind too many others for `endpoint`. No component sees it.
 fn refused(request: &Request<WasiBody>, endpoint: &Endpoint) -> Response<WasiBody> {
     let response = unavailable::response(CROWDED);
-    Asked::of(request).was_not_answered(endpoint.running.component(), response.status());
+    RequestLine::of(request).was_not_answered(endpoint.running.component(), response.status());
     response.map(full)
 }
 

@@ -4,7 +4,7 @@
 use crate::backup::cli::Application;
 use crate::limits::Limits;
 use crate::placement::Placement;
-use crate::variables::Given;
+use crate::variables::Assignment;
 use anyhow::Context as _;
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -35,7 +35,7 @@ pub struct Up {
 
     /// Set a variable of the application; may be repeated, the last one counts
     #[arg(long, value_name = "KEY=VALUE | KEY=@FILE | @FILE.json | @FILE.toml")]
-    pub variable: Vec<Given>,
+    pub variable: Vec<Assignment>,
 
     /// Where the default store is kept [default: .spin beside the manifest]; empty: nowhere
     #[arg(long, value_name = "DIR")]

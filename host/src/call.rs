@@ -1,19 +1,19 @@
 //! Has a component answer a request. There is always an answer: if the component trapped or returned an error, it
 //! is 500 without a body, and the log gets the line of the request ([`crate::failed`]).
 
-use crate::failed::Asked;
+use crate::failed::RequestLine;
+use crate::guards::RequestGuard;
 use crate::lifetime::Gone;
 use crate::placement::Running;
-use crate::turn::Turn;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use wasmtime_wasi_http::WasiBody;
 
-/// Has a component answer `request`, whose `turn` it is.
-pub async fn call(running: &Running, request: Request<WasiBody>, turn: Turn) -> Response<WasiBody> {
-    let asked = Asked::of(&request);
-    match running.handle(turn, request).await {
+/// Has a component answer `request`, which holds `guard`.
+pub async fn call(running: &Running, request: Request<WasiBody>, guard: RequestGuard) -> Response<WasiBody> {
+    let line = RequestLine::of(&request);
+    match running.handle(guard, request).await {
         Ok(response) => response,
         Err(error) => {
             let (component, status) = (running.component(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -21,7 +21,7 @@ pub async fn call(running: &Running, request: Request<WasiBody>, turn: Turn) -> 
             if !error.is::<Gone>() {
                 eprintln!("[{}] failed: {error:#}", component.id);
             }
-            asked.was_not_answered(component, status);
+            line.was_not_answered(component, status);
             empty(status)
         }
     }

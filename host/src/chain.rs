@@ -11,11 +11,11 @@
 //! circle and these places run out, they wait until the caller's first-byte timeout.
 
 use crate::call::{call, empty};
+use crate::guards::{ProcessGuard, RequestGuard};
 use crate::outbound::Chained;
 use crate::placement::Running;
 use crate::places::CallPlaces;
 use crate::spin_headers::{self, RouteHeaders};
-use crate::turn::{InFlight, Turn};
 use futures::future::BoxFuture;
 use http::header::{HOST, HeaderValue};
 use http::uri::Scheme;
@@ -43,7 +43,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Chain {
     /// Set once all components are ready.
     components: OnceLock<HashMap<String, Callee>>,
-    in_flight: OnceLock<WeakSender<Infallible>>,
+    process: OnceLock<WeakSender<Infallible>>,
 }
 
 struct Callee {
@@ -60,8 +60,8 @@ impl Chain {
     }
 
     /// From now on, calls are in flight like the requests that make them.
-    pub fn begins(&self, in_flight: &InFlight) {
-        let _ = self.in_flight.set(in_flight.downgrade());
+    pub fn begins(&self, process: &ProcessGuard) {
+        let _ = self.process.set(process.downgrade());
     }
 
     async fn answer(
@@ -75,12 +75,12 @@ impl Chain {
             let message = format!("there is no component `{name}` with a trigger to call");
             Error::InternalError(Some(message))
         })?;
-        let in_flight = self.in_flight.get().and_then(WeakSender::upgrade);
-        let in_flight = in_flight.ok_or(Error::ConnectionTerminated)?;
+        let process = self.process.get().and_then(WeakSender::upgrade);
+        let process = process.ok_or(Error::ConnectionTerminated)?;
         let place = callee.places.call().await;
-        let turn = Turn { in_flight, place, trace };
+        let guard = RequestGuard { process, place, trace };
         match with_headers(request) {
-            Some(request) => Ok(call(&callee.running, request, turn).await),
+            Some(request) => Ok(call(&callee.running, request, guard).await),
             None => Ok(empty(StatusCode::BAD_REQUEST)),
         }
     }

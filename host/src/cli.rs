@@ -45,9 +45,9 @@ pub fn run(commit: Option<&str>) -> anyhow::Result<()> {
         Command::Build(options) => {
             build_command::build(&Manifest::load(&options.from)?, &options.component_id)
         }
-        Command::Verify(options) => exit::when_told().and_then(|()| verify::verify(&options)),
-        Command::Export(options) => exit::when_told().and_then(|()| backup::export(&options)),
-        Command::Import(options) => exit::when_told().and_then(|()| backup::import(&options)),
+        Command::Verify(options) => exit::on_signal().and_then(|()| verify::verify(&options)),
+        Command::Export(options) => exit::on_signal().and_then(|()| backup::export(&options)),
+        Command::Import(options) => exit::on_signal().and_then(|()| backup::import(&options)),
         Command::Health(options) => health::health(&options),
     }
 }

@@ -1,17 +1,17 @@
 //! Exit codes: why a command failed, for `cron` or a Kubernetes Job.
 //!
-//! 0 is success, 1 any failure without a code of its own, 2 a wrong command line, and [`Fault`] has the rest.
+//! 0 is success, 1 any failure without a code of its own, 2 a wrong command line, and [`ExitError`] has the rest.
 
 use crate::serve::Signals;
 use std::fmt;
 use std::process::ExitCode;
 
-/// As [`Fault::Unavailable`].
+/// As [`ExitError::Unavailable`].
 const AGAIN: u8 = 4;
 
 /// A failure with an exit code of its own.
 #[derive(Debug)]
-pub enum Fault {
+pub enum ExitError {
     /// 3: money, a chain, a sum or an index is broken, in a store or in a file.
     Broken(String),
     /// 4: the store or the file's place could not be reached, or changed meanwhile; or a signal came. Try again.
@@ -20,7 +20,7 @@ pub enum Fault {
     Refused(String),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ExitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(why) | Self::Unavailable(why) | Self::Refused(why) => f.write_str(why),
@@ -28,10 +28,10 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ExitError {}
 
 /// From now on a signal ends the process with code 4 (try again), since the command has not done its work.
-pub fn when_told() -> anyhow::Result<()> {
+pub fn on_signal() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::new() })?;
     let end = signals.end_the_process(AGAIN.into(), "Stopped by a signal. Begin again");
@@ -41,10 +41,10 @@ pub fn when_told() -> anyhow::Result<()> {
 
 /// The exit code for an error.
 pub fn code(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(match error.downcast_ref::<Fault>() {
-        Some(Fault::Broken(_)) => 3,
-        Some(Fault::Unavailable(_)) => AGAIN,
-        Some(Fault::Refused(_)) => 5,
+    ExitCode::from(match error.downcast_ref::<ExitError>() {
+        Some(ExitError::Broken(_)) => 3,
+        Some(ExitError::Unavailable(_)) => AGAIN,
+        Some(ExitError::Refused(_)) => 5,
         None => 1,
     })
 }

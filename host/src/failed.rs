@@ -11,13 +11,13 @@ use std::time::{Instant, SystemTime};
 const EVENT: &str = "request";
 
 /// What is known about a request before a component gets it.
-pub struct Asked {
+pub struct RequestLine {
     began: Instant,
     method: &'static str,
     route: Option<HeaderValue>,
 }
 
-impl Asked {
+impl RequestLine {
     pub fn of<B>(request: &Request<B>) -> Self {
         let method = eventlog::method(request.method().as_str());
         let route = spin_headers::matched_route(request.headers()).cloned();

@@ -86,7 +86,7 @@ async fn strike(fate: &Fate, moment: Moment) -> Result<(), Failure> {
 }
 
 fn lost() -> Failure {
-    Failure::Told("lost-replies: the answer was lost".to_owned())
+    Failure::Reported("lost-replies: the answer was lost".to_owned())
 }
 
 impl Core {
@@ -115,7 +115,7 @@ impl Core {
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failure> {
         let store = self.sound()?;
         let answer = store.increment(key, delta).await;
-        let Err(Failure::Told(why)) = &answer else {
+        let Err(Failure::Reported(why)) = &answer else {
             return answer;
         };
         if self.profile.wrap_on_overflow && why.contains("would overflow") {

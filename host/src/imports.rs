@@ -4,7 +4,7 @@
 //! the guest drops is dropped here too. `wasi:keyvalue` is synchronous: the guest waits, and its whole instance
 //! with it (docs/spin.md, fact 6). Both key-value interfaces open only the stores that the manifest grants.
 
-mod fails;
+mod call_error;
 mod key_value;
 mod redis;
 mod traced;
@@ -37,10 +37,10 @@ pub(crate) mod bindings {
             "wasi:keyvalue/atomics.swap": async | trappable,
         },
         trappable_error_type: {
-            "spin:key-value/key-value.error" => super::fails::Fails<spin::key_value::key_value::Error>,
-            "spin:redis/redis.error" => super::fails::Fails<spin::redis::redis::Error>,
-            "wasi:keyvalue/store.error" => super::fails::Fails<wasi::keyvalue::store::Error>,
-            "wasi:keyvalue/atomics.cas-error" => super::fails::Fails<wasi::keyvalue::atomics::CasError>,
+            "spin:key-value/key-value.error" => super::call_error::CallError<spin::key_value::key_value::Error>,
+            "spin:redis/redis.error" => super::call_error::CallError<spin::redis::redis::Error>,
+            "wasi:keyvalue/store.error" => super::call_error::CallError<wasi::keyvalue::store::Error>,
+            "wasi:keyvalue/atomics.cas-error" => super::call_error::CallError<wasi::keyvalue::atomics::CasError>,
         },
         with: {
             "spin:key-value/key-value.store": super::key_value::Opened,

@@ -25,9 +25,9 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::handler::{Prepared, Proxy, Request, Response};
 
 use crate::component::{Component, State};
+use crate::guards::RequestGuard;
 use crate::imports::Imports as _;
 use crate::lifetime::{Gone, IDLE, REQUESTS, REQUESTS_AT_ONCE};
-use crate::turn::Turn;
 
 /// How many instances of all components work, and how many may before requests share them.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ struct Instance {
 }
 
 struct Job {
-    turn: Turn,
+    guard: RequestGuard,
     request: Request,
     answer: oneshot::Sender<wasmtime::Result<Response>>,
 }
@@ -149,13 +149,17 @@ impl Instances {
         &self.component
     }
 
-    /// Has an instance answer `request`, whose `turn` it is.
+    /// Has an instance answer `request`, which holds `guard`.
     ///
     /// # Errors
     /// [`Gone`]; or what the component answered instead of a response.
-    pub async fn handle(self: &Arc<Self>, turn: Turn, request: Request) -> wasmtime::Result<Response> {
+    pub async fn handle(
+        self: &Arc<Self>,
+        guard: RequestGuard,
+        request: Request,
+    ) -> wasmtime::Result<Response> {
         let (answer, answered) = oneshot::channel();
-        self.clone().give(Job { turn, request, answer });
+        self.clone().give(Job { guard, request, answer });
         answered.await.map_err(|_| Gone)?
     }
 
@@ -350,15 +354,15 @@ impl Place {
 fn begin<'a>(
     accessor: &'a Accessor<State>,
     proxy: &'a Proxy,
-    Job { turn, request, answer }: Job,
+    Job { guard, request, answer }: Job,
 ) -> wasmtime::Result<impl Future<Output = wasmtime::Result<()>>> {
     let prepared = accessor
         .with(|mut store| Prepared::new(store.as_context_mut(), proxy, request, State::http, answer))?;
     let Prepared::P3 { call, .. } = &prepared;
     let task = call.task();
-    let caller = accessor.with(|mut store| store.get().callers().begins(task, turn.trace.clone()));
+    let caller = accessor.with(|mut store| store.get().callers().begins(task, guard.trace.clone()));
     Ok(async move {
-        let _turn = (turn, caller);
+        let _guard = (guard, caller);
         // A request may take as long as it takes, as in Spin.
         prepared.run(accessor, pending()).await.map(drop)
     })

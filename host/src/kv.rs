@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// Why an operation failed. It may have been carried out all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// In words for the component.
-    Told(String),
+    /// The component gets this text.
+    Reported(String),
     /// Ends the instance that called, like a trap of its own. No store does this without `fault`.
     Fatal(&'static str),
 }
@@ -28,7 +28,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Told(text) => f.write_str(text),
+            Self::Reported(text) => f.write_str(text),
             Self::Fatal(text) => f.write_str(text),
         }
     }
@@ -84,7 +84,7 @@ pub fn open(
 /// Opens the store of one label.
 pub fn open_one(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match config {
-        StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label, patience.held_up())?),
+        StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label, patience.synchronous())?),
         StoreConfig::Memory => Arc::new(sqlite::Sqlite::in_memory(label)?),
         StoreConfig::Redis(info) => Arc::new(redis::Redis::new(info.as_ref().clone(), patience)?),
     })

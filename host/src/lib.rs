@@ -21,6 +21,7 @@ mod failed;
 pub mod fault;
 #[cfg(test)]
 mod fuzz;
+pub mod guards;
 pub mod health;
 pub mod imports;
 pub mod instances;
@@ -49,7 +50,6 @@ pub mod target;
 pub mod telemetry;
 pub mod template;
 pub mod tls;
-pub mod turn;
 pub mod unavailable;
 pub mod up;
 pub mod variables;

@@ -63,9 +63,9 @@ impl WasiHttpHooks for Outbound {
         let call = self.callers.sends(&mut request);
         if let Some(name) = internal_hosts::component(request.uri()).map(str::to_owned) {
             let sent = self.chained(name, request, options, call.trace());
-            return told(call, sent);
+            return record(call, sent);
         }
-        told(
+        record(
             call,
             Box::new(async move {
                 use http_body_util::BodyExt as _;
@@ -123,8 +123,8 @@ impl Outbound {
     }
 }
 
-/// `sent`, and how it ends is told.
-fn told(call: Call, sent: Sent) -> Sent {
+/// Returns `sent`, and records how it ends.
+fn record(call: Call, sent: Sent) -> Sent {
     Box::new(async move {
         let result = Box::into_pin(sent).await;
         match &result {

@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use wasmtime_wasi_http::handler::{ProxyHandler, Request, Response, TrapOrPanicError};
 
 use crate::component::Component;
+use crate::guards::RequestGuard;
 use crate::instances::{Instances, Working};
 use crate::lifetime::Gone;
 use crate::spread::Spread;
-use crate::turn::Turn;
 
 /// The flag of `bank up`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -47,15 +47,15 @@ impl Running {
         }
     }
 
-    /// Has an instance answer `request`, whose `turn` it is.
+    /// Has an instance answer `request`, which holds `guard`.
     ///
     /// # Errors
     /// [`Gone`]; or what the component answered instead of a response.
-    pub async fn handle(&self, turn: Turn, request: Request) -> wasmtime::Result<Response> {
+    pub async fn handle(&self, guard: RequestGuard, request: Request) -> wasmtime::Result<Response> {
         match self {
-            Self::Together(instances) => instances.handle(turn, request).await,
+            Self::Together(instances) => instances.handle(guard, request).await,
             Self::Spread(handler) => {
-                let answer = handler.handle(turn, request).await;
+                let answer = handler.handle(guard, request).await;
                 answer.map_err(|error| if error.is::<TrapOrPanicError>() { Gone.into() } else { error })
             }
         }

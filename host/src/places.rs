@@ -1,13 +1,14 @@
-//! Whose turn it is: how many requests components work on at once.
+//! How many requests components work on at once, and which requests wait or are refused.
 //!
-//! Only requests that have come whole take a place of the common ones. A component has some places of its own
-//! besides, which no request to another can take: so a crowd at one endpoint keeps nobody from `/healthz`.
-//! Bodies that are handed on while they come have places apart, so that those who send them
-//! slowly hold up only one another. So do calls from component to component: the request that one is made for has a
-//! place, and must not wait for another such place.
+//! Only requests that have arrived completely take one of the common places. Each component also has some places of
+//! its own, which no request to another component can take: so a crowd at one endpoint keeps nobody from
+//! `/healthz`. Requests whose bodies are passed on while they arrive have separate places, so slow senders delay
+//! only one another. So have calls from component to component: the request that makes one already holds a place,
+//! and must not wait for a second one.
 //!
-//! When more requests come than components can answer, a bounded number waits for each component, and the others are
-//! refused at once: whoever is taken in is answered soon, and whoever is not can go elsewhere, or come again.
+//! When more requests come than components can answer, a bounded number waits for each component, and the others
+//! are refused at once: a request that waits is answered soon, and a client that is refused can go elsewhere, or
+//! come again.
 
 use futures::future::select;
 use std::pin::pin;

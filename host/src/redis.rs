@@ -53,7 +53,7 @@ impl Patience {
 
     /// The limit of a synchronous call, which blocks its whole instance (docs/spin.md, fact 6): a little less than
     /// the component's own limit, so that the component can still answer in time.
-    pub fn held_up(self) -> Duration {
+    pub fn synchronous(self) -> Duration {
         self.0.saturating_sub(self.0.checked_div(5).unwrap_or_default())
     }
 }

@@ -10,10 +10,10 @@
 
 use crate::answer::{App, Client};
 use crate::connections::{Connections, Open};
+use crate::guards::ProcessGuard;
 use crate::limits::Limits;
 use crate::progress::Watched;
 use crate::telemetry::OpenCounted;
-use crate::turn::InFlight;
 use anyhow::Context as _;
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::Scheme;
@@ -66,10 +66,10 @@ pub async fn serve(
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (ending, ends) = watch::channel(Ending::NotYet);
-    let (in_flight, mut all_is_answered) = mpsc::channel::<Infallible>(1);
-    app.begins(&in_flight);
+    let (process, mut all_is_answered) = mpsc::channel::<Infallible>(1);
+    app.begins(&process);
     let idle_for = tokio::select! {
-        never = accept(listener, tls, app.clone(), Arc::new(limits.clone()), in_flight, ends) => match never {},
+        never = accept(listener, tls, app.clone(), Arc::new(limits.clone()), process, ends) => match never {},
         idle_for = drained(&app, &ending, drain, &mut signals) => idle_for?,
     };
     let _ = ending.send(Ending::After(idle_for));
@@ -90,7 +90,7 @@ async fn accept(
     tls: Option<TlsAcceptor>,
     app: Arc<App>,
     limits: Arc<Limits>,
-    in_flight: InFlight,
+    process: ProcessGuard,
     ends: watch::Receiver<Ending>,
 ) -> Infallible {
     let connections = Connections::new(limits.connections());
@@ -106,7 +106,7 @@ async fn accept(
                 open.progress.clone(),
             ),
             tls: tls.clone(),
-            in_flight: in_flight.clone(),
+            process: process.clone(),
             limits: limits.clone(),
             _counted: app.telemetry().connection(),
             open,
@@ -165,7 +165,7 @@ struct Connection {
     tls: Option<TlsAcceptor>,
     app: Arc<App>,
     client: Client,
-    in_flight: InFlight,
+    process: ProcessGuard,
     limits: Arc<Limits>,
     open: Open,
     _counted: Option<OpenCounted>,
@@ -204,7 +204,7 @@ impl Connection {
     async fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin, ends: watch::Receiver<Ending>) {
         let (this, progress, ending) = (self, &self.open.progress, &ends);
         let service = service_fn(move |request| async move {
-            let mut answer = this.app.answer(request, &this.client, &this.limits, &this.in_flight).await;
+            let mut answer = this.app.answer(request, &this.client, &this.limits, &this.process).await;
             if ending.has_changed().unwrap_or(true) {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

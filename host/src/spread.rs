@@ -19,9 +19,9 @@ use wasmtime_wasi_http::handler::{
 };
 
 use crate::component::{Component, State};
+use crate::guards::RequestGuard;
 use crate::imports::Imports as _;
 use crate::lifetime::{IDLE, REQUESTS, REQUESTS_AT_ONCE};
-use crate::turn::Turn;
 
 /// A component whose instances are created on demand.
 pub struct Spread(pub Component);
@@ -73,7 +73,7 @@ impl WorkerExpiration for Idle {
 
 impl WorkerState for Worker {
     type StoreData = State;
-    type RequestData = Turn;
+    type RequestData = RequestGuard;
 
     fn should_accept_request(&self, at_once: usize, in_all: usize) -> ShouldAccept {
         match (at_once, in_all) {
@@ -83,16 +83,16 @@ impl WorkerState for Worker {
         }
     }
 
-    /// It never expires; the turn ends with it.
+    /// Never ready: the request holds its guard until it ends.
     fn on_request_start(
         &self,
         store: StoreContextMut<'_, State>,
-        turn: Turn,
+        guard: RequestGuard,
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        let caller = store.data().callers().begins(task, turn.trace.clone());
+        let caller = store.data().callers().begins(task, guard.trace.clone());
         Box::pin(async move {
-            let _turn = (turn, caller);
+            let _guard = (guard, caller);
             pending().await
         })
     }

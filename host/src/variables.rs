@@ -15,9 +15,9 @@ use std::str::FromStr;
 
 const PREFIX: &str = "SPIN_VARIABLE_";
 
-/// What was given to `--variable`.
+/// A value of `--variable`.
 #[derive(Clone, Debug)]
-pub enum Given {
+pub enum Assignment {
     /// `name=value`
     Value(String, String),
     /// `name=@file`: the file's text is the value.
@@ -26,7 +26,7 @@ pub enum Given {
     AllFrom(PathBuf),
 }
 
-impl FromStr for Given {
+impl FromStr for Assignment {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
@@ -46,7 +46,7 @@ impl FromStr for Given {
     }
 }
 
-impl Given {
+impl Assignment {
     fn values(&self) -> anyhow::Result<HashMap<String, String>> {
         match self {
             Self::Value(name, value) => Ok(HashMap::from([(name.clone(), value.clone())])),
@@ -83,7 +83,7 @@ impl Values {
     /// Finds a value for each variable; `environment` returns the value of an environment variable.
     pub fn resolve(
         variables: &[Variable],
-        given: &[Given],
+        given: &[Assignment],
         providers: &[Provider],
         environment: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {
@@ -239,7 +239,7 @@ mod tests {
             format!("@{}", file("b.toml", "b = \"toml\"")),
             format!("@{}", file("c.json", "{\"c\": \"json\"}")),
         ];
-        let given: Vec<Given> = given.iter().map(|text| text.parse().unwrap()).collect();
+        let given: Vec<Assignment> = given.iter().map(|text| text.parse().unwrap()).collect();
         let variables = ["a", "b", "c"].map(|name| variable(name, None));
         let values = Values::resolve(&variables, &given, &[], |_| None).unwrap();
         assert_eq!(value(&values, "a"), "from a=file\n");
@@ -253,7 +253,7 @@ mod tests {
         for name in ["v.toml", "v.json"] {
             let path = folder.path().join(name);
             std::fs::write(&path, "\"key\" hunter2").unwrap();
-            let given = [Given::AllFrom(path)];
+            let given = [Assignment::AllFrom(path)];
             let error = format!("{:?}", Values::resolve(&[], &given, &[], |_| None).unwrap_err());
             assert!(error.contains(name) && !error.contains("hunter2"), "{error}");
         }
@@ -276,7 +276,7 @@ mod tests {
         let error = Values::resolve(&[], &given, &[], |_| None).unwrap_err().to_string();
         assert!(error.contains("typo"), "{error}");
         for bad in ["novalue", "@file.yaml", "@file"] {
-            assert!(bad.parse::<Given>().is_err(), "{bad}");
+            assert!(bad.parse::<Assignment>().is_err(), "{bad}");
         }
     }
 

@@ -5,7 +5,7 @@
 
 use crate::arguments::Verify;
 use crate::backup;
-use crate::exit::Fault;
+use crate::exit::ExitError;
 use crate::kv::source::Source;
 use crate::redis::Patience;
 use crate::runtime_config::DEFAULT_LABEL;
@@ -37,8 +37,8 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
         Ok(sound) => {
             writeln!(std::io::stdout(), "{}", report(&user, &sound)).context("cannot write the report")
         }
-        Err(Unsound::Unavailable(why)) => Err(Fault::Unavailable(why.to_string()).into()),
-        Err(unsound) => Err(Fault::Broken(format!("the wallet of {user} is broken: {unsound}")).into()),
+        Err(Unsound::Unavailable(why)) => Err(ExitError::Unavailable(why.to_string()).into()),
+        Err(unsound) => Err(ExitError::Broken(format!("the wallet of {user} is broken: {unsound}")).into()),
     }
 }
 

@@ -32,7 +32,10 @@ async fn without_quirks_a_store_is_as_it_was() {
     assert_eq!(faulty.swap("a", None, bytes("2")).await, Ok(false));
     assert_eq!(faulty.get("a").await, Ok(Some(bytes("1"))));
     assert_eq!(faulty.increment("n", 3).await, Ok(3));
-    assert_eq!(faulty.increment("n", i64::MAX).await, Err(Failure::Told("increment would overflow".into())));
+    assert_eq!(
+        faulty.increment("n", i64::MAX).await,
+        Err(Failure::Reported("increment would overflow".into()))
+    );
 }
 
 #[tokio::test]
@@ -90,7 +93,7 @@ async fn an_increment_of_another_value_ends_the_store() {
 async fn a_reply_is_lost_before_or_after_the_commit() {
     for (when, expected) in [("before", None), ("after", Some(bytes("1")))] {
         let (store, faulty) = stores(&format!("lost-replies = {{ probability = 1.0, when = \"{when}\" }}"));
-        assert!(matches!(faulty.set("a", bytes("1")).await, Err(Failure::Told(_))));
+        assert!(matches!(faulty.set("a", bytes("1")).await, Err(Failure::Reported(_))));
         assert_eq!(store.get("a").await, Ok(expected), "{when}");
     }
 }

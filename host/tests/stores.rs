@@ -244,12 +244,12 @@ async fn sqlite_acknowledges_nothing_in_a_file_that_was_removed_or_replaced() {
         if another {
             Sqlite::open(&path, "default", PATIENCE).unwrap().set("a", bytes("another")).await.unwrap();
         }
-        let Err(Failure::Told(why)) = store.set("a", bytes("lost")).await else {
+        let Err(Failure::Reported(why)) = store.set("a", bytes("lost")).await else {
             panic!("it is acknowledged")
         };
         assert!(why.contains("was removed or replaced"), "{why}");
         // A bank that could still read would say that it is ready.
-        let Err(Failure::Told(why)) = store.get("a").await else { panic!("it is read") };
+        let Err(Failure::Reported(why)) = store.get("a").await else { panic!("it is read") };
         assert!(why.contains("was removed or replaced"), "{why}");
     }
 }
@@ -313,7 +313,7 @@ async fn redis_is_found_again_by_callers_that_never_wait_long() {
 async fn a_redis_password_is_never_told() {
     let server = common::redis::Redis::start();
     let store = connect(&format!("redis://user:hunter2@127.0.0.1:{}", server.port));
-    let Failure::Told(message) = store.get("a").await.unwrap_err() else { panic!() };
+    let Failure::Reported(message) = store.get("a").await.unwrap_err() else { panic!() };
     assert!(!message.contains("hunter2"), "{message}");
 }
 

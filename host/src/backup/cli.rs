@@ -1,9 +1,9 @@
 //! The arguments of `bank export`, `bank import` and `bank verify`.
 
-use super::store::Place;
+use super::store::Location;
 use crate::manifest::Manifest;
 use crate::runtime_config::{DEFAULT_LABEL, RuntimeConfig, StoreConfig};
-use crate::variables::{Given, Values};
+use crate::variables::{Assignment, Values};
 use anyhow::Context as _;
 use clap::Args;
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
@@ -68,12 +68,12 @@ pub struct Application {
 
     /// Set a variable of the application: with `store=redis` the store is that of `redis_url`
     #[arg(long, value_name = "KEY=VALUE | KEY=@FILE | @FILE.json | @FILE.toml")]
-    pub variable: Vec<Given>,
+    pub variable: Vec<Assignment>,
 }
 
 impl Application {
     /// Where its money is.
-    pub(super) fn place(&self) -> anyhow::Result<Place> {
+    pub(super) fn place(&self) -> anyhow::Result<Location> {
         let (config, values) = self.settings()?;
         place(config, &values)
     }
@@ -100,11 +100,11 @@ impl Application {
 }
 
 /// The place of an application's money, by its configuration and variables.
-pub(super) fn place(config: RuntimeConfig, values: &Values) -> anyhow::Result<Place> {
+pub(super) fn place(config: RuntimeConfig, values: &Values) -> anyhow::Result<Location> {
     if is_direct(values) {
-        return nodes(values).map(Place::Nodes);
+        return nodes(values).map(Location::Nodes);
     }
-    default_store(config).map(Place::Config)
+    default_store(config).map(Location::Config)
 }
 
 fn is_direct(values: &Values) -> bool {

@@ -10,7 +10,7 @@
 
 use super::origin::Origin;
 use super::s3::{self, S3};
-use crate::exit::Fault;
+use crate::exit::ExitError;
 use anyhow::{Context as _, bail};
 use backup::{Totals, reading};
 use std::fs::{DirBuilder, File, TryLockError};
@@ -95,7 +95,9 @@ impl Folder {
         let exports = self.exports()?;
         if let Some(later) = exports.last().filter(|last| last.as_str() > name) {
             let why = "is of a later time than now, and would be taken for the newest: set the clock, or move it away";
-            return Err(Fault::Refused(format!("{} {why}. Nothing was exported", self.called(later))).into());
+            return Err(
+                ExitError::Refused(format!("{} {why}. Nothing was exported", self.called(later))).into()
+            );
         }
         for name in exports.into_iter().rev() {
             match self.totals(&name)? {
@@ -196,7 +198,7 @@ impl Last {
         let Some(less) = totals.less_than(&self.totals) else { return Ok(()) };
         let why = "Nothing ever leaves a store: is this the right one, and has it all its money? Nothing was exported. \
                    Where it is right, as after an older export was restored, export once with --accept-loss";
-        Err(Fault::Refused(format!("the store has {less} that are in {}. {why}", self.name)).into())
+        Err(ExitError::Refused(format!("the store has {less} that are in {}. {why}", self.name)).into())
     }
 }
 

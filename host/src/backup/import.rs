@@ -11,7 +11,7 @@ use super::folder;
 use super::origin::Origin;
 use super::store::{Access, Store};
 use super::walk::is_money;
-use crate::exit::Fault;
+use crate::exit::ExitError;
 use backup::line::Begin;
 use backup::{Line, Reading, Totals, Value, item};
 use std::io::{BufRead, Read as _};
@@ -33,7 +33,7 @@ pub fn import(options: &Import) -> anyhow::Result<()> {
     eprintln!("{} is sound: as of {began}, of {store}, by bank {bank}\n{totals}", origin.name());
     if totals.wallets < options.at_least {
         let why = format!("it has {} wallets, and not {} (--at-least)", totals.wallets, options.at_least);
-        return Err(Fault::Refused(format!("{}: {why}. Nothing of it is imported", origin.name())).into());
+        return Err(ExitError::Refused(format!("{}: {why}. Nothing of it is imported", origin.name())).into());
     }
     if options.check {
         return Ok(());
@@ -41,7 +41,7 @@ pub fn import(options: &Import) -> anyhow::Result<()> {
     let mut into = Into::open(options, &sha256)?;
     let (_, _, again) = read(&origin, CHANGED, |line| into.take(line))?;
     if again != sha256 {
-        return Err(Fault::Broken(format!("{}: {CHANGED}", origin.name())).into());
+        return Err(ExitError::Broken(format!("{}: {CHANGED}", origin.name())).into());
     }
     into.end()?;
     eprintln!("imported. `bank verify --all` proves it");
@@ -59,12 +59,12 @@ fn read(
     let mut reading = Reading::new();
     let (mut bytes, mut number) = (Vec::new(), 0_u64);
     let broken = |number: u64, what: &backup::Broken| {
-        Fault::Broken(format!("{}, line {number}: {what}. {where_broken}", origin.name()))
+        ExitError::Broken(format!("{}, line {number}: {what}. {where_broken}", origin.name()))
     };
     loop {
         bytes.clear();
         let read = file.by_ref().take(LONGEST).read_until(b'\n', &mut bytes);
-        read.map_err(|error| Fault::Unavailable(format!("cannot read {}: {error}", origin.name())))?;
+        read.map_err(|error| ExitError::Unavailable(format!("cannot read {}: {error}", origin.name())))?;
         if bytes.is_empty() {
             break;
         }
@@ -103,9 +103,10 @@ impl Into {
             let which = noted.and_then(|note| String::from_utf8(note).ok()).unwrap_or_default();
             let why =
                 "an import of another file was interrupted here, or is under way: of the one with SHA-256";
-            return Err(
-                Fault::Refused(format!("{why} {which}. Go on with that one, or empty the store")).into()
-            );
+            return Err(ExitError::Refused(format!(
+                "{why} {which}. Go on with that one, or empty the store"
+            ))
+            .into());
         }
         Ok(Self { store, waiting: Vec::new(), written: 0, progress: Progress::new() })
     }
@@ -131,7 +132,9 @@ impl Into {
             if held.as_ref() != Some(value) {
                 let why =
                     "somebody else wrote into this store since the import began: nothing is written over";
-                return Err(Fault::Refused(format!("{key}: {why}. Empty the store and import again")).into());
+                return Err(
+                    ExitError::Refused(format!("{key}: {why}. Empty the store and import again")).into()
+                );
             }
         }
         self.written = self.written.saturating_add(u64::try_from(waiting.len()).unwrap_or(u64::MAX));
@@ -153,6 +156,6 @@ fn is_empty(store: &mut Store) -> anyhow::Result<()> {
             return Ok(());
         }
         let why = "the store is not empty: an import never mixes with what is there. Nothing was written";
-        Err(Fault::Refused(format!("{why} ({key})")).into())
+        Err(ExitError::Refused(format!("{why} ({key})")).into())
     })
 }

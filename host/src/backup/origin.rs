@@ -1,7 +1,7 @@
 //! Where an import reads from: a file, or an object in a bucket.
 
 use super::s3::{self, S3};
-use crate::exit::Fault;
+use crate::exit::ExitError;
 use anyhow::{Context as _, ensure};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
@@ -32,7 +32,7 @@ impl Origin {
         match self {
             Self::File(path) => {
                 let file = File::open(path).map_err(|error| {
-                    Fault::Unavailable(format!("cannot open {}: {error}", path.display()))
+                    ExitError::Unavailable(format!("cannot open {}: {error}", path.display()))
                 })?;
                 Ok(Box::new(BufReader::with_capacity(1 << 18, file)))
             }

@@ -9,7 +9,7 @@ mod upload;
 
 pub use upload::Upload;
 
-use crate::exit::Fault;
+use crate::exit::ExitError;
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, RANGE};
@@ -220,7 +220,7 @@ impl S3 {
     }
 
     fn unavailable(&self, key: &str, why: &str) -> anyhow::Error {
-        Fault::Unavailable(format!("{}: {}", self.name(key), why.trim_end())).into()
+        ExitError::Unavailable(format!("{}: {}", self.name(key), why.trim_end())).into()
     }
 }
 

@@ -14,7 +14,7 @@ use anyhow::bail;
 use store::counter::{self, Form};
 
 /// Where a store is.
-pub enum Place {
+pub enum Location {
     Config(StoreConfig),
     /// A Redis, or nodes of a cluster.
     Nodes(Vec<ConnectionInfo>),
@@ -33,20 +33,20 @@ pub enum Store {
     Redis(redis::Redis),
 }
 
-/// A value, if there is one.
-pub type Held = Option<Vec<u8>>;
+/// A stored value, if there is one.
+pub type Stored = Option<Vec<u8>>;
 
 impl Store {
-    pub fn open(place: &Place, access: Access) -> anyhow::Result<Self> {
+    pub fn open(place: &Location, access: Access) -> anyhow::Result<Self> {
         match place {
-            Place::Config(StoreConfig::Sqlite(path)) => {
+            Location::Config(StoreConfig::Sqlite(path)) => {
                 sqlite::Sqlite::open(path, DEFAULT_LABEL, access).map(Self::Sqlite)
             }
-            Place::Config(StoreConfig::Redis(info)) => {
+            Location::Config(StoreConfig::Redis(info)) => {
                 redis::Redis::open(std::slice::from_ref(info.as_ref())).map(Self::Redis)
             }
-            Place::Nodes(infos) => redis::Redis::open(infos).map(Self::Redis),
-            Place::Config(StoreConfig::Memory) => {
+            Location::Nodes(infos) => redis::Redis::open(infos).map(Self::Redis),
+            Location::Config(StoreConfig::Memory) => {
                 bail!("a store in memory is gone with the bank that has it")
             }
         }
@@ -90,7 +90,7 @@ impl Store {
     }
 
     /// The values of these keys.
-    pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+    pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Stored>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.get(keys),
             Self::Redis(redis) => redis.get(keys),
@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// The values of these keys, which share a hash tag, all as of one moment.
-    pub fn get_at_once(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+    pub fn get_at_once(&mut self, keys: &[String]) -> anyhow::Result<Vec<Stored>> {
         match self {
             Self::Sqlite(sqlite) => sqlite.get(keys),
             Self::Redis(redis) => redis.get_at_once(keys),

@@ -1,8 +1,8 @@
 //! Whether an import into a store was interrupted. Such a store lacks money, so no bank may start on it.
 
 use super::cli;
-use super::store::{Access, Place, Store};
-use crate::exit::Fault;
+use super::store::{Access, Location, Store};
+use crate::exit::ExitError;
 use crate::kv::source::Source;
 use crate::redis::Patience;
 use crate::runtime_config::{RuntimeConfig, StoreConfig};
@@ -33,12 +33,12 @@ pub fn is_none_of(config: RuntimeConfig, values: &Values) -> anyhow::Result<()> 
     }
 }
 
-fn is_there(place: &Place) -> anyhow::Result<bool> {
+fn is_there(place: &Location) -> anyhow::Result<bool> {
     match place {
-        Place::Config(StoreConfig::Redis(info)) => is_in_redis(std::slice::from_ref(info.as_ref())),
-        Place::Nodes(infos) => is_in_redis(infos),
-        Place::Config(StoreConfig::Memory) => Ok(false),
-        Place::Config(StoreConfig::Sqlite(_)) => {
+        Location::Config(StoreConfig::Redis(info)) => is_in_redis(std::slice::from_ref(info.as_ref())),
+        Location::Nodes(infos) => is_in_redis(infos),
+        Location::Config(StoreConfig::Memory) => Ok(false),
+        Location::Config(StoreConfig::Sqlite(_)) => {
             let held = Store::open(place, Access::Read)?.get(&[keys::import().to_string()])?;
             Ok(held.iter().any(Option::is_some))
         }
@@ -51,7 +51,7 @@ fn is_in_redis(infos: &[ConnectionInfo]) -> anyhow::Result<bool> {
     let mut failure = anyhow!("no address of Redis");
     for info in infos {
         let source = Source::of_redis(info.clone(), PATIENCE)?;
-        match runtime.block_on(source.held(keys::import().as_str())) {
+        match runtime.block_on(source.read(keys::import().as_str())) {
             Ok(note) => return Ok(note.is_some()),
             Err(error) => failure = anyhow!("{}: {error}", info.addr()),
         }
@@ -61,5 +61,5 @@ fn is_in_redis(infos: &[ConnectionInfo]) -> anyhow::Result<bool> {
 
 /// The error of every command that needs the whole store.
 pub(super) fn refused() -> anyhow::Error {
-    Fault::Refused(WHY.to_owned()).into()
+    ExitError::Refused(WHY.to_owned()).into()
 }

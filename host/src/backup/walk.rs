@@ -13,7 +13,7 @@ use super::sorted::Sorter;
 use super::store::{Access, Store};
 use super::{Progress, store, unfinished};
 use crate::arguments::Verify;
-use crate::exit::Fault;
+use crate::exit::ExitError;
 use ::store::keys;
 use backup::line::Begin;
 use backup::{Broken, Line, Reading, Totals};
@@ -53,7 +53,7 @@ pub struct Found {
 }
 
 /// Writes the lines of an export to `out`.
-pub fn export<'a>(place: &store::Place, out: &'a mut Out<'a>) -> anyhow::Result<Found> {
+pub fn export<'a>(place: &store::Location, out: &'a mut Out<'a>) -> anyhow::Result<Found> {
     walk(place, Mode::Export, out)
 }
 
@@ -64,11 +64,11 @@ pub fn verify_all(options: &Verify) -> anyhow::Result<()> {
     let report = format!("{totals}\nbroken       {}", found.broken);
     writeln!(std::io::stdout(), "{report}")?;
     if found.broken > 0 {
-        return Err(Fault::Broken(format!("{} breaks; the first are named above", found.broken)).into());
+        return Err(ExitError::Broken(format!("{} breaks; the first are named above", found.broken)).into());
     }
     if totals.wallets < options.at_least {
         let why = format!("there are {} wallets, and not {} (--at-least)", totals.wallets, options.at_least);
-        return Err(Fault::Refused(why).into());
+        return Err(ExitError::Refused(why).into());
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ pub fn now() -> String {
     eventlog::rfc3339(SystemTime::now())
 }
 
-fn walk<'a>(place: &store::Place, mode: Mode, out: &'a mut Out<'a>) -> anyhow::Result<Found> {
+fn walk<'a>(place: &store::Location, mode: Mode, out: &'a mut Out<'a>) -> anyhow::Result<Found> {
     let began = now();
     let store = Store::open(place, Access::Read)?;
     let reading = Reading::new();
@@ -160,7 +160,7 @@ impl Walk<'_> {
     fn breaks(&mut self, what: &dyn std::fmt::Display) -> anyhow::Result<()> {
         if self.mode == Mode::Export {
             let why = format!("{what}. Nothing was exported; `bank verify --all` says what else is broken");
-            return Err(Fault::Broken(why).into());
+            return Err(ExitError::Broken(why).into());
         }
         self.broken = self.broken.saturating_add(1);
         if self.broken <= NAMED {

@@ -1,7 +1,7 @@
 //! `spin:key-value/key-value@3.0.0`.
 
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore, Store};
-use super::fails::Fails;
+use super::call_error::CallError;
 use crate::kv::{self, Failure, Stores};
 use crate::telemetry::{Call, Callers, System};
 use std::sync::Arc;
@@ -28,14 +28,14 @@ impl HasData for KeyValue {
     type Data<'a> = KeyValueView<'a>;
 }
 
-impl From<Failure> for Fails<Error> {
+impl From<Failure> for CallError<Error> {
     fn from(failure: Failure) -> Self {
         Self::of(failure, Error::Other)
     }
 }
 
 impl Host for KeyValueView<'_> {
-    fn convert_error(&mut self, fails: Fails<Error>) -> wasmtime::Result<Error> {
+    fn convert_error(&mut self, fails: CallError<Error>) -> wasmtime::Result<Error> {
         fails.convert()
     }
 }
@@ -48,7 +48,7 @@ impl HostStore for KeyValueView<'_> {
 }
 
 impl<T: Send> HostStoreWithStore<T> for KeyValue {
-    async fn open(accessor: &Accessor<T, Self>, label: String) -> Result<Resource<Store>, Fails<Error>> {
+    async fn open(accessor: &Accessor<T, Self>, label: String) -> Result<Resource<Store>, CallError<Error>> {
         accessor.with(|mut access| {
             let view = access.get();
             let store = view.granted.get(&label).ok_or(Error::AccessDenied)?;
@@ -60,9 +60,9 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         accessor: &Accessor<T, Self>,
         store: Resource<Store>,
         key: String,
-    ) -> Result<Option<Vec<u8>>, Fails<Error>> {
+    ) -> Result<Option<Vec<u8>>, CallError<Error>> {
         let (store, call) = opened(accessor, &store, "get")?;
-        Ok(told(call, store.get(&key).await)?)
+        Ok(record(call, store.get(&key).await)?)
     }
 
     async fn set(
@@ -70,9 +70,9 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         store: Resource<Store>,
         key: String,
         value: Vec<u8>,
-    ) -> Result<(), Fails<Error>> {
+    ) -> Result<(), CallError<Error>> {
         let (store, call) = opened(accessor, &store, "set")?;
-        Ok(told(call, store.set(&key, value).await)?)
+        Ok(record(call, store.set(&key, value).await)?)
     }
 }
 
@@ -91,7 +91,7 @@ fn opened<T>(
 }
 
 /// Returns `answer`, and records how the call ended.
-pub(super) fn told<T>(call: Call, answer: Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn record<T>(call: Call, answer: Result<T, Failure>) -> Result<T, Failure> {
     call.ended(answer.is_err().then(|| "failed".into()));
     answer
 }

@@ -9,7 +9,7 @@
 use super::bindings::spin::redis::redis::{
     Connection, Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
 };
-use super::fails::Fails;
+use super::call_error::CallError;
 use crate::allowed_hosts::AllowedHosts;
 use crate::redis::{Patience, Server};
 use crate::telemetry::{Callers, System};
@@ -100,7 +100,7 @@ impl HasData for Redis {
 }
 
 impl Host for RedisView<'_> {
-    fn convert_error(&mut self, fails: Fails<Error>) -> wasmtime::Result<Error> {
+    fn convert_error(&mut self, fails: CallError<Error>) -> wasmtime::Result<Error> {
         fails.convert()
     }
 }
@@ -116,7 +116,7 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
     async fn open(
         accessor: &Accessor<T, Self>,
         address: String,
-    ) -> Result<Resource<Connection>, Fails<Error>> {
+    ) -> Result<Resource<Connection>, CallError<Error>> {
         let url = Url::parse(&address).map_err(|_| Error::InvalidAddress)?;
         let server = accessor.with(|mut access| {
             let view = access.get();
@@ -135,7 +135,7 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
         connection: Resource<Connection>,
         command: String,
         arguments: Vec<RedisParameter>,
-    ) -> Result<Vec<RedisResult>, Fails<Error>> {
+    ) -> Result<Vec<RedisResult>, CallError<Error>> {
         let kind = Kind::of(&command, &arguments)?;
         let (opened, call) = accessor.with(|mut access| {
             let view = access.get();

@@ -5,7 +5,7 @@
 
 use super::Imports;
 use super::bindings::wasi::keyvalue::{atomics, store};
-use super::fails::Fails;
+use super::call_error::CallError;
 use super::key_value::{KeyValueView, Opened};
 use super::wasi_keyvalue::Swap;
 use wasmtime::StoreContextMut;
@@ -68,7 +68,7 @@ fn noted<'a, T: Imports>(store: &'a mut StoreContextMut<'_, T>) -> KeyValueView<
 /// An answer as the guest gets it.
 fn of_store<T>(
     view: &mut KeyValueView<'_>,
-    answer: Result<T, Fails<store::Error>>,
+    answer: Result<T, CallError<store::Error>>,
 ) -> wasmtime::Result<(Result<T, store::Error>,)> {
     match answer {
         Ok(answer) => Ok((Ok(answer),)),

@@ -5,8 +5,8 @@
 
 use super::bindings::wasi::keyvalue::atomics::{self, Cas, CasError, HostCas};
 use super::bindings::wasi::keyvalue::store::{self, Bucket, Error, HostBucket};
-use super::fails::Fails;
-use super::key_value::{KeyValueView, Opened, told};
+use super::call_error::CallError;
+use super::key_value::{KeyValueView, Opened, record};
 use crate::kv::Failure;
 use wasmtime::component::Resource;
 
@@ -17,34 +17,38 @@ pub struct Swap {
     current: Option<Vec<u8>>,
 }
 
-impl From<Failure> for Fails<Error> {
+impl From<Failure> for CallError<Error> {
     fn from(failure: Failure) -> Self {
         Self::of(failure, Error::Other)
     }
 }
 
-impl From<Failure> for Fails<CasError> {
+impl From<Failure> for CallError<CasError> {
     fn from(failure: Failure) -> Self {
         Self::of(failure, |text| CasError::StoreError(Error::Other(text)))
     }
 }
 
 impl store::Host for KeyValueView<'_> {
-    async fn open(&mut self, label: String) -> Result<Resource<Bucket>, Fails<Error>> {
+    async fn open(&mut self, label: String) -> Result<Resource<Bucket>, CallError<Error>> {
         let store = self.granted.get(&label).ok_or(Error::AccessDenied)?;
         let full = |_| Error::Other("too many stores are open".to_owned());
         Ok(self.table.push(store.clone()).map_err(full)?)
     }
 
-    fn convert_error(&mut self, fails: Fails<Error>) -> wasmtime::Result<Error> {
+    fn convert_error(&mut self, fails: CallError<Error>) -> wasmtime::Result<Error> {
         fails.convert()
     }
 }
 
 impl HostBucket for KeyValueView<'_> {
-    async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Fails<Error>> {
+    async fn get(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> Result<Option<Vec<u8>>, CallError<Error>> {
         let (store, call) = (self.bucket(&bucket)?, self.callers.noted("get"));
-        Ok(told(call, store.get(&key).await)?)
+        Ok(record(call, store.get(&key).await)?)
     }
 
     fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -54,15 +58,19 @@ impl HostBucket for KeyValueView<'_> {
 }
 
 impl HostCas for KeyValueView<'_> {
-    async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Resource<Cas>, Fails<Error>> {
+    async fn new(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> Result<Resource<Cas>, CallError<Error>> {
         let store = self.bucket(&bucket)?;
         Ok(self.begin(Swap { store, key, current: None })?)
     }
 
-    async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, Fails<Error>> {
+    async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, CallError<Error>> {
         let swap = self.table.get_mut(&cas).map_err(|_| gone())?;
         let call = self.callers.noted("current");
-        swap.current = told(call, swap.store.get(&swap.key).await)?;
+        swap.current = record(call, swap.store.get(&swap.key).await)?;
         Ok(swap.current.clone())
     }
 
@@ -78,16 +86,16 @@ impl atomics::Host for KeyValueView<'_> {
         bucket: Resource<Bucket>,
         key: String,
         delta: i64,
-    ) -> Result<i64, Fails<Error>> {
+    ) -> Result<i64, CallError<Error>> {
         let (store, call) = (self.bucket(&bucket)?, self.callers.noted("increment"));
-        Ok(told(call, store.increment(&key, delta).await)?)
+        Ok(record(call, store.increment(&key, delta).await)?)
     }
 
-    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), Fails<CasError>> {
+    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), CallError<CasError>> {
         let swap = self.table.delete(cas).map_err(|_| CasError::StoreError(gone()))?;
         let Swap { store, key, current } = swap;
         let call = self.callers.noted("swap");
-        if told(call, store.swap(&key, current, value).await)? {
+        if record(call, store.swap(&key, current, value).await)? {
             return Ok(());
         }
         let current = store.get(&key).await?;
@@ -95,7 +103,7 @@ impl atomics::Host for KeyValueView<'_> {
         Err(CasError::CasFailed(again).into())
     }
 
-    fn convert_cas_error(&mut self, fails: Fails<CasError>) -> wasmtime::Result<CasError> {
+    fn convert_cas_error(&mut self, fails: CallError<CasError>) -> wasmtime::Result<CasError> {
         fails.convert()
     }
 }

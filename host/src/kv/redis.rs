@@ -66,11 +66,11 @@ impl Redis {
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
         let answer = self.server.run(command);
-        Box::pin(async move { answer.await.map_err(told) })
+        Box::pin(async move { answer.await.map_err(failure) })
     }
 
     /// The same for calls that components make synchronously.
-    fn run_held_up<T, F>(
+    fn run_synchronous<T, F>(
         &self,
         command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
     ) -> Answer<'_, T>
@@ -78,9 +78,9 @@ impl Redis {
         T: Send + 'static,
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
-        let answer = tokio::time::timeout(self.patience.held_up(), self.run(command));
+        let answer = tokio::time::timeout(self.patience.synchronous(), self.run(command));
         Box::pin(async move {
-            answer.await.unwrap_or_else(|_| Err(Failure::Told("Redis did not answer in time".to_owned())))
+            answer.await.unwrap_or_else(|_| Err(Failure::Reported("Redis did not answer in time".to_owned())))
         })
     }
 }
@@ -91,8 +91,8 @@ fn glob(text: &str) -> String {
     text.chars().flat_map(|one| special(one).then_some('\\').into_iter().chain([one])).collect()
 }
 
-fn told(error: RedisError) -> Failure {
-    Failure::Told(format!("Redis: {error}"))
+fn failure(error: RedisError) -> Failure {
+    Failure::Reported(format!("Redis: {error}"))
 }
 
 /// Sets a key if its value is the expected one, in as many steps as Spin takes.
@@ -125,14 +125,14 @@ impl Store for Redis {
 
     fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64> {
         let key = key.to_owned();
-        self.run_held_up(move |mut connection| async move {
+        self.run_synchronous(move |mut connection| async move {
             redis::cmd("INCRBY").arg(key).arg(delta).query_async(&mut connection).await
         })
     }
 
     fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
         let (script, key) = (self.swap.clone(), key.to_owned());
-        self.run_held_up(move |mut connection| async move {
+        self.run_synchronous(move |mut connection| async move {
             let mut script = script.prepare_invoke();
             script.key(key).arg(if expected.is_some() { "present" } else { "absent" });
             script.arg(expected.unwrap_or_default()).arg(value);
@@ -143,8 +143,8 @@ impl Store for Redis {
     fn swap_alone<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
         let (server, key) = (self.server.clone(), key.to_owned());
         Box::pin(async move {
-            let connection = server.another().await.map_err(told)?;
-            transaction(connection, key, expected, value).await.map_err(told)
+            let connection = server.another().await.map_err(failure)?;
+            transaction(connection, key, expected, value).await.map_err(failure)
         })
     }
 }

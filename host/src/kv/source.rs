@@ -53,7 +53,7 @@ impl Source {
     }
 
     /// What is under a key.
-    pub async fn held(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+    pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
         use kv::Store as _;
         let (info, patience, at) = match &self.kind {
             Kind::Other(store) => return store.get(key).await,
@@ -68,15 +68,15 @@ impl Source {
                 Some(Redirect::Ask(node)) => (node, true),
                 _ => return answer,
             };
-            let named = reached(info, &named).ok_or(Failure::Told(failure))?;
-            let named = Redis::new(named, patience).map_err(|error| Failure::Told(error.to_string()))?;
+            let named = reached(info, &named).ok_or(Failure::Reported(failure))?;
+            let named = Redis::new(named, patience).map_err(|error| Failure::Reported(error.to_string()))?;
             (node, asking) = (Arc::new(named), asks);
             // While a slot is moving it still belongs to the node that sent the redirect.
             if !asking {
                 *at.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&node);
             }
         }
-        Err(Failure::Told("the cluster sends whoever asks round in a circle".to_owned()))
+        Err(Failure::Reported("the cluster sends whoever asks round in a circle".to_owned()))
     }
 }
 
@@ -93,7 +93,7 @@ impl RawKv for &Source {
     type Cas = ();
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
-        self.held(key).await.map_err(|failure| {
+        self.read(key).await.map_err(|failure| {
             eprintln!("{failure}");
             Failed::Other
         })

@@ -111,7 +111,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn stopped() -> Failure {
-    Failure::Told("SQLite: the store has stopped".to_owned())
+    Failure::Reported("SQLite: the store has stopped".to_owned())
 }
 
 impl Store for Sqlite {

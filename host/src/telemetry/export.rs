@@ -48,18 +48,18 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
     }
 
     /// The exporter of traces, if they are exported.
-    pub fn traces(&self) -> anyhow::Result<Option<Told<SpanExporter>>> {
+    pub fn traces(&self) -> anyhow::Result<Option<WarnsOnFailure<SpanExporter>>> {
         let Some(protocol) = self.protocol("TRACES")? else { return Ok(None) };
         let builder = SpanExporter::builder();
         let exporter = match protocol {
             Protocol::Http => builder.with_http().with_http_client(self.client("TRACES")?).build()?,
             Protocol::Grpc => builder.with_tonic().build()?,
         };
-        Ok(Some(Told::new("traces", exporter, self.queue("OTEL_BSP_MAX_QUEUE_SIZE"))))
+        Ok(Some(WarnsOnFailure::new("traces", exporter, self.queue("OTEL_BSP_MAX_QUEUE_SIZE"))))
     }
 
     /// The exporter of metrics, if they are exported.
-    pub fn metrics(&self) -> anyhow::Result<Option<Told<MetricExporter>>> {
+    pub fn metrics(&self) -> anyhow::Result<Option<WarnsOnFailure<MetricExporter>>> {
         let Some(protocol) = self.protocol("METRICS")? else { return Ok(None) };
         let builder = MetricExporter::builder();
         let exporter = match protocol {
@@ -67,18 +67,18 @@ impl<'a, E: Fn(&str) -> Option<String>> Settings<'a, E> {
             Protocol::Grpc => builder.with_tonic().build()?,
         };
         // They do not queue: what is sent is their state at that time.
-        Ok(Some(Told::new("metrics", exporter, Queue::new(0))))
+        Ok(Some(WarnsOnFailure::new("metrics", exporter, Queue::new(0))))
     }
 
     /// How logs are sent, if they are.
-    pub fn logs(&self) -> anyhow::Result<Option<Told<LogExporter>>> {
+    pub fn logs(&self) -> anyhow::Result<Option<WarnsOnFailure<LogExporter>>> {
         let Some(protocol) = self.protocol("LOGS")? else { return Ok(None) };
         let builder = LogExporter::builder();
         let exporter = match protocol {
             Protocol::Http => builder.with_http().with_http_client(self.client("LOGS")?).build()?,
             Protocol::Grpc => builder.with_tonic().build()?,
         };
-        Ok(Some(Told::new("logs", exporter, self.queue("OTEL_BLRP_MAX_QUEUE_SIZE"))))
+        Ok(Some(WarnsOnFailure::new("logs", exporter, self.queue("OTEL_BLRP_MAX_QUEUE_SIZE"))))
     }
 
     /// The protocol of a signal; `None` if no endpoint is set for it.
@@ -146,13 +146,13 @@ pub struct Signal {
     pub failed: AtomicBool,
     /// What waits to be sent.
     pub queue: Queue,
-    said: Mutex<Option<Instant>>,
+    warned_at: Mutex<Option<Instant>>,
 }
 
 impl Signal {
-    fn heard(&self, result: OTelSdkResult) -> OTelSdkResult {
+    fn note(&self, result: OTelSdkResult) -> OTelSdkResult {
         match &result {
-            Err(error) if !matches!(error, OTelSdkError::AlreadyShutdown) => self.say(error),
+            Err(error) if !matches!(error, OTelSdkError::AlreadyShutdown) => self.export_failed(error),
             _ => {}
         }
         result
@@ -168,15 +168,15 @@ impl Signal {
         }
     }
 
-    fn say(&self, error: &OTelSdkError) {
+    fn export_failed(&self, error: &OTelSdkError) {
         self.failed.store(true, Relaxed);
         self.warn(format_args!("{} cannot be sent to the OpenTelemetry collector: {error}", self.what));
     }
 
     fn warn(&self, what: std::fmt::Arguments<'_>) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.is_none_or(|when| when.elapsed() >= QUIET) {
-            *said = Some(Instant::now());
+        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned_at.is_none_or(|when| when.elapsed() >= QUIET) {
+            *warned_at = Some(Instant::now());
             eprintln!("Warning: {what}");
         }
     }
@@ -184,23 +184,23 @@ impl Signal {
 
 /// An exporter that reports its failures on stderr, at most once a minute.
 #[derive(Debug)]
-pub struct Told<E> {
+pub struct WarnsOnFailure<E> {
     exporter: E,
     /// What it sends.
     pub signal: Arc<Signal>,
 }
 
-impl<E> Told<E> {
+impl<E> WarnsOnFailure<E> {
     fn new(what: &'static str, exporter: E, queue: Queue) -> Self {
-        let signal = Signal { what, failed: AtomicBool::default(), queue, said: Mutex::default() };
+        let signal = Signal { what, failed: AtomicBool::default(), queue, warned_at: Mutex::default() };
         Self { exporter, signal: Arc::new(signal) }
     }
 }
 
-impl opentelemetry_sdk::trace::SpanExporter for Told<SpanExporter> {
+impl opentelemetry_sdk::trace::SpanExporter for WarnsOnFailure<SpanExporter> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         self.signal.dequeue(batch.len());
-        self.signal.heard(self.exporter.export(batch).await)
+        self.signal.note(self.exporter.export(batch).await)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -212,9 +212,9 @@ impl opentelemetry_sdk::trace::SpanExporter for Told<SpanExporter> {
     }
 }
 
-impl PushMetricExporter for Told<MetricExporter> {
+impl PushMetricExporter for WarnsOnFailure<MetricExporter> {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        self.signal.heard(self.exporter.export(metrics).await)
+        self.signal.note(self.exporter.export(metrics).await)
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -230,10 +230,10 @@ impl PushMetricExporter for Told<MetricExporter> {
     }
 }
 
-impl opentelemetry_sdk::logs::LogExporter for Told<LogExporter> {
+impl opentelemetry_sdk::logs::LogExporter for WarnsOnFailure<LogExporter> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         self.signal.dequeue(batch.iter().count());
-        self.signal.heard(self.exporter.export(batch).await)
+        self.signal.note(self.exporter.export(batch).await)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {

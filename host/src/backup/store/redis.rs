@@ -3,8 +3,8 @@
 //! Each server has one connection, because a `SCAN` cursor is only valid on the server that returned it. If a
 //! connection breaks, or another server answers, the whole scan has to start again.
 
-use super::Held;
-use crate::exit::Fault;
+use super::Stored;
+use crate::exit::ExitError;
 use anyhow::{Context as _, anyhow, bail};
 use redis::{Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, Pipeline, RedisError, Value};
 use std::fmt::Write as _;
@@ -83,7 +83,7 @@ impl Redis {
         }
         let why =
             "Redis failed over, or slots of the cluster moved meanwhile: what was read may lack something";
-        Err(Fault::Unavailable(format!("{why}. Begin again")).into())
+        Err(ExitError::Unavailable(format!("{why}. Begin again")).into())
     }
 
     pub fn scan(&mut self, each: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -109,7 +109,7 @@ impl Redis {
         Ok(())
     }
 
-    pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+    pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Stored>> {
         self.each(
             keys,
             |key| key,
@@ -119,7 +119,7 @@ impl Redis {
         )
     }
 
-    pub fn get_at_once(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+    pub fn get_at_once(&mut self, keys: &[String]) -> anyhow::Result<Vec<Stored>> {
         let Some(node) = keys.first().map(|key| self.node_of(key)) else { return Ok(Vec::new()) };
         let node = self.nodes.get_mut(node).context("a slot without a node")?;
         redis::cmd("MGET").arg(keys).query(&mut node.connection).map_err(|error| node.failed(&error))
@@ -189,7 +189,7 @@ impl Redis {
             if value(&info, "role") == Some("slave") {
                 let why =
                     format!("{} is a replica, and may lack what its master has: name the master", node.name);
-                return Err(Fault::Unavailable(why).into());
+                return Err(ExitError::Unavailable(why).into());
             }
             let server = node.said(redis::cmd("INFO").arg("server"))?;
             let run = value(&server, "run_id").unwrap_or_default();
@@ -237,7 +237,7 @@ impl Node {
             Ok(connection) => Ok(Self { name, connection }),
             // A wrong password does not become right with time.
             Err(error) if is_refused(&error) => Err(anyhow!("Redis at {name}: {error}")),
-            Err(error) => Err(Fault::Unavailable(format!("Redis at {name}: {error}")).into()),
+            Err(error) => Err(ExitError::Unavailable(format!("Redis at {name}: {error}")).into()),
         }
     }
 
@@ -248,7 +248,7 @@ impl Node {
         if is_refused(error) {
             return anyhow!("Redis at {}: {error}", self.name);
         }
-        Fault::Unavailable(format!("Redis at {}: {error}. Begin again", self.name)).into()
+        ExitError::Unavailable(format!("Redis at {}: {error}. Begin again", self.name)).into()
     }
 
     fn said(&mut self, command: &mut redis::Cmd) -> anyhow::Result<String> {
@@ -282,7 +282,7 @@ impl Node {
         }
         let why =
             format!("{}: no node has {missing} of the slots of the cluster, nor what was in them", self.name);
-        Err(Fault::Unavailable(why).into())
+        Err(ExitError::Unavailable(why).into())
     }
 
     fn moves_nothing(&mut self) -> anyhow::Result<()> {
@@ -291,7 +291,7 @@ impl Node {
         if own.contains('[') {
             let why =
                 format!("{}: slots of the cluster are being moved. Begin again when they have", self.name);
-            return Err(Fault::Unavailable(why).into());
+            return Err(ExitError::Unavailable(why).into());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! All keys of a SQLite file.
 
-use super::{Access, Held};
-use crate::exit::Fault;
+use super::{Access, Stored};
+use crate::exit::ExitError;
 use crate::kv::sqlite;
 use anyhow::Context as _;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
@@ -55,7 +55,7 @@ impl Sqlite {
         }
     }
 
-    pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Held>> {
+    pub fn get(&mut self, keys: &[String]) -> anyhow::Result<Vec<Stored>> {
         let mut statement = self.connection.prepare_cached(GET).map_err(failed)?;
         let mut get = |key| statement.query_row(params![self.label, key], |row| row.get(0)).optional();
         keys.iter().map(|key| get(key).map_err(failed)).collect()
@@ -97,7 +97,7 @@ fn snapshot(path: &Path) -> anyhow::Result<Connection> {
 fn failed(error: impl Borrow<rusqlite::Error>) -> anyhow::Error {
     let error = error.borrow();
     let what = format!("SQLite: {error}");
-    if is_damaged(error) { Fault::Broken(what) } else { Fault::Unavailable(what) }.into()
+    if is_damaged(error) { ExitError::Broken(what) } else { ExitError::Unavailable(what) }.into()
 }
 
 /// Whether the file is damaged, so that another try cannot help.

@@ -1,7 +1,7 @@
 //! Counters, and the outcomes of their idempotency keys.
 
 use super::super::sorted::{Scratch, Sorted};
-use super::super::store::Held;
+use super::super::store::Stored;
 use super::Walk;
 use super::refusals::{Due, Owned};
 use anyhow::Context as _;
@@ -61,7 +61,7 @@ impl Walk<'_> {
         Ok(posts.map(|posts| Count { cell, posts }).map_err(|corrupt| corrupt.to_string()))
     }
 
-    fn together<const N: usize>(&mut self, keys: [String; N]) -> anyhow::Result<[Held; N]> {
+    fn together<const N: usize>(&mut self, keys: [String; N]) -> anyhow::Result<[Stored; N]> {
         let held = self.store.get_at_once(&keys)?;
         held.try_into().ok().context("the store did not answer for each key")
     }

@@ -2,7 +2,7 @@
 //! follow from the pages.
 
 use super::super::sorted::{Scratch, Sorted};
-use super::super::store::Held;
+use super::super::store::Stored;
 use super::wallets::named;
 use super::{Mode, Walk};
 use anyhow::Context as _;
@@ -194,7 +194,7 @@ impl Walk<'_> {
             sealed.map(|entry| Page::number_of(entry.seq)).collect::<BTreeSet<u64>>().into_iter().collect();
         let keys: Vec<String> =
             numbers.iter().map(|number| keys::page(user.as_str(), *number).to_string()).collect();
-        let stored: Vec<Held> = self.store.get(&keys)?;
+        let stored: Vec<Stored> = self.store.get(&keys)?;
         let pages: BTreeMap<u64, Page> = numbers
             .into_iter()
             .zip(stored)

@@ -1,7 +1,7 @@
 //! Wallets, each with its pages.
 
 use super::super::sorted::{Scratch, Sorted};
-use super::super::store::Held;
+use super::super::store::Stored;
 use super::{Mode, Walk};
 use backup::{Line, item};
 use ledger::{Outcome, Page, User, Wallet};
@@ -70,12 +70,12 @@ impl Walk<'_> {
         Ok(self.one(opening.of_ticket(ticket).to_string())?.map_or(At::Gone, At::Here))
     }
 
-    pub(super) fn one(&mut self, key: String) -> anyhow::Result<Held> {
+    pub(super) fn one(&mut self, key: String) -> anyhow::Result<Stored> {
         Ok(self.store.get(&[key])?.pop().flatten())
     }
 
     /// The page after the last one of each wallet, if it exists; read after the wallet.
-    fn ahead(&mut self, users: &[User], found: &[At]) -> anyhow::Result<Vec<Held>> {
+    fn ahead(&mut self, users: &[User], found: &[At]) -> anyhow::Result<Vec<Stored>> {
         if self.mode == Mode::Export {
             return Ok(users.iter().map(|_| None).collect());
         }
@@ -91,7 +91,7 @@ impl Walk<'_> {
     }
 
     /// Writes a wallet after its pages, and returns how many of its idempotency keys belong to no entry.
-    fn wallet(&mut self, user: &User, stored: &[u8], ahead: Held) -> anyhow::Result<Option<u64>> {
+    fn wallet(&mut self, user: &User, stored: &[u8], ahead: Stored) -> anyhow::Result<Option<u64>> {
         let broken = self.broken;
         let wallet = match Wallet::decode(stored) {
             Ok(wallet) => wallet,

@@ -79,7 +79,7 @@ impl Worker {
         let mut writes = Vec::new();
         while let Ok(first) = jobs.recv() {
             let waiting = std::iter::once(first).chain(jobs.try_iter());
-            let gone = self.opened.as_ref().and_then(Opened::gone).map(Failure::Told);
+            let gone = self.opened.as_ref().and_then(Opened::gone).map(Failure::Reported);
             for job in waiting.take(MOST_AT_ONCE) {
                 match job {
                     // Nobody waits any more.
@@ -184,12 +184,12 @@ fn sum(value: Option<Vec<u8>>, delta: i64) -> Result<i64, Failure> {
         None => 0,
         Some(bytes) => match <[u8; 8]>::try_from(bytes) {
             Ok(bytes) => i64::from_le_bytes(bytes),
-            Err(_) => return Err(Failure::Told("the value is not a counter".to_owned())),
+            Err(_) => return Err(Failure::Reported("the value is not a counter".to_owned())),
         },
     };
-    before.checked_add(delta).ok_or_else(|| Failure::Told("increment would overflow".to_owned()))
+    before.checked_add(delta).ok_or_else(|| Failure::Reported("increment would overflow".to_owned()))
 }
 
 fn failure(error: &rusqlite::Error) -> Failure {
-    Failure::Told(format!("SQLite: {error}"))
+    Failure::Reported(format!("SQLite: {error}"))
 }

@@ -5,33 +5,33 @@ use wasmtime::format_err;
 
 /// Why a call failed.
 #[derive(Debug)]
-pub enum Fails<E> {
-    /// The component is told.
-    Told(E),
+pub enum CallError<E> {
+    /// The component gets this error.
+    Reported(E),
     /// The instance ends.
-    Traps(&'static str),
+    Trap(&'static str),
 }
 
-impl<E> Fails<E> {
-    /// What is told, or the trap.
+impl<E> CallError<E> {
+    /// The error for the component, or the trap.
     pub fn convert(self) -> wasmtime::Result<E> {
         match self {
-            Self::Told(error) => Ok(error),
-            Self::Traps(why) => Err(format_err!("{why}")),
+            Self::Reported(error) => Ok(error),
+            Self::Trap(why) => Err(format_err!("{why}")),
         }
     }
 
     /// Converts a store's failure; `words` makes the interface's error from its text.
     pub fn of(failure: Failure, words: impl FnOnce(String) -> E) -> Self {
         match failure {
-            Failure::Told(text) => Self::Told(words(text)),
-            Failure::Fatal(why) => Self::Traps(why),
+            Failure::Reported(text) => Self::Reported(words(text)),
+            Failure::Fatal(why) => Self::Trap(why),
         }
     }
 }
 
-impl<E> From<E> for Fails<E> {
+impl<E> From<E> for CallError<E> {
     fn from(error: E) -> Self {
-        Self::Told(error)
+        Self::Reported(error)
     }
 }
