@@ -46,7 +46,7 @@ pub struct Control {
 
 /// What it was asked so far.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct Seen {
+pub struct Requests {
     pub hits: u64,
     pub path: String,
     pub headers: BTreeMap<String, String>,
@@ -55,7 +55,7 @@ pub struct Seen {
 #[derive(Default)]
 struct Server {
     control: Mutex<Control>,
-    seen: Mutex<Seen>,
+    requests: Mutex<Requests>,
 }
 
 /// Serves for ever.
@@ -78,7 +78,7 @@ impl Server {
         match (request.method(), request.uri().path()) {
             (&Method::PUT, "/control") => self.obey(request).await,
             (&Method::GET, "/control") => {
-                let seen = serde_json::to_vec(&*self.seen.lock().unwrap())?;
+                let seen = serde_json::to_vec(&*self.requests.lock().unwrap())?;
                 Ok(json(200, seen))
             }
             (&Method::GET, "/api/v3/exchange_rates") => {
@@ -101,7 +101,7 @@ impl Server {
     }
 
     fn note(&self, request: &Request<Incoming>) {
-        let mut seen = self.seen.lock().unwrap();
+        let mut seen = self.requests.lock().unwrap();
         seen.hits += 1;
         seen.path = request.uri().to_string();
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();

@@ -80,14 +80,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     std::fs::create_dir_all(LOGS)?;
     let house = tokio::select! {
         house = House::build(plan) => house?,
-        () = end.is_told() => return Ok(()),
+        () = end.signal() => return Ok(()),
     };
     let mut demo = Demo::begin(house, &arguments).await?;
     say(&format!("Money Bank, to be broken: {}   (Ctrl-C ends it)", demo.url))?;
     let (score, door) = (Arc::clone(&demo.score), demo.stage.door());
     let outcome = tokio::select! {
         () = demo.stage.run() => Ok(()),
-        () = end.is_told() => Ok(()),
+        () = end.signal() => Ok(()),
         outcome = record_into(record, &score, &door) => outcome,
     };
     demo.end().await;
@@ -172,7 +172,7 @@ impl End {
         Ok(Self([interrupt?, terminate?, hangup?]))
     }
 
-    async fn is_told(&mut self) {
+    async fn signal(&mut self) {
         let Self([interrupt, terminate, hangup]) = self;
         tokio::select! {
             _ = interrupt.recv() => (),

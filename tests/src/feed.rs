@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::bank::Bank;
-use crate::coingecko::{Control, Seen};
+use crate::coingecko::{Control, Requests};
 use crate::red;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -43,12 +43,12 @@ impl Feed {
     }
 
     /// From now on it is in this mode, its values the usual ones.
-    pub async fn turns(&self, mode: &str) {
+    pub async fn set_mode(&self, mode: &str) {
         self.behaves(Control { mode: mode.into(), ..Control::default() }).await;
     }
 
     /// From now on it answers with this document.
-    pub async fn says(&self, body: &str) {
+    pub async fn set_body(&self, body: &str) {
         self.behaves(Control { mode: "body".into(), body: body.into(), ..Control::default() }).await;
     }
 
@@ -84,13 +84,13 @@ impl Feed {
     }
 
     /// What the bank asked so far.
-    pub async fn seen(&self) -> Seen {
+    pub async fn requests(&self) -> Requests {
         self.server.get("/control").send().await.expect("the stand-in").json()
     }
 }
 
-/// Tells a stand-in its mode, for who has no bank that asks it.
-pub async fn turn(server: &Bank, mode: &str) -> Result<(), String> {
+/// Sets the mode of a stand-in without a bank.
+pub async fn set_mode(server: &Bank, mode: &str) -> Result<(), String> {
     command(server, &Control { mode: mode.into(), ..Control::default() }).await
 }
 

@@ -31,7 +31,7 @@ pub enum Mode {
     /// With a redirect to this address.
     Redirect(String),
     /// Its discovery document names this issuer and this address of keys.
-    Says(String, String),
+    Discovery(String, String),
     /// With keys behind so much white space.
     Padded(usize),
     /// With this document in place of its keys.
@@ -91,17 +91,17 @@ impl Issuer {
     }
 
     /// From now on it answers so.
-    pub fn turns(&self, mode: Mode) {
+    pub fn set_mode(&self, mode: Mode) {
         *self.state.mode.lock().unwrap() = mode;
     }
 
     /// How often its keys were asked for.
-    pub fn asked(&self) -> usize {
+    pub fn key_fetches(&self) -> usize {
         self.state.hits.lock().unwrap().get(KEYS).copied().unwrap_or_default()
     }
 
     /// How often it was asked for anything.
-    pub fn asked_in_all(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.state.hits.lock().unwrap().values().sum()
     }
 }
@@ -127,7 +127,7 @@ async fn answer(
         _ => (),
     }
     let (issuer, jwks_uri) = match &mode {
-        Mode::Says(issuer, jwks_uri) => (issuer.clone(), jwks_uri.clone()),
+        Mode::Discovery(issuer, jwks_uri) => (issuer.clone(), jwks_uri.clone()),
         _ => (format!("{origin}/realm"), format!("{origin}{KEYS}")),
     };
     let body = match path.as_str() {

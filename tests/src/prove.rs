@@ -178,7 +178,7 @@ async fn of_tokens(arguments: &Arguments, suites: &Suites, summary: &mut Summary
 async fn of_outages(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     for &store in &arguments.adapter {
         outage::of_every_kind(store, arguments, summary).await?;
-        outage::said_at_once(store, arguments, summary).await?;
+        outage::answers_at_once(store, arguments, summary).await?;
     }
     Ok(())
 }

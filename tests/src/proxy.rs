@@ -83,7 +83,7 @@ impl Proxy {
         self.address
     }
 
-    pub fn turn(&self, mode: Mode) {
+    pub fn set(&self, mode: Mode) {
         self.orders.send_modify(|order| {
             let ends = mode == Mode::Refuse || matches!(order.mode, Mode::Swallow(_));
             *order = Order { mode, cut: order.cut + u64::from(ends), ..*order };

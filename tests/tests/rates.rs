@@ -66,7 +66,7 @@ async fn a_currency_nobody_knows_is_unknown() {
 async fn the_upstream_is_asked_as_it_documents() {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    let seen = feed.seen().await;
+    let seen = feed.requests().await;
     assert_eq!(seen.path, "/api/v3/exchange_rates");
     assert!(seen.headers.contains_key("user-agent"), "{seen:?}");
 }
@@ -79,7 +79,7 @@ async fn the_upstream_gets_its_api_key_and_nothing_of_the_caller() {
     feed.until("an answer", |answer| answer.status == 200).await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     feed.bank().get("/v1/rates").user(&user).await.is(200);
-    let seen = feed.seen().await;
+    let seen = feed.requests().await;
     let api_key = std::env::var("COINGECKO_API_KEY").ok();
     assert_eq!(seen.headers.get("x-cg-demo-api-key"), api_key.as_ref(), "{seen:?}");
     assert!(!seen.headers.values().any(|value| value.contains(&user)), "{seen:?}");
@@ -89,13 +89,13 @@ async fn the_upstream_gets_its_api_key_and_nothing_of_the_caller() {
 async fn fresh_rates_are_served_without_asking_again() {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    let before = feed.seen().await.hits;
+    let before = feed.requests().await.hits;
     let first: Value = feed.bank().get("/v1/rates").await.is(200).json();
     for _ in 0..10 {
         feed.bank().get("/v1/rates/usd").await.is(200);
     }
     let last: Value = feed.bank().get("/v1/rates").await.is(200).json();
-    let fetched = feed.seen().await.hits - before;
+    let fetched = feed.requests().await.hits - before;
     // Twelve answers within one life at best, two lives at worst; an upstream asked each time shows.
     assert!(fetched <= 2, "asked {fetched} times; as of {} and {}", first["as_of"], last["as_of"]);
 }

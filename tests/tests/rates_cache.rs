@@ -34,7 +34,7 @@ async fn rates_may_be_kept_for_what_is_left_of_their_life() {
 async fn stale_rates_may_not_be_kept() {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    feed.turns("500").await;
+    feed.set_mode("500").await;
     let stale = |answer: &Answer| answer.status == 200 && answer.json::<Value>()["stale"] == true;
     let answer = feed.until("stale rates", stale).await;
     assert_eq!(max_age(&answer), 0, "{answer}");

@@ -19,7 +19,7 @@ async fn hears(feed: &Feed, odd: &str) -> Value {
     let nanos = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     let mark = format!("52651.{nanos:020}1");
     let usual = document::with(&BTreeMap::from([("gbp".to_owned(), mark.clone())]));
-    feed.says(&usual.replacen("{\"rates\":{", &format!("{{\"rates\":{{{odd},"), 1)).await;
+    feed.set_body(&usual.replacen("{\"rates\":{", &format!("{{\"rates\":{{{odd},"), 1)).await;
     let heard =
         |answer: &Answer| answer.status == 200 && answer.json::<Value>()["rates"]["gbp"]["value"] == *mark;
     feed.until(&format!("the other rates beside {odd}"), heard).await.json()

@@ -33,14 +33,14 @@ async fn stands_in(feed: &Feed) {
 async fn stands_in_when_upstream_turns(mode: &str) {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    feed.turns(mode).await;
+    feed.set_mode(mode).await;
     stands_in(&feed).await;
 }
 
 async fn stands_in_when_upstream_says(document: &str) {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    feed.says(document).await;
+    feed.set_body(document).await;
     stands_in(&feed).await;
 }
 
@@ -54,7 +54,7 @@ fn time_of_day(text: &str) -> i64 {
 async fn the_age_of_rates_is_their_age_when_they_are_answered() {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    feed.turns("hang").await;
+    feed.set_mode("hang").await;
     let answer = feed.until("stale rates", is_stale).await;
     let rates: Value = answer.json();
     let now = time_of_day(answer.header("date").unwrap());
@@ -109,9 +109,9 @@ stands_in_when_upstream_says! {
 async fn an_upstream_that_points_elsewhere_is_not_followed() {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    feed.turns("redirect").await;
+    feed.set_mode("redirect").await;
     feed.until("stale rates", is_stale).await;
-    assert_eq!(feed.seen().await.path, "/api/v3/exchange_rates");
+    assert_eq!(feed.requests().await.path, "/api/v3/exchange_rates");
 }
 
 #[tokio::test]
@@ -128,19 +128,19 @@ async fn an_upstream_that_asks_for_time_by_a_date_is_given_it_by_its_own_clock()
 
 async fn is_given_time(feed: &Feed, control: Control) {
     feed.is_fresh().await;
-    let before = feed.seen().await.hits;
+    let before = feed.requests().await.hits;
     feed.behaves(Control { mode: "429".into(), ..control }).await;
-    while feed.seen().await.hits == before {
+    while feed.requests().await.hits == before {
         feed.bank().get("/v1/rates").await.is(200);
     }
-    let refused = feed.seen().await.hits;
-    feed.turns("ok").await;
+    let refused = feed.requests().await.hits;
+    feed.set_mode("ok").await;
     // Without a word from upstream it would be asked again after a second.
     for _ in 0..30 {
         feed.bank().get("/v1/rates").await.is(200);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert_eq!(feed.seen().await.hits, refused);
+    assert_eq!(feed.requests().await.hits, refused);
     feed.until("rates that are not stale", |answer| !is_stale(answer)).await;
 }
 
@@ -148,7 +148,7 @@ async fn is_given_time(feed: &Feed, control: Control) {
 async fn an_upstream_that_recovers_is_believed_again() {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    feed.turns("500").await;
+    feed.set_mode("500").await;
     feed.until("stale rates", is_stale).await;
     feed.is_fresh().await;
     feed.until("rates that are not stale", |answer| !is_stale(answer)).await;
@@ -158,7 +158,7 @@ async fn an_upstream_that_recovers_is_believed_again() {
 async fn rates_that_are_too_old_stand_in_no_more() {
     let feed = Feed::from_env().await;
     feed.is_fresh().await;
-    feed.turns("500").await;
+    feed.set_mode("500").await;
     let answer = feed.until("the end of stale rates", |answer| answer.status == 503).await;
     answer.problem(503, "rates-unavailable");
     for path in ["/v1/rates/usd", "/v1/convert?amount=1&from=usd&to=eth"] {
@@ -173,7 +173,7 @@ async fn a_strange_value_breaks_no_answer() {
     for value in ["0", "-1", "1e400", "1e-400", "null", "true", "\"67187.33\"", "1e2", "{}"] {
         feed.is_fresh().await;
         let document = document::with(&[("usd".to_owned(), value.to_owned())].into());
-        feed.says(&document).await;
+        feed.set_body(&document).await;
         tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
         for path in ["/v1/rates", "/v1/rates/usd", "/v1/convert?amount=1&from=usd&to=eth"] {
             let answer = feed.bank().get(path).await;

@@ -62,7 +62,7 @@ struct Tile {
 
 impl Tile {
     const ALL: [Self; 5] = [
-        Self::told(
+        Self::plain(
             "Answers a second",
             |state| state.per_second,
             |state| match state.waiting {
@@ -70,8 +70,8 @@ impl Tile {
                 waiting => format!("{waiting} are trying again"),
             },
         ),
-        Self::told("Deposits", |state| state.totals.acknowledged, |_| "acknowledged".to_owned()),
-        Self::told(
+        Self::plain("Deposits", |state| state.totals.acknowledged, |_| "acknowledged".to_owned()),
+        Self::plain(
             "Unknown at first",
             |state| state.totals.unknown,
             |state| format!("{} resolved by a retry", state.totals.resolved),
@@ -84,7 +84,7 @@ impl Tile {
         Self::judged("Doubled", |state| state.totals.doubled, |_| "entries too many".to_owned()),
     ];
 
-    const fn told(name: &'static str, figure: fn(&State) -> u64, note: fn(&State) -> String) -> Self {
+    const fn plain(name: &'static str, figure: fn(&State) -> u64, note: fn(&State) -> String) -> Self {
         Self { name, figure, note, is_judged: false }
     }
 

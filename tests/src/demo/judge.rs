@@ -35,7 +35,7 @@ pub struct Verdict {
 
 impl Book {
     /// A deposit was acknowledged with this entry.
-    pub fn tell(&mut self, entry: Entry) {
+    pub fn acknowledge(&mut self, entry: Entry) {
         self.told.push(entry);
     }
 

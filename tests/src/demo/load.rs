@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, sleep};
 
-/// So long after somebody looked nobody begins another deposit.
-const UNSEEN: Duration = Duration::from_secs(120);
+/// When nobody has looked at the page for this long, no client begins another deposit.
+const UNWATCHED: Duration = Duration::from_secs(120);
 /// How many wallets are read at the same time.
 const READERS: usize = 8;
 /// Entries in a page of a history, at most.
@@ -72,7 +72,7 @@ impl Load {
             tokio::select! {
                 biased;
                 Ok(()) = client.load.round.changed() => client.judge().await,
-                _ = times.tick() => client.deposit_where_seen().await,
+                _ = times.tick() => client.deposit_if_watched().await,
             }
         }
     }
@@ -86,8 +86,8 @@ pub fn users(clients: usize) -> Vec<String> {
 
 impl Client {
     /// A deposit, unless nobody looks any more.
-    async fn deposit_where_seen(&mut self) {
-        if self.load.score.unseen() < UNSEEN {
+    async fn deposit_if_watched(&mut self) {
+        if self.load.score.unwatched_for() < UNWATCHED {
             self.deposit().await;
         }
     }
@@ -107,7 +107,7 @@ impl Client {
             if let (None, Ok(answer)) = (retry::wait(&tried), &tried)
                 && let Ok(receipt) = serde_json::from_slice::<Receipt>(&answer.body)
             {
-                self.book.tell(receipt.entry);
+                self.book.acknowledge(receipt.entry);
                 return score.acknowledged(waited, unknown);
             }
             if !std::mem::replace(&mut waited, true) {

@@ -108,12 +108,12 @@ impl Outages {
 
     /// All that are remembered, the newest first.
     pub fn newest(&self, now: Totals) -> Vec<Outage> {
-        self.kept.iter().rev().map(|record| record.seen(now)).collect()
+        self.kept.iter().rev().map(|record| record.at(now)).collect()
     }
 }
 
 impl Record {
-    fn seen(&self, now: Totals) -> Outage {
+    fn at(&self, now: Totals) -> Outage {
         Outage {
             number: self.number,
             trouble: self.trouble,

@@ -30,13 +30,13 @@ const SCRIPT: &[(u64, Action)] = &[
 
 /// What the page showed, a state for each step; the last state knows the whole run.
 pub async fn record(score: &Score, door: &mpsc::Sender<Order>) -> anyhow::Result<Vec<State>> {
-    score.is_looked_at();
+    score.is_watched();
     sleep(WARM_UP).await;
     let mut ticks = interval(STEP);
     let (mut states, mut pressed) = (Vec::new(), Vec::new());
     for step in 0..STEPS {
         ticks.tick().await;
-        score.is_looked_at();
+        score.is_watched();
         for (_, action) in SCRIPT.iter().filter(|(at, _)| *at == step) {
             let (tell, told) = oneshot::channel();
             door.send((*action, tell)).await.context("the stage has ended")?;

@@ -76,7 +76,7 @@ struct Inner {
     outages: Outages,
     /// By client: the last round in which its wallet was judged.
     judged: Vec<u64>,
-    looked: Duration,
+    watched: Duration,
 }
 
 impl Score {
@@ -159,15 +159,15 @@ impl Score {
     }
 
     /// Somebody looks at the page.
-    pub fn is_looked_at(&self) {
+    pub fn is_watched(&self) {
         let (at, mut inner) = self.inner();
-        inner.looked = at;
+        inner.watched = at;
     }
 
-    /// How long nobody has looked.
-    pub fn unseen(&self) -> Duration {
+    /// How long nobody has looked at the page.
+    pub fn unwatched_for(&self) -> Duration {
         let (at, inner) = self.inner();
-        at.saturating_sub(inner.looked)
+        at.saturating_sub(inner.watched)
     }
 
     /// All of it now.

@@ -19,15 +19,23 @@ use tokio::sync::{mpsc, oneshot};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const CSS: &str = "text/css; charset=utf-8";
+
 /// Path, media type, content. The mark and the script for the colours are those of the dashboard.
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
-    ("/demo.css", "text/css; charset=utf-8", include_str!("page/demo.css")),
+    ("/demo.css", CSS, include_str!("page/demo.css")),
     ("/demo.js", "text/javascript; charset=utf-8", include_str!("page/demo.js")),
     ("/plot.js", "text/javascript; charset=utf-8", include_str!("page/plot.js")),
     ("/theme.js", "text/javascript; charset=utf-8", include_str!("../../../components/web/assets/theme.js")),
     ("/mark.svg", "image/svg+xml", include_str!("../../../components/web/assets/mark.svg")),
 ];
+
+/// The dashboard's colours, which are the first rule of its stylesheet.
+fn palette() -> &'static str {
+    let dashboard = include_str!("../../../components/web/assets/dashboard.css");
+    dashboard.split_inclusive('}').next().unwrap_or_default()
+}
 
 /// What answers.
 pub struct Server {
@@ -68,6 +76,7 @@ impl Server {
         let file = FILES.iter().find(|(name, ..)| *name == path);
         Ok(match (method, file) {
             (&Method::GET, Some((_, media_type, content))) => respond(StatusCode::OK, media_type, *content),
+            (&Method::GET, None) if path == "/palette.css" => respond(StatusCode::OK, CSS, palette()),
             (&Method::GET, None) if path == "/state" => self.state(),
             (&Method::POST, None) => self.order(path).await,
             _ => text(StatusCode::NOT_FOUND, "there is nothing here"),
@@ -75,7 +84,7 @@ impl Server {
     }
 
     fn state(&self) -> Answer {
-        self.score.is_looked_at();
+        self.score.is_watched();
         match serde_json::to_vec(&self.score.state()) {
             Ok(state) => respond(StatusCode::OK, "application/json", state),
             Err(problem) => text(StatusCode::INTERNAL_SERVER_ERROR, problem.to_string()),
@@ -115,4 +124,18 @@ fn respond(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>)
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_colour_that_the_page_uses_is_the_dashboards_or_its_own() {
+        let own = include_str!("page/demo.css");
+        let used = own.split("var(--").skip(1).filter_map(|rest| rest.split(')').next());
+        let missing: Vec<&str> =
+            used.filter(|name| !format!("{}{own}", palette()).contains(&format!(" --{name}:"))).collect();
+        assert!(palette().contains("--accent:") && missing.is_empty(), "{missing:?}");
+    }
 }

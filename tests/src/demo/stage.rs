@@ -126,7 +126,7 @@ impl Stage {
             Trouble::Hangs => self.house.redis()?.signal("STOP").await,
             Trouble::Full => self.fill().await,
             Trouble::Mute => {
-                self.house.proxy()?.turn(Mode::Swallow(Way::Answered));
+                self.house.proxy()?.set(Mode::Swallow(Way::Answered));
                 self.losing = Some(0);
                 Ok(())
             }
@@ -140,7 +140,7 @@ impl Stage {
             Trouble::Hangs => self.house.redis()?.signal("CONT").await,
             Trouble::Full => self.empty().await,
             Trouble::Mute => {
-                self.house.proxy()?.turn(Mode::Pass);
+                self.house.proxy()?.set(Mode::Pass);
                 self.losing = None;
                 Ok(())
             }
@@ -153,8 +153,8 @@ impl Stage {
         let (Some(beats), Ok(proxy)) = (&mut self.losing, self.house.proxy()) else { return };
         *beats += 1;
         match *beats % BEATS {
-            0 => proxy.turn(Mode::Swallow(Way::Answered)),
-            1 => proxy.turn(Mode::Pass),
+            0 => proxy.set(Mode::Swallow(Way::Answered)),
+            1 => proxy.set(Mode::Pass),
             _ => (),
         }
     }
@@ -187,7 +187,7 @@ impl Stage {
     /// Kills a bank; it comes back after a while, as it would in a cluster.
     async fn kill_bank(&mut self, index: usize) -> anyhow::Result<()> {
         self.house.process(index)?.kill().await?;
-        self.house.is_gone(index);
+        self.house.forget(index);
         let door = self.door();
         tokio::spawn(async move {
             sleep(BANK_AWAY).await;

@@ -73,8 +73,8 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
     let [many, few] = arguments.deposits[..] else { anyhow::bail!("--deposits takes two numbers") };
     for round in 0..=arguments.rounds {
         for way in &mut ways {
-            let (rate, _) = way.turn(all.clients, many).await?;
-            let (_, median_ms) = way.turn(1, few).await?;
+            let (rate, _) = way.round(all.clients, many).await?;
+            let (_, median_ms) = way.round(1, few).await?;
             // The first round opens wallets and compiles what there is to compile.
             if round > 0 {
                 way.rates.push(rate);
@@ -90,7 +90,7 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
 
 impl Way<'_> {
     /// Deposits a second, and the median of how long one took, in milliseconds.
-    async fn turn(&self, clients: usize, deposits: usize) -> anyhow::Result<(f64, f64)> {
+    async fn round(&self, clients: usize, deposits: usize) -> anyhow::Result<(f64, f64)> {
         // A token that is to be remembered is made once: each signature by ES256 is another one.
         let kept: Vec<Asker> = (0..clients).map(|number| self.asker(number, clients)).collect();
         let asker = |number: usize| {

@@ -31,24 +31,24 @@ pub async fn is_given(house: &mut House, store: Store) -> anyhow::Result<()> {
     let mut talk = house.redis()?.talk().await?;
     talk.command(&line.replace("PASSWORD", ITS_PASSWORD)).await?;
     let address = house.redis()?.address();
-    house.tell(format!("redis://{USER}:{ITS_PASSWORD}@{address}")).await
+    house.restart_at(format!("redis://{USER}:{ITS_PASSWORD}@{address}")).await
 }
 
 /// Where writes wait for replicas and it may not (`WAIT`), none is acknowledged, the bank is not ready, and the log says why.
 pub async fn must_wait(house: &mut House) -> anyhow::Result<()> {
-    house.set(&[("redis_wait_replicas", "1")]).await?;
+    house.restart_with(&[("redis_wait_replicas", "1")]).await?;
     let bank = house.client();
     let answer = bank.post("/v1/deposit").user(&fresh("may-not-wait")).idempotency_key("k").amount("1").await;
     let problem = answer.problem(503, "storage-unavailable");
     ensure!(problem.more.get("outcome") == Some(&Value::from("unknown")), "{answer}");
     bank.get("/readyz").await.problem(503, "storage-unavailable");
-    ensure!(house.said()?.contains("\"reason\":\"NOPERM\""), "the log does not say NOPERM");
+    ensure!(house.logs()?.contains("\"reason\":\"NOPERM\""), "the log does not say NOPERM");
     Ok(())
 }
 
 /// Nothing was tried that it may not do: the log would say so, behind what was `before` in it.
 pub async fn is_enough(house: &House, before: usize) -> anyhow::Result<()> {
-    let said = house.said()?;
+    let said = house.logs()?;
     let since = said.get(before..).unwrap_or_default();
     ensure!(!since.contains("NOPERM"), "the log says NOPERM");
     Ok(())

@@ -223,7 +223,7 @@ async fn moves_on(house: &mut House) -> anyhow::Result<()> {
 /// Slots that move, and a master that is lost.
 async fn is_all_or_nothing(house: &mut House) -> anyhow::Result<()> {
     let mut cluster = house.on_a_cluster().await?;
-    house.tell(cluster.urls()).await?;
+    house.restart_at(cluster.urls()).await?;
     let bank = house.client();
     let shards = cluster.a_user_for_each().await?;
     for shard in &shards {

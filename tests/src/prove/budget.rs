@@ -40,17 +40,17 @@ const LARGE_FILE: &str = "GET /docs/swagger-ui.js HTTP/1.1\r\nhost: {host}\r\n\r
 pub async fn of_storage_calls(house: &mut House, store: &str) -> anyhow::Result<()> {
     let (bank, other) = (house.client_of(0), house.client_of(1));
     let mut spy = Spy::on(house).await?;
-    let mut seen = BTreeMap::new();
-    spy.reads(&bank, &mut seen).await?;
-    spy.counters(&bank, &mut seen).await?;
-    spy.money(&bank, &other, &mut seen).await?;
-    spy.known_wallet(&bank, &mut seen).await?;
-    spy.long_history(&bank, &mut seen).await?;
+    let mut costs = BTreeMap::new();
+    spy.reads(&bank, &mut costs).await?;
+    spy.counters(&bank, &mut costs).await?;
+    spy.money(&bank, &other, &mut costs).await?;
+    spy.known_wallet(&bank, &mut costs).await?;
+    spy.long_history(&bank, &mut costs).await?;
     let mut budgets = Budgets::load();
     let expected = budgets.storage_calls.remove(store).unwrap_or_default();
-    let lines = seen.iter().map(|(request, calls)| format!("\"{request}\" = \"{calls}\"\n"));
+    let lines = costs.iter().map(|(request, calls)| format!("\"{request}\" = \"{calls}\"\n"));
     ensure!(
-        seen == expected,
+        costs == expected,
         "budgets.toml has it otherwise:\n[storage_calls.{store}]\n{}",
         lines.collect::<String>()
     );
@@ -107,7 +107,7 @@ pub async fn of_a_start(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     command.args(["up", "--listen", "127.0.0.1:0", "--disable-cache", "-f"]).arg(manifest);
     command.arg("--state-dir").arg(folder.path());
     let mut process = Process::start("uncached-bank", &mut command)?;
-    process.says(|line| line.starts_with("Serving ").then_some(())).await?;
+    process.wait_for(|line| line.starts_with("Serving ").then_some(())).await?;
     let spent = process.cpu_seconds()?;
     process.stop().await?;
     let allowed = Budgets::load().start.cpu_seconds;
@@ -120,7 +120,7 @@ fn keyed_deposit<'b>(bank: &'b Bank, user: &str, number: usize) -> Request<'b> {
     bank.post("/v1/deposit").user(user).idempotency_key(format!("key-{number}")).amount("1")
 }
 
-type Seen = BTreeMap<String, String>;
+type Costs = BTreeMap<String, String>;
 
 /// Hears all that Redis is told.
 struct Spy {
@@ -136,28 +136,28 @@ impl Spy {
         Ok(Self { ear, voice, asked: 0 })
     }
 
-    async fn reads(&mut self, bank: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+    async fn reads(&mut self, bank: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         for path in ["/healthz", "/readyz", "/"] {
-            seen.insert(format!("GET {path}"), self.shortest(|| bank.get(path)).await?);
+            costs.insert(format!("GET {path}"), self.shortest(|| bank.get(path)).await?);
         }
-        seen.insert("GET /v1/rates, warm".to_owned(), self.shortest(|| bank.get("/v1/rates")).await?);
+        costs.insert("GET /v1/rates, warm".to_owned(), self.shortest(|| bank.get("/v1/rates")).await?);
         Ok(())
     }
 
-    async fn counters(&mut self, bank: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+    async fn counters(&mut self, bank: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         let path = "/v1/bitcoins?bitcoins=5";
         self.hear(bank.post(path)).await?;
-        seen.insert("POST /v1/bitcoins".to_owned(), self.hear(bank.post(path)).await?);
-        seen.insert("GET /v1/bitcoins".to_owned(), self.hear(bank.get("/v1/bitcoins")).await?);
+        costs.insert("POST /v1/bitcoins".to_owned(), self.hear(bank.post(path)).await?);
+        costs.insert("GET /v1/bitcoins".to_owned(), self.hear(bank.get("/v1/bitcoins")).await?);
         let path = format!("/v1/counters/{}", fresh("cost"));
         self.hear(bank.post(&path).idempotency_key("first")).await?;
         let keyed = bank.post(&path).idempotency_key("second");
-        seen.insert("POST /v1/counters, under a key".to_owned(), self.hear(keyed).await?);
+        costs.insert("POST /v1/counters, under a key".to_owned(), self.hear(keyed).await?);
         Ok(())
     }
 
     /// What is told of a wallet that another bank has written last, since an instance knows its own.
-    async fn money(&mut self, bank: &Bank, other: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+    async fn money(&mut self, bank: &Bank, other: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         let user = fresh("cost");
         let deposit = |number: usize| keyed_deposit(bank, &user, number);
         let mut deposited = 1;
@@ -171,25 +171,25 @@ impl Spy {
                 self.hear(keyed_deposit(other, &user, number)).await?;
             }
             deposited = number + 1;
-            seen.insert(name.to_owned(), self.hear(deposit(number)).await?);
+            costs.insert(name.to_owned(), self.hear(deposit(number)).await?);
         }
-        seen.insert("POST /v1/deposit, again".to_owned(), self.hear(deposit(UNTIL_SEALED)).await?);
+        costs.insert("POST /v1/deposit, again".to_owned(), self.hear(deposit(UNTIL_SEALED)).await?);
         self.hear(keyed_deposit(other, &user, UNTIL_SEALED + 3)).await?;
-        seen.insert("POST /v1/deposit, again and sealed".to_owned(), self.hear(deposit(1)).await?);
+        costs.insert("POST /v1/deposit, again and sealed".to_owned(), self.hear(deposit(1)).await?);
         self.hear(keyed_deposit(other, &user, UNTIL_SEALED + 4)).await?;
         let withdrawal = bank.post("/v1/withdraw").user(&user).amount("1");
-        seen.insert("POST /v1/withdraw, no key".to_owned(), self.hear(withdrawal).await?);
-        seen.insert("GET /v1/wallet".to_owned(), self.hear(bank.get("/v1/wallet").user(&user)).await?);
+        costs.insert("POST /v1/withdraw, no key".to_owned(), self.hear(withdrawal).await?);
+        costs.insert("GET /v1/wallet".to_owned(), self.hear(bank.get("/v1/wallet").user(&user)).await?);
         let page = bank.get("/v1/wallet/entries?limit=10").user(&user);
-        seen.insert("GET /v1/wallet/entries, into a page".to_owned(), self.hear(page).await?);
+        costs.insert("GET /v1/wallet/entries, into a page".to_owned(), self.hear(page).await?);
         Ok(())
     }
 
     /// A wallet that nobody else writes: one of some deposits comes to the instance that has written it last.
-    async fn known_wallet(&mut self, bank: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+    async fn known_wallet(&mut self, bank: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         let user = fresh("known");
         let calls = self.shortest(|| bank.post("/v1/deposit").user(&user).amount("1")).await?;
-        seen.insert("POST /v1/deposit, to a wallet that the instance knows".to_owned(), calls);
+        costs.insert("POST /v1/deposit, to a wallet that the instance knows".to_owned(), calls);
         Ok(())
     }
 
@@ -207,13 +207,13 @@ impl Spy {
         Ok(shortest)
     }
 
-    async fn long_history(&mut self, bank: &Bank, seen: &mut Seen) -> anyhow::Result<()> {
+    async fn long_history(&mut self, bank: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         let user = fresh("long");
         for _ in 0..LONG {
             self.hear(bank.post("/v1/deposit").user(&user).amount("1")).await?;
         }
         let calls = self.hear(bank.get("/v1/wallet/entries?limit=200").user(&user)).await?;
-        seen.insert("GET /v1/wallet/entries, 200 of them".to_owned(), calls);
+        costs.insert("GET /v1/wallet/entries, 200 of them".to_owned(), calls);
         Ok(())
     }
 

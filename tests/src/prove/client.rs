@@ -31,8 +31,8 @@ pub struct Done {
     pub answer: Answer,
 }
 
-/// What one client was told.
-pub struct Told {
+/// The answers to one client.
+pub struct Answers {
     /// Whose wallet, or which counter.
     pub user: String,
     pub done: Vec<Done>,
@@ -45,8 +45,8 @@ pub struct Told {
     pub slowest: Duration,
 }
 
-impl Told {
-    fn nothing(user: &str) -> Self {
+impl Answers {
+    fn none(user: &str) -> Self {
         let (done, given_up) = (Vec::new(), Vec::new());
         Self { user: user.to_owned(), done, given_up, sent_again: 0, unknown: 0, slowest: Duration::ZERO }
     }
@@ -69,7 +69,7 @@ impl<'a> Client<'a> {
     }
 
     /// Deposits and withdraws, more of the latter than there is money now and then.
-    pub async fn moves_money(&self, user: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Told> {
+    pub async fn moves_money(&self, user: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Answers> {
         let operation = |n: usize| {
             let (path, amount) = match n % 3 {
                 0 => ("/v1/deposit", 3 + n % 5),
@@ -82,7 +82,7 @@ impl<'a> Client<'a> {
     }
 
     /// Posts to a counter.
-    pub async fn counts(&self, counter: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Told> {
+    pub async fn counts(&self, counter: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Answers> {
         let path = format!("/v1/counters/{counter}");
         self.repeat(counter, client, over, |_| (path.clone(), None)).await
     }
@@ -93,8 +93,8 @@ impl<'a> Client<'a> {
         client: usize,
         over: &AtomicBool,
         operation: impl Fn(usize) -> (String, Option<String>),
-    ) -> anyhow::Result<Told> {
-        let mut told = Told::nothing(user);
+    ) -> anyhow::Result<Answers> {
+        let mut answers = Answers::none(user);
         let mut n = 0;
         while !over.load(Ordering::Relaxed) {
             let (path, amount) = operation(n);
@@ -106,15 +106,15 @@ impl<'a> Client<'a> {
                 self.twins(&request).await?;
             }
             let sent = self.send(request, !twins && n.is_multiple_of(EVERY_GIVEN_UP)).await?;
-            told.sent_again += sent.again;
-            told.unknown += usize::from(sent.unknown);
-            told.slowest = told.slowest.max(sent.slowest);
+            answers.sent_again += sent.again;
+            answers.unknown += usize::from(sent.unknown);
+            answers.slowest = answers.slowest.max(sent.slowest);
             match sent.answer {
-                None => told.given_up.push(key),
-                Some(answer) => told.done.push(Done { path, key, amount, answer }),
+                None => answers.given_up.push(key),
+                Some(answer) => answers.done.push(Done { path, key, amount, answer }),
             }
         }
-        Ok(told)
+        Ok(answers)
     }
 
     fn request(&self, user: &str, path: &str, key: &str, amount: Option<&str>) -> Request<'a> {

@@ -126,7 +126,7 @@ async fn speaks_tls(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
         );
     }
     bank.get("/readyz").await.is(200);
-    ensure!(!house.said()?.contains(PASSWORD), "the log has the password");
+    ensure!(!house.logs()?.contains(PASSWORD), "the log has the password");
     Ok(())
 }
 

@@ -129,11 +129,11 @@ impl Case<'_> {
             house.plant(&self.key, value).await?;
             let held = house.stored().await?;
             for request in &self.requests {
-                let logged = house.said()?.matches(&named).count();
+                let logged = house.logs()?.matches(&named).count();
                 let answer = request.clone().send().await.map_err(anyhow::Error::msg)?;
                 tells_nothing(&answer)?;
                 names_it(house, &named, logged).await?;
-                ensure!(!house.said()?.contains(&self.key), "the log says whose {named} is");
+                ensure!(!house.logs()?.contains(&self.key), "the log says whose {named} is");
                 ensure!(house.stored().await? == held, "something was written: {answer}");
             }
         }
@@ -171,7 +171,7 @@ fn tells_nothing(answer: &Answer) -> anyhow::Result<()> {
 /// The log of the bank that answered has one more line that names it.
 async fn names_it(house: &House, named: &str, logged: usize) -> anyhow::Result<()> {
     let begun = Instant::now();
-    while house.said()?.matches(named).count() <= logged {
+    while house.logs()?.matches(named).count() <= logged {
         ensure!(begun.elapsed() < limits::ANSWER, "no log has {named}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

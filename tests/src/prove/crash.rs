@@ -24,7 +24,7 @@ pub async fn of_a_bank_under_load(house: &mut House, rounds: u32) -> anyhow::Res
             some_time(700).await;
             let index = usize::try_from(some(processes))?;
             house.process(index)?.kill().await?;
-            house.is_gone(index);
+            house.forget(index);
             house.start_banks().await?;
         }
         tokio::time::sleep(AFTERWARDS).await;

@@ -5,7 +5,7 @@
 
 use crate::bank::Bank;
 use crate::names::fresh;
-use crate::prove::client::{Client, Told};
+use crate::prove::client::{Answers, Client};
 use crate::prove::judge;
 use futures::future::try_join_all;
 use std::fmt;
@@ -48,12 +48,12 @@ impl Size {
 pub struct Crowd {
     wallets: Vec<String>,
     counter: String,
-    told: Vec<Told>,
+    answers: Vec<Answers>,
     kills: bool,
 }
 
 impl Crowd {
-    /// Lets them go on for as long as the accident takes; what they were told, and what the accident gave.
+    /// Lets them go on for as long as the accident takes; returns the crowd with its answers, and the result of the accident.
     pub async fn during<T>(
         bank: &Bank,
         size: Size,
@@ -76,31 +76,31 @@ impl Crowd {
         let money = try_join_all(money.map(|(index, user)| client.moves_money(user, index, &over)));
         let counters = (0..size.clients_of_the_counter()).map(|index| client.counts(&counter, index, &over));
         let (ended, money, counted) = tokio::join!(accident, money, try_join_all(counters));
-        let told = money?.into_iter().chain(counted?).collect();
-        Ok((Self { wallets, counter, told, kills }, ended?))
+        let answers = money?.into_iter().chain(counted?).collect();
+        Ok((Self { wallets, counter, answers, kills }, ended?))
     }
 
     /// How many operations were answered.
     pub fn done(&self) -> usize {
-        self.told.iter().map(|told| told.done.len()).sum()
+        self.answers.iter().map(|one| one.done.len()).sum()
     }
 
     pub fn sent_again(&self) -> usize {
-        self.told.iter().map(|told| told.sent_again).sum()
+        self.answers.iter().map(|one| one.sent_again).sum()
     }
 
     /// How many operations were unknown, and then resolved under their key.
     pub fn unknown(&self) -> usize {
-        self.told.iter().map(|told| told.unknown).sum()
+        self.answers.iter().map(|one| one.unknown).sum()
     }
 
     /// How many operations the bank said had not happened, and nobody sent again.
     pub fn given_up(&self) -> usize {
-        self.told.iter().map(|told| told.given_up.len()).sum()
+        self.answers.iter().map(|one| one.given_up.len()).sum()
     }
 
     pub fn slowest(&self) -> Duration {
-        self.told.iter().map(|told| told.slowest).max().unwrap_or_default()
+        self.answers.iter().map(|one| one.slowest).max().unwrap_or_default()
     }
 
     /// Whose wallets they move money of.
@@ -111,9 +111,9 @@ impl Crowd {
     /// Everything that was answered is sent again under its key: how much of it was there, and how much was done anew.
     pub async fn again(&self, bank: &Bank) -> anyhow::Result<(usize, usize)> {
         let (client, mut there, mut anew) = (Client::new(bank, self.kills), 0, 0);
-        for told in &self.told {
-            for done in &told.done {
-                let replayed = client.again(&told.user, done).await?.replayed();
+        for one in &self.answers {
+            for done in &one.done {
+                let replayed = client.again(&one.user, done).await?.replayed();
                 there += usize::from(replayed);
                 anew += usize::from(!replayed);
             }
@@ -124,11 +124,11 @@ impl Crowd {
     /// Every acknowledged operation is there once and nothing else is.
     pub async fn judge(&self, bank: &Bank) -> anyhow::Result<()> {
         let judge = Client::new(bank, self.kills);
-        let told = |user: &str| self.told.iter().filter(|told| told.user == user).collect::<Vec<_>>();
+        let of = |user: &str| self.answers.iter().filter(|one| one.user == user).collect::<Vec<_>>();
         for wallet in &self.wallets {
-            judge::wallet(&judge, wallet, &told(wallet)).await?;
+            judge::wallet(&judge, wallet, &of(wallet)).await?;
         }
-        judge::counter(&judge, &self.counter, &told(&self.counter)).await
+        judge::counter(&judge, &self.counter, &of(&self.counter)).await
     }
 }
 

@@ -36,7 +36,7 @@ pub async fn is_followed(house: &mut House) -> anyhow::Result<()> {
     bank.get("/readyz").await.is(200);
     let wallet = bank.wallet(&user).await;
     ensure!((wallet.balance.as_str(), wallet.seq) == ("2.00", 2), "{wallet:?}");
-    ensure!(house.said()?.contains("\"reason\":\"READONLY\""), "the log does not say READONLY");
+    ensure!(house.logs()?.contains("\"reason\":\"READONLY\""), "the log does not say READONLY");
     Ok(())
 }
 

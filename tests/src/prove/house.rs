@@ -146,8 +146,8 @@ pub struct House {
     banks: Vec<(String, Option<Process>)>,
     redis: Option<Redis>,
     proxy: Option<Proxy>,
-    /// What its processes are told of Redis, where that is not the truth.
-    told: Option<String>,
+    /// The URL of Redis for its processes, if it is not that of its own Redis.
+    other_url: Option<String>,
     /// Whose certificates its processes trust, where not those of the machine.
     trusts: Option<PathBuf>,
     feed: Process,
@@ -170,7 +170,8 @@ impl House {
         };
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
         let banks = std::iter::repeat_with(any_port).take(plan.processes).collect();
-        let mut house = Self { plan, folder, coingecko, banks, redis, proxy, told: None, trusts: None, feed };
+        let mut house =
+            Self { plan, folder, coingecko, banks, redis, proxy, other_url: None, trusts: None, feed };
         house.start_banks().await?;
         Ok(house)
     }
@@ -244,7 +245,7 @@ impl House {
 
     /// The stand-in answers rightly again, whatever a suite left behind.
     pub async fn reset_feed(&self) -> anyhow::Result<()> {
-        feed::turn(&self.feed(), "ok").await.map_err(anyhow::Error::msg)
+        feed::set_mode(&self.feed(), "ok").await.map_err(anyhow::Error::msg)
     }
 
     /// Starts those that do not run, each where it was.
@@ -266,20 +267,20 @@ impl House {
         let name = format!("{store}{fault}-bank-{index}");
         let mut process = Process::start(&name, &mut self.command(index, &listen)?)?;
         let url = |line: &str| Some(line.strip_prefix("Serving ")?.trim().to_owned());
-        let url = process.says(url).await?;
+        let url = process.wait_for(url).await?;
         self.banks[index] = (url, Some(process));
         Ok(begun.elapsed())
     }
 
     /// Starts all of them again, told that Redis is at this URL.
-    pub async fn tell(&mut self, redis_url: String) -> anyhow::Result<()> {
+    pub async fn restart_at(&mut self, redis_url: String) -> anyhow::Result<()> {
         self.stop_banks().await?;
-        self.told = Some(redis_url);
+        self.other_url = Some(redis_url);
         self.start_banks().await
     }
 
     /// Starts all of them again, with these further settings.
-    pub async fn set(&mut self, variables: &[(&'static str, &str)]) -> anyhow::Result<()> {
+    pub async fn restart_with(&mut self, variables: &[(&'static str, &str)]) -> anyhow::Result<()> {
         self.stop_banks().await?;
         self.plan = self.plan.clone().with(variables);
         self.start_banks().await
@@ -288,7 +289,7 @@ impl House {
     /// Redis Cluster in the same folder, of which all of them are told one node.
     pub async fn on_a_cluster(&mut self) -> anyhow::Result<Cluster> {
         let cluster = Cluster::start(&self.folder.path().join("cluster"), None).await?;
-        self.tell(cluster.url()).await?;
+        self.restart_at(cluster.url()).await?;
         Ok(cluster)
     }
 
@@ -297,7 +298,7 @@ impl House {
         let certificate = Certificate::make(self.folder.path()).await?;
         self.trusts = Some(certificate.file.clone());
         let cluster = Cluster::start(&self.folder.path().join("tls"), Some(certificate)).await?;
-        self.tell(cluster.url()).await?;
+        self.restart_at(cluster.url()).await?;
         Ok(cluster)
     }
 
@@ -313,7 +314,7 @@ impl House {
     /// A Redis with replicas behind Sentinel in the same folder.
     pub async fn behind_sentinel(&mut self) -> anyhow::Result<Sentinel> {
         let sentinel = Sentinel::start(&self.folder.path().join("sentinel")).await?;
-        self.tell(sentinel.url()).await?;
+        self.restart_at(sentinel.url()).await?;
         Ok(sentinel)
     }
 
@@ -345,12 +346,12 @@ impl House {
     }
 
     /// What its banks have written to their logs so far.
-    pub fn said(&self) -> anyhow::Result<String> {
+    pub fn logs(&self) -> anyhow::Result<String> {
         self.banks.iter().filter_map(|(_, process)| process.as_ref()).map(Process::said).collect()
     }
 
     /// Forgets a process that was seen to end.
-    pub fn is_gone(&mut self, index: usize) {
+    pub fn forget(&mut self, index: usize) {
         self.banks[index].1 = None;
     }
 
@@ -397,8 +398,8 @@ impl House {
     /// Redis as one of its processes sees it.
     fn redis_url(&self, index: usize) -> Option<String> {
         let redis = self.redis.as_ref()?;
-        if self.told.is_some() {
-            return self.told.clone();
+        if self.other_url.is_some() {
+            return self.other_url.clone();
         }
         let last = index + 1 == self.banks.len();
         let proxy = self.proxy.as_ref().filter(|_| last);
@@ -423,6 +424,6 @@ fn is_setting(name: &str) -> bool {
 async fn start_feed() -> anyhow::Result<(Process, String)> {
     let program = std::env::current_exe()?.with_file_name("coingecko");
     let mut feed = Process::start("coingecko", &mut Command::new(program))?;
-    let url = feed.says(|line| Some(line.strip_prefix("Serving ")?.to_owned())).await?;
+    let url = feed.wait_for(|line| Some(line.strip_prefix("Serving ")?.to_owned())).await?;
     Ok((feed, url))
 }

@@ -1,7 +1,7 @@
 //! What must be true of a wallet and of a counter once every client has been answered.
 
 use crate::bank::{Entry, Receipt, Wallet};
-use crate::prove::client::{Client, Done, Told, same};
+use crate::prove::client::{Answers, Client, Done, same};
 use crate::{chain, money};
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ struct Page {
 
 /// Each acknowledged operation is there once and nothing else is; what was refused is not; the entries
 /// add up, chain, and were never below zero; all of it is answered again as it was.
-pub async fn wallet(client: &Client<'_>, user: &str, told: &[&Told]) -> anyhow::Result<()> {
+pub async fn wallet(client: &Client<'_>, user: &str, answers: &[&Answers]) -> anyhow::Result<()> {
     let entries = history(client, user).await?;
     let last = chain::check(chain::START, &entries);
     let mut balance = 0;
@@ -37,15 +37,15 @@ pub async fn wallet(client: &Client<'_>, user: &str, told: &[&Told]) -> anyhow::
         hash: last,
     };
     ensure!(now == expected, "the history says {expected:?}, the wallet {now:?}");
-    is_what_was_told(user, &entries, told)?;
-    replays(client, user, told).await?;
+    matches_the_answers(user, &entries, answers)?;
+    replays(client, user, answers).await?;
     ensure!(wallet_now(client, user).await? == now, "replays moved money of {user}");
     Ok(())
 }
 
-fn is_what_was_told(user: &str, entries: &[Entry], told: &[&Told]) -> anyhow::Result<()> {
+fn matches_the_answers(user: &str, entries: &[Entry], answers: &[&Answers]) -> anyhow::Result<()> {
     let mut acknowledged = BTreeMap::new();
-    for done in told.iter().flat_map(|told| &told.done) {
+    for done in answers.iter().flat_map(|one| &one.done) {
         if done.answer.status == 200 {
             let receipt: Receipt = done.answer.json();
             ensure!(receipt.entry.id == done.key, "{}", done.answer);
@@ -55,7 +55,7 @@ fn is_what_was_told(user: &str, entries: &[Entry], told: &[&Told]) -> anyhow::Re
         }
     }
     for entry in entries {
-        let given_up = told.iter().any(|told| told.given_up.contains(&entry.id));
+        let given_up = answers.iter().any(|one| one.given_up.contains(&entry.id));
         ensure!(!given_up, "{user}: the bank said that nothing had happened, but here it is: {entry:?}");
         let told = acknowledged.remove(&entry.id);
         ensure!(told.as_ref() == Some(entry), "{user}: the history has {entry:?}, told was {told:?}");
@@ -64,8 +64,8 @@ fn is_what_was_told(user: &str, entries: &[Entry], told: &[&Told]) -> anyhow::Re
     Ok(())
 }
 
-async fn replays(client: &Client<'_>, user: &str, told: &[&Told]) -> anyhow::Result<()> {
-    let done: Vec<&Done> = told.iter().flat_map(|told| &told.done).collect();
+async fn replays(client: &Client<'_>, user: &str, answers: &[&Answers]) -> anyhow::Result<()> {
+    let done: Vec<&Done> = answers.iter().flat_map(|one| &one.done).collect();
     let step = done.len().div_ceil(REPLAYS).max(1);
     let asked = done.iter().step_by(step).map(|done| async move {
         let again = client.again(user, done).await?;
@@ -75,14 +75,14 @@ async fn replays(client: &Client<'_>, user: &str, told: &[&Told]) -> anyhow::Res
     futures::future::try_join_all(asked).await.map(drop)
 }
 
-/// Every acknowledged post counted once: the totals that were told are 1, 2, 3 and so on.
-pub async fn counter(client: &Client<'_>, counter: &str, told: &[&Told]) -> anyhow::Result<()> {
-    let done = || told.iter().flat_map(|told| &told.done);
+/// Every acknowledged post counted once: the totals in the answers are 1, 2, 3 and so on.
+pub async fn counter(client: &Client<'_>, counter: &str, answers: &[&Answers]) -> anyhow::Result<()> {
+    let done = || answers.iter().flat_map(|one| &one.done);
     let totals = done().map(|done| total(&done.answer.clone().is(200)));
     let totals = totals.collect::<anyhow::Result<BTreeSet<u64>>>()?;
     let all = done().count() as u64;
     ensure!(totals == (1..=all).collect(), "{all} posts, and the totals told are {totals:?}");
-    replays(client, counter, told).await?;
+    replays(client, counter, answers).await?;
     let now = total(&client.answered(client.get(format!("/v1/counters/{counter}"))).await?)?;
     ensure!(now == all, "{all} posts were acknowledged, the counter says {now}");
     Ok(())

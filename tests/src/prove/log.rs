@@ -47,7 +47,7 @@ pub async fn tells_requests_and_no_secrets(house: &House) -> anyhow::Result<()> 
     bank.get("/v1/rates").header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")).await;
     let line = line_of(house, &trace).await?;
     ensure!(line["age_seconds"].is_u64(), "it does not say how old the rates are: {line}");
-    let said = house.said()?;
+    let said = house.logs()?;
     let Secrets { user, key, token } = &secrets;
     for secret in [user, key, token, "31.41592653", "forged"] {
         let line = said.lines().find(|line| line.contains(secret));
@@ -100,7 +100,7 @@ fn trace_id() -> String {
 async fn line_of(house: &House, trace: &str) -> anyhow::Result<Value> {
     let begun = Instant::now();
     loop {
-        let said = house.said()?;
+        let said = house.logs()?;
         // A line that is being written has no end yet.
         let whole = said.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let lines: Vec<&str> = whole.filter(|line| line.contains(trace)).collect();

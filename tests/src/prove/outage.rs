@@ -19,8 +19,8 @@ use kind::Kind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+mod answers;
 mod kind;
-mod said;
 
 /// The bank behind the proxy.
 const CUT_OFF: usize = 1;
@@ -48,12 +48,16 @@ pub async fn of_every_kind(store: Store, arguments: &Arguments, summary: &mut Su
 }
 
 /// How soon three banks say that their store is away, and that it is back.
-pub async fn said_at_once(store: Store, arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
+pub async fn answers_at_once(
+    store: Store,
+    arguments: &Arguments,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
     let mut house = House::build(Plan::new(store, &arguments.bank, &arguments.manifest)).await?;
     let name = house.at("a dead Redis is said at once, and forgotten once it is back");
-    summary.scenario(&name, said::of_a_dead_store(&mut house)).await;
+    summary.scenario(&name, answers::of_a_dead_store(&mut house)).await;
     let name = house.at("a Redis that hangs is said at once, and forgotten once it goes on");
-    summary.scenario(&name, said::of_a_store_that_hangs(&mut house)).await;
+    summary.scenario(&name, answers::of_a_store_that_hangs(&mut house)).await;
     Ok(())
 }
 
@@ -93,14 +97,14 @@ async fn at_the_start(kind: Kind, house: &mut House) -> anyhow::Result<()> {
     kind.begin(house, &mut talk).await?;
     let started = async {
         house.process(CUT_OFF)?.stop().await?;
-        house.is_gone(CUT_OFF);
+        house.forget(CUT_OFF);
         house.start_bank(CUT_OFF).await?;
-        said::says_so(&house.client_of(CUT_OFF), &user).await
+        answers::is_unavailable(&house.client_of(CUT_OFF), &user).await
     };
     let started = started.await;
     kind.end(house, &mut talk).await?;
     started?;
-    said::is_back(house, &user).await
+    answers::is_back(house, &user).await
 }
 
 /// Alive all the time; when it first said that it was not ready, if it did.

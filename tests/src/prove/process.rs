@@ -34,7 +34,7 @@ impl Process {
     }
 
     /// Waits for a line of its output that holds what is looked for.
-    pub async fn says<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
+    pub async fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
         let stdout = self.child.stdout.take().context("its output is read already")?;
         let mut lines = BufReader::new(stdout).lines();
         let mut seen = String::new();
@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// What it has printed so far, with what others of its name printed before it.
-    pub fn said(&self) -> anyhow::Result<String> {
+    pub fn logs(&self) -> anyhow::Result<String> {
         Ok(String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned())
     }
 

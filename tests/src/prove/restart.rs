@@ -38,7 +38,7 @@ pub async fn with_a_request_in_flight(house: &mut House) -> anyhow::Result<()> {
     let answer = wire.hear().await.context("the request in flight was dropped")?;
     ensure!(answer.status == 200, "the request in flight: {answer}");
     let status = house.process(0)?.ended().await?;
-    house.is_gone(0);
+    house.forget(0);
     ensure!(status.success(), "it ended with {status}");
     house.start_banks().await?;
     let balance = house.client().balance(&user).await;
@@ -60,7 +60,7 @@ pub async fn cuts_no_connection_that_is_kept(house: &mut House) -> anyhow::Resul
             answered += client.await?.context("a kept connection was cut")?;
         }
         let status = house.process(0)?.ended().await?;
-        house.is_gone(0);
+        house.forget(0);
         ensure!(status.success(), "it ended with {status}");
         println!("{answered} requests on 16 kept connections, none cut");
         house.start_banks().await?;

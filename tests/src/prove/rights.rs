@@ -31,10 +31,10 @@ pub async fn are_enough(house: &mut House) -> anyhow::Result<()> {
     let mut talk = house.redis()?.talk().await?;
     talk.command(&reads).await?;
     let address = house.redis()?.address();
-    house.is_told(format!("redis://backup:wrong@{address}"));
+    house.will_use(format!("redis://backup:wrong@{address}"));
     let why = house.fails(&["export", "--to", "-"], 1).await?;
     ensure!(why.contains("Redis at "), "{why}");
-    house.is_told(format!("redis://backup:{ITS_PASSWORD}@{address}"));
+    house.will_use(format!("redis://backup:{ITS_PASSWORD}@{address}"));
     let file = house.exports("by-backup.jsonl").await?.display().to_string();
     house.runs(&["verify", "--all"]).await?;
     talk.command("FLUSHALL").await?;
@@ -52,17 +52,17 @@ pub async fn are_enough_over_tls(house: &mut House, cluster: &Cluster) -> anyhow
     cluster.tells_each(&reads).await?;
     // What one node has is not taken for all.
     for node in 0..3 {
-        house.is_told(cluster.url_of("backup", ITS_PASSWORD, node));
+        house.will_use(cluster.url_of("backup", ITS_PASSWORD, node));
         lacks_a_right(house, &["export", "--to", "-"]).await?;
     }
     cluster.tells_each(&of_a_cluster).await?;
     for url in cluster.urls_of_masters() {
-        house.is_told(url.clone());
+        house.will_use(url.clone());
         cluster.command(&["SET", "bank:import", "a file"]).await?;
         house.does_not_start().await.with_context(|| format!("told of {url}"))?;
         cluster.command(&["DEL", "bank:import"]).await?;
     }
-    house.is_told(cluster.url_of("backup", ITS_PASSWORD, 0));
+    house.will_use(cluster.url_of("backup", ITS_PASSWORD, 0));
     let file = house.exports("over-tls.jsonl").await?.display().to_string();
     house.runs(&["verify", "--all"]).await?;
     cluster.tells_the_first(&["CLUSTER", "DELSLOTS", "0"]).await?;

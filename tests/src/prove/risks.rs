@@ -14,17 +14,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn are_said(house: &mut House) -> anyhow::Result<()> {
     let mut talk = house.redis()?.talk().await?;
     // What others of its name have said before is in the same file.
-    let before = house.said()?.len();
-    let said = |house: &House| anyhow::Ok(house.said()?.split_off(before));
+    let before = house.logs()?.len();
+    let said = |house: &House| anyhow::Ok(house.logs()?.split_off(before));
     talk.command("CONFIG SET maxmemory-policy allkeys-lru").await?;
     talk.command("CONFIG SET appendonly no").await?;
     talk.command("ACL SETUSER default -info").await?;
-    house.set(&[]).await?;
+    house.restart_with(&[]).await?;
     house.client().get("/readyz").await.is(200);
     ensure!(!said(house)?.contains("NOPERM"), "that it may not ask is none of its troubles");
     ensure!(!said(house)?.contains(AT_RISK), "it was told of a risk that it cannot know");
     talk.command("ACL SETUSER default +info").await?;
-    house.set(&[]).await?;
+    house.restart_with(&[]).await?;
     house.client().get("/readyz").await.is(200);
     let begun = Instant::now();
     while !(said(house)?.contains(EVICTS) && said(house)?.contains(FORGETS)) {

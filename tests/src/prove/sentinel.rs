@@ -75,7 +75,7 @@ async fn has_too_few_replicas(house: &House, sentinel: &mut Sentinel) -> anyhow:
     let problem = ready.problem(503, "storage-unavailable");
     let store = problem.more.get("checks").map(|checks| &checks["store"]);
     ensure!(store == Some(&Value::from("too-few-replicas")), "{ready}");
-    ensure!(house.said()?.contains("\"reason\":\"too few replicas\""), "the log does not say it");
+    ensure!(house.logs()?.contains("\"reason\":\"too few replicas\""), "the log does not say it");
     for index in killed {
         sentinel.start_again(index).await?;
     }

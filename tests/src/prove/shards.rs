@@ -37,7 +37,7 @@ pub async fn one_is_half_moved(house: &House, cluster: &Cluster) -> anyhow::Resu
         assert_eq!(bank.wallet(&shard.user).await.seq, OPERATIONS);
     });
     refused.problem(503, "storage-unavailable");
-    ensure!(house.said()?.contains("\"reason\":\"TRYAGAIN\""), "the log does not say TRYAGAIN");
+    ensure!(house.logs()?.contains("\"reason\":\"TRYAGAIN\""), "the log does not say TRYAGAIN");
     let verified = house.verify(&shard.user).await?;
     ensure!(verified.status.success(), "bank verify does not follow ASK: {verified:?}");
     cluster.end_move(moving).await?;
@@ -53,7 +53,7 @@ pub async fn one_hangs(house: &mut House, cluster: &mut Cluster) -> anyhow::Resu
     let [lost, others @ ..] = &cluster.a_user_for_each().await?[..] else { anyhow::bail!("no shard") };
     cluster.keeps_its_masters(true).await?;
     let hung = cluster.stop_the_master_of(lost).await?;
-    house.tell(cluster.urls()).await?;
+    house.restart_at(cluster.urls()).await?;
     let bank = house.client();
     let answers = tokio::join!(deposit(&bank, &lost.user, 1), async {
         for Shard { user, .. } in others {
@@ -82,7 +82,7 @@ pub async fn the_first_is_gone(house: &mut House, cluster: &mut Cluster) -> anyh
     for shard in &shards {
         cluster.has_failed_over(shard).await?;
     }
-    house.tell(cluster.urls()).await?;
+    house.restart_at(cluster.urls()).await?;
     let bank = house.client();
     for Shard { user, .. } in &shards {
         for n in 1..=house.urls().len() {
@@ -95,7 +95,7 @@ pub async fn the_first_is_gone(house: &mut House, cluster: &mut Cluster) -> anyh
 
 /// However often banks are asked whether they are ready, no deposit that waits for a replica is disturbed.
 pub async fn probes_disturb_nobody(house: &mut House, cluster: &Cluster) -> anyhow::Result<()> {
-    house.set(&[("redis_wait_replicas", "1")]).await?;
+    house.restart_with(&[("redis_wait_replicas", "1")]).await?;
     let bank = house.client();
     let shards = cluster.a_user_for_each().await?;
     let depositing = try_join_all(shards.iter().map(|shard| {

@@ -3,7 +3,7 @@
 
 use crate::answer::Answer;
 use crate::bank::Bank;
-use crate::coingecko::Seen;
+use crate::coingecko::Requests;
 use crate::feed;
 use crate::prove::house::{House, Plan, Store};
 use anyhow::ensure;
@@ -30,7 +30,7 @@ pub async fn is_avoided(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
 }
 
 async fn cold(house: &House) -> anyhow::Result<()> {
-    feed::turn(&house.feed(), "late").await.map_err(anyhow::Error::msg)?;
+    feed::set_mode(&house.feed(), "late").await.map_err(anyhow::Error::msg)?;
     let before = hits(house).await;
     let answers = crowd(&house.client()).await;
     let asked = hits(house).await - before;
@@ -53,7 +53,7 @@ async fn stale(house: &House) -> anyhow::Result<()> {
 
 /// One waits for it in vain, and all have the last good rates.
 async fn while_upstream_hangs(house: &House) -> anyhow::Result<()> {
-    feed::turn(&house.feed(), "hang").await.map_err(anyhow::Error::msg)?;
+    feed::set_mode(&house.feed(), "hang").await.map_err(anyhow::Error::msg)?;
     let before = hits(house).await;
     tokio::time::sleep(Duration::from_secs(TTL_SECONDS)).await;
     for answer in crowd(&house.client()).await {
@@ -74,9 +74,9 @@ async fn the_elected_one_dies(house: &mut House) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     house.process(0)?.kill().await?;
-    house.is_gone(0);
+    house.forget(0);
     ensure!(fetching.await?.is_err(), "a killed process answered");
-    feed::turn(&house.feed(), "ok").await.map_err(anyhow::Error::msg)?;
+    feed::set_mode(&house.feed(), "ok").await.map_err(anyhow::Error::msg)?;
     let begun = Instant::now();
     loop {
         let answer = other.get("/v1/rates").await.is(200);
@@ -95,7 +95,7 @@ async fn crowd(bank: &Bank) -> Vec<Answer> {
 }
 
 async fn hits(house: &House) -> u64 {
-    let seen: Seen = house.feed().get("/control").send().await.expect("the stand-in").json();
+    let seen: Requests = house.feed().get("/control").send().await.expect("the stand-in").json();
     seen.hits
 }
 

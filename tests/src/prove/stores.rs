@@ -87,7 +87,7 @@ pub(super) async fn operated(
     let plans = if store == Store::Direct { vec![plan] } else { vec![plan, spins] };
     for plan in plans {
         let mut house = House::build(plan.patient()).await?;
-        let before = house.said()?.len();
+        let before = house.logs()?.len();
         let name = house.at("a user of Redis with the rights of docs/redis.md is made");
         summary.scenario(&name, acl::is_given(&mut house, store)).await;
         suites.run(|suite| acl::SUITES.contains(&suite), Some(&house), summary).await;

@@ -40,7 +40,7 @@ pub async fn of_an_issuer(arguments: &Arguments, summary: &mut Summary) {
 
 /// No token, nor part of one, nor the secret.
 pub async fn are_not_logged(house: &House) -> anyhow::Result<()> {
-    let said = house.said()?;
+    let said = house.logs()?;
     ensure!(said.contains("\"component\":\"identity\""), "identity was never asked:\n{said}");
     for secret in [BEGINS_A_TOKEN, SECRET] {
         let line = said.lines().find(|line| line.contains(secret));

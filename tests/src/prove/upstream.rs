@@ -5,7 +5,7 @@
 //! Mechanism: the stand-in misbehaves, or the bank gets another address; its log is read. Stored rates and the
 //! claim on the next fetch are changed to what a clock that was ahead would have written.
 
-use crate::coingecko::Seen;
+use crate::coingecko::Requests;
 use crate::feed;
 use crate::prove::house::{API_KEY, House, Plan, Store};
 use anyhow::{Context as _, ensure};
@@ -107,7 +107,7 @@ pub async fn gets_the_key_of_a_paid_plan(runner: &Path, manifest: &Path) -> anyh
     let headers = seen(&house).await.headers;
     ensure!(headers.get("x-cg-pro-api-key").map(String::as_str) == Some(key), "{headers:?}");
     ensure!(!headers.contains_key("x-cg-demo-api-key"), "{headers:?}");
-    let said = house.said()?;
+    let said = house.logs()?;
     ensure!(!said.contains("bad-setting") && !said.contains("CG-"), "{said}");
     Ok(())
 }
@@ -175,7 +175,7 @@ pub async fn hears_of_bad_settings(runner: &Path, manifest: &Path) -> anyhow::Re
         let line = log.line("bad-setting", &[("setting", setting)]).await?;
         ensure!(line["value"] == value && line["allowed"] == allowed, "{line}");
     }
-    ensure!(log.line("rates-not-fetched", &[]).await?["cause"] == "bad-origin", "{:?}", house.said());
+    ensure!(log.line("rates-not-fetched", &[]).await?["cause"] == "bad-origin", "{:?}", house.logs());
     nothing_is_guessed_of_the_store(runner, &unjudged.manifest()).await
 }
 
@@ -217,12 +217,12 @@ struct Log<'a> {
 
 impl<'a> Log<'a> {
     fn of(house: &'a House) -> anyhow::Result<Self> {
-        Ok(Self { house, begins: house.said()?.len() })
+        Ok(Self { house, begins: house.logs()?.len() })
     }
 
     /// The lines of this event so far.
     fn lines(&self, event: &str) -> anyhow::Result<Vec<Value>> {
-        let said = self.house.said()?;
+        let said = self.house.logs()?;
         let added = said.get(self.begins..).unwrap_or_default();
         // A line that is being written has no end yet.
         let whole = added.split_inclusive('\n').filter(|line| line.ends_with('\n'));
@@ -239,24 +239,24 @@ impl<'a> Log<'a> {
             if let Some(line) = lines.find(|line| members.iter().all(|(name, value)| line[*name] == *value)) {
                 return Ok(line);
             }
-            ensure!(begun.elapsed() < NOTICED, "no {event} {members:?} in the log:\n{}", self.house.said()?);
+            ensure!(begun.elapsed() < NOTICED, "no {event} {members:?} in the log:\n{}", self.house.logs()?);
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
     }
 }
 
 fn says_no_key(house: &House) -> anyhow::Result<()> {
-    let said = house.said()?;
+    let said = house.logs()?;
     let line = said.lines().find(|line| line.contains(API_KEY));
     ensure!(line.is_none(), "the key is in the log: {}", line.unwrap_or_default());
     Ok(())
 }
 
 async fn turn(house: &House, mode: &str) -> anyhow::Result<()> {
-    feed::turn(&house.feed(), mode).await.map_err(anyhow::Error::msg)
+    feed::set_mode(&house.feed(), mode).await.map_err(anyhow::Error::msg)
 }
 
-async fn seen(house: &House) -> Seen {
+async fn seen(house: &House) -> Requests {
     house.feed().get("/control").send().await.expect("the stand-in").json()
 }
 

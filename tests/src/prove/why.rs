@@ -33,22 +33,22 @@ pub async fn is_said(house: &mut House) -> anyhow::Result<()> {
         (format!("redis://:{PASSWORD}@{nobody}"), "refused"),
         (format!("redis://:{PASSWORD}@{}", silent.local_addr()?), "timed out"),
     ] {
-        let before = house.said()?.len();
-        house.tell(url).await?;
+        let before = house.logs()?.len();
+        house.restart_at(url).await?;
         let bank = house.client();
         bank.get("/readyz").await.problem(503, "storage-unavailable");
         let line = last_line(house, before).with_context(|| format!("no line says {reason}"))?;
         ensure!(line["state"] == "failing" && line["reason"] == reason, "not {reason}: {line}");
         ensure!(line["failures"] == 1 && line["level"] == "warn", "{line}");
     }
-    let said = house.said()?;
+    let said = house.logs()?;
     ensure!(!said.contains(PASSWORD) && !said.contains(WRONG), "a password is in the log");
     Ok(())
 }
 
 /// What goes on is said again after 10 s, with a count, and its end at once.
 pub async fn is_not_repeated(house: &mut House) -> anyhow::Result<()> {
-    let (bank, before) = (house.client(), house.said()?.len());
+    let (bank, before) = (house.client(), house.logs()?.len());
     house.redis()?.kill().await?;
     let begun = Instant::now();
     fails(&bank).await;
@@ -86,7 +86,7 @@ fn last_line(house: &House, before: usize) -> anyhow::Result<Value> {
 
 /// What the health component has said of the store since.
 fn lines(house: &House, before: usize) -> anyhow::Result<Vec<Value>> {
-    let said = house.said()?;
+    let said = house.logs()?;
     let since = said.get(before..).unwrap_or_default();
     let values = since.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     Ok(values.filter(|line| line["event"] == "store" && line["component"] == "health").collect())

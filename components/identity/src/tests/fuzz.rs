@@ -51,7 +51,7 @@ fn redirected(bytes: &[u8]) {
 
 /// What is stored, as far as it decides who is let in. What it holds besides is skipped, as the component skips it.
 #[derive(Deserialize)]
-struct Held {
+struct StoredKeys {
     v: u64,
     issuer: String,
     keys: Keys,
@@ -75,7 +75,7 @@ fn stored(bytes: &[u8]) {
     block_on(store.set(&::store::keys::issuer(&source.name()), bytes)).unwrap();
     keys::forget();
     if status(&world, &store, &world.token(1)) == 200 {
-        let held: Held = serde_json::from_slice(bytes).unwrap();
+        let held: StoredKeys = serde_json::from_slice(bytes).unwrap();
         let x = encode(key(1).verifying_key().as_bytes());
         let is_x = |key: &RawValue| serde_json::from_str::<Key>(key.get()).is_ok_and(|key| key.x == x);
         assert!(held.keys.keys.iter().any(|key| is_x(key)), "{}", String::from_utf8_lossy(bytes));

@@ -38,7 +38,7 @@ fn found(entries: &[Entry]) -> Book {
 
 fn told(entries: &[Entry]) -> Book {
     let mut book = Book::default();
-    entries.iter().cloned().for_each(|entry| book.tell(entry));
+    entries.iter().cloned().for_each(|entry| book.acknowledge(entry));
     book
 }
 
@@ -54,7 +54,7 @@ fn what_was_told_and_is_there_once_is_right() {
     assert_eq!(book.judge(&wallet(&first), &[]), there(0));
     let second = after(&first, &["c"]);
     assert!(!book.knows(&second[0]));
-    book.tell(second[0].clone());
+    book.acknowledge(second[0].clone());
     assert_eq!(book.judge(&wallet(&[first, second.clone()].concat()), &second), there(1));
 }
 
@@ -79,7 +79,7 @@ fn a_wallet_that_is_gone_or_rolled_back_is_lost_once() {
     assert_eq!(verdict, Verdict { lost: 2, ..Verdict::default() });
     let mut book = found(&entries);
     let anew = after(&[], &["d"]);
-    book.tell(anew[0].clone());
+    book.acknowledge(anew[0].clone());
     assert_eq!(book.judge(&wallet(&anew), &anew), Verdict { there: 1, lost: 3, ..Verdict::default() });
 }
 

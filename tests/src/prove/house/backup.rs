@@ -79,8 +79,8 @@ impl House {
     }
 
     /// Its banks, which do not run, are told that Redis is at this URL from now on.
-    pub fn is_told(&mut self, redis_url: String) {
-        self.told = Some(redis_url);
+    pub fn will_use(&mut self, redis_url: String) {
+        self.other_url = Some(redis_url);
     }
 
     /// Whose certificates count from now on, and whose did.
@@ -102,7 +102,7 @@ impl House {
 
     /// Restores an export into a cluster, of which its banks are told when they start again.
     pub async fn imports_elsewhere(&mut self, cluster: &Cluster, file: &Path) -> anyhow::Result<()> {
-        self.told = Some(cluster.url());
+        self.other_url = Some(cluster.url());
         self.imports(file).await
     }
 

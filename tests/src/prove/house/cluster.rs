@@ -107,7 +107,7 @@ impl Cluster {
         command.args(["--appendonly", "yes", "--appendfsync", "everysec", "--repl-diskless-sync-delay", "0"]);
         command.args(["--requirepass", PASSWORD, "--masterauth", PASSWORD]);
         let mut process = Process::start(&format!("redis-cluster-{index}"), &mut command)?;
-        process.says(|line| line.contains("Ready to accept connections").then_some(())).await?;
+        process.wait_for(|line| line.contains("Ready to accept connections").then_some(())).await?;
         self.nodes[index].1 = Some(process);
         Ok(())
     }
@@ -174,7 +174,7 @@ impl Cluster {
     /// Whether replicas leave a master that is silent what it is.
     pub async fn keeps_its_masters(&self, keeps: bool) -> anyhow::Result<()> {
         let set = ["CONFIG", "SET", "cluster-replica-no-failover", if keeps { "yes" } else { "no" }];
-        for node in self.told().await?.iter().filter(|node| !node.is_master && node.is_well) {
+        for node in self.nodes().await?.iter().filter(|node| !node.is_master && node.is_well) {
             self.cli_at(node.port, &set).await?;
         }
         Ok(())
@@ -183,9 +183,9 @@ impl Cluster {
     /// A slot begins to move from its master to another.
     pub async fn begin_to_move(&self, shard: &Shard) -> anyhow::Result<Moving> {
         let port = self.owner(shard.slot).await?.context("nobody has the slot")?;
-        let told = self.told().await?;
-        let id_of = |port: u16| told.iter().find(|node| node.port == port).map(|node| node.id.clone());
-        let to = told.iter().find(|node| node.is_master && !node.slots.is_empty() && node.port != port);
+        let nodes = self.nodes().await?;
+        let id_of = |port: u16| nodes.iter().find(|node| node.port == port).map(|node| node.id.clone());
+        let to = nodes.iter().find(|node| node.is_master && !node.slots.is_empty() && node.port != port);
         let (from, to) = (id_of(port).context("an unknown node")?, to.context("no other master")?);
         let slot = shard.slot.to_string();
         let moving = Moving { slot: slot.clone(), from: port, to: to.port, heir: to.id.clone() };
@@ -233,9 +233,9 @@ impl Cluster {
     /// The port of the master that has a slot, if it runs.
     async fn owner(&self, slot: u16) -> anyhow::Result<Option<u16>> {
         let runs = |port: u16| self.nodes.iter().any(|(known, process)| *known == port && process.is_some());
-        let told = self.told().await?;
+        let nodes = self.nodes().await?;
         let owner =
-            told.iter().find(|node| node.is_master && node.slots.iter().any(|some| some.contains(&slot)));
+            nodes.iter().find(|node| node.is_master && node.slots.iter().any(|some| some.contains(&slot)));
         Ok(owner.map(|node| node.port).filter(|port| runs(*port)))
     }
 
@@ -250,24 +250,24 @@ impl Cluster {
     pub async fn is_whole(&self) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
-            let told = self.told().await.unwrap_or_default();
+            let nodes = self.nodes().await.unwrap_or_default();
             let masters =
-                told.iter().filter(|node| node.is_master && !node.slots.is_empty() && node.is_well).count();
-            let replicas = told.iter().filter(|node| !node.is_master && node.is_well).count();
+                nodes.iter().filter(|node| node.is_master && !node.slots.is_empty() && node.is_well).count();
+            let replicas = nodes.iter().filter(|node| !node.is_master && node.is_well).count();
             if masters == MASTERS && replicas == MASTERS && self.each_agrees().await.unwrap_or(false) {
                 return Ok(());
             }
-            ensure!(begun.elapsed() < PATIENCE, "the cluster is not whole: {told:?}");
+            ensure!(begun.elapsed() < PATIENCE, "the cluster is not whole: {nodes:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Moves so many slots from one master to another.
     pub async fn move_slots(&self, slots: usize) -> anyhow::Result<()> {
-        let told = self.told().await?;
-        let masters: Vec<&Told> =
-            told.iter().filter(|node| node.is_master && !node.slots.is_empty()).collect();
-        let [from, .., to] = masters.as_slice() else { bail!("{told:?}") };
+        let nodes = self.nodes().await?;
+        let masters: Vec<&NodeState> =
+            nodes.iter().filter(|node| node.is_master && !node.slots.is_empty()).collect();
+        let [from, .., to] = masters.as_slice() else { bail!("{nodes:?}") };
         let arguments =
             ["--cluster", "reshard", &format!("127.0.0.1:{}", from.port), "--cluster-from", &from.id]
                 .into_iter()
@@ -334,15 +334,15 @@ impl Cluster {
     }
 
     /// What a node that runs says of all of them.
-    async fn told(&self) -> anyhow::Result<Vec<Told>> {
-        let told = self.cli_at(self.port()?, &["CLUSTER", "NODES"]).await?;
-        told.lines().filter(|line| !line.trim().is_empty()).map(Told::of).collect()
+    async fn nodes(&self) -> anyhow::Result<Vec<NodeState>> {
+        let nodes = self.cli_at(self.port()?, &["CLUSTER", "NODES"]).await?;
+        nodes.lines().filter(|line| !line.trim().is_empty()).map(NodeState::of).collect()
     }
 }
 
 /// What is said of a node: <https://redis.io/docs/latest/commands/cluster-nodes/>.
 #[derive(Debug)]
-struct Told {
+struct NodeState {
     id: String,
     port: u16,
     is_master: bool,
@@ -350,7 +350,7 @@ struct Told {
     slots: Vec<RangeInclusive<u16>>,
 }
 
-impl Told {
+impl NodeState {
     fn of(line: &str) -> anyhow::Result<Self> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [id, address, flags, _, _, _, _, link, slots @ ..] = words.as_slice() else { bail!("{line}") };

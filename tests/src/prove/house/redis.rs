@@ -69,7 +69,7 @@ impl Redis {
     /// Waits until it has loaded its data and answers.
     pub async fn is_ready(&mut self) -> anyhow::Result<()> {
         let process = self.process.as_mut().context("Redis does not run")?;
-        process.says(|line| line.contains("Ready to accept connections").then_some(())).await?;
+        process.wait_for(|line| line.contains("Ready to accept connections").then_some(())).await?;
         let begun = Instant::now();
         while !self.answers().await {
             if begun.elapsed() > PATIENCE {

@@ -169,7 +169,7 @@ async fn start_sentinel(folder: &Path, index: usize, master: SocketAddr) -> anyh
     let mut command = Command::new("redis-server");
     command.arg(&file).arg("--sentinel");
     let mut process = Process::start(&format!("redis-sentinel-{index}"), &mut command)?;
-    process.says(|line| line.contains("+monitor master").then_some(())).await?;
+    process.wait_for(|line| line.contains("+monitor master").then_some(())).await?;
     // A Sentinel that was not given the processor for 2 s does nothing for half a minute. This machine may be busy.
     cli(port, &["SENTINEL", "DEBUG", "tilt-period", TILT_MS]).await?;
     Ok((port, process))

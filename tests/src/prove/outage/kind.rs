@@ -89,7 +89,7 @@ impl Kind {
     /// From now on it is so, until it is ended.
     pub async fn begin(self, house: &mut House, talk: &mut Talk) -> anyhow::Result<()> {
         match self {
-            Self::Network(mode) => house.proxy()?.turn(mode),
+            Self::Network(mode) => house.proxy()?.set(mode),
             Self::Cuts => (),
             Self::Stopped => house.redis()?.signal("STOP").await?,
             Self::Loading => {
@@ -138,7 +138,7 @@ impl Kind {
 
     pub async fn end(self, house: &mut House, talk: &mut Talk) -> anyhow::Result<()> {
         match self {
-            Self::Network(_) => house.proxy()?.turn(Mode::Pass),
+            Self::Network(_) => house.proxy()?.set(Mode::Pass),
             Self::Cuts | Self::Loading => (),
             Self::Stopped => house.redis()?.signal("CONT").await?,
             Self::OutOfMemory => talk.command("CONFIG SET maxmemory 0").await?,

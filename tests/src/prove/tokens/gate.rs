@@ -210,11 +210,11 @@ pub async fn hides_no_wallet(plan: Plan) -> anyhow::Result<()> {
     };
     let before = ask(&house, "user_id", user.clone()).await;
     let jwt = [("auth", "jwt"), ("jwt_issuer", ISSUER), ("jwt_audience", AUDIENCE), ("jwt_secret", SECRET)];
-    house.set(&jwt).await?;
+    house.restart_with(&jwt).await?;
     let by_token = ask(&house, "authorization", format!("Bearer {token}")).await;
     ensure!(by_token == before, "with tokens: {by_token:?}\nand before: {before:?}");
     house.client().get("/v1/wallet").user(&user).await.problem(401, "missing-identity");
-    house.set(&[("auth", "header")]).await?;
+    house.restart_with(&[("auth", "header")]).await?;
     let after = ask(&house, "user_id", user).await;
     ensure!(after == before, "with headers again: {after:?}\nand before: {before:?}");
     Ok(())

@@ -46,12 +46,16 @@ pub async fn is_followed(plan: Plan) -> anyhow::Result<()> {
     let bank = house.client();
     let user = fresh("ann");
     let token = |key: &Key| key.token(&claims(&issuer.name(), &user));
-    issuer.turns(Mode::Late);
+    issuer.set_mode(Mode::Late);
     for answer in crowd(&bank, |number| token(&keys[number % keys.len()])).await {
         answer.is(200);
     }
-    ensure!(issuer.asked() == 1, "{CROWD} at once on three banks: asked {} times", issuer.asked());
-    issuer.turns(Mode::Ok);
+    ensure!(
+        issuer.key_fetches() == 1,
+        "{CROWD} at once on three banks: asked {} times",
+        issuer.key_fetches()
+    );
+    issuer.set_mode(Mode::Ok);
     let fetched = Instant::now();
     follows_new_keys(&house, &issuer, &keys, fetched, &token).await?;
     does_without_it(&mut house, &issuer, &keys, &token).await?;
@@ -73,7 +77,7 @@ async fn follows_new_keys(
         wallet(&bank, &old_token).await.is(200);
         if fetched.elapsed() < AGAIN - Duration::from_secs(2) {
             wallet(&bank, &new_token).await.problem(503, "storage-unavailable");
-            ensure!(issuer.asked() == 1, "asked again after {:?}", fetched.elapsed());
+            ensure!(issuer.key_fetches() == 1, "asked again after {:?}", fetched.elapsed());
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
@@ -90,13 +94,13 @@ async fn follows_new_keys(
     for answer in crowd(&bank, |number| tokens[number % 2].clone()).await {
         answer.is(200);
     }
-    ensure!(issuer.asked() == 2, "for a new key asked {} times", issuer.asked() - 1);
+    ensure!(issuer.key_fetches() == 2, "for a new key asked {} times", issuer.key_fetches() - 1);
     let unknown = Key::of("EdDSA", 3);
     for answer in crowd(&bank, |_| token(&unknown)).await {
         // It may be newer than what the issuer said last, and the issuer is not asked again so soon.
         answer.problem(503, "storage-unavailable");
     }
-    ensure!(issuer.asked() == 2, "for a key that nobody has asked {} times", issuer.asked() - 2);
+    ensure!(issuer.key_fetches() == 2, "for a key that nobody has asked {} times", issuer.key_fetches() - 2);
     Ok(())
 }
 
@@ -110,7 +114,7 @@ async fn does_without_it(
     for (mode, age_hours, is_good) in
         [(Mode::Status(500), 23, true), (Mode::Hangs, 23, true), (Mode::Status(500), 25, false)]
     {
-        issuer.turns(mode.clone());
+        issuer.set_mode(mode.clone());
         let is_kept = |name: &String| name.starts_with(KEPT.0) && name.ends_with(KEPT.1);
         let mut stored = house.stored().await?;
         let name = stored.keys().find(|name| is_kept(name)).cloned().context("no keys are kept")?;
@@ -120,7 +124,7 @@ async fn does_without_it(
         kept["as_of_ms"] = (now_ms - age_hours * HOUR_MS).into();
         house.plant(&name, kept.to_string().as_bytes()).await?;
         // So that no instance remembers younger ones.
-        house.set(&[]).await?;
+        house.restart_with(&[]).await?;
         for answer in crowd(&house.client(), |number| token(&keys[number % keys.len()])).await {
             ensure!(answer.took < PATIENCE, "{mode:?}: {:?}", answer.took);
             if is_good { drop(answer.is(200)) } else { drop(answer.problem(503, "storage-unavailable")) }
@@ -136,8 +140,8 @@ pub async fn never_believes_a_liar(plan: Plan) -> anyhow::Result<()> {
     let (name, keys_url) = (other.name(), other.keys_url());
     let origin = name.trim_end_matches("/realm").to_owned();
     for (mode, by_jwks_url) in [
-        (Mode::Says(name.clone(), keys_url.clone()), false),
-        (Mode::Says(format!("{origin}/else"), keys_url), false),
+        (Mode::Discovery(name.clone(), keys_url.clone()), false),
+        (Mode::Discovery(format!("{origin}/else"), keys_url), false),
         (Mode::Redirect(origin.clone()), false),
         (Mode::Redirect(origin), true),
         (Mode::Padded(64 * 1024), true),
@@ -148,7 +152,7 @@ pub async fn never_believes_a_liar(plan: Plan) -> anyhow::Result<()> {
     ] {
         println!("an issuer in the mode {mode:?}");
         let issuer = Issuer::start(&[&key]).await?;
-        issuer.turns(mode.clone());
+        issuer.set_mode(mode.clone());
         let plan = of(&issuer, plan.clone());
         let keys_url = issuer.keys_url();
         let plan = if by_jwks_url { plan.with(&[("jwt_jwks_url", &keys_url)]) } else { plan };
@@ -157,7 +161,7 @@ pub async fn never_believes_a_liar(plan: Plan) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("{mode:?}"))?;
     }
-    ensure!(other.asked_in_all() == 0, "another host was asked");
+    ensure!(other.requests() == 0, "another host was asked");
     Ok(())
 }
 
@@ -171,12 +175,12 @@ async fn refuses_all(house: &House, issuer: &Issuer, keys: &[Key]) -> anyhow::Re
             let problem = answer.problem(503, "storage-unavailable");
             ensure!(problem.member("outcome") == "none", "{answer}");
             if asked == 0 {
-                asked = issuer.asked_in_all();
+                asked = issuer.requests();
             }
         }
-        ensure!(asked > 0 && issuer.asked_in_all() == asked, "round {round}: asked again");
+        ensure!(asked > 0 && issuer.requests() == asked, "round {round}: asked again");
     }
-    let said = house.said()?;
+    let said = house.logs()?;
     ensure!(said.contains("keys-not-fetched"), "the log does not say why there are no keys");
     are_not_logged(house).await
 }

@@ -17,7 +17,7 @@ pub async fn of_a_dead_store(house: &mut House) -> anyhow::Result<()> {
     let user = fresh("patient");
     house.client().deposit(&user, "5").await;
     house.redis()?.kill().await?;
-    each_says_so(house, &user).await?;
+    all_are_unavailable(house, &user).await?;
     house.redis()?.start_again().await?;
     is_back(house, &user).await
 }
@@ -27,21 +27,21 @@ pub async fn of_a_store_that_hangs(house: &mut House) -> anyhow::Result<()> {
     let user = fresh("patient");
     house.client().deposit(&user, "5").await;
     house.redis()?.signal("STOP").await?;
-    let said = each_says_so(house, &user).await;
+    let said = all_are_unavailable(house, &user).await;
     house.redis()?.signal("CONT").await?;
     said?;
     is_back(house, &user).await
 }
 
-async fn each_says_so(house: &House, user: &str) -> anyhow::Result<()> {
+async fn all_are_unavailable(house: &House, user: &str) -> anyhow::Result<()> {
     for index in 0..house.urls().len() {
-        says_so(&house.client_of(index), user).await?;
+        is_unavailable(&house.client_of(index), user).await?;
     }
     Ok(())
 }
 
 /// Not ready, alive, and no money moves; nobody waits.
-pub async fn says_so(bank: &Bank, user: &str) -> anyhow::Result<()> {
+pub async fn is_unavailable(bank: &Bank, user: &str) -> anyhow::Result<()> {
     let ready = bank.get("/readyz").await;
     ready.problem(503, "storage-unavailable");
     ensure!(ready.took < limits::NOT_READY, "said after {:?}: {ready}", ready.took);
