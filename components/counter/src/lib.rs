@@ -9,7 +9,7 @@ mod bitcoins;
 mod named;
 
 use api::{Answer, Code, Problem, Request, Verb, clock, limits};
-use store::keys::{self, Tally};
+use store::keys::{self, CounterKeys};
 use teller::tally::{self, KeyedPost};
 
 api::component!("counter", handle);
@@ -52,7 +52,7 @@ async fn add_to_counter(request: Request) -> Result<Answer, Problem> {
 
 async fn post(
     request: Request,
-    counter: &Tally,
+    counter: &CounterKeys,
     by: i64,
     limit: i64,
     show: impl Fn(i64) -> Answer,

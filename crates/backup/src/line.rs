@@ -65,7 +65,7 @@ pub struct End {
     pub sha256: String,
 }
 
-/// The hash tag of a counter's keys: `bitcoins`, or `counter:NAME` ([`store::keys::Tally`]).
+/// The hash tag of a counter's keys: `bitcoins`, or `counter:NAME` ([`store::keys::CounterKeys`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag(String);
 
@@ -114,7 +114,7 @@ impl Tag {
     /// The tag of a key, if a counter may have it.
     #[must_use]
     pub fn new(tag: &str) -> Option<Self> {
-        store::keys::tally(tag).map(|_| Self(tag.to_owned()))
+        store::keys::counter_of_tag(tag).map(|_| Self(tag.to_owned()))
     }
 
     /// As it stands in keys.
@@ -125,8 +125,8 @@ impl Tag {
 
     /// The counter's keys.
     #[must_use]
-    pub fn keys(&self) -> store::keys::Tally {
-        store::keys::tally(&self.0).unwrap_or_else(store::keys::bitcoins)
+    pub fn keys(&self) -> store::keys::CounterKeys {
+        store::keys::counter_of_tag(&self.0).unwrap_or_else(store::keys::bitcoins)
     }
 }
 

@@ -270,7 +270,7 @@ impl<S: Store> Store for Crooked<S> {
 
     async fn add_to_total(
         &self,
-        counter: &keys::Tally,
+        counter: &keys::CounterKeys,
         delta: i64,
         limit: i64,
     ) -> Result<Added, Unavailable> {

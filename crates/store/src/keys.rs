@@ -134,11 +134,11 @@ pub fn operation(user: &str, idempotency_key: &str) -> Document {
 
 /// The keys of a counter: a cell that anyone increments, and the posts under idempotency keys.
 #[derive(Debug, Clone)]
-pub struct Tally {
+pub struct CounterKeys {
     tag: String,
 }
 
-impl Tally {
+impl CounterKeys {
     /// The part of the total that was posted without a key.
     #[must_use]
     pub fn cell(&self) -> Counter {
@@ -160,22 +160,22 @@ impl Tally {
 
 /// The bitcoins counted, in satoshis.
 #[must_use]
-pub fn bitcoins() -> Tally {
-    Tally { tag: "bitcoins".to_owned() }
+pub fn bitcoins() -> CounterKeys {
+    CounterKeys { tag: "bitcoins".to_owned() }
 }
 
 /// A named counter.
 #[must_use]
-pub fn counter(name: &str) -> Tally {
+pub fn counter(name: &str) -> CounterKeys {
     // This is no user's tag: a colon in a user's name is encoded.
-    Tally { tag: format!("counter:{}", part(name)) }
+    CounterKeys { tag: format!("counter:{}", part(name)) }
 }
 
 /// The counter whose keys have this hash tag, if it is a counter's.
 #[must_use]
-pub fn tally(tag: &str) -> Option<Tally> {
+pub fn counter_of_tag(tag: &str) -> Option<CounterKeys> {
     let is_whole = tag.strip_prefix("counter:").and_then(whole).is_some_and(|name| !name.is_empty());
-    (is_whole || tag == "bitcoins").then(|| Tally { tag: tag.to_owned() })
+    (is_whole || tag == "bitcoins").then(|| CounterKeys { tag: tag.to_owned() })
 }
 
 /// The user whose keys have this hash tag, if it is a user's: the keys under it tell.

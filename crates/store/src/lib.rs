@@ -184,7 +184,7 @@ pub trait Store {
     /// [`Unavailable`].
     async fn add_to_total(
         &self,
-        _counter: &keys::Tally,
+        _counter: &keys::CounterKeys,
         _delta: i64,
         _limit: i64,
     ) -> Result<Added, Unavailable> {

@@ -75,7 +75,7 @@ impl Store for Memory {
 
     async fn add_to_total(
         &self,
-        counter: &keys::Tally,
+        counter: &keys::CounterKeys,
         delta: i64,
         limit: i64,
     ) -> Result<Added, Unavailable> {

@@ -282,7 +282,7 @@ impl<R: RawRedis> Store for Redis<R> {
 
     async fn add_to_total(
         &self,
-        counter: &keys::Tally,
+        counter: &keys::CounterKeys,
         delta: i64,
         limit: i64,
     ) -> Result<Added, Unavailable> {

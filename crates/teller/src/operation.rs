@@ -23,7 +23,7 @@ use ledger::{Operation, Outcome, User};
 use store::{Store, Unavailable};
 
 use crate::Error;
-use crate::verified::Verified;
+use crate::verified::CheckedWallet;
 use commit::{Ended, commit};
 use items::Items;
 
@@ -42,7 +42,7 @@ pub struct Answer {
 #[derive(Debug, Default)]
 pub struct LastKnown {
     /// The wallet; `None` if nobody has opened it, or it was not seen.
-    pub wallet: Option<Verified>,
+    pub wallet: Option<CheckedWallet>,
     /// The previous batch has just left it: whoever has written since then competes for it.
     pub is_handed_on: bool,
 }

@@ -48,7 +48,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Corrupt`].
-pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
+pub async fn total(store: &impl Store, counter: &keys::CounterKeys) -> Result<i64, Error> {
     let cell = counter.cell();
     let (keyed, held) = if store.goes_together() {
         let (posts, plain) = (counter.posts(), counter.posts().plain());
@@ -74,7 +74,12 @@ pub async fn total(store: &impl Store, counter: &keys::Tally) -> Result<i64, Err
 /// # Errors
 ///
 /// [`Error::Unavailable`], [`Error::Corrupt`].
-pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64) -> Result<Answer, Error> {
+pub async fn add(
+    store: &impl Store,
+    counter: &keys::CounterKeys,
+    by: i64,
+    limit: i64,
+) -> Result<Answer, Error> {
     let total = if store.goes_together() {
         match store.add_to_total(counter, by, limit).await? {
             Added::To(total, posts) => match read(posts.as_ref()) {
@@ -93,7 +98,7 @@ pub async fn add(store: &impl Store, counter: &keys::Tally, by: i64, limit: i64)
 }
 
 /// Takes a post back that was added to a counter whose keyed posts are corrupt.
-async fn take_back(store: &impl Store, counter: &keys::Tally, by: i64) -> Result<(), Error> {
+async fn take_back(store: &impl Store, counter: &keys::CounterKeys, by: i64) -> Result<(), Error> {
     let back = store.increment(&counter.cell(), by.saturating_neg()).await;
     back.map(drop).map_err(|_| Unavailable::Unknown.into())
 }
@@ -101,7 +106,7 @@ async fn take_back(store: &impl Store, counter: &keys::Tally, by: i64) -> Result
 /// Adds on a store where no call sees both parts.
 async fn add_apart(
     store: &impl Store,
-    counter: &keys::Tally,
+    counter: &keys::CounterKeys,
     by: i64,
     limit: i64,
 ) -> Result<Option<i64>, Error> {
@@ -131,7 +136,7 @@ async fn add_apart(
 }
 
 /// What was counted under keys.
-async fn keyed(store: &impl Store, counter: &keys::Tally) -> Result<i64, Error> {
+async fn keyed(store: &impl Store, counter: &keys::CounterKeys) -> Result<i64, Error> {
     let found = first_write::find(store, &counter.posts(), &Tally::new().encode()).await?;
     found.map_or(Ok(0), sum)
 }
@@ -147,7 +152,7 @@ fn sum(found: Found) -> Result<i64, Error> {
 /// [`Error`]: as [`crate::operation::carry_out`].
 pub async fn add_once(
     store: &impl Store,
-    counter: &keys::Tally,
+    counter: &keys::CounterKeys,
     post: &KeyedPost,
     limit: i64,
 ) -> Result<Answer, Error> {
@@ -162,7 +167,7 @@ pub async fn add_once(
 /// commit.
 async fn count(
     store: &impl Store,
-    counter: &keys::Tally,
+    counter: &keys::CounterKeys,
     post: &KeyedPost,
     limit: i64,
     attempted: &mut Option<Vec<u8>>,
@@ -201,7 +206,7 @@ async fn count(
 }
 
 /// The posts under keys, opened if nobody has.
-async fn open(store: &impl Store, counter: &keys::Tally) -> Result<Found, Unavailable> {
+async fn open(store: &impl Store, counter: &keys::CounterKeys) -> Result<Found, Unavailable> {
     let (opening, empty) = (counter.posts(), Tally::new().encode());
     if store.goes_together() {
         if let Some(found) = first_write::glance(store, &opening, &empty).await? {
@@ -220,7 +225,7 @@ async fn open(store: &impl Store, counter: &keys::Tally) -> Result<Found, Unavai
 /// One attempt to write `post` over `found`. Returns the total after it.
 async fn write(
     store: &impl Store,
-    counter: &keys::Tally,
+    counter: &keys::CounterKeys,
     mut tally: Tally,
     post: &KeyedPost,
     limit: i64,
@@ -250,7 +255,7 @@ fn read(found: Option<&Found>) -> Result<Tally, Error> {
 /// The outcome of the key: in the value, newest first, or in the index.
 async fn look_up(
     store: &impl Store,
-    counter: &keys::Tally,
+    counter: &keys::CounterKeys,
     tally: &Tally,
     post: &KeyedPost,
 ) -> Result<Option<Post>, Error> {
@@ -273,7 +278,7 @@ fn answer(known: &Post, post: &KeyedPost) -> Result<Answer, Error> {
 }
 
 /// Stores what leaves the value. If this fails, nothing was counted.
-async fn seal(store: &impl Store, counter: &keys::Tally, sealed: &[Post]) -> Result<(), Unavailable> {
+async fn seal(store: &impl Store, counter: &keys::CounterKeys, sealed: &[Post]) -> Result<(), Unavailable> {
     let documents: Vec<_> =
         sealed.iter().map(|post| (counter.post(post.key.as_str()), post.encode())).collect();
     let writes = documents.iter().map(|(key, value)| store.set(key, value));

@@ -11,14 +11,14 @@ use crate::Error;
 
 /// A stored wallet whose chain was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub struct CheckedWallet {
     /// Where it is, and its bytes.
     pub(crate) found: Found,
     /// What they say.
     pub(crate) wallet: Wallet,
 }
 
-impl Verified {
+impl CheckedWallet {
     /// What it says.
     #[must_use]
     pub fn wallet(&self) -> &Wallet {
@@ -50,13 +50,13 @@ const BYTES: usize = 512 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     /// The most recently used one is the last.
-    wallets: Vec<(User, Verified)>,
+    wallets: Vec<(User, CheckedWallet)>,
     bytes: usize,
 }
 
 impl Recent {
     /// Removes and returns `user`'s wallet, if it is there.
-    pub fn take(&mut self, user: &User) -> Option<Verified> {
+    pub fn take(&mut self, user: &User) -> Option<CheckedWallet> {
         let index = self.wallets.iter().rposition(|(whose, _)| whose == user)?;
         let (_, wallet) = self.wallets.remove(index);
         self.bytes = self.bytes.saturating_sub(wallet.found.value.len());
@@ -64,7 +64,7 @@ impl Recent {
     }
 
     /// Keeps `user`'s wallet, and drops the least recently used ones if there are too many.
-    pub fn keep(&mut self, user: User, wallet: Verified) {
+    pub fn keep(&mut self, user: User, wallet: CheckedWallet) {
         self.take(&user);
         self.bytes = self.bytes.saturating_add(wallet.found.value.len());
         self.wallets.push((user, wallet));
@@ -85,9 +85,9 @@ mod tests {
         format!("user{n}").parse().unwrap()
     }
 
-    fn wallet(n: usize, bytes: usize) -> Verified {
+    fn wallet(n: usize, bytes: usize) -> CheckedWallet {
         let found = Found { key: keys::wallet(user(n).as_str()).plain(), value: vec![0; bytes] };
-        Verified { found, wallet: Wallet::new() }
+        CheckedWallet { found, wallet: Wallet::new() }
     }
 
     #[test]
@@ -114,11 +114,11 @@ mod tests {
     fn other_bytes_are_checked() {
         let known = |bytes: &[u8]| {
             let found = Found { value: bytes.to_vec(), ..wallet(0, 0).found };
-            Verified { found, wallet: Wallet::new() }
+            CheckedWallet { found, wallet: Wallet::new() }
         };
         let found = known(b"{}").found;
-        assert!(Verified::new(found.clone(), Some(known(b"{}"))).is_ok());
-        assert!(Verified::new(found.clone(), Some(known(b"{"))).is_err());
-        assert!(Verified::new(found, None).is_err());
+        assert!(CheckedWallet::new(found.clone(), Some(known(b"{}"))).is_ok());
+        assert!(CheckedWallet::new(found.clone(), Some(known(b"{"))).is_err());
+        assert!(CheckedWallet::new(found, None).is_err());
     }
 }

@@ -200,7 +200,7 @@ fn whose(key: &str) -> Option<Sort<'_>> {
     };
     let (kind, which) = what.split_once(':').unwrap_or((what, ""));
     let user = || keys::user(tag).filter(|user| user.parse::<ledger::User>().is_ok());
-    let counter = || keys::tally(tag).is_some();
+    let counter = || keys::counter_of_tag(tag).is_some();
     Some(match kind {
         "wallet" if which == "tickets" => Sort::Other,
         "wallet" => Sort::Money(Whose::Wallet(user()?)),

@@ -93,11 +93,11 @@ fn whose_a_key_is_is_read_back_from_its_tag() {
         assert_eq!(user(&tag).as_deref(), Some(name));
         let cell = counter(name).cell();
         let (tag, _) = parts(cell.as_str()).unwrap();
-        assert_eq!(tally(tag).unwrap().cell(), cell);
+        assert_eq!(counter_of_tag(tag).unwrap().cell(), cell);
     }
-    assert_eq!(tally("bitcoins").unwrap().cell(), bitcoins().cell());
+    assert_eq!(counter_of_tag("bitcoins").unwrap().cell(), bitcoins().cell());
     for tag in ["alice", "counter:", "counter:a:b", "counter:%", "rates"] {
-        assert!(tally(tag).is_none(), "{tag}");
+        assert!(counter_of_tag(tag).is_none(), "{tag}");
     }
     assert_eq!(user("a:b"), None);
 }
@@ -121,7 +121,7 @@ fn around(opening: &Opening) -> Vec<String> {
 
 /// Every key that has these in its name.
 fn all(name: &str, number: u8, idempotency_key: &str) -> Vec<String> {
-    let tally = |tally: Tally| {
+    let tally = |tally: CounterKeys| {
         [around(&tally.posts()), vec![tally.cell().to_string(), tally.post(idempotency_key).to_string()]]
             .concat()
     };

@@ -9,7 +9,7 @@ use store::{Before, Document, Store, Swap, Unavailable};
 use super::items::{Items, is_kept};
 use super::{LastKnown, sealed};
 use crate::Error;
-use crate::verified::Verified;
+use crate::verified::CheckedWallet;
 
 /// How a batch ended.
 pub(super) enum Ended {
@@ -46,7 +46,7 @@ struct Commit<'a, 'j, S> {
     opening: Opening,
     empty: Vec<u8>,
     /// The wallet as it was last seen; `None` if nobody has opened it.
-    found: Option<Verified>,
+    found: Option<CheckedWallet>,
     age: Age,
     /// The value that a swap with an unknown outcome would replace: `Some(None)` if it was the first write.
     attempted: Option<Option<Vec<u8>>>,
@@ -94,7 +94,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             Some(known) => (Some(known), if seen.is_handed_on { Age::Prior } else { Age::Old }),
             // If this finds nothing, the first write will tell.
             None => match first_write::glance(store, &opening, &empty).await? {
-                Some(found) => (Some(Verified::new(found, None)?), Age::Fresh),
+                Some(found) => (Some(CheckedWallet::new(found, None)?), Age::Fresh),
                 None => (None, Age::Prior),
             },
         };
@@ -106,7 +106,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         if self.age == Age::Unread {
             let found = first_write::find(self.store, &self.opening, &self.empty).await?;
             let known = self.found.take();
-            self.found = found.map(|found| Verified::new(found, known)).transpose()?;
+            self.found = found.map(|found| CheckedWallet::new(found, known)).transpose()?;
             self.age = Age::Fresh;
         }
         let mut wallet = self.found.as_ref().map_or_else(Wallet::new, |found| found.wallet.clone());
@@ -184,7 +184,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             Ok(Swap::Lost(_)) => {
                 self.items.mark_unsent();
                 let found = first_write::open(self.store, &self.opening, &self.empty).await?;
-                self.found = Some(Verified::new(found, None)?);
+                self.found = Some(CheckedWallet::new(found, None)?);
             }
             Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
         }
@@ -211,7 +211,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
                 let waited = !self.is_indexed && !is_old && self.store.step_aside(self.items.count()).await;
                 if !self.is_indexed && self.items.are_untouched() {
                     let holds = holds.filter(|_| !waited).map(|value| Found { key, value });
-                    self.found = holds.map(|found| Verified::new(found, None)).transpose()?;
+                    self.found = holds.map(|found| CheckedWallet::new(found, None)).transpose()?;
                     return Ok(Some(Ended::Untouched));
                 }
                 if waited { self.store.get(&key).await? } else { holds }
@@ -242,14 +242,14 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             }
             stored = self.store.get(&key).await?.ok_or(Unavailable::Untouched)?;
         }
-        self.found = Some(Verified::new(Found { key, value: stored }, None)?);
+        self.found = Some(CheckedWallet::new(Found { key, value: stored }, None)?);
         Ok(None)
     }
 
     /// The next wallet is stored under `key`: what was decided has happened.
     fn complete(&mut self, key: Document, next: Next) -> Option<Ended> {
         self.items.settle(next.decisions);
-        self.found = Some(Verified { found: Found { key, value: next.value }, wallet: next.wallet });
+        self.found = Some(CheckedWallet { found: Found { key, value: next.value }, wallet: next.wallet });
         self.items.are_answered().then_some(Ended::Answered)
     }
 
