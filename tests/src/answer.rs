@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// What was asked, as far as the answer is judged by it.
+/// The request, as far as it matters for the answer.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub method: Method,
@@ -24,7 +24,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The one value of a header; panics when it is there twice.
+    /// The only value of a header; panics if it was sent twice.
     #[track_caller]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
@@ -58,7 +58,7 @@ impl Answer {
         problem
     }
 
-    /// Whether the answer says that it is one given again.
+    /// Whether the answer says that it is a replay.
     #[track_caller]
     pub fn replayed(&self) -> bool {
         match self.header("idempotent-replayed") {
@@ -68,7 +68,7 @@ impl Answer {
         }
     }
 
-    /// The body without what may differ between an answer and its replay: a problem's `request_id`.
+    /// The body without the part that may differ between an answer and its replay: a problem's `request_id`.
     pub fn body_to_replay(&self) -> String {
         match self.header("x-request-id") {
             Some(id) if self.status >= 400 => self.text().replace(id, "(request_id)"),

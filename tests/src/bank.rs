@@ -38,7 +38,8 @@ pub struct Wallet {
 }
 
 impl Bank {
-    /// What a page of the bank may ask, as its `content-security-policy` has it: the bank, and where users sign in their issuer.
+    /// The origins that a page of the bank may call, by its `content-security-policy`: the bank's own and, if users
+    /// sign in, their issuer's.
     pub async fn may_be_asked(&self) -> String {
         let module = self.get("/settings.js").await.is(200);
         let settings = module.text().trim_start_matches("export default ").trim_end_matches(";\n");
@@ -48,7 +49,7 @@ impl Bank {
         format!("connect-src 'self' {}", origin.unwrap_or_default()).trim_end().to_owned()
     }
 
-    /// The bank that `BANK_URL` names; without it there is nothing to test, and that is a failure.
+    /// The bank at `BANK_URL`; without that variable there is nothing to test, which is a failure.
     pub fn from_env() -> Self {
         let urls = std::env::var("BANK_URL").unwrap_or_default();
         let urls: Vec<String> = urls.split(',').map(str::trim).map(str::to_owned).collect();
@@ -58,7 +59,7 @@ impl Bank {
         Self::at(urls).with_tokens(Mint::from_env())
     }
 
-    /// The same bank, asked with tokens.
+    /// The same bank, called with tokens.
     pub fn with_tokens(mut self, mint: Option<Mint>) -> Self {
         self.0.mint = mint;
         self

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The whole file; what it holds and nobody reads is an error.
+/// The whole file; a key that no test uses is an error.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budgets {
@@ -12,7 +12,7 @@ pub struct Budgets {
     pub dependencies: Dependencies,
     pub memory: Memory,
     pub start: Start,
-    /// By store, then by request: the commands that Redis is given for it, in order.
+    /// By store, then by request: the commands that Redis gets for it, in order.
     pub storage_calls: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -28,7 +28,7 @@ pub struct Bytes {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dependencies {
-    /// Crates in the components, ours aside.
+    /// Crates in the components, without our own.
     pub components: usize,
 }
 
@@ -37,16 +37,16 @@ pub struct Dependencies {
 pub struct Memory {
     /// The bank's resident set after 10,000 requests.
     pub resident_bytes: u64,
-    /// By how much it may grow in the last 8,000 of them.
+    /// How much it may grow in the last 8,000 of them.
     pub growth_bytes: u64,
-    /// By how much it may grow for each answer that nobody reads.
+    /// How much it may grow for each answer that nobody reads.
     pub unread_bytes: u64,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
-    /// What a start takes of the processor when nothing is compiled yet.
+    /// The CPU time of a start that has to compile everything.
     pub cpu_seconds: u64,
 }
 

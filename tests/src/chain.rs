@@ -4,7 +4,7 @@
 use crate::bank::Entry;
 use sha2::{Digest, Sha256};
 
-/// What stands before the first entry.
+/// The hash before the first entry.
 pub const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The hash an entry must have after `previous`.
@@ -16,7 +16,7 @@ pub fn hash(previous: &str, entry: &Entry) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Checks consecutive entries, oldest first, that begin after `previous`; gives the last hash.
+/// Checks consecutive entries, oldest first, that begin after `previous`; returns the last hash.
 #[track_caller]
 pub fn check<'a>(previous: &str, entries: impl IntoIterator<Item = &'a Entry>) -> String {
     let mut last = previous.to_owned();

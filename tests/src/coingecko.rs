@@ -30,7 +30,7 @@ type Body = BoxBody<Bytes, std::io::Error>;
 #[serde(deny_unknown_fields)]
 pub struct Control {
     pub mode: String,
-    /// Other values, each the very characters of a JSON number.
+    /// Other values, each the exact characters of a JSON number.
     #[serde(default)]
     pub rates: BTreeMap<String, String>,
     /// The document of the mode `body`.
@@ -39,7 +39,7 @@ pub struct Control {
     /// The header `retry-after` of a status.
     #[serde(default)]
     pub retry_after: String,
-    /// Its header `date`, for a clock that is off.
+    /// Its header `date`, for a clock that is wrong.
     #[serde(default)]
     pub date: String,
 }
@@ -162,7 +162,7 @@ fn respond(status: u16, body: Body) -> Response<Body> {
     response
 }
 
-/// The document, a byte at a time, its length not said.
+/// The document, one byte at a time, without a length.
 fn streamed(document: &str, pause: Duration) -> Response<Body> {
     let bytes: Vec<u8> = document.bytes().collect();
     let frames = futures::stream::iter(bytes).then(move |byte| async move {
@@ -179,7 +179,7 @@ fn cut(document: &str) -> Response<Body> {
     respond(200, BodyExt::boxed(StreamBody::new(futures::stream::iter(frames))))
 }
 
-/// A document that is right and far too long.
+/// A valid document that is far too long.
 fn huge() -> String {
     let padding = " ".repeat(HUGE_BYTES);
     document::with(&BTreeMap::new()).replacen('{', &format!("{{{padding}"), 1)

@@ -75,7 +75,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("money-bank-demo-").tempdir()?;
     let plan = plan(&arguments)?;
     let record = arguments.record.as_ref().map(std::path::absolute).transpose()?;
-    // Logs go to where the demo is at home; `build/logs` may be in use by tests.
+    // Logs go to a folder of the demo; tests may be using `build/logs`.
     std::env::set_current_dir(folder.path())?;
     std::fs::create_dir_all(LOGS)?;
     let house = tokio::select! {
@@ -95,7 +95,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     outcome
 }
 
-/// Draws a recording into this file; without one it has no end.
+/// Draws a recording into this file; without a file it runs for ever.
 async fn record_into(file: Option<PathBuf>, score: &Score, door: &mpsc::Sender<Order>) -> anyhow::Result<()> {
     let Some(file) = file else { return std::future::pending().await };
     let states = recording::record(score, door).await?;
@@ -114,7 +114,7 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
 }
 
 impl Demo {
-    /// Lets clients at the banks of this house, and serves the page.
+    /// Starts the clients of this house's banks, and serves the page.
     async fn begin(house: House, arguments: &Arguments) -> anyhow::Result<Self> {
         let listener = listen(arguments.port).await?;
         let port = listener.local_addr()?.port();
@@ -124,7 +124,7 @@ impl Demo {
         let interval = Duration::from_secs(1) * u32::from(arguments.clients) / u32::from(arguments.rate);
         let load = Load::new(house.client(), Arc::clone(&score), rounds, interval);
         let mut tasks = JoinSet::new();
-        // Spread over the first interval, so that they do not all ask at the same time.
+        // Spread over the first interval, so that they do not all send at the same time.
         for (index, user) in (0..arguments.clients).zip(&users) {
             let begin = interval * u32::from(index) / u32::from(arguments.clients);
             tasks.spawn(load.clone().client(usize::from(index), user.clone(), begin));
@@ -145,7 +145,7 @@ impl Demo {
     }
 }
 
-/// On loopback alone: at this port, or where it is taken at a free one.
+/// On loopback alone: at this port, or at a free one if it is taken.
 async fn listen(port: u16) -> std::io::Result<TcpListener> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
         Err(problem) if problem.kind() == ErrorKind::AddrInUse => {
@@ -155,7 +155,7 @@ async fn listen(port: u16) -> std::io::Result<TcpListener> {
     }
 }
 
-/// A line at once, also where nobody sees a terminal.
+/// Prints a line at once, even without a terminal.
 fn say(line: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{line}")?;

@@ -14,7 +14,7 @@ pub type Body = BoxBody<Bytes, Infallible>;
 pub struct Endpoints {
     urls: Vec<String>,
     next: AtomicUsize,
-    /// Makes a token for each request, where the bank asks for one.
+    /// Makes a token for each request, if the bank uses tokens.
     pub mint: Option<Mint>,
     pub http: Client<HttpConnector, Body>,
 }

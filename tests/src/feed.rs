@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
 
-/// The stand-in is one for all tests: who arranges it has it alone.
+/// All tests share the stand-in: only one at a time may change it.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// How long a bank with a short `rates_ttl_seconds` may take to notice.
+/// How long a bank with a short `rates_ttl_seconds` may take to notice a change.
 const NOTICED: Duration = Duration::from_secs(20);
 
 pub struct Feed {
@@ -22,7 +22,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// The stand-in that `COINGECKO_URL` names and the bank that asks it.
+    /// The stand-in at `COINGECKO_URL`, and the bank that fetches from it.
     pub async fn from_env() -> Self {
         let url = std::env::var("COINGECKO_URL").unwrap_or_default();
         let missing = "COINGECKO_URL is not set. Start the stand-in (`cargo run --profile native -p tests \
@@ -42,22 +42,22 @@ impl Feed {
         command(&self.server, &control).await.unwrap();
     }
 
-    /// From now on it is in this mode, its values the usual ones.
+    /// Sets its mode, with the usual values.
     pub async fn set_mode(&self, mode: &str) {
         self.behaves(Control { mode: mode.into(), ..Control::default() }).await;
     }
 
-    /// From now on it answers with this document.
+    /// Sets the document that it answers with.
     pub async fn set_body(&self, body: &str) {
         self.behaves(Control { mode: "body".into(), body: body.into(), ..Control::default() }).await;
     }
 
-    /// It answers rightly, and the bank has rates from just now.
+    /// Makes it answer correctly, and waits until the bank has fetched.
     pub async fn is_fresh(&self) {
         self.is_fresh_with([]).await;
     }
 
-    /// The same with these values. A value that no test used before marks the answer as a new one.
+    /// The same with these values. A value that no test has used before identifies the new answer.
     pub async fn is_fresh_with<const N: usize>(&self, values: [(&str, &str); N]) {
         let mark = unused_value();
         let values = values.map(|(code, value)| (code.to_owned(), value.to_owned()));
@@ -70,7 +70,7 @@ impl Feed {
         .await;
     }
 
-    /// Waits until `/v1/rates` answers so.
+    /// Waits until the answer of `/v1/rates` satisfies `holds`.
     pub async fn until(&self, what: &str, holds: impl Fn(&Answer) -> bool) -> Answer {
         let begun = Instant::now();
         loop {

@@ -30,15 +30,15 @@ pub enum Mode {
     Status(u16),
     /// With a redirect to this address.
     Redirect(String),
-    /// Its discovery document names this issuer and this address of keys.
+    /// Its discovery document names this issuer and this `jwks_uri`.
     Discovery(String, String),
-    /// With keys behind so much white space.
+    /// Its keys follow this much white space.
     Padded(usize),
-    /// With this document in place of its keys.
+    /// This document in place of its keys.
     Document(String),
 }
 
-/// One that runs as long as it is kept.
+/// A running issuer, which ends when it is dropped.
 pub struct Issuer {
     origin: String,
     state: Arc<State>,
@@ -95,12 +95,12 @@ impl Issuer {
         *self.state.mode.lock().unwrap() = mode;
     }
 
-    /// How often its keys were asked for.
+    /// How often its keys were fetched.
     pub fn key_fetches(&self) -> usize {
         self.state.hits.lock().unwrap().get(KEYS).copied().unwrap_or_default()
     }
 
-    /// How often it was asked for anything.
+    /// How often it got any request.
     pub fn requests(&self) -> usize {
         self.state.hits.lock().unwrap().values().sum()
     }

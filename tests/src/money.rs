@@ -1,6 +1,6 @@
 //! Amounts as integers of 0.00000001, read and printed as in the contract.
 
-/// `"10.50"` as 1050000000. Panics on what is no decimal of at most 8 places.
+/// `"10.50"` as 1050000000. Panics if it is not a decimal of at most 8 places.
 pub fn units(amount: &str) -> i128 {
     let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
     assert!(fraction.len() <= 8, "{amount} has more than 8 places");

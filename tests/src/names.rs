@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// `ann-5f0c…`: a user, counter or key of this one test, in the characters allowed to all of them.
+/// `ann-5f0c…`: a user, counter or key for this test alone, in characters that all of them allow.
 pub fn fresh(name: &str) -> String {
     format!("{name}-{:016x}", RandomState::new().hash_one(name))
 }

@@ -36,7 +36,7 @@ pub struct Problem {
     pub detail: String,
     pub code: String,
     pub request_id: String,
-    /// What a code adds to it: `balance`, `amount`, `outcome`.
+    /// The members that depend on the code: `balance`, `amount`, `outcome`.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
 }

@@ -55,14 +55,14 @@ mod totals;
 mod upstream;
 mod why;
 
-/// Proves what the arguments name, prints what was proven, and fails when anything did.
+/// Proves the parts that the arguments name, prints what was proven, and fails if anything did.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let mut summary = Summary::default();
     let interrupted = async {
         let mut terminate = signal(SignalKind::terminate()).expect("a signal handler");
         tokio::select! { _ = tokio::signal::ctrl_c() => (), _ = terminate.recv() => () }
     };
-    // Whichever ends first, the other is dropped, and with it every process that was started.
+    // When one ends first, the other is dropped, and every process that was started is dropped with it.
     let outcome = tokio::select! {
         outcome = all(&arguments, &mut summary) => outcome,
         () = interrupted => Err(anyhow::anyhow!("interrupted")),
@@ -174,7 +174,7 @@ async fn of_tokens(arguments: &Arguments, suites: &Suites, summary: &mut Summary
     Ok(())
 }
 
-/// A Redis that is away, in every way.
+/// Every way in which Redis can be away.
 async fn of_outages(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     for &store in &arguments.adapter {
         outage::of_every_kind(store, arguments, summary).await?;
@@ -193,11 +193,11 @@ async fn of_faults(arguments: &Arguments, suites: &Suites, summary: &mut Summary
     Ok(())
 }
 
-/// What requests and a start may cost.
+/// The cost of requests and of a start.
 async fn of_budgets(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     let name = "a start with everything to compile takes no more of the processor than it may";
     summary.scenario(name, budget::of_a_start(&arguments.bank, &arguments.manifest)).await;
-    // A bank that had to compile keeps some of what that took; those that follow find everything compiled.
+    // A bank that compiles keeps some of that memory; after this one everything is compiled.
     drop(House::build(arguments.plan(Store::Sqlite)).await?);
     for (store, name) in [(Store::Redis, "kv"), (Store::Direct, "redis")] {
         let mut house = House::build(Plan { processes: 2, ..arguments.plan(store) }).await?;
@@ -211,7 +211,7 @@ async fn of_budgets(arguments: &Arguments, summary: &mut Summary) -> anyhow::Res
     Ok(())
 }
 
-/// The published document, and answers held to it.
+/// The published document, and answers compared with it.
 async fn of_the_document(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     let house = House::build(Plan { cors_origins: "", ..arguments.plan(Store::Sqlite).patient() }).await?;
     let name = "api: where no origin is named, no answer says anything of origins";
@@ -227,7 +227,7 @@ async fn of_the_document(arguments: &Arguments, summary: &mut Summary) -> anyhow
     Ok(())
 }
 
-/// What the bank makes of its source of rates.
+/// How the bank deals with its source of rates.
 async fn of_upstream(bank: &Path, manifest: &Path, summary: &mut Summary) {
     let name = "sqlite: the log says why CoinGecko gives no rates, once, and never the key";
     summary.scenario(name, upstream::is_told_apart(bank, manifest)).await;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-/// How soon a connection on this machine is made, if it is.
+/// How soon a connection on this machine is made, if at all.
 const KNOCK: Duration = Duration::from_millis(200);
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -26,15 +26,15 @@ pub enum Mode {
     Pass,
     /// Open ones are reset, new ones refused.
     Refuse,
-    /// Nobody answers any more, not even who knocks: packets are dropped.
+    /// Packets are dropped: nothing is answered, not even new connections.
     Vanish,
-    /// What is asked arrives so much later.
+    /// Requests arrive this much later.
     Late(Duration),
-    /// What goes that way waits until the mode changes.
+    /// Bytes in this direction wait until the mode changes.
     Hold(Way),
-    /// What goes that way is thrown away; at the end the connection is reset.
+    /// Bytes in this direction are thrown away; at the end the connection is reset.
     Swallow(Way),
-    /// The bank is told that no answer will come; what it asks still arrives.
+    /// The bank sees that no answer will come; its requests still arrive.
     HalfClose,
 }
 
@@ -65,7 +65,7 @@ struct Order {
     mode: Mode,
     /// Where new connections lead.
     target: SocketAddr,
-    /// Connections are reset when it changes.
+    /// How often connections were cut; they are reset when it changes.
     cut: u64,
 }
 
@@ -90,7 +90,7 @@ impl Proxy {
         });
     }
 
-    /// Leads new connections elsewhere; those that are open stay as they are.
+    /// Leads new connections to `target`; open ones stay as they are.
     pub fn lead_to(&self, target: SocketAddr) {
         self.orders.send_modify(|order| order.target = target);
     }
@@ -147,7 +147,7 @@ async fn accepted(listener: Option<&TcpListener>) -> Option<std::io::Result<(Tcp
     }
 }
 
-/// Where it listened before; that port is its own but for the moment.
+/// Listens at the old address, whose port is free only for a moment.
 async fn listen(address: SocketAddr) -> Option<TcpListener> {
     for _ in 0..50 {
         match TcpListener::bind(address).await {
@@ -159,7 +159,7 @@ async fn listen(address: SocketAddr) -> Option<TcpListener> {
     None
 }
 
-/// A listener whose queue is full, and those who fill it.
+/// A listener whose queue is full, and the connections that fill it.
 async fn full(address: SocketAddr) -> Option<(TcpListener, Vec<TcpStream>)> {
     let socket = TcpSocket::new_v4().ok()?;
     socket.set_reuseaddr(true).ok()?;

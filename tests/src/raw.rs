@@ -25,13 +25,14 @@ impl Wire {
         Self { stream, host, unread: Vec::new(), mint: bank.endpoints().mint.clone() }
     }
 
-    /// Sends the bytes as they are; `{host}` stands for the address, and for a line with a token where one is asked for.
+    /// Sends the bytes as they are; `{host}` stands for the address and, if the bank uses tokens, a header line with
+    /// one.
     pub async fn say(&mut self, text: &str) -> &mut Self {
         let user = text.split_once("user_id: ").and_then(|(_, rest)| rest.split("\r\n").next());
         let token = self.mint.as_ref().map(|mint| mint.authorization(user));
         let token = token.map(|token| format!("\r\nauthorization: {token}")).unwrap_or_default();
         let text = text.replace("{host}", &format!("{}{token}", self.host));
-        // The other side may have answered and hung up already: what counts is what it said.
+        // The other side may have answered and closed already: only its answer counts.
         let _ = self.stream.write_all(text.as_bytes()).await;
         self
     }

@@ -31,7 +31,7 @@ impl<'a> Request<'a> {
         Self { to, method, path, headers, body: Bytes::new(), chunked: false }
     }
 
-    /// One more header line; saying one twice sends it twice.
+    /// Adds a header line; adding one twice sends it twice.
     pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
         let value = HeaderValue::from_bytes(value.as_ref()).expect("a header value");
         self.headers.push((name, value));
@@ -62,13 +62,13 @@ impl<'a> Request<'a> {
         self.json(format!(r#"{{"amount":"{amount}"}}"#))
     }
 
-    /// Sends the body in chunks, without saying how long it is.
+    /// Sends the body in chunks, without a length.
     pub fn without_length(mut self) -> Self {
         self.chunked = true;
         self
     }
 
-    /// Sends it; the answer, or why there was none. For tests that kill what they talk to.
+    /// Sends it; returns the answer, or why there was none. For tests that kill the other side.
     pub async fn send(self) -> Result<Answer, String> {
         let asked = self.asked();
         let begun = Instant::now();
@@ -80,7 +80,7 @@ impl<'a> Request<'a> {
         Ok(Answer { asked, status, headers, body, took: begun.elapsed() })
     }
 
-    /// Sends it under its idempotency key until what it asks for has ended, as the contract tells clients to.
+    /// Sends it under its idempotency key until the operation has ended, as the contract tells clients to.
     pub async fn settled(self) -> Answer {
         assert!(
             self.headers.iter().any(|(name, _)| *name == "idempotency-key"),
@@ -104,8 +104,8 @@ impl<'a> Request<'a> {
         Asked { method: self.method.clone(), path: self.path.clone(), request_id }
     }
 
-    /// What the bank's mint says of it: a token of the user whom a header names, or where a counter is posted to
-    /// somebody's. A request that brings one, or asks for nobody, has no other.
+    /// The token for it: one of the user in its header, or of anybody for a post to a counter. A request with a token
+    /// of its own, or without a user, gets none.
     fn authorization(&self) -> Option<String> {
         let mint = self.to.mint.as_ref()?;
         let mut named = self.headers.iter().filter(|(name, _)| USER_HEADERS.contains(name));
@@ -145,7 +145,7 @@ impl<'a> IntoFuture for Request<'a> {
     type Output = Answer;
     type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
-    /// Sends it, insists on an answer, and holds that to the common rules.
+    /// Sends it, requires an answer, and checks the common rules.
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let answer = self.send().await.unwrap_or_else(|problem| panic!("{problem}"));
@@ -155,13 +155,13 @@ impl<'a> IntoFuture for Request<'a> {
     }
 }
 
-/// How long a request is sent again that was not carried out or may have been.
+/// How long a request is retried.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One crowd at a time, so that five hundred at once are not a thousand.
 static CROWD: Mutex<()> = Mutex::const_new(());
 
-/// Sends all of them at the same time; the answers in the order of the requests.
+/// Sends all of them at the same time; returns the answers in the order of the requests.
 pub async fn at_once<'a>(requests: impl IntoIterator<Item = Request<'a>>) -> Vec<Answer> {
     let _alone = CROWD.lock().await;
     let requests = requests.into_iter().map(IntoFuture::into_future);

@@ -7,10 +7,10 @@ use crate::answer::Answer;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Between two tries, where nobody says how long to wait.
+/// The pause between two tries, if the answer names none.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long to wait before the request is sent again; `None` when what it asked for has ended.
+/// How long to wait before the request is sent again; `None` if the operation has ended.
 pub fn wait(tried: &Result<Answer, String>) -> Option<Duration> {
     let Ok(answer) = tried else { return Some(PAUSE) };
     match answer.status {
@@ -21,7 +21,7 @@ pub fn wait(tried: &Result<Answer, String>) -> Option<Duration> {
     }
 }
 
-/// What `Retry-After` says, in seconds.
+/// The value of `Retry-After`, in seconds.
 fn told(answer: &Answer) -> Duration {
     let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse().ok());
     seconds.map_or(PAUSE, Duration::from_secs)

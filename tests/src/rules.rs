@@ -48,12 +48,12 @@ pub fn is_sane(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.chars().all(allowed)
 }
 
-/// Rates may be kept for what is left of their life; `/v1/rates` says so, one of them may. The dashboard and the
-/// documentation may be kept by who asks each time whether they changed. Nothing else may.
+/// `/v1/rates` must be cacheable for the rest of its lifetime, and single rates may be. The dashboard and the
+/// documentation may be cached if the client revalidates each time. Nothing else may be cached.
 fn says_what_may_be_cached(answer: &Answer) {
     let said = answer.header("cache-control").unwrap_or_default();
     let path = answer.asked.path.split('?').next().unwrap_or_default();
-    // The answer to a preflight is nothing of what is at the path.
+    // The answer to a preflight is not that of the path.
     let given = matches!(answer.status, 200 | 304) && answer.asked.method != Method::OPTIONS;
     let age = said.strip_prefix("public, max-age=").and_then(|age| age.parse::<u64>().ok());
     let right = match (path, given) {

@@ -13,16 +13,16 @@ use sha2::Sha256;
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Whose tokens a bank with a secret takes.
+/// The issuer whose tokens a bank with a secret accepts.
 pub const ISSUER: &str = "https://issuer.prove.example";
 pub const AUDIENCE: &str = "money-bank";
 pub const SECRET: &str = "the-secret-of-prove-is-long-enough";
-/// Who asks where no user is asked for.
+/// The user of a token for requests without a user.
 const ANYBODY: &str = "anybody";
-/// Tokens of one user are the same for so long, so that a bank may remember them.
+/// Tokens of one user are the same for this long, so that a bank can remember them.
 const SAME_SECONDS: u64 = 600;
 
-/// New in each process, since to make one takes a second. As large as those of most issuers.
+/// New in each process, since making one takes a second. As large as those of most issuers.
 static RSA: LazyLock<rsa::PrivateKey> =
     LazyLock::new(|| rsa::PrivateKey::new(&mut getrandom::SysRng, 2048).unwrap());
 
@@ -44,7 +44,7 @@ enum Material {
 }
 
 impl Key {
-    /// A key for this algorithm, made of `seed`; all of RSA are one.
+    /// A key for this algorithm, made from `seed`; all RSA keys are the same.
     pub fn of(algorithm: &str, seed: u8) -> Self {
         let material = match algorithm {
             "RS256" => Material::Rs256,
@@ -102,7 +102,7 @@ impl Key {
         }
     }
 
-    /// What the issuer publishes of it (RFC 7517).
+    /// Its published form (RFC 7517).
     pub fn published(&self) -> Value {
         let kid = &self.kid;
         match &self.material {
@@ -133,13 +133,13 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// What an honest issuer says of a user for the next hour.
+/// An honest issuer's claims about a user for the next hour.
 pub fn claims(issuer: &str, user: &str) -> Value {
     let exp = now() / SAME_SECONDS * SAME_SECONDS + SAME_SECONDS + 3600;
     json!({"iss": issuer, "aud": AUDIENCE, "sub": user, "exp": exp, "scope": "wallet:read wallet:write"})
 }
 
-/// Makes tokens for whoever a request is for.
+/// Makes tokens for the users of requests.
 #[derive(Clone)]
 pub struct Mint {
     issuer: String,
@@ -151,7 +151,7 @@ impl Mint {
         Self { issuer: issuer.to_owned(), key: Arc::new(Key::secret(secret)) }
     }
 
-    /// With `BANK_JWT_SECRET`, the `jwt_secret` of the bank that `BANK_URL` names; [`AUDIENCE`] is its `jwt_audience`, and
+    /// With `BANK_JWT_SECRET`, the `jwt_secret` of the bank at `BANK_URL`; [`AUDIENCE`] is its `jwt_audience`, and
     /// `BANK_JWT_ISSUER` its `jwt_issuer`, or [`ISSUER`].
     pub fn from_env() -> Option<Self> {
         let secret = std::env::var("BANK_JWT_SECRET").ok()?;
@@ -159,7 +159,7 @@ impl Mint {
         Some(Self::new(&issuer, &secret))
     }
 
-    /// The value of the header `authorization` for this user; somebody's, where that is nobody.
+    /// The value of the header `authorization` for this user, or for anybody if there is none.
     pub fn authorization(&self, user: Option<&str>) -> String {
         let is_one = |user: &&str| !user.is_empty() && !user.contains(|c: char| !c.is_ascii_graphic());
         let user = user.filter(is_one).unwrap_or(ANYBODY);

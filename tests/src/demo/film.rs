@@ -94,7 +94,7 @@ impl Tile {
 }
 
 impl Film<'_> {
-    /// How it stands where nothing moves: as it ended.
+    /// The last frame, for where animation is off.
     fn end(&self) -> String {
         let end = |height| format!(".s{height}{{transform:translateY(-{}px)}}", height * (self.frames - 1));
         STRIPS.map(end).concat()
@@ -177,7 +177,7 @@ impl Film<'_> {
         }
     }
 
-    /// A window at this place, so wide and so high, and behind it one text for each frame.
+    /// A window with this place and size, and behind it one text for each frame.
     fn strip(
         &self,
         svg: &mut Svg,
@@ -197,7 +197,7 @@ impl Film<'_> {
     }
 }
 
-/// What the page's buttons say: before, and while it is broken.
+/// The labels of a button: normally, and while its trouble lasts.
 fn labels(trouble: Trouble) -> [String; 2] {
     match trouble {
         Trouble::Killed => ["Kill Redis", "Start Redis"].map(str::to_owned),

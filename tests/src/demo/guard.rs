@@ -7,10 +7,10 @@
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, Method};
 
-/// What browsers say of where a request comes from.
+/// The header in which browsers say where a request comes from.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Why a request is refused; `None` where it may pass. `port` is the demo's own.
+/// Why a request is refused; `None` if it may pass. `port` is the demo's own.
 pub fn refusal(method: &Method, headers: &HeaderMap, port: u16) -> Option<&'static str> {
     let Some(host) = only(headers, &HOST) else { return Some("there is not one Host") };
     if ![format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host) {
@@ -29,7 +29,7 @@ pub fn refusal(method: &Method, headers: &HeaderMap, port: u16) -> Option<&'stat
     (elsewhere && !is_page).then_some("that comes from another site")
 }
 
-/// The value of a header that is there once.
+/// The value of a header that was sent exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;

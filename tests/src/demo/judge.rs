@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// What is deposited each time.
 pub const AMOUNT: &str = "1.00";
 
-/// What one client knows of its wallet.
+/// What one client knows about its wallet.
 #[derive(Default)]
 pub struct Book {
     /// A part of the hash of each entry that was found before: the n-th is that of entry n + 1.
@@ -23,11 +23,11 @@ pub struct Book {
 /// What a wallet was found to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Acknowledged deposits that are there, and were not looked for before.
+    /// Acknowledged deposits that are there, and were not checked before.
     pub there: u64,
-    /// Acknowledged deposits that are not.
+    /// Acknowledged deposits that are not there.
     pub lost: u64,
-    /// Entries that are one too many: a deposit that is there twice, or that nobody was told of.
+    /// Extra entries: a deposit that is there twice, or that no client was told about.
     pub doubled: u64,
     /// The hashes do not chain, or the balances do not add up.
     pub broken: bool,
@@ -45,8 +45,8 @@ impl Book {
         index.and_then(|index| self.found.get(index)).is_some_and(|found| *found == part(&entry.hash))
     }
 
-    /// Holds a wallet and its newest entries, oldest first and back to the last that is known (or to the first of all),
-    /// against what was told. From now on they are what is known.
+    /// Compares a wallet and its newest entries (oldest first, back to the last known one or to the first of all)
+    /// with what the client was told. From now on they are the known ones.
     pub fn judge(&mut self, wallet: &Wallet, newest: &[Entry]) -> Verdict {
         let kept = newest.first().map_or(wallet.seq, |entry| entry.seq.saturating_sub(1));
         let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(self.found.len());
@@ -59,7 +59,7 @@ impl Book {
         verdict
     }
 
-    /// Counts what was told and is there, is not, or is too often.
+    /// Counts acknowledged deposits that are there, that are missing, and that are there too often.
     fn compare(&self, newest: &[Entry]) -> Verdict {
         let mut verdict = Verdict::default();
         let mut times = BTreeMap::<(&str, &str), u64>::new();
@@ -79,7 +79,7 @@ impl Book {
         verdict
     }
 
-    /// The wallet is where its last entry left it.
+    /// The wallet's state is the one after its last entry.
     fn ends_as(&self, wallet: &Wallet) -> bool {
         let is_last = match self.found.last() {
             Some(found) => *found == part(&wallet.hash),
@@ -99,7 +99,7 @@ fn balance_after(seq: u64) -> String {
     money::shown(money::units(AMOUNT) * i128::from(seq))
 }
 
-/// So much of a hash that no other is taken for it.
+/// A part of a hash that is long enough to be unique.
 fn part(hash: &str) -> u64 {
     hash.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }

@@ -30,7 +30,7 @@ const PAGE: usize = 50;
 pub struct Load {
     /// Whom they ask.
     pub bank: Arc<Bank>,
-    /// Where they say what they were told.
+    /// Where they report their answers.
     pub score: Arc<Score>,
     /// The round in which wallets are to be judged.
     pub round: watch::Receiver<u64>,
@@ -61,11 +61,11 @@ impl Load {
         Self { bank, score, round, interval, readers }
     }
 
-    /// One client, for ever, which begins after a while. It has a wallet that nobody had before.
+    /// One client, which starts after `begin` and runs for ever, with a new wallet.
     pub async fn client(self, index: usize, user: String, begin: Duration) {
         let mut client = Client { load: self, index, user, book: Book::default(), deposits: 0 };
         sleep(begin).await;
-        // Whatever it waited for, it goes on at its own times, so that an outage does not line them all up.
+        // After a delay it keeps its own schedule, so that an outage does not line all clients up.
         let mut times = tokio::time::interval(client.load.interval);
         times.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -85,7 +85,7 @@ pub fn users(clients: usize) -> Vec<String> {
 }
 
 impl Client {
-    /// A deposit, unless nobody looks any more.
+    /// Deposits, unless nobody has looked at the page for long.
     async fn deposit_if_watched(&mut self) {
         if self.load.score.unwatched_for() < UNWATCHED {
             self.deposit().await;
@@ -120,7 +120,7 @@ impl Client {
         }
     }
 
-    /// Reads its wallet and holds it against what it was told.
+    /// Reads its wallet and compares it with what it was told.
     async fn judge(&mut self) {
         let round = *self.load.round.borrow_and_update();
         let readers = Arc::clone(&self.load.readers);
@@ -131,7 +131,7 @@ impl Client {
         self.load.score.judged(self.index, round, verdict);
     }
 
-    /// The entries that the book does not know, oldest first.
+    /// The entries that are not in the book, oldest first.
     async fn newest(&self) -> Vec<Entry> {
         let mut newest = Vec::new();
         let mut path = format!("/v1/wallet/entries?limit={PAGE}");
@@ -164,7 +164,7 @@ impl Client {
     }
 }
 
-/// What one try came to, by its answer alone.
+/// The kind of a try, by its answer alone.
 fn kind(tried: &Result<Answer, String>) -> Kind {
     let Ok(answer) = tried else { return Kind::Silence };
     match (answer.status, serde_json::from_slice::<serde_json::Value>(&answer.body)) {

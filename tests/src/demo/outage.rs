@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How many are remembered.
 const KEPT: usize = 20;
 
-/// One of them, as the page gets it. Counts are from its begin until every wallet was judged after its end.
+/// One of them, as the page gets it. Counts are from its beginning until every wallet was judged after its end.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outage {
     /// Its number, from 0 on.
@@ -26,7 +26,7 @@ pub struct Outage {
     pub ended_ms: Option<u64>,
     /// How long the slowest answer took.
     pub slowest_ms: u64,
-    /// From its end to the first success, where no bank could move money meanwhile.
+    /// The time from its end to the first success, if no bank could move money meanwhile.
     pub back_ms: Option<u64>,
     /// Every wallet was judged after its end.
     pub is_judged: bool,
@@ -80,7 +80,7 @@ impl Outages {
         Some(open.number)
     }
 
-    /// Every wallet was judged after its end.
+    /// Notes that every wallet was judged after its end.
     pub fn is_judged(&mut self, number: u64, totals: Totals) {
         let outage = self.kept.iter_mut().find(|record| record.number == number);
         if let Some(outage) = outage {
@@ -88,7 +88,7 @@ impl Outages {
         }
     }
 
-    /// An answer came, which concerns every outage that is not over.
+    /// An answer, which counts for every outage that is not over.
     pub fn answered(&mut self, at: Duration, kind: Kind, took: Duration) {
         for record in self.kept.iter_mut().filter(|record| record.after.is_none()) {
             if kind != Kind::Silence {
@@ -106,7 +106,7 @@ impl Outages {
         open.map(|record| record.trouble).collect()
     }
 
-    /// All that are remembered, the newest first.
+    /// The outages that are remembered, newest first.
     pub fn newest(&self, now: Totals) -> Vec<Outage> {
         self.kept.iter().rev().map(|record| record.at(now)).collect()
     }

@@ -13,11 +13,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{interval, sleep};
 
-/// Before it begins: caches are warm then.
+/// The time before it begins, in which caches warm up.
 const WARM_UP: Duration = Duration::from_secs(6);
 /// How many steps it has.
 const STEPS: u64 = 72;
-/// At which step a visitor presses what.
+/// The visitor's actions, by step.
 const SCRIPT: &[(u64, Action)] = &[
     (6, Action::Begin(Trouble::Killed)),
     (16, Action::End(Trouble::Killed)),
@@ -28,7 +28,7 @@ const SCRIPT: &[(u64, Action)] = &[
     (57, Action::Begin(Trouble::Bank(1))),
 ];
 
-/// What the page showed, a state for each step; the last state knows the whole run.
+/// The states that the page showed, one for each step; the last state has the whole run.
 pub async fn record(score: &Score, door: &mpsc::Sender<Order>) -> anyhow::Result<Vec<State>> {
     score.is_watched();
     sleep(WARM_UP).await;

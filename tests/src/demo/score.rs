@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 pub struct Totals {
     /// Answers of any kind.
     pub answers: u64,
-    /// 503 that said that nothing had happened.
+    /// 503s with `outcome: none`.
     pub untouched: u64,
     /// Deposits that were acknowledged.
     pub acknowledged: u64,
-    /// Operations of which some try may have moved money: a 503 that says so, or silence.
+    /// Operations of which some try may have moved money: a 503 with `outcome: unknown`, or no answer.
     pub unknown: u64,
-    /// Those of them that a retry has answered since.
+    /// Those of them that a retry has settled since.
     pub resolved: u64,
     /// Acknowledged deposits that the judge has found.
     pub found: u64,
@@ -33,14 +33,14 @@ pub struct Totals {
     pub broken: u64,
 }
 
-/// All of it at one moment, as the page gets it.
+/// All numbers at one moment, as the page gets them.
 #[derive(Clone, Serialize)]
 pub struct State {
     /// Since the start.
     pub at_ms: u64,
     /// How long a step is.
     pub step_ms: u64,
-    /// The number of the first step that is given here.
+    /// The number of the first step in `steps`.
     pub first_step: u64,
     /// What came in each.
     pub steps: Vec<Step>,
@@ -48,7 +48,7 @@ pub struct State {
     pub per_second: u64,
     /// How many clients there are.
     pub clients: usize,
-    /// Operations that are under way after a first try without success.
+    /// Operations that are being retried.
     pub waiting: u64,
     /// What is broken now.
     pub troubles: Vec<Trouble>,
@@ -61,7 +61,7 @@ pub struct State {
     pub outages: Vec<Outage>,
 }
 
-/// Shared by clients, the stage and the server.
+/// The score, shared by clients, the stage and the server.
 pub struct Score {
     begun: Instant,
     inner: Mutex<Inner>,
@@ -80,7 +80,7 @@ struct Inner {
 }
 
 impl Score {
-    /// Of so many clients of these banks; nothing has happened yet.
+    /// For this many clients of these banks; nothing has happened yet.
     pub fn new(clients: usize, banks: Vec<String>) -> Self {
         let inner = Inner { banks, judged: vec![0; clients], ..Inner::default() };
         Self { begun: Instant::now(), inner: Mutex::new(inner) }
@@ -91,7 +91,7 @@ impl Score {
         (self.begun.elapsed(), inner)
     }
 
-    /// One try was answered, or was not.
+    /// A try was answered, or had no answer.
     pub fn answered(&self, kind: Kind, took: Duration) {
         let (at, mut inner) = self.inner();
         inner.steps.add(at, kind, took);
@@ -100,12 +100,12 @@ impl Score {
         inner.outages.answered(at, kind, took);
     }
 
-    /// An operation has to be sent again for the first time.
+    /// An operation has to be retried for the first time.
     pub fn waits(&self) {
         self.inner().1.waiting += 1;
     }
 
-    /// For the first time some try of an operation may have moved money.
+    /// For the first time a try of an operation may have moved money.
     pub fn is_unknown(&self) {
         self.inner().1.totals.unknown += 1;
     }
@@ -140,13 +140,13 @@ impl Score {
         inner.outages.begins(trouble, at, totals);
     }
 
-    /// It is mended; the number of that outage.
+    /// A trouble ends; returns the number of its outage.
     pub fn ends(&self, trouble: Trouble) -> Option<u64> {
         let (at, mut inner) = self.inner();
         inner.outages.ends(trouble, at)
     }
 
-    /// After that outage every wallet was judged.
+    /// Every wallet was judged after that outage.
     pub fn is_judged(&self, outage: u64) {
         let (_, mut inner) = self.inner();
         let totals = inner.totals;

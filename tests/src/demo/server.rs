@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-/// Nothing from elsewhere, and nobody may put the page into a frame to have its buttons clicked.
+/// The page loads nothing from elsewhere, and cannot be put into a frame to have its buttons clicked.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -39,7 +39,7 @@ fn palette() -> &'static str {
 
 /// What answers.
 pub struct Server {
-    /// The demo's own, by which it knows its page.
+    /// The demo's own port, by which requests of its page are recognised.
     port: u16,
     score: Arc<Score>,
     door: mpsc::Sender<Order>,
@@ -48,7 +48,7 @@ pub struct Server {
 type Answer = Response<Full<Bytes>>;
 
 impl Server {
-    /// Answers with this score, and hands orders in at this door.
+    /// Serves this score, and sends orders to this door.
     pub fn new(port: u16, score: Arc<Score>, door: mpsc::Sender<Order>) -> Self {
         Self { port, score, door }
     }
@@ -62,7 +62,7 @@ impl Server {
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(|request| server.answer(request));
                 let connection = hyper::server::conn::http1::Builder::new();
-                // A browser that leaves is no matter.
+                // A browser may leave at any time.
                 let _ = connection.serve_connection(TokioIo::new(stream), service).await;
             });
         }

@@ -14,27 +14,28 @@ use tokio::time::sleep;
 
 /// How long a killed bank is away.
 const BANK_AWAY: Duration = Duration::from_secs(2);
-/// Between two rounds of the judge, where nothing is broken.
+/// The time between two rounds of the judge, while nothing is broken.
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(5);
-/// Between two looks whether a round is over.
+/// The time between two checks whether a round is over.
 const LOOK: Duration = Duration::from_millis(50);
 /// Answers are lost for one second in three: between two losses operations get through, and the next loss meets some under way.
 const BEAT: Duration = Duration::from_secs(1);
 const BEATS: u64 = 3;
-/// How long Redis may take to say something where it may hang.
+/// How long Redis may take to answer, since it may hang.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// So much is put into Redis beyond what fits: memory that clients and scripts give back must not make room again.
+/// How much is put into Redis beyond `maxmemory`, so that memory that clients and scripts free does not make room
+/// again.
 const ROOM_MIB: u64 = 2;
 const JUNK_MIB: u64 = 4;
 const MIB: u64 = 1 << 20;
-/// A script may go on once it has written, so this fills Redis to more than `maxmemory`.
+/// A script that has written may go on, so this fills Redis to more than `maxmemory`.
 const FILL: &str = "for i = 1, ARGV[1] do redis.call('SET', 'demo:junk:' .. i, string.rep('x', 1048576)) end";
 const REMOVE: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
 
-/// An action, and where its outcome goes.
+/// An action, and where its result goes.
 pub type Order = (Action, oneshot::Sender<Result<(), String>>);
 
-/// The house, and who must know what is done to it.
+/// The house, and everything that must know about what happens to it.
 pub struct Stage {
     house: House,
     score: Arc<Score>,
@@ -54,7 +55,7 @@ struct Judge {
 }
 
 impl Stage {
-    /// Of a house whose banks are asked by clients with these wallets, which wait for `round`.
+    /// For a house with these clients' wallets; clients wait for `round`.
     pub fn new(house: House, score: Arc<Score>, round: watch::Sender<u64>, users: Vec<String>) -> Self {
         let judge = Judge { score: Arc::clone(&score), round };
         Self { house, score, judge, users, stolen: 0, losing: None, orders: mpsc::channel(8) }
@@ -65,7 +66,7 @@ impl Stage {
         self.orders.0.clone()
     }
 
-    /// Does what is ordered, one after the other.
+    /// Carries out orders, one after the other.
     pub async fn run(&mut self) {
         let rounds = tokio::spawn(self.judge.clone().goes_round());
         let mut beats = tokio::time::interval(BEAT);
@@ -184,7 +185,7 @@ impl Stage {
         talk.command("CONFIG SET maxmemory 0").await
     }
 
-    /// Kills a bank; it comes back after a while, as it would in a cluster.
+    /// Kills a bank; it restarts after a while, as it would in a cluster.
     async fn kill_bank(&mut self, index: usize) -> anyhow::Result<()> {
         self.house.process(index)?.kill().await?;
         self.house.forget(index);
@@ -192,13 +193,13 @@ impl Stage {
         tokio::spawn(async move {
             sleep(BANK_AWAY).await;
             let (told, _) = oneshot::channel();
-            // Nobody takes orders any more where the demo has ended.
+            // When the demo has ended, nobody takes orders any more.
             let _ = door.send((Action::Restart(index), told)).await;
         });
         Ok(())
     }
 
-    /// Removes a wallet, and all that the bank keeps about it.
+    /// Removes a wallet, and everything that the bank stores about it.
     async fn steal(&mut self) -> anyhow::Result<()> {
         let user = self.users.get(self.stolen % self.users.len()).context("there are no wallets")?;
         let keys = format!("bank:{{{user}}}*");
@@ -212,7 +213,7 @@ impl Stage {
 }
 
 impl Judge {
-    /// From now on every wallet is to be judged; the number of that round.
+    /// Asks for every wallet to be judged; returns the number of the round.
     fn calls(&self) -> u64 {
         let mut number = 0;
         self.round.send_modify(|round| {
@@ -231,7 +232,7 @@ impl Judge {
         self.score.is_judged(outage);
     }
 
-    /// Judges every wallet again and again, but for when something is broken.
+    /// Judges every wallet again and again, while nothing is broken.
     async fn goes_round(self) {
         loop {
             sleep(BETWEEN_ROUNDS).await;

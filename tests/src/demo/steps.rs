@@ -9,7 +9,7 @@ pub const STEP: Duration = Duration::from_millis(500);
 /// How many are kept: a minute and a half.
 const KEPT: usize = 180;
 
-/// What one try of a request came to.
+/// The result of one try of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// 200: the money has moved, by this try or an earlier one.
@@ -29,7 +29,7 @@ pub enum Kind {
 pub struct Step {
     /// How many of each kind, in the order of [`Kind`].
     pub answers: [u64; 5],
-    /// How long they took, half of them at most; none without answers.
+    /// The median of their times; none without answers.
     pub median_us: Option<u64>,
     /// How long the slowest took.
     pub slowest_us: Option<u64>,
@@ -39,14 +39,14 @@ pub struct Step {
 #[derive(Default)]
 pub struct Steps {
     closed: VecDeque<Step>,
-    /// The number of the open one, from the start.
+    /// The number of the open step, from the start.
     now: u64,
     open: Step,
     took_us: Vec<u64>,
 }
 
 impl Steps {
-    /// One answer, `at` so long after the start.
+    /// Counts an answer, `at` this time after the start.
     pub fn add(&mut self, at: Duration, kind: Kind, took: Duration) {
         self.close_until(at);
         self.open.answers[kind as usize] += 1;
@@ -55,10 +55,10 @@ impl Steps {
         }
     }
 
-    /// Closes what is over at that time.
+    /// Closes the steps that are over at that time.
     pub fn close_until(&mut self, at: Duration) {
         let now = u64::try_from(at.as_millis() / STEP.as_millis()).unwrap_or(u64::MAX);
-        // After a pause as long as what is kept (a laptop slept) only that much is made up for.
+        // After a long pause (a laptop that slept) only as many steps are added as are kept.
         self.now = self.now.max(now.saturating_sub(KEPT as u64));
         while self.now < now {
             self.close();
@@ -77,7 +77,7 @@ impl Steps {
         }
     }
 
-    /// The closed ones that are kept, and the number of the first of them.
+    /// The closed steps that are kept, and the number of the first of them.
     pub fn closed(&self) -> (u64, &VecDeque<Step>) {
         (self.now - self.closed.len() as u64, &self.closed)
     }

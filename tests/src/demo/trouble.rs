@@ -17,7 +17,7 @@ pub enum Trouble {
     Hangs,
     /// Redis holds more than `maxmemory`.
     Full,
-    /// For one second in three, what the last bank asks is carried out, and the answer is lost on the way.
+    /// For one second in three, requests of the last bank are carried out, but the answers are lost on the way.
     Mute,
     /// A bank gets SIGKILL.
     Bank(usize),
@@ -30,9 +30,9 @@ pub enum Action {
     Begin(Trouble),
     /// Mends it.
     End(Trouble),
-    /// Starts a bank that was killed; the demo asks this of itself.
+    /// Starts a killed bank again; only the demo itself orders this.
     Restart(usize),
-    /// Removes a wallet from Redis behind the bank's back, which the judge must miss.
+    /// Removes a wallet from Redis, which the judge must notice.
     Steal,
 }
 
@@ -62,7 +62,7 @@ impl Trouble {
         Self::all().find(|trouble| trouble.name() == name)
     }
 
-    /// As it stands in paths, and in what the page reads.
+    /// Its name in paths, and in the page's state.
     pub fn name(self) -> String {
         match self {
             Self::Killed => "killed".to_owned(),
@@ -84,12 +84,12 @@ impl Trouble {
         }
     }
 
-    /// Redis, or the way to it, is what is broken.
+    /// Whether Redis, or the way to it, is broken.
     pub fn is_of_redis(self) -> bool {
         !matches!(self, Self::Bank(_))
     }
 
-    /// No bank can move money meanwhile.
+    /// Whether no bank can move money meanwhile.
     pub fn is_total(self) -> bool {
         matches!(self, Self::Killed | Self::Hangs | Self::Full)
     }

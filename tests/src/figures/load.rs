@@ -68,7 +68,7 @@ async fn one(all: &All, arguments: &Arguments, store: Store) -> anyhow::Result<S
     ))
 }
 
-/// All clients at the same time, until so many deposits were made.
+/// Runs all clients at the same time, until this many deposits were made.
 async fn run(
     clients: &[Bank],
     users: &[String],
@@ -89,7 +89,7 @@ async fn run(
     Ok(futures::future::try_join_all(clients).await?.concat())
 }
 
-/// One deposit, until it is carried out; its time is that of all its tries.
+/// One deposit, until it is carried out; its time includes all its tries.
 async fn deposit(bank: &Bank, user: &str, key: &str, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {

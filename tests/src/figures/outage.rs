@@ -46,12 +46,12 @@ pub struct Figures {
     pub ended_ms: f64,
     pub clients: usize,
     before: Quantiles,
-    /// From its begin to its end, and what was still under way then.
+    /// From its beginning to its end, including requests that were in flight then.
     during: Quantiles,
     /// The same from [`SETTLED`] on, when the breakers are open.
     breaker_open: Quantiles,
     pub slowest_ms: f64,
-    /// From the end of the outage; none is before its end was noticed here.
+    /// Counted from the end of the outage; an answer before its end was noticed here does not count.
     pub first_success_ms: f64,
     pub untouched: usize,
     unknown: usize,
@@ -78,7 +78,7 @@ pub struct Step {
 
 const BEFORE: Duration = Duration::from_secs(5);
 const AFTER: Duration = Duration::from_secs(7);
-/// The breakers of all instances are open by then.
+/// By this time the breakers of all instances are open.
 const SETTLED: Duration = Duration::from_secs(2);
 /// What a client does between a 503 and its next try.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -124,7 +124,7 @@ async fn one(all: &All, arguments: &Arguments, store: Store, how: How) -> anyhow
     Figures::of(all, store, how, [begun, began, ended], samples).context("there were no answers")
 }
 
-/// Takes Redis away; gives the moment from which on it answers again.
+/// Takes Redis away; returns the moment from which on it answers again.
 async fn away(house: &mut House, how: How, seconds: u64) -> anyhow::Result<Instant> {
     let length = Duration::from_secs(seconds);
     match how {
@@ -144,7 +144,7 @@ async fn away(house: &mut House, how: How, seconds: u64) -> anyhow::Result<Insta
     }
 }
 
-/// One client; how many deposits were acknowledged, and every answer.
+/// One client; returns how many deposits were acknowledged, and every answer.
 async fn deposits(bank: &Bank, user: &str, over: &AtomicBool) -> anyhow::Result<(u64, Vec<Sample>)> {
     let (mut done, mut samples) = (0, Vec::new());
     while !over.load(Ordering::Relaxed) {

@@ -6,7 +6,7 @@ use crate::figures::svg::Svg;
 const WIDTH: f64 = 880.0;
 const TOP: f64 = 34.0;
 const PANEL: (f64, f64) = (430.0, 286.0);
-/// Of a panel's upper chart, from the panel's corner; the lower one is below it.
+/// The position of a panel's upper chart within the panel; the lower one is below it.
 const LEFT: f64 = 46.0;
 const CHART: (f64, f64) = (374.0, 120.0);
 const RATES: f64 = 64.0;
@@ -14,7 +14,7 @@ const LATENCY_TOP: f64 = 46.0;
 const RATES_TOP: f64 = LATENCY_TOP + CHART.1 + 14.0;
 /// The latencies that are shown, as powers of ten of a millisecond.
 const POWERS: (i32, i32) = (-1, 3);
-/// What the slowest answer is to stay below.
+/// The limit that the slowest answer should stay below.
 const PROMISED_MS: f64 = 600.0;
 const STYLE: &str = "text{fill:#16211c}.bg{fill:#fff}.n{fill:#56645c;font-size:10.5px}.t{font-weight:600}\
     .o{fill:#fbeeea}.g{fill:none;stroke:#dfe5e1}.p{fill:none;stroke:#b03a2e;stroke-dasharray:4 3}\

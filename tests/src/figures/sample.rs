@@ -19,7 +19,7 @@ pub enum Kind {
     Untouched,
     /// 503, and a retry tells.
     Unknown,
-    /// Anything else, which is not to be.
+    /// Anything else, which must not happen.
     Other,
 }
 
@@ -45,7 +45,7 @@ pub fn count(samples: &[Sample], kind: Kind) -> usize {
     samples.iter().filter(|sample| sample.kind == kind).count()
 }
 
-/// How long `share` in a thousand of them took at most, in milliseconds; 1000 is the slowest.
+/// The time within which `share` in a thousand of them were answered, in milliseconds; 1000 is the slowest.
 pub fn quantile_ms(samples: &[Sample], share: usize) -> Option<f64> {
     let mut took: Vec<Duration> = samples.iter().map(|sample| sample.took).collect();
     took.sort_unstable();

@@ -27,11 +27,11 @@ pub struct Arguments {
     deposits: Vec<usize>,
 }
 
-/// A way to say who asks, and whom it is said to.
+/// A way to authenticate, and the bank that it is for.
 struct Way<'a> {
     name: &'static str,
     bank: Bank,
-    /// Who signs, and as whom; nobody where a header is enough.
+    /// The signing key and the issuer; none if a header is enough.
     key: Option<(&'a Key, String)>,
     is_new: bool,
     rates: Vec<f64>,
@@ -75,7 +75,7 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
         for way in &mut ways {
             let (rate, _) = way.round(all.clients, many).await?;
             let (_, median_ms) = way.round(1, few).await?;
-            // The first round opens wallets and compiles what there is to compile.
+            // The first round opens wallets and compiles components.
             if round > 0 {
                 way.rates.push(rate);
                 way.medians_ms.push(median_ms);
@@ -89,22 +89,22 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 impl Way<'_> {
-    /// Deposits a second, and the median of how long one took, in milliseconds.
+    /// Deposits a second, and the median time of one, in milliseconds.
     async fn round(&self, clients: usize, deposits: usize) -> anyhow::Result<(f64, f64)> {
-        // A token that is to be remembered is made once: each signature by ES256 is another one.
+        // A token that is to be remembered is made only once: two ES256 signatures of the same claims differ.
         let kept: Vec<Asker> = (0..clients).map(|number| self.asker(number, clients)).collect();
         let asker = |number: usize| {
             if self.is_new { self.asker(number, clients) } else { kept[number % clients].clone() }
         };
         let askers: Vec<Asker> = (0..deposits).map(asker).collect();
         if !self.is_new {
-            // Every instance asks once whose a token is; what is measured comes after that.
+            // Every instance verifies each token once; the measurement comes after that.
             self.deposit(clients, &askers).await?;
         }
         self.deposit(clients, &askers).await
     }
 
-    /// Makes a deposit for each of `askers`, by so many clients at a time.
+    /// Makes a deposit for each of `askers`, with this many clients at a time.
     async fn deposit(&self, clients: usize, askers: &[Asker]) -> anyhow::Result<(f64, f64)> {
         let (next, begun) = (AtomicUsize::new(0), Instant::now());
         let all = (0..clients).map(async |_| {

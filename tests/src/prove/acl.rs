@@ -11,7 +11,7 @@ use serde_json::Value;
 const PAGE: &str = include_str!("../../../docs/redis.md");
 const USER: &str = "bank";
 const ITS_PASSWORD: &str = "the-password-of-the-user-bank";
-/// What a bank does, in the suites that do all of it.
+/// The suites that do everything that a bank does.
 pub const SUITES: &[&str] = &[
     "bitcoins",
     "first_deposits",
@@ -23,7 +23,7 @@ pub const SUITES: &[&str] = &[
     "wallet",
 ];
 
-/// Makes that user, and starts the banks again as it.
+/// Creates that user, and restarts the banks with it.
 pub async fn is_given(house: &mut House, store: Store) -> anyhow::Result<()> {
     let marker = if store == Store::Direct { "store = redis" } else { "store = kv" };
     let line = PAGE.lines().skip_while(|line| !line.contains(&format!("`{marker}`")));
@@ -34,7 +34,8 @@ pub async fn is_given(house: &mut House, store: Store) -> anyhow::Result<()> {
     house.restart_at(format!("redis://{USER}:{ITS_PASSWORD}@{address}")).await
 }
 
-/// Where writes wait for replicas and it may not (`WAIT`), none is acknowledged, the bank is not ready, and the log says why.
+/// If writes wait for replicas and the user may not call `WAIT`, no write is acknowledged, the bank is not ready, and
+/// the log says why.
 pub async fn must_wait(house: &mut House) -> anyhow::Result<()> {
     house.restart_with(&[("redis_wait_replicas", "1")]).await?;
     let bank = house.client();
@@ -46,7 +47,7 @@ pub async fn must_wait(house: &mut House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nothing was tried that it may not do: the log would say so, behind what was `before` in it.
+/// The bank tried nothing that the user may not do: the log has no such line after the first `before` bytes.
 pub async fn is_enough(house: &House, before: usize) -> anyhow::Result<()> {
     let said = house.logs()?;
     let since = said.get(before..).unwrap_or_default();

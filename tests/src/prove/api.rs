@@ -21,8 +21,8 @@ pub async fn is_described_well(house: &House) -> anyhow::Result<()> {
     run(Command::new(tool("python")?).arg("tests/api/document.py").arg(document(house)?)).await
 }
 
-/// Every answer is as documented, to this many requests of each kind for each operation; with somebody's token, where
-/// the bank asks for one.
+/// Every answer is as documented, to this many requests of each kind for each operation; with a token, if the bank
+/// uses tokens.
 pub async fn is_as_described(house: &House, seed: u64, cases: u32) -> anyhow::Result<()> {
     let mut command = Command::new(tool("schemathesis")?);
     command.args([

@@ -85,17 +85,17 @@ impl Arguments {
         self.only.is_empty() || self.only.contains(&part)
     }
 
-    /// The same of a part that has scenarios and no suites of its own.
+    /// The same for a part that has scenarios and no suites of its own.
     pub(super) fn want_scenarios(&self, part: Part) -> bool {
         self.want(part) && self.suite.is_empty()
     }
 
-    /// Whether any part of which this holds is to be proven.
+    /// Whether any part that satisfies `holds` is to be proven.
     pub(super) fn want_any(&self, holds: impl Fn(Part) -> bool) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| holds(*part))
     }
 
-    /// Banks on this store, as they are mostly wanted.
+    /// The usual plan for banks on this store.
     pub(super) fn plan(&self, store: Store) -> Plan {
         Plan::new(store, &self.bank, &self.manifest)
     }

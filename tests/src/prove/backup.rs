@@ -14,17 +14,17 @@ use crate::prove::{Arguments, bucket, folder, interrupted, rights};
 use anyhow::{Context as _, ensure};
 use std::time::Duration;
 
-/// Clients move money for so long before an export begins.
+/// How long clients move money before an export begins.
 const BEFORE: Duration = Duration::from_millis(700);
 /// And after it has ended.
 const AFTER: Duration = Duration::from_millis(300);
-/// In so many operations under keys some leave the wallet for the pages and the index.
+/// With this many operations under keys, some have left the wallet for the pages and the index.
 const OPERATIONS: u64 = 30;
 
-/// A bank on a kind of store. The cluster that it is on, if it is on one, ends with it.
+/// A bank on a kind of store. If it is on a cluster, that ends with it.
 struct Kind(&'static str, House, #[allow(dead_code, reason = "it is dropped")] Option<Cluster>);
 
-/// From each kind of store into another one, and what is refused.
+/// From each kind of store into another one, and imports that are refused.
 pub async fn is_proven(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     let [sqlite, redis, cluster] = kinds(arguments).await?;
     let [into_sqlite, into_redis, into_cluster] = kinds(arguments).await?;
@@ -54,7 +54,7 @@ pub async fn is_proven(arguments: &Arguments, summary: &mut Summary) -> anyhow::
     Ok(())
 }
 
-/// The same the other way round, and disasters.
+/// The other directions, and disasters.
 pub async fn drills(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     let [sqlite, redis, cluster] = kinds(arguments).await?;
     let [into_sqlite, into_redis, into_cluster] = kinds(arguments).await?;
@@ -114,7 +114,7 @@ async fn travels(Kind(_, from, _): &Kind, Kind(_, into, _): &Kind) -> anyhow::Re
     Ok(())
 }
 
-/// A wallet is as it once was at the bank that was exported.
+/// A restored wallet is one that existed at the exported bank.
 async fn is_a_past(bank: &Bank, restored: &Bank, user: &str) -> anyhow::Result<()> {
     let now: Wallet = restored.wallet(user).await;
     let then: Wallet = bank.get(format!("/v1/wallet?at={}", now.seq)).user(user).await.is(200).json();
@@ -122,7 +122,7 @@ async fn is_a_past(bank: &Bank, restored: &Bank, user: &str) -> anyhow::Result<(
     Ok(())
 }
 
-/// Everything that must not be imported, each with its sentence; and nothing is changed.
+/// Imports that must be refused, each with its message; nothing is changed.
 async fn is_refused(house: &House) -> anyhow::Result<()> {
     let bank = house.client();
     let user = fresh("refused");
@@ -151,7 +151,7 @@ async fn is_refused(house: &House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What of a store has to do with money.
+/// The keys and values of a store that concern money.
 async fn money(house: &House) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let stored = house.stored().await?.into_iter();
     Ok(stored.filter(|(key, _)| !key.starts_with("bank:ready") && !key.contains("{ready")).collect())
@@ -166,7 +166,7 @@ async fn slept(time: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Its volume is gone. What was acknowledged after the newest export is done again under the same keys.
+/// The volume is gone. What was acknowledged after the newest export is done again under the same keys.
 async fn survives_a_lost_disk(house: &mut House) -> anyhow::Result<()> {
     let bank = house.client();
     let (before, ()) = Crowd::during(&bank, Size::Large, false, slept(BEFORE)).await?;
@@ -186,7 +186,7 @@ async fn survives_a_lost_disk(house: &mut House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Clients go on under their keys while the bank moves, twice; on Redis it is read only meanwhile, and not stopped.
+/// Clients retry under their keys while the bank moves, twice; Redis is made read-only meanwhile, and is not stopped.
 async fn moves_on(house: &mut House) -> anyhow::Result<()> {
     let bank = house.client();
     let (crowd, (_cluster, window)) = Crowd::during(&bank, Size::Small, true, async {
@@ -199,7 +199,7 @@ async fn moves_on(house: &mut House) -> anyhow::Result<()> {
         ensure!(lines(&sqlite)? == lines(&redis)?, "Redis has not what SQLite had");
         house.start_banks().await?;
         let cluster = house.beside_a_cluster().await?;
-        // Redis takes no writes: reads go on.
+        // Redis refuses writes; reads go on.
         house.redis()?.talk().await?.command("CONFIG SET min-replicas-to-write 100").await?;
         let begun = std::time::Instant::now();
         let redis = house.exports("redis-at-the-end.jsonl").await?;
@@ -220,7 +220,7 @@ async fn moves_on(house: &mut House) -> anyhow::Result<()> {
     house.runs(&["verify", "--all"]).await.map(drop)
 }
 
-/// Slots that move, and a master that is lost.
+/// Slots move, and a master is lost.
 async fn is_all_or_nothing(house: &mut House) -> anyhow::Result<()> {
     let mut cluster = house.on_a_cluster().await?;
     house.restart_at(cluster.urls()).await?;

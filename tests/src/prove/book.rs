@@ -12,7 +12,7 @@ pub struct Book {
     counter: String,
 }
 
-/// Twenty wallets with money in, money out and a key; a counter.
+/// Twenty wallets with deposits, withdrawals and a key; a counter.
 pub async fn open(house: &House) -> anyhow::Result<Book> {
     let bank = house.client();
     let mut wallets = Vec::new();
@@ -44,7 +44,7 @@ pub async fn still_holds(house: &House, book: Option<&Book>) -> anyhow::Result<(
     Ok(())
 }
 
-/// A deposit under a key: done the first time, given again ever after.
+/// A deposit under a key: done the first time, replayed ever after.
 async fn again(bank: &Bank, user: &str) -> anyhow::Result<String> {
     let request = bank.post("/v1/deposit").user(user).idempotency_key("kept").amount("0.125");
     Ok(request.await.is(200).text().to_owned())

@@ -19,7 +19,7 @@ use tokio::process::Command;
 const PROGRAMS: &str = "build/cloud/moto/bin";
 const PATIENCE: Duration = Duration::from_secs(60);
 const FOLDER: &str = "s3://money/exports/";
-/// So many wallets that an export is more than one part.
+/// With this many wallets an export has more than one part.
 const MANY: usize = 80_000;
 
 const NO_SUCH_UPLOAD: &[u8] = b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 40\r\n\r\n\
@@ -31,7 +31,7 @@ struct S3 {
     _process: Process,
 }
 
-/// All of it, from the one house into the other.
+/// All scenarios, from one house into the other.
 pub async fn keeps_exports(from: &mut House, into: &mut House) -> anyhow::Result<()> {
     let s3 = S3::start().await?;
     let user = fresh("bucket");
@@ -62,8 +62,8 @@ pub async fn keeps_exports(from: &mut House, into: &mut House) -> anyhow::Result
     is_whole_or_not_there(&s3, from, into, &user).await
 }
 
-/// The answer to what completes an upload is lost, and nobody knows the upload when it is asked again: it is complete, or was
-/// aborted by a rule of the bucket's meanwhile.
+/// The answer to the request that completes an upload is lost, and the upload is unknown when the request is
+/// repeated: either it was completed, or a lifecycle rule has removed it.
 async fn is_complete_or_not_there(s3: &S3, house: &House) -> anyhow::Result<()> {
     let (done, aborted) = ("s3://money/done/bank.jsonl", "s3://money/aborted/bank.jsonl");
     let output = s3.unanswered(house, &["export", "--to", done], "POST").await?;
@@ -75,7 +75,7 @@ async fn is_complete_or_not_there(s3: &S3, house: &House) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Of several parts; killed in the middle; ended by a break.
+/// An export of several parts; one that is killed in the middle; one that ends at a break.
 async fn is_whole_or_not_there(
     s3: &S3,
     from: &mut House,
@@ -94,7 +94,7 @@ async fn is_whole_or_not_there(
     s3.runs(into, &["import", "--check", key]).await?;
     let bytes = std::fs::metadata(&files.large)?.len();
     ensure!(bytes > 16 << 20, "an export of {bytes} bytes is one part");
-    // A wallet that is broken ends an export when it has begun: nothing is left of that one.
+    // A broken wallet ends an export after it has begun: nothing of that one is left.
     let (before, uploads) = (s3.keys().await?, s3.uploads().await?);
     from.plant(&format!("bank:{{{user}}}:wallet"), b"{}").await?;
     says(&s3.run(from, &["export", "--to", FOLDER]).await?, 3, user)?;
@@ -126,7 +126,7 @@ async fn request(stream: &mut TcpStream) -> anyhow::Result<(String, Vec<u8>)> {
 
 impl S3 {
     async fn start() -> anyhow::Result<Self> {
-        // Free now; nobody else on this machine is likely to take it within the next moment.
+        // It is free now, and nobody else on this machine is likely to take it in between.
         let address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
         let mut command = Command::new(format!("{PROGRAMS}/moto_server"));
         command.args(["-H", "127.0.0.1", "-p", &address.port().to_string()]);
@@ -167,7 +167,7 @@ impl S3 {
         Ok(())
     }
 
-    /// What `bank` says where its first request to complete an upload comes to S3 with this method, and is not answered.
+    /// The output of `bank` when its first completing request reaches S3 with this method and is not answered.
     async fn unanswered(&self, house: &House, words: &[&str], method: &str) -> anyhow::Result<Output> {
         let front = TcpListener::bind("127.0.0.1:0").await?;
         let mut command = self.command(house, words)?;
@@ -181,7 +181,7 @@ impl S3 {
         Ok(output)
     }
 
-    /// Each connection is one request: who answers closes it.
+    /// Each connection is one request, and the server closes it.
     async fn answers_but_one(
         &self,
         front: &TcpListener,
@@ -197,7 +197,7 @@ impl S3 {
             if is_lost {
                 head = head.replacen("POST", method, 1);
             } else if completes {
-                // So may S3. moto remembers what is complete, and has a 500 for what was aborted.
+                // S3 may answer like this. moto remembers completed uploads, and answers 500 for aborted ones.
                 client.write_all(NO_SUCH_UPLOAD).await?;
                 continue;
             }
@@ -226,7 +226,7 @@ impl S3 {
         Ok(self.aws(&listed).await?.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// How many uploads are not complete.
+    /// How many uploads are incomplete.
     async fn uploads(&self) -> anyhow::Result<usize> {
         let address = self.url.trim_start_matches("http://");
         let mut moto = TcpStream::connect(address).await?;

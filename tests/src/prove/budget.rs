@@ -19,24 +19,25 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// What belongs to a connection, and to the one who watches.
+/// Commands of the connection itself, and of the observer.
 const ASIDE: &[&str] = &["AUTH", "CLIENT", "ECHO", "HELLO", "PING", "SELECT"];
-/// An instance keeps rates for a second, and knows the wallets that it has used last: one of so many asks comes to it.
+/// An instance keeps rates for a second, and remembers the wallets that it has used last: one of this many requests
+/// hits such an instance.
 const TRIES: usize = 10;
-/// An instance has nothing left to do for a request so long after its answer.
+/// This long after an answer, its instance has no work left for the request.
 const AFTER_AN_ANSWER: Duration = Duration::from_millis(30);
-/// The twelfth operation finds a log that is full.
+/// The twelfth operation finds a full log.
 const UNTIL_SEALED: usize = 12;
-/// So many entries that 200 of them are in the wallet and in 24 pages.
+/// With this many entries, 200 of them are in the wallet and in 24 pages.
 const LONG: usize = 208;
 const AT_ONCE: usize = 50;
 const BEFORE: usize = 2_000;
 const REQUESTS: usize = 10_000;
-/// So many clients ask for a large file, plain, and read only how the answer begins.
+/// This many clients request a large file, unpacked, and read only the beginning of the answer.
 const UNREAD: usize = 200;
 const LARGE_FILE: &str = "GET /docs/swagger-ui.js HTTP/1.1\r\nhost: {host}\r\n\r\n";
 
-/// Each request makes the storage calls that `budgets.toml` says for this store, in that order.
+/// Each request makes the storage calls that `budgets.toml` lists for this store, in that order.
 pub async fn of_storage_calls(house: &mut House, store: &str) -> anyhow::Result<()> {
     let (bank, other) = (house.client_of(0), house.client_of(1));
     let mut spy = Spy::on(house).await?;
@@ -57,7 +58,7 @@ pub async fn of_storage_calls(house: &mut House, store: &str) -> anyhow::Result<
     Ok(())
 }
 
-/// After 10,000 requests the process is as small as it was after the first of them.
+/// After 10,000 requests the process is as small as after the first of them.
 pub async fn of_memory(house: &mut House) -> anyhow::Result<()> {
     let bank = house.client_of(0);
     let user = fresh("small");
@@ -79,7 +80,7 @@ pub async fn of_memory(house: &mut House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An answer that nobody reads takes no more memory than the pieces of it that are on their way.
+/// An answer that nobody reads takes no more memory than the pieces of it that are in transit.
 pub async fn of_unread_answers(house: &mut House) -> anyhow::Result<()> {
     let bank = house.client_of(0);
     let before = house.process(0)?.resident_bytes()?;
@@ -100,7 +101,7 @@ pub async fn of_unread_answers(house: &mut House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A start that finds nothing compiled takes no more of the processor than it may.
+/// A start that finds nothing compiled takes no more CPU time than it may.
 pub async fn of_a_start(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new(runner);
@@ -156,7 +157,7 @@ impl Spy {
         Ok(())
     }
 
-    /// What is told of a wallet that another bank has written last, since an instance knows its own.
+    /// The costs for a wallet that another bank has written last, since an instance knows its own.
     async fn money(&mut self, bank: &Bank, other: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         let user = fresh("cost");
         let deposit = |number: usize| keyed_deposit(bank, &user, number);
@@ -185,7 +186,7 @@ impl Spy {
         Ok(())
     }
 
-    /// A wallet that nobody else writes: one of some deposits comes to the instance that has written it last.
+    /// A wallet that nobody else writes: some deposits reach the instance that has written it last.
     async fn known_wallet(&mut self, bank: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         let user = fresh("known");
         let calls = self.shortest(|| bank.post("/v1/deposit").user(&user).amount("1")).await?;
@@ -193,8 +194,8 @@ impl Spy {
         Ok(())
     }
 
-    /// What the cheapest of [`TRIES`] requests costs, where an instance remembers what another does not. Each comes when
-    /// the one before has left nothing to do: else it goes to another instance.
+    /// The cost of the cheapest of [`TRIES`] requests, since an instance may remember what another does not. Each
+    /// request is sent when the one before has left no work: otherwise it would go to another instance.
     async fn shortest<'r>(&mut self, request: impl Fn() -> Request<'r>) -> anyhow::Result<String> {
         let mut shortest = self.hear(request()).await?;
         for _ in 1..TRIES {
@@ -217,7 +218,7 @@ impl Spy {
         Ok(())
     }
 
-    /// The commands that Redis is given for a request, those in a row that are the same as one.
+    /// The commands that Redis gets for a request; equal ones in a row count as one.
     async fn hear(&mut self, request: Request<'_>) -> anyhow::Result<String> {
         request.await.is(200);
         self.asked += 1;

@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 
 /// How long a client goes on sending one request.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// One operation in so many is first sent twice at the same time.
+/// One operation in this many is first sent twice at the same time.
 const EVERY_TWIN: usize = 7;
-/// One in so many is given up when the bank has said `none` to every try: then it must never have happened.
+/// One in this many is given up if every try was answered `none`: then it must never have happened.
 const EVERY_GIVEN_UP: usize = 3;
 
 pub struct Client<'a> {
     bank: &'a Bank,
-    /// Instances or whole processes die, so that a 500 without a word, or no answer, is to be expected.
+    /// Instances or whole processes die, so a bare 500, or no answer, is to be expected.
     kills: bool,
 }
 
-/// An operation as it was asked for, and the answer that settled it.
+/// An operation, and the answer that settled it.
 pub struct Done {
     pub path: String,
     pub key: String,
@@ -36,10 +36,10 @@ pub struct Answers {
     /// Whose wallet, or which counter.
     pub user: String,
     pub done: Vec<Done>,
-    /// Keys of operations to whose every try the bank said `none`, and that nobody sent again.
+    /// Keys of operations whose every try was answered `none`, and that nobody sent again.
     pub given_up: Vec<String>,
     pub sent_again: usize,
-    /// How many operations were unknown before they were answered: by a 503 that says so, or by silence.
+    /// How many operations were unknown before they were answered: because of a 503 `unknown`, or no answer.
     pub unknown: usize,
     /// How long the slowest answer took, of any kind.
     pub slowest: Duration,
@@ -52,13 +52,13 @@ impl Answers {
     }
 }
 
-/// How it went until an answer came.
+/// The tries of one operation, until an answer came.
 #[derive(Default)]
 struct Sent {
-    /// None when it was given up, since the bank had said `none` to every try.
+    /// None if it was given up, because every try was answered `none`.
     answer: Option<Answer>,
     again: usize,
-    /// Some try may have happened: the answer did not say `none`.
+    /// Some try may have happened: it was not answered `none`.
     unknown: bool,
     slowest: Duration,
 }
@@ -68,7 +68,7 @@ impl<'a> Client<'a> {
         Self { bank, kills }
     }
 
-    /// Deposits and withdraws, more of the latter than there is money now and then.
+    /// Deposits and withdraws, sometimes more than there is.
     pub async fn moves_money(&self, user: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Answers> {
         let operation = |n: usize| {
             let (path, amount) = match n % 3 {
@@ -125,7 +125,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Two at the same time under one key are answered alike.
+    /// Two requests at the same time under one key get the same answer.
     async fn twins(&self, request: &Request<'a>) -> anyhow::Result<()> {
         let (one, other) = tokio::join!(self.answered(request.clone()), self.answered(request.clone()));
         let (one, other) = (one?, other?);
@@ -133,7 +133,7 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Sends what was asked once, to be given its answer again.
+    /// Sends a settled operation again, to get its replay.
     pub async fn again(&self, user: &str, done: &Done) -> anyhow::Result<Answer> {
         self.answered(self.request(user, &done.path, &done.key, done.amount.as_deref())).await
     }
@@ -170,7 +170,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// What an answer says of the request that it answers, and of no other; silence says nothing.
+    /// The outcome of the request that was answered, and of no other; no answer has none.
     fn outcome(&self, tried: &Result<Answer, String>) -> anyhow::Result<String> {
         match tried {
             Ok(answer) if answer.status == 500 && self.kills && answer.body.is_empty() => {}

@@ -28,7 +28,7 @@ pub async fn is_proven(arguments: &Arguments, suites: &Suites, summary: &mut Sum
     drop((house, cluster));
     let mut house = House::build(arguments.plan(Store::Direct).patient()).await?;
     let cluster = house.on_a_cluster().await?;
-    // The store has little part in most of them: on a cluster all are run where that is asked for.
+    // The store matters little in most of them: on a cluster all are run only on request.
     let wanted = if arguments.only.is_empty() { suites::after_the_restart } else { suites::of_storage };
     suites.run(wanted, Some(&house), summary).await;
     let name = house.at("in a cluster whose slots move under load nothing is lost or repeated");
@@ -92,7 +92,7 @@ async fn loses_masters_under_load(house: &House, cluster: &mut Cluster, rounds: 
             let [shard, others @ ..] = shards.as_slice() else { anyhow::bail!("no shard") };
             let killed = cluster.kill_the_master_of(shard).await?;
             let since = Instant::now();
-            // A write waits for the only replica that the new master will have, so that the dead one must be back.
+            // A write waits for the only replica that the new master will have, so the dead node must come back.
             let comes_back = async {
                 cluster.has_failed_over(shard).await?;
                 let failover = since.elapsed();
@@ -112,7 +112,7 @@ async fn loses_masters_under_load(house: &House, cluster: &mut Cluster, rounds: 
     recoveries.judge(&bank, crowd).await
 }
 
-/// Every shard serves, over TLS and with a password, what has left a wallet included; the log tells nothing of either.
+/// Every shard serves over TLS and with a password, including what has left a wallet; the log reveals neither.
 async fn speaks_tls(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
     let bank = house.client();
     for shard in cluster.a_user_for_each().await? {
@@ -130,7 +130,7 @@ async fn speaks_tls(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `bank verify` reads a wallet by the URL of any node, and finds keys of entries that are gone.
+/// `bank verify` reads a wallet by the URL of any node, and finds keys whose entries are gone.
 async fn is_verified(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
     let bank = house.client();
     for shard in cluster.a_user_for_each().await? {
@@ -143,7 +143,7 @@ async fn is_verified(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
         let sound = house.verify(&shard.user).await?;
         let report = String::from_utf8_lossy(&sound.stdout).into_owned();
         ensure!(sound.status.success() && report.contains("12 entries in 1 pages"), "{report}{sound:?}");
-        // As after a failover that has forgotten all but the first entry, and the page.
+        // As after a failover that has lost all but the first entry, and the page.
         cluster.ask(&shard, &["SET", &key("wallet"), &earlier]).await?;
         cluster.ask(&shard, &["DEL", &key("page:0")]).await?;
         let broken = house.verify(&shard.user).await?;

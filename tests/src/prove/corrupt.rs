@@ -14,16 +14,16 @@ use crate::rules;
 use anyhow::{Context as _, ensure};
 use std::time::{Duration, Instant};
 
-/// So many operations under keys, that some have left for the pages and for the index.
+/// With this many operations under keys, some have left for the pages and for the index.
 const OPERATIONS: usize = 30;
 
-/// What one user and one counter have in the store.
+/// A user and a counter with documents in the store.
 struct Owner {
     user: String,
     counter: String,
 }
 
-/// A document, what in it is changed into what, and the requests that have to read it.
+/// A document, the change to it, and the requests that have to read it.
 struct Case<'a> {
     key: String,
     change: (&'static str, &'static str),
@@ -52,8 +52,8 @@ impl Owner {
             owner.deposit(bank, n).await.is(200);
             owner.post(bank, n).await.is(200);
         }
-        // Its own part of the total: a post without a key is added beside the reading of the others, and
-        // taken back when they are damaged, which leaves a cell that is there as it was.
+        // Its own part of the total: a post without a key is added while the other part is read, and taken back if
+        // that is damaged. So this creates the cell first.
         bank.post(&owner.counter).await.is(200);
         owner
     }
@@ -119,7 +119,7 @@ impl Owner {
 }
 
 impl Case<'_> {
-    /// Damages the document in every way, and mends it; how many requests met it.
+    /// Damages the document in every way, and mends it; returns how many requests met it.
     async fn run(&self, house: &House) -> anyhow::Result<usize> {
         let stored = house.stored().await?;
         let sound = stored.get(&self.key).context("it is not in the store")?;
@@ -141,13 +141,13 @@ impl Case<'_> {
         Ok(damaged.len() * self.requests.len())
     }
 
-    /// Its kind: neither whose it is nor under which idempotency key.
+    /// Its kind, without its owner and idempotency key.
     fn as_the_log_names_it(&self) -> anyhow::Result<String> {
         let (_, what) = self.key.split_once("}:").context("a key without a hash tag")?;
         Ok(format!(r#""cause":"{}: "#, what.split(':').next().unwrap_or_default()))
     }
 
-    /// One character changed, the end cut off, emptied, and bytes that were never ours.
+    /// One character changed, the end cut off, emptied, and foreign bytes.
     fn damaged(&self, sound: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
         let (from, to) = self.change;
         let text = std::str::from_utf8(sound)?;
@@ -158,7 +158,7 @@ impl Case<'_> {
     }
 }
 
-/// A whole problem like any other, which names nothing of the inside.
+/// A complete problem like any other, which reveals nothing internal.
 fn tells_nothing(answer: &Answer) -> anyhow::Result<()> {
     rules::check_form(answer);
     answer.problem(500, "internal-error");

@@ -60,7 +60,7 @@ pub async fn of_the_store_under_load(house: &mut House, rounds: u32) -> anyhow::
     Ok(())
 }
 
-/// A random moment within so many milliseconds.
+/// Sleeps for a random time up to this many milliseconds.
 async fn some_time(ms: u64) {
     tokio::time::sleep(Duration::from_millis(some(ms))).await;
 }

@@ -53,7 +53,8 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Lets them go on for as long as the accident takes; returns the crowd with its answers, and the result of the accident.
+    /// Lets the clients run until the accident is over; returns the crowd with its answers, and the result of the
+    /// accident.
     pub async fn during<T>(
         bank: &Bank,
         size: Size,
@@ -94,7 +95,7 @@ impl Crowd {
         self.answers.iter().map(|one| one.unknown).sum()
     }
 
-    /// How many operations the bank said had not happened, and nobody sent again.
+    /// How many operations the bank reported as not done, and nobody sent again.
     pub fn given_up(&self) -> usize {
         self.answers.iter().map(|one| one.given_up.len()).sum()
     }
@@ -103,12 +104,13 @@ impl Crowd {
         self.answers.iter().map(|one| one.slowest).max().unwrap_or_default()
     }
 
-    /// Whose wallets they move money of.
+    /// The users whose money they move.
     pub fn wallets(&self) -> &[String] {
         &self.wallets
     }
 
-    /// Everything that was answered is sent again under its key: how much of it was there, and how much was done anew.
+    /// Sends everything that was answered again under its key; returns how much was there, and how much was done
+    /// anew.
     pub async fn again(&self, bank: &Bank) -> anyhow::Result<(usize, usize)> {
         let (client, mut there, mut anew) = (Client::new(bank, self.kills), 0, 0);
         for one in &self.answers {

@@ -12,12 +12,13 @@ use anyhow::ensure;
 use serde_json::Value;
 use std::time::Duration;
 
-/// A connection may have been given up for a new one to the old master a moment before.
+/// A moment before, a connection may have been dropped for a new one to the old master.
 const TRIES: usize = 2;
 const READS: usize = 10;
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// While no master is there the bank reads and says `read-only`; the request after the first refusal goes to the new one.
+/// While there is no master, the bank reads and reports `read-only`; the request after the first refusal goes to the
+/// new master.
 pub async fn is_followed(house: &mut House) -> anyhow::Result<()> {
     let (bank, user) = (house.client(), fresh("fail-over"));
     let heir = house.another_redis().await?;
@@ -53,7 +54,7 @@ async fn says_that_it_is_read_only(bank: &Bank, user: &str) -> anyhow::Result<()
         let store = problem.more.get("checks").map(|checks| &checks["store"]);
         ensure!(store == Some(&Value::from("read-only")), "{ready}");
     }
-    // `bank`'s own store pauses for 100 ms where a second connection in a row led to the wrong server.
+    // `bank`'s own store pauses for 100 ms if two connections in a row led to the wrong server.
     for _ in 0..READS {
         if bank.get("/v1/wallet").user(user).await.status == 200 {
             break;

@@ -17,11 +17,11 @@ use std::time::Duration;
 /// A profile, and what clients notice of it.
 struct Profile {
     name: &'static str,
-    /// Something fails now and then, and clients have to send again.
+    /// Something fails now and then, and clients have to retry.
     fails: bool,
-    /// Instances die, so that a 500 without a word is an answer.
+    /// Instances die, so a bare 500 is an answer.
     kills: bool,
-    /// Whole suites run on it, since nothing fails that a client would see: on this kind of store.
+    /// Whole suites run on it, on this kind of store, since clients see no failure.
     suites: Option<Store>,
 }
 
@@ -45,12 +45,12 @@ const PROFILES: &[Profile] = &[
     Profile { fails: true, kills: true, ..profile("dying-instances") },
 ];
 
-/// What runs unchanged on stores that are only as wrong as Spin's.
+/// The suites that pass unchanged on stores that are only as wrong as Spin's.
 const SUITES: &[&str] = &["first_deposits", "idempotency", "keyed_counters", "keys_for_ever", "wallet"];
 
 /// How long the clients go on.
 const WHILE: Duration = Duration::from_millis(4000);
-/// Nothing that was given up is still under way after this.
+/// After this time nothing that was given up is still in flight.
 const SETTLED: Duration = Duration::from_millis(1200);
 
 /// Every profile on one kind of store, each on a house of its own.
@@ -90,7 +90,7 @@ async fn survives(house: &House, profile: &Profile) -> anyhow::Result<()> {
     crowd.judge(&bank).await
 }
 
-/// The proof of the proof: money that a store loses is missed.
+/// The proof of the proof: if a store loses money, that is noticed.
 pub async fn are_noticed(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let profile = profile("unguarded");
     let house = House::build(plan(Store::Redis, runner, manifest, &profile)).await?;

@@ -22,7 +22,7 @@ pub async fn keeps_what_is_good(house: &mut House) -> anyhow::Result<()> {
     is_not_the_future(house).await.context("a file of a later time")
 }
 
-/// The folder is made. What a killed export left goes, and what is no export stays.
+/// The folder is created. What a killed export left is removed, and other files stay.
 async fn is_made_and_kept(house: &House) -> anyhow::Result<Vec<String>> {
     exports(house, &[]).await?;
     for name in [BY_ANOTHER_HAND, LEFT] {
@@ -36,7 +36,8 @@ async fn is_made_and_kept(house: &House) -> anyhow::Result<Vec<String>> {
     Ok(there)
 }
 
-/// A store without the money that it had has no place in the folder, unless somebody says so; and is no drill's proof.
+/// A store without the money that it had exports nothing into the folder, unless that is accepted; and it does not
+/// pass a drill.
 async fn is_not_replaced(house: &mut House, good: &[String]) -> anyhow::Result<()> {
     house.stop_banks().await?;
     house.loses_its_store().await?;
@@ -56,7 +57,7 @@ async fn is_not_replaced(house: &mut House, good: &[String]) -> anyhow::Result<(
     Ok(())
 }
 
-/// A name that would always be the newest keeps exports out, and costs none.
+/// A name that would always be the newest blocks exports, and removes none.
 async fn is_not_the_future(house: &House) -> anyhow::Result<()> {
     std::fs::write(folder(house).join(LATER), "")?;
     let before = names(house)?;

@@ -18,13 +18,13 @@ pub fn plan(plan: Plan) -> Plan {
     Plan { placement: Some("spin"), storage_deadline: PATIENCE, ..plan }
 }
 
-/// How many scripts there may be for each withdrawal: with `store=redis` all that it does, lost swaps and what is
-/// read after them too; else swaps alone.
+/// The most scripts for each withdrawal: with `store=redis` all of its scripts, including lost swaps and the reads
+/// after them; otherwise only swaps.
 fn most_scripts(store: Store) -> usize {
     if store == Store::Direct { 8 } else { 3 }
 }
 
-/// 500 withdrawals of 1 from 100 at once: a hundred go through, the others are refused, nobody is sent away.
+/// 500 withdrawals of 1 from 100 at once: a hundred succeed, the others are refused, none gets a 503.
 pub async fn is_shared(house: &mut House, store: Store) -> anyhow::Result<()> {
     let bank = house.client();
     let before = scripts(house).await?;
@@ -42,7 +42,7 @@ pub async fn is_shared(house: &mut House, store: Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many scripts Redis has been told so far.
+/// How many scripts Redis has run so far.
 async fn scripts(house: &mut House) -> anyhow::Result<usize> {
     let told = house.redis()?.talk().await?.ask(&[b"INFO", b"commandstats"]).await?.concat();
     let told = String::from_utf8_lossy(&told);

@@ -26,16 +26,16 @@ pub use cluster::{Cluster, Shard};
 pub use redis::{PASSWORD, Redis, Talk};
 pub use sentinel::Sentinel;
 
-/// The key that the stand-in must be sent.
+/// The API key that the stand-in requires.
 pub const API_KEY: &str = "the-key-of-prove";
-/// An origin whose pages may call, with others beside it.
+/// An allowed origin, which is set together with others.
 const CORS_ORIGIN: &str = "https://app.example";
 const CORS_ORIGINS: &str = "http://localhost:5173 https://app.example\n";
-/// So short that the suites need not wait for rates to become stale.
+/// So short that the suites need not wait long for rates to become stale.
 const RATES_TTL_SECONDS: u64 = 1;
 /// As `spin.toml` has it.
 const STORAGE_DEADLINE: Duration = Duration::from_millis(500);
-/// So long that a slow disk under a crowd is no outage, where outages are not what is proven.
+/// So long that a slow disk under a crowd is no outage, in scenarios that are not about outages.
 const PATIENT_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,12 +46,12 @@ pub enum Store {
     Redis,
     /// Redis, `store=redis`
     Direct,
-    /// One Redis, behind the one adapter and the other in turn
+    /// One Redis, each bank behind the other adapter than its neighbour
     Both,
 }
 
 impl Store {
-    /// What one process of a bank is told.
+    /// The store of one of the processes.
     fn of(self, index: usize) -> Self {
         match self {
             Self::Both if index.is_multiple_of(2) => Self::Redis,
@@ -79,16 +79,16 @@ pub struct Plan {
     pub processes: usize,
     /// How its stores misbehave; without it they do not.
     pub fault: Option<PathBuf>,
-    /// How they place requests on instances, where not as `bank` does.
+    /// How they place requests on instances, if not as `bank` does.
     pub placement: Option<&'static str>,
     /// The last of its processes reaches Redis through a proxy.
     pub proxy: bool,
     pub rates_ttl_seconds: u64,
     pub storage_deadline: Duration,
     pub cors_origins: &'static str,
-    /// Settings that differ from those of every house.
+    /// Settings beside those of every house.
     pub variables: Vec<(&'static str, String)>,
-    /// Its clients send tokens with a mint of this issuer's and this secret.
+    /// Its clients send tokens of this issuer, signed with this secret.
     pub mint: Option<(String, String)>,
 }
 
@@ -127,13 +127,13 @@ impl Plan {
         Self { mint, ..self.with(&variables) }
     }
 
-    /// The same with these settings, which count before those that it has.
+    /// The same with these settings, which win over those that it has.
     pub fn with(mut self, variables: &[(&'static str, &str)]) -> Self {
         self.variables.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
         self
     }
 
-    /// The same, for what is not about time.
+    /// The same with a long deadline, for scenarios that are not about time.
     pub fn patient(self) -> Self {
         Self { storage_deadline: PATIENT_DEADLINE, ..self }
     }
@@ -148,7 +148,7 @@ pub struct House {
     proxy: Option<Proxy>,
     /// The URL of Redis for its processes, if it is not that of its own Redis.
     other_url: Option<String>,
-    /// Whose certificates its processes trust, where not those of the machine.
+    /// The certificates that its processes trust, if not those of the machine.
     trusts: Option<PathBuf>,
     feed: Process,
 }
@@ -214,7 +214,7 @@ impl House {
         self.proxy.as_ref().context("there is no proxy here")
     }
 
-    /// What the suites are told about it.
+    /// The environment of the suites.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = vec![
             ("BANK_URL", self.urls().join(",")),
@@ -243,12 +243,12 @@ impl House {
         Bank::at(vec![self.coingecko.clone()])
     }
 
-    /// The stand-in answers rightly again, whatever a suite left behind.
+    /// Makes the stand-in answer correctly again, whatever a suite has left.
     pub async fn reset_feed(&self) -> anyhow::Result<()> {
         feed::set_mode(&self.feed(), "ok").await.map_err(anyhow::Error::msg)
     }
 
-    /// Starts those that do not run, each where it was.
+    /// Starts the banks that do not run, each at its old address.
     pub async fn start_banks(&mut self) -> anyhow::Result<()> {
         for index in 0..self.banks.len() {
             if self.banks[index].1.is_none() {
@@ -258,7 +258,7 @@ impl House {
         Ok(())
     }
 
-    /// Starts one; how long that took until it served.
+    /// Starts one; returns how long it took until it served.
     pub async fn start_bank(&mut self, index: usize) -> anyhow::Result<Duration> {
         let begun = Instant::now();
         let listen = self.banks[index].0.trim_start_matches("http://").to_owned();
@@ -272,28 +272,28 @@ impl House {
         Ok(begun.elapsed())
     }
 
-    /// Starts all of them again, told that Redis is at this URL.
+    /// Restarts all banks with Redis at this URL.
     pub async fn restart_at(&mut self, redis_url: String) -> anyhow::Result<()> {
         self.stop_banks().await?;
         self.other_url = Some(redis_url);
         self.start_banks().await
     }
 
-    /// Starts all of them again, with these further settings.
+    /// Restarts all banks with these additional settings.
     pub async fn restart_with(&mut self, variables: &[(&'static str, &str)]) -> anyhow::Result<()> {
         self.stop_banks().await?;
         self.plan = self.plan.clone().with(variables);
         self.start_banks().await
     }
 
-    /// Redis Cluster in the same folder, of which all of them are told one node.
+    /// A Redis Cluster in the same folder; all banks get the address of one node.
     pub async fn on_a_cluster(&mut self) -> anyhow::Result<Cluster> {
         let cluster = Cluster::start(&self.folder.path().join("cluster"), None).await?;
         self.restart_at(cluster.url()).await?;
         Ok(cluster)
     }
 
-    /// The same, whose nodes speak nothing but TLS.
+    /// The same, with nodes that speak only TLS.
     pub async fn on_a_cluster_with_tls(&mut self) -> anyhow::Result<Cluster> {
         let certificate = Certificate::make(self.folder.path()).await?;
         self.trusts = Some(certificate.file.clone());
@@ -302,7 +302,7 @@ impl House {
         Ok(cluster)
     }
 
-    /// What `bank verify` says of a wallet on the Redis that its banks are told of.
+    /// The output of `bank verify` for a wallet on the banks' Redis.
     pub async fn verify(&self, user: &str) -> anyhow::Result<Output> {
         let url = self.redis_url(0).context("there is no Redis here")?;
         let mut command = Command::new(&self.plan.runner);
@@ -333,11 +333,11 @@ impl House {
         Ok(())
     }
 
-    /// Ends everything on the spot, and waits until it has ended.
+    /// Kills everything, and waits until it has ended.
     pub async fn end(mut self) {
         let banks = self.banks.iter_mut().filter_map(|(_, process)| process.as_mut());
         for process in banks.chain([&mut self.feed]) {
-            // Whatever has ended already needs no end.
+            // It may have ended already.
             let _ = process.kill().await;
         }
         if let Some(redis) = &mut self.redis {
@@ -350,7 +350,7 @@ impl House {
         self.banks.iter().filter_map(|(_, process)| process.as_ref()).map(Process::said).collect()
     }
 
-    /// Forgets a process that was seen to end.
+    /// Forgets a process that has ended.
     pub fn forget(&mut self, index: usize) {
         self.banks[index].1 = None;
     }
@@ -395,7 +395,7 @@ impl House {
         Ok(command)
     }
 
-    /// Redis as one of its processes sees it.
+    /// The URL of Redis for one of its processes.
     fn redis_url(&self, index: usize) -> Option<String> {
         let redis = self.redis.as_ref()?;
         if self.other_url.is_some() {
@@ -415,7 +415,7 @@ impl House {
     }
 }
 
-/// What would change how a bank runs behind the back of `prove`.
+/// Whether an environment variable would change how a bank runs, without `prove` knowing.
 fn is_setting(name: &str) -> bool {
     name.starts_with("SPIN_") || name.starts_with("BANK_") || name == "RUNTIME_CONFIG_FILE"
 }

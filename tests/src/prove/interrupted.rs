@@ -18,15 +18,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-/// Wallets without entries between those of two users. Each is three keys, and an import writes 4,096 of them at a time.
+/// How many wallets without entries lie between those of two users. Each is three keys, and an import writes 4,096
+/// keys at a time.
 const BETWEEN: usize = 4_000;
-/// So many keys are in the store when the file stops, at least.
+/// At least this many keys are in the store when the file stops.
 const STORED: usize = 4_096;
 const PATIENCE: Duration = Duration::from_secs(30);
 const OPERATIONS: u64 = 20;
 const NEW: &str = r#"{"v":1,"base":MARK,"end":MARK,"log":[]}"#;
 
-/// What was to be imported: an export of some money, and that with many wallets between, of which a half is written.
+/// The files to import: an export of some money, and one with many wallets in between, of which half is written.
 pub struct Files {
     small: PathBuf,
     pub large: PathBuf,
@@ -60,7 +61,7 @@ async fn is_killed(house: &mut House, files: &Files) -> anyhow::Result<()> {
     is_whole(house, files).await
 }
 
-/// Told to stop, as a Job's container is: it is to be tried again.
+/// It is stopped by SIGTERM, as a Job's container is: try again.
 async fn is_stopped(house: &House, files: &Files) -> anyhow::Result<()> {
     let object = Object::serve(files, &files.half).await?;
     let mut import = object.import_to(house)?.spawn()?;
@@ -72,7 +73,8 @@ async fn is_stopped(house: &House, files: &Files) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// It stops in the middle, at a line that was another one when the file was checked. An empty store is one again.
+/// It stops in the middle, at a line that was different when the file was checked. After the store is emptied, an
+/// import works again.
 async fn is_changed(house: &mut House, files: &Files) -> anyhow::Result<()> {
     let object = Object::serve(files, &[&files.half[..], b"{}\n"].concat()).await?;
     let mut import = object.import_to(house)?;
@@ -87,7 +89,7 @@ async fn is_changed(house: &mut House, files: &Files) -> anyhow::Result<()> {
     house.imports(&files.small).await
 }
 
-/// What can be read only once is not begun with: nothing is in the store.
+/// A file that can be read only once is refused before anything is stored.
 async fn is_no_pipe(house: &House) -> anyhow::Result<()> {
     let path = house.path("pipe");
     ensure!(Command::new("mkfifo").arg(&path).status().await?.success(), "mkfifo {}", path.display());
@@ -97,7 +99,7 @@ async fn is_no_pipe(house: &House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nothing but the import that was interrupted may have the store as it is.
+/// Only the interrupted import may use the store as it is.
 async fn is_refused(house: &House, another: &Path) -> anyhow::Result<()> {
     let file = house.path("of-a-half.jsonl").display().to_string();
     house.does_not_start().await?;
@@ -111,7 +113,7 @@ async fn is_refused(house: &House, another: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All of it is there, once, and old keys are known.
+/// All of it is there, once, and old keys are replayed.
 async fn is_whole(house: &mut House, files: &Files) -> anyhow::Result<()> {
     let there = house.exports("resumed.jsonl").await?;
     ensure!(lines(&there)? == lines(&files.large)?, "it is not what was imported");
@@ -134,7 +136,7 @@ async fn has(house: &House, keys: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An object that is another one when it is read again.
+/// An object that is different when it is read again.
 struct Object {
     server: TcpListener,
     first: Vec<u8>,
@@ -153,7 +155,7 @@ impl Object {
         Ok(import)
     }
 
-    /// Gives all of the first, then what there is of the second, and stays open.
+    /// Sends all of the first version, then the beginning of the second, and keeps the connection open.
     async fn is_read_twice(&self) -> anyhow::Result<TcpStream> {
         drop(self.gives(&self.first).await?);
         self.gives(&self.then).await
@@ -210,7 +212,7 @@ impl Files {
     }
 }
 
-/// These lines, and the last one, which says how many they are and their checksum.
+/// These lines and the last one, with their number and checksum.
 fn ended(lines: &[String]) -> anyhow::Result<String> {
     let mut text = lines.join("\n") + "\n";
     let mut sha256 = String::new();

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many of a wallet's operations are asked for again.
+/// How many of a wallet's operations are sent again.
 const REPLAYS: usize = 60;
 
 #[derive(Deserialize)]
@@ -16,8 +16,8 @@ struct Page {
     next: Option<String>,
 }
 
-/// Each acknowledged operation is there once and nothing else is; what was refused is not; the entries
-/// add up, chain, and were never below zero; all of it is answered again as it was.
+/// Each acknowledged operation is there once and nothing else is; refused ones are not; the entries add up, chain,
+/// and were never below zero; each operation gets the same answer again.
 pub async fn wallet(client: &Client<'_>, user: &str, answers: &[&Answers]) -> anyhow::Result<()> {
     let entries = history(client, user).await?;
     let last = chain::check(chain::START, &entries);

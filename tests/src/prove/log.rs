@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// How long a line may take to be there once its request is answered.
+/// How long after the answer the line of a request may appear.
 const WRITTEN: Duration = Duration::from_secs(5);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
@@ -28,7 +28,7 @@ struct Case<'a> {
     says: &'static [(&'static str, &'static str)],
 }
 
-/// One line a request, with everything but what it was about.
+/// One line for each request, without anything that it was about.
 pub async fn tells_requests_and_no_secrets(house: &House) -> anyhow::Result<()> {
     let bank = house.client();
     let secrets = Secrets { user: fresh("nobody"), key: fresh("key"), token: fresh("token") };
@@ -101,7 +101,7 @@ async fn line_of(house: &House, trace: &str) -> anyhow::Result<Value> {
     let begun = Instant::now();
     loop {
         let said = house.logs()?;
-        // A line that is being written has no end yet.
+        // A line that is being written has no line feed yet.
         let whole = said.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let lines: Vec<&str> = whole.filter(|line| line.contains(trace)).collect();
         match lines[..] {

@@ -47,7 +47,7 @@ pub async fn of_every_kind(store: Store, arguments: &Arguments, summary: &mut Su
     Ok(())
 }
 
-/// How soon three banks say that their store is away, and that it is back.
+/// How soon three banks report that their store is away, and that it is back.
 pub async fn answers_at_once(
     store: Store,
     arguments: &Arguments,
@@ -61,7 +61,7 @@ pub async fn answers_at_once(
     Ok(())
 }
 
-/// Clients go on through it; who could not be told what became of a request is told afterwards.
+/// Clients go on during it; operations that were unknown are resolved afterwards.
 async fn under_load(kind: Kind, house: &mut House) -> anyhow::Result<()> {
     let (bank, cut_off) = (house.client(), house.client_of(CUT_OFF));
     let outage = async {
@@ -89,7 +89,7 @@ async fn under_load(kind: Kind, house: &mut House) -> anyhow::Result<()> {
     crowd.judge(&bank).await
 }
 
-/// A bank that starts without its store serves, says so, and needs no second start.
+/// A bank that starts without its store serves, reports that, and needs no restart.
 async fn at_the_start(kind: Kind, house: &mut House) -> anyhow::Result<()> {
     let user = fresh("patient");
     house.client().deposit(&user, "5").await;
@@ -107,7 +107,7 @@ async fn at_the_start(kind: Kind, house: &mut House) -> anyhow::Result<()> {
     answers::is_back(house, &user).await
 }
 
-/// Alive all the time; when it first said that it was not ready, if it did.
+/// It is alive all the time; returns when it first reported that it was not ready, if it did.
 async fn watch(bank: &Bank, over: &AtomicBool) -> anyhow::Result<Option<Duration>> {
     let begun = Instant::now();
     let mut said_so = None;

@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdout, Command};
 pub const LOGS: &str = "build/logs";
 /// How long a process may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The kernel's unit of time towards programs, on every architecture.
+/// The unit of CPU times in `/proc`, on every architecture.
 const TICKS_PER_SECOND: u64 = 100;
 /// How much of a log is shown when something failed.
 const TAIL_LINES: usize = 30;
@@ -23,7 +23,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it; what it prints is added to `build/logs/{name}.log`.
+    /// Starts it; its output is appended to `build/logs/{name}.log`.
     pub fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         let log = Path::new(LOGS).join(format!("{name}.log"));
         let stderr = File::options().create(true).append(true).open(&log)?;
@@ -33,7 +33,7 @@ impl Process {
         Ok(Self { child, log })
     }
 
-    /// Waits for a line of its output that holds what is looked for.
+    /// Waits for a line of its output that `find` accepts.
     pub async fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
         let stdout = self.child.stdout.take().context("its output is read already")?;
         let mut lines = BufReader::new(stdout).lines();
@@ -53,7 +53,7 @@ impl Process {
         found.with_context(|| format!("{}:\n{}", self.log.display(), tail(&self.log)))
     }
 
-    /// What it has printed so far, with what others of its name printed before it.
+    /// What it has printed so far, after the output of earlier processes with its name.
     pub fn logs(&self) -> anyhow::Result<String> {
         Ok(String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned())
     }
@@ -65,7 +65,7 @@ impl Process {
         sent.success().then_some(()).with_context(|| format!("kill -s {signal} {id}"))
     }
 
-    /// What it takes of the memory, as the kernel counts.
+    /// Its resident memory, as the kernel counts it.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("it has ended already")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
@@ -74,11 +74,11 @@ impl Process {
         Ok(kilobytes.parse::<u64>()? * 1024)
     }
 
-    /// What it has taken of the processor, as the kernel counts: user and system time, in full seconds.
+    /// Its CPU time, as the kernel counts it: user and system time, in full seconds.
     pub fn cpu_seconds(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("it has ended already")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // The name, which may hold anything, is in brackets; the times are the 14th and 15th field of all.
+        // The name, which may contain anything, is in parentheses; the times are fields 14 and 15.
         let (_, fields) = status.rsplit_once(") ").context("no name")?;
         let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
         Ok(times.sum::<Result<u64, _>>()?.div_euclid(TICKS_PER_SECOND))

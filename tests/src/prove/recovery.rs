@@ -34,8 +34,8 @@ pub struct Recoveries {
 }
 
 impl Recoveries {
-    /// Notes when there was another master, when that one had as many replicas as a write waits for, and when first
-    /// deposits were answered: on the shard that was lost, and on those that were left.
+    /// Notes when there was a new master, when that had as many replicas as a write waits for, and when deposits
+    /// first succeeded again: on the lost shard, and on the others.
     pub fn add(&mut self, failover: Duration, ready: Duration, lost: Duration, left: &[Duration]) {
         self.failovers.push(failover);
         self.ready.push(ready);
@@ -43,7 +43,7 @@ impl Recoveries {
         self.left.extend(left);
     }
 
-    /// What the crowd was told adds up, and money moved again soon. Prints both.
+    /// The crowd's answers add up, and money moved again soon. Prints both.
     pub async fn judge(&self, bank: &Bank, crowd: Crowd) -> anyhow::Result<()> {
         println!("{crowd}\n{self}");
         ensure!(crowd.sent_again() > 0, "the accident hit nobody");
@@ -52,7 +52,7 @@ impl Recoveries {
         self.are_quick()
     }
 
-    /// Nobody waited for longer than a second after Redis could take a write again, or on another shard for a second.
+    /// Nobody waited longer than a second after Redis could take a write again, nor on another shard.
     fn are_quick(&self) -> anyhow::Result<()> {
         for (ready, lost) in self.ready.iter().zip(&self.lost) {
             ensure!(

@@ -9,7 +9,7 @@ use crate::raw::Wire;
 use anyhow::{Context as _, ensure};
 use std::time::Duration;
 
-/// All end with code 0, start again, and say what they said.
+/// All end with code 0, start again, and give the same answers.
 pub async fn in_the_middle(house: &mut House, book: Option<&Book>) -> anyhow::Result<()> {
     let before = house.client().get("/v1/bitcoins").await.is(200);
     house.stop_banks().await?;
@@ -19,7 +19,7 @@ pub async fn in_the_middle(house: &mut House, book: Option<&Book>) -> anyhow::Re
     book::still_holds(house, book).await
 }
 
-/// A deposit whose second half comes after the signal is answered, counts, and the exit code is 0.
+/// A deposit whose second half arrives after the signal is answered and counts, and the exit code is 0.
 pub async fn with_a_request_in_flight(house: &mut House) -> anyhow::Result<()> {
     let user = fresh("late");
     let body = r#"{"amount":"1"}"#;
@@ -46,8 +46,8 @@ pub async fn with_a_request_in_flight(house: &mut House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Clients that send without a pause on connections that they keep are told to close them; not one request goes
-/// unanswered.
+/// Clients that send without a pause on kept connections are told to close them; not one request is without an
+/// answer.
 pub async fn cuts_no_connection_that_is_kept(house: &mut House) -> anyhow::Result<()> {
     for _ in 0..5 {
         let clients: Vec<_> = (0..16).map(|_| house.client_of(0)).collect();
@@ -68,7 +68,7 @@ pub async fn cuts_no_connection_that_is_kept(house: &mut House) -> anyhow::Resul
     Ok(())
 }
 
-/// How many requests were answered until an answer said that the connection ends with it; `None` if it ended before.
+/// How many requests were answered until an answer had `connection: close`; `None` if the connection ended before.
 async fn until_told_to_close(bank: Bank) -> Option<u32> {
     let mut wire = Wire::to(&bank).await;
     for answered in 1.. {
@@ -81,7 +81,7 @@ async fn until_told_to_close(bank: Bank) -> Option<u32> {
     None
 }
 
-/// With everything compiled before: the best of five, so that a busy machine is not what is measured.
+/// When everything is compiled: the best of five starts, so that a busy machine does not matter.
 pub async fn is_quick(house: &mut House) -> anyhow::Result<()> {
     let mut best = Duration::MAX;
     for _ in 0..5 {

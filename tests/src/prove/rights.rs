@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 
 const PAGE: &str = include_str!("../../../docs/backup.md");
 const ITS_PASSWORD: &str = "the-password-of-the-user-backup";
-/// In so many operations under keys some leave the wallet for the pages and the index.
+/// With this many operations under keys, some have left the wallet for the pages and the index.
 const OPERATIONS: u64 = 30;
 
 /// The lines that give rights: those of every Redis, those for a cluster, those to import.
@@ -44,13 +44,13 @@ pub async fn are_enough(house: &mut House) -> anyhow::Result<()> {
     house.runs(&["verify", "--all"]).await.map(drop)
 }
 
-/// Of a cluster, over TLS. There too no bank starts on half of an import.
+/// On a cluster, over TLS. There too no bank starts on half an import.
 pub async fn are_enough_over_tls(house: &mut House, cluster: &Cluster) -> anyhow::Result<()> {
     let [reads, of_a_cluster, writes] = rights()?;
     has_money(house).await?;
     house.stop_banks().await?;
     cluster.tells_each(&reads).await?;
-    // What one node has is not taken for all.
+    // The data of one node must not be taken for all.
     for node in 0..3 {
         house.will_use(cluster.url_of("backup", ITS_PASSWORD, node));
         lacks_a_right(house, &["export", "--to", "-"]).await?;

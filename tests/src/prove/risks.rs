@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 const EVICTS: &str = "\"reason\":\"maxmemory-policy is not noeviction\"";
 const FORGETS: &str = "\"reason\":\"appendonly is off\"";
 const AT_RISK: &str = "\"state\":\"at risk\"";
-/// The log is written behind the answer.
+/// The log may be written after the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Nothing is said of a Redis that may not be asked; both risks of one that has them and may be.
+/// Nothing is logged about a Redis that may not be asked; both risks are logged of one that has them and may be.
 pub async fn are_said(house: &mut House) -> anyhow::Result<()> {
     let mut talk = house.redis()?.talk().await?;
-    // What others of its name have said before is in the same file.
+    // Earlier processes of the same name have written to the same file.
     let before = house.logs()?.len();
     let said = |house: &House| anyhow::Ok(house.logs()?.split_off(before));
     talk.command("CONFIG SET maxmemory-policy allkeys-lru").await?;

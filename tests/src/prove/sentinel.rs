@@ -56,7 +56,7 @@ async fn loses_masters_under_load(
     recoveries.judge(&bank, crowd).await
 }
 
-/// Without its replicas a write is carried out and not acknowledged, nor is it when it is sent again; reads go on.
+/// Without its replicas a write is carried out but not acknowledged, not even when it is sent again; reads go on.
 async fn has_too_few_replicas(house: &House, sentinel: &mut Sentinel) -> anyhow::Result<()> {
     let (bank, user) = (house.client(), fresh("too-few"));
     let counter = format!("/v1/counters/{user}");
@@ -66,7 +66,7 @@ async fn has_too_few_replicas(house: &House, sentinel: &mut Sentinel) -> anyhow:
     is_unavailable(&deposit(&bank, &user).await, "unknown")?;
     is_unavailable(&count(&bank, &counter).await, "unknown")?;
     for _ in 0..3 {
-        // To send it again changes nothing, and takes nothing for safe that is not.
+        // Sending it again changes nothing, and does not make it safe.
         is_unavailable(&deposit(&bank, &user).await, "none")?;
         is_unavailable(&count(&bank, &counter).await, "none")?;
     }

@@ -14,11 +14,11 @@ use std::time::Instant;
 
 /// The twelfth operation finds a log that is full, and seals a page.
 const OPERATIONS: u64 = 12;
-/// So many of each user, while banks are asked whether they are ready.
+/// How many deposits each user makes while banks are asked whether they are ready.
 const DEPOSITS: u64 = 100;
 
-/// Reads of a wallet whose slot is half moved go on, and so do other wallets of the same node. What needs the keys that have
-/// moved with those that have not is not done, and the log says why. When the slot has moved it is done, once.
+/// Reads of a wallet whose slot is half moved go on, and so do other wallets of the same node. An operation that
+/// needs keys on both sides is not done, and the log says why. When the slot has moved it is done, once.
 pub async fn one_is_half_moved(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
     let bank = house.client();
     let [shard, neighbour] = &cluster.two_users_of_one_node().await?[..] else { anyhow::bail!("no users") };
@@ -47,8 +47,8 @@ pub async fn one_is_half_moved(house: &House, cluster: &Cluster) -> anyhow::Resu
     Ok(())
 }
 
-/// Banks that start while a node hangs serve the wallets of all others and say that they are ready; those of its own once its
-/// replica has taken over.
+/// Banks that start while a node hangs serve the wallets of all other nodes and are ready; its own wallets follow
+/// when its replica has taken over.
 pub async fn one_hangs(house: &mut House, cluster: &mut Cluster) -> anyhow::Result<()> {
     let [lost, others @ ..] = &cluster.a_user_for_each().await?[..] else { anyhow::bail!("no shard") };
     cluster.keeps_its_masters(true).await?;
@@ -75,7 +75,7 @@ pub async fn one_hangs(house: &mut House, cluster: &mut Cluster) -> anyhow::Resu
     cluster.is_whole().await
 }
 
-/// Banks that are told of several nodes start while the first of them is gone for good.
+/// Banks that know several nodes start while the first of them is gone for good.
 pub async fn the_first_is_gone(house: &mut House, cluster: &mut Cluster) -> anyhow::Result<()> {
     let shards = cluster.a_user_for_each().await?;
     cluster.kill_the_first().await?;
@@ -124,7 +124,8 @@ pub async fn deposit(bank: &Bank, user: &str, n: u64) -> Answer {
     bank.post("/v1/deposit").user(user).idempotency_key(format!("k{n}")).amount("1").await
 }
 
-/// The same, tried again under its key while the store is away: for those who need the money and do not judge how it is served.
+/// The same, retried under its key while the store is away: for scenarios that need the money and do not check how it
+/// is served.
 pub async fn deposit_at_last(bank: &Bank, user: &str, n: u64) -> anyhow::Result<()> {
     let began = Instant::now();
     loop {

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How many ask at once.
 const CROWD: usize = 100;
-/// Long enough that a crowd is answered within a window, short enough to wait for its end.
+/// Long enough for a crowd to be answered within a window, short enough to wait for its end.
 const TTL_SECONDS: u64 = 4;
-/// How soon others fetch when the one who was elected is gone: its claim, which is one fetch and a breath.
+/// How soon others fetch when the elected request is gone: the length of its claim, which is one fetch and some more.
 const NEXT_TURN: Duration = Duration::from_secs(20);
 
 /// Three processes on an empty Redis.
@@ -51,7 +51,7 @@ async fn stale(house: &House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One waits for it in vain, and all have the last good rates.
+/// One request waits for it in vain, and all get the last good rates.
 async fn while_upstream_hangs(house: &House) -> anyhow::Result<()> {
     feed::set_mode(&house.feed(), "hang").await.map_err(anyhow::Error::msg)?;
     let before = hits(house).await;
@@ -64,7 +64,7 @@ async fn while_upstream_hangs(house: &House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first process is elected, since nobody else is asked, and is killed while it fetches.
+/// The first process is elected, since only it gets requests, and is killed while it fetches.
 async fn the_elected_one_dies(house: &mut House) -> anyhow::Result<()> {
     tokio::time::sleep(Duration::from_secs(TTL_SECONDS)).await;
     let before = hits(house).await;

@@ -8,7 +8,7 @@ use super::summary::Summary;
 use super::{acl, backup, book, corrupt, crash, failover, hot, log, restart, risks, totals, why};
 use std::path::Path;
 
-/// The suites, on each store, and what the storage port promises on each.
+/// The suites on each store, and the promises of the storage port on each.
 pub(super) async fn of_the_stores(
     arguments: &Arguments,
     suites: &Suites,
@@ -102,7 +102,7 @@ pub(super) async fn operated(
     Ok(())
 }
 
-/// What is a part of others already, and so is proven alone only where it is named.
+/// Parts that are included in others, and run alone only on request.
 pub(super) async fn on_request(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     if arguments.only.contains(&Part::Drills) {
         backup::drills(arguments, summary).await?;
@@ -160,7 +160,7 @@ async fn on(
     Ok(())
 }
 
-/// What the storage port promises, asked of the adapter where it runs: inside a component.
+/// The promises of the storage port, tested on the adapter where it runs: inside a component.
 async fn promises_of(
     store: Store,
     arguments: &Arguments,

@@ -12,13 +12,13 @@ use tokio::process::Command;
 
 /// What needs no bank.
 const FILES: &[&str] = &["manifest", "packed_size", "tests"];
-/// What leaves a bank behind that is good for nothing else; these tests are ignored elsewhere.
+/// These tests leave a bank unusable; they are ignored elsewhere.
 const AT_THE_END: &[&str] = &["counter_limit"];
-/// What runs once the balances have been through a restart.
+/// What runs when the balances have been through a restart.
 const AFTER_THE_RESTART: &[&str] = &["first_deposits", "idempotency", "overdraft", "wallet"];
-/// What the store has little part in: on one store is enough, and `make test-all` runs it on the others.
+/// Suites in which the store matters little: one store is enough, and `make test-all` runs them on the others.
 const ON_ANY_STORE: &[&str] = &["convert", "rates_odd", "rates_outage", "wire"];
-/// What is run by a component of its own, `tests/store-contract`.
+/// Run by a component of its own, `tests/store-contract`.
 const OF_THE_STORE: &[&str] = &["store_contract"];
 /// How long a suite may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -56,12 +56,12 @@ pub fn before_the_restart_again(name: &str) -> bool {
     before_the_restart(name) && !ON_ANY_STORE.contains(&name)
 }
 
-/// What a bank can be asked that asks for tokens. Rates are everybody's.
+/// The suites that a bank with tokens passes. Rates need none.
 pub fn with_tokens(name: &str) -> bool {
     any(name) && !at_the_end(name) && !name.starts_with("rates_") && name != "convert"
 }
 
-/// What may differ where another store is below.
+/// The suites whose result may depend on the store.
 pub fn of_storage(name: &str) -> bool {
     any(name) && !at_the_end(name) && !ON_ANY_STORE.contains(&name)
 }
@@ -71,7 +71,7 @@ pub fn any(name: &str) -> bool {
     !files(name) && !of_the_store(name)
 }
 
-/// Has cargo build them, which is done already when `make test` did; keeps those named, or all.
+/// Lets cargo build them, which `make test` has done already; keeps those that are named, or all.
 pub async fn compiled(named: &[String]) -> anyhow::Result<Suites> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments =
@@ -88,7 +88,7 @@ pub async fn compiled(named: &[String]) -> anyhow::Result<Suites> {
     Ok(Suites(suites))
 }
 
-/// The test executable that a message of cargo tells of.
+/// The test executable in a message of cargo.
 fn suite(message: &str) -> Option<Suite> {
     let message: Value = serde_json::from_str(message).ok()?;
     let is_test = message["profile"]["test"].as_bool()?;
@@ -99,7 +99,7 @@ fn suite(message: &str) -> Option<Suite> {
 }
 
 impl Suites {
-    /// Runs those that are wanted, one after the other.
+    /// Runs the wanted ones, one after the other.
     pub async fn run(&self, wanted: fn(&str) -> bool, house: Option<&House>, summary: &mut Summary) {
         for suite in self.0.iter().filter(|suite| wanted(&suite.name)) {
             let name = house.map_or(format!("files: {}", suite.name), |house| house.at(&suite.name));
@@ -112,14 +112,14 @@ impl Suites {
 }
 
 impl Suite {
-    /// Runs it, showing what it prints; how many tests passed.
+    /// Runs it and shows its output; returns how many tests passed.
     async fn run(&self, house: Option<&House>) -> anyhow::Result<String> {
         let mut command = Command::new(&self.program);
         if let Some(house) = house {
             house.reset_feed().await?;
             command.envs(house.environment());
         }
-        // The tests wait most of the time: more of them at once than there are cores.
+        // The tests wait most of the time, so more of them run at once than there are cores.
         command.args(["--include-ignored", "--test-threads=8"]);
         command.current_dir(env!("CARGO_MANIFEST_DIR"));
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;

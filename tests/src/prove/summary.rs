@@ -19,7 +19,7 @@ struct Row {
 }
 
 impl Summary {
-    /// Runs a scenario; an error or a panic is its failure. Gives what it made, if it passed.
+    /// Runs a scenario, which fails by an error or a panic. Returns its result, if it passed.
     pub async fn scenario<T>(
         &mut self,
         name: &str,

@@ -31,7 +31,7 @@ impl fmt::Display for Done {
     }
 }
 
-/// Lets clients post and read until each has done so many requests, and judges what they were told.
+/// Lets clients post and read until each has made this many requests, and checks the totals in their answers.
 pub async fn are_exact(house: &House) -> anyhow::Result<()> {
     let (bank, path) = (house.client(), format!("/v1/counters/{}", fresh("exact")));
     let clients = (0..CLIENTS).map(|client| client_of(&bank, &path, client));
@@ -59,7 +59,7 @@ fn total(answer: &Answer) -> anyhow::Result<i64> {
     answer.json::<serde_json::Value>()["value"].as_i64().context("a value")
 }
 
-/// Puts the requests in the only order that the totals allow, and sees whether it could have been theirs.
+/// Puts the requests into the only order that the totals allow, and checks whether that order is possible.
 fn judge(mut done: Vec<Done>) -> anyhow::Result<()> {
     // A read comes after the post whose total it saw.
     done.sort_by_key(|one| (one.total, one.by == 0, one.began));
@@ -78,7 +78,7 @@ mod tests {
     use super::{Done, judge};
     use std::time::{Duration, Instant};
 
-    /// Of requests: when each began and ended, what it added and what it was told.
+    /// For each request: when it began and ended, what it added and which total it got.
     fn could_be(requests: &[(u64, u64, i64, i64)]) -> bool {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);

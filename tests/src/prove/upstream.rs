@@ -14,15 +14,15 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
-/// How long it may take until something is in the log or in an answer.
+/// How soon something must be in the log or in an answer.
 const NOTICED: Duration = Duration::from_secs(20);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const HOUR_MS: u64 = 3_600_000;
 const TWO_DAYS_SECONDS: u64 = 172_800;
-/// Where `bank` reads what settings may be.
+/// The table in which `bank` finds the rules of settings.
 const RULES: &str = "[application.tool.bank.variables]";
 
-/// How the stand-in behaves, and what the log calls it.
+/// The modes of the stand-in, and the log's word for each.
 const CAUSES: &[(&str, &str)] = &[
     ("401", "bad-key"),
     ("403", "bad-key"),
@@ -58,7 +58,7 @@ pub async fn is_told_apart(runner: &Path, manifest: &Path) -> anyhow::Result<()>
     says_no_key(&house)
 }
 
-/// A failure that goes on is said once, though there are several fetches.
+/// A failure that goes on is logged once, though there are several fetches.
 async fn stays_quiet(house: &House) -> anyhow::Result<()> {
     let log = Log::of(house)?;
     turn(house, "500").await?;
@@ -72,7 +72,7 @@ async fn stays_quiet(house: &House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What stands in the way before anybody answers has words of its own too.
+/// Failures before upstream answers have words of their own too.
 pub async fn is_not_reached(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let no_tls = House::build(plan(runner, manifest, &[])).await?;
     let no_tls_origin = no_tls.coingecko().replace("http://", "https://");
@@ -90,7 +90,7 @@ pub async fn is_not_reached(runner: &Path, manifest: &Path) -> anyhow::Result<()
     Ok(())
 }
 
-/// Settings come with white space around them, and the key goes where a paid one is wanted.
+/// Settings have white space around them, and the header of a paid key is used.
 pub async fn gets_the_key_of_a_paid_plan(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let key = r#"CG-&#@%'"\key"#;
     let (spaced_key, ttl) = (format!("{key}\n"), " 1\r\n");
@@ -112,7 +112,7 @@ pub async fn gets_the_key_of_a_paid_plan(runner: &Path, manifest: &Path) -> anyh
     Ok(())
 }
 
-/// Rates that are fresh for two days are not asked for with every request while upstream fails.
+/// Rates that are fresh for two days are not fetched with every request while upstream fails.
 pub async fn is_left_alone_however_long_rates_live(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let ttl = TWO_DAYS_SECONDS.to_string();
     let house = House::build(plan(runner, manifest, &[("rates_ttl_seconds", &ttl)])).await?;
@@ -126,7 +126,7 @@ pub async fn is_left_alone_however_long_rates_live(runner: &Path, manifest: &Pat
     Ok(())
 }
 
-/// What a clock that was ahead has stored holds nobody up, and is not shown.
+/// What a clock in the future has stored delays nobody, and is not shown.
 pub async fn is_asked_after_a_clock_was_ahead(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let house = House::build(plan(runner, manifest, &[])).await?;
     house.client().get("/v1/rates").await.is(200);
@@ -160,7 +160,7 @@ fn ahead(value: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(serde_json::to_vec(&document)?)
 }
 
-/// Under Spin, which does not judge them, components name a bad setting with what is allowed.
+/// Under Spin, which does not check them, components log a bad setting with what is allowed.
 pub async fn hears_of_bad_settings(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let unjudged = Unjudged::copy_of(manifest)?;
     let variables =
@@ -209,7 +209,7 @@ impl Unjudged {
     }
 }
 
-/// What is added to a house's log from now on.
+/// What is appended to a house's log from now on.
 struct Log<'a> {
     house: &'a House,
     begins: usize,
@@ -224,13 +224,13 @@ impl<'a> Log<'a> {
     fn lines(&self, event: &str) -> anyhow::Result<Vec<Value>> {
         let said = self.house.logs()?;
         let added = said.get(self.begins..).unwrap_or_default();
-        // A line that is being written has no end yet.
+        // A line that is being written has no line feed yet.
         let whole = added.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let lines = whole.filter_map(|line| serde_json::from_str::<Value>(line).ok());
         Ok(lines.filter(|line| line["event"] == event).collect())
     }
 
-    /// The first line of this event with these members, while rates are asked for again and again.
+    /// The first line of this event with these members, while rates are requested again and again.
     async fn line(&self, event: &str, members: &[(&str, &str)]) -> anyhow::Result<Value> {
         let begun = Instant::now();
         loop {

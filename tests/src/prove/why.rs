@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 /// A password that no log may hold.
 const WRONG: &str = "not-the-password-of-prove";
 const REQUESTS: usize = 20;
-/// As often as the same is said again.
+/// How often the same message is logged again.
 const AGAIN: Duration = Duration::from_secs(10);
 const BREATH: Duration = Duration::from_secs(1);
 const BETWEEN: Duration = Duration::from_millis(200);
@@ -46,7 +46,7 @@ pub async fn is_said(house: &mut House) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What goes on is said again after 10 s, with a count, and its end at once.
+/// A failure that goes on is logged again after 10 s, with a count, and its end at once.
 pub async fn is_not_repeated(house: &mut House) -> anyhow::Result<()> {
     let (bank, before) = (house.client(), house.logs()?.len());
     house.redis()?.kill().await?;
@@ -57,7 +57,7 @@ pub async fn is_not_repeated(house: &mut House) -> anyhow::Result<()> {
     reasons.sort();
     reasons.dedup();
     ensure!(begun.elapsed() > AGAIN || reasons.len() == said.len(), "said twice: {said:?}");
-    // An instance that nobody asks ends, and the next one begins to count anew.
+    // An instance without requests ends, and the next one begins to count anew.
     while begun.elapsed() < AGAIN + BREATH {
         bank.get("/readyz").await.problem(503, "storage-unavailable");
         tokio::time::sleep(BETWEEN).await;
@@ -84,7 +84,7 @@ fn last_line(house: &House, before: usize) -> anyhow::Result<Value> {
     lines(house, before)?.pop().context("nothing is said")
 }
 
-/// What the health component has said of the store since.
+/// What the health component has logged about the store since then.
 fn lines(house: &House, before: usize) -> anyhow::Result<Vec<Value>> {
     let said = house.logs()?;
     let since = said.get(before..).unwrap_or_default();

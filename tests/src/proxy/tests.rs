@@ -9,7 +9,7 @@ use tokio::time::timeout;
 /// Long enough for what should happen, short enough to wait for what should not.
 const A_MOMENT: Duration = Duration::from_millis(300);
 
-/// A proxy before a server that sends everything back.
+/// A proxy in front of an echo server.
 async fn proxy() -> Proxy {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = listener.local_addr().unwrap();
@@ -28,7 +28,7 @@ async fn connected(proxy: &Proxy) -> TcpStream {
     TcpStream::connect(proxy.address()).await.unwrap()
 }
 
-/// What comes back, or none when nothing does for a moment.
+/// What comes back, or `None` if nothing does for a moment.
 async fn echo(stream: &mut TcpStream, word: &str) -> Option<std::io::Result<String>> {
     if let Err(problem) = stream.write_all(word.as_bytes()).await {
         return Some(Err(problem));

@@ -11,13 +11,13 @@ const FOOT: f64 = 16.0;
 const BETWEEN: f64 = 10.0;
 /// Times from 1 ms to 1 s.
 const POWERS: f64 = 3.0;
-/// By when the bank promises an answer.
+/// The time within which the bank promises an answer.
 const LIMIT_MS: f64 = 600.0;
 
 pub struct Plot<'a> {
     state: &'a State,
     steps: &'a [Step],
-    /// The number of the first that is shown.
+    /// The number of the first step that is shown.
     first: u64,
     /// Left, right, top, end of the times, end of the counts.
     left: f64,
@@ -50,7 +50,7 @@ pub fn legend(svg: &mut Svg, (mut x, y): (f64, f64)) {
 }
 
 impl<'a> Plot<'a> {
-    /// Of the last so many steps, within these edges.
+    /// A plot of the last `steps` steps, within these edges.
     pub fn of(state: &'a State, steps: usize, (left, top, right, bottom): (f64, f64, f64, f64)) -> Self {
         let skipped = state.steps.len().saturating_sub(steps);
         let steps = state.steps.get(skipped..).unwrap_or_default();

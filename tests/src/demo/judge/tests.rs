@@ -29,7 +29,7 @@ fn wallet(entries: &[Entry]) -> Wallet {
     Wallet { user: "ann".to_owned(), balance: balance_after(seq), seq, hash }
 }
 
-/// A book that was told of these entries and has found them.
+/// A book in which these entries were acknowledged and found.
 fn found(entries: &[Entry]) -> Book {
     let mut book = told(entries);
     assert_eq!(book.judge(&wallet(entries), entries), there(entries.len() as u64));

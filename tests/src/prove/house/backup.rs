@@ -7,7 +7,7 @@ use std::process::Output;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// A bank that starts has started by then.
+/// By this time a bank that starts has started.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl House {
@@ -16,12 +16,12 @@ impl House {
         self.folder.path().join(name)
     }
 
-    /// What `bank` says, told this and of its store.
+    /// Runs `bank` with these words and the settings of its store; returns its output.
     pub async fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
         Ok(self.command_to(words)?.output().await?)
     }
 
-    /// `bank`, told this and of its store; it is killed once nobody waits for it.
+    /// `bank` with these words and the settings of its store; it is killed when it is dropped.
     pub fn command_to(&self, words: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(&self.plan.runner);
         for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
@@ -41,7 +41,7 @@ impl House {
         Ok(command)
     }
 
-    /// The same, where it must succeed; what it says on stdout.
+    /// The same, which must succeed; returns its stdout.
     pub async fn runs(&self, words: &[&str]) -> anyhow::Result<String> {
         let output = self.run(words).await?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -49,7 +49,7 @@ impl House {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// The same, where it must fail with this exit code; why.
+    /// The same, which must fail with this exit code; returns the reason.
     pub async fn fails(&self, words: &[&str], code: i32) -> anyhow::Result<String> {
         let output = self.run(words).await?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -57,7 +57,7 @@ impl House {
         Ok(said)
     }
 
-    /// No bank is started on its store, since an import into that was interrupted.
+    /// No bank starts on its store, since an import into it was interrupted.
     pub async fn does_not_start(&self) -> anyhow::Result<()> {
         let up = self.fails(&["up", "--listen", "127.0.0.1:0", "--quiet"], 5);
         let why = tokio::time::timeout(PATIENCE, up).await.context("a bank serves half of an import")??;
@@ -72,41 +72,41 @@ impl House {
         Ok(file)
     }
 
-    /// Restores an export, and proves it.
+    /// Imports an export, and checks the result.
     pub async fn imports(&self, file: &Path) -> anyhow::Result<()> {
         self.runs(&["import", &file.display().to_string()]).await?;
         self.runs(&["verify", "--all"]).await.map(drop)
     }
 
-    /// Its banks, which do not run, are told that Redis is at this URL from now on.
+    /// From now on its banks, which do not run, use the Redis at this URL.
     pub fn will_use(&mut self, redis_url: String) {
         self.other_url = Some(redis_url);
     }
 
-    /// Whose certificates count from now on, and whose did.
+    /// Sets the trusted certificates, and returns the old ones.
     pub fn trusts(&mut self, file: Option<PathBuf>) -> Option<PathBuf> {
         std::mem::replace(&mut self.trusts, file)
     }
 
-    /// Its banks, which do not run, are told of a Redis of its own from now on.
+    /// From now on its banks, which do not run, use a Redis of their own.
     pub async fn moves_to_redis(&mut self) -> anyhow::Result<()> {
         self.plan.store = Store::Direct;
         self.redis = Some(Redis::start(&self.path("redis")).await?);
         Ok(())
     }
 
-    /// A cluster of which its banks are not told.
+    /// A cluster that its banks do not use.
     pub async fn beside_a_cluster(&self) -> anyhow::Result<Cluster> {
         Cluster::start(&self.path("cluster"), None).await
     }
 
-    /// Restores an export into a cluster, of which its banks are told when they start again.
+    /// Imports an export into a cluster, which its banks use when they start again.
     pub async fn imports_elsewhere(&mut self, cluster: &Cluster, file: &Path) -> anyhow::Result<()> {
         self.other_url = Some(cluster.url());
         self.imports(file).await
     }
 
-    /// What its banks, which do not run, stored is gone.
+    /// Removes what its banks, which do not run, have stored.
     pub async fn loses_its_store(&mut self) -> anyhow::Result<()> {
         if self.redis.is_some() {
             return self.loses_redis().await;
@@ -120,7 +120,7 @@ impl House {
         Ok(())
     }
 
-    /// Redis is gone, with its disk; another one is in its place.
+    /// Redis is gone, with its disk; a new one takes its place.
     pub async fn loses_redis(&mut self) -> anyhow::Result<()> {
         let folder = self.path("redis");
         let redis = self.redis.as_mut().context("there is no Redis here")?;

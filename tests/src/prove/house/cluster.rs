@@ -14,14 +14,14 @@ use tokio::process::Command;
 
 const MASTERS: usize = 3;
 const NODES: usize = 2 * MASTERS;
-/// A node listens for the others here: so far behind its port.
+/// A node listens for the other nodes at its port plus this number.
 const BUS: u16 = 10_000;
-/// After so long a node that is silent has failed.
+/// After this time a silent node counts as failed.
 const NODE_TIMEOUT_MS: u64 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
-/// Somebody whose wallet is in a slot.
+/// A user, and the slot of their wallet.
 pub struct Shard {
     pub user: String,
     slot: u16,
@@ -41,7 +41,7 @@ pub struct Cluster {
     /// Each node speaks TLS with it.
     certificate: Option<Certificate>,
     nodes: Vec<(u16, Option<Process>)>,
-    /// One that was stopped and is to go on.
+    /// A node that was stopped and will go on.
     stopped: Option<usize>,
 }
 
@@ -66,13 +66,13 @@ impl Cluster {
         self.url_of("", PASSWORD, 0)
     }
 
-    /// The URL of a node for a user of it.
+    /// The URL of a node, for this user of Redis.
     pub fn url_of(&self, user: &str, password: &str, node: usize) -> String {
         let scheme = if self.certificate.is_some() { "rediss" } else { "redis" };
         format!("{scheme}://{user}:{password}@127.0.0.1:{}", self.nodes[node].0)
     }
 
-    /// The URL of each that began as a master.
+    /// The URLs of the nodes that began as masters.
     pub fn urls_of_masters(&self) -> impl Iterator<Item = String> {
         (0..MASTERS).map(|node| self.url_of("", PASSWORD, node))
     }
@@ -102,7 +102,7 @@ impl Cluster {
         };
         command.args(["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]);
         command.args(["--cluster-node-timeout", &NODE_TIMEOUT_MS.to_string()]);
-        // As docs/redis.md asks for: a shard that is lost takes no other with it.
+        // As docs/redis.md recommends: a lost shard does not stop the others.
         command.args(["--cluster-require-full-coverage", "no"]);
         command.args(["--appendonly", "yes", "--appendfsync", "everysec", "--repl-diskless-sync-delay", "0"]);
         command.args(["--requirepass", PASSWORD, "--masterauth", PASSWORD]);
@@ -112,7 +112,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// A user for each master, whose wallet it has.
+    /// For each master a user whose wallet it has.
     pub async fn a_user_for_each(&self) -> anyhow::Result<Vec<Shard>> {
         let mut shards: Vec<Shard> = Vec::new();
         let mut owners = Vec::new();
@@ -145,7 +145,7 @@ impl Cluster {
         Ok(Shard { user, slot })
     }
 
-    /// Kills the master that has a shard; which node it was.
+    /// Kills the master that has a shard; returns which node it was.
     pub async fn kill_the_master_of(&mut self, shard: &Shard) -> anyhow::Result<usize> {
         let index = self.master_of(shard).await?;
         self.nodes[index].1.take().context("it does not run")?.kill().await?;
@@ -157,7 +157,7 @@ impl Cluster {
         self.nodes[0].1.take().context("it does not run")?.kill().await
     }
 
-    /// Stops the master that has a shard, without a word; which node it was.
+    /// Stops the master that has a shard, silently; returns which node it was.
     pub async fn stop_the_master_of(&mut self, shard: &Shard) -> anyhow::Result<usize> {
         let index = self.master_of(shard).await?;
         self.nodes[index].1.as_ref().context("it does not run")?.signal("STOP").await?;
@@ -165,13 +165,13 @@ impl Cluster {
         Ok(index)
     }
 
-    /// Lets a node that was stopped go on.
+    /// Lets a stopped node go on.
     pub async fn wakes(&mut self, index: usize) -> anyhow::Result<()> {
         self.stopped = None;
         self.nodes[index].1.as_ref().context("it does not run")?.signal("CONT").await
     }
 
-    /// Whether replicas leave a master that is silent what it is.
+    /// Whether replicas may take over from a silent master.
     pub async fn keeps_its_masters(&self, keeps: bool) -> anyhow::Result<()> {
         let set = ["CONFIG", "SET", "cluster-replica-no-failover", if keeps { "yes" } else { "no" }];
         for node in self.nodes().await?.iter().filter(|node| !node.is_master && node.is_well) {
@@ -180,7 +180,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// A slot begins to move from its master to another.
+    /// Begins to move a slot from its master to another.
     pub async fn begin_to_move(&self, shard: &Shard) -> anyhow::Result<Moving> {
         let port = self.owner(shard.slot).await?.context("nobody has the slot")?;
         let nodes = self.nodes().await?;
@@ -194,7 +194,7 @@ impl Cluster {
         Ok(moving)
     }
 
-    /// A key of a slot that is moving moves.
+    /// Moves one key of a slot that is moving.
     pub async fn migrate(&self, moving: &Moving, key: &str) -> anyhow::Result<()> {
         let to = moving.to.to_string();
         let migrate = ["MIGRATE", "127.0.0.1", &to, key, "0", "5000", "AUTH", PASSWORD];
@@ -203,7 +203,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// All that is left of the slot moves.
+    /// Moves the rest of the slot.
     pub async fn end_move(&self, moving: Moving) -> anyhow::Result<()> {
         let keys = self.cli_at(moving.from, &["CLUSTER", "GETKEYSINSLOT", &moving.slot, "100"]).await?;
         for key in keys.lines().filter(|key| !key.is_empty()) {
@@ -220,7 +220,7 @@ impl Cluster {
         self.nodes.iter().position(|(known, _)| *known == port).context("an unknown node")
     }
 
-    /// Waits until a node that runs is the master of a shard, as the cluster says.
+    /// Waits until a running node is the master of a shard, according to the cluster.
     pub async fn has_failed_over(&self, shard: &Shard) -> anyhow::Result<()> {
         let begun = Instant::now();
         while self.owner(shard.slot).await.ok().flatten().is_none() {
@@ -262,7 +262,7 @@ impl Cluster {
         }
     }
 
-    /// Moves so many slots from one master to another.
+    /// Moves this many slots from one master to another.
     pub async fn move_slots(&self, slots: usize) -> anyhow::Result<()> {
         let nodes = self.nodes().await?;
         let masters: Vec<&NodeState> =
@@ -277,8 +277,8 @@ impl Cluster {
         self.cli(&arguments).await.map(drop)
     }
 
-    /// Each node serves, knows who has each slot, and is linked to its master or its replica. A node learns all of this by
-    /// itself: one that does not know it yet answers CLUSTERDOWN, whatever the others say.
+    /// Each node serves, knows who has each slot, and is linked to its master or its replica. A node learns all of
+    /// this by itself: one that does not know it yet answers CLUSTERDOWN, whatever the others say.
     async fn each_agrees(&self) -> anyhow::Result<bool> {
         for (port, _) in &self.nodes {
             let cluster = self.cli_at(*port, &["CLUSTER", "INFO"]).await?;
@@ -296,18 +296,18 @@ impl Cluster {
         Ok(true)
     }
 
-    /// What the master of a shard answers to a command.
+    /// The answer of a shard's master to a command.
     pub async fn ask(&self, shard: &Shard, command: &[&str]) -> anyhow::Result<String> {
         let port = self.owner(shard.slot).await?.context("nobody has the slot")?;
         Ok(self.cli_at(port, command).await?.trim_end().to_owned())
     }
 
-    /// Gives a command to whichever node has its key.
+    /// Sends a command to the node that has its key.
     pub async fn command(&self, command: &[&str]) -> anyhow::Result<()> {
         self.cli_at(self.port()?, &[&["-c"], command].concat()).await.map(drop)
     }
 
-    /// Gives a command to each node. A replica may refuse it.
+    /// Sends a command to each node. A replica may refuse it.
     pub async fn tells_each(&self, command: &str) -> anyhow::Result<()> {
         let words: Vec<&str> = command.split(' ').collect();
         for (port, _) in &self.nodes {
@@ -316,7 +316,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Gives a command to the node that [`Cluster::url`] names; it began with slot 0.
+    /// Sends a command to the node of [`Cluster::url`], which began with slot 0.
     pub async fn tells_the_first(&self, command: &[&str]) -> anyhow::Result<()> {
         self.cli_at(self.nodes[0].0, command).await.map(drop)
     }
@@ -333,14 +333,14 @@ impl Cluster {
         redis::cli(tls.chain(arguments.iter().map(OsStr::new))).await
     }
 
-    /// What a node that runs says of all of them.
+    /// The state of all nodes, as a running node sees it.
     async fn nodes(&self) -> anyhow::Result<Vec<NodeState>> {
         let nodes = self.cli_at(self.port()?, &["CLUSTER", "NODES"]).await?;
         nodes.lines().filter(|line| !line.trim().is_empty()).map(NodeState::of).collect()
     }
 }
 
-/// What is said of a node: <https://redis.io/docs/latest/commands/cluster-nodes/>.
+/// A node's line: <https://redis.io/docs/latest/commands/cluster-nodes/>.
 #[derive(Debug)]
 struct NodeState {
     id: String,
@@ -366,13 +366,13 @@ impl NodeState {
     }
 }
 
-/// `0-5460` or `7`; of one that is moving, `[7->-…]`, nothing.
+/// `0-5460` or `7`; `None` for a slot that is moving, `[7->-…]`.
 fn range(slots: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
     Some(first.parse().ok()?..=last.parse().ok()?)
 }
 
-/// One that is free, and whose bus is.
+/// A free port, whose bus port is free too.
 async fn free_port() -> anyhow::Result<u16> {
     for _ in 0..200 {
         let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();

@@ -33,7 +33,7 @@ impl House {
     /// How many keys there are.
     pub async fn keys(&self) -> anyhow::Result<usize> {
         let Some(redis) = &self.redis else {
-            // There is no table before somebody has written into it.
+            // The table does not exist before the first write.
             let count: i64 = self.file()?.query_row(COUNT, [], |row| row.get(0)).unwrap_or_default();
             return Ok(count.try_into()?);
         };
@@ -41,7 +41,7 @@ impl House {
         Ok(said.trim_start_matches(':').parse()?)
     }
 
-    /// Puts a value where another one is.
+    /// Replaces a value.
     pub async fn plant(&self, key: &str, value: &[u8]) -> anyhow::Result<()> {
         let Some(redis) = &self.redis else {
             let changed = self.file()?.execute(PLANT, (key, value))?;

@@ -20,7 +20,7 @@ pub struct Redis {
     process: Option<Process>,
 }
 
-/// What `redis-cli` prints, told the password and these words.
+/// The output of `redis-cli` with the password and these words.
 pub async fn cli(words: impl IntoIterator<Item: AsRef<OsStr>>) -> anyhow::Result<String> {
     let words: Vec<OsString> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
     let mut command = Command::new("redis-cli");
@@ -34,7 +34,7 @@ pub async fn cli(words: impl IntoIterator<Item: AsRef<OsStr>>) -> anyhow::Result
 impl Redis {
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        // Free now; nobody else on this machine is likely to take it within the next moment.
+        // It is free now, and nobody else on this machine is likely to take it in between.
         let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
         let mut redis = Self { port, folder: folder.to_owned(), process: None };
         redis.start_again().await?;
@@ -45,18 +45,18 @@ impl Redis {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// Its URL for whoever is to reach it at some other address.
+    /// Its URL at another address.
     pub fn url_at(&self, address: SocketAddr) -> String {
         format!("redis://:{PASSWORD}@{address}")
     }
 
-    /// Starts it on the data it had, and waits until it answers.
+    /// Starts it on its old data, and waits until it answers.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         self.begin_again(&[]).await?;
         self.is_ready().await
     }
 
-    /// Starts it on the data it had, which it has yet to load.
+    /// Starts it on its old data, which it has yet to load.
     pub async fn begin_again(&mut self, options: &[&str]) -> anyhow::Result<()> {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", ""]);
@@ -115,7 +115,7 @@ impl Redis {
         asked.await.is_ok_and(|answer| answer == "+PONG")
     }
 
-    /// A connection that may do everything, and stays whatever becomes of the others.
+    /// A connection that may do everything, and stays open whatever happens to others.
     pub async fn talk(&self) -> anyhow::Result<Talk> {
         let mut talk = Talk(BufReader::new(TcpStream::connect(self.address()).await?));
         talk.command(&format!("AUTH {PASSWORD}")).await?;
@@ -146,7 +146,7 @@ impl Talk {
         Ok(self.0.get_mut().write_all(text.as_bytes()).await?)
     }
 
-    /// Gives a command of any bytes; what it answers, an array value by value. What is not there has none.
+    /// Sends a command of any bytes; returns the values of the answer, of an array each. A null has none.
     pub async fn ask(&mut self, command: &[&[u8]]) -> anyhow::Result<Vec<Vec<u8>>> {
         let mut sent = format!("*{}\r\n", command.len()).into_bytes();
         for word in command {

@@ -15,9 +15,9 @@ use tokio::task::JoinHandle;
 
 const SERVERS: usize = 3;
 const SENTINELS: usize = 3;
-/// After so long a master that is silent is down.
+/// After this time a silent master counts as down.
 const DOWN_AFTER_MS: u64 = 1_000;
-/// Twice as long as this there is no second failover.
+/// Within twice this time there is no second failover.
 const FAILOVER_TIMEOUT_MS: u64 = 500;
 const TILT_MS: &str = "500";
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
@@ -57,12 +57,12 @@ impl Sentinel {
         Ok(sentinel)
     }
 
-    /// Where the master is reached, whichever it is.
+    /// The URL of the master, whichever server that is.
     pub fn url(&self) -> String {
         format!("redis://:{PASSWORD}@{}", self.proxy.address())
     }
 
-    /// Kills the master; which one it was.
+    /// Kills the master; returns which one it was.
     pub async fn kill_the_master(&mut self) -> anyhow::Result<usize> {
         let before = master(self.sentinels[0].0).await?;
         let index = self.servers.iter().position(|server| server.address() == before);
@@ -71,7 +71,7 @@ impl Sentinel {
         Ok(index)
     }
 
-    /// Waits until another one is the master, as Sentinel says.
+    /// Waits until another server is the master, according to Sentinel.
     pub async fn has_failed_over(&self, killed: usize) -> anyhow::Result<()> {
         let (begun, before) = (Instant::now(), self.servers[killed].address());
         while master(self.sentinels[0].0).await.is_ok_and(|now| now == before) {
@@ -81,7 +81,7 @@ impl Sentinel {
         Ok(())
     }
 
-    /// Starts one that was killed as a replica of the master that there is now.
+    /// Starts a killed server as a replica of the present master.
     pub async fn start_again(&mut self, index: usize) -> anyhow::Result<()> {
         let master = master(self.sentinels[0].0).await?;
         let (host, port) = (master.ip().to_string(), master.port().to_string());
@@ -91,7 +91,7 @@ impl Sentinel {
         self.servers[index].is_ready().await
     }
 
-    /// Kills all that are no master; which ones.
+    /// Kills all replicas; returns which ones they were.
     pub async fn kill_the_replicas(&mut self) -> anyhow::Result<Vec<usize>> {
         let master = master(self.sentinels[0].0).await?;
         let mut killed = Vec::new();
@@ -139,7 +139,7 @@ impl Drop for Sentinel {
     }
 }
 
-/// Leads new connections to the master that there is, and ends those to another.
+/// Leads new connections to the present master, and ends those to any other.
 async fn lead(proxy: Arc<Proxy>, sentinel: u16) {
     let mut known = None;
     loop {
@@ -170,7 +170,7 @@ async fn start_sentinel(folder: &Path, index: usize, master: SocketAddr) -> anyh
     command.arg(&file).arg("--sentinel");
     let mut process = Process::start(&format!("redis-sentinel-{index}"), &mut command)?;
     process.wait_for(|line| line.contains("+monitor master").then_some(())).await?;
-    // A Sentinel that was not given the processor for 2 s does nothing for half a minute. This machine may be busy.
+    // A Sentinel that got no CPU time for 2 s does nothing for half a minute. This machine may be busy.
     cli(port, &["SENTINEL", "DEBUG", "tilt-period", TILT_MS]).await?;
     Ok((port, process))
 }

@@ -9,7 +9,7 @@ use crate::prove::outage::is_ready;
 use anyhow::ensure;
 use std::time::{Duration, Instant};
 
-/// How long a request for money may take while there is no store: its deadline and a breath.
+/// How long a request for money may take without a store: its deadline, and some more.
 const REFUSED: Duration = Duration::from_millis(1000);
 
 /// Redis is killed, and started again on what it kept.
@@ -22,7 +22,7 @@ pub async fn of_a_dead_store(house: &mut House) -> anyhow::Result<()> {
     is_back(house, &user).await
 }
 
-/// Redis is stopped, so that it takes connections and says nothing, and goes on.
+/// Redis is stopped, so that it accepts connections and answers nothing, and goes on.
 pub async fn of_a_store_that_hangs(house: &mut House) -> anyhow::Result<()> {
     let user = fresh("patient");
     house.client().deposit(&user, "5").await;
@@ -40,7 +40,7 @@ async fn all_are_unavailable(house: &House, user: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Not ready, alive, and no money moves; nobody waits.
+/// Not ready, but alive; no money moves, and nobody waits.
 pub async fn is_unavailable(bank: &Bank, user: &str) -> anyhow::Result<()> {
     let ready = bank.get("/readyz").await;
     ready.problem(503, "storage-unavailable");

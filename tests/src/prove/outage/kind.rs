@@ -5,11 +5,11 @@ use crate::proxy::{Mode, Way};
 use anyhow::Context as _;
 use std::time::Duration;
 
-/// What the bank behind the proxy suffers, and below what all banks do.
+/// The kinds of outages: first those of the bank behind the proxy, then those of all banks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Network(Mode),
-    /// Connections are reset again and again, between them nothing is wrong.
+    /// Connections are reset again and again; between resets nothing is wrong.
     Cuts,
     Stopped,
     Loading,
@@ -22,10 +22,10 @@ pub enum Kind {
     BusyWithAScript,
 }
 
-/// How late what is asked arrives: long after whoever asked was told that it is not known.
+/// The delay of requests: long after the client got `unknown`.
 const LATE: Duration = Duration::from_millis(900);
 const BETWEEN_CUTS: Duration = Duration::from_millis(60);
-/// Commands in a Redis' file, and what each takes to load: enough to be away for some seconds.
+/// How many commands are in Redis' file, and how long each takes to load: enough to be away for some seconds.
 const TO_LOAD: usize = 8_000;
 const LOAD_DELAY_US: &str = "60";
 /// Nothing listens there.
@@ -77,7 +77,7 @@ impl Kind {
         }
     }
 
-    /// Reads and writes fail, so that the bank must say that it is not ready.
+    /// Whether reads and writes fail, so that the bank must report that it is not ready.
     pub fn is_total(self) -> bool {
         !matches!(self, Self::Cuts | Self::OutOfMemory | Self::ReadOnlyReplica | Self::TooFewReplicas)
     }
@@ -86,7 +86,7 @@ impl Kind {
         Duration::from_secs(if self == Self::Stopped { 10 } else { 3 })
     }
 
-    /// From now on it is so, until it is ended.
+    /// Begins the outage, which lasts until it is ended.
     pub async fn begin(self, house: &mut House, talk: &mut Talk) -> anyhow::Result<()> {
         match self {
             Self::Network(mode) => house.proxy()?.set(mode),

@@ -49,7 +49,7 @@ const ROUTES: &[(&str, &str, Asks)] = &[
     ("GET", "/problems/insufficient-scope", Asks::Nothing),
 ];
 
-/// Claims with these in place of an honest issuer's; null takes one away.
+/// An honest issuer's claims, with these replaced; null removes one.
 fn with(user: &str, members: Value) -> Value {
     let mut claims = claims(ISSUER, user);
     for (name, value) in members.as_object().unwrap() {
@@ -61,7 +61,7 @@ fn with(user: &str, members: Value) -> Value {
     claims
 }
 
-/// Tokens that are good for nothing, by what is wrong with them.
+/// Invalid tokens, each with its reason.
 fn bad_tokens(user: &str) -> Vec<(&'static str, String)> {
     let key = Key::secret(SECRET);
     let good = key.token(&claims(ISSUER, user));
@@ -93,7 +93,7 @@ fn bad_tokens(user: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Nobody passes whom the contract does not let pass, and nothing moves but by good tokens.
+/// Nobody passes whom the contract does not let pass, and money moves only with good tokens.
 pub async fn is_kept(plan: Plan) -> anyhow::Result<()> {
     let house = House::build(plan).await?;
     let bank = &house.client().with_tokens(None);
@@ -116,7 +116,8 @@ pub async fn is_kept(plan: Plan) -> anyhow::Result<()> {
         of_scopes(bank, (method, path, asks), &ann).await;
         of_a_header(bank, (method, path, asks), &good, &ann, &bob).await?;
     }
-    // A deposit at first twice, then on each of two routes with a good token of two kinds and with a header; as often back.
+    // First two deposits; then one on each of two routes with two kinds of good tokens and with a header; and as many
+    // withdrawals.
     let wallet: Value = bearing(bank.get("/v1/wallet"), &good).await.is(200).json();
     ensure!(wallet["user"] == *ann && wallet["balance"] == "2.00", "{wallet}");
     let none = Key::secret(SECRET).token(&claims(ISSUER, &bob));
@@ -135,7 +136,7 @@ fn bearing<'a>(request: Request<'a>, token: &str) -> Request<'a> {
     request.header("authorization", format!("Bearer {token}"))
 }
 
-/// Without a good token only what asks for none is served; the answer says what to bring.
+/// Without a good token only open routes are served; the answer says what to bring.
 fn open_or(asks: Asks, answer: Answer, challenge: &str) {
     if asks == Asks::Nothing {
         answer.is(200);
@@ -151,7 +152,7 @@ fn open_or(asks: Asks, answer: Answer, challenge: &str) {
     answer.problem(401, if challenge == "Bearer" { "missing-identity" } else { "invalid-identity" });
 }
 
-/// A token that allows something else than what is asked is 403; one that allows it passes.
+/// A token whose scope does not cover the request gets 403; one whose scope does passes.
 async fn of_scopes(bank: &Bank, (method, path, asks): (&str, &str, Asks), user: &str) {
     for scope in ["", "openid", "wallet:read", "wallet:write", "wallet:read wallet:write"] {
         let token = Key::secret(SECRET).token(&with(user, json!({ "scope": scope })));
@@ -167,7 +168,7 @@ async fn of_scopes(bank: &Bank, (method, path, asks): (&str, &str, Asks), user: 
     }
 }
 
-/// A header beside the token names the same user, where a token is asked for.
+/// A header beside the token must name the same user, if the route needs a token.
 async fn of_a_header(
     bank: &Bank,
     (method, path, asks): (&str, &str, Asks),
@@ -192,7 +193,7 @@ async fn of_a_header(
     Ok(())
 }
 
-/// The same user sees the same money, and gets the same answer to the same key, whoever names the user.
+/// The same user sees the same money, and gets the same answer to the same key, whichever way the user is named.
 pub async fn hides_no_wallet(plan: Plan) -> anyhow::Result<()> {
     let mut house = House::build(plan).await?;
     let (user, order) = (fresh("ann+tag@example.org"), fresh("order"));
@@ -220,12 +221,12 @@ pub async fn hides_no_wallet(plan: Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A token that was seen to be good a moment ago is refused once it has expired, leeway and all.
+/// A token that was good a moment ago is refused once it has expired, including the leeway.
 pub async fn closes_in_time(plan: Plan) -> anyhow::Result<()> {
     let house = House::build(plan).await?;
     let bank = house.client().with_tokens(None);
     let user = fresh("ann");
-    // With 30 s of leeway it is good for three seconds more.
+    // With 30 s of leeway it is good for three more seconds.
     let expires = now() - 27;
     let token = Key::secret(SECRET).token(&with(&user, json!({ "exp": expires })));
     loop {

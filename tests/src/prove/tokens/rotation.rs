@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 /// How many ask at once.
 const CROWD: usize = 60;
-/// How soon the issuer is asked again, whatever for.
+/// How soon the issuer may be asked again, for whatever reason.
 const AGAIN: Duration = Duration::from_secs(30);
 /// How long a bank may wait for an issuer that does not answer, and then for a store.
 const PATIENCE: Duration = Duration::from_secs(5);
 const HOUR_MS: u64 = 3_600_000;
-/// What the name of the kept keys begins and ends with; the source that they are from is between.
+/// What the name of the stored keys begins and ends with; their source is in between.
 const KEPT: (&str, &str) = ("bank:{issuer:", "}:keys");
 
 fn of(issuer: &Issuer, plan: Plan) -> Plan {
@@ -62,7 +62,8 @@ pub async fn is_followed(plan: Plan) -> anyhow::Result<()> {
     are_not_logged(&house).await
 }
 
-/// Tokens of known keys are good all the time; a new key is found by the first token that names it, at most every 30 s.
+/// Tokens of known keys are good all the time; a new key is found by the first token that names it, at most every 30
+/// s.
 async fn follows_new_keys(
     house: &House,
     issuer: &Issuer,
@@ -83,7 +84,7 @@ async fn follows_new_keys(
     }
     let tokens = [&old_token, &new_token];
     for (number, answer) in crowd(&bank, |number| tokens[number % 2].clone()).await.into_iter().enumerate() {
-        // Few wait for the issuer. The others are told to come back, and are let in then.
+        // A few requests wait for the issuer. The others get a 503, and succeed when they come again.
         if number % 2 == 0 || answer.status == 200 {
             drop(answer.is(200));
         } else {
@@ -97,14 +98,14 @@ async fn follows_new_keys(
     ensure!(issuer.key_fetches() == 2, "for a new key asked {} times", issuer.key_fetches() - 1);
     let unknown = Key::of("EdDSA", 3);
     for answer in crowd(&bank, |_| token(&unknown)).await {
-        // It may be newer than what the issuer said last, and the issuer is not asked again so soon.
+        // The key may be newer than the issuer's last answer, and the issuer is not asked again so soon.
         answer.problem(503, "storage-unavailable");
     }
     ensure!(issuer.key_fetches() == 2, "for a key that nobody has asked {} times", issuer.key_fetches() - 2);
     Ok(())
 }
 
-/// Keys are good for a day while nobody can be asked, and no longer.
+/// While the issuer cannot be reached, its keys are good for a day, and no longer.
 async fn does_without_it(
     house: &mut House,
     issuer: &Issuer,
@@ -123,7 +124,7 @@ async fn does_without_it(
         let now_ms = crate::token::now() * 1000;
         kept["as_of_ms"] = (now_ms - age_hours * HOUR_MS).into();
         house.plant(&name, kept.to_string().as_bytes()).await?;
-        // So that no instance remembers younger ones.
+        // So that no instance remembers newer keys.
         house.restart_with(&[]).await?;
         for answer in crowd(&house.client(), |number| token(&keys[number % keys.len()])).await {
             ensure!(answer.took < PATIENCE, "{mode:?}: {:?}", answer.took);
@@ -133,7 +134,7 @@ async fn does_without_it(
     Ok(())
 }
 
-/// Nobody is let in by keys that are not the issuer's, and whoever the issuer points at elsewhere is not asked.
+/// Nobody gets in by keys that are not the issuer's, and no other host is called that the issuer points at.
 pub async fn never_believes_a_liar(plan: Plan) -> anyhow::Result<()> {
     let (key, other_key) = (Key::of("EdDSA", 1), Key::of("EdDSA", 2));
     let other = Issuer::start(&[&other_key]).await?;
