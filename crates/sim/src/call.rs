@@ -47,7 +47,7 @@ pub enum Call {
     },
     /// A script of the `redis` adapter.
     Script(Rc<[Step]>),
-    /// A script, to a node of a cluster.
+    /// A script, sent to a node of a cluster.
     Eval {
         /// Where the node is reached.
         node: Rc<str>,
@@ -56,7 +56,7 @@ pub enum Call {
         /// What is to be done.
         steps: Rc<[Step]>,
     },
-    /// `CLUSTER SLOTS`, to the node that is reached there.
+    /// `CLUSTER SLOTS`, sent to the node at this address.
     Slots(Rc<str>),
     /// `WAIT`, behind a script that wrote something.
     Wait,
@@ -69,17 +69,17 @@ pub enum Reply {
     Value(Option<Value>),
     /// To `Increment`.
     Number(i64),
-    /// To `Set`; and to `Swap`, whose answer proves nothing (fact 1).
+    /// The answer to `Set`; and to `Swap`, whose answer proves nothing (fact 1).
     Ended,
     /// The counter would have left its range.
     Overflow,
-    /// Any other error. Whether the call was carried out is another matter; to `Script`: the connection broke.
+    /// Any other error. The call may have been carried out all the same. For `Script`: the connection broke.
     Error,
     /// To `Script`: an answer to each step.
     Steps(Vec<StepReply>),
     /// To `Script`: Redis does not carry it out.
     Refused,
-    /// To `Eval`: another node is to be asked, or the same one later; in Redis's words.
+    /// The answer to `Eval` if another node must be asked, or the same one later; in Redis' words.
     Elsewhere(String),
     /// To `Eval`: the node is away.
     Away,

@@ -20,13 +20,13 @@ pub struct Case {
     pub flavours: &'static [Flavour],
     /// What has happened before, alone.
     pub before: Vec<Rc<Task>>,
-    /// Somebody has begun to open the first wallet, and is dead.
+    /// Somebody has begun to open the first wallet, and has died.
     pub begun: bool,
     /// How many clients are at one instance.
     pub seats: usize,
     /// What each client asks for, one thing after the other.
     pub scripts: Vec<Vec<Rc<Task>>>,
-    /// How often a client asks again under its key when it does not know the outcome.
+    /// How often a client retries under its key when it does not know the outcome.
     pub tries: u8,
     /// How many faults there are at most, in the tests.
     pub faults: u8,
@@ -61,14 +61,14 @@ impl Case {
         Self { begun: true, ..self }
     }
 
-    /// The same, on scripts only: calls that one instance has under way together are explored in each order,
-    /// also where they lead to the same, and the `kv` adapter makes too many.
+    /// The same, on scripts only: concurrent calls of one instance are explored in each order, even if the results
+    /// are the same, and the `kv` adapter makes too many calls for that.
     fn on_scripts(self) -> Self {
         Self { flavours: &[Flavour::Scripts], ..self }
     }
 
-    /// How many faults there are at most on this backend. While an election goes on, compare-and-swaps on
-    /// redis know so many more orders (every increment spoils one) that first writes are explored without faults.
+    /// The greatest number of faults on this backend. During an election, compare-and-swaps on redis have so many
+    /// more orders (every increment spoils one) that first writes are explored without faults.
     #[must_use]
     pub fn faults_on(&self, flavour: Flavour) -> u8 {
         let spoilt = matches!(flavour, Flavour::Redis | Flavour::Switching);
@@ -129,7 +129,7 @@ pub fn cases() -> Vec<Case> {
             "entries 2", "+1 #a | -2 b | -2 #c").at_one_instance(),
         Case::new("two deposits at the seal from one instance", 1,
             "entries 11", "+1 #a | +2 b").at_one_instance(),
-        // Where somebody who reads gives up, the withdrawal comes after the money.
+        // If a reader gives up, the withdrawal comes after the money.
         Case::new("a sealed key comes again, and money from another instance", 1,
             "entries 12", "+1 #old0 | past 1; past 1; -13 b | +1 #c").in_pairs().on_scripts(),
         Case::new("three posts to a counter from one instance", 1,

@@ -22,7 +22,7 @@ pub const NODES: u16 = 3;
 pub const URL: &str = "redis://node:7000";
 /// The port of the first node.
 const PORT: u16 = 7000;
-/// A node has so many slots in a row at first; the last one has what is left.
+/// The number of slots in a row that a node has at first; the last node has the rest.
 const SHARE: u16 = 5462;
 const LAST: u16 = 16_383;
 
@@ -46,7 +46,7 @@ pub enum Shift {
 pub enum Says {
     /// It carries it out.
     Served,
-    /// Another one is to be asked, or the same one later; in Redis's words.
+    /// Another node must be asked, or the same one later; in Redis' words.
     Elsewhere(String),
     /// Nothing: it is away.
     Away,
@@ -86,7 +86,7 @@ fn node(address: &str) -> u16 {
 }
 
 impl Cluster {
-    /// Whether something of this kind can happen now, which then does.
+    /// Whether such a change is possible now; if so, it happens.
     pub fn shift(&mut self, shift: &Shift) -> bool {
         let has_another = matches!(shift, Shift::Begin(slot, to) if self.owner(*slot) != *to);
         match (shift, &mut self.moving) {
@@ -119,14 +119,14 @@ impl Cluster {
         self.away.is_some()
     }
 
-    /// The node that has a slot, or from which it moves.
+    /// The node that has a slot, or that it moves from.
     #[must_use]
     pub fn owner(&self, slot: u16) -> u16 {
         self.moved.get(&slot).copied().unwrap_or(slot / SHARE)
     }
 
-    /// What `CLUSTER SLOTS` says: first slot, last slot and port of the node, the newest last. Nothing from a node that
-    /// is away.
+    /// The answer to `CLUSTER SLOTS`: first slot, last slot and port of the node, the newest last. A node that is
+    /// away does not answer.
     #[must_use]
     pub fn slots(&self, by: &str) -> Vec<(u16, u16, u16)> {
         if self.away == Some(node(by)) {
@@ -139,7 +139,7 @@ impl Cluster {
         shares.chain(self.moved.iter().map(|(slot, node)| (*slot, *slot, PORT + node))).collect()
     }
 
-    /// What the node at `address` says to a script.
+    /// The answer of the node at `address` to a script.
     #[must_use]
     pub fn says(&self, address: &str, asking: bool, steps: &[Step], disk: &Disk) -> Says {
         let node = node(address);
@@ -171,7 +171,7 @@ impl Cluster {
         }
     }
 
-    /// Notes that a script was served while its slot moves: what it has made is where it was asked.
+    /// Notes that a script was served while its slot moves: new keys are on the node that was asked.
     pub fn served(&mut self, asking: bool, steps: &[Step], disk: &Disk) {
         if let (true, Some(moving)) = (asking, &mut self.moving) {
             let keys = steps.iter().flat_map(Step::keys).map(Key::from);
@@ -188,7 +188,7 @@ fn try_again() -> Says {
     Says::Elsewhere("TRYAGAIN Multiple keys request during rehashing of slot".to_owned())
 }
 
-/// Where an instance was sent, and with what.
+/// A redirect that an instance got, and for which steps.
 #[derive(Debug, Clone)]
 pub struct SentOn {
     /// For this once.
@@ -197,12 +197,12 @@ pub struct SentOn {
     pub steps: Rc<[Step]>,
     /// Where to.
     pub to: String,
-    /// It was sent on so often that it may be given up, and another one like it may be sent.
+    /// It was redirected so often that it may be given up, and another one like it may be sent.
     pub may_end: bool,
 }
 
 impl SentOn {
-    /// What these words of a node's tell, if they name another one.
+    /// The redirect in these words of a node, if they are one.
     #[must_use]
     pub fn of(text: &str, steps: &Rc<[Step]>) -> Option<Self> {
         let mut words = text.split(' ');

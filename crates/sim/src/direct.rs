@@ -25,13 +25,13 @@ pub struct Direct {
     breaker: Rc<Breaker>,
 }
 
-/// Whoever reads so often reads for ever, and is told that the store does not answer.
+/// After this many reads it is an endless loop, and the store counts as unavailable.
 const MOST_READS: u32 = 20_000;
 /// Nobody: the origin of a direct call.
 const NOBODY: Origin = Origin { client: usize::MAX, request: 0, call: 0 };
 
 impl Direct {
-    /// A store that holds what `disk` holds; `disk` itself stays as it is.
+    /// A store with the contents of `disk`; `disk` itself does not change.
     #[must_use]
     pub fn on(disk: &Disk) -> Self {
         Self { disk: Rc::new(RefCell::new(disk.clone())), reads: Rc::default(), breaker: Rc::default() }
@@ -43,7 +43,7 @@ impl Direct {
         self.disk.borrow().clone()
     }
 
-    /// Answers `task` with nobody in between; `None` when the code waits for something else.
+    /// Answers `task` without interruption; `None` if the code waits for something else.
     #[must_use]
     pub fn perform(&self, bug: Option<Bug>, task: &Task) -> Option<Answer> {
         match bug {
@@ -58,7 +58,7 @@ impl Direct {
     }
 }
 
-/// What a future that never waits for anybody comes to.
+/// The result of a future that never waits.
 pub fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     let (woken, waker) = Woken::new();
     let mut future = pin!(future);

@@ -19,7 +19,7 @@ use store::redis::{Step, StepReply};
 
 use crate::call::{Key, Reply, Value, hash_of};
 
-/// Which of Spin's backends is played, and how the bank's instances reach it.
+/// Which backend is simulated, and which adapters use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Flavour {
     /// Spin's default.
@@ -32,7 +32,8 @@ pub enum Flavour {
     Switching,
     /// A Redis Cluster, by the `redis` adapter: slots move, nodes are away.
     Cluster,
-    /// Redis with a replica, by the `redis` adapter that waits for it: a failover forgets what the replica has not.
+    /// Redis with a replica, by the `redis` adapter, which waits for the replica: a failover forgets what the replica
+    /// does not have.
     Failover,
 }
 
@@ -99,7 +100,7 @@ impl fmt::Display for Flavour {
     }
 }
 
-/// A call of a request, for ever: which client, its how manieth request, that request's how manieth call.
+/// Identifies a call for ever: the client, the number of its request, and the number of the call within that request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// The client.
@@ -132,7 +133,7 @@ pub enum Means {
     Swap,
     /// `swap` of a key that was absent when it began.
     SwapOfAbsent,
-    /// The `elect` step of a script, which looks and writes at once.
+    /// The `elect` step of a script, which reads and writes at once.
     Elect,
 }
 
@@ -256,7 +257,7 @@ impl Disk {
         current
     }
 
-    /// Ends the compare-and-swap that `origin` began; `None` when it wrote nothing.
+    /// Ends the compare-and-swap that `origin` began; `None` if it wrote nothing.
     pub fn swap(&mut self, origin: Origin, value: Value) -> Option<Written> {
         let place = self.watches.iter().position(|watch| watch.origin == origin)?;
         let Watch { key, current, touched, .. } = self.watches.remove(place);

@@ -32,11 +32,11 @@ pub struct Explored {
     pub interleavings: u128,
     /// The most steps that one takes.
     pub longest: u64,
-    /// There was more than was to be explored.
+    /// There were more states than the limit.
     pub unfinished: bool,
 }
 
-/// A shortest story that breaks something.
+/// A shortest story that breaks an invariant.
 #[derive(Debug, Clone)]
 pub struct Broken {
     /// What it breaks.
@@ -45,7 +45,7 @@ pub struct Broken {
     pub choices: usize,
     /// The story.
     pub story: Vec<String>,
-    /// What was explored before it was found.
+    /// What was explored until then.
     pub explored: Explored,
 }
 
@@ -124,7 +124,7 @@ fn choices(mut path: Option<&Rc<Path>>) -> Vec<Choice> {
 }
 
 impl Explorer<'_> {
-    /// The store as the case prepares it, and nobody there.
+    /// The store as the case prepares it, without clients.
     fn prepared(&self, flavour: Flavour, bug: Option<Bug>) -> Result<World<Learned>, Violation> {
         let clients = self.case.scripts.len();
         let (mut disk, truth) = (Disk::new(flavour), Truth::new(bug));
@@ -195,7 +195,7 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    /// Nobody asks for anything any more; late writes may still come.
+    /// All requests have ended; late writes may still come.
     fn ended(&mut self, reached: &Reached) -> Result<(), (Violation, Option<Rc<Path>>)> {
         let (disk, truth) = (reached.state.world.disk(), reached.state.world.truth());
         if reached.state.world.late().next().is_none() {
@@ -208,14 +208,14 @@ impl Explorer<'_> {
         rest(disk, truth, thorough).map_err(|violation| (violation, reached.path.clone()))
     }
 
-    /// Makes `choice`, and lets a client whose request ended go on with its script.
+    /// Makes `choice`, and starts the next request of a client whose request ended.
     fn make(&self, state: &mut State, choice: &Choice) -> Result<(), Violation> {
         state.faults -= u8::from(choice.is_fault());
         let step = state.world.step(&self.school, choice)?;
         self.go_on(state, step)
     }
 
-    /// Whose request ended asks for the next thing.
+    /// Starts the next request of each client whose request ended.
     fn go_on(&self, state: &mut State, step: Effect) -> Result<(), Violation> {
         let Effect::Done(over) = step else { return Ok(()) };
         for Over { client, task, answer } in over {

@@ -22,13 +22,13 @@ pub struct Found {
     pub sentence: &'static str,
     /// The seed, or the small case.
     pub place: String,
-    /// How many operations were simulated until then, or states of that case explored.
+    /// How many operations were simulated until then, or how many states of that case were explored.
     pub looked_at: u64,
     /// The steps of the story that shows it; in a small case a shortest one.
     pub steps: usize,
 }
 
-/// By random seeds, the first ones first, all backends in turn.
+/// With random seeds, from the first on, on all backends in turn.
 #[must_use]
 pub fn by_chance(bug: Bug) -> Option<Found> {
     let mut operations = 0;

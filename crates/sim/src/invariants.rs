@@ -53,14 +53,14 @@ pub enum Event<'a> {
         unavailable: Option<Unavailable>,
         /// A call that may have carried it out was sent.
         sent: bool,
-        /// Nothing but the deadline of somebody else has passed.
+        /// Only another request's deadline has passed.
         of_others: bool,
     },
     /// A call was made that no deadline can end.
     Unbound {
         /// The call.
         call: &'a Call,
-        /// The store has answered its request, and nothing was missed at the instance since.
+        /// The store has answered its request, and nothing was missed in the instance since.
         answered: bool,
     },
     /// A call was made.
@@ -77,7 +77,7 @@ pub enum Event<'a> {
         /// Its request still waits for something that it need not wait for.
         waits: bool,
     },
-    /// An instance does nothing until the store answers.
+    /// An instance waits until the store answers.
     Settled {
         /// Requests are under way.
         busy: bool,
@@ -93,7 +93,7 @@ pub struct Ended<'a> {
     pub task: &'a Task,
     /// What was answered.
     pub answer: &'a Answer,
-    /// Where the wallet stood, or what the counter had acknowledged, when the request began.
+    /// The state of the wallet, or the acknowledged part of the counter, when the request began.
     pub began: i64,
     /// Which of its operations a write of the request carried out, one bit for each.
     pub moved: u64,
@@ -113,7 +113,7 @@ pub struct Violation {
     pub seen: String,
 }
 
-/// What an invariant says: nothing, or what it saw instead.
+/// The result of a check: success, or what was seen instead.
 pub type Verdict = Result<(), String>;
 
 /// A sentence that must hold.

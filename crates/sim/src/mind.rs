@@ -28,7 +28,7 @@ use crate::planted::{Bug, Crooked, CrookedRaw};
 use crate::raw::{Mailbox, Pending, Shared};
 use crate::task::{Answer, Queues, Task, perform};
 
-/// How much time passes when it does: half of what the breaker stays open for.
+/// How much time passes at once: half of the time that the breaker stays open.
 const A_WHILE: Duration = Duration::from_millis(250);
 
 /// What can happen to an instance from outside.
@@ -69,7 +69,7 @@ impl Hash for Question {
 pub struct Seat {
     /// The calls that wait for an answer.
     pub pending: Vec<Pending>,
-    /// The calls that the last input made nobody wait for any more.
+    /// The calls that nobody waits for any more since the last input.
     pub abandoned: Vec<Pending>,
     /// The answer that the last input led to.
     pub answer: Option<Answer>,
@@ -88,7 +88,7 @@ pub struct View {
     pub breaker: State,
     /// A deadline has passed since the store last answered.
     pub missed: bool,
-    /// Answered requests have left something to do for others.
+    /// Answered requests have left work for others.
     pub carries_on: bool,
 }
 
@@ -155,7 +155,7 @@ impl Live {
         if self.seats.len() <= seat {
             self.seats.resize_with(seat + 1, || (Rc::default(), None));
         }
-        // What an earlier request has left to do for others calls from the same one, perhaps later.
+        // Work that an earlier request has left for others makes calls from the same mailbox, perhaps later.
         let held = self.seats.get(seat).map(|(mailbox, _)| mailbox);
         let held = held.filter(|mailbox| Rc::strong_count(mailbox) > 1).map(Rc::clone);
         let mailbox = held.unwrap_or_default();
@@ -165,7 +165,7 @@ impl Live {
         }
     }
 
-    /// Polls everybody until nobody has anything more to do.
+    /// Polls all tasks until none of them can go on.
     fn run(&mut self) {
         let (woken, waker) = Woken::new();
         let mut answers: Vec<Option<Answer>> = self.seats.iter().map(|_| None).collect();
@@ -174,14 +174,14 @@ impl Live {
                 let Some(future) = request else { continue };
                 if let Poll::Ready(ready) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                     *answer = Some(ready);
-                    // Nobody waits any more for what the request left unfinished.
+                    // Nobody waits any more for the rest of the request.
                     *request = None;
                 }
             }
             self.carried.append(&mut self.shared.carried.borrow_mut());
             let mut context = Context::from_waker(&waker);
             self.carried.retain_mut(|rest| rest.as_mut().poll(&mut context).is_pending());
-            // What was only now left to do has not been polled yet.
+            // Work that was only left now has not been polled yet.
             if !woken.again() && self.shared.carried.borrow().is_empty() {
                 break;
             }
@@ -250,7 +250,7 @@ impl fmt::Debug for Live {
     }
 }
 
-/// Everything that instances have been seen to do.
+/// Everything that instances have been seen to do: a tree.
 #[derive(Debug)]
 pub struct School {
     bug: Option<Bug>,
@@ -266,7 +266,7 @@ struct Node {
     next: HashMap<Input, usize>,
 }
 
-/// A place in what instances have been seen to do.
+/// A node in that tree.
 #[derive(Debug, Clone)]
 pub struct Learned {
     school: Rc<School>,
@@ -282,7 +282,7 @@ impl School {
         Rc::new(Self { bug, roots: RefCell::default(), nodes: RefCell::default() })
     }
 
-    /// Runs the real code through `history`, and remembers where it got.
+    /// Runs the real code through `history`, and records the result.
     fn learn(&self, adapter: Adapter, history: Vec<Input>) -> usize {
         let mut live = Live::new(&self.bug, adapter);
         for input in &history {
@@ -317,7 +317,7 @@ impl School {
 }
 
 impl Learned {
-    /// The same number for the same past; an instance that is as good as new has none.
+    /// A number that is the same for the same past; a new instance has none.
     #[must_use]
     pub fn place(&self) -> usize {
         if self.view.rests() { self.root } else { self.node }

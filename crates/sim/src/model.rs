@@ -45,7 +45,7 @@ impl Model {
         self.meters.get(counter).map(Rc::as_ref)
     }
 
-    /// Where the wallet or the counter of a task stands: as [`crate::truth::Truth::began`] says it.
+    /// The state of the wallet or the counter of a task, as in [`crate::truth::Truth::began`].
     #[must_use]
     pub fn stands(&self, task: &Task) -> i64 {
         match task {
@@ -58,7 +58,7 @@ impl Model {
         }
     }
 
-    /// The same number for the same truth, in whatever order it came about.
+    /// A number that is the same for the same truth, in whatever order it came about.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let accounts = self.accounts().map(|account| account.facts);
@@ -66,7 +66,7 @@ impl Model {
         hash_of(&accounts.chain(meters).collect::<Vec<_>>())
     }
 
-    /// Goes back to what it was `then`. What has been asked for and answered since is remembered.
+    /// Goes back to the state `then`. What was asked and answered since is kept.
     pub(crate) fn fall_back(&mut self, then: &Self) {
         for (user, account) in &mut self.accounts {
             let then = then.account(user).cloned().unwrap_or_else(|| Account::new(user));

@@ -28,7 +28,7 @@ use store::{
 use crate::call::what;
 use crate::task::Task;
 
-/// The store port, with a mistake in its use.
+/// The store port, used with a bug.
 #[derive(Debug)]
 pub struct Crooked<S> {
     store: S,

@@ -44,8 +44,8 @@ enum Slot {
     Answered(Reply),
 }
 
-/// The calls of one seat: of its request, and what earlier ones have left to do for others. And the
-/// deadline of its request.
+/// The calls of one seat: those of its request, and those of the work that earlier requests have left for others. And
+/// the deadline of its request.
 #[derive(Debug, Default)]
 pub struct Mailbox {
     slots: RefCell<BTreeMap<u32, Slot>>,
@@ -68,7 +68,7 @@ pub struct Shared {
     adapter: Adapter,
     /// What is known of the cluster.
     map: RefCell<Map>,
-    /// What answered requests have left to do for others.
+    /// Work that answered requests have left for others.
     pub carried: RefCell<Vec<Rest>>,
     opened: Cell<u32>,
     passed: Cell<u32>,
@@ -106,7 +106,7 @@ impl Mailbox {
         Raw { mailbox: Rc::clone(self), deadline, shared: Rc::clone(shared) }
     }
 
-    /// Answers call `number`. Says whether a deadline would have ended it.
+    /// Answers call `number`. Returns whether a deadline could have ended it.
     pub fn answer(&self, number: u32, reply: Reply) -> bool {
         let mut slots = self.slots.borrow_mut();
         let Some(slot) = slots.get_mut(&number) else { return false };
@@ -138,7 +138,7 @@ impl Mailbox {
         self.slots.borrow().values().filter_map(waiting).collect()
     }
 
-    /// The calls that nobody waits for any more, since this was last asked.
+    /// The calls that nobody waits for any more, since the last time.
     #[must_use]
     pub fn abandoned(&self) -> Vec<Pending> {
         self.abandoned.take()
@@ -258,7 +258,7 @@ impl RawRedis for Raw {
 }
 
 impl Raw {
-    /// Waits until the replica has what was written, or says of it that it does not.
+    /// Waits until the replica has what was written, or marks it as `Unkept`.
     async fn keep(&self, mut said: Vec<StepReply>) -> Vec<StepReply> {
         if self.waits_for_replicas() && said.iter().any(StepReply::is_done) {
             let have = self.ask(Call::Wait).await;
@@ -307,7 +307,7 @@ impl Nodes for Raw {
         self.shared.now.get()
     }
 
-    /// Others come in between, as they do at any call.
+    /// Other calls may come in between, as at any call.
     async fn pause(&self, _: Duration) -> bool {
         batch::yield_now().await;
         !self.is_late()

@@ -11,14 +11,14 @@ use crate::model::Account;
 use crate::task::{Answer, Task};
 use crate::truth::Truth;
 
-/// How much is looked at, for each wallet: all of it, or samples at this distance.
+/// How much is checked for each wallet: everything, or samples at these distances.
 #[derive(Debug, Clone, Copy)]
 pub struct Thoroughness {
-    /// Every how manieth operation is asked for again.
+    /// Every n-th operation is asked for again.
     pub operations: usize,
-    /// Every how manieth past balance is asked for.
+    /// Every n-th past balance is asked for.
     pub balances: usize,
-    /// How many entries are on a page of the history that is read.
+    /// How many entries a page of the history has.
     pub limit: usize,
 }
 
@@ -35,7 +35,7 @@ pub fn rest(disk: &Disk, truth: &Truth, thorough: Thoroughness) -> Result<(), Vi
     counters(disk, truth)
 }
 
-/// Asks for `task` when nobody else does; nothing keeps the store from answering.
+/// Asks for `task` alone; nothing keeps the store from answering.
 fn ask(direct: &Direct, truth: &Truth, task: &Task) -> Result<Answer, Violation> {
     let answer = direct.perform(truth.bug(), task);
     let Some(answer) = answer.filter(|answer| answer.unavailable().is_none()) else {
@@ -63,7 +63,7 @@ fn history(disk: &Disk, truth: &Truth, account: &Account, thorough: Thoroughness
     Ok(())
 }
 
-/// Every key is asked for again: what is known is a replay, what was in doubt is settled.
+/// Every key is asked for again: what is known is a replay, and what was in doubt is settled.
 fn replays(disk: &Disk, truth: &Truth, account: &Account, thorough: Thoroughness) -> Result<(), Violation> {
     let direct = Direct::on(disk);
     let keyed = account.asked.iter().filter(|(_, asked)| asked.operation.id.key().is_some());
@@ -120,8 +120,8 @@ fn counters(disk: &Disk, truth: &Truth) -> Result<(), Violation> {
                 seen: format!("{shown}: {sum} was added, {} acknowledged", meter.acknowledged),
             });
         }
-        // A post with a key and one without, each of which leaves room for itself, may pass the limit
-        // together where no call guards both: cell and keyed posts are two values. A script does.
+        // Where no call guards both values, a post with a key and one without, each within the limit, may pass it
+        // together. A script guards both.
         let mixed = meter.cell != 0 && meter.keyed() != 0;
         let guarded = disk.flavour().goes_by_scripts() || (!mixed && !meter.doubt);
         if guarded && shown > meter.limit {

@@ -19,9 +19,9 @@ use crate::truth::Truth;
 use crate::workload::{Mixture, Workload};
 use crate::world::{Choice, Effect, Over, World};
 
-/// After so many steps clients are favoured in another way.
+/// After this many steps other clients are favoured.
 const PHASE: u64 = 500;
-/// More writes than this are not under way at once.
+/// The greatest number of writes that are under way at once.
 const MOST_LATE: usize = 32;
 /// How often a caller asks again.
 const TRIES: u32 = 5;
@@ -92,8 +92,7 @@ pub fn run(setting: Setting) -> Result<Figures, Box<Failure>> {
     }
 }
 
-/// An empty store; or one in which openers who are dead have left their tickets, so that one script opens
-/// nothing.
+/// An empty store; or one in which dead openers have left their tickets, so that no single script opens a document.
 fn store(seed: u64, flavour: Flavour) -> Disk {
     let mut disk = Disk::new(flavour);
     if seed % 8 < 4 {
@@ -134,7 +133,7 @@ impl Run {
             self.begin(operations)?;
             match self.choose() {
                 Some(choice) => self.make(choice)?,
-                // An open breaker has answered them all at once.
+                // An open breaker has answered all of them at once.
                 None if self.figures.operations < operations => {
                     let client = self.random.below(self.clients.len() as u64) as usize;
                     self.make(Choice::Wait(client))?;
@@ -147,14 +146,14 @@ impl Run {
         finish(&mut self.world, self.bug)
     }
 
-    /// Some clients are slow for a while, so that others come in between.
+    /// Some clients are slow for a while, so that others overtake them.
     fn favour(&mut self) {
         for client in &mut self.clients {
             client.weight = *self.random.pick(&[1, 30, 1000]).unwrap_or(&1);
         }
     }
 
-    /// Whoever has nothing to do asks for something.
+    /// Clients without a request begin one.
     fn begin(&mut self, operations: u64) -> Result<(), Violation> {
         for client in 0..self.clients.len() {
             if self.world.task(client).is_some() || self.figures.operations >= operations {
@@ -177,7 +176,7 @@ impl Run {
         Ok(())
     }
 
-    /// What happens next; nothing when nobody waits for anything.
+    /// The next choice; none if nobody waits for anything.
     fn choose(&mut self) -> Option<Choice> {
         if let Some(change) = self.change() {
             return Some(change);
@@ -191,7 +190,7 @@ impl Run {
                 return Some(Choice::Land(origin));
             }
         }
-        // Followers in a batch wait for nothing of their own.
+        // Followers in a batch have no calls of their own.
         let busy: Vec<usize> = self.world.callers().collect();
         let weight = |client: usize| self.clients.get(client).map_or(1, |client| client.weight);
         let mut place = self.random.below(busy.iter().map(|&client| weight(client)).sum());
@@ -223,7 +222,7 @@ impl Run {
         })
     }
 
-    /// What happens to the store itself, of a kind that has nodes or a replica.
+    /// A change of the store itself, if it has nodes or a replica.
     fn change(&mut self) -> Option<Choice> {
         match self.world.disk().flavour() {
             Flavour::Failover if self.random.permille(self.mixture.land) => Some(Choice::Replicate),
@@ -233,7 +232,7 @@ impl Run {
         }
     }
 
-    /// What changes in a cluster: mostly the slot that is being asked for moves.
+    /// A change of the cluster: mostly the slot in use moves.
     fn shift(&mut self) -> Option<Shift> {
         let cluster = self.world.cluster();
         let Some(moving) = cluster.moving() else {
@@ -257,7 +256,7 @@ impl Run {
         self.random.pick(&keys).cloned().map(Shift::Key)
     }
 
-    /// Anybody at the client's instance, followers in a batch too.
+    /// Any client of the same instance, including followers in a batch.
     fn neighbour(&mut self, client: usize) -> usize {
         let seats = self.mixture.seats;
         client / seats * seats + self.random.below(seats as u64) as usize
@@ -280,7 +279,7 @@ impl Run {
     }
 }
 
-/// Whoever is still waiting dies; then everything is read, and once more when all late writes have come.
+/// Requests that still wait die; then everything is read, and once more when all late writes have landed.
 fn finish(world: &mut World<Live>, bug: Option<Bug>) -> Result<(), Violation> {
     let under_way: Vec<usize> = world.busy().chain(world.callers()).collect();
     for client in under_way {
@@ -298,7 +297,7 @@ fn finish(world: &mut World<Live>, bug: Option<Bug>) -> Result<(), Violation> {
     rest(world.disk(), world.truth(), thorough)
 }
 
-/// Makes the same choices again, as far as they can be made. Says which those were, and what they broke.
+/// Makes the same choices again, as far as possible. Returns which ones those were, and what they broke.
 #[must_use]
 pub fn again(setting: Setting, choices: &[Choice]) -> (Vec<Choice>, Option<Violation>) {
     let Setting { seed, flavour, bug, .. } = setting;

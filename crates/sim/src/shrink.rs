@@ -7,7 +7,7 @@ use crate::invariants::Violation;
 use crate::run::{Failure, Setting, again};
 use crate::world::Choice;
 
-/// How many choices are made again at most, in all.
+/// How many choices are repeated at most, in all.
 const PATIENCE: usize = 3_000_000;
 
 struct Shrink {
@@ -17,7 +17,7 @@ struct Shrink {
     patience: usize,
 }
 
-/// Leaves out what is not needed to break something.
+/// Leaves choices out as long as something still breaks.
 #[must_use]
 pub fn shrink(setting: Setting, failure: &Failure) -> (Vec<Choice>, Violation) {
     let mut shrink = Shrink {

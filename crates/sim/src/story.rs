@@ -5,7 +5,7 @@ use crate::invariants::Violation;
 use crate::mind::Mind;
 use crate::world::{Choice, Effect, World};
 
-/// Tells what `choices` do to `world`, up to what they break.
+/// Tells what `choices` do to `world`, up to the violation.
 pub fn tell<M: Mind>(mut world: World<M>, school: &M::School, choices: &[Choice]) -> Vec<String> {
     let mut lines = Vec::new();
     for choice in choices {

@@ -23,7 +23,7 @@ pub struct Queues {
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// A deposit or a withdrawal; or several, as the leader of a batch carries them out together.
+    /// A deposit or a withdrawal; or several, as a batch.
     Operate(User, Vec<Operation>),
     /// Pages of history, one after the other, each a request of its own.
     Walk {
@@ -36,9 +36,9 @@ pub enum Task {
         /// How many pages at most.
         pages: usize,
     },
-    /// Where a wallet stood after an entry.
+    /// The state of a wallet after an entry.
     Past(User, u64),
-    /// A post to the counter of this name that no idempotency key protects.
+    /// A post without an idempotency key to the counter of this name.
     Count {
         /// The counter.
         counter: String,
@@ -123,7 +123,7 @@ async fn walk<S: Store>(
 }
 
 impl Task {
-    /// What it would post under a key to this counter.
+    /// Its post under a key to this counter, if it is one.
     #[must_use]
     pub fn posted(&self, counter: &str) -> Option<&KeyedPost> {
         match self {
@@ -141,7 +141,7 @@ impl Task {
         }
     }
 
-    /// Whether callers who did not learn the outcome may ask again: all have a key.
+    /// Whether callers may retry if they did not learn the outcome: all operations have a key.
     #[must_use]
     pub fn is_keyed(&self) -> bool {
         match self {
@@ -153,7 +153,7 @@ impl Task {
 }
 
 impl Answer {
-    /// Why the store gave no answer, where that is so; of several answers, the worst.
+    /// Why the store gave no answer, if it gave none; of several answers, the worst reason.
     #[must_use]
     pub fn unavailable(&self) -> Option<Unavailable> {
         let reason = |error: &Error| match error {
@@ -189,8 +189,8 @@ impl Answer {
         }
     }
 
-    /// Whether it says only what stood there when it was read: also that a page was not there which the wallet, as it was
-    /// read before, begins behind.
+    /// Whether it only tells what was stored at that moment; also that a page was missing which the wallet, as it was
+    /// read before, says is there.
     #[must_use]
     pub fn is_of_a_moment(&self) -> bool {
         if matches!(self.error(), Some(Error::Corrupt { .. })) {
@@ -204,7 +204,7 @@ impl Answer {
         }
     }
 
-    /// Of which operations it says that nothing happened, one bit for each.
+    /// The operations of which it says that nothing happened, one bit for each.
     #[must_use]
     pub fn untouched(&self) -> u64 {
         const UNTOUCHED: Error = Error::Unavailable(Unavailable::Untouched);
@@ -230,7 +230,7 @@ impl Answer {
     }
 }
 
-/// An id as one word: a key and an id that the server made never look alike.
+/// An id as one word. A key and an id that the server made never look the same.
 #[must_use]
 pub fn label(id: &OperationId) -> String {
     match id {

@@ -49,7 +49,7 @@ impl Truth {
         &self.model
     }
 
-    /// A request begins. Says where its wallet stands, or what its counter has acknowledged.
+    /// A request begins. Returns the state of its wallet, or the acknowledged part of its counter.
     pub fn began(&mut self, task: &Task) -> i64 {
         match task {
             Task::Operate(user, operations) => {
@@ -67,14 +67,15 @@ impl Truth {
         }
     }
 
-    /// A write of an instance that carries out `tasks` has taken effect. Says which operations of each that
+    /// A write of an instance that carries out `tasks` has taken effect. Returns which operations of each task it
     /// carried out.
     ///
     /// # Errors
+    ///
     /// The [`Violation`] that it is.
     pub fn wrote(&mut self, disk: &Disk, written: &Written, tasks: &[&Task]) -> Result<Vec<u64>, Violation> {
         check(&Event::Written(written))?;
-        // The write may be on behalf of somebody who is long gone: the key tells what to look at.
+        // The request of the write may be long gone: its key tells what to check.
         let (whose, what) = keys::parts(written.key.as_str()).unwrap_or_default();
         let document = what.split(':').next().filter(|_| !what.ends_with(":tickets"));
         match (document, whose.parse(), whose.strip_prefix(COUNTER)) {
@@ -123,15 +124,15 @@ impl Truth {
         Ok(())
     }
 
-    /// A request for this counter ended, and its caller does not know how.
+    /// A request for this counter ended, and its caller does not know the outcome.
     pub fn doubt(&mut self, counter: &str) {
         self.model.meter_mut(counter).doubt = true;
     }
 
-    /// The store has gone back to what it was when this was `then`. What has been asked for and answered since is
-    /// remembered.
+    /// The store has gone back to the state `then`. What was asked and answered since is kept.
     ///
     /// # Errors
+    ///
     /// The [`Violation`] that something acknowledged is gone.
     pub fn fall_back(&mut self, then: &Self) -> Result<(), Violation> {
         self.model.fall_back(&then.model);
@@ -200,7 +201,7 @@ impl Truth {
         Ok(moved)
     }
 
-    /// What a reader who comes now finds; `None` where it finds nothing or cannot tell.
+    /// What a reader finds now; `None` if it finds nothing or cannot tell.
     fn find(&self, disk: &Disk, opening: &Opening, empty: &[u8], as_for: Task) -> Option<Found> {
         let direct = Direct::on(disk);
         let found: Result<Option<Found>, Unavailable> = match self.bug {
@@ -214,8 +215,8 @@ impl Truth {
     }
 }
 
-/// Whether `wallet` holds what became of `operation` as this request asked for it: entries tell by their time;
-/// of refusals it is said only where nobody else at the instance asks under the same id.
+/// Whether `wallet` has the outcome of `operation` for this request: entries are identified by their time; refusals
+/// only if nobody else in the instance asks under the same id.
 fn is_of(wallet: &Wallet, operation: &Operation, others: &[&Task]) -> bool {
     let asks =
         |task: &&Task| matches!(task, Task::Operate(_, all) if all.iter().any(|one| one.id == operation.id));

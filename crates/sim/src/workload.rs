@@ -12,13 +12,13 @@ use crate::random::Random;
 use crate::task::Task;
 use crate::words::{amount as amount_of, moment, user};
 
-/// How many earlier requests are remembered, to be asked for again.
+/// How many earlier requests are remembered, to be sent again.
 const REMEMBERED: usize = 64;
 const NAMES: [&str; 4] = ["ann", "bob", "cat", "dan"];
-/// Where wallets are new again and again, a new one comes after so many names were given.
+/// If wallets are new again and again, a new one comes after this many names.
 const NEW_AFTER: u64 = 25;
 
-/// How often what happens, in a thousand.
+/// How often each thing happens, in a thousand.
 #[derive(Debug, Clone)]
 pub struct Mixture {
     /// How many clients there are.
@@ -37,9 +37,9 @@ pub struct Mixture {
     pub give_up: u64,
     /// Times at which some time passes.
     pub wait: u64,
-    /// Writes under way that arrive, at each step.
+    /// Writes under way that land, at each step.
     pub land: u64,
-    /// Callers who ask again when they do not know the outcome.
+    /// Callers that retry when they do not know the outcome.
     pub patience: u64,
     users: usize,
     new_wallets: bool,
@@ -120,7 +120,7 @@ impl Workload {
         task
     }
 
-    /// The same request once more, at a later time: its caller does not know the outcome.
+    /// The same request again, at a later time: its caller does not know the outcome.
     pub fn retry(&mut self, random: &mut Random, task: &Task) -> Rc<Task> {
         Rc::new(match task {
             Task::Operate(user, operations) => {
@@ -184,11 +184,11 @@ impl Workload {
     }
 
     fn count(&mut self, random: &mut Random, client: usize) -> Task {
-        // Where wallets are new again and again, counters are, too: each comes to its limit once.
+        // If wallets are new again and again, counters are too: each reaches its limit once.
         let round = self.made / NEW_AFTER;
         let counter = if self.mixture.new_wallets { format!("visits{round}") } else { "visits".to_owned() };
         let (by, limit) = (random.between(1, 9) as i64, self.mixture.limit);
-        // At one instance each adds another number, and not the same soon again, so that it is seen whose
+        // In one instance each request adds another number, and not the same again soon, so that it is clear whose
         // increment it was: a step of a request that was given up may still wait for its batch.
         let seats = self.mixture.seats;
         self.counted += 1;
@@ -241,7 +241,7 @@ impl Workload {
     fn now(&mut self, random: &mut Random) -> ledger::Timestamp {
         let step =
             if random.permille(self.mixture.clock_steps) { random.below(3_000_000) } else { self.clock };
-        // At one instance no two operations come at the same time, so that it is seen whose entry it is.
+        // In one instance no two operations have the same time, so that it is clear whose entry it is.
         self.clock = (step + if self.mixture.seats > 1 { 1 } else { random.below(2) }) % 3_600_000;
         let (seconds, millis) = (self.clock / 1000, self.clock % 1000);
         let text = format!("2026-11-20T18:{:02}:{:02}.{millis:03}Z", seconds / 60, seconds % 60);

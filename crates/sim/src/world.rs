@@ -44,7 +44,7 @@ use flight::{Flight, adds_as_much, take};
 use instance::{Busy, Cause, Client, Instance};
 use share::{End, Share};
 
-/// Nobody follows so many redirects.
+/// No script follows more redirects than this.
 const PATIENCE: u32 = 16;
 
 /// Instances and their clients, the store between them, and the truth.
@@ -61,7 +61,7 @@ pub struct World<M> {
     late: Vec<Flight>,
     /// Who has what, in a cluster.
     cluster: Cluster,
-    /// Where the instance that is being answered is sent.
+    /// Where the instance that is being answered was redirected to.
     told: Option<SentOn>,
     /// How often scripts were sent on.
     sent_on: Vec<(Rc<[redis::Step]>, u32)>,
@@ -130,7 +130,7 @@ impl<M: Mind> World<M> {
         self.clients.iter().enumerate().filter(|(_, client)| client.busy.is_some()).map(|(client, _)| client)
     }
 
-    /// Whether nobody asks for anything, and nobody waits for an answer.
+    /// Whether there is no request, and no call without an answer.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.flying.is_empty() && self.busy().next().is_none()
@@ -142,12 +142,12 @@ impl<M: Mind> World<M> {
         flying.map(|flight| (flight.origin, &flight.call))
     }
 
-    /// The clients whose calls wait for an answer: those of their requests, or for others.
+    /// The clients whose calls have no answer: calls for their requests, or for others.
     pub fn callers(&self) -> impl Iterator<Item = usize> {
         (0..self.clients.len()).filter(|client| self.waiting(*client).next().is_some())
     }
 
-    /// Whether a client waits for something that its deadline ends: a call, or others in front of it.
+    /// Whether a client waits for something that its deadline ends: a call, or other requests.
     #[must_use]
     pub fn can_expire(&self, client: usize) -> bool {
         self.seat(client).is_some_and(|seat| {
@@ -264,7 +264,8 @@ impl<M: Mind> World<M> {
         step
     }
 
-    /// Where a script is sent on to. Whoever was sent on too often gives up, and somebody else may send the same.
+    /// The target of a script's redirect. After too many redirects a request gives up, and another one may send the
+    /// same script.
     fn sends_on(&mut self, steps: &Rc<[redis::Step]>, reply: &Reply) -> Option<SentOn> {
         let place = self.sent_on.iter().position(|(known, _)| known == steps);
         let mut times = place.map_or(0, |place| self.sent_on.swap_remove(place).1);
@@ -342,7 +343,7 @@ impl<M: Mind> World<M> {
         Effect::Done(Vec::new())
     }
 
-    /// Lets something happen to a client's instance, and looks what that leads to.
+    /// Gives an input to a client's instance, and checks the result.
     fn feed(&mut self, client: usize, input: Input) -> Result<Effect, Violation> {
         let before = self.breaker(client);
         let Some(instance) = self.instances.get_mut(client / self.seats) else { return Ok(Effect::Nothing) };
@@ -406,7 +407,7 @@ impl<M: Mind> World<M> {
         Ok(Some(Over { client: place, task, answer: Some(answer) }))
     }
 
-    /// Others may still have something of this request in hand.
+    /// Calls of the instance may still be for this request.
     fn is_gone(&mut self, share: Share) {
         if let Some(instance) = self.instances.get_mut(share.client / self.seats) {
             instance.remember(share);

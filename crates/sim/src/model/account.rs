@@ -26,12 +26,12 @@ pub struct Account {
     pub(super) facts: u64,
 }
 
-/// What is known of an operation, from the first time that it was asked for.
+/// What is known about an operation since it was first asked for.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// The entries that there were before.
     pub since: u64,
-    /// What was asked for under this id; more than one thing where a key was used again.
+    /// What was asked for under this id; several things if a key was reused.
     pub requests: Vec<(Kind, Amount)>,
     /// What was answered first.
     pub first: Option<Outcome>,
@@ -65,7 +65,7 @@ impl Account {
         self.entries.get(to_index(seq).checked_sub(1)?).map(Rc::as_ref)
     }
 
-    /// Goes back to what it was `then`. What was asked for and answered since is remembered.
+    /// Goes back to the state `then`. What was asked and answered since is kept.
     pub(crate) fn fall_back(&mut self, then: Self) {
         let mut asked = std::mem::take(&mut self.asked);
         let entries = then.entries.len() as u64;

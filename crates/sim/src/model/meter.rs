@@ -21,7 +21,7 @@ pub struct Meter {
     pub firsts: BTreeMap<String, Option<i64>>,
     /// What callers were told was added.
     pub acknowledged: i64,
-    /// A request ended without an answer: what it added is in doubt.
+    /// A request ended without an answer: whether its part was added is in doubt.
     pub doubt: bool,
     pub(super) facts: u64,
 }
@@ -41,7 +41,7 @@ impl Meter {
         }
     }
 
-    /// Goes back to what it was `then`. What was answered since is remembered.
+    /// Goes back to the state `then`. What was answered since is kept.
     pub(crate) fn fall_back(&mut self, then: Self) {
         self.cell = then.cell;
         self.posts = then.posts;
@@ -72,7 +72,7 @@ impl Meter {
         }
     }
 
-    /// A caller was told that this was added. Where each call stands alone, a post with a key and one without may pass
+    /// A caller was told that this was added. If each call stands alone, a post with a key and one without may pass
     /// the largest number together; the bank's total stays there.
     pub(crate) fn acknowledge(&mut self, by: i64) {
         self.acknowledged = self.acknowledged.saturating_add(by);

@@ -124,7 +124,7 @@ pub enum Bug {
     SendsABreakToTheNextNode,
     /// A write that too few replicas have counts as done.
     AcknowledgesBeforeTheReplicaHasIt,
-    /// What an earlier request wrote is taken for an answer, whether the replica has it or not.
+    /// What an earlier request wrote becomes an answer, whether the replica has it or not.
     TakesWhatWasReadForKept,
     /// A write that too few replicas have counts as refused.
     TakesTooFewReplicasForARefusal,
@@ -147,7 +147,7 @@ impl Bug {
         }
     }
 
-    /// Whether it is made in a script, or in what becomes of one.
+    /// Whether the bug is in a script, or in the handling of its answer.
     pub(super) fn is_below_the_adapter(self) -> bool {
         matches!(
             self,
@@ -165,7 +165,7 @@ impl Bug {
             || self.is_with_a_replica()
     }
 
-    /// Whether it is made in what becomes of a redirect.
+    /// Whether the bug is in the handling of a redirect.
     #[must_use]
     pub fn is_in_a_cluster(self) -> bool {
         matches!(
@@ -179,7 +179,7 @@ impl Bug {
         )
     }
 
-    /// Whether it is made in what is taken for safe.
+    /// Whether the bug is in what counts as safe from a failover.
     #[must_use]
     pub fn is_with_a_replica(self) -> bool {
         matches!(
@@ -190,7 +190,7 @@ impl Bug {
         )
     }
 
-    /// Whether a store has to fall silent for it to show, which takes more faults than anything else.
+    /// Whether it only shows when a store falls silent, which takes more faults than anything else.
     #[must_use]
     pub fn needs_silence(self) -> bool {
         matches!(
@@ -199,7 +199,7 @@ impl Bug {
         )
     }
 
-    /// Answers `task` with this mistake, where it is one of the request as a whole.
+    /// Answers `task` with this bug, if it is one of the whole request.
     pub async fn perform<S: Store + Deadline + 'static>(
         self,
         open: impl Fn() -> S,
@@ -231,7 +231,7 @@ impl Bug {
         }
     }
 
-    /// Whether it is made where requests are batched.
+    /// Whether the bug is in batching.
     fn is_in_the_line(self) -> bool {
         matches!(
             self,
@@ -242,7 +242,7 @@ impl Bug {
         )
     }
 
-    /// As [`teller::batch`], with a mistake.
+    /// [`teller::batch`] with a bug.
     async fn batched<S: Store + Deadline + 'static>(
         self,
         store: &S,
@@ -279,7 +279,7 @@ impl Bug {
     }
 }
 
-/// What a wallet as it was `seen` refuses to the only one of `jobs`, without anything to be kept.
+/// The refusal of the only one of `jobs` on the wallet in `seen`, if there is nothing to keep.
 fn refused(seen: &LastKnown, jobs: &[Job<Operation>]) -> Option<Outcome> {
     let ([job], mut wallet) = (jobs, seen.wallet.as_ref()?.wallet().clone()) else { return None };
     match wallet.decide(&job.what) {

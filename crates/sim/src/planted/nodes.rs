@@ -11,7 +11,7 @@ use store::redis::{self, Failed, RawRedis, Step, StepReply};
 use super::{Bug, CrookedRaw};
 
 impl<R: RawRedis + Nodes> CrookedRaw<R> {
-    /// All steps to the node that has the first one's slot.
+    /// Sends all steps to the node that has the first one's slot.
     pub(super) async fn send_all(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
         let node = {
             let map = self.raw.map().borrow();

@@ -110,7 +110,7 @@ impl<R: RawRedis + Nodes> RawRedis for CrookedRaw<R> {
 }
 
 impl<R: RawRedis> CrookedRaw<R> {
-    /// What one server answers to all the steps.
+    /// The answer of one server to all the steps.
     async fn asked(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::Failed> {
         self.raw.run(steps).await.into_iter().collect()
     }
@@ -157,13 +157,13 @@ impl<R: RawRedis> CrookedRaw<R> {
     }
 }
 
-/// Something else where too few replicas have what was written.
+/// Replaces the answer if too few replicas have what was written.
 fn instead(mut said: Vec<StepReply>, other: &StepReply) -> Vec<StepReply> {
     said.iter_mut().filter(|said| **said == StepReply::Unkept).for_each(|said| *said = other.clone());
     said
 }
 
-/// A swap that leaves out what comes before it.
+/// A swap without what must come before it.
 fn careless(bug: Bug, step: &Step) -> Step {
     let mut step = step.clone();
     match (bug, &mut step.verb) {
@@ -175,7 +175,7 @@ fn careless(bug: Bug, step: &Step) -> Step {
 }
 
 impl<R: RawRedis> CrookedRaw<R> {
-    /// As if the script did not hold everybody else off between its `GET` and its `SET`.
+    /// As if the script let others in between its `GET` and its `SET`.
     async fn look_and_write(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::Failed> {
         let look = |step: &Step| Step { key: step.key.clone(), verb: Verb::Get };
         let looks: Vec<Step> = steps.iter().map(look).collect();
@@ -194,7 +194,7 @@ impl<R: RawRedis> CrookedRaw<R> {
 
 impl<R: Limits> Limits for CrookedRaw<R> {
     fn now(&self) -> Duration {
-        // Whoever asks whether a call may go finds that it is long time for a probe.
+        // When it asks whether a call may go, the time for a probe seems to have come long ago.
         let asks = self.bug == Bug::SendsThroughAnOpenBreaker && !self.missed.take();
         self.raw.now().saturating_add(Duration::from_hours(u64::from(asks)))
     }

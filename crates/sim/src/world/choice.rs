@@ -38,7 +38,7 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// The client that it is about; the first one where it is about nobody.
+    /// The client that it is about; the first one if it is about none.
     #[must_use]
     pub fn client(&self) -> usize {
         match self {
@@ -56,7 +56,7 @@ impl Choice {
         }
     }
 
-    /// Whether something goes wrong; a write that lands or is forgotten went wrong before.
+    /// Whether it is a fault; for a write that lands or is forgotten, the fault came before.
     #[must_use]
     pub fn is_fault(&self) -> bool {
         !matches!(

@@ -29,15 +29,15 @@ impl<M: Mind> World<M> {
         Effect::Done(Vec::new())
     }
 
-    /// Whether the replica has what the connection of a client's instance has written. A connection on which nothing
-    /// was written is told that it has.
+    /// Whether the replica has what was written on the connection of a client's instance. If nothing was written on
+    /// it, it has.
     pub(super) fn is_kept(&self, client: usize) -> bool {
         let wrote = self.instance(client).map_or(0, |instance| instance.wrote);
         wrote <= self.replica.as_ref().map_or(0, |replica| replica.writes)
     }
 
-    /// The replica takes over, with what it has. Every connection breaks; what was under way was under way to the
-    /// store that is no more.
+    /// The replica takes over, with what it has. Every connection breaks, and what was under way is gone with the old
+    /// store.
     pub(super) fn fail_over(&mut self) -> Result<Effect, Violation> {
         let flavour = self.disk.flavour();
         let replica = self.replica.clone().unwrap_or_else(|| {
@@ -56,7 +56,7 @@ impl<M: Mind> World<M> {
             }
         }
         self.instances.iter_mut().for_each(|instance| instance.wrote = 0);
-        // What the new one has its own replica has.
+        // The replica of the new master has everything that the master has.
         self.writes += 1;
         let (disk, truth, writes) = (self.disk.clone(), self.truth.clone(), self.writes);
         self.replica = Some(Rc::new(Replica { disk, truth, writes }));

@@ -25,19 +25,19 @@ use crate::task::Task;
 pub struct Flight {
     pub origin: Origin,
     pub call: Call,
-    /// The requests of the instance that were under way when it was made, and those given up before: it may
-    /// be on behalf of each.
+    /// The requests of the instance that were in flight when it was made, and those given up before: it may be for
+    /// any of them.
     pub shares: Vec<Share>,
 }
 
 /// What the clients of an instance have called.
 #[derive(Default)]
 struct Made {
-    /// Calls that were just made, and end at a deadline.
+    /// Calls that were just made, and that a deadline can end.
     sent: Vec<Origin>,
     /// All calls that do.
     probing: Vec<Origin>,
-    /// Clients that a deadline has passed for, and their calls that it has ended.
+    /// Clients whose deadline has passed, and their calls that it has ended.
     missed: u32,
     ended: u32,
 }
@@ -49,8 +49,8 @@ pub fn take(flights: &mut Vec<Flight>, origin: Origin) -> Option<Flight> {
 }
 
 impl<M: Mind> World<M> {
-    /// Notes the calls that were made, and those that nobody waits for any more. `before` is what the breaker
-    /// let through.
+    /// Notes the calls that were made, and those that nobody waits for any more. `before` is the breaker's state
+    /// before that.
     pub(super) fn look_at_calls(
         &mut self,
         clients: Range<usize>,
@@ -73,8 +73,8 @@ impl<M: Mind> World<M> {
         let (probes, after) = (instance.probes.len(), instance.mind.view().breaker);
         let answered = cause == Cause::Reply;
         if matches!(self.disk.flavour(), Flavour::Cluster | Flavour::Failover) {
-            // There a script is several calls, of which a deadline may end the last; and each node of a cluster has a
-            // breaker of its own, which is not played.
+            // There a script is several calls, the last of which a deadline may end; and each node of a cluster has a
+            // breaker of its own, which is not simulated.
             return Ok(());
         }
         check(&Event::Sent(&Sending {
@@ -116,7 +116,7 @@ impl<M: Mind> World<M> {
         if known.is_some() {
             return Ok(());
         }
-        // A swap is the second half of what `begin` began: in a component nothing comes between.
+        // A swap is the second half of what `begin` began: in a component nothing comes in between.
         let begins = !matches!(pending.call, Call::Swap { .. });
         if begins && !pending.bound && !self.carries_on(client) {
             let busy = self.clients.get(client).and_then(|client| client.busy.as_ref());
@@ -127,12 +127,12 @@ impl<M: Mind> World<M> {
         check(&Event::Asked { call: &pending.call, told: self.told.as_ref(), knows })
     }
 
-    /// Whether a client's instance does what answered requests have left to do.
+    /// Whether a client's instance does work that answered requests have left.
     fn carries_on(&self, client: usize) -> bool {
         self.instance(client).is_some_and(|instance| instance.mind.view().carries_on)
     }
 
-    /// Notes the totals that counters have since posts without a key took effect: of one that a script adds, the
+    /// Notes the totals that counters have had since posts without a key took effect; for a post by script only the
     /// first.
     fn note_totals(&mut self) {
         let (flavour, seats) = (self.disk.flavour(), self.seats);
@@ -149,21 +149,21 @@ impl<M: Mind> World<M> {
         }
     }
 
-    /// A seat's call that waits for an answer, as it is known to the world.
+    /// The origin of a seat's call that has no answer.
     fn origin(&self, client: usize, call: u32) -> Option<Origin> {
         let mut flying = self.flying.iter().map(|flight| flight.origin);
         flying.find(|origin| (origin.client, origin.call) == (client, call))
     }
 
-    /// A call that a seat has just made, for its request or for others.
+    /// Notes a call that a seat has just made, for its request or for others.
     fn noticed(&mut self, client: usize, pending: &Pending) -> Origin {
         let neighbours = self.neighbours(client);
         let request = self.clients.get(client).map_or(0, |client| client.request);
         let origin = Origin { client, request, call: pending.number };
         let mut shares: Vec<Share> = neighbours.clone().filter_map(|client| self.share(client)).collect();
-        // A script waits until it is known where to: that it was not sent by then is not told apart.
+        // A script waits until its target is known. Whether it was not sent by then cannot be told.
         let finds_out = matches!(pending.call, Call::Slots(_));
-        // Who asks again for the very same has what may become of it.
+        // A retry of the very same request includes whatever may happen to it.
         let asks_again = |gone: &Share| shares.iter().any(|share| Rc::ptr_eq(&share.task, &gone.task));
         let gone = self.instance(client).into_iter().flat_map(|instance| &instance.gone);
         let gone: Vec<Share> = gone.filter(|gone| !asks_again(gone)).cloned().collect();
@@ -181,13 +181,13 @@ impl<M: Mind> World<M> {
         origin
     }
 
-    /// What a client's request may have put into a call of its instance.
+    /// The part of a client's request in a call of its instance.
     pub(super) fn share(&self, client: usize) -> Option<Share> {
         let (request, task) = (self.clients.get(client)?.request, Rc::clone(self.task(client)?));
         Some(Share { client, request, task, end: End::Running, untouched: 0 })
     }
 
-    /// Carries out a call; of a script all steps but the one that is refused.
+    /// Carries out a call; for a script, all steps except the refused one.
     pub(super) fn carry_out(&mut self, flight: &Flight, refused: Option<usize>) -> Result<Reply, Violation> {
         let Flight { origin, call, .. } = flight;
         let mut delta = 0;
@@ -248,7 +248,7 @@ impl<M: Mind> World<M> {
         Ok(Reply::Steps(all))
     }
 
-    /// Notes what a write did, for each request that it may be on behalf of.
+    /// Notes the effect of a write, for each request that it may be for.
     fn effect(&mut self, flight: &Flight, written: &Written, delta: i64) -> Result<(), Violation> {
         self.writes += 1;
         if let Some(instance) = self.instances.get_mut(flight.origin.client / self.seats) {
@@ -276,8 +276,8 @@ impl<M: Mind> World<M> {
     }
 }
 
-/// What an increment of a cell adds for `task`. Where there are others, who adds how much tells whose it is:
-/// callers at one instance add different numbers.
+/// What an increment of a cell adds for `task`. If there are several tasks, the number tells whose it is: callers in
+/// one instance add different numbers.
 fn net(tasks: &[&Task], task: &Task, key: &Key, delta: i64) -> i64 {
     match task {
         Task::Count { counter, by, .. }
@@ -290,7 +290,7 @@ fn net(tasks: &[&Task], task: &Task, key: &Key, delta: i64) -> i64 {
     }
 }
 
-/// Whether two requests add the same to the same counter. Of an increment it cannot be told whose it is then.
+/// Whether two requests add the same number to the same counter, so that an increment could be of either.
 pub fn adds_as_much(one: &Task, other: &Task) -> bool {
     let added = |task: &Task| match task {
         Task::Count { counter, by, .. } => Some((counter.clone(), *by)),
@@ -299,7 +299,7 @@ pub fn adds_as_much(one: &Task, other: &Task) -> bool {
     added(one).is_some_and(|one| Some(one) == added(other))
 }
 
-/// Whether two requests of one instance may go together in one swap.
+/// Whether two requests of one instance may be in the same swap.
 fn stands_together(one: &Task, other: &Task) -> bool {
     matches!((one, other), (Task::Operate(user, _), Task::Operate(whose, _)) if user == whose)
 }
@@ -336,7 +336,7 @@ fn carries(call: &Call, task: &Task) -> bool {
 }
 
 impl World<Learned> {
-    /// A number that is the same for worlds from which the same can happen.
+    /// A number that is the same for worlds with the same future.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         let clients: Vec<_> =

@@ -8,7 +8,7 @@ use crate::disk::Origin;
 use crate::mind::Input;
 use crate::task::Task;
 
-/// So many requests that have no answer are remembered.
+/// How many requests without an answer are remembered.
 const MOST_GONE: usize = 16;
 
 /// A request under way.
@@ -22,18 +22,18 @@ pub struct Busy {
     pub began_to_count: bool,
     /// The totals that the counter has had since.
     pub totals: Vec<i64>,
-    /// A call that would carry it out was sent; or it may have gone together with others.
+    /// A call that would carry it out was sent; or it may have been batched with others.
     pub sent: bool,
-    /// The store has answered one of its calls, and nothing was missed at its instance since.
+    /// The store has answered one of its calls, and nothing was missed in its instance since.
     pub answered: bool,
-    /// How many writes there had been, after the last one that may be its own.
+    /// The number of writes after the last one that may be its own.
     pub wrote: u64,
     /// The store has gone back since: what was read may be gone.
     pub fell_back: bool,
 }
 
 impl Busy {
-    /// Nothing of it has happened yet. `began` is where its wallet stood, or what its counter had acknowledged.
+    /// Nothing of it has happened yet. `began` is the state of its wallet, or the acknowledged part of its counter.
     pub fn new(task: &Rc<Task>, began: i64) -> Self {
         Self {
             task: Rc::clone(task),
@@ -57,21 +57,21 @@ pub struct Client {
     pub busy: Option<Busy>,
 }
 
-/// An instance, and what is to be known of its breaker.
+/// An instance, and the state of its breaker.
 #[derive(Debug, Clone)]
 pub struct Instance<M> {
     pub mind: M,
-    /// Requests in a row of which a deadline ended a call, since the store last answered one.
+    /// How many requests in a row had a call ended by a deadline, since the store last answered one.
     pub missed: u32,
-    /// Calls in a row that a deadline ended: a request may have several under way.
+    /// How many calls in a row were ended by a deadline: a request may have several in flight.
     pub ended: u32,
     /// Calls that were sent while the breaker was half-open.
     pub probes: Vec<Origin>,
-    /// Requests that have no answer, the last ones: others may still carry out what they asked for.
+    /// The latest requests without an answer: others may still carry out what they asked for.
     pub gone: VecDeque<Share>,
-    /// How many writes there had been, after the last one on its connection.
+    /// The number of writes after the last one on its connection.
     pub wrote: u64,
-    /// It was told that this is a cluster.
+    /// It knows that this is a cluster.
     pub knows: bool,
 }
 
@@ -80,7 +80,7 @@ impl<M> Instance<M> {
         Self { mind, missed: 0, ended: 0, probes: Vec::new(), gone: VecDeque::new(), wrote: 0, knows: false }
     }
 
-    /// Remembers a request of which others may still have something in hand.
+    /// Remembers a request that other calls may still be for.
     pub fn remember(&mut self, share: Share) {
         self.gone.push_back(share);
         let many = self.gone.len().saturating_sub(MOST_GONE);

@@ -33,6 +33,6 @@ pub struct Share {
     pub request: u32,
     pub task: Rc<Task>,
     pub end: End,
-    /// Of which of its operations it was said that nothing happened.
+    /// Its operations that were reported as not done.
     pub untouched: u64,
 }
