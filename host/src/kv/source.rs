@@ -76,7 +76,7 @@ impl Source {
                 *at.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&node);
             }
         }
-        Err(Failure::Reported("the cluster sends whoever asks round in a circle".to_owned()))
+        Err(Failure::Reported("the cluster's redirects go round in a circle".to_owned()))
     }
 }
 
