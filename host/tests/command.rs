@@ -1,4 +1,4 @@
-//! `bank --version`, `bank health`: what people and container engines ask the program.
+//! `bank --version` and `bank health`, which people and container engines run.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

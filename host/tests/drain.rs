@@ -1,4 +1,4 @@
-//! How `bank` leaves: after SIGTERM it is not ready at once, serves on for as long as it was told to drain, and ends.
+//! How `bank` ends: after SIGTERM it is not ready at once, serves on for `--drain-seconds`, and ends.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! A Redis that is no longer the one to ask, and one that is far away: what is behind an address may change, and
-//! takes as long as it takes.
+//! A Redis that is not the master any more, and one that is far away: the server behind an address may change, and
+//! may be slow.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! Which instance of a component a request goes to, and when instances come and go.
+//! Which instance of a component gets a request, and when instances begin and end.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! Outbound HTTP of a running component: only where its manifest allows, and nowhere by itself.
+//! Outbound HTTP of a running component: only to the hosts that its manifest allows, and without following
+//! redirects.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! A running `bank` with the guest component: what a client sees, what the component sees, and what stderr
-//! says. Whatever is named after Spin is as Spin 4.1 does it.
+//! A running `bank` with the guest component: what a client sees, what the component sees, and what is on stderr.
+//! Everything that Spin has too behaves as in Spin 4.1.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! Settings: what is not allowed stops `bank` with what is, and every character arrives, whichever way it came.
+//! Settings: a value that is not allowed stops `bank`, which says what is allowed; and every character of a value
+//! arrives, whichever way it is set.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

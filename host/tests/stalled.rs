@@ -1,5 +1,5 @@
-//! Clients that stall, in every way that there is: each is let go of in time, and none keeps others from being
-//! served. Limits are made short here; whoever is not let go of waits for a minute and fails.
+//! Clients that stall, in every way that there is: each is disconnected in time, and none delays others. The limits
+//! are short here; a client that is not disconnected fails its test after a minute.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! What every store promises, asked of each of them under the same names: SQLite in a file, SQLite in
-//! memory, a real Redis. And what only one of them has to promise.
+//! The promises of every store, tested on each under the same names: SQLite in a file, SQLite in memory, a real
+//! Redis. And what only one of them promises.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

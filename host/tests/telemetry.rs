@@ -1,4 +1,4 @@
-//! What `bank` tells an OpenTelemetry collector, and what it never tells.
+//! What `bank` sends to an OpenTelemetry collector, and what it never sends.
 
 #![allow(
     clippy::unwrap_used,

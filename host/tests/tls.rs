@@ -1,4 +1,5 @@
-//! `bank` serves TLS itself: what a client that trusts one certificate sees, while its files change as Kubernetes changes them.
+//! `bank` serves TLS itself: what a client that trusts one certificate sees, while the files change as Kubernetes
+//! changes them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 

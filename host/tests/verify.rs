@@ -1,4 +1,5 @@
-//! `bank verify`: what it says of a wallet that the bank's own components made, and of one that somebody changed.
+//! `bank verify`: its output for a wallet that the bank's own components made, and for one that something else
+//! changed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

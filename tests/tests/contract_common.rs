@@ -1,8 +1,8 @@
 //! What holds on every route: request ids, HEAD, slashes, query parameters, methods.
 //!
-//! Scenario: each route of the contract, asked in every way that all of them answer alike.
-//! Mechanism: tables of routes; length, `nosniff`, caching and the shape of problems are checked on
-//! every answer by `tests::rules`. Needs: `BANK_URL`; no upstream for rates.
+//! Scenario: each route of the contract, with requests that all routes answer alike. Mechanism: tables of routes;
+//! length, `nosniff`, caching and the shape of problems are checked on every answer by `tests::rules`. Needs:
+//! `BANK_URL`; no upstream for rates.
 
 use tests::{Bank, fresh};
 

@@ -1,7 +1,7 @@
 //! Conversions: exact, rounded once.
 //!
-//! Scenario: amounts from one currency into another at rates with many digits. Mechanism: the stand-in
-//! for CoinGecko says the rates, an exact decimal says what must come out. Needs: what `rates.rs` needs.
+//! Scenario: amounts from one currency into another at rates with many digits. Mechanism: the stand-in for
+//! CoinGecko sets the rates, and an exact decimal gives the expected result. Needs: what `rates.rs` needs.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,

@@ -1,8 +1,8 @@
 //! The first write of a wallet is as safe as any other (docs/spin.md, fact 3).
 //!
-//! Scenario: 200 first deposits of a user nobody knows, all at once, spread over all processes.
-//! Mechanism: each is answered with an entry of its own, and together they chain; who gets a 503 sends
-//! again under the same key. Needs: `BANK_URL`.
+//! Scenario: 200 first deposits of a new user, all at once, spread over all processes. Mechanism: each is answered
+//! with an entry of its own, and together they chain; after a 503 a client retries under the same key. Needs:
+//! `BANK_URL`.
 
 use std::collections::BTreeSet;
 use tests::{Bank, Entry, Receipt, at_once, chain, fresh, settled_at_once};

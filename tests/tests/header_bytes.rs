@@ -1,7 +1,9 @@
-//! Headers whose bytes are not UTF-8: one that is read gets the answer of any other bad value of it, any other is ignored.
+//! Headers whose bytes are not UTF-8: a header that the bank reads gets the answer of any other bad value, and any
+//! other header is ignored.
 //!
-//! Scenario: a browser whose name is Latin-1, a gateway that passes such a user on. Mechanism: bytes in a header, on every
-//! kind of route. Needs: `BANK_URL` of a `bank`; Spin's own server answers 500 before a component is asked (docs/spin.md).
+//! Scenario: a browser whose name is Latin-1, or a gateway that passes such a user on. Mechanism: bytes in a
+//! header, on every kind of route. Needs: `BANK_URL` of a `bank`; Spin's own server answers 500 before it calls a
+//! component (docs/spin.md).
 
 use tests::{Bank, fresh};
 

@@ -1,7 +1,7 @@
-//! Who asks: one user, named by one of three headers, or 401.
+//! The user: named by one of three headers, or 401.
 //!
-//! Scenario: callers without a name, with a bad one, with two. Mechanism: tables of header values
-//! on every route that needs a user. Needs: `BANK_URL`.
+//! Scenario: callers without a name, with a bad one, with two. Mechanism: tables of header values on every route
+//! that needs a user. Needs: `BANK_URL`.
 
 use tests::{Answer, Bank, fresh};
 

@@ -1,8 +1,7 @@
-//! A key never expires, however many entries came after it.
+//! A key never expires, however many entries come after it.
 //!
-//! Scenario: keyed operations, refusals among them, then a hundred others, then the same keys again.
-//! Mechanism: the first answers are compared with those given again; the wallet shows that nothing moved.
-//! Needs: `BANK_URL`.
+//! Scenario: keyed operations, refusals among them, then a hundred others, then the same keys again. Mechanism: the
+//! first answers are compared with the replays; the wallet shows that nothing moved. Needs: `BANK_URL`.
 
 use tests::request::Request;
 use tests::{Answer, Bank, fresh};

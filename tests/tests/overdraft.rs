@@ -1,8 +1,8 @@
-//! A wallet is never overdrawn, however many withdraw at the same time.
+//! A wallet is never overdrawn, however many withdrawals come at the same time.
 //!
-//! Scenario: 500 withdrawals of 1 from a balance of 100, all at once, spread over all processes; who gets a
-//! 503 sends again under the same key. Mechanism: answers are counted; the wallet says what is left.
-//! Needs: `BANK_URL`.
+//! Scenario: 500 withdrawals of 1 from a balance of 100, all at once, spread over all processes; after a 503 a
+//! client retries under the same key. Mechanism: answers are counted; the wallet shows what is left. Needs:
+//! `BANK_URL`.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,

@@ -1,9 +1,9 @@
-//! Exchange rates: CoinGecko's, with every digit, asked for no more often than need be.
+//! Exchange rates: CoinGecko's, with every digit, fetched no more often than necessary.
 //!
-//! Scenario: an upstream that is well. Mechanism: the stand-in for CoinGecko is told its values and counts
-//! what it is asked; a bank with a life of a second for rates asks it again and again.
-//! Needs: `BANK_URL` of a bank with `rates_ttl_seconds=1` and `rates_max_stale_seconds=8`, and the
-//! stand-in it asks as `COINGECKO_URL`. Caching headers: `rates_cache.rs`; failures: `rates_outage.rs`.
+//! Scenario: an upstream that is well. Mechanism: the stand-in for CoinGecko has set values and counts its
+//! requests; a bank whose rates live for a second fetches again and again. Needs: `BANK_URL` of a bank with
+//! `rates_ttl_seconds=1` and `rates_max_stale_seconds=8`, and its stand-in as `COINGECKO_URL`. Caching headers:
+//! `rates_cache.rs`; failures: `rates_outage.rs`.
 
 use serde_json::Value;
 use tests::coingecko::document;

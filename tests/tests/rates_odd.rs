@@ -1,7 +1,7 @@
-//! Currencies that CoinGecko sends in a form that cannot be used take no other away, and never break an answer.
+//! Currencies that CoinGecko sends in an unusable form do not remove others, and never break an answer.
 //!
 //! Scenario: one of many currencies is null, zero, too long, of a new type or under a new code. Mechanism: the
-//! stand-in for CoinGecko says so beside a value that no test used before. Needs: what `rates.rs` needs.
+//! stand-in for CoinGecko sends it beside a value that no test used before. Needs: what `rates.rs` needs.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,

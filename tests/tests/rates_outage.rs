@@ -1,8 +1,8 @@
-//! When CoinGecko fails, the last good rates stand in, marked as stale, for as long as is allowed.
+//! When CoinGecko fails, the last good rates are shown, marked as stale, for as long as allowed.
 //!
-//! Scenario: an upstream that fails in every way it can, recovers, or talks nonsense. Mechanism: the
-//! stand-in for CoinGecko is told how to misbehave; a bank with a life of a second for rates asks it.
-//! Needs: what `rates.rs` needs.
+//! Scenario: an upstream that fails in every way, recovers, or sends nonsense. Mechanism: the stand-in for
+//! CoinGecko is set to misbehave; a bank whose rates live for a second fetches from it. Needs: what `rates.rs`
+//! needs.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! HTTP/1.1 as plainly as can be: one request, one connection, unless a test keeps it.
+//! A minimal HTTP/1.1 client: one request, one connection, unless a test keeps it.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;

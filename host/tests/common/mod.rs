@@ -1,8 +1,8 @@
-//! What the tests of a running `bank` share: the guest component, a `bank` of one's own on a free port,
-//! an HTTP client of 60 lines, a Redis of one's own.
+//! What the tests of a running `bank` share: the guest component, a `bank` on a free port, a small HTTP client, a
+//! Redis.
 //!
-//! Nothing is skipped: without `cargo` and the wasm32-wasip2 target, or without `redis-server`, the
-//! tests that need them fail and say so.
+//! Nothing is skipped: without `cargo` and the wasm32-wasip2 target, or without `redis-server`, the tests that need
+//! them fail and say so.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 #![allow(

@@ -1,4 +1,5 @@
-//! What is between a bank and its Redis: an address that leads elsewhere after a failover, and is far away.
+//! A proxy between a bank and its Redis: an address that leads elsewhere after a failover, and that is slow to
+//! reach.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};

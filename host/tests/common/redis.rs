@@ -1,4 +1,4 @@
-//! A real Redis server on a free port, which keeps nothing.
+//! A real Redis server on a free port, which saves nothing.
 
 use super::{free_port, signal, within};
 use std::io::{self, Read as _, Write as _};

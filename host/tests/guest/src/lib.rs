@@ -1,5 +1,5 @@
-//! The component that `bank`'s own tests run: it does what the path and query say and tells what came
-//! of it, one path per thing that a host can get right or wrong.
+//! The component for `bank`'s own tests: it does what path and query say, and answers what came of it. There is one
+//! path for each thing that a host can get right or wrong.
 #![cfg(target_arch = "wasm32")]
 
 use std::cell::Cell;
