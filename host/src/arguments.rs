@@ -10,18 +10,18 @@ use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
-/// What `bank up` was told.
+/// The arguments of `bank up`.
 #[derive(Args)]
 pub struct Up {
     /// The manifest, or the folder that it is in
     #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
     pub from: PathBuf,
 
-    /// Where to listen; port 0 is any that is free
+    /// Where to listen; port 0 is any free port
     #[arg(long, value_name = "ADDRESS", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
     pub listen: SocketAddr,
 
-    /// Serve https with this certificate and those that vouch for it, in PEM; taken anew when the file changes
+    /// Serve https with this certificate chain, in PEM; read again when the file changes
     #[arg(long, value_name = "FILE", env = "SPIN_TLS_CERT", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 
@@ -33,7 +33,7 @@ pub struct Up {
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
     pub runtime_config_file: Option<PathBuf>,
 
-    /// Set a variable of the application; may be repeated, the last one counts
+    /// Set a variable of the application; may be repeated, and the last value counts
     #[arg(long, value_name = "KEY=VALUE | KEY=@FILE | @FILE.json | @FILE.toml")]
     pub variable: Vec<Assignment>,
 
@@ -49,15 +49,15 @@ pub struct Up {
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// Neither use nor keep compiled components [BANK_CACHE_DIR says where they are kept]
+    /// Do not use the cache of compiled components [BANK_CACHE_DIR says where it is]
     #[arg(long, env = "DISABLE_WASMTIME_CACHE", value_parser = clap::builder::BoolishValueParser::new())]
     pub disable_cache: bool,
 
-    /// How long new connections are still taken after SIGTERM. Who asks for readiness hears at once that this bank stops
+    /// How long new connections are still accepted after SIGTERM. Readiness checks fail from the signal on
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub drain_seconds: u64,
 
-    /// For tests only: make the stores misbehave as this file says; see tests/faults/
+    /// For tests only: make the stores misbehave as in this file; see tests/faults/
     #[arg(long, value_name = "FILE")]
     pub fault: Option<PathBuf>,
 
@@ -70,7 +70,7 @@ pub struct Up {
     pub limits: Limits,
 }
 
-/// What `bank build` was told.
+/// The arguments of `bank build`.
 #[derive(Args)]
 pub struct Build {
     /// The manifest, or the folder that it is in
@@ -82,10 +82,10 @@ pub struct Build {
     pub component_id: Vec<String>,
 }
 
-/// What `bank verify` was told.
+/// The arguments of `bank verify`.
 #[derive(Args)]
 pub struct Verify {
-    /// Whose wallet
+    /// The user whose wallet is checked
     #[arg(short, long, required_unless_present = "all", conflicts_with = "all")]
     pub user: Option<String>,
 
@@ -93,7 +93,7 @@ pub struct Verify {
     #[arg(long)]
     pub all: bool,
 
-    /// Of all: refuse a store that has fewer wallets
+    /// With --all: refuse a store that has fewer wallets
     #[arg(long, value_name = "WALLETS", default_value = "1", conflicts_with = "user")]
     pub at_least: u64,
 
@@ -102,19 +102,19 @@ pub struct Verify {
     pub store: Application,
 }
 
-/// What `bank health` was told.
+/// The arguments of `bank health`.
 #[derive(Args)]
 pub struct Health {
     /// Where that bank listens
     #[arg(long, value_name = "ADDRESS", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
     pub listen: SocketAddr,
 
-    /// What is asked for: /readyz asks the store too
+    /// The path to request; /readyz checks the store too
     #[arg(long, value_name = "PATH", default_value = "/healthz")]
     pub path: String,
 }
 
-/// As in Spin, of the addresses of a name an IPv4 one is taken first.
+/// As in Spin, an IPv4 address of a name wins over an IPv6 one.
 fn address(text: &str) -> anyhow::Result<SocketAddr> {
     let addresses: Vec<SocketAddr> =
         text.to_socket_addrs().with_context(|| format!("`{text}` is no address and port"))?.collect();

@@ -27,11 +27,11 @@ enum Command {
     Build(Build),
     /// Check a user's wallet from its first entry to its last, or all wallets and counters
     Verify(Verify),
-    /// Write all wallets and counters to a file, beside running banks
+    /// Write all wallets and counters to a file, while banks are running
     Export(backup_cli::Export),
     /// Restore an export into an empty store
     Import(backup_cli::Import),
-    /// Ask a bank that runs here whether it is alive; fails where it is not
+    /// Ask a bank on this machine whether it is alive; fails if it is not
     Health(Health),
 }
 

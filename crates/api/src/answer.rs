@@ -1,7 +1,7 @@
 //! Answers: JSON and pages, with the headers that every response carries.
 //!
-//! `content-length` is always set: without it Spin ends the body with a chunk of its own and each
-//! request on a kept connection waits for the client's delayed ACK (docs/spin.md, fact 13).
+//! `content-length` is always set. Without it Spin ends the body with a separate chunk, and every request on a kept
+//! connection waits for the client's delayed ACK (docs/spin.md, fact 13).
 
 use std::borrow::Cow;
 use std::fmt;

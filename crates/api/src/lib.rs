@@ -1,15 +1,16 @@
-//! HTTP as the contract has it: everything that components share between a request and its answer.
+//! HTTP as in the contract: everything that components share between a request and its answer.
 //!
-//! The one place that knows statuses and headers. A component's route function is
-//! three moves: read the [`Request`], ask the rules, [`Answer`]; `?` leads every failure to one
-//! [`Problem`]. Four kinds never mix: malformed (400s), refused (422), unknown outcome (503), ours (500).
+//! Only this crate knows statuses and headers. A component's route function does three things: it reads the
+//! [`Request`], asks the rules, and returns an [`Answer`]; `?` turns every failure into a [`Problem`]. There are
+//! four kinds of failures, which never mix: malformed (400s), refused (422), unknown outcome (503), ours (500).
 //!
-//! - [`request`]: method, path, query, idempotency key, body up to 4 KiB; [`identity`]: who asks, and what they may.
+//! - [`request`]: method, path, query, idempotency key, body up to 4 KiB; [`identity`]: who the user is, and what
+//!   they may do.
 //! - [`money`]: amounts from raw JSON tokens; operations; their answers.
-//! - [`problem`]: problem+json (RFC 9457), the catalogue of codes, and every failure's way into it.
+//! - [`problem`]: problem+json (RFC 9457), the catalogue of codes, and the conversion of every failure.
 //! - [`answer`]: JSON and pages, with the headers that every response carries; [`asset`]: files, kept packed.
 //! - [`cors`]: which pages may call from a browser.
-//! - [`view`]: what answers look like; [`limits`]: what requests run into.
+//! - [`view`]: the documents that clients get; [`limits`]: the limits of requests.
 //! - [`clock`]: the time and fresh identifiers.
 //! - `wasi`: requests and responses as hosts have them; in components alone.
 

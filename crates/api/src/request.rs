@@ -1,4 +1,4 @@
-//! A request as the routes see it.
+//! A request, as routes read it.
 
 use std::cell::RefCell;
 use std::pin::pin;
@@ -172,7 +172,7 @@ impl Request {
         })
     }
 
-    /// The log is told who asks.
+    /// Notes the user for the log.
     pub(crate) fn note(&self, user: String) {
         self.noted.replace(Some(user));
     }

@@ -10,7 +10,7 @@ use redis::{ConnectionInfo, IntoConnectionInfo as _};
 use std::path::{Path, PathBuf};
 use store::redis::cluster::Node;
 
-/// What `bank export` was told.
+/// The arguments of `bank export`.
 #[derive(Args)]
 pub struct Export {
     /// Where to: a file, which must not be there yet; a folder (`backups/`), or `s3://BUCKET/PREFIX/`, for a name with
@@ -22,7 +22,7 @@ pub struct Export {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
-    /// In a folder: export also what has fewer wallets, entries or counters than the newest export there
+    /// In a folder: export even if there are fewer wallets, entries or counters than in the newest export there
     #[arg(long)]
     pub accept_loss: bool,
 
@@ -31,10 +31,10 @@ pub struct Export {
     pub store: Application,
 }
 
-/// What `bank import` was told.
+/// The arguments of `bank import`.
 #[derive(Args)]
 pub struct Import {
-    /// A file, or `s3://BUCKET/KEY.jsonl`; of a folder, or `s3://BUCKET/PREFIX/`, the newest export
+    /// A file, or `s3://BUCKET/KEY.jsonl`; or a folder, or `s3://BUCKET/PREFIX/`, for the newest export in it
     #[arg(value_name = "EXPORT")]
     pub export: String,
 
