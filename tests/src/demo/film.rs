@@ -10,6 +10,7 @@
 
 use crate::demo::film::plot::Plot;
 use crate::demo::score::State;
+use crate::demo::server::palette;
 use crate::demo::steps::STEP;
 use crate::demo::trouble::Trouble;
 use crate::figures::svg::Svg;
@@ -29,13 +30,29 @@ const STRIPS: [usize; 3] = [18, 24, 32];
 const GAP: f64 = 8.0;
 const STYLE: &str = include_str!("film/film.css");
 
+/// The colours of the page, which an image cannot take from its stylesheets.
+fn colours() -> String {
+    let own = include_str!("page/demo.css").split_inclusive('}').next().unwrap_or_default();
+    let (mut light, mut dark) = (String::new(), String::new());
+    for line in palette().lines().chain(own.lines()) {
+        let colour = line.trim().strip_prefix("--").and_then(|line| line.split_once(": light-dark("));
+        let both = colour.and_then(|(name, both)| Some((name, both.strip_suffix(");")?.split_once(", ")?)));
+        if let Some((name, (by_day, by_night))) = both {
+            let _ = write!(light, "--{name}:{by_day};");
+            let _ = write!(dark, "--{name}:{by_night};");
+        }
+    }
+    format!(":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}")
+}
+
 /// The film of these states, one for each step.
 pub fn of(states: &[State]) -> String {
     let label = "Redis is killed, hangs, its answers are lost, a bank is killed: nothing is lost, nothing is doubled.";
     let seconds = (states.len() + HOLD) as f64 * STEP.as_secs_f64();
     let film = Film { states, frames: states.len() + HOLD };
     let motion = film.motion(seconds);
-    let style = format!("{STYLE}{}@media (prefers-reduced-motion:no-preference){{{motion}}}", film.end());
+    let (colours, end) = (colours(), film.end());
+    let style = format!("{colours}{STYLE}{end}@media (prefers-reduced-motion:no-preference){{{motion}}}");
     let mut svg = Svg::new(WIDTH, HEIGHT, label, &style.replace('\n', ""));
     film.head(&mut svg);
     film.tiles(&mut svg);
@@ -241,12 +258,21 @@ fn grouped(number: impl Display) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{STYLE, colours, grouped};
 
     #[test]
     fn thousands_are_grouped() {
         for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
+    fn every_colour_of_the_film_is_one_of_the_page_by_day_and_by_night() {
+        let colours = colours();
+        let used = STYLE.split("var(--").skip(1).filter_map(|rest| rest.split(')').next());
+        for name in used {
+            assert_eq!(colours.matches(&format!("--{name}:#")).count(), 2, "{name}: {colours}");
         }
     }
 }

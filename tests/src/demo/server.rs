@@ -32,7 +32,7 @@ const FILES: &[(&str, &str, &str)] = &[
 ];
 
 /// The dashboard's colours, which are the first rule of its stylesheet.
-fn palette() -> &'static str {
+pub fn palette() -> &'static str {
     let dashboard = include_str!("../../../components/web/assets/dashboard.css");
     dashboard.split_inclusive('}').next().unwrap_or_default()
 }
