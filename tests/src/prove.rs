@@ -230,7 +230,7 @@ async fn of_the_document(arguments: &Arguments, summary: &mut Summary) -> anyhow
 /// How the bank deals with its source of rates.
 async fn of_upstream(bank: &Path, manifest: &Path, summary: &mut Summary) {
     let name = "sqlite: the log says why CoinGecko gives no rates, once, and never the key";
-    summary.scenario(name, upstream::is_told_apart(bank, manifest)).await;
+    summary.scenario(name, upstream::is_logged_by_cause(bank, manifest)).await;
     let name = "sqlite: the log says why CoinGecko is not reached";
     summary.scenario(name, upstream::is_not_reached(bank, manifest)).await;
     let name = "sqlite: white space around settings does not count; a paid key goes in its header";

@@ -31,7 +31,7 @@ struct Case<'a> {
 }
 
 /// Damages each kind of document in turn.
-pub async fn is_said_and_left_alone(house: &House) -> anyhow::Result<()> {
+pub async fn is_reported_and_left_alone(house: &House) -> anyhow::Result<()> {
     let bank = house.client();
     let owner = Owner::with_a_history(&bank).await;
     let before = (bank.wallet(&owner.user).await, owner.count(&bank).await);

@@ -11,7 +11,7 @@ const AT_RISK: &str = "\"state\":\"at risk\"";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Nothing is logged about a Redis that may not be asked; both risks are logged of one that has them and may be.
-pub async fn are_said(house: &mut House) -> anyhow::Result<()> {
+pub async fn are_logged(house: &mut House) -> anyhow::Result<()> {
     let mut talk = house.redis()?.talk().await?;
     // Earlier processes of the same name have written to the same file.
     let before = house.logs()?.len();

@@ -73,7 +73,7 @@ pub(super) async fn operated(
     summary.scenario(&name, failover::is_followed(&mut house)).await;
     let mut house = House::build(plan.clone()).await?;
     let name = house.at("why the store fails is in the log, and no password");
-    summary.scenario(&name, why::is_said(&mut house)).await;
+    summary.scenario(&name, why::is_logged(&mut house)).await;
     let mut house = House::build(plan.clone()).await?;
     let name = house.at("what goes on failing is said every 10 s");
     summary.scenario(&name, why::is_not_repeated(&mut house)).await;
@@ -81,7 +81,7 @@ pub(super) async fn operated(
         let mut house = House::build(plan.clone()).await?;
         let name =
             house.at("a Redis that evicts, or keeps no file, is said in the log where the bank may ask");
-        summary.scenario(&name, risks::are_said(&mut house)).await;
+        summary.scenario(&name, risks::are_logged(&mut house)).await;
     }
     let spins = Plan { fault: Some("tests/faults/spin-redis.toml".into()), ..plan.clone() };
     let plans = if store == Store::Direct { vec![plan] } else { vec![plan, spins] };
@@ -180,5 +180,5 @@ async fn killed(house: &mut House, rounds: u32, summary: &mut Summary) {
 
 async fn damaged(house: &House, summary: &mut Summary) {
     let name = house.at("a document that another hand changed is said, named in the log, and left alone");
-    summary.scenario(&name, corrupt::is_said_and_left_alone(house)).await;
+    summary.scenario(&name, corrupt::is_reported_and_left_alone(house)).await;
 }

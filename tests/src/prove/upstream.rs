@@ -42,7 +42,7 @@ fn plan(runner: &Path, manifest: &Path, variables: &[(&'static str, &str)]) -> P
 }
 
 /// Each failure has a word of its own in the log, and so has its end.
-pub async fn is_told_apart(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+pub async fn is_logged_by_cause(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let house = House::build(plan(runner, manifest, &[])).await?;
     for (mode, cause) in CAUSES {
         let log = Log::of(&house)?;

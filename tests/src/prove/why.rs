@@ -21,7 +21,7 @@ const BREATH: Duration = Duration::from_secs(1);
 const BETWEEN: Duration = Duration::from_millis(200);
 
 /// Each way of failing has its word.
-pub async fn is_said(house: &mut House) -> anyhow::Result<()> {
+pub async fn is_logged(house: &mut House) -> anyhow::Result<()> {
     let redis = house.redis()?.address();
     house.redis()?.talk().await?.command("ACL SETUSER nobody on nopass ~bank:* -@all +ping").await?;
     let silent = TcpListener::bind("127.0.0.1:0").await?;
