@@ -347,7 +347,7 @@ impl House {
 
     /// What its banks have written to their logs so far.
     pub fn logs(&self) -> anyhow::Result<String> {
-        self.banks.iter().filter_map(|(_, process)| process.as_ref()).map(Process::said).collect()
+        self.banks.iter().filter_map(|(_, process)| process.as_ref()).map(Process::logs).collect()
     }
 
     /// Forgets a process that has ended.
