@@ -1,4 +1,4 @@
-//! Batching, as in group commit: requests of one instance that need the same document are carried out together.
+//! Batching, as in group commit: requests that come to one instance at the same time are carried out together.
 //!
 //! The first request leads a batch: its own job and those that arrive at the same moment. Requests that arrive
 //! later follow and wait. When the batch is done, the follower that has waited longest leads the next one, with all
