@@ -198,6 +198,9 @@ func TestTheChartTakesWhatTheAccountGives(t *testing.T) {
 			if strings.Contains(out, "kind: StatefulSet") {
 				t.Error("the chart runs a Redis of its own beside Valkey")
 			}
+			if strings.Contains(out, "kind: PersistentVolumeClaim") || strings.Contains(out, "persistentVolumeClaim:") {
+				t.Error("a claim, which no driver in this cluster binds")
+			}
 		})
 	}
 }
