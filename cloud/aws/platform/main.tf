@@ -92,7 +92,6 @@ module "budget" {
 module "github" {
   source       = "../modules/github"
   name         = local.name
-  environment  = var.environment
   repository   = var.repository
   registry_arn = module.registry.arn
 }

@@ -27,9 +27,9 @@ output "name_servers" {
   value       = module.dns.name_servers
 }
 
-output "github_roles" {
-  description = "Roles of GitHub's workflows"
-  value       = module.github.roles
+output "github_push_role" {
+  description = "The role by which a workflow of GitHub's, on main, pushes images"
+  value       = module.github.push_role
 }
 
 output "exports_bucket" {

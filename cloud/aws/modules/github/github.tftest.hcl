@@ -1,4 +1,4 @@
-# `tofu test`: whom the roles trust.
+# `tofu test`: whom the role trusts.
 
 provider "aws" {
   region = "us-east-1"
@@ -6,7 +6,6 @@ provider "aws" {
 
 variables {
   name         = "bank-test"
-  environment  = "prod"
   repository   = "you/money-bank"
   registry_arn = "arn:aws:ecr:us-east-1:123456789012:repository/money-bank"
 }
@@ -24,5 +23,20 @@ run "pushing_is_for_the_bank_s_repository_alone" {
   assert {
     condition     = alltrue([for s in jsondecode(aws_iam_role_policy.push.policy).Statement : s.Resource == var.registry_arn || s.Action == "ecr:GetAuthorizationToken"])
     error_message = "It may push elsewhere."
+  }
+}
+
+run "main_of_the_repository_is_trusted_and_nothing_else" {
+  command = plan
+  override_resource {
+    target = aws_iam_openid_connect_provider.github
+    values = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.push.assume_role_policy).Statement[*].Condition == [{ StringEquals = {
+      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+      "token.actions.githubusercontent.com:sub" = "repo:you/money-bank:ref:refs/heads/main"
+    } }]
+    error_message = "It trusts somebody else."
   }
 }

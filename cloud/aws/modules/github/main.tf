@@ -2,11 +2,6 @@
 
 locals {
   host = "token.actions.githubusercontent.com"
-  # Who a token must be for: `sub` names the repository, and the branch or the environment that GitHub guards.
-  subjects = {
-    push = "repo:${var.repository}:ref:refs/heads/main"
-    plan = "repo:${var.repository}:environment:${var.environment}-plan"
-  }
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
@@ -14,9 +9,9 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-resource "aws_iam_role" "this" {
-  for_each             = local.subjects
-  name                 = "${var.name}-github-${each.key}"
+# `sub` names the repository and its branch. No environment of GitHub's is trusted: whoever may push a branch can name one.
+resource "aws_iam_role" "push" {
+  name                 = "${var.name}-github-push"
   max_session_duration = 3600
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -24,7 +19,10 @@ resource "aws_iam_role" "this" {
       Effect    = "Allow"
       Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
       Action    = "sts:AssumeRoleWithWebIdentity"
-      Condition = { StringEquals = { "${local.host}:aud" = "sts.amazonaws.com", "${local.host}:sub" = each.value } }
+      Condition = { StringEquals = {
+        "${local.host}:aud" = "sts.amazonaws.com"
+        "${local.host}:sub" = "repo:${var.repository}:ref:refs/heads/main"
+      } }
     }]
   })
 }
@@ -32,7 +30,7 @@ resource "aws_iam_role" "this" {
 # Pushes images, into the bank's repository alone.
 resource "aws_iam_role_policy" "push" {
   name = "push"
-  role = aws_iam_role.this["push"].id
+  role = aws_iam_role.push.id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -47,11 +45,4 @@ resource "aws_iam_role_policy" "push" {
       },
     ]
   })
-}
-
-# Plans: reads how things are set up. The state has Valkey's password in it, so this is not for every pull request:
-# GitHub's environment asks a person first.
-resource "aws_iam_role_policy_attachment" "plan" {
-  role       = aws_iam_role.this["plan"].name
-  policy_arn = "arn:${var.partition}:iam::aws:policy/ReadOnlyAccess"
 }

@@ -1,4 +1,4 @@
-output "roles" {
-  description = "The roles, by what they are for: push, plan"
-  value       = { for name, role in aws_iam_role.this : name => role.arn }
+output "push_role" {
+  description = "The role that pushes images"
+  value       = aws_iam_role.push.arn
 }

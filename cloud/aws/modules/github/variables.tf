@@ -1,10 +1,5 @@
 variable "name" {
-  description = "Begins the names of the roles"
-  type        = string
-}
-
-variable "environment" {
-  description = "dev, staging or prod"
+  description = "Begins the names of the role"
   type        = string
 }
 
@@ -20,10 +15,4 @@ variable "repository" {
 variable "registry_arn" {
   description = "Where images may be pushed"
   type        = string
-}
-
-variable "partition" {
-  description = "aws, aws-cn or aws-us-gov"
-  type        = string
-  default     = "aws"
 }
