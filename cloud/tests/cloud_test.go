@@ -22,7 +22,9 @@ func copied(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	os.RemoveAll(filepath.Join(work, "cloud/aws/mine.tfvars"))
+	for _, environment := range environments {
+		os.RemoveAll(filepath.Join(work, "cloud/aws/mine."+environment+".tfvars"))
+	}
 	for _, root := range []string{"platform", "cluster"} {
 		write(t, filepath.Join(work, "cloud/aws", root, "backend_override.tf"), "terraform {\n  backend \"local\" {}\n}\n")
 	}

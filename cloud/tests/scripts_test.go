@@ -99,15 +99,15 @@ func TestUpShowsAPlanAndAsks(t *testing.T) {
 	long(t)
 	t.Parallel()
 	environment, root := aws(t), copied(t)
-	if out, err := script(t, environment, root, "up", "platform", "dev"); err == nil || !strings.Contains(out, "mine.tfvars is missing") {
-		t.Fatalf("without mine.tfvars: %v\n%s", err, out)
+	if out, err := script(t, environment, root, "up", "platform", "dev"); err == nil || !strings.Contains(out, "mine.dev.tfvars is missing") {
+		t.Fatalf("without mine.dev.tfvars: %v\n%s", err, out)
 	}
-	if err := os.CopyFS(root+"/mine", os.DirFS("../aws")); err != nil {
+	example, err := os.ReadFile("../aws/mine.tfvars.example")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(root+"/mine/mine.tfvars.example", root+"/mine.tfvars"); err != nil {
-		t.Fatal(err)
-	}
+	write(t, root+"/mine.dev.tfvars", string(example))
+	write(t, root+"/mine.prod.tfvars", strings.Replace(string(example), "123456789012", "210987654321", 1))
 	// The state goes to the bucket here, as it does for a person.
 	if err := os.Remove(root + "/platform/backend_override.tf"); err != nil {
 		t.Fatal(err)
@@ -117,6 +117,9 @@ func TestUpShowsAPlanAndAsks(t *testing.T) {
 		if out, err := script(t, environment, root, "up", wrong...); err == nil || !strings.Contains(out, "up platform ENV") {
 			t.Errorf("up %v: %v\n%s", wrong, err, out)
 		}
+	}
+	if out, err := script(t, environment, root, "up", "platform", "prod"); err == nil || !strings.Contains(out, `signed in to account 123456789012; mine.prod.tfvars has account = "210987654321"`) {
+		t.Errorf("into another environment's account: %v\n%s", err, out)
 	}
 	out, err := script(t, environment, root, "up", "platform", "dev")
 	if err == nil || !strings.Contains(out, "to add, 0 to change, 0 to destroy") || !strings.Contains(out, "Do you want to perform these actions?") {

@@ -66,6 +66,14 @@ run "spinkube_without_a_shim_is_refused" {
   expect_failures = [var.shim]
 }
 
+run "an_account_that_is_none_is_refused" {
+  command = plan
+  variables {
+    account = "12345678901"
+  }
+  expect_failures = [var.account]
+}
+
 run "an_environment_that_is_none_is_refused" {
   command = plan
   variables {

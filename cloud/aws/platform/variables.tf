@@ -1,4 +1,13 @@
-# What is the same in all environments, in mine.tfvars.
+# What is yours, in mine.ENV.tfvars.
+
+variable "account" {
+  description = "The account of AWS that this environment is in, and no other"
+  type        = string
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account))
+    error_message = "An account's number has 12 digits, and stands in quotes."
+  }
+}
 
 variable "region" {
   description = "Of AWS"
@@ -62,7 +71,7 @@ variable "shim" {
   }
 }
 
-# What differs, in environments/.
+# What this repository decides for each environment, in environments/.
 
 variable "environment" {
   description = "dev, staging or prod"

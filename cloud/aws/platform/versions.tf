@@ -17,6 +17,8 @@ terraform {
 
 provider "aws" {
   region = var.region
+  # Another environment's sign-in is refused.
+  allowed_account_ids = [var.account]
 
   default_tags {
     tags = {
