@@ -218,6 +218,15 @@ def test_ansible_lint_has_nothing_to_say():
     succeed("ansible-lint", "--offline", "--strict", "playbook.yaml", folder=REGISTRY / "nodes")
 
 
+@pytest.mark.parametrize("host", ["registry.test", "192.0.2.5", "2001:db8::5"])
+def test_the_authority_vouches_for_its_registry_alone(tmp_path, host):
+    shutil.copy(REGISTRY / "certificates", tmp_path)
+    for name in [host, "bank.test", "192.0.2.6", "2001:db8::6"]:
+        succeed(str(tmp_path / "certificates"), name, USER, input=PASSWORD)
+        verified = run("openssl", "verify", "-x509_strict", "-CAfile", "secrets/ca.crt", "secrets/tls.crt", folder=tmp_path)
+        assert verified.returncode == 0 if name == host else "permitted subtree violation" in verified.stderr, name
+
+
 def test_nobody_pushes_or_reads_without_the_password(registry, tmp_path):
     refused = push(tmp_path, registry, b"other", login=f"{USER}:wrong")
     assert refused.returncode != 0 and "unauthorized" in refused.stderr
