@@ -48,8 +48,8 @@ pub struct Instances {
 struct Known {
     all: Vec<Instance>,
     made: u64,
-    /// How many of them are counted as [`Working`].
-    working: usize,
+    /// How many of them [`Working`] counts.
+    counted: usize,
 }
 
 /// An instance, seen by what gives it requests.
@@ -116,20 +116,17 @@ impl Known {
     /// The open instance that is to get the next request; none if that is a new one.
     fn best(&mut self, working: &Working) -> Option<&mut Instance> {
         let spread = working.leaves_a_core();
-        let has_idle = self.all.iter().any(|instance| instance.has_room() && !instance.is_working());
-        let open = self.all.iter().filter(|instance| instance.is_open()).count();
-        if spread && !has_idle && open < working.cores {
-            return None;
-        }
-        let idle_first = spread && has_idle;
+        let may_grow = self.all.iter().filter(|instance| instance.is_open()).count() < working.cores;
         let with_room = self.all.iter_mut().filter(|instance| instance.has_room());
-        with_room.min_by_key(|instance| (instance.is_working() == idle_first, instance.load()))
+        // To spread, an idle one first, then a new one; to share, one that works first.
+        let best = with_room.min_by_key(|instance| (instance.is_working() == spread, instance.load()));
+        best.filter(|instance| !(spread && may_grow && instance.is_working()))
     }
 
     /// Counts anew how many work, after something changed.
     fn count(&mut self, working: &Working) {
         let now = self.all.iter().filter(|instance| instance.is_working()).count();
-        let before = std::mem::replace(&mut self.working, now);
+        let before = std::mem::replace(&mut self.counted, now);
         if now > before {
             working.count.fetch_add(now.abs_diff(before), Ordering::Relaxed);
         } else if now < before {
