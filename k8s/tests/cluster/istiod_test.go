@@ -5,7 +5,6 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -71,16 +70,11 @@ func (p *Plane) istioObjects(inject string) {
 }
 
 func (i *istio) get(path string) ([]byte, error) {
-	answer, err := http.Get("http://" + i.debug + path)
+	text, err := kit.Body(http.Get("http://" + i.debug + path))
 	if err != nil {
-		return nil, err
+		err = fmt.Errorf("%s: %w", path, err)
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s %s", path, answer.Status, text)
-	}
-	return text, err
+	return []byte(text), err
 }
 
 // told is what istiod tells the proxy of a pod.

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -74,16 +75,22 @@ func (p *Process) ShowsMetrics(t testing.TB, address string) {
 		if err := p.Runs(); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := http.Get("http://" + address + "/metrics")
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s", answer.Status)
-		}
-		return nil
+		_, err := Body(http.Get("http://" + address + "/metrics"))
+		return err
 	})
+}
+
+// Body is that of an answer. One that is no 200, or did not come, is an error.
+func Body(answer *http.Response, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", answer.Status, body)
+	}
+	return string(body), err
 }
 
 // Kill ends it at once, as a power cut does.

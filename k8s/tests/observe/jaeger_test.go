@@ -69,13 +69,8 @@ func (h *House) depositsIn(bank, trace, client string) {
 	body := fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"client"}}]},"scopeSpans":[{"spans":[
 		{"traceId":%q,"spanId":%q,"name":"pay","kind":3,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[
 		{"key":"user_id","value":{"stringValue":%q}}]}]}]}]}`, trace, client, began, time.Now().UnixNano(), secretUser)
-	sent, err := http.Post("http://"+h.otlp+"/v1/traces", "application/json", strings.NewReader(body))
-	if err != nil {
+	if _, err := kit.Body(http.Post("http://"+h.otlp+"/v1/traces", "application/json", strings.NewReader(body))); err != nil {
 		h.Fatal(err)
-	}
-	sent.Body.Close()
-	if sent.StatusCode != http.StatusOK {
-		h.Fatal(sent.Status)
 	}
 }
 

@@ -22,7 +22,7 @@ func onlyOperationsOfTheBankAreCounted(h *House, t *testing.T) {
 	keep(strings.NewReader(ofANeighbour+"\n"+preflight), h.logOf(podName(*h.pods)))
 	var metrics string
 	kit.Eventually(t, "the lines are read", func() (err error) {
-		if metrics, err = get("http://" + h.counts + "/metrics"); err != nil {
+		if metrics, err = h.shown(); err != nil {
 			return err
 		}
 		return kit.Missing(metrics, `event="all-was-read"`, `code="preflight"`)

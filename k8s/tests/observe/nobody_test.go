@@ -22,7 +22,7 @@ func TestLinesAreCountedWhileNobodyStoresThem(t *testing.T) {
 	// Files that are there when it looks for the first time are read from their end on.
 	for pod := 1; ; pod++ {
 		keep(strings.NewReader(`{"level":"info","component":"docs","event":"it-looks"}`), h.logOf(podName(pod)))
-		if metrics, _ := get("http://" + h.counts + "/metrics"); strings.Contains(metrics, `event="it-looks"`) {
+		if metrics, _ := h.shown(); strings.Contains(metrics, `event="it-looks"`) {
 			break
 		}
 		time.Sleep(time.Second)
@@ -38,7 +38,7 @@ func TestLinesAreCountedWhileNobodyStoresThem(t *testing.T) {
 	}()
 	keep(lines, file)
 	kit.Within(t, 10*time.Minute, "all lines are counted", func() error {
-		metrics, err := get("http://" + h.counts + "/metrics")
+		metrics, err := h.shown()
 		if err != nil {
 			return err
 		}

@@ -36,15 +36,8 @@ const careless = `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.n
 func (h *House) pushed(what, body string) {
 	h.Helper()
 	kit.Eventually(h, "the Collector takes "+what, func() error {
-		answer, err := http.Post("http://"+h.otlp+"/v1/"+what, "application/json", strings.NewReader(body))
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s", answer.Status)
-		}
-		return nil
+		_, err := kit.Body(http.Post("http://"+h.otlp+"/v1/"+what, "application/json", strings.NewReader(body)))
+		return err
 	})
 }
 
@@ -54,7 +47,7 @@ func spansNameNobody(h *House, t *testing.T) {
 	h.pushed("traces", body)
 	var traces, metrics string
 	kit.Eventually(t, "the spans go on, and are counted", func() (err error) {
-		if metrics, err = get("http://" + h.counts + "/metrics"); err != nil {
+		if metrics, err = h.shown(); err != nil {
 			return err
 		}
 		traces = h.sink.all("/v1/traces")

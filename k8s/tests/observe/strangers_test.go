@@ -43,7 +43,7 @@ func TestStrangersWhoPushMetricsMakeNoSeries(t *testing.T) {
 	h.pushed("metrics", fmt.Sprintf(ofTheBank, time.Now().UnixNano()))
 	var metrics string
 	kit.Eventually(t, "what the bank pushes is there as it was", func() (err error) {
-		if metrics, err = get("http://" + h.counts + "/metrics"); err != nil {
+		if metrics, err = h.shown(); err != nil {
 			return err
 		}
 		return kit.Missing(metrics, `http_server_request_duration_seconds_count{component_id="rates",http_request_method="GET",http_response_status_code="200",http_route="/v1/rates/:code",job="bank",namespace="money-bank",store="redis",url_scheme="https"} 1`,
@@ -63,16 +63,6 @@ func TestStrangersWhoPushMetricsMakeNoSeries(t *testing.T) {
 			t.Errorf("%s is in:\n%s", never, metrics)
 		}
 	}
-}
-
-// shown is what its Collector shows Prometheus.
-func (h *House) shown() string {
-	h.Helper()
-	metrics, err := get("http://" + h.counts + "/metrics")
-	if err != nil {
-		h.Error(err)
-	}
-	return metrics
 }
 
 // A namespace may have several releases; the name of one may be the beginning of another's.
@@ -100,7 +90,11 @@ func TestEachReleaseOfANamespaceCountsTheLinesOfItsOwnPods(t *testing.T) {
 		says("bank-two-6d4cf56db6-x2k4p", "of-bank-two")
 		time.Sleep(time.Second)
 		for _, h := range []*House{bank, two} {
-			if err := kit.Missing(h.shown(), fmt.Sprintf("event=%q", "of-"+h.release)); err != nil {
+			metrics, err := h.shown()
+			if err == nil {
+				err = kit.Missing(metrics, fmt.Sprintf("event=%q", "of-"+h.release))
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -108,8 +102,8 @@ func TestEachReleaseOfANamespaceCountsTheLinesOfItsOwnPods(t *testing.T) {
 	})
 	time.Sleep(2 * time.Second)
 	for h, other := range map[*House]string{bank: `event="of-bank-two"`, two: `event="of-bank"`} {
-		if strings.Contains(h.shown(), other) {
-			t.Errorf("%s counts %s", h.release, other)
+		if metrics, err := h.shown(); err != nil || strings.Contains(metrics, other) {
+			t.Errorf("%s counts %s: %v", h.release, other, err)
 		}
 	}
 }

@@ -11,21 +11,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"moneybank/k8s/tests/kit"
 )
 
 // get is the body of an answer of 200.
-func get(url string) (string, error) {
-	answer, err := http.Get(url)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", answer.Status, body)
-	}
-	return string(body), err
-}
+func get(url string) (string, error) { return kit.Body(http.Get(url)) }
+
+// shown is what its Collector shows Prometheus.
+func (h *House) shown() (string, error) { return get("http://" + h.counts + "/metrics") }
 
 // sink takes traces and logs as a store of them would, and keeps the bytes.
 type sink struct {
