@@ -3,8 +3,8 @@
 //! Only requests that have arrived completely take one of the common places. Each component also has some places of
 //! its own, which no request to another component can take: so a crowd at one endpoint keeps nobody from
 //! `/healthz`. Requests whose bodies are passed on while they arrive have separate places, so slow senders delay
-//! only one another. So have calls from component to component: the request that makes one already holds a place,
-//! and must not wait for a second one.
+//! only one another. Calls between components have separate places too: the request that makes one already holds a
+//! place, and must not wait for a second one.
 //!
 //! When more requests come than components can answer, a bounded number waits for each component, and the others
 //! are refused at once: a request that waits is answered soon, and a client that is refused can go elsewhere, or

@@ -4,8 +4,8 @@
 //! of a wallet, the steps that wait for the script in flight. There are two kinds. [`Live`] polls the real futures.
 //! [`Learned`] remembers what the real futures did: they are deterministic, so what they do next is a function of
 //! what happened so far. The exhaustive explorer copies its instances at every fork, which futures do not allow. A
-//! learned mind is a node in a tree of inputs, and only a node that was never visited runs the real code, once,
-//! from the start.
+//! learned mind is its history of inputs. The real code runs only for a history that was not seen before, once, from
+//! the start.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

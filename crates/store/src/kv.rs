@@ -7,8 +7,8 @@
 //!   in the instance has failed or been slow since (fact 6).
 //! - The answer of a swap proves nothing, so a swap that was carried out is [`Swap::Unknown`] (fact 1).
 //! - An absent key is never swapped (fact 3), and no key is both incremented and set (fact 4). The one exception is
-//!   an election. It swaps the zero that an increment made for the ticket *in the store's own form*, so that a late
-//!   `increment(key, 0)` still finds a number and changes nothing.
+//!   an election: an increment makes a zero, and a swap replaces it with the ticket, in the form in which the store
+//!   keeps numbers. So a late `increment(key, 0)` still finds a number and changes nothing.
 
 use std::cell::Cell;
 use std::time::Duration;

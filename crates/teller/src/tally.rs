@@ -11,8 +11,8 @@
 //! - A post without a key reads the keyed part before and after its increment. If that has not changed, the answer
 //!   is the total right after it. If it has, it reads both parts until the keyed part stands still around a read of
 //!   the cell, and answers that total, which the counter had after the post.
-//! - A post under a key fixes its total before its swap, anew on every round, from a cell that was read after the
-//!   document that the swap guards. So, without the post itself, it is a total that the counter had between the
+//! - A post under a key reads the document, then the cell, computes its total, and swaps the document; if the swap is
+//!   lost, it does all of that again. So, without the post itself, it is a total that the counter had between the
 //!   request and the swap. If posts without a key come between that read and the swap, the answer lacks them. It
 //!   cannot be otherwise: the answer is stored with the post, and is given again byte for byte.
 //! - If a post with a key and one without race for the last step to the limit, both can succeed. Neither is lost.
