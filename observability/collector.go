@@ -8,24 +8,24 @@ import (
 
 type object = map[string]any
 
-// collector is the Collector's configuration for the chart: the bank's lines are read where the kubelet keeps them.
+// collector is the Collector's configuration for the chart: it reads the bank's lines from the kubelet's files.
 func collector() object {
 	return collecting(lines{
 		receiver: "filelog", receivers: object{"filelog": filelog()},
 		extensions: object{"file_storage": object{"directory": "/var/lib/collector"}},
 		processor:  "filter/release",
 		processors: object{
-			// A release counts what its own pods write: another one in its namespace, whose lines look the same, has a Collector of its own. Without the
-			// variable all pods of the namespace are the bank's.
+			// A release counts only what its own pods write: another release in its namespace, whose lines look the same, has a Collector of its own.
+			// Without the variable, all pods of the namespace count as the bank's.
 			"filter/release": dropped(`not IsMatch(resource.attributes["k8s.pod.name"], "${env:BANK_PODS:-.}")`),
-			// The bank sends the same lines by OTLP. They are taken, so that it does not complain, and end here.
+			// The bank also sends its lines by OTLP. The Collector accepts them, so that the bank logs no failure, and drops them here.
 			"filter/sent": dropped("true"),
 		},
 		pipelines: object{"logs/sent": pipeline("otlp", "filter/sent", "signal_to_metrics")},
 	})
 }
 
-// collectorOfCompose is the same for compose.yaml, where nobody keeps files of lines: the bank sends them by OTLP.
+// collectorOfCompose is the same for compose.yaml, where no kubelet keeps files: the bank sends its lines by OTLP.
 func collectorOfCompose() object {
 	return collecting(lines{
 		receiver: "otlp", processor: "transform/sent",
@@ -33,15 +33,15 @@ func collectorOfCompose() object {
 	})
 }
 
-// lines are where the bank's lines come from, and what that needs.
+// lines says where the bank's lines come from, and which parts of the configuration that needs.
 type lines struct {
 	receiver, processor               string
 	receivers, processors, extensions object
 	pipelines                         object
 }
 
-// collecting is OTLP and the bank's lines in; metrics, traces and logs out. Where those two go the chart adds: without, they are
-// counted and end here.
+// collecting takes in OTLP and the bank's lines, and gives out metrics, traces and logs. The chart adds where traces and logs go: without,
+// they are counted and end here.
 func collecting(lines lines) object {
 	return object{
 		"extensions": joined(object{"health_check": object{"endpoint": "0.0.0.0:13133"}}, lines.extensions),
@@ -66,7 +66,7 @@ func collecting(lines lines) object {
 				"logs/lines":    pipeline(lines.receiver, "memory_limiter "+lines.processor+" filter/lines batch transform/line", "signal_to_metrics"),
 				"metrics/lines": pipeline("signal_to_metrics", "deltatocumulative", "prometheus"),
 			}, lines.pipelines),
-			// Its own metrics are not wanted at a port of their own.
+			// The Collector serves no metrics of its own at another port.
 			"telemetry": object{"metrics": object{"level": "none"}, "logs": object{"level": "warn"}},
 		},
 	}
@@ -75,7 +75,7 @@ func collecting(lines lines) object {
 func processors() object {
 	return object{
 		"memory_limiter": object{"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
-		// One after the other: what is counted keeps its order.
+		// Batches are processed one after another, so that counters keep their order.
 		"batch":             object{"timeout": "1s"},
 		"filter/privacy":    unlinked(),
 		"transform/privacy": privacy(),
@@ -86,17 +86,17 @@ func processors() object {
 			{"context": "datapoint", "statements": []string{
 				`set(attributes["namespace"], "${env:BANK_NAMESPACE}")`, `set(attributes["store"], "${env:BANK_STORE}")`,
 				`set(attributes["pod"], resource.attributes["k8s.pod.name"]) where resource.attributes["k8s.pod.name"] != nil`}},
-			// The exporter makes the label `instance` of it, so that what a pod told two Collectors would be one series with the values of both. Without
-			// it Prometheus says there which Collector it asked.
+			// The exporter makes the label `instance` of service.instance.id. With it, what a pod sent to two Collectors would be one series with the
+			// values of both. Without it, Prometheus sets `instance` to the Collector that it scraped.
 			{"context": "resource", "statements": []string{keep(resourceAttributes), `delete_key(attributes, "service.instance.id") where attributes["k8s.pod.name"] != nil`}},
-			// Two would be two series with the same labels.
+			// Two scopes would make two series with the same labels.
 			{"context": "scope", "statements": []string{`set(name, "")`, `set(version, "")`, `set(schema_url, "")`, keep(nil)}}}},
 		"filter/lines":      dropped(notOurs...),
 		"deltatocumulative": object{"max_stale": "24h", "max_streams": 20000},
 	}
 }
 
-// dropped drops lines that one of these conditions is true of.
+// dropped drops lines for which one of these conditions is true.
 func dropped(conditions ...string) object {
 	return object{"error_mode": "ignore", "logs": object{"log_record": conditions}}
 }
@@ -109,7 +109,7 @@ func pushedNames() string {
 	return strings.Join(names, "|")
 }
 
-// fewSeries leaves of what is pushed attributes of few values.
+// fewSeries limits the attributes of pushed metrics to few values.
 func fewSeries() object {
 	var names, statements []string
 	for _, attribute := range pushedAttributes {
@@ -126,7 +126,7 @@ func keep(names []string) string {
 	return `keep_keys(attributes, ["` + strings.Join(names, `", "`) + `"])`
 }
 
-// few makes one value of all that an attribute may not be.
+// few replaces every other value of an attribute by one.
 func few(name, values string) string {
 	attribute := `attributes["` + name + `"]`
 	return `set(` + attribute + `, "_OTHER") where ` + attribute + ` != nil and not IsMatch(` + attribute + `, "^(` + values + `)$")`
@@ -144,13 +144,13 @@ func spanmetrics() object {
 	}
 }
 
-// sent takes apart a line that `bank` has sent; what a component says of itself is named as in its line.
+// sent parses a line that `bank` has sent. Fields of a component get the names that they have in its line.
 var sent = []string{
 	`merge_maps(attributes, ParseJSON(body), "upsert") where IsString(body) and IsMatch(body, "^[{]")`,
 	`set(attributes["component"], attributes["component_id"]) where attributes["component"] == nil`,
 }
 
-// filelog reads what the pods of one namespace write, as the kubelet keeps it.
+// filelog reads what the pods of one namespace write, from the kubelet's files.
 func filelog() object {
 	isJSON := `body matches "^[{]"`
 	return object{
@@ -158,7 +158,7 @@ func filelog() object {
 		"start_at":          "end",
 		"include_file_path": true,
 		"storage":           "file_storage",
-		// What memory_limiter does not take is read later, from the same file.
+		// Lines that memory_limiter refuses are read again later, from the same file.
 		"retry_on_failure": object{"enabled": true},
 		"operators": []object{
 			{"type": "container"},
@@ -170,17 +170,17 @@ func filelog() object {
 	}
 }
 
-// spanAttributes are what is told of a span: these and no others (docs/telemetry.md): Spin writes paths, the arguments of commands, the names of keys
-// and clients' addresses into them, and its next release may write more.
+// spanAttributes are the attributes that a span keeps; all others are removed (docs/telemetry.md). Spin writes paths, the arguments of
+// commands, the names of keys and clients' addresses into them, and its next release may write more.
 var spanAttributes = []string{"component_id", "db.operation.name", "db.system", "db.system.name", "error.type", "http.request.method",
 	"http.response.status_code", "http.route", "server.address", "server.port", "url.scheme"}
 
-// unlinked drops what can hold any text and has no use here: the events of spans, and spans with links, which neither host sends.
+// unlinked drops what can hold any text and is of no use here: span events, and spans with links, which neither host sends.
 func unlinked() object {
 	return object{"error_mode": "ignore", "traces": object{"spanevent": []string{"true"}, "span": []string{"Len(links) > 0"}}}
 }
 
-// privacy leaves of a span what can name nobody. Its name becomes a label, so it is made of few words.
+// privacy removes from a span what could identify anybody. Its name becomes a label, so it is made of few words.
 func privacy() object {
 	set := func(target, value, where string) string { return `set(` + target + `, ` + value + `) where ` + where }
 	attribute := func(name string) string { return `attributes["` + name + `"]` }
@@ -188,9 +188,9 @@ func privacy() object {
 	statements := []string{
 		keep(spanAttributes),
 		`set(trace_state, "")`, `set(status.message, "")`,
-		// Of a server it is what the client calls it.
+		// On a server's span, it is the name that the client used.
 		`delete_key(attributes, "server.address") where kind != SPAN_KIND_CLIENT`,
-		// Spin tells the scheme that a client writes into the request's target, which may be any word.
+		// Spin takes the scheme from the target that the client wrote: it may be any word.
 		`delete_key(attributes, "url.scheme") where not IsMatch(attributes["url.scheme"], "^https?$")`,
 		// Spin names a span by the command and its key.
 		set(operation, `name`, operation+` == nil and (`+attribute("db.system")+` == "redis" or `+attribute("db.system.name")+` == "redis")`),
@@ -207,7 +207,7 @@ func privacy() object {
 	return object{"error_mode": "ignore", "trace_statements": []object{{"context": "span", "statements": statements}}}
 }
 
-// made are the metrics of lines.
+// made are the metrics that the Collector makes of lines.
 func made() []object {
 	var all []object
 	for _, signal := range signals {
@@ -215,7 +215,7 @@ func made() []object {
 			// The exporter adds the suffixes of counters and of units.
 			"name":        strings.TrimSuffix(strings.TrimSuffix(signal.name, "_total"), "_seconds"),
 			"description": signal.help, "conditions": []string{signal.when}, "attributes": labels(signal),
-			// Of the pod nothing but what is a label.
+			// Of the resource, only attributes that are labels.
 			"include_resource_attributes": []object{{"key": "service.name", "optional": true}},
 		}
 		if strings.HasSuffix(signal.name, "_seconds") {
@@ -234,7 +234,7 @@ func made() []object {
 	return all
 }
 
-// labels are a signal's own and those of all. A request has a code only when it is a problem.
+// labels are a signal's own and the common ones. A request has a code only when it is a problem.
 func labels(signal signal) []object {
 	var all []object
 	for _, name := range append(append([]string{}, everywhere...), signal.labels...) {

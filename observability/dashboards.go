@@ -28,12 +28,12 @@ type panel struct {
 
 type query struct{ expr, legend string }
 
-// one is a panel of one query.
+// one makes a panel with one query.
 func one(title, unit, about, expr, legend string) panel {
 	return panel{title, unit, about, []query{{expr, legend}}}
 }
 
-// built is the dashboard as Grafana reads it.
+// built returns the dashboard as Grafana reads it.
 func (p page) built() ([]byte, error) {
 	builder := dashboard.NewDashboardBuilder("Money Bank / "+p.title).Uid("money-bank-"+p.uid).Description(p.about).
 		Tags([]string{"money-bank"}).Refresh("30s").Time("now-6h", "now").Timezone(common.TimeZoneBrowser).Readonly().
@@ -65,12 +65,12 @@ func (p panel) built() *timeseries.PanelBuilder {
 	return builder
 }
 
-// explore is a link to what happened in the time that the panel shows.
+// explore links to the logs or traces of the time that the panel shows.
 func explore(title, kind string, query map[string]any) *dashboard.DashboardLinkBuilder {
 	query["datasource"] = map[string]any{"uid": "${" + kind + "}"}
 	panes, _ := json.Marshal(map[string]any{"a": map[string]any{"datasource": "${" + kind + "}", "queries": []any{query},
 		"range": map[string]any{"from": "${__from}", "to": "${__to}"}}})
-	// Grafana replaces variables in what is not escaped.
+	// Grafana replaces variables only in text that is not escaped.
 	text := strings.NewReplacer("%24", "$", "%7B", "{", "%3A", ":", "%7D", "}").Replace(url.QueryEscape(string(panes)))
 	return dashboard.NewDashboardLinkBuilder(title).Type(dashboard.DashboardLinkTypeLink).Url("/explore?schemaVersion=1&orgId=1&panes=" + text).TargetBlank(true)
 }
@@ -83,8 +83,8 @@ func source(kind, label string) *dashboard.DatasourceVariableBuilder {
 	return dashboard.NewDatasourceVariableBuilder(kind).Label(label).Type(kind)
 }
 
-// everything is what Grafana puts in for "All". Loki refuses a query whose matchers all match nothing as well (`.*`), and in the address of a link, where
-// it stands as it is, a plus (`.+`) would be read as a space.
+// everything is what Grafana puts in for "All". Loki refuses a query all of whose matchers can match the empty string (`.*`). In a link's
+// address, where the text is not escaped, a plus (`.+`) would be read as a space.
 const everything = "..*"
 
 func choice(name, label, query string) *dashboard.QueryVariableBuilder {
@@ -92,7 +92,7 @@ func choice(name, label, query string) *dashboard.QueryVariableBuilder {
 		Datasource(reference("prometheus")).Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(everything)
 }
 
-// rate is how often a second a counter grows, by these labels.
+// rate is how often a counter grows, each second, by these labels.
 func rate(by, counter string, matchers ...string) string {
 	return fmt.Sprintf("sum by (%s) (rate(%s{%s}[$__rate_interval]))", by, counter, where(matchers...))
 }
@@ -102,22 +102,22 @@ func where(matchers ...string) string {
 	return strings.Join(append([]string{`namespace=~"$namespace"`, `store=~"$store"`}, matchers...), ", ")
 }
 
-// inside is the same for what knows of no store.
+// inside does the same for series without a store.
 const inside = `namespace=~"$namespace"`
 
-// quantile is the time within which that part of requests was answered.
+// quantile is the time within which this part of requests was answered.
 func quantile(part float64, by string, matchers ...string) string {
 	return fmt.Sprintf("histogram_quantile(%g, sum by (le%s) (rate(bank_request_duration_seconds_bucket{%s}[$__rate_interval])))", part, by, where(matchers...))
 }
 
-// alive is a gauge of pods that have answered requests within five minutes, as each does that is probed. The Collector shows the last value of a
-// pod that is gone for a day more, and so does one that the pod told before it told another.
+// alive restricts a gauge to pods that have answered requests within five minutes, as each probed pod has. The Collector exports the last
+// value of a pod for a day after it has gone. So does a Collector to which the pod sent before it sent to another.
 func alive(gauge string) string {
 	return fmt.Sprintf(`%s{%s} and on (namespace, pod, instance) increase(http_server_request_duration_seconds_count{%s}[5m]) > 0`, gauge, inside, inside)
 }
 
-// changed is a gauge of breakers, of those that have changed within five minutes: an instance that has ended says nothing more. `increase` sees
-// nothing of what a series begins with.
+// changed restricts a gauge of breakers to those that have changed within five minutes: an instance that has ended reports nothing more.
+// `increase` does not count the first value of a series.
 func changed(gauge string) string {
 	changes := fmt.Sprintf(`bank_breaker_changes_total{%s}`, where())
 	return fmt.Sprintf(`%s{%s} and on (namespace, component, pod, instance) (increase(%s[5m]) > 0 or %s unless %s offset 5m)`, gauge, where(), changes, changes, changes)

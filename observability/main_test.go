@@ -38,7 +38,7 @@ func TestWhatIsGeneratedIsThere(t *testing.T) {
 	}
 }
 
-// byHand are those that only name the others.
+// byHand lists the files that only refer to the others.
 var byHand = []string{ofCompose + "prometheus.yaml", ofCompose + "alertmanager.yaml"}
 
 func TestPrometheusTakesTheRulesAndAlertsFireWhenTheyMust(t *testing.T) {
@@ -51,7 +51,7 @@ func TestPrometheusTakesTheRulesAndAlertsFireWhenTheyMust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Of compose.yaml, since those have a namespace.
+	// compose.yaml's rules are tested, since their namespace is filled in.
 	for path, text := range map[string][]byte{"rules.yaml": files[ofCompose+"rules.yaml"], "tests.yaml": tests} {
 		if err := os.WriteFile(filepath.Join(folder, path), text, 0o600); err != nil {
 			t.Fatal(err)
@@ -137,7 +137,7 @@ func TestOnlySignalsOfTheListAreAskedFor(t *testing.T) {
 	}
 }
 
-// A component without a route of its own is asked by others, for requests that are counted already.
+// Other components call a component without a route, for requests that are counted already.
 func TestComponentsAreThoseOfTheManifestAndWhoHasNoRouteIsAskedByNoUser(t *testing.T) {
 	manifest, err := os.ReadFile(root + "spin.toml")
 	if err != nil {
@@ -220,7 +220,7 @@ func TestThePageNamesEverySignalAndEveryAlert(t *testing.T) {
 	}
 }
 
-// Grafana puts values into the address itself, several as it is told: by default in a way that no query reads.
+// Grafana puts a variable's values into the link, several in the format that is set: by default one that no query reads.
 func TestLinksToLogsTakeSeveralNamespaces(t *testing.T) {
 	links := regexp.MustCompile(`"url": "/explore\?[^"]*panes=([^"]*)"`)
 	found := 0
@@ -250,7 +250,7 @@ func TestLinksToLogsTakeSeveralNamespaces(t *testing.T) {
 	}
 }
 
-// With everything chosen, as each dashboard begins.
+// With everything chosen, as when a dashboard is opened.
 func TestLinksToLogsTakeEverything(t *testing.T) {
 	chosen := regexp.MustCompile(`"allValue": "([^"]*)"`)
 	for _, page := range pages {
@@ -274,7 +274,7 @@ func TestLinksToLogsTakeEverything(t *testing.T) {
 	}
 }
 
-// As cert-manager's own ServiceMonitor has it, the bank's namespace is in another label.
+// With cert-manager's own ServiceMonitor, the certificate's namespace is in another label.
 func TestThePanelOfCertificatesFindsThemWhereverTheirNamespaceIsSaid(t *testing.T) {
 	for _, namespace := range []string{`namespace="money-bank"`, `namespace="cert-manager", exported_namespace="money-bank"`} {
 		series := map[string]string{`certmanager_certificate_expiration_timestamp_seconds{` + namespace + `, name="bank-tls"}`: "1000x5"}
@@ -284,7 +284,7 @@ func TestThePanelOfCertificatesFindsThemWhereverTheirNamespaceIsSaid(t *testing.
 	}
 }
 
-// The Collector shows what a pod said last for a day after it has gone.
+// The Collector exports the last values of a pod for a day after it has gone.
 func TestNoPanelShowsGaugesOfPodsThatAreGone(t *testing.T) {
 	var gauges []string
 	for _, metric := range pushed {
@@ -312,7 +312,7 @@ func TestNoPanelShowsGaugesOfPodsThatAreGone(t *testing.T) {
 	}
 }
 
-// Of what a counter begins with there is no increase.
+// `increase` does not count the first value of a counter.
 func TestABreakerIsShownAsSoonAsItHasOpened(t *testing.T) {
 	const labels = `{namespace="money-bank", store="redis", component="wallet", pod="bank-0", instance="a"`
 	for _, query := range queriesOf(t, "bank_breaker_state") {
@@ -321,7 +321,7 @@ func TestABreakerIsShownAsSoonAsItHasOpened(t *testing.T) {
 	}
 }
 
-// queriesOf are those of panels that ask for this metric, which there must be, with everything chosen.
+// queriesOf lists the queries of panels for this metric, with everything chosen. There must be some.
 func queriesOf(t *testing.T, metric string) (all []string) {
 	t.Helper()
 	for _, page := range pages {
@@ -339,7 +339,7 @@ func queriesOf(t *testing.T, metric string) (all []string) {
 	return all
 }
 
-// asked asks Prometheus for an expression, of series with a value a minute.
+// asked evaluates an expression in Prometheus, on series with a value a minute.
 func asked(t *testing.T, expression string, series map[string]string, at string, wanted object) {
 	t.Helper()
 	var input []object

@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// What is promised: of all requests of users in 30 days so many are answered without 5xx, and so many within 250 ms; and of
-// all questions whether the bank reaches its store so many are answered with yes.
+// The objectives: of all requests of users in 30 days this part is answered without 5xx, and this part within 250 ms. Of all checks
+// whether the bank reaches its store, this part is answered with yes.
 const (
 	errorObjective   = 0.9995
 	latencyObjective = 0.99
 	readyObjective   = 0.999
 )
 
-// In a rule's expression $NAMESPACE and $NAME are the release's, and $RATES_AGE_SECONDS and $BACKUP_AGE_SECONDS values of the chart; $EXPORTERS is
-// how many Redis' exporters there should be, 0 or 1. $COLLECTORS is the namespace of the Collector's pods. It replaces them.
+// The chart fills in an expression's variables. $NAMESPACE and $NAME are the release's, $RATES_AGE_SECONDS and $BACKUP_AGE_SECONDS are values.
+// $EXPORTERS is how many Redis exporters there should be, 0 or 1. $COLLECTORS is the namespace of the Collector's pods.
 const (
 	here  = `namespace="$NAMESPACE"`
 	users = here + `, component!~"` + notUsers + `"`
 )
 
-// certificates are when cert-manager's end. Its own ServiceMonitor does not honour labels: there `namespace` is where cert-manager runs.
+// certificates is when cert-manager's certificates expire. Its own ServiceMonitor does not honour labels: there `namespace` is where cert-manager runs.
 const certificates = `(certmanager_certificate_expiration_timestamp_seconds{` + here + `} or label_replace(certmanager_certificate_expiration_timestamp_seconds{exported_` + here + `}, "namespace", "$NAMESPACE", "", ""))`
 
-// budget is something of which a part may go wrong: recorded for each window as bank:<name>:ratio_rate<window>.
+// budget is an error budget: for each window, the part that failed is recorded as bank:<name>:ratio_rate<window>.
 type budget struct {
 	name, title, page string
 	objective         float64
@@ -39,8 +39,8 @@ var budgets = []budget{
 		`sum by (namespace) (rate(bank_readiness_failures_total{` + here + `}[WINDOW])) / sum by (namespace) (rate(bank_readiness_checks_total{` + here + `}[WINDOW]))`},
 }
 
-// burns are how fast a budget of 30 days is spent: over a long window, so that it matters, and over a short one, so that it goes
-// on (Google, The Site Reliability Workbook, chapter 5).
+// burns are rates at which a budget of 30 days is spent: over a long window, so that it matters, and over a short one, so that it still
+// goes on (Google, The Site Reliability Workbook, chapter 5).
 var burns = []struct {
 	name, long, short, hold, severity string
 	factor                            float64
@@ -54,7 +54,7 @@ type alert struct {
 	name, severity, hold, expr, page, summary string
 }
 
-// alerts are all but those of budgets. `page` is their file in docs/runbooks.
+// alerts lists all but those of budgets. `page` is their file in docs/runbooks.
 var alerts = []alert{
 	{"BankStoreAway", "page", "1m", `sum by (namespace) (rate(bank_requests_total{` + users + `, code="storage-unavailable"}[5m])) / sum by (namespace) (rate(bank_requests_total{` + users + `}[5m])) > 0.05`,
 		"store-away", "More than 5 % of requests find no store."},
@@ -98,28 +98,28 @@ var alerts = []alert{
 		"backup-old", "For {{ $value | humanizeDuration }} no export was made: what came since is lost with the store."},
 }
 
-// unheard is when answers that the bank tells of itself by OTLP are missing among lines: a node's Collector reads none. Of each pod the
-// most that one Collector was told counts: it may tell each of them a part.
+// unheard is true when the bank's own metrics, by OTLP, count answers that its log lines lack: a node's Collector reads no files. For each
+// pod the largest count of one Collector is taken: a pod may have sent a part to each.
 const unheard = `(sum by (namespace) (rate(bank_requests_total{` + here + `, route=~"/v1/.+", status=~"[23].."}[10m])) < 0.8 * ` + heard + ` and ` + heard + ` > 0.1)`
 
 const heard = `sum by (namespace) (max without (instance) (rate(http_server_request_duration_seconds_count{` + here + `, http_route=~"/v1/.+", http_response_status_code=~"[23].."}[10m])))`
 
-// scaler is the bank's own: there may be others in its namespace. One that is pinned makes always as many pods: it has no limit that it comes to.
+// scaler is the bank's own autoscaler: there may be others in its namespace. A pinned one, whose minimum is its maximum, has no limit to reach.
 const (
 	scaler = here + `, horizontalpodautoscaler="$NAME"`
 	pinned = `kube_horizontalpodautoscaler_spec_min_replicas{` + scaler + `} >= kube_horizontalpodautoscaler_spec_max_replicas{` + scaler + `}`
 )
 
-// restarts are those of the release's pods. The Collector's are in another namespace; whoever is told of the bank's is told of them.
+// restarts are those of the release's pods. The Collector's are in another namespace; alerts of both go to the same people.
 const restarts = `increase(kube_pod_container_status_restarts_total{` + here + `, pod=~"$NAME-.*"}[15m]) or label_replace(increase(kube_pod_container_status_restarts_total{namespace="$COLLECTORS", pod=~"$NAME-collector-[^-]+"}[15m]), "namespace", "$NAMESPACE", "", "")`
 
-// ages are of the rates that were shown last, as the Collectors know that have counted such answers since: each keeps a value for a
-// day, also when the pod that it was of has moved to another node.
+// ages are the ages of the rates shown last, as the Collectors have counted them. Each Collector keeps a value for a day, also when its pod
+// has moved to another node.
 func ages(matchers, window string) string {
 	return fmt.Sprintf(`bank_rates_age_seconds{%s} and on (namespace, instance) increase(bank_requests_total{%s, component="rates"}[%s]) > 0`, matchers, matchers, window)
 }
 
-// exports are the CronJob's. failed is when each Job of exports or drills began that has failed, by its CronJob.
+// exports are the CronJob's. failed is when each failed Job of exports or drills began, by its CronJob.
 const (
 	exports = here + `, cronjob="$NAME-backup"`
 	failed  = `label_join(max by (namespace, job_name) (kube_job_status_start_time{` + here + `} and on (namespace, job_name) kube_job_failed{` + here +
@@ -127,9 +127,9 @@ const (
 		`, owner_name=~"$NAME-(backup|drill)"}), "cronjob", "", "owner_name")`
 )
 
-// grew is by how much a counter has grown, also where it was not there before: `increase` sees nothing of what a series begins with. A series
-// began where its Collector was watched before it was there, or where it was not there for a day; else Prometheus was away meanwhile, and what
-// counts is what was added to the last that it saw.
+// grew is by how much a counter has grown, also where it is new: `increase` does not count the first value of a series. A series
+// is new if Prometheus scraped its Collector before it was there, or if it was missing for a day. Otherwise Prometheus was down
+// meanwhile, and only what was added since its last sample counts.
 func grew(by, counter, window string) string {
 	before, last := counter+" offset "+window, fmt.Sprintf("last_over_time(%s[1d] offset %s)", counter, window)
 	watched := fmt.Sprintf("bank_requests_total{%s} offset %s", here, window)

@@ -2,11 +2,11 @@ package main
 
 import "strings"
 
-// signals is the one list of what is measured of the bank. The Collector makes each of them of the bank's log lines;
-// rules, dashboards and the table of docs/observability.md name no other (main_test.go).
+// signals is the one list of the bank's metrics. The Collector makes each of them from the bank's log lines. Rules, dashboards and
+// the table of docs/observability.md use no others (main_test.go).
 //
-// Labels have few values, all of them the bank's own words: routes are templates, codes are those of the catalogue of
-// problems, causes those of docs/redis.md. None is of a user.
+// Labels have few values, all of them the bank's own: routes are templates, codes are those of the catalogue of problems, causes
+// those of docs/redis.md. No label identifies a user.
 var signals = []signal{
 	{
 		name: "bank_requests_total", kind: sum, value: "1", when: isRequest,
@@ -19,7 +19,7 @@ var signals = []signal{
 		labels: []string{"component", "route"},
 	},
 	{
-		// Of every request a nought or a one, so that the first error is an increase.
+		// Every request adds 0 or 1, so that the series exists before its first error.
 		name: "bank_server_errors_total", kind: sum, value: `Int(attributes["server_error"])`, when: isUsers,
 		help:   "Requests of users that were answered with 5xx.",
 		labels: []string{"component"},
@@ -86,8 +86,8 @@ var signals = []signal{
 	},
 }
 
-// pushed are the metrics that `bank` and Spin send themselves, by OTLP (docs/telemetry.md). The Collector takes these and no others: who else sends
-// some makes no series.
+// pushed are the metrics that `bank` and Spin send themselves, by OTLP (docs/telemetry.md). The Collector accepts only these: no other sender
+// can make series.
 var pushed = []push{
 	{"http.server.request.duration", "http_server_request_duration_seconds", histogram},
 	{"http.server.active_requests", "http_server_active_requests", gauge},
@@ -96,14 +96,14 @@ var pushed = []push{
 	{"bank.instances", "bank_instances", gauge},
 	{"bank.connections", "bank_connections", gauge},
 	{"spin.request_count", "spin_request_count_total", sum},
-	// Spin's alone, which it sends when it is built so.
+	// Spin's alone, if it is built with it.
 	{"spin.component_cpu_time", "spin_component_cpu_time", histogram},
 	{"spin.component_memory_used", "spin_component_memory_used", histogram},
 	{"spin.component_memory_used_on_init", "spin_component_memory_used_on_init", histogram},
 }
 
-// pushedAttributes are what is kept of the attributes of those: these and no others, each with what its values may be; any other value becomes one,
-// `_OTHER`. A server's address is not among them: what `bank` asks are few, but a sender could name many.
+// pushedAttributes are the attributes that those keep, each with its possible values. Any other value becomes `_OTHER`. A server's address is
+// not among them: `bank` calls few servers, but a sender could name many.
 var pushedAttributes = []attribute{
 	{"component_id", strings.Join(components, "|")},
 	{"db.operation.name", operationNames},
@@ -115,17 +115,17 @@ var pushedAttributes = []attribute{
 	{"url.scheme", "https?"},
 }
 
-// What attributes may be, of spans too.
+// The possible values of attributes, also of spans.
 const (
 	operationNames = "[A-Za-z_]{1,20}"
 	failureTypes   = "[1-5][0-9]{2}|client_gone|timeout|unreachable|failed|given_up|[A-Z]{2,20}"
 	methods        = "GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH"
 )
 
-// resourceAttributes are what is kept of who sends metrics: all of it becomes labels of `target_info`.
+// resourceAttributes are what is kept of a metric's sender: they become labels of `target_info`.
 var resourceAttributes = []string{"k8s.namespace.name", "k8s.pod.name", "service.instance.id", "service.name", "service.namespace", "service.version"}
 
-// A line of the log that is such a thing.
+// Conditions: which event a line of the log is.
 const (
 	isRequest   = `attributes["event"] == "request"`
 	isUsers     = isRequest + ` and not IsMatch(attributes["component"], "^(` + notUsers + `)$")`
@@ -135,11 +135,12 @@ const (
 	isBreaker   = `attributes["event"] == "breaker"`
 )
 
-// notUsers are the components whose requests are no users': probes ask `health`, and the other components ask `identity` on behalf of a request
-// that is counted itself.
+// notUsers are the components whose requests are not users': probes ask `health`, and other components ask `identity` for a request that
+// is counted itself.
 const notUsers = "health|identity"
 
-// components are those of spin.toml. Who else writes JSON in the bank's namespace is not counted: the text of an `event` of theirs would become a label.
+// components are those of spin.toml. JSON lines of other programs in the bank's namespace are not counted: the text of their `event`
+// would become a label.
 var components = []string{"counter", "deposit", "docs", "health", "identity", "rates", "wallet", "web", "withdraw"}
 
 // routes are those of spin.toml.
@@ -153,10 +154,10 @@ var notOurs = []string{
 	`not IsMatch(attributes["event"], "^[a-z-]{1,40}$")`,
 }
 
-// everywhere are the labels that every signal has.
+// everywhere are the labels of every signal.
 var everywhere = []string{"namespace", "store"}
 
-// derived are what the Collector works out of a line before it counts it, in order; all of it is gone after.
+// derived are the attributes that the Collector computes from a line before it counts it, in order. They are removed afterwards.
 var derived = []string{
 	`set(attributes["namespace"], resource.attributes["k8s.namespace.name"])`,
 	`set(attributes["pod"], resource.attributes["k8s.pod.name"])`,
@@ -166,7 +167,7 @@ var derived = []string{
 	`set(attributes["status"], String(attributes["status_number"])) where ` + isRequest,
 	`set(attributes["server_error"], 0) where ` + isRequest,
 	`set(attributes["server_error"], 1) where ` + isRequest + ` and attributes["status_number"] >= 500`,
-	// Before a page of another origin posts, its browser asks by OPTIONS whether it may.
+	// Before a page of another origin posts, its browser sends a preflight request by OPTIONS.
 	`set(attributes["kind"], attributes["component"]) where ` + isPosted + ` and (attributes["component"] == "deposit" or attributes["component"] == "withdraw")`,
 	`set(attributes["kind"], "count") where ` + isPosted + ` and attributes["component"] == "counter"`,
 	`set(attributes["replay"], 0) where ` + isOperation,
@@ -182,7 +183,7 @@ var derived = []string{
 	`set(attributes["breaker"], 2) where ` + isBreaker + ` and attributes["state"] == "open"`,
 }
 
-// seconds are the bounds of the buckets of durations. 0.25 is the objective, 0.5 the deadline of storage.
+// seconds are the bounds of histograms of durations. 0.25 is the objective, 0.5 the storage deadline.
 var seconds = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
 type kind string
@@ -193,13 +194,13 @@ const (
 	histogram kind = "histogram"
 )
 
-// push is a metric that is sent: its name there, and as Prometheus has it.
+// push is a pushed metric: its name there, and in Prometheus.
 type push struct {
 	name, shown string
 	kind        kind
 }
 
-// attribute is one of few values: those that its expression matches as a whole.
+// attribute has few values: those that its expression matches as a whole.
 type attribute struct{ name, values string }
 
 type signal struct {

@@ -1,4 +1,4 @@
-// Package tests plans each environment without an account: OpenTofu is the real one, its providers know schemas alone.
+// Package tests plans each environment without an account: OpenTofu is real, its providers know only schemas.
 package tests
 
 import (
@@ -13,7 +13,7 @@ import (
 
 var environments = []string{"dev", "staging", "prod"}
 
-// copied is cloud/aws and the chart in a folder of the test's own, with state beside them instead of in a bucket.
+// copied copies cloud/aws and the chart to a folder of the test, with the state there instead of in a bucket.
 func copied(t *testing.T) string {
 	t.Helper()
 	work := t.TempDir()
@@ -38,7 +38,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// tofuEnvironment leads OpenTofu to the tests' providers and to no others.
+// tofuEnvironment makes OpenTofu use the tests' providers, and no others.
 func tofuEnvironment(t *testing.T) []string {
 	t.Helper()
 	build, err := filepath.Abs("../../build/cloud")
@@ -50,7 +50,7 @@ func tofuEnvironment(t *testing.T) []string {
 	return []string{"TOFU=" + filepath.Join(build, "tofu"), "TF_CLI_CONFIG_FILE=" + settings, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1"}
 }
 
-// tofu runs it in the folder.
+// tofu runs OpenTofu in the folder.
 func tofu(t *testing.T, folder string, arguments ...string) (string, error) {
 	t.Helper()
 	program, err := filepath.Abs("../../build/cloud/tofu")
@@ -73,7 +73,7 @@ func must(t *testing.T, folder string, arguments ...string) string {
 	return out
 }
 
-// long is what `make test-aws` runs and `make lint-cloud` does not.
+// long skips a test that `make test-aws` runs and `make lint-cloud` does not.
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -81,7 +81,7 @@ func long(t *testing.T) {
 	}
 }
 
-// planned is the plan of a root, as `tofu show -json` has it.
+// planned returns the plan of a root module, as `tofu show -json` prints it.
 func planned(t *testing.T, folder string, arguments ...string) plan {
 	t.Helper()
 	must(t, folder, "init", "-input=false")
@@ -172,7 +172,7 @@ func TestEachEnvironmentIsPlanned(t *testing.T) {
 			if n := p.count("aws_kms_key"); any(float64(n)) != keys {
 				t.Errorf("%d keys, of which prices.json has %v", n, keys)
 			}
-			// Prod is not reached from the Internet.
+			// Prod's API server is not reached from the Internet.
 			config := p.after(t, "module.eks.aws_eks_cluster.this")["vpc_config"].([]any)[0].(map[string]any)
 			if public := config["endpoint_public_access"]; public != (environment != "prod") {
 				t.Errorf("endpoint_public_access is %v", public)
@@ -181,7 +181,7 @@ func TestEachEnvironmentIsPlanned(t *testing.T) {
 	}
 }
 
-// The chart takes what the module gives it, and Helm renders it: what the bank gets is looked at there.
+// The chart accepts the values that the module gives it, and Helm renders it. This test checks what the bank gets.
 func TestTheChartTakesWhatTheAccountGives(t *testing.T) {
 	wait := map[string]string{"dev": `value: "0"`, "staging": `value: "1"`, "prod": `value: "1"`}
 	for _, environment := range environments {
@@ -218,7 +218,7 @@ func TestWithTheRuntimeBankNothingOfSpinKubeIsInstalled(t *testing.T) {
 	}
 }
 
-// rendered is the plan of the cluster, and what Helm makes of the bank's release in it.
+// rendered returns the plan of the cluster, and what Helm renders of the bank's release in it.
 func rendered(t *testing.T, environment, runtime string) (plan, string) {
 	t.Helper()
 	folder := filepath.Join(copied(t), "cluster")
@@ -246,7 +246,7 @@ func platformOutput(environment, runtime string) string {
 		environment, runtime, map[string]int{"dev": 0, "staging": 1, "prod": 1}[environment])
 }
 
-// What the modules refuse, and what follows from their variables, is said beside them.
+// The modules' own tests say what they refuse, and what follows from their variables.
 func TestTofuTestPasses(t *testing.T) {
 	long(t)
 	root := copied(t)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A provider that takes anything would prove nothing: each of these must be refused, and by name.
+// A provider that accepts anything would prove nothing: each of these must be refused, with the name of what is wrong.
 func TestMistakesAreRefused(t *testing.T) {
 	for _, mistake := range []struct {
 		name, file, right, wrong, said string

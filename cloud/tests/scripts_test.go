@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// aws plays an empty account until the test ends; what it returns leads the aws command and OpenTofu's backend there.
+// aws runs an empty account until the test ends. It returns the variables that lead the aws command and OpenTofu's backend there.
 func aws(t *testing.T) []string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,7 +36,7 @@ func aws(t *testing.T) []string {
 			}
 			return append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "AWS_ENDPOINT_URL="+url, "AWS_ENDPOINT_URL_S3="+url,
 				"AWS_ACCESS_KEY_ID=of-the-test", "AWS_SECRET_ACCESS_KEY=of-the-test", "AWS_EC2_METADATA_DISABLED=true", "AWS_DEFAULT_REGION=us-east-1",
-				// A bucket's name is no host's name here.
+				// A bucket's name does not resolve as a host here.
 				"AWS_S3_USE_PATH_STYLE=true")
 		}
 		time.Sleep(200 * time.Millisecond)
@@ -79,8 +79,8 @@ func TestTheStatesBucketIsMadeOnceAndForNobodyElse(t *testing.T) {
 	}
 }
 
-// withoutPolicies has an aws command that makes no bucket's policy. Moto looks at no condition in one, so to it what refuses
-// everything but TLS refuses everything.
+// withoutPolicies returns an aws command that makes no bucket policy. Moto ignores a policy's conditions: a policy that refuses everything
+// but TLS refuses everything there.
 func withoutPolicies(t *testing.T) string {
 	t.Helper()
 	real, err := filepath.Abs("../../build/cloud/moto/bin/aws")
@@ -108,7 +108,7 @@ func TestUpShowsAPlanAndAsks(t *testing.T) {
 	}
 	write(t, root+"/mine.dev.tfvars", string(example))
 	write(t, root+"/mine.prod.tfvars", strings.Replace(string(example), "123456789012", "210987654321", 1))
-	// The state goes to the bucket here, as it does for a person.
+	// Here the state goes to the bucket, as it does for a person.
 	if err := os.Remove(root + "/platform/backend_override.tf"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// cert-manager's controller with what a self-signed certificate needs. Its own command is in a module that no proxy has;
-// the controllers and the metrics server are those of its library.
+// cert-manager's controller with what a self-signed certificate needs. Its own command is in a module that no Go proxy has;
+// the controllers and the metrics server are from its library.
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// run runs every controller that is linked in, until the end.
+// run runs every controller that is linked in, until the context ends.
 func run(end context.Context, kubeconfig, metrics string) error {
 	factory, err := controller.NewContextFactory(end, controller.ContextOptions{
 		Kubeconfig: kubeconfig,

@@ -1,4 +1,4 @@
-// extract PACKAGE.tgz SCHEMA.json: writes down what the provider in an npm package takes.
+// extract PACKAGE.tgz SCHEMA.json: writes the schema of the provider in an npm package.
 package main
 
 import (

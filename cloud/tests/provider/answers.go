@@ -12,7 +12,7 @@ func texts(values ...string) tftypes.Value {
 	return tftypes.NewValue(tftypes.List{ElementType: tftypes.String}, list)
 }
 
-// What an account would say to the data sources that the configurations read.
+// What an account would answer to the data sources that the configurations read.
 var answers = map[string]map[string]tftypes.Value{
 	"aws_availability_zones": {"names": texts("us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d")},
 	"aws_caller_identity":    {"account_id": text("123456789012")},

@@ -1,5 +1,5 @@
-// The provider of the tests: takes what the real one takes, by its schema, and plans every value that the real one would
-// compute as unknown. It never reaches an account, so there is nothing that it could apply.
+// The provider of the tests: accepts what the real one accepts, by its schema. In a plan, every value that the real one would
+// compute is unknown. It never reaches an account, so it can apply nothing.
 package main
 
 import (
@@ -19,7 +19,7 @@ func main() {
 	}
 }
 
-// The schema lies beside the binary, which is linked once for each provider.
+// The schema is beside the binary, which is linked once for each provider.
 func run() error {
 	provider, err := schemas.Load(filepath.Join(filepath.Dir(os.Args[0]), "schema.json"))
 	if err != nil {

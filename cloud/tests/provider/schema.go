@@ -67,7 +67,7 @@ func asAttribute(name string, attribute schemas.Attribute) (*tfprotov6.SchemaAtt
 	return served, nil
 }
 
-// isDynamic tells of a value whose type the package does not say. A set may not hold one; a list is written in the same way.
+// isDynamic says whether a block has a value whose type the package does not state. A set may not hold one; a list is written the same way.
 func isDynamic(block schemas.Block) bool {
 	for _, attribute := range block.Attributes {
 		if attribute.Object != nil && isDynamic(attribute.Object.Block) || string(attribute.Type) == `"dynamic"` {

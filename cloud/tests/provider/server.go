@@ -10,7 +10,7 @@ import (
 	"money-bank/cloud/tests/schemas"
 )
 
-// server answers what a plan asks. What else the protocol has is left to the embedded nil: it is never asked for.
+// server answers the requests of a plan. The rest of the protocol is the embedded nil: nobody asks for it.
 type server struct {
 	tfprotov6.ProviderServer
 	config    *tfprotov6.Schema

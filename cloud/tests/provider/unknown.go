@@ -5,7 +5,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// unknown puts an unknown value wherever one is computed that the configuration does not set.
+// unknown sets an unknown value wherever one is computed and the configuration does not set it.
 func unknown(value tftypes.Value, block *tfprotov6.SchemaBlock) (tftypes.Value, error) {
 	if value.IsNull() || !value.IsKnown() {
 		return value, nil
@@ -47,7 +47,7 @@ func unknownAttribute(members map[string]tftypes.Value, attribute *tfprotov6.Sch
 	return err
 }
 
-// eachObject hands an object, or each one of a list, a set or a map.
+// eachObject calls `change` for an object, or for each object of a list, a set or a map.
 func eachObject(value tftypes.Value, change func(tftypes.Value) (tftypes.Value, error)) (tftypes.Value, error) {
 	if value.IsNull() || !value.IsKnown() {
 		return value, nil

@@ -5,8 +5,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// judged says which values of a configuration only the provider sets. That nothing is misspelt, missing or of another
-// type OpenTofu sees by itself.
+// judged reports values in a configuration that only the provider may set. OpenTofu itself finds names that are misspelt or missing,
+// and wrong types.
 func judged(config *tfprotov6.DynamicValue, schema *tfprotov6.Schema) ([]*tfprotov6.Diagnostic, error) {
 	value, err := config.Unmarshal(schema.ValueType())
 	if err != nil {

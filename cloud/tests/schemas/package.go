@@ -19,7 +19,7 @@ var (
 	documented   = regexp.MustCompile(`registry\.terraform\.io/providers/\w+/(\w+)/([0-9.]+)/docs`)
 )
 
-// FromPackage reads the package's archive, as `npm pack` brings it.
+// FromPackage reads a package's archive, as `npm pack` downloads it.
 func FromPackage(path string) (Provider, error) {
 	provider := Provider{Resources: map[string]Block{}, Data: map[string]Block{}}
 	file, err := os.Open(path)
@@ -60,7 +60,7 @@ func (p *Provider) complete(path string) error {
 	return nil
 }
 
-// add reads one compiled file. The package's list of its files has no type in it.
+// add reads one compiled file. The package's index declares no types.
 func (p *Provider) add(compiled []byte) error {
 	found := sourceMap.FindSubmatch(compiled)
 	if found == nil {
@@ -89,7 +89,7 @@ func (p *Provider) addSource(text string) error {
 	read := parse(text)
 	block, err := read.block(class, class+"Config")
 	if parent == "Provider" {
-		// Its class has nothing of its nested blocks, its interface has all.
+		// Its class lacks its nested blocks; its interface has them.
 		block, err = read.settable(class + "Config")
 	}
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package schemas reads what a provider takes out of its npm package of the CDK for Terraform. That package is generated
-// from the provider's own schemas, and each of its files carries the TypeScript it was compiled from, with a line for
-// each attribute: its name, and whether it is computed, optional, required.
+// Package schemas extracts a provider's schema from its npm package of the CDK for Terraform. That package is generated from the
+// provider's own schemas. Each of its files carries the TypeScript it was compiled from, with a line for each attribute: its name,
+// and whether it is computed, optional, required.
 //
-// What the package does not say: which attributes exclude one another, what a value may be, and how many blocks there
-// may be where it is more than one.
+// The package does not say which attributes exclude one another, which values are valid, or how many blocks there may be where it
+// is more than one.
 package schemas
 
 import (
@@ -11,7 +11,7 @@ import (
 	"os"
 )
 
-// Provider is all that a provider takes. Its names are as configurations have them: aws_vpc.
+// Provider is the schema of a provider. Its names are those of configurations: aws_vpc.
 type Provider struct {
 	Name      string
 	Version   string
@@ -28,7 +28,7 @@ type Block struct {
 
 // Attribute is set by `name = value`.
 type Attribute struct {
-	// As Terraform's JSON has it: "string", ["set","string"]. Empty for nested objects.
+	// As in Terraform's JSON: "string", ["set","string"]. Empty for nested objects.
 	Type     json.RawMessage `json:",omitempty"`
 	Object   *Nested         `json:",omitempty"`
 	Required bool            `json:",omitempty"`
@@ -45,7 +45,7 @@ type Nested struct {
 	Block  Block
 }
 
-// Nesting says what the objects of one name are together.
+// Nesting says which collection the objects of one name form.
 type Nesting string
 
 const (
@@ -65,7 +65,7 @@ func Load(path string) (Provider, error) {
 	return provider, json.Unmarshal(text, &provider)
 }
 
-// Save writes it where the provider of the tests finds it.
+// Save writes the schema where the provider of the tests finds it.
 func (p Provider) Save(path string) error {
 	text, err := json.Marshal(p)
 	if err != nil {

@@ -19,7 +19,7 @@ var (
 	single     = regexp.MustCompile(`super\(terraformResource, terraformAttribute, (true|false), 0\)`)
 )
 
-// source is one file of the package: what may be set (interfaces), and what is read back (classes).
+// source is one file of the package: what may be set (interfaces), and what is computed (classes).
 type source struct {
 	interfaces map[string][]field
 	classes    map[string]string
@@ -54,7 +54,7 @@ func asField(line []string) field {
 		block: strings.Contains(line[1], "* "+link[1]+" block\n")}
 }
 
-// block is what the class and its interface say together.
+// block combines the class and its interface.
 func (s source) block(class, settable string) (Block, error) {
 	block := Block{Attributes: map[string]Attribute{}, Blocks: map[string]Nested{}}
 	blocks := map[string]bool{}
@@ -101,7 +101,7 @@ func (s source) typeOf(text string, attribute *Attribute) error {
 	}
 	found := getter.FindStringSubmatch(text)
 	if found == nil {
-		// What the package has no words for, such as a list of maps.
+		// A type that the package can not express, such as a list of maps.
 		return attribute.is("", "dynamic")
 	}
 	sequence := "list"

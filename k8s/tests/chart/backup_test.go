@@ -12,7 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
-// Exports and drills: CronJobs of `bank`, off unless they are asked for.
+// Exports and drills: CronJobs of `bank`. They are off by default.
 
 const withBackup = "backup.enabled=true"
 
@@ -171,7 +171,7 @@ func TestExportsGoToABucketAndDrillsTakeTheNewestOfIt(t *testing.T) {
 	}
 }
 
-// s3Variables is what a container's variables hold: a value, or a key of the Secret s3.
+// s3Variables maps each variable of a container to its value, or to a key of the Secret s3.
 func s3Variables(container corev1.Container) map[string]string {
 	values := map[string]string{}
 	for _, variable := range container.Env {

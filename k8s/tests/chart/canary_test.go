@@ -19,7 +19,7 @@ const byFlagger = onBank + ",gateway.enabled=true,gateway.className=traefik,gate
 
 var withFlagger = []string{"--set", byFlagger}
 
-// A password that is generated would be another one in each rendering, and so the pods.
+// A generated password differs in each rendering, and so would the pods.
 var ownPassword = []string{"--set", "redis.password.source=existing,redis.password.secretName=mine"}
 
 func TestACanaryIsTheReleaseWithAnotherImage(t *testing.T) {
@@ -72,7 +72,7 @@ func isGuarded(t *testing.T, label string, apps, arguments []string) {
 	}
 }
 
-// Both would be at the same objects, and neither would know.
+// Flagger and the chart would write to the same objects, and neither would know.
 func TestFlaggerMakesServiceAndRouteAndTheChartDoesNot(t *testing.T) {
 	for _, object := range kit.Rendered(t, withFlagger...) {
 		if (object.GetKind() == "Service" || object.GetKind() == "HTTPRoute") && object.GetName() == "bank" {

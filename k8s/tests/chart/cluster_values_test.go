@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// A chart version may have build metadata, which Flux adds by itself; a tag may end, or be cut, anywhere.
+// Flux adds build metadata to a chart's version. A tag may end, or be cut, at any character.
 func TestEveryLabelIsOneThatTheServerTakes(t *testing.T) {
 	label := regexp.MustCompile(`^(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$`)
 	chart := t.TempDir() + "/chart"
@@ -38,7 +38,7 @@ func TestATagMayBeANumber(t *testing.T) {
 	}
 }
 
-// YAML reads 0123456 as 42798 and 1e5 as 100000; what was written is gone by then.
+// YAML reads 0123456 as 42798 and 1e5 as 100000: the text as written is lost.
 func TestATagInAFileIsInQuotes(t *testing.T) {
 	for _, tag := range []string{"0123456", "1e5", "2"} {
 		values := kit.Write(t, t.TempDir()+"/values.yaml", "image: {tag: "+tag+"}\n")
@@ -49,7 +49,7 @@ func TestATagInAFileIsInQuotes(t *testing.T) {
 	}
 }
 
-// A SpinApp takes whole numbers and text; 0.5 is neither, and from a file even a whole number is a float.
+// A SpinApp takes integers and strings. 0.5 is neither, and an integer from a values file reaches Helm as a float.
 func TestQuantitiesMayBeNumbers(t *testing.T) {
 	values := kit.Write(t, t.TempDir()+"/values.yaml", `
 resources: {requests: {cpu: 0.5, memory: 134217728}, limits: {cpu: 2, memory: 1073741824}}
@@ -78,7 +78,7 @@ limitRange: {enabled: true, default: {memory: 268435456}}
 	}
 }
 
-// YAML would read them as numbers, or as nothing.
+// Unquoted, YAML would read them as numbers or as null.
 func TestNamesThatLookLikeSomethingElseStayText(t *testing.T) {
 	objects := kit.Objects(t, kit.Template(t, "--set-string", "image.pullSecrets={123},coingeckoApiKey.secretName=1e5,coingeckoApiKey.key=a: b,"+
 		"redis.password.source=existing,redis.password.secretName=null,redis.storage.className=7,executor.name=0x1"))
@@ -131,7 +131,7 @@ func TestEveryPodRequestsEphemeralStorage(t *testing.T) {
 	}
 }
 
-// OpenShift gives a namespace its own users; a fixed one is refused.
+// OpenShift assigns users to a namespace; it refuses a fixed one.
 func TestOnOpenShiftNoUserIsFixedAndARouteLeadsIn(t *testing.T) {
 	output := kit.Template(t, "--values", kit.Values("prod"), "--values", kit.Chart+"/controllers/openshift.yaml")
 	for _, fixed := range []string{"runAsUser", "runAsGroup", "fsGroup"} {
@@ -152,7 +152,7 @@ func TestAPrivateCertificateIsTheExecutorsInPlaceOfThePublicOnes(t *testing.T) {
 	}
 }
 
-// Another's template fills it in; what it says of encoding is what is held here.
+// The template of another chart fills it in; this test checks what it says of encoding.
 func TestAVaultsPasswordIsPercentEncodedAndMayBeAProperty(t *testing.T) {
 	output := kit.Template(t, "--set", "redis.password.source=externalSecret,externalSecret.storeName=vault,"+
 		"externalSecret.remoteKey=bank/redis: 1,externalSecret.property=password,externalSecret.previousProperty=0123")

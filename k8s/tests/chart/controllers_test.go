@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// in renders prod behind a controller, without what the tests say of a cluster otherwise.
+// in renders prod behind a controller, without the other values that tests set for a cluster.
 func in(t *testing.T, controller string, arguments ...string) []unstructured.Unstructured {
 	t.Helper()
 	return kit.Objects(t, kit.Run(t, kit.Tool("helm"), append([]string{"template", "bank", kit.Chart, "--namespace", "money-bank", "--kube-version", "1.37",
@@ -47,7 +47,7 @@ func TestEveryControllerIsLetInAndDescribed(t *testing.T) {
 	}
 }
 
-// The bank waits storage_deadline_ms for its store and 10 s for a body: who gives up before cuts an answer off.
+// The bank waits storage_deadline_ms for its store and 10 s for a body. A proxy that gives up earlier cuts an answer off.
 func TestNoProxyGivesUpBeforeTheBankDoes(t *testing.T) {
 	seconds := regexp.MustCompile(`(?i)"([^"]*(?:timeout|request))":"(\d+)s?"`)
 	for _, name := range controllers(t) {
@@ -75,7 +75,7 @@ func TestTraefikRedirectsAndSetsHSTSByMiddlewaresOfTheRelease(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// Without TLS there is nothing to be led to.
+	// Without TLS there is no redirect to it.
 	for _, object := range in(t, "traefik.yaml", "--set", "environment=dev,tls.mode=none") {
 		if object.GetKind() == "Middleware" || strings.Contains(fmt.Sprint(object.GetAnnotations()), "middlewares") {
 			t.Errorf("without TLS: %s %s", object.GetKind(), object.GetName())
@@ -102,7 +102,7 @@ func TestHelmTestGoesTheWayThatUsersGo(t *testing.T) {
 	}
 }
 
-// The controllers' staging certificates are trusted by nobody; a private authority only by who is told.
+// Nobody trusts the controllers' staging certificates. A private authority is trusted only by clients that are told to.
 func TestHelmTestTrustsWhomItIsToldTo(t *testing.T) {
 	prod := in(t, "traefik.yaml")
 	for name, row := range map[string]struct {
@@ -119,7 +119,7 @@ func TestHelmTestTrustsWhomItIsToldTo(t *testing.T) {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
-	// What the script makes of it: curl's own words.
+	// What the script makes of it: the arguments of curl.
 	folder := t.TempDir()
 	kit.Write(t, folder+"/curl", "#!/bin/sh\necho \"$@\"\n")
 	if err := os.Chmod(folder+"/curl", 0o700); err != nil {
@@ -135,7 +135,7 @@ func TestHelmTestTrustsWhomItIsToldTo(t *testing.T) {
 	}
 }
 
-// The pod must outlast its own loop, which waits 12 times for at most 10 s.
+// The pod must outlast its own loop, which waits at most 10 s, 12 times.
 func TestHelmTestHasTimeForItsLoop(t *testing.T) {
 	pod := kit.Find(t, in(t, "traefik.yaml"), "Pod", "bank-test")
 	if deadline := kit.Into[corev1.Pod](t, pod).Spec.ActiveDeadlineSeconds; *deadline < 180 {
@@ -143,7 +143,7 @@ func TestHelmTestHasTimeForItsLoop(t *testing.T) {
 	}
 }
 
-// F5's controller refuses an Ingress with a snippet unless it was told to allow them: the whole Ingress.
+// F5's controller refuses a whole Ingress that has a snippet, unless it is configured to allow them.
 func TestNoIngressHoldsASnippet(t *testing.T) {
 	for _, name := range controllers(t) {
 		for _, object := range in(t, name) {
@@ -156,7 +156,7 @@ func TestNoIngressHoldsASnippet(t *testing.T) {
 	}
 }
 
-// A list replaces a list: what a user adds must not take away what the controller needs.
+// In Helm a list replaces a list: what a user adds must not remove what the controller needs.
 func TestAUsersObjectsComeBesideThoseOfTheController(t *testing.T) {
 	mine := []string{"--set-json", `extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine"},"data":{"a":"b"}},
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: first}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: second}\n"]`}
@@ -171,7 +171,7 @@ func TestAUsersObjectsComeBesideThoseOfTheController(t *testing.T) {
 	}
 }
 
-// As `make deploy` without a URL: the file may be given, its objects would belong to nothing.
+// As with `make deploy` without a URL: the controller's file may be given, but its objects would belong to nothing.
 func TestAControllersObjectsAreMadeWhereSomethingLeadsIn(t *testing.T) {
 	for _, name := range controllers(t) {
 		for _, object := range in(t, name, "--set", "ingress.enabled=false,gateway.enabled=false,route.enabled=false,tls.mode=none,test.controller=") {
@@ -182,7 +182,7 @@ func TestAControllersObjectsAreMadeWhereSomethingLeadsIn(t *testing.T) {
 	}
 }
 
-// All that names the Gateway must name the same one: proxies that the policy does not know are shut out.
+// Everything that names the Gateway must name the same one: the NetworkPolicy shuts out the proxies of another.
 func TestAParentGatewayIsMeantWhereverAGatewayIsNamed(t *testing.T) {
 	for file, kind := range map[string]string{"gateway-istio.yaml": "EnvoyFilter", "gateway-envoy.yaml": "ClientTrafficPolicy", "gateway-nginx.yaml": "ClientSettingsPolicy"} {
 		for namespace, want := range map[string]string{"": "money-bank", "edge": "edge"} {
@@ -210,7 +210,7 @@ func TestAParentGatewayIsMeantWhereverAGatewayIsNamed(t *testing.T) {
 	}
 }
 
-// A key that is there twice: strict readers refuse the whole object.
+// Strict YAML readers refuse an object that has the same key twice.
 func TestTheIssuerOfAParentGatewayNamesItsNamespaceOnce(t *testing.T) {
 	output := kit.Template(t, "--show-only", "templates/clusterissuer.yaml", "--set", "gateway.enabled=true,gateway.parent.name=shared,gateway.parent.namespace=money-bank,"+
 		"tls.mode=certManager,tls.certManager.issuer=le,tls.certManager.letsEncrypt=staging,tls.certManager.email=a@b")

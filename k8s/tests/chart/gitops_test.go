@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// said is what the file of a tool for an environment says.
+// said is what the file of a tool says of an environment.
 func said(t *testing.T, tool, environment string) kit.GitOps {
 	t.Helper()
 	return kit.GitOpsOf(t, tool, kit.Objects(t, kit.Read(t, kit.GitOpsFile(tool, environment))))
@@ -53,7 +53,7 @@ func TestGitOpsRendersTheSameEachTimeAndNoSecret(t *testing.T) {
 	})
 }
 
-// What the test above finds: a password that is generated.
+// This proves that the test above can fail: a generated password drifts.
 func TestTheChartsOwnPasswordWouldDrift(t *testing.T) {
 	says := said(t, "argocd", "dev")
 	delete(says.Values, "redis")
@@ -62,7 +62,8 @@ func TestTheChartsOwnPasswordWouldDrift(t *testing.T) {
 	}
 }
 
-// Without a cluster to ask nothing but the autoscaler knows the number, and of a number that is no longer named the API server makes one.
+// Rendered without a cluster, the chart does not know how many pods the autoscaler wants. If the field is left out,
+// the API server sets it to one.
 func TestArgoCDLeavesTheNumberOfPodsToTheAutoscaler(t *testing.T) {
 	for _, environment := range []string{"staging", "prod"} {
 		says := said(t, "argocd", environment)

@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// All that a mesh has a say in.
+// Values that switch on everything that the mesh affects.
 const meshed = "mesh.callers={edge/gateway},backup.enabled=true,monitoring.redisExporter.enabled=true,monitoring.blackboxExporter=blackbox.monitoring:9115," +
 	"gateway.enabled=true,gateway.className=edge,canary.enabled=true,canary.image.tag=2,executor.otlpEndpoint=http://bank-collector.monitoring:4318,monitoring.collector.enabled=true"
 
@@ -36,7 +36,7 @@ func inMesh(kind, runtime string) []string {
 	return []string{"--set", meshed + ",mesh.kind=" + kind + ",runtime=" + runtime}
 }
 
-// podsOf are what pods of the release are made of, by what makes them.
+// podsOf maps each object of the release that makes pods to their template.
 func podsOf(t *testing.T, objects []unstructured.Unstructured) map[string]corev1.PodTemplateSpec {
 	t.Helper()
 	found := map[string]corev1.PodTemplateSpec{}
@@ -63,8 +63,8 @@ func podsOf(t *testing.T, objects []unstructured.Unstructured) map[string]corev1
 	return found
 }
 
-// Whoever is called by the mesh's rules, or calls by them, is in it; a drill and the Collector are not, and say so where a
-// namespace takes all of its pods in.
+// Pods that the mesh's rules name are in the mesh. A drill and the Collector are not, and opt out where the namespace
+// injects proxies into all of its pods.
 func TestAMeshTakesInThePodsThatNeedItAndNoOther(t *testing.T) {
 	marks := map[string]func(corev1.PodTemplateSpec) string{
 		"istio":   func(pod corev1.PodTemplateSpec) string { return pod.Labels["sidecar.istio.io/inject"] },
@@ -89,7 +89,7 @@ func TestAMeshTakesInThePodsThatNeedItAndNoOther(t *testing.T) {
 	}
 }
 
-// A proxy that ran on would keep a Job from ending, and one that ended first would cut off what it served.
+// A proxy that ran on would keep a Job from ending. One that ended first would cut off what it served.
 func TestProxiesStartBeforeAndEndAfterWhatTheyServe(t *testing.T) {
 	for kind, annotation := range map[string]string{"istio": "sidecar.istio.io/nativeSidecar", "linkerd": "config.beta.linkerd.io/proxy-enable-native-sidecar"} {
 		for name, pod := range podsOf(t, kit.Rendered(t, inMesh(kind, "bank")...)) {
@@ -101,7 +101,7 @@ func TestProxiesStartBeforeAndEndAfterWhatTheyServe(t *testing.T) {
 	}
 }
 
-// Who may call whom by the objects of a mesh: "NAMESPACE/SERVICEACCOUNT port" for the pods of a component.
+// Which callers a mesh's objects allow: "NAMESPACE/SERVICEACCOUNT port" for the pods of a component.
 func TestInAMeshOnlyTheGatewayReachesTheBankAndOnlyTheBankReachesRedis(t *testing.T) {
 	for _, runtime := range []string{"spinkube", "bank"} {
 		port := map[string]string{"spinkube": "80", "bank": "3000"}[runtime]
@@ -229,7 +229,7 @@ func allowedByLinkerd(t *testing.T, objects []unstructured.Unstructured) map[str
 	return allowed
 }
 
-// Of Linkerd no controller is to be had; what istiod makes of its objects is in ../cluster.
+// No controller of Linkerd can be had here. ../cluster tests what istiod makes of its objects.
 func TestLinkerdSendsAgainOnlyWhatMayArriveTwice(t *testing.T) {
 	objects := kit.Rendered(t, append(inMesh("linkerd", "bank"), "--set", "settings.storageDeadlineMs=60000")...)
 	for _, service := range []string{"bank", "bank-canary"} {
@@ -262,7 +262,7 @@ func TestLinkerdSendsAgainOnlyWhatMayArriveTwice(t *testing.T) {
 	}
 }
 
-// The ways of a policy: "to monitoring 4318" for a namespace, "from app 80" for pods of the release.
+// ways lists the peers of a policy: "to monitoring 4318" for a namespace, "from app 80" for pods of the release.
 func ways(spec networkingv1.NetworkPolicySpec) []string {
 	var all []string
 	add := func(direction string, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {
@@ -293,7 +293,7 @@ func ways(spec networkingv1.NetworkPolicySpec) []string {
 	return all
 }
 
-// What the mesh needs besides what each pod has anyway.
+// What the mesh needs in addition to what each pod needs anyway.
 func TestTheNetworkPolicyLetsAMeshThrough(t *testing.T) {
 	plane := map[string][]string{"istio": {"to istio-system 15012"}, "linkerd": {"to linkerd 8080", "to linkerd 8086", "to linkerd 8090"}}
 	without := policies(t, "--set", meshed)
@@ -324,7 +324,7 @@ func TestTheNetworkPolicyLetsAMeshThrough(t *testing.T) {
 	}
 }
 
-// What the Probe has the blackbox exporter ask of the Service, it may ask.
+// The mesh must allow each request that the Probe has the blackbox exporter send to the Service.
 func TestTheBlackboxExporterMayAskInAMeshWhatItIsToAsk(t *testing.T) {
 	objects := kit.Rendered(t, inMesh("istio", "bank")...)
 	var asked []any

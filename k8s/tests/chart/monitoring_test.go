@@ -25,7 +25,7 @@ func TestNobodyWatchesUnlessAsked(t *testing.T) {
 	}
 }
 
-// Without the bank's namespace in them, two releases would tell of one another.
+// Without the bank's namespace in them, the alerts of two releases would report each other's faults.
 func TestRulesAreOfTheReleaseAlone(t *testing.T) {
 	rule := kit.Find(t, kit.Rendered(t, "--set", watched+",monitoring.rules.ratesAgeSeconds=120,nameOverride=mine,monitoring.collector.namespace=watchers"), "PrometheusRule", "mine")
 	names := 0
@@ -36,7 +36,7 @@ func TestRulesAreOfTheReleaseAlone(t *testing.T) {
 			if strings.Contains(expression, "$") || !strings.Contains(expression, `namespace="money-bank"`) {
 				t.Error(expression)
 			}
-			// Its pods are elsewhere.
+			// The Collector's pods are in another namespace.
 			if each.(map[string]any)["alert"] == "BankPodsRestart" && !strings.Contains(expression, `{namespace="watchers", pod=~"mine-collector-[^-]+"}`) {
 				t.Error(expression)
 			}
@@ -71,7 +71,7 @@ func TestTheCollectorReadsTheFilesOfTheBanksNamespaceAndWritesNone(t *testing.T)
 	}
 }
 
-// Another release in the namespace has a Collector of its own; both would count each line.
+// Another release in the namespace has a Collector of its own. Without the filter, both would count each line.
 func TestTheCollectorCountsWhatPodsOfItsReleaseWrite(t *testing.T) {
 	const flagger = ",runtime=bank,gateway.enabled=true,gateway.className=traefik,canary.flagger.enabled=true,executor.otlpEndpoint=http://bank-collector.monitoring:4318"
 	long := strings.Repeat("b", 40)
@@ -82,7 +82,7 @@ func TestTheCollectorCountsWhatPodsOfItsReleaseWrite(t *testing.T) {
 		{"", "bank-7d9f8c6b5d-x2k4p", "bank-worker-x2k4p"},
 		{",nameOverride=bank-two", "bank-two-7d9f8c6b5d-x2k4p", "bank-7d9f8c6b5d-x2k4p"},
 		{",gateway.enabled=true,gateway.className=traefik,canary.enabled=true,canary.image.tag=next", "bank-canary-7d9f8c6b5d-x2k4p", "bank-two-canary-7d9f8c6b5d-x2k4p"},
-		// A ReplicaSet leaves 58 characters of its own name.
+		// A pod's name keeps at most 58 characters of its ReplicaSet's.
 		{flagger + ",nameOverride=" + long, long + "-primary-7d9f8c6b5x2k4p", long + "-two-7d9f8c6b5d-x2k4p"},
 	} {
 		objects := kit.Rendered(t, "--set", watched+row.values)
@@ -107,7 +107,7 @@ func TestTracesAndLogsGoOnToWhereTheyAreSentAndNowhereElse(t *testing.T) {
 	} {
 		config := kit.Find(t, kit.Rendered(t, "--set", watched+values), "ConfigMap", "bank-collector").Object["data"].(map[string]any)["collector.yaml"].(string)
 		for _, exporter := range []string{"otlp_http/traces", "otlp_http/logs"} {
-			// It is made, and a pipeline ends in it.
+			// The exporter is defined, and a pipeline ends in it.
 			if is := strings.Count(config, exporter); is != map[bool]int{true: 2}[slices.Contains(wanted, exporter)] {
 				t.Errorf("%q: %s is there %d times", values, exporter, is)
 			}
@@ -115,7 +115,7 @@ func TestTracesAndLogsGoOnToWhereTheyAreSentAndNowhereElse(t *testing.T) {
 	}
 }
 
-// What the bank sends by OTLP are the lines that the Collector reads from files: each would be stored twice.
+// The Collector reads the bank's lines from files. The bank sends the same lines by OTLP: if they went on too, each would be stored twice.
 func TestLogsGoOnOnce(t *testing.T) {
 	objects := kit.Rendered(t, "--set", watched+",monitoring.collector.logsEndpoint=http://loki.monitoring:4318,executor.otlpEndpoint=http://bank-collector.monitoring:4318,networkPolicy.monitoringNamespaces={monitoring}")
 	var config struct {
@@ -130,13 +130,13 @@ func TestLogsGoOnOnce(t *testing.T) {
 	if logs := config.Service.Pipelines["logs"]; !slices.Equal(logs.Receivers, []string{"filelog"}) {
 		t.Errorf("logs come from %v", logs.Receivers)
 	}
-	// Whoever sends some is not refused.
+	// Logs sent by OTLP are accepted, and dropped.
 	if sent := config.Service.Pipelines["logs/sent"]; !slices.Equal(sent.Receivers, []string{"otlp"}) || !slices.Contains(sent.Processors, "filter/sent") {
 		t.Errorf("what is sent: %+v", sent)
 	}
 }
 
-// Without one nobody is to be woken since it is not there.
+// Without an exporter, its absence must wake nobody.
 func TestRedisIsMissedOnlyWhereItHasAnExporter(t *testing.T) {
 	for values, wanted := range map[string]string{
 		watched:                         "vector(1) == 1",
@@ -149,7 +149,7 @@ func TestRedisIsMissedOnlyWhereItHasAnExporter(t *testing.T) {
 	}
 }
 
-// portsFrom are what is let in from a namespace.
+// portsFrom lists the ports that a namespace may call.
 func portsFrom(t *testing.T, policy, namespace string, arguments ...string) []int {
 	var ports []int
 	for _, rule := range policies(t, arguments...)[policy].Ingress {
@@ -174,7 +174,7 @@ func TestPrometheusReachesTheExporterAndTheCollectorAndNothingElse(t *testing.T)
 	if ports := portsFrom(t, "bank-redis", "monitoring"); len(ports) > 0 {
 		t.Errorf("without an exporter: %v", ports)
 	}
-	// From the bank the Collector takes OTLP.
+	// The Collector takes OTLP from the bank.
 	if ports := portsFrom(t, "bank-collector", "money-bank", "--set", watched); !slices.Equal(ports, []int{4317, 4318}) {
 		t.Errorf("OTLP: %v", ports)
 	}
@@ -187,7 +187,7 @@ func TestTheExporterMayAskForNothingThatRedisHolds(t *testing.T) {
 	}
 }
 
-// The exporter looks for its password under the address, and since 1.69 under the address with the user.
+// The exporter looks its password up by address, and since 1.69 by address with the user.
 func TestEveryReleaseOfTheExporterFindsItsPassword(t *testing.T) {
 	script := kit.Into[appsv1.StatefulSet](t, kit.Find(t, kit.Rendered(t, "--set", watched), "StatefulSet", "bank-redis")).Spec.Template.Spec.Containers[0].Args[0]
 	for _, address := range []string{`"redis://localhost:6379":"%s"`, `"redis://exporter@localhost:6379":"%s"`} {

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// What `runtime: bank` makes, for clusters without SpinKube.
+// The objects that `runtime: bank` makes, for clusters without SpinKube.
 
 const (
 	onBank   = "runtime=bank"
@@ -126,7 +126,7 @@ func TestAPodOfBankHasItselfWhatThePodPolicyAddsToOthers(t *testing.T) {
 	}
 }
 
-// OpenShift's `restricted-v2` gives a namespace its own users, and refuses others.
+// OpenShift's `restricted-v2` assigns users to a namespace, and refuses others.
 func TestOnOpenShiftNoPodHasAFixedUser(t *testing.T) {
 	for _, values := range []string{onBank, onSQLite} {
 		for _, object := range kit.Rendered(t, "--set", values+",openshift=true") {
@@ -149,7 +149,7 @@ func TestOnOpenShiftNoPodHasAFixedUser(t *testing.T) {
 	}
 }
 
-// A policy counts where pods listen, not where their Service does.
+// A NetworkPolicy names the port on which pods listen, not the Service's.
 func TestOfBankTheServiceLeadsToThePortThatThePolicyOpens(t *testing.T) {
 	objects := kit.Rendered(t, "--values", kit.Values("prod"), "--set", onBank)
 	service := kit.Into[corev1.Service](t, kit.Find(t, objects, "Service", "bank"))
@@ -235,7 +235,7 @@ func TestACertificateOfYourRedisReachesBank(t *testing.T) {
 
 const withTLS = onBank + ",canary.enabled=true,canary.image.tag=2,gateway.enabled=true,gateway.className=a,tls.pods.enabled=true,tls.pods.caConfigMap=inside,"
 
-// Whoever leads in, whoever probes and whoever tests speak https to the pods, and there is no other port.
+// The ingress controller, the probes and the tests all speak HTTPS to the pods, and the pods have no other port.
 func TestWithTLSOfThePodsNobodySpeaksHTTPToThem(t *testing.T) {
 	objects := kit.Rendered(t, "--set", withTLS+"tls.pods.secretName=mine,monitoring.blackboxExporter=blackbox.monitoring:9115")
 	for _, name := range []string{"bank", "bank-canary"} {

@@ -21,7 +21,7 @@ func policies(t *testing.T, arguments ...string) map[string]networkingv1.Network
 	return found
 }
 
-// ports are those that the application may call, but for names and Redis of the chart.
+// ports lists the ports that the application may call, without those of DNS and of the chart's Redis.
 func ports(t *testing.T, arguments ...string) []int {
 	t.Helper()
 	var all []int
@@ -61,7 +61,7 @@ func TestTheApplicationIsLetThroughToThePortsOfItsAddresses(t *testing.T) {
 	}
 }
 
-// An empty list of peers is everybody.
+// In a NetworkPolicy an empty list of peers allows everybody.
 func TestNoRuleIsOpenToEverybodyForWantOfANamespace(t *testing.T) {
 	for name, arguments := range map[string][]string{
 		"no monitoring": {"--set-json", `networkPolicy.monitoringNamespaces=[]`},
@@ -107,7 +107,7 @@ func TestAnIssuerInTheClusterIsReachedByItsNamespace(t *testing.T) {
 	}
 }
 
-// What the bank calls outside is outside: neither nodes nor the cloud's metadata, by IPv4 or NAT64.
+// The bank's calls to the Internet reach neither nodes nor the cloud's metadata service, by IPv4 or NAT64.
 func TestNoAddressInsideIsReachedAsOneOutside(t *testing.T) {
 	inside := []string{"10.1.2.3", "127.0.0.1", "168.63.129.16", "169.254.169.254", "192.168.0.1", "::1", "fd00:ec2::254",
 		"64:ff9b::10.1.2.3", "64:ff9b::127.0.0.1", "64:ff9b::168.63.129.16", "64:ff9b::169.254.169.254", "64:ff9b::192.168.0.1", "64:ff9b:1::1"}
@@ -135,7 +135,7 @@ func TestNoAddressInsideIsReachedAsOneOutside(t *testing.T) {
 	}
 }
 
-// With headers whoever calls the bank moves money.
+// With auth.mode=header, whoever can call the bank can move money.
 func TestWhoOnlyCollectsMayNotCall(t *testing.T) {
 	for values, isLetIn := range map[string]bool{
 		"replicas=1": false,
@@ -155,7 +155,7 @@ func TestWhoOnlyCollectsMayNotCall(t *testing.T) {
 	}
 }
 
-// What a trusted gateway says of the user is believed, so nobody else may say anything.
+// The bank believes a trusted gateway about who the user is, so nobody else may call the bank.
 func TestOnlyATrustedGatewayAndTheTestAreLetIn(t *testing.T) {
 	const trusted = "auth.trustGateway=true,"
 	for values, peers := range map[string][]string{
@@ -177,7 +177,7 @@ func TestOnlyATrustedGatewayAndTheTestAreLetIn(t *testing.T) {
 	}
 }
 
-// peerName is the namespace of a peer, if it has one, and the label that tells its pods.
+// peerName is a peer's namespace, if it has one, and the label that selects its pods.
 func peerName(peer networkingv1.NetworkPolicyPeer) string {
 	name := ""
 	if peer.NamespaceSelector != nil {

@@ -8,7 +8,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// Without a cluster Helm knows of no MutatingAdmissionPolicy, as with an older one.
+// Without a cluster Helm knows no MutatingAdmissionPolicy, as with an older API server.
 func TestTheNotesSayWhatIsMissing(t *testing.T) {
 	for values, said := range map[string]string{
 		"replicas=1":                 "! This API server has no MutatingAdmissionPolicy",
@@ -28,7 +28,7 @@ func TestTheNotesSayWhatIsMissing(t *testing.T) {
 	}
 }
 
-// Before anything else: who does not read on has read that.
+// It comes first, so that it is read also by somebody who stops there.
 func TestTheNotesSayFirstWhomTheBankBelieves(t *testing.T) {
 	const jwt = "auth.mode=jwt,auth.audience=bank,auth.issuer=https://login.example.com"
 	for values, first := range map[string]string{
@@ -54,8 +54,8 @@ func TestTheNotesSayNothingOfAClaimThatIsNotThere(t *testing.T) {
 	}
 }
 
-// Only the pod policy makes the application's pods meet `restricted`: enforced without it, none of them would be made. A
-// namespace that is not there, and an API server of today, are put into a copy of the chart.
+// The application's pods meet `restricted` only with the pod policy: without it, a namespace that enforces it would admit none of them.
+// The test puts a missing namespace, and a current API server, into a copy of the chart.
 func TestTheNotesAskToEnforcePodSecurityOnlyWhereAllPodsMeetIt(t *testing.T) {
 	for has, asked := range map[bool]bool{false: false, true: true} {
 		chart := t.TempDir() + "/chart"

@@ -15,7 +15,7 @@ func spinApp(t *testing.T, arguments ...string) unstructured.Unstructured {
 	return kit.Find(t, kit.Rendered(t, arguments...), "SpinApp", "bank")
 }
 
-// The operator's webhook makes `null` of a list that is not there, and its own CRD refuses that.
+// The operator's webhook writes `null` where a list is missing, and its own CRD refuses that.
 func TestEveryCheckNamesItsHeadersAlthoughThereAreNone(t *testing.T) {
 	for _, check := range []string{"readiness", "liveness"} {
 		headers, found, err := unstructured.NestedSlice(spinApp(t).Object, "spec", "checks", check, "httpGet", "httpHeaders")
@@ -31,7 +31,7 @@ func checks(t *testing.T, app unstructured.Unstructured) (readiness, liveness *s
 	return read.Spec.Checks.Readiness, read.Spec.Checks.Liveness
 }
 
-// A Redis that is away must take no pod out of the Service: its 503 says what became of a request.
+// A Redis that is down must take no pod out of the Service: a 503 says what became of the request.
 func TestOnlyTheStartAsksTheStore(t *testing.T) {
 	readiness, liveness := checks(t, spinApp(t))
 	if readiness.HTTPGet.Path != "/healthz" || liveness.HTTPGet.Path != "/healthz" {
@@ -62,14 +62,14 @@ func TestWithoutAStartupProbeLivenessWaitsAsLongAsOneWould(t *testing.T) {
 	}
 }
 
-// Without a capability that is added, containerd hands the shim an empty set, and all of them stay.
+// Unless a capability is added, containerd hands the shim an empty set, and the shim keeps all of them.
 func TestDroppingAllCapabilitiesLeavesTheShimJustOne(t *testing.T) {
 	if err := kit.Missing(podPolicy(t), `securityContext/capabilities", value: dyn({"add": dyn([dyn("NET_BIND_SERVICE")]), "drop": dyn([dyn("ALL")])})`); err != nil {
 		t.Error(err)
 	}
 }
 
-// Two constraints of one key make a pod invalid.
+// Two topology constraints with the same key make a pod invalid.
 func TestPodsAreSpreadOverNodesOnce(t *testing.T) {
 	for over, constraints := range map[string]int{"kubernetes.io/hostname": 1, "topology.kubernetes.io/zone": 2, "rack": 2} {
 		policy := podPolicy(t, "--set", "podPolicy.spreadOver="+over)
@@ -79,7 +79,7 @@ func TestPodsAreSpreadOverNodesOnce(t *testing.T) {
 	}
 }
 
-// A changed policy replaces no pods; a changed annotation does.
+// A changed policy does not replace pods; a changed annotation does.
 func TestWhatThePodPolicyAddsReplacesThePodsWhenItChanges(t *testing.T) {
 	seen := map[string]string{}
 	for _, values := range []string{"replicas=1", "tolerations[0].key=spin", "tolerations[0].key=other", "podPolicy.drainSeconds=20"} {

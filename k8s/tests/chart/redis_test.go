@@ -21,7 +21,7 @@ func redisContainer(t *testing.T, arguments ...string) corev1.Container {
 	return kit.Into[appsv1.StatefulSet](t, kit.Find(t, kit.Rendered(t, arguments...), "StatefulSet", "bank-redis")).Spec.Template.Spec.Containers[0]
 }
 
-// redis is a Redis that the container's own script starts; say sends it a command and returns its answer.
+// redis is a Redis started by the container's own script; say sends it a command and returns its answer.
 type redis struct {
 	*testing.T
 	script, folder string
@@ -39,7 +39,7 @@ func newRedis(t *testing.T) *redis {
 	return r
 }
 
-// What docs/redis.md asks of any Redis is what the chart's own is given.
+// docs/redis.md states settings for any Redis. The chart gives its own Redis the same.
 func TestThePageAsksOfARedisWhatTheChartsOwnHas(t *testing.T) {
 	config, _, _ := unstructured.NestedString(kit.Find(t, kit.Rendered(t), "ConfigMap", "bank-redis").Object, "data", "redis.conf")
 	asked := []string{"appendonly yes", "appendfsync always", "maxmemory-policy noeviction"}
@@ -89,12 +89,12 @@ func (r *redis) say(words ...string) string {
 
 func TestRedisTakesAPasswordOfAnyCharacters(t *testing.T) {
 	for index, password := range []string{"simple", `q"uote`, `back\slash`, "newline\n", "two words", "$HOME `id` 'x'", "#>~&@:/?%", "päss\twört"} {
-		// Not by its name, which would become a folder's.
+		// The password is not the subtest's name: that would become a folder's name.
 		t.Run(fmt.Sprint(index), func(t *testing.T) {
 			r := newRedis(t)
 			process := r.start("REDISCLI_AUTH=" + password)
 			defer process.Kill()
-			// The line feed that a file ends in: both who sends it and who does not is let in.
+			// Files end in a line feed. Clients that send it and clients that do not are both let in.
 			for _, sent := range []string{password, strings.TrimRight(password, "\n")} {
 				if said := r.say("AUTH", sent); said != "+OK" {
 					t.Errorf("AUTH %q: %s", sent, said)
@@ -134,8 +134,8 @@ func TestWhileThePasswordIsChangedRedisTakesBoth(t *testing.T) {
 	}
 }
 
-// Who may read annotations must not be able to try passwords on one, as on a plain digest of the address. It changes
-// with the address all the same, since that replaces the pods.
+// Somebody who may read annotations must not be able to guess the password by hashing candidates, as a plain digest of the address would allow.
+// It still changes with the address, because a change replaces the pods.
 func TestAnAnnotationIsNoDigestOfTheAddress(t *testing.T) {
 	chart := t.TempDir() + "/chart"
 	kit.Run(t, "cp", "-r", kit.Chart, chart)
@@ -161,7 +161,7 @@ func TestRedisRunsWhereItIsToldTo(t *testing.T) {
 	}
 }
 
-// As the claim does: a release of the same name finds both.
+// The claim stays, too: a new release of the same name finds both.
 func TestAnUninstallLeavesThePasswordThatTheChartMade(t *testing.T) {
 	for values, kept := range map[string]string{"": "keep", "redis.password.source=none": "", "redis.enabled=false,redis.external.url=redis://c": ""} {
 		secret := kit.Find(t, kit.Rendered(t, "--set", values), "Secret", "bank-redis")

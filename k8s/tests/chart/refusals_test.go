@@ -7,7 +7,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// Every row is right by itself, and wrong together: values, and the sentence that says what to change.
+// Every value is right by itself, and wrong with the others. Each row has values, and the sentence that says what to change.
 var contradictions = []refusal{
 	{"tls.mode=secret", "tls.secretName: tls.mode is secret: name the Secret"},
 	{"tls.mode=certManager", "tls.certManager.issuer: tls.mode is certManager: name the issuer"},
@@ -122,7 +122,7 @@ func TestWhatDoesNotGoTogetherIsRefusedInASentence(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with it, the address may hold a password.
+// Whatever is wrong with the address, it may hold a password.
 func TestNoRefusalPrintsTheAddressOfRedis(t *testing.T) {
 	for _, url := range []string{"http://:topsecret@cache", "redis://:topsecret#1@cache", "redis://:topsecret@cache:port", "redis://topsecret@cache"} {
 		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", "environment=prod,redis.enabled=false,redis.external.url="+url)
@@ -132,7 +132,7 @@ func TestNoRefusalPrintsTheAddressOfRedis(t *testing.T) {
 	}
 }
 
-// Helm takes more names than a Service does, and more than YAML leaves alone.
+// Helm accepts release names that a Service does not, and some that YAML reads as numbers.
 func TestAReleaseNameThatNoServiceTakesIsRefused(t *testing.T) {
 	for _, name := range []string{"123", "null", "true", "2bank", "bank.v2"} {
 		output, err := kit.Try(kit.Tool("helm"), "template", name, kit.Chart)
@@ -140,13 +140,13 @@ func TestAReleaseNameThatNoServiceTakesIsRefused(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, output)
 		}
 	}
-	// With a name of its own the application may belong to any release.
+	// With nameOverride the application's name does not depend on the release's.
 	objects := kit.Objects(t, kit.Run(t, kit.Tool("helm"), "template", "123", kit.Chart, "--set", "nameOverride=bank"))
 	service := kit.Find(t, objects, "Service", "bank-redis")
 	if instance := service.GetLabels()["app.kubernetes.io/instance"]; instance != "123" {
 		t.Errorf("the label is %q", instance)
 	}
-	// Cut after 40 characters, whatever is there.
+	// The name is cut after 40 characters, whatever they are.
 	long := "a" + strings.Repeat("b", 36) + "-----c"
 	kit.Find(t, kit.Objects(t, kit.Run(t, kit.Tool("helm"), "template", long, kit.Chart)), "Service", "a"+strings.Repeat("b", 36)+"-redis")
 }

@@ -41,7 +41,7 @@ func TestNoSecretIsEverInAManifest(t *testing.T) {
 	}
 }
 
-// everything switches on what no environment does.
+// everything switches on what no environment uses.
 var everything = []string{"--values", kit.At("k8s/tests/chart/everything.yaml")}
 
 func renderings(t *testing.T) map[string][]string {
@@ -89,7 +89,7 @@ func empty(path string, value any) []string {
 			found = append(found, empty(path+"."+name, inner)...)
 		}
 	case []any:
-		// The operator's webhook makes null of headers that are not there.
+		// The operator's webhook writes null where headers are missing.
 		if len(value) == 0 && !strings.HasSuffix(path, ".httpGet.httpHeaders") {
 			found = append(found, path)
 		}
@@ -158,7 +158,7 @@ func TestAReleasedChartTakesTheImagesThatItWasReleasedWith(t *testing.T) {
 	}
 }
 
-// variables are those of the SpinApp.
+// variables lists those of the SpinApp.
 func variables(t *testing.T, arguments ...string) map[string]string {
 	app := kit.Into[spinkube.SpinApp](t, kit.Find(t, kit.Rendered(t, arguments...), "SpinApp", "bank"))
 	set := map[string]string{}
@@ -168,7 +168,7 @@ func variables(t *testing.T, arguments ...string) map[string]string {
 	return set
 }
 
-// From a file: what --set gives is an integer anyway.
+// The value comes from a file: --set would make it an integer anyway.
 func TestALargeNumberReachesTheApplicationInDigits(t *testing.T) {
 	values := kit.Write(t, t.TempDir()+"/values.yaml", "settings: {storageDeadlineMs: 60000, ratesTtlSeconds: 86400, ratesMaxStaleSeconds: 31536000}")
 	set := variables(t, "--values", values)
@@ -206,7 +206,7 @@ func TestALargeBudgetIsWrittenInDigits(t *testing.T) {
 	}
 }
 
-// Turned off while users are there, the autoscaler must not leave one pod.
+// When the autoscaler is turned off under load, more than one pod must stay.
 func TestWithoutTheAutoscalerAsManyPodsRunAsItsLeast(t *testing.T) {
 	for environment, replicas := range map[string]int32{"staging": 2, "prod": 3} {
 		app := kit.Into[spinkube.SpinApp](t, spinApp(t, "--values", kit.Values(environment), "--set", "autoscaling.enabled=false"))
@@ -223,7 +223,7 @@ func TestAPrometheusFindsTheProbeByItsLabels(t *testing.T) {
 	}
 }
 
-// What the alert BankUnreachable reads is of `/healthz`, inside and as users go.
+// The alert BankUnreachable reads probes of `/healthz`: one inside the cluster, one by the way that users go.
 func TestTheProbeAsksTheWayThatUsersGo(t *testing.T) {
 	const inside = "http://bank.money-bank.svc/readyz http://bank.money-bank.svc/healthz"
 	for values, wanted := range map[string]string{
@@ -232,7 +232,7 @@ func TestTheProbeAsksTheWayThatUsersGo(t *testing.T) {
 		"host=bank.example.com,ingress.enabled=true,tls.mode=selfSigned": inside + " https://bank.example.com/healthz",
 		"host=bank.example.com,gateway.enabled=true,gateway.className=a": inside + " http://bank.example.com/healthz",
 		"host=bank.example.com,route.enabled=true":                       inside + " https://bank.example.com/healthz",
-		// That is the exporter's own machine.
+		// This address is the exporter's own machine.
 		"ingress.enabled=true": inside,
 	} {
 		probe := kit.Find(t, kit.Rendered(t, "--set", "monitoring.blackboxExporter=blackbox.monitoring:9115,"+values), "Probe", "bank")
@@ -243,12 +243,12 @@ func TestTheProbeAsksTheWayThatUsersGo(t *testing.T) {
 	}
 }
 
-// Kubernetes makes one dollar sign of two in what a container is given, and the shell would have had the number of its process.
+// Kubernetes turns `$$` into `$` in a container's arguments, and a shell would read `$$` as the number of its process.
 func TestNoContainerIsGivenTwoDollarSigns(t *testing.T) {
 	for name, arguments := range renderings(t) {
 		for _, object := range kit.Rendered(t, arguments...) {
 			if object.GetKind() == "ConfigMap" {
-				continue // What is in a file is its reader's: the Collector's has two on purpose.
+				continue // The Collector's file has two on purpose: only the Collector reads it.
 			}
 			text, err := object.MarshalJSON()
 			if err != nil {

@@ -16,9 +16,9 @@ func TestKubeconformAcceptsEveryRenderingStrictly(t *testing.T) {
 	builtIn(t, folder)
 	custom(t, folder)
 	for name, arguments := range renderings(t) {
-		// It passes over a file of another name, and says that all is well.
+		// kubeconform skips a file without this suffix, and reports success.
 		file := kit.Write(t, filepath.Join(t.TempDir(), name+".yaml"), kit.Template(t, arguments...))
-		// Of these no schema is to be had as a Go module that takes no more.
+		// No schema of these kinds can be had as a Go module without further dependencies.
 		kit.Run(t, kit.Tool("kubeconform"), "-strict", "-skip", "Route,ClientSettingsPolicy,SecretProviderClass", "-schema-location",
 			folder+"/{{ .ResourceKind }}{{ .KindSuffix }}.json", file)
 	}
@@ -71,12 +71,12 @@ func builtIn(t *testing.T, folder string) {
 	}
 }
 
-// reach copies a schema, and those that it refers to.
+// reach copies a schema, and those that it refers to, into a map.
 func reach(all map[string]document, name string, into document) {
 	if into[name] != nil {
 		return
 	}
-	into[name] = document{} // so that one that refers to itself ends
+	into[name] = document{} // so that a schema that refers to itself ends
 	into[name] = strict(all[name], func(reference string) {
 		reach(all, strings.TrimPrefix(reference, "#/components/schemas/"), into)
 	})
@@ -100,7 +100,7 @@ func custom(t *testing.T, folder string) {
 	}
 }
 
-// strict is a schema that allows only the properties it names, as the API server does.
+// strict returns a schema that allows only the properties it names, as the API server does.
 func strict(schema any, referred func(string)) any {
 	switch schema := schema.(type) {
 	case document:

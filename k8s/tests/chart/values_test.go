@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// refusal: values, for --set, that the chart does not take, and a part of what it says.
+// refusal has values for --set that the chart refuses, and a part of the message.
 type refusal struct{ values, says string }
 
 func (row refusal) isSaid(t *testing.T) {
@@ -25,7 +25,7 @@ func (row refusal) isSaid(t *testing.T) {
 	}
 }
 
-// Every row is a mistake that somebody will make, and words of the message that tells them.
+// Each row is a likely mistake, and a part of the message for it.
 var refused = []refusal{
 	{"replicas=-1", "at '/replicas': minimum: got -1, want 1"},
 	{"replicas=0", "at '/replicas': minimum: got 0, want 1"},
@@ -90,7 +90,7 @@ func TestTheChartPassesLintForEveryEnvironment(t *testing.T) {
 	}
 }
 
-// paths are the dotted names of a tree's leaves; a map that is empty or of free form is a leaf.
+// paths lists the dotted names of a tree's leaves. An empty or free-form map is a leaf.
 func paths(prefix string, tree map[string]any) []string {
 	var names []string
 	for name, value := range tree {
@@ -142,16 +142,16 @@ func TestEveryValueIsUsed(t *testing.T) {
 		return nil
 	})
 	for _, path := range paths("", values) {
-		// Probes and resources are written as they are.
+		// Templates write probes and resources as a whole.
 		path = strings.TrimSuffix(strings.TrimSuffix(path, ".requests"), ".limits")
 		if strings.HasPrefix(path, "probes.") {
 			path = "probes"
 		}
-		// Settings are passed on by their names; that these are the application's is another test's business.
+		// Templates pass settings on by name. Another test checks that the application has these names.
 		if strings.HasPrefix(path, "settings.") {
 			path = "settings"
 		}
-		// Inside `with` only the last part is written.
+		// Inside `with` a template writes only the last part.
 		last := path[strings.LastIndex(path, ".")+1:]
 		if !regexp.MustCompile(`\.` + last + `\b`).MatchString(templates.String()) {
 			t.Errorf("no template uses %s", path)

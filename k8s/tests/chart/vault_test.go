@@ -24,7 +24,7 @@ func vaults(t *testing.T) map[string][]string {
 	return all
 }
 
-// A name that differs in one place would leave the pods waiting for a Secret for ever.
+// If a name differed in one place, the pods would wait for a Secret for ever.
 func TestTheSecretsThatComeFromVaultAreThoseThatPodsRead(t *testing.T) {
 	reads := regexp.MustCompile(`secretKeyRef: \{name: "([^"]+)", key: "?([^",}]+)"?\}`)
 	makes := regexp.MustCompile(`(?m)^ +(?:- )?secretName: (bank-.*)$|^ +target:\n +name: "?(.*?)"?$|metadata: \{name: (.*)\}$`)

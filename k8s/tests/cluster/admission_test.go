@@ -6,7 +6,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// Why every httpGet of the chart has `httpHeaders: []`: without it the mutating webhook writes null there.
+// Every httpGet of the chart has `httpHeaders: []`. Without it the operator's mutating webhook writes null there, which is refused.
 func nullIsRefused(p *Plane) {
 	namespace := p.namespace("headers")
 	with := kit.Template(p, "--namespace", namespace, "--show-only", "templates/spinapp.yaml")
@@ -30,8 +30,8 @@ func nullIsRefused(p *Plane) {
 	p.kubectl("delete", "namespace", namespace)
 }
 
-// What kubelet asks once a pod serves is answered without the store, which all pods share (../local shows that it
-// is); only a pod that starts must reach it.
+// The kubelet's probes of a running pod are answered without the store, which all pods share (../local proves it). Only a
+// pod that starts must reach the store.
 func probesAskNoStore(p *Plane) {
 	for _, pod := range p.runs("money-bank", 3) {
 		container := pod.Spec.Containers[0]

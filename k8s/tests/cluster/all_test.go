@@ -9,8 +9,8 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// What `make test-k8s-more` runs: it needs programs that take long to build (../build-all), and a network
-// namespace of its own, in which the addresses of pods are this machine's. So does TestCloud.
+// The scenarios of `make test-k8s-more`. They need programs that take long to build (../build-all), and a network
+// namespace of their own, in which the addresses of pods are this machine's. So does TestCloud.
 
 func TestHelm3InstallsTestsAndUninstalls(t *testing.T) {
 	plane := start(t)

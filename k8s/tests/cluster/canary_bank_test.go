@@ -17,25 +17,25 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// canary is a release behind Traefik, and the banks that play its pods.
+// canary is a release behind Traefik, and the banks that stand in for its pods.
 type canary struct {
 	*Plane
 	namespace, host, redis string
 	store                  string // Redis' address
-	release, other         string // whose pods they are
-	asked                  string // what tells k8s/canary of Prometheus
+	release, other         string // which pods they are
+	asked                  string // the settings by which k8s/canary asks Prometheus
 	fronts                 *fronts
 	client                 *http.Client
 }
 
-// of is the same for one test.
+// of returns the same for one test.
 func (c *canary) of(t testing.TB) *canary {
 	mine := *c
 	mine.Plane = c.Plane.of(t)
 	return &mine
 }
 
-// canary installs a release, and starts what plays its pods: a bank for the release, another one for the canary, on one Redis.
+// canary installs a release, and starts what stands in for its pods: a bank for the release and one for the canary, on one Redis.
 func (p *Plane) canary(namespace, traefik string) *canary {
 	p.Helper()
 	c := p.money(namespace)
@@ -51,7 +51,7 @@ func (p *Plane) canary(namespace, traefik string) *canary {
 	return c
 }
 
-// money is a namespace, and the Redis of its banks.
+// money makes a namespace, and starts the Redis of its banks.
 func (p *Plane) money(namespace string) *canary {
 	p.Helper()
 	folder, port := p.TempDir(), kit.FreePort(p)
@@ -62,7 +62,7 @@ func (p *Plane) money(namespace string) *canary {
 		redis:  kit.Write(p, folder+"/redis.toml", "[key_value_store.default]\ntype = \"redis\"\nurl = \""+store+"\"\n")}
 }
 
-// bank starts one on this Redis, and returns where it listens.
+// bank starts a bank on this Redis, and returns its address.
 func (c *canary) bank(name, store string, environment ...string) string {
 	listen := kit.FreeAddress(c)
 	kit.Start(c, c.namespace+"-"+name, append([]string{"SPIN_VARIABLE_STORE=redis", "SPIN_VARIABLE_REDIS_URL=" + store, "SPIN_VARIABLE_STORAGE_DEADLINE_MS=5000"}, environment...),
@@ -70,7 +70,7 @@ func (c *canary) bank(name, store string, environment ...string) string {
 	return listen
 }
 
-// traefik starts it, and returns where its metrics are.
+// traefik starts Traefik, and returns the address of its metrics.
 func (p *Plane) traefik() string {
 	p.Helper()
 	metrics := kit.FreeAddress(p)
@@ -94,7 +94,7 @@ func (c *canary) isReached() {
 	})
 }
 
-// prometheus asks each of these for its metrics, and is at the address that is returned.
+// prometheus starts a Prometheus that scrapes these targets, and returns its address.
 func (p *Plane) prometheus(name string, targets ...string) string {
 	p.Helper()
 	folder, listen := p.TempDir(), kit.FreeAddress(p)
@@ -112,7 +112,7 @@ func (c *canary) install(values ...string) {
 	c.Plane.install(c.namespace, kit.Chart, arguments...)
 }
 
-// ask goes the way that users go. An answer that did not come is an error.
+// ask sends a request by the way that users go. No answer is an error.
 func (c *canary) ask(method, path, user, body, canary string) (int, string, error) {
 	return c.keyed(method, path, user, body, canary, "")
 }
@@ -136,14 +136,14 @@ func (c *canary) keyed(method, path, user, body, canary, key string) (int, strin
 	return answer.StatusCode, string(text), err
 }
 
-// toTraefik finds every host where Traefik listens.
+// toTraefik is a transport that resolves every host to Traefik.
 func toTraefik() *http.Transport {
 	return &http.Transport{MaxIdleConnsPerHost: 16, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+traefikPorts["80"])
 	}}
 }
 
-// users deposit until they are told to end, and send again what was not answered, as the README says.
+// users deposit until they are told to end, and retry what was not answered, as the README says.
 type users struct {
 	*canary
 	stop   chan struct{}
@@ -181,7 +181,7 @@ func (u *users) deposits(index int) {
 
 func (u *users) answered(app string) int { return u.fronts.of(app) - u.before[app] }
 
-// end waits for what is in flight, and asks whether each deposit that was answered is there, once.
+// end waits for requests in flight, and checks that each acknowledged deposit was posted once.
 func (u *users) end() int {
 	u.Helper()
 	close(u.stop)
@@ -200,7 +200,7 @@ func (u *users) end() int {
 	return sum
 }
 
-// timed keeps what a program says, and when a line began.
+// timed keeps a program's output, and when each line began.
 type timed struct {
 	sync.Mutex
 	text strings.Builder

@@ -63,16 +63,16 @@ func (p *Plane) readmesFlags() []string {
 	return strings.Fields(found[1])
 }
 
-// Each step so short that a test may wait for all of them.
+// The steps are so short that a test can wait for all of them.
 const fast = "canary.flagger.interval=5s,canary.flagger.window=10s"
 
-// pod starts a bank that tells of itself as this pod would.
+// pod starts a bank whose telemetry has the name of this pod.
 func (c *flagged) pod(name, store string) string {
 	return c.bank(name, store, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+c.otlp, "OTEL_METRIC_EXPORT_INTERVAL=1000",
 		"OTEL_RESOURCE_ATTRIBUTES=service.instance.id="+name+",k8s.pod.name="+name+",k8s.namespace.name="+c.namespace)
 }
 
-// becomes waits until Flagger says so of the canary, and returns when it first led users there.
+// becomes waits until Flagger reports this phase of the canary, and returns when it first sent users there.
 func (c *flagged) becomes(within time.Duration, phase string) time.Time {
 	c.Helper()
 	var led time.Time
@@ -97,7 +97,7 @@ func (c *flagged) image() string {
 func oneWhoseStoreIsAwayIsTakenBack(c *flagged) {
 	c.fronts.lead(c.other, c.pod("bank-66c8d9-x1", fmt.Sprintf("redis://127.0.0.1:%d", kit.FreePort(c))))
 	users := c.users()
-	// As the chart has it.
+	// The tag is set the way the chart sets it.
 	c.install(c.values, "image.tag=bad")
 	c.becomes(30*time.Second, "Progressing")
 	led := c.becomes(2*time.Minute, "Failed")
@@ -130,7 +130,7 @@ func oneThatFitsIsPromoted(c *flagged) {
 	}
 }
 
-// collector starts the chart's, and returns where it takes OTLP and where its metrics are.
+// collector starts the chart's Collector, and returns where it takes OTLP and where its metrics are.
 func (p *Plane) collector(namespace string) (string, string) {
 	p.Helper()
 	folder, otlp, metrics := p.TempDir(), kit.FreeAddress(p), kit.FreeAddress(p)

@@ -19,12 +19,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// fronts stand at the addresses of all pods, count, plant faults into the canary's, and hand on to its bank.
+// fronts listen at the addresses of all pods, count requests, plant faults in the canary's, and forward to the bank.
 type fronts struct {
 	*Plane
 	sync.Mutex
 	namespace string
-	label     string // which says whose pod it is
+	label     string // this label says whose pod it is
 	canary    string
 	apps      map[string]string // by address
 	banks     map[string]*httputil.ReverseProxy
@@ -32,13 +32,13 @@ type fronts struct {
 	fault     fault
 }
 
-// fault is what a bad canary does to a request, or to its answer. It says whether the request was answered.
+// fault is what a bad canary does to a request, or to its answer. It returns whether the request was answered.
 type fault func(http.ResponseWriter, *http.Request, *http.Response) bool
 
 func (p *Plane) fronts(namespace, label, canary string, port int) *fronts {
 	p.Helper()
 	f := &fronts{Plane: p, namespace: namespace, label: label, canary: canary, apps: map[string]string{}, banks: map[string]*httputil.ReverseProxy{}, counts: map[string]int{}}
-	// All addresses of pods are this machine's: the one that was called says which pod it is.
+	// All addresses of pods are this machine's: the address that was called says which pod is meant.
 	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 	if err != nil {
 		p.Fatal(err)
@@ -49,7 +49,7 @@ func (p *Plane) fronts(namespace, label, canary string, port int) *fronts {
 	return f
 }
 
-// lead has this bank play the pods of an application from now on.
+// lead makes this bank stand in for an application's pods from now on.
 func (f *fronts) lead(app, listen string) {
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: listen})
 	if app == f.canary {
@@ -76,7 +76,7 @@ func (f *fronts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy.ServeHTTP(w, r)
 }
 
-// app is whose pod has this address, or had it: one that drains still answers.
+// app returns whose pod has this address, or had it: a pod that drains still answers.
 func (f *fronts) app(address string) string {
 	f.Lock()
 	defer f.Unlock()
@@ -92,7 +92,7 @@ func (f *fronts) app(address string) string {
 	return f.apps[address]
 }
 
-// of is how many requests the pods of an application got.
+// of counts the requests that an application's pods got.
 func (f *fronts) of(app string) int {
 	f.Lock()
 	defer f.Unlock()
@@ -129,14 +129,14 @@ func dawdles(_ http.ResponseWriter, _ *http.Request, answer *http.Response) bool
 	return false
 }
 
-// toUsers is a fault that k8s/canary does not meet when it asks for the canary.
+// toUsers hides a fault from k8s/canary's own requests to the canary.
 func toUsers(fault fault) fault {
 	return func(w http.ResponseWriter, r *http.Request, answer *http.Response) bool {
 		return r.Header.Get("x-bank-canary") == "" && fault(w, r, answer)
 	}
 }
 
-// miscounts is a cent too high in what answers a deposit or a withdrawal.
+// miscounts adds a cent to the answers of deposits and withdrawals.
 func miscounts(_ http.ResponseWriter, r *http.Request, answer *http.Response) bool {
 	if answer != nil && r.Method == http.MethodPost {
 		more(answer, 1)
@@ -144,7 +144,7 @@ func miscounts(_ http.ResponseWriter, r *http.Request, answer *http.Response) bo
 	return false
 }
 
-// lies is seven too high everywhere.
+// lies adds seven to every amount.
 func lies(_ http.ResponseWriter, _ *http.Request, answer *http.Response) bool {
 	if answer != nil {
 		more(answer, 700)

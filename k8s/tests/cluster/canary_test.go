@@ -16,7 +16,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// What `make test-cloud` runs of this folder. These wait most of the time, and share a control plane and Traefik alone.
+// The scenarios that `make test-cloud` runs of this folder. They mostly wait, and share a control plane and Traefik.
 func TestCloud(t *testing.T) {
 	plane := start(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -39,7 +39,7 @@ func TestCloud(t *testing.T) {
 	}
 }
 
-// As users see it: Traefik reads the HTTPRoute from the control plane, and goes to two banks on one Redis.
+// As in production: Traefik reads the HTTPRoute from the control plane, and forwards to two banks on one Redis.
 func byTheScript(t *testing.T, plane *Plane, traefik string) {
 	c := plane.canary("canary", traefik)
 	for _, test := range []struct {
@@ -75,7 +75,7 @@ func requestsAreSpreadAsTheWeightsSay(c *canary) {
 	}
 }
 
-// spread asks so often, and complains where the canary gets another part of it.
+// spread sends requests, and returns an error where the canary gets another part of them.
 func (c *canary) spread(weight, requests int, within float64) error {
 	before := c.fronts.of("bank-canary")
 	for range requests {
@@ -107,7 +107,7 @@ func whoeverAsksForTheCanaryGetsIt(c *canary) {
 
 const window = 5 * time.Second
 
-// script runs k8s/canary, and returns what it said, and how long it took from the first user that was led to the canary.
+// script runs k8s/canary, and returns its output, and how long it took from the first user that was sent to the canary.
 func (c *canary) script(tag string, environment ...string) (string, time.Duration, error) {
 	command := exec.Command(kit.At("k8s/canary"), "start", tag)
 	command.Env = append(append(os.Environ(), environment...), "PATH="+kit.At("build/bin")+":"+os.Getenv("PATH"), "KUBECONFIG="+c.kubeconfig, "NAMESPACE="+c.namespace,
@@ -119,7 +119,7 @@ func (c *canary) script(tag string, environment ...string) (string, time.Duratio
 	return output.text.String(), output.since("5 %"), err
 }
 
-// forget waits until Prometheus does not look back any more at the one before.
+// forget waits until Prometheus' window no longer holds the canary before.
 func (c *canary) forget() { time.Sleep(window) }
 
 func (c *canary) isTakenBack(fault fault, why string, environment ...string) {

@@ -61,7 +61,7 @@ func TestTheChartOnAControlPlane(t *testing.T) {
 		{"on bank SQLite keeps its claim", onBankSQLiteKeepsItsClaim},
 		{"make deploy needs no SpinKube for bank", deployNeedsNoSpinKubeForBank},
 	} {
-		// Later ones stand on earlier ones.
+		// Later ones build on earlier ones.
 		if !t.Run(test.name, func(t *testing.T) { test.run(plane.of(t)) }) {
 			break
 		}

@@ -9,14 +9,14 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// The image that deploys, and a URL.
+// The settings of a deployment: an image, and a URL.
 const (
 	image = "IMAGE=registry/bank"
 	https = "URL=https://bank.example.com"
 	front = "HELM=--set networkPolicy.ingressNamespaces={ingress} "
 )
 
-// script runs k8s/deploy, k8s/deployed or k8s/undeploy against the plane.
+// script runs k8s/deploy, k8s/deployed or k8s/undeploy against the control plane.
 func (p *Plane) script(name string, settings ...string) (string, error) {
 	arguments := []string{}
 	if name == "deployed" {
@@ -28,7 +28,7 @@ func (p *Plane) script(name string, settings ...string) (string, error) {
 	return string(output), err
 }
 
-// refuses complains unless the script fails and says these words.
+// refuses fails the test unless the script fails and prints these words.
 func (p *Plane) refuses(script string, settings []string, words ...string) {
 	p.Helper()
 	output, err := p.script(script, settings...)
@@ -39,7 +39,7 @@ func (p *Plane) refuses(script string, settings []string, words ...string) {
 	}
 }
 
-// untouched complains if a deployment that was refused left anything.
+// untouched fails the test if a refused deployment left anything.
 func (p *Plane) untouched() {
 	p.Helper()
 	left := p.kubectl("get", "namespaces,mutatingadmissionpolicies,mutatingadmissionpolicybindings", "-o", "name")
@@ -49,7 +49,7 @@ func (p *Plane) untouched() {
 }
 
 func deploySaysWhatIsMissing(p *Plane) {
-	// As if nobody had applied the manifests before.
+	// As if the manifests had never been applied.
 	for _, environment := range []string{"dev", "prod"} {
 		p.kubectl("delete", "-k", kit.At("k8s/manifests", environment))
 	}
@@ -80,7 +80,7 @@ func deploySaysWhatIsMissing(p *Plane) {
 	p.untouched()
 }
 
-// Who may read and patch each object, but not list the Secrets, is told nothing of a release: it runs on, and no Secret of it is deleted.
+// Somebody may read and patch each object, but not list Secrets. So Helm finds no release: the release runs on, and none of its Secrets is deleted.
 func deployStopsWhereHelmCanNotTellWhatIsThere(p *Plane) {
 	const namespace = "money-bank-dev"
 	p.install(p.namespace(namespace), kit.Chart)
@@ -109,7 +109,7 @@ func deployStopsWhereTheTemplateFails(p *Plane) {
 }
 
 func deployTakesAnInstallationBackThatFails(p *Plane) {
-	// As a cluster's owner may have: what the API server refuses only when it is made.
+	// The owner of a cluster may have such a policy: the API server refuses the objects only when they are made.
 	policy := kit.Write(p, p.TempDir()+"/policy.yaml", `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
@@ -147,7 +147,7 @@ spec:
 func deploySaysWhyARolloutFails(p *Plane) {
 	const namespace = "money-bank-dev"
 	look := "Where to look further:\n  kubectl -n money-bank-dev get spinapp,"
-	// An image that is not there; the same again with one that is.
+	// First an image that is missing, then one that is there.
 	p.refuses("deploy", []string{image, "TAG=none-such", "PATIENCE=15"}, "Failed: Failed to pull image", "ImagePullBackOff", look)
 	if output, err := p.script("deploy", image); err != nil {
 		p.Errorf("%v\n%s", err, output)
@@ -158,24 +158,24 @@ func deploySaysWhyARolloutFails(p *Plane) {
 	p.helm("uninstall", "bank", "--namespace", namespace)
 	p.kubectl("delete", "quota", "none", "--namespace", namespace)
 
-	// Pod Security: before, where the policy is off; afterwards, where the deploy script was not asked.
+	// Pod Security: refused beforehand, where the policy is off; reported afterwards, where the deploy script did not ask.
 	p.refuses("deploy", []string{image, "HELM=--set podPolicy.enabled=false"}, "Nothing was changed. Missing:", `Pod Security "restricted"`)
 	p.install(namespace, kit.Chart, "--set", "podPolicy.enabled=false")
 	p.refuses("deployed", []string{namespace, "PATIENCE=5"}, `violates PodSecurity "restricted:latest"`, look)
 	p.helm("uninstall", "bank", "--namespace", namespace)
 
-	// A key that only begins like the one that is asked for.
+	// This key only begins like the one that is asked for.
 	p.kubectl("-n", namespace, "create", "secret", "generic", "old", "--from-literal=url-old=redis://c")
 	p.refuses("deploy", []string{image, "HELM=--set redis.enabled=false,redis.external.secretName=old"}, "the Secret old with the key url in the namespace")
 
-	// A Secret that is gone: the operator waits for it, and tells nobody.
+	// A missing Secret: the operator waits for it, and reports nothing.
 	p.install(namespace, kit.Chart, "--set", "redis.password.source=existing,redis.password.secretName=none-such")
 	p.refuses("deployed", []string{namespace, "PATIENCE=5"}, "SpinApp/bank: it names the Secret none-such, which is not there", look)
 	p.kubectl("delete", "namespace", namespace)
 }
 
 func deployInstallsAndUndeployLeavesTheMoney(p *Plane) {
-	// Nothing leads in, and the file of the controller counts all the same: OpenShift takes no fixed user.
+	// There is no way in, and the controller's file counts all the same: OpenShift refuses a fixed user.
 	output, err := p.script("deploy", image, "CONTROLLER=openshift", "HELM=--set settings.logLevel=warn")
 	if err != nil || !strings.HasSuffix(output, "Money Bank is at http://bank.money-bank-dev.svc, inside the cluster\n") {
 		p.Fatalf("%v\n%s", err, output)

@@ -12,12 +12,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// How many pods of the application there are in the namespaces of k8s/gitops.
+// The number of the application's pods in the namespaces of k8s/gitops.
 var gitOpsPods = map[string]int{"dev": 1, "staging": 2, "prod": 3}
 
-// What Argo CD and Flux are told is accepted, and what they make of it, as each of them makes it, stays as they want it once operator, webhooks
-// and autoscaler had their turn. Neither runs: both ask the API server what it would change (a server-side apply that is not carried out), and so
-// does this.
+// The API server accepts what Argo CD and Flux apply, and what they apply does not drift once operator, webhooks and autoscaler have
+// changed it. Neither tool runs. Both compare by asking the API server what an apply would change (a server-side dry run), and
+// so does this test.
 func whatGitOpsAppliesDoesNotDrift(p *Plane) {
 	p.kubectl("create", "namespace", "argocd")
 	made := []string{"delete", "namespace", "argocd"}
@@ -64,20 +64,20 @@ func (p *Plane) gitOpsFrom(tool, environment string, pods int) {
 	p.kubectl("-n", says.Namespace, "delete", "-f", has.file())
 }
 
-// asked is what these objects ask of a tool.
+// asked reads from these objects what a tool is asked for.
 func (p *Plane) asked(tool, objects string) kit.GitOps {
 	p.Helper()
 	return kit.GitOpsOf(p, tool, kit.Objects(p, objects))
 }
 
-// release is what a tool has in a namespace, under its name as an owner of fields, and how it renders it anew.
+// release is a tool's release in a namespace: its field manager, and how it renders the chart anew.
 type release struct {
 	*Plane
 	namespace, manager string
 	render             func(testing.TB) string
 }
 
-// file holds what it renders, but for hooks, which neither tool compares.
+// file holds the rendering without hooks, which neither tool compares.
 func (r release) file() string {
 	r.Helper()
 	kept := slices.DeleteFunc(kit.Objects(r, r.render(r)), func(object unstructured.Unstructured) bool { return object.GetAnnotations()["helm.sh/hook"] != "" })
@@ -92,13 +92,13 @@ func (r release) file() string {
 	return kit.Write(r, r.TempDir()+"/rendered.yaml", text.String())
 }
 
-// applied applies all of it as such tools do, and is what the API server has of it then.
+// applied applies the rendering as such tools do, and returns the API server's objects.
 func (r release) applied(further ...string) []unstructured.Unstructured {
 	r.Helper()
 	return r.compared(append([]string{"apply", "--server-side", "--force-conflicts", "--field-manager=" + r.manager, "-f", r.file()}, further...)...)
 }
 
-// compared are objects without what is another at each change.
+// compared returns the objects without the fields that differ at each change.
 func (r release) compared(arguments ...string) []unstructured.Unstructured {
 	r.Helper()
 	objects := kit.Objects(r, r.kubectl(append([]string{"-n", r.namespace, "-o", "json"}, arguments...)...))
@@ -111,7 +111,7 @@ func (r release) compared(arguments ...string) []unstructured.Unstructured {
 	return objects
 }
 
-// drifted names the fields that an apply would change.
+// drifted lists the fields that an apply would change.
 func (r release) drifted() []string {
 	r.Helper()
 	var found []string

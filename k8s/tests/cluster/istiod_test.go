@@ -15,7 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// istio is a real istiod, which reads the control plane of the tests and takes pods into the mesh as they are made.
+// istio is a real istiod. It reads the tests' control plane, and injects proxies into pods as they are made.
 type istio struct {
 	*Plane
 	process *kit.Process
@@ -47,7 +47,8 @@ func (p *Plane) istio() *istio {
 	return i
 }
 
-// istioObjects are those of Istio's own chart, with the CNI plugin, and gateways that `restricted` takes; but istiod runs here, not in a pod.
+// istioObjects applies those of Istio's own chart, with the CNI plugin and gateways that meet `restricted`. istiod itself runs
+// here, not in a pod.
 func (p *Plane) istioObjects(inject string) {
 	p.Helper()
 	p.kubectl("apply", "--server-side", "--force-conflicts", "-f", filepath.Join(kit.Module(p, "sigs.k8s.io/gateway-api@v1.6.3"), "config/crd/standard"))
@@ -77,7 +78,7 @@ func (i *istio) get(path string) ([]byte, error) {
 	return []byte(text), err
 }
 
-// told is what istiod tells the proxy of a pod.
+// told is the configuration that istiod sends to a pod's proxy.
 type told struct{ Listeners, Clusters, Routes []map[string]any }
 
 func (i *istio) tells(pod corev1.Pod, kind string) told {

@@ -7,7 +7,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// refusedUpgrade complains unless Helm refuses the upgrade and says these words.
+// refusedUpgrade fails the test unless Helm refuses the upgrade with these words.
 func (p *Plane) refusedUpgrade(namespace, values string, words ...string) {
 	p.Helper()
 	output, err := p.try("upgrade", "bank", kit.Chart, "--namespace", namespace, "--set", values)
@@ -18,14 +18,14 @@ func (p *Plane) refusedUpgrade(namespace, values string, words ...string) {
 	}
 }
 
-// Helm deletes what it no longer renders: the certificate that serves. The password of a Redis that has money stays.
+// Helm deletes what it no longer renders. It must keep the serving certificate, and the password of a Redis that has money.
 func aSecretThatTheChartMadeIsNotDeleted(p *Plane) {
 	namespace := p.namespace("kept")
 	p.install(namespace, kit.Chart, "--set", "tls.mode=selfSigned")
 	p.runs(namespace, 1)
 	before, certificate := p.kept(namespace), p.certificate(namespace)
 	for secret, values := range map[string]string{
-		// As one that an older chart made.
+		// As an older chart made it.
 		"bank-redis": "tls.mode=selfSigned,redis.password.source=existing,redis.password.secretName=bank-redis",
 		"bank-tls":   "tls.mode=secret,tls.secretName=bank-tls",
 	} {
@@ -55,7 +55,7 @@ func aSelfSignedCertificateIsKeptWhileItIsRight(p *Plane) {
 		p.install(namespace, chart, "--set", "tls.mode=selfSigned,host="+host)
 		return p.certificate(namespace)
 	}
-	// One whose certificates are to be renewed at once.
+	// A chart whose certificates must be renewed at once.
 	short := p.older()
 	template := short + "/templates/tls-secret.yaml"
 	kit.Write(p, template, strings.Replace(kit.Read(p, template), `"19080h"`, `"-24h"`, 1))

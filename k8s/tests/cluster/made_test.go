@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// operatorMakesWhatTheRealOneMakes holds the operator of these tests to made.yaml: what the real one made of
-// asked.yaml (spin-operator 943f5b1, main of April 2026), written down by this test with SPIN_OPERATOR.
+// operatorMakesWhatTheRealOneMakes compares the operator of these tests with made.yaml: what the real one made of asked.yaml
+// (spin-operator 943f5b1, main of April 2026). This test wrote made.yaml, with SPIN_OPERATOR set.
 func operatorMakesWhatTheRealOneMakes(p *Plane) {
 	namespace := "made"
 	p.kubectl("create", "namespace", namespace)
@@ -30,8 +30,8 @@ func operatorMakesWhatTheRealOneMakes(p *Plane) {
 	})
 }
 
-// made is what the operator made, and wrote into what was asked of it: the names of all, and some whole, without what
-// is another each time.
+// made returns what the operator made, and wrote into the SpinApp: the names of all objects, and some objects whole, without
+// what differs each time.
 func (p *Plane) made(namespace string) string {
 	p.Helper()
 	get := func(arguments ...string) string {
@@ -82,7 +82,7 @@ func eachOf(object unstructured.Unstructured, change func(map[string]any), path 
 	}
 }
 
-// differs names the first line that is not as it should be.
+// differs names the first line that differs.
 func differs(wanted, got string) error {
 	is := strings.Split(got, "\n")
 	for index, line := range strings.Split(wanted, "\n") {
@@ -93,7 +93,7 @@ func differs(wanted, got string) error {
 	return nil
 }
 
-// Each row is a mistake, and what the real one says of it.
+// Each row is a mistake, and the real operator's message.
 var deniedByTheOperator = []struct{ object, said string }{
 	{"kind: SpinApp, spec: {image: i, executor: none-such, replicas: 1}", `spec.executor: Invalid value: "none-such": executor does not exist in namespace`},
 	{"kind: SpinApp, spec: {image: i, executor: shim}", "spec.replicas: Invalid value: 0: replicas must be > 0"},

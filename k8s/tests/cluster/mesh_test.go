@@ -18,7 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// What `make test-mesh` runs: what a real istiod makes of the chart. No proxy runs: it is judged by what proxies are told.
+// TestMesh is `make test-mesh`: what a real istiod makes of the chart. No proxy runs: the test judges the configuration that proxies get.
 func TestMesh(t *testing.T) {
 	plane := start(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -44,7 +44,7 @@ func TestMesh(t *testing.T) {
 
 const inIstio = "mesh.kind=istio,backup.enabled=true,monitoring.redisExporter.enabled=true,canary.enabled=true,canary.image.tag=2,canary.weight=25"
 
-// holds installs the chart behind Istio's gateway, and asks istiod what it tells the proxies of its pods.
+// holds installs the chart behind Istio's gateway, and checks the configuration that istiod sends to the proxies of its pods.
 func (i *istio) holds(runtime, apps, port string) {
 	namespace := i.namespace("mesh-" + runtime)
 	i.install(namespace, kit.Chart, "--values", kit.Chart+"/controllers/gateway-istio.yaml", "--set", inIstio+",runtime="+runtime)
@@ -58,7 +58,7 @@ func (i *istio) holds(runtime, apps, port string) {
 	told := i.tells(bank, "sidecar")
 	i.lets(told, port, fmt.Sprintf("%s/bank-istio %s/bank-test", namespace, namespace))
 	i.isMutual(told, "outbound|6379||bank-redis."+namespace+".svc.cluster.local")
-	// The canary's pods call nobody of the release; they stand here for whoever does.
+	// The canary's pods call nobody of the release; here they stand for any caller.
 	for _, service := range []string{"bank", "bank-canary"} {
 		i.isMutual(told, "outbound|80||"+service+"."+namespace+".svc.cluster.local")
 		routes := i.routes(told, service+"."+namespace+".svc.cluster.local")
@@ -71,13 +71,13 @@ func (i *istio) holds(runtime, apps, port string) {
 	if chains := i.chains(told, "9121"); !chains["plain"] {
 		i.Errorf("Prometheus has to be in the mesh: %v", chains)
 	}
-	// Istio's gateway: nothing that may have arrived is sent again, whoever sends it.
+	// Istio's gateway retries nothing that may have arrived, whoever sent it.
 	routes := i.routes(i.tells(gateway, "router"), "bank.localhost")
 	i.sends(routes, map[string]string{":method": "POST"}, -1, "connect-failure")
 	i.sends(routes, map[string]string{":method": "POST", "idempotency-key": "order-17"}, -1, "connect-failure")
 }
 
-// pod waits for one that is ready.
+// pod waits for a pod that is ready.
 func (i *istio) pod(namespace, selector string) corev1.Pod {
 	i.Helper()
 	var ready corev1.Pod
@@ -93,7 +93,7 @@ func (i *istio) pod(namespace, selector string) corev1.Pod {
 	return ready
 }
 
-// isTakenIn: the API server has let the webhook put a proxy in, and has taken the pod where `restricted` is enforced.
+// isTakenIn: the API server had the webhook inject a proxy, and accepted the pod although its namespace enforces `restricted`.
 func (i *istio) isTakenIn(pod corev1.Pod) {
 	i.Helper()
 	native := slices.ContainsFunc(pod.Spec.InitContainers, func(container corev1.Container) bool {
@@ -111,7 +111,7 @@ func (i *istio) isTakenIn(pod corev1.Pod) {
 	}
 }
 
-// lets: a port takes mutual TLS alone, and that of these ServiceAccounts.
+// lets: a port accepts only mutual TLS, and only from these ServiceAccounts.
 func (i *istio) lets(told told, port, accounts string) {
 	i.Helper()
 	chains := i.chains(told, port)
@@ -141,7 +141,7 @@ func (i *istio) lets(told told, port, accounts string) {
 	}
 }
 
-// chains are the ways in which a port is reached: "mutual TLS", "plain".
+// chains lists how a port can be reached: "mutual TLS", "plain".
 func (i *istio) chains(told told, port string) map[string]bool {
 	ways := map[string]bool{}
 	for _, listener := range told.Listeners {
@@ -166,7 +166,7 @@ func (i *istio) chains(told told, port string) map[string]bool {
 	return ways
 }
 
-// isMutual: whoever calls it does so by mutual TLS, if it can.
+// isMutual: callers use mutual TLS if they can.
 func (i *istio) isMutual(told told, name string) {
 	i.Helper()
 	for _, cluster := range told.Clusters {
@@ -181,7 +181,7 @@ func (i *istio) isMutual(told told, name string) {
 	i.Errorf("there is no %s", name)
 }
 
-// routes are those of a host, in their order.
+// routes lists those of a host, in their order.
 func (i *istio) routes(told told, host string) []any {
 	i.Helper()
 	for _, config := range told.Routes {
@@ -196,7 +196,7 @@ func (i *istio) routes(told told, host string) []any {
 	return nil
 }
 
-// sends: the first route that fits a request has time for the bank, takes nothing of its trace away, and sends it again so often, for this.
+// sends: the first route that matches a request gives the bank enough time, keeps its trace headers, and retries it so often, on these conditions.
 func (i *istio) sends(routes []any, request map[string]string, again int, on string) {
 	i.Helper()
 	for _, route := range routes {
@@ -213,7 +213,7 @@ func (i *istio) sends(routes []any, request map[string]string, again int, on str
 		if number, said := policy["num_retries"].(float64); said {
 			times = int(number)
 		}
-		// -1: as often as it likes, on that alone.
+		// -1: any number of retries, on that condition alone.
 		if again >= 0 && times != again || fmt.Sprint(orNothing(policy["retry_on"])) != on {
 			i.Errorf("%v is sent again %d times on %v, not %d on %q", request, times, policy["retry_on"], again, on)
 		}
@@ -234,7 +234,7 @@ func orNothing(value any) any {
 	return value
 }
 
-// fits: as Envoy matches a request of this path.
+// fits: matches a request as Envoy does.
 func fits(match map[string]any, request map[string]string) bool {
 	for _, header := range listed(match["headers"]) {
 		header := header.(map[string]any)
@@ -258,7 +258,7 @@ func listed(value any) []any {
 	return list
 }
 
-// all are the values of a name, wherever in a tree it is.
+// all lists the values of a name, wherever in a tree it is.
 func all(tree any, name string) []any {
 	var found []any
 	switch tree := tree.(type) {
@@ -286,7 +286,7 @@ func numbers(tree any, name string) []string {
 	return found
 }
 
-// What ztunnel is told of a pod whose ports let these ServiceAccounts in, and anybody else by mutual TLS at most.
+// The rules that ztunnel gets for a pod: some ports accept these ServiceAccounts, the others at most mutual TLS.
 const (
 	lets   = `[{"rules":[{"matches":[{"destinationPorts":[%s]}]},{"matches":[{"principals":[%s]}]}]}%s]`
 	strict = `DENY[{"rules":[{"matches":[{"notPrincipals":[{"presence":{}}]}]}%s]}]`
@@ -300,7 +300,7 @@ func inAmbientZtunnelIsTold(i *istio) {
 		i.Errorf("the operator has lost the label: %v", bank.Labels)
 	}
 	redis := i.pod(namespace, "app.kubernetes.io/component=redis")
-	// As Istio's CNI plugin marks what it has taken in.
+	// Istio's CNI plugin marks a pod like this once the pod is in the mesh.
 	i.kubectl("-n", namespace, "annotate", "pods", "--all", "ambient.istio.io/redirection=enabled")
 	i.analyzed(namespace)
 	for pod, wanted := range map[string][]string{
@@ -320,7 +320,7 @@ func inAmbientZtunnelIsTold(i *istio) {
 	}
 }
 
-// tellsZtunnel: the rules for a pod, each with its action unless that is to allow.
+// tellsZtunnel returns the rules for a pod. Each names its action, unless it allows.
 func (i *istio) tellsZtunnel(namespace, pod string) ([]string, error) {
 	text, err := i.get("/debug/ambientz")
 	if err != nil {
@@ -350,14 +350,14 @@ func (i *istio) tellsZtunnel(namespace, pod string) ([]string, error) {
 	return rules, nil
 }
 
-// analyzed: istioctl finds nothing to say of what is in a namespace of the control plane, but for what is meant so.
+// analyzed: `istioctl analyze` finds nothing in a namespace of the control plane, except what is intended.
 func (i *istio) analyzed(namespace string) {
 	i.Helper()
 	arguments := []string{"analyze", "--kubeconfig", i.kubeconfig, "--namespace", namespace, "--failure-threshold", "Info"}
 	for _, meant := range []string{
-		"IST0102=Namespace *",   // Pods say themselves that they are in the mesh.
-		"IST0118=Service *",     // The operator gives its Service's port no name; Istio looks what it is.
-		"IST0133=EnvoyFilter *", // Nothing else has a word for retries of a Gateway.
+		"IST0102=Namespace *",   // Each pod says itself that it is in the mesh.
+		"IST0118=Service *",     // The operator does not name its Service's port; Istio detects the protocol.
+		"IST0133=EnvoyFilter *", // A Gateway's retries have no other setting.
 		"IST0171=Gateway *",     // No cloud gives it an address here.
 	} {
 		arguments = append(arguments, "--suppress", meant)

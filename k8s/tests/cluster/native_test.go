@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// What `runtime: bank` makes. The last of these run where SpinKube's kinds are unknown.
+// The objects that `runtime: bank` makes. The last of these tests run where SpinKube's kinds are unknown.
 
 const (
 	onBank   = "runtime=bank"
@@ -20,7 +20,7 @@ const (
 	native   = "money-bank/app-name=bank"
 )
 
-// runsNatively waits until so many pods of the application are ready, and no others are there.
+// runsNatively waits until the application has this many ready pods, and no others.
 func (p *Plane) runsNatively(namespace string, pods int) []corev1.Pod {
 	p.Helper()
 	kit.Eventually(p, "bank runs in "+namespace, func() error {
@@ -48,7 +48,7 @@ func oneRuntimeIsNotTakenForTheOther(p *Plane) {
 	p.install(namespace, kit.Chart, "--set", onBank)
 	claim := p.kept(namespace).claim
 	isRefused("spinkube")
-	// As the refusal says.
+	// The command that the refusal names.
 	p.helm("uninstall", "bank", "--namespace", namespace, "--wait")
 	p.install(namespace, kit.Chart)
 	if after := p.kept(namespace).claim; after != claim {
@@ -58,9 +58,9 @@ func oneRuntimeIsNotTakenForTheOther(p *Plane) {
 	p.helm("uninstall", "bank", "--namespace", namespace)
 }
 
-// With the values of prod, as k8s/manifests/README.md tells it, in a namespace that enforces `restricted`.
+// Installed with the values of prod, as k8s/manifests/README.md says, in a namespace that enforces `restricted`.
 func bankNeedsNoSpinKube(p *Plane) {
-	// Of prod's the kinds of cert-manager must be there.
+	// Prod's values need the kinds of cert-manager.
 	for _, file := range crds.Files(p) {
 		if strings.Contains(file, "cert-manager.io_") {
 			p.kubectl("apply", "--server-side", "-f", file)
@@ -70,13 +70,13 @@ func bankNeedsNoSpinKube(p *Plane) {
 	p.kubectl("apply", "--server-side", "--validate=strict", "-k", kit.At("k8s/manifests/prod-bank"))
 	p.kubectl("-n", "money-bank", "create", "secret", "generic", "bank-redis",
 		"--from-literal=password=made-up", "--from-literal=url=redis://:made-up@bank-redis:6379")
-	// The autoscaler's least.
+	// The autoscaler's minimum.
 	for _, pod := range p.runsNatively("money-bank", 3) {
 		if class := pod.Spec.RuntimeClassName; class != nil {
 			p.Errorf("the pod has the RuntimeClass %s", *class)
 		}
 	}
-	// Slices follow when pods are ready.
+	// EndpointSlices follow once pods are ready.
 	kit.Eventually(p, "the Service leads to three pods", func() error {
 		endpoints, err := p.DiscoveryV1().EndpointSlices("money-bank").List(p.Context(), metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=bank"})
 		if err == nil && (len(endpoints.Items) != 1 || len(endpoints.Items[0].Endpoints) != 3 || *endpoints.Items[0].Ports[0].Port != 3000) {
@@ -95,7 +95,7 @@ func bankNeedsNoSpinKube(p *Plane) {
 	p.kubectl("delete", "-k", kit.At("k8s/manifests/prod-bank"))
 }
 
-// bankIsGuarded asks the NetworkPolicies who reaches whom.
+// bankIsGuarded checks by the NetworkPolicies who can reach whom.
 func (p *Plane) bankIsGuarded() {
 	test := end{namespace: "money-bank", labels: map[string]string{"app.kubernetes.io/component": "test",
 		"app.kubernetes.io/part-of": "money-bank", "app.kubernetes.io/instance": "bank"}}

@@ -19,12 +19,12 @@ type end struct {
 	namespace string
 	labels    map[string]string
 	address   string
-	// Those of the namespace, besides its name.
+	// The namespace's labels, besides its name.
 	marks map[string]string
 }
 
-// The policies that were accepted, judged as a network plugin must: a pod that a policy selects for a
-// direction is reached, or reaches, only as some policy that selects it allows.
+// The accepted policies are judged as a network plugin must judge them. Once a policy selects a pod for a direction, only what
+// some policy allows gets through in that direction.
 func nobodyElseIsLetThrough(p *Plane) {
 	of := func(selector string) end {
 		pod := p.pods("money-bank", selector)[0]
@@ -68,8 +68,8 @@ func nobodyElseIsLetThrough(p *Plane) {
 	}
 }
 
-// Where each controller's proxies live, installed as its own documentation says, and what they are called.
-// Without a namespace: in the Gateway's own.
+// Where each controller's proxies run, and their labels, if it is installed as its own documentation says. Without a namespace:
+// in the Gateway's.
 var controllers = map[string]end{
 	"gateway-envoy":   {namespace: "envoy-gateway-system", labels: map[string]string{"gateway.envoyproxy.io/owning-gateway-name": "bank"}},
 	"gateway-haproxy": {namespace: "haproxy-unified-gateway", labels: map[string]string{"app.kubernetes.io/name": "haproxy-unified-gateway"}},
@@ -83,8 +83,8 @@ var controllers = map[string]end{
 	"traefik":         {namespace: "traefik", labels: map[string]string{"app.kubernetes.io/name": "traefik"}},
 }
 
-// The way that users go: from outside to the controller, which nothing of the chart is in front of, and from its
-// namespace to the application, and to nothing else.
+// The way that users go: from outside to the controller, which the chart does not guard; then from the controller's namespace to
+// the application, and to nothing else.
 func usersComeInThroughTheController(p *Plane) {
 	files, err := filepath.Glob(kit.Chart + "/controllers/*.yaml")
 	if err != nil || len(files) == 0 {

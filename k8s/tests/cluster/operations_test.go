@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Once the operator no longer names replicas the API server makes one of them, until the autoscaler acts.
+// Once the operator no longer sets replicas, the API server sets one, until the autoscaler acts.
 func turningAutoscalingOnTakesNoPodAway(p *Plane) {
 	namespace := p.namespace("scaled")
 	p.install(namespace, kit.Chart, "--set", "replicas=5")
@@ -30,7 +30,7 @@ func turningAutoscalingOnTakesNoPodAway(p *Plane) {
 	p.helm("uninstall", "bank", "--namespace", namespace)
 }
 
-// fewestReplicas watches the Deployment until it is asked how few pods were ever wanted.
+// fewestReplicas watches the Deployment. The function it returns ends the watch, and says the lowest number of replicas that was wanted.
 func (p *Plane) fewestReplicas(namespace string) func() int32 {
 	p.Helper()
 	watch, err := p.AppsV1().Deployments(namespace).Watch(p.Context(), metav1.ListOptions{})
@@ -53,7 +53,7 @@ func (p *Plane) fewestReplicas(namespace string) func() int32 {
 	}
 }
 
-// Whoever makes the Secret may write the password alone: the chart makes the address, whatever is in it.
+// A Secret may hold the password alone: the chart makes the address, whatever characters the password has.
 func aPasswordAloneIsEnough(p *Plane) {
 	namespace := p.namespace("password-alone")
 	p.kubectl("-n", namespace, "create", "secret", "generic", "mine", "--from-literal=password=p a/s+s@1:%\n")
@@ -82,7 +82,7 @@ func theClaimIsEnlargedByTheCommandsThatTheChartPrints(p *Plane) {
 	if err == nil || kit.Missing(output, "the claim of Redis was made with 1Gi", "patch pvc data-bank-redis-0", "--cascade=orphan") != nil {
 		p.Fatalf("%v\n%s", err, output)
 	}
-	// The claim itself is for the storage class to enlarge; the disks of these tests can not.
+	// The storage class enlarges the claim itself; the disks of these tests can not grow.
 	p.kubectl("-n", namespace, "delete", "statefulset", "bank-redis", "--cascade=orphan")
 	p.helm(larger...)
 	if after := p.kept(namespace); after != before {
@@ -109,7 +109,7 @@ func aNewPasswordIsMadeWhenAskedForAndTheOldOneTakenForAWhile(p *Plane) {
 	p.helm("uninstall", "bank", "--namespace", namespace)
 }
 
-// try is helm where failing is an answer too.
+// try runs helm, and returns its error too.
 func (p *Plane) try(arguments ...string) (string, error) {
 	return kit.Try(kit.Tool("helm"), append([]string{"--kubeconfig", p.kubeconfig}, arguments...)...)
 }

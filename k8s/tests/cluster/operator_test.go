@@ -25,15 +25,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// What the operator calls itself and its mark on what must not go yet.
+// The operator's name as a field manager, and its finalizer.
 const (
 	manager   = "spin-operator"
 	finalizer = "core.spinkube.dev/finalizer"
 )
 
-// operator plays spin-operator: what it does to a SpinApp and to a SpinAppExecutor, in its order, with its
-// library, from a cache that may lag as its own does. It does so until the test ends. made.yaml is what the real one
-// made, which ../README.md tells how to have in its place.
+// operator stands in for spin-operator. It does to a SpinApp and to a SpinAppExecutor what the operator does, in the same order, with
+// the same library, from a cache that may lag in the same way. It runs until the test ends. made.yaml is what the real one made;
+// ../README.md says how to run the real one in its place.
 type operator struct {
 	client.Client
 	scheme              *runtime.Scheme
@@ -107,7 +107,7 @@ func (o *operator) reconcileDeployment(ctx context.Context, app *SpinApp, config
 		if certificates == "" {
 			certificates = "spin-ca"
 		}
-		// Nobody's: it stays when the last application of its namespace has gone.
+		// The Secret has no owner: it stays when the last application of its namespace has gone.
 		err := o.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: certificates,
 				Annotations: map[string]string{"app.kubernetes.io/managed-by": "spin-operator.spinkube.dev"}},
@@ -124,7 +124,7 @@ func (o *operator) reconcileDeployment(ctx context.Context, app *SpinApp, config
 	return o.apply(ctx, app, deployment)
 }
 
-// runtimeSecret makes the Secret with the runtime configuration, named after what is in it.
+// runtimeSecret makes the Secret with the runtime configuration. Its name depends on its content.
 func (o *operator) runtimeSecret(ctx context.Context, app *SpinApp) (string, error) {
 	content, err := app.RuntimeConfig(func(from *OptionSource) (string, error) { return o.read(ctx, app.Namespace, from) })
 	if err != nil || content == nil {
@@ -154,7 +154,7 @@ func (o *operator) read(ctx context.Context, namespace string, from *OptionSourc
 	return "", nil
 }
 
-// apply applies by server-side apply, and takes every field that it sets from whoever has it.
+// apply does a server-side apply, and takes over every field that it sets.
 func (o *operator) apply(ctx context.Context, app *SpinApp, object client.Object) error {
 	if err := controllerutil.SetControllerReference(app, object, o.scheme); err != nil {
 		return err

@@ -23,7 +23,7 @@ var overlays = []struct {
 	{"prod", "money-bank", 3},
 }
 
-// As k8s/manifests/README.md tells it.
+// Applied as k8s/manifests/README.md says.
 func everyOverlayRuns(p *Plane) {
 	for _, overlay := range overlays {
 		p.kubectl("apply", "--server-side", "--validate=strict", "-k", kit.At("k8s/manifests", overlay.environment))
@@ -47,7 +47,7 @@ func autoscalerBringsTheMinimum(p *Plane) {
 	if *deployment.Spec.Replicas != 3 {
 		p.Errorf("%d replicas", *deployment.Spec.Replicas)
 	}
-	// The pod policy makes them three, or the autoscaler while the policy does not count yet. Nobody measures CPU here.
+	// The pod policy sets three, or the autoscaler does where the policy does not take effect yet. Nobody measures CPU here.
 	kit.Eventually(p, "the autoscaler finds them", func() error {
 		scaler, err := p.AutoscalingV2().HorizontalPodAutoscalers("money-bank").Get(p.Context(), "bank", metav1.GetOptions{})
 		if err != nil {

@@ -1,6 +1,6 @@
-// Package cluster installs the chart on a real control plane: etcd, kube-apiserver, kube-controller-manager
-// and kube-scheduler. kwok plays the nodes, the package's operator plays SpinKube's. No container runs: what
-// is proven is that every object is accepted, admitted and reconciled.
+// Package cluster installs the chart on a real control plane: etcd, kube-apiserver, kube-controller-manager and kube-scheduler.
+// kwok stands in for the nodes, and this package for SpinKube's operator. No container runs: the tests prove that every object is
+// accepted, admitted and reconciled.
 package cluster
 
 import (
@@ -18,11 +18,11 @@ import (
 const (
 	// What every container logs.
 	logged = "ok: it was asked"
-	// Where pods are; ../in-pod-network makes these addresses this machine's.
+	// The network of the pods; ../in-pod-network makes its addresses this machine's.
 	podNetwork = "10.77.0.1/16"
 )
 
-// Plane is the control plane, one for all tests; each test has namespaces of its own.
+// Plane is the control plane that all tests share; each test has namespaces of its own.
 type Plane struct {
 	testing.TB
 	kubernetes.Interface
@@ -34,7 +34,7 @@ type Plane struct {
 func start(t *testing.T) *Plane {
 	folder := t.TempDir()
 	started := kit.StartPlane(t, folder, kit.PlaneOptions{Address: "127.0.0.1",
-		// kwok's nodes have no heart.
+		// kwok's nodes send no heartbeats.
 		Controllers: []string{"--node-monitor-grace-period=1h"}})
 	plane := &Plane{TB: t, Interface: started.Interface, Config: started.Config, kubeconfig: started.Kubeconfig}
 	plane.nodes(folder)
@@ -42,7 +42,7 @@ func start(t *testing.T) *Plane {
 	return plane
 }
 
-// nodes starts kwok, which plays the kubelets; what a container would log is what kubectl prints of it.
+// nodes starts kwok, which stands in for the kubelets, and sets what kubectl prints as a container's log.
 func (p *Plane) nodes(folder string) {
 	p.Helper()
 	logs := kit.Write(p, folder+"/container.log", "2026-11-26T12:00:00Z stdout F "+logged+"\n")
@@ -77,7 +77,7 @@ spec: {capacity: {storage: 50Gi}, accessModes: [ReadWriteOnce], storageClassName
 ---
 `, index, index, zone, index)
 	}
-	// Nobody takes one back that was released, so there is one for each claim of all tests.
+	// Nothing reclaims a released volume, so there is one for each claim of all tests.
 	for index := 3; index < 60; index++ {
 		fmt.Fprintf(&nodes, "{apiVersion: v1, kind: PersistentVolume, metadata: {name: disk-%d}, spec: {capacity: {storage: 50Gi}, "+
 			"accessModes: [ReadWriteOnce], storageClassName: disks, hostPath: {path: /nowhere}}}\n---\n", index)
@@ -100,14 +100,14 @@ func (p *Plane) helm(arguments ...string) string {
 	return kit.Run(p, kit.Tool("helm"), append([]string{"--kubeconfig", p.kubeconfig}, arguments...)...)
 }
 
-// of is the plane for one test.
+// of returns the plane for one test.
 func (p *Plane) of(t testing.TB) *Plane {
 	mine := *p
 	mine.TB = t
 	return &mine
 }
 
-// namespace makes one that enforces Pod Security `restricted`.
+// namespace makes a namespace that enforces Pod Security `restricted`.
 func (p *Plane) namespace(name string) string {
 	p.Helper()
 	p.kubectl("create", "namespace", name)

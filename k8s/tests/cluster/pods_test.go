@@ -14,7 +14,7 @@ import (
 func podsGetWhatASpinAppCanNotSay(p *Plane) {
 	notes := p.install(p.namespace(released), p.older(), "--set-json", `podPolicy.affinity={"podAntiAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":`+
 		`[{"weight":50,"podAffinityTerm":{"topologyKey":"kubernetes.io/hostname","labelSelector":{"matchLabels":{"noisy":"yes"}}}}]}}`)
-	// Whom auth.mode=header believes is always said.
+	// The notes always say whom auth.mode=header believes.
 	for line := range strings.Lines(notes) {
 		if strings.HasPrefix(line, "! ") && !strings.HasPrefix(line, "! auth.mode is header") && !strings.HasPrefix(line, "! That is for local use") {
 			p.Errorf("the notes miss something: %s", line)
@@ -22,7 +22,7 @@ func podsGetWhatASpinAppCanNotSay(p *Plane) {
 	}
 	pod := p.runs(released, 1)[0].Spec
 	container := pod.Containers[0]
-	// The others are the operator's: the runtime configuration, and certificates.
+	// The operator adds the others: the runtime configuration, and certificates.
 	writable := slices.DeleteFunc(slices.Clone(container.VolumeMounts), func(mount corev1.VolumeMount) bool { return mount.ReadOnly })
 	for what, holds := range map[string]bool{
 		"runs as a user":                 *pod.SecurityContext.RunAsNonRoot && *pod.SecurityContext.RunAsUser == 65532,
@@ -57,13 +57,13 @@ func withoutItsRuntimeClassNoPodIsAccepted(p *Plane) {
 	namespace := p.namespace("no-class")
 	p.install(namespace, kit.Chart, "--set", "executor.runtimeClassName=none-such")
 	p.refused(namespace, `RuntimeClass "none-such" not found`)
-	// Another revision, or the ReplicaSet would sit out what it waits between failures.
+	// With another revision; otherwise the ReplicaSet would wait out its back-off.
 	p.install(namespace, kit.Chart, "--set", "executor.runtimeClassName=none-such,runtimeClass.create=true,secretRevision=two")
 	p.runs(namespace, 1)
 	p.helm("uninstall", "bank", "--namespace", namespace)
 }
 
-// refused waits until the application's pods were refused for that reason.
+// refused waits until the API server has refused the application's pods for that reason.
 func (p *Plane) refused(namespace, reason string) {
 	p.Helper()
 	kit.Eventually(p, "pods are refused in "+namespace, func() error {
@@ -83,7 +83,7 @@ func (p *Plane) refused(namespace, reason string) {
 func everyOptionIsAccepted(p *Plane) {
 	namespace := p.namespace("everything")
 	p.install(namespace, kit.Chart, "--values", kit.At("k8s/tests/chart/everything.yaml"),
-		// No kubelet keeps logs here, and there is no namespace for who would read them.
+		// No kubelet keeps logs here, and no namespace is there for a Collector.
 		"--set", "monitoring.collector.enabled=false",
 		"--set", "namespace.create=false,podPolicy.affinity=null,executor.runtimeClassName=of-everything,runtimeClass.nodeSelector=null")
 	kit.Eventually(p, "the application runs", func() error {

@@ -6,11 +6,11 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// Where controller-runtime serves webhooks unless it is told otherwise, which the operator is not.
+// controller-runtime's default port for webhooks, which the operator keeps.
 const webhookPort = "9443"
 
 // operateReally runs the real spin-operator, with its webhooks and its own definitions, from a checkout of its source
-// (SPIN_OPERATOR). No test needs it: it is there to see whether this package plays it right.
+// (SPIN_OPERATOR). No test needs it. It shows whether this package stands in for it correctly.
 func (p *Plane) operateReally(source string) {
 	p.Helper()
 	folder := p.TempDir()

@@ -8,7 +8,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// A StatefulSet that goes by order never replaces a pod that was never Ready.
+// A StatefulSet that updates in order never replaces a pod that was never Ready.
 func aRollbackBringsRedisBack(p *Plane) {
 	namespace := p.namespace("rolled-back")
 	p.install(namespace, kit.Chart)
@@ -22,7 +22,7 @@ func aRollbackBringsRedisBack(p *Plane) {
 	p.helm("uninstall", "bank", "--namespace", namespace)
 }
 
-// marks are the annotations by which the pods of Redis and of the application are replaced.
+// marks are the annotations whose change replaces the pods of Redis and of the application.
 type marks struct{ redis, app string }
 
 func (p *Plane) marks(namespace string) marks {
@@ -33,7 +33,7 @@ func (p *Plane) marks(namespace string) marks {
 	}
 }
 
-// changed upgrades, and complains unless just these are replaced.
+// changed upgrades the release, and fails the test unless exactly these pods are replaced.
 func (p *Plane) changed(namespace, why string, redis, app bool, arguments ...string) {
 	p.Helper()
 	before := p.marks(namespace)
@@ -74,7 +74,7 @@ func aPasswordOfYoursThatChangesStartsRedisAndTheApplicationAnew(p *Plane) {
 			p.Errorf("%s: %v\n%s", url, err, output)
 		}
 	}
-	// Both ways of percent-encoding, and the line feed that a file ends in, sent or not.
+	// Both forms of percent-encoding, and the line feed at a file's end, sent or not.
 	write("password", "p$ a/\n")
 	for _, url := range []string{"redis://:p$%20a%2F@bank-redis:6379", "redis://default:p%24%20a%2f%0A@bank-redis:6379"} {
 		write("url", url)
@@ -99,7 +99,7 @@ func theOldPasswordEndsWithTheUpgradeAfterARotation(p *Plane) {
 	p.helm("uninstall", "bank", "--namespace", namespace)
 }
 
-// Helm deletes what it no longer renders, also what is named as if others had made it.
+// Helm deletes what it no longer renders, even if the values name it as an object of somebody else.
 func anObjectThatIsStillNamedIsNotDeleted(p *Plane) {
 	namespace := p.namespace("named")
 	made := "runtimeClass.create=true,executor.runtimeClassName=of-named,tls.mode=certManager,tls.certManager.issuer=of-named"
@@ -132,7 +132,7 @@ func theMoneyIsNotLeftBehindUnasked(p *Plane) {
 	p.helm("uninstall", "bank", "--namespace", namespace)
 }
 
-// As k8s/manifests/README.md says it.
+// Deleted as k8s/manifests/README.md says.
 func deletingTheManifestsAsTheySayLeavesTheMoney(p *Plane) {
 	const command = "kubectl delete -k k8s/manifests/prod --selector app.kubernetes.io/component,app.kubernetes.io/component!=exports"
 	if err := kit.Missing(kit.Read(p, kit.At("k8s/manifests/README.md")), command); err != nil {

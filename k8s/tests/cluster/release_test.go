@@ -13,10 +13,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// The namespace of the release that several tests share, from its first installation to its end.
+// The namespace of the release that several tests share, from its installation to its end.
 const released = "released"
 
-// older is the chart as it might have been: of another version.
+// older is a copy of the chart with an older version.
 func (p *Plane) older() string {
 	folder := p.TempDir()
 	kit.Run(p, "cp", "-r", kit.Chart, folder)
@@ -34,7 +34,7 @@ func serviceAccountCanDoNothing(p *Plane) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	// What everybody may: ask what they are and what they may, and read the certificates that are trusted.
+	// What everybody may do: ask what they are and what they may do, and read the trusted certificates.
 	about := []string{"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews", "clustertrustbundles"}
 	for _, rule := range review.Status.ResourceRules {
 		for _, resource := range rule.Resources {
@@ -46,7 +46,7 @@ func serviceAccountCanDoNothing(p *Plane) {
 }
 
 func helmTestIsAdmitted(p *Plane) {
-	// kwok completes its pod without running it; the script itself is run by the tests in ../local.
+	// kwok completes its pod without running it; the tests in ../local run the script itself.
 	output := p.helm("test", "bank", "--namespace", released, "--logs")
 	if err := kit.Missing(output, "Phase:          Succeeded", logged); err != nil {
 		p.Error(err)
@@ -89,7 +89,7 @@ func uninstallingLeavesTheClaimAndThePassword(p *Plane) {
 	before := p.kept(released)
 	p.helm("uninstall", "bank", "--namespace", released)
 	kit.Eventually(p, "all is gone", func() error {
-		// Its log is to be read: the pod of the last test stays, as Helm's own do. The certificates are the operator's.
+		// The last test's pod stays, as Helm's own do, so that its log can be read. The certificates are the operator's.
 		left := slices.DeleteFunc(p.left(released), func(name string) bool { return name == "pod/bank-test" || name == "secret/spin-ca" })
 		if !slices.Equal(left, []string{"persistentvolumeclaim/data-bank-redis-0", "secret/bank-redis", "serviceaccount/default"}) {
 			return fmt.Errorf("left: %v", left)
@@ -112,10 +112,10 @@ func uninstallingLeavesTheClaimAndThePassword(p *Plane) {
 	}
 }
 
-// left is everything in a namespace but its events.
+// left lists everything in a namespace but its events.
 func (p *Plane) left(namespace string) []string {
 	kinds := strings.Fields(p.kubectl("api-resources", "--verbs=list", "--namespaced", "-o", "name"))
-	// Events stay for an hour; endpoints are the old name of endpointslices, and listing them warns.
+	// Events stay for an hour. endpoints is the old name of endpointslices, and listing them warns.
 	kinds = slices.DeleteFunc(kinds, func(kind string) bool { return strings.HasPrefix(kind, "events") || kind == "endpoints" })
 	left := strings.Fields(p.kubectl("-n", namespace, "get", strings.Join(kinds, ","), "-o", "name", "--ignore-not-found"))
 	left = slices.DeleteFunc(left, func(name string) bool { return name == "configmap/kube-root-ca.crt" })

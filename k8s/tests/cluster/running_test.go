@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// runs waits until the application and its Redis run, as many pods as wanted, and returns the application's.
+// runs waits until the application has this many running pods, and its Redis runs, and returns the application's pods.
 func (p *Plane) runs(namespace string, pods int) []corev1.Pod {
 	p.Helper()
 	var found []corev1.Pod
@@ -44,7 +44,7 @@ func (p *Plane) pods(namespace, selector string) []corev1.Pod {
 	return list.Items
 }
 
-// As docs/backup.md says: a SpinApp can not be scaled to nothing, so a restore deletes it, and the release makes it again.
+// As docs/backup.md says. A SpinApp can not be scaled to zero, so a restore deletes it, and the release makes it again.
 func thePagesLinesInstallIt(p *Plane) {
 	install, _, _ := strings.Cut(kit.Block(p, "docs/start.md", "a cluster with SpinKube"), "\n")
 	if !strings.HasPrefix(install, "helm install ") {

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The real External Secrets Operator; its provider `fake` stands where Vault would, all else is ../../vault/external-secrets.yaml.
+// The real External Secrets Operator. Its provider `fake` stands in for Vault; the rest is ../../vault/external-secrets.yaml.
 func externalSecrets(t *testing.T, plane *Plane) {
 	plane.kubectl("apply", "--server-side", "-f", filepath.Join(kit.Module(t, "github.com/external-secrets/external-secrets@v0.16.2"),
 		"config/crds/bases/generators.external-secrets.io_generatorstates.yaml"))
@@ -44,13 +44,13 @@ func externalSecrets(t *testing.T, plane *Plane) {
 	has("bank-redis", map[string]string{"password": "a b/c%", "url": "redis://:a%20b%2Fc%25@bank-redis:6379"})
 	has("bank-tokens", map[string]string{"jwt-secret": strings.Repeat("k", 32)})
 
-	// As its README says.
+	// The way k8s/vault/README.md says it.
 	plane.install(namespace, kit.Chart, "--values", fromFake(plane, `{"password": "second", "previous-password": "a b/c%"}`), "--set", "externalSecret.previousProperty=previous-password")
 	plane.kubectl("-n", namespace, "annotate", "externalsecret", "bank-redis", "force-sync=1")
 	has("bank-redis", map[string]string{"password": "second", "previous-password": "a b/c%", "url": "redis://:second@bank-redis:6379"})
 }
 
-// fromFake is Vault's values file with these secrets in the store itself.
+// fromFake is Vault's values file with these secrets in the fake provider.
 func fromFake(p *Plane, redis string) string {
 	p.Helper()
 	var values map[string]any

@@ -20,10 +20,10 @@ import (
 
 const host = "bank.example.com"
 
-// Where Traefik's chart has it listen, for what its Service has on 80 and 443.
+// The ports on which Traefik listens in its own chart, by those of its Service.
 var traefikPorts = map[string]string{"80": "8000", "443": "8443"}
 
-// traefikKinds are what Traefik's own chart brings: its kinds, those of the Gateway API, and its two classes.
+// traefikKinds applies what Traefik's own chart brings: its kinds, those of the Gateway API, and its two classes.
 func (p *Plane) traefikKinds() {
 	p.Helper()
 	p.kubectl("apply", "--server-side", "-f", filepath.Join(kit.Module(p, "github.com/traefik/traefik/v3@v3.5.3"),
@@ -37,19 +37,19 @@ func (p *Plane) traefikKinds() {
 `))
 }
 
-// throughTraefik installs the chart, runs a bank where its pod is, and asks it as users do.
+// throughTraefik installs the chart, runs a bank at its pod's address, and sends requests as users do.
 func (p *Plane) throughTraefik(namespace string, arguments []string) {
 	p.Helper()
 	p.namespace(namespace)
 	p.install(namespace, kit.Chart, append([]string{"--values", kit.Values("prod"), "--set", "host=" + host,
 		"--set", "tls.mode=selfSigned,autoscaling.enabled=false,replicas=1,auth.mode=header,auth.trustGateway=true,auth.gatewayPods.app=traefik"}, arguments...)...)
-	// Two with the same host would be one to it.
+	// Traefik would take two routes with the same host for one.
 	p.Cleanup(func() { p.helm("uninstall", "bank", "--namespace", namespace) })
 	pod := p.runs(namespace, 1)[0]
 	bank := kit.Start(p, "bank-"+namespace, nil, kit.At("target/native/bank"), "up", "--state-dir", p.TempDir(), "--listen", pod.Status.PodIP+":80")
 	proxy := kit.Start(p, "traefik-"+namespace, []string{"KUBECONFIG=" + p.kubeconfig}, kit.Tool("traefik"),
 		"--providers.kubernetesingress", "--providers.kubernetescrd", "--providers.kubernetesgateway",
-		// As its chart starts it.
+		// Started as its own chart starts it.
 		"--entrypoints.web.address=127.0.0.1:"+traefikPorts["80"], "--entrypoints.websecure.address=127.0.0.1:"+traefikPorts["443"],
 		"--entrypoints.websecure.http.tls=true",
 		"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=INFO")
@@ -69,7 +69,7 @@ func (p *Plane) throughTraefik(namespace string, arguments []string) {
 	p.servesUsers(ask)
 }
 
-// servesUsers deposits as users do, by each of the names that the identity's header has.
+// servesUsers deposits as users do, once for each spelling of the identity's header.
 func (p *Plane) servesUsers(ask func(method, url, identity, body string) (*http.Response, string, error)) {
 	p.Helper()
 	for _, identity := range []string{"user_id", "user-id", "x-user-id"} {
@@ -91,7 +91,7 @@ func (p *Plane) servesUsers(ask func(method, url, identity, body string) (*http.
 	}
 }
 
-// asks sends requests of the user "traefik", named in the header that it is given.
+// asks returns a function that sends a request of the user "traefik", named in the header that it is given.
 func asks(browser *http.Client) func(method, url, identity, body string) (*http.Response, string, error) {
 	return func(method, url, identity, body string) (*http.Response, string, error) {
 		request, err := http.NewRequest(method, url, strings.NewReader(body))
@@ -99,7 +99,7 @@ func asks(browser *http.Client) func(method, url, identity, body string) (*http.
 			return nil, "", err
 		}
 		request.Header["content-type"] = []string{"application/json"}
-		// As it is written: Go would make it User_id.
+		// The map keeps the name as it is written. Go's Set would make it User_id.
 		request.Header[identity] = []string{"traefik"}
 		answer, err := browser.Do(request)
 		if err != nil {
@@ -111,7 +111,7 @@ func asks(browser *http.Client) func(method, url, identity, body string) (*http.
 	}
 }
 
-// browser trusts the certificate that the chart made, finds the host here, and follows no redirect.
+// browser is a client that trusts the chart's certificate and resolves the host to this machine. It follows no redirect.
 func (p *Plane) browser(namespace string) *http.Client {
 	p.Helper()
 	secret, err := p.CoreV1().Secrets(namespace).Get(p.Context(), "bank-tls", metav1.GetOptions{})

@@ -16,13 +16,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// What the operator wants there to be of a SpinApp, and what it writes into its status.
+// The objects that the operator makes for a SpinApp, and the status that it writes.
 
 func appLabels(app *SpinApp) map[string]string {
 	return map[string]string{"core.spinkube.dev/app-name": app.Name}
 }
 
-// ready are the labels that its Service selects.
+// ready returns the labels that its Service selects.
 func ready(app *SpinApp) map[string]string {
 	return map[string]string{"core.spinkube.dev/app." + app.Name + ".status": "ready"}
 }
@@ -74,14 +74,14 @@ func deploymentOf(app *SpinApp, config *ExecutorDeploymentConfig, secret, certif
 			},
 		},
 	}
-	// An autoscaled one is left to its autoscaler, without a number: that is one, and one again at every change.
+	// With autoscaling the operator sets no number. The API server then sets one, again at every change.
 	if !app.Spec.EnableAutoscaling {
 		deployment.Spec.Replicas = &app.Spec.Replicas
 	}
 	return deployment, nil
 }
 
-// mountVolumes mounts what the application is configured with, its own volumes and the CAs that it trusts, in this order.
+// mountVolumes mounts the runtime configuration, the application's own volumes and the trusted CAs, in this order.
 func mountVolumes(app *SpinApp, container *corev1.Container, secret, certificates string) (volumes []corev1.Volume) {
 	mount := func(name, secret, key, path string) {
 		if secret == "" {
@@ -112,7 +112,7 @@ func containerOf(app *SpinApp, config *ExecutorDeploymentConfig) (corev1.Contain
 		Name: app.Name, Image: app.Spec.Image, Command: []string{"/"}, Env: environment,
 		Ports:     []corev1.ContainerPort{{Name: "http-app", ContainerPort: Port}},
 		Resources: corev1.ResourceRequirements{Limits: app.Spec.Resources.Limits, Requests: app.Spec.Resources.Requests},
-		// A startup probe a SpinApp does not have.
+		// A SpinApp has no startup probe.
 		LivenessProbe: liveness, ReadinessProbe: readiness,
 	}, errors.Join(err, readinessErr, livenessErr)
 }
@@ -135,8 +135,8 @@ func probeOf(probe *HealthProbe) (*corev1.Probe, error) {
 	}, nil
 }
 
-// updateStatus copies what the Deployment says: how many are ready, and two of its conditions. Why pods are
-// refused is in a third, which nobody sees here.
+// updateStatus copies from the Deployment how many pods are ready, and two of its conditions. A third condition says why pods
+// are refused; a SpinApp does not show it.
 func (o *operator) updateStatus(ctx context.Context, app *SpinApp, executor *SpinAppExecutor) error {
 	if !executor.Spec.CreateDeployment {
 		return nil
@@ -172,7 +172,7 @@ func (o *operator) updateStatus(ctx context.Context, app *SpinApp, executor *Spi
 	} else if !apierrors.IsNotFound(err) {
 		return err
 	}
-	// One that was changed meanwhile comes again.
+	// If it was changed meanwhile, it comes again.
 	_ = o.Status().Update(ctx, app)
 	return o.Get(ctx, key, app)
 }

@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// webhooks serves the four of the operator at the paths of its own.
+// webhooks serves the operator's four webhooks at its paths.
 func (p *Plane) webhooks(o *operator) {
 	p.Helper()
 	decoder, mux := admission.NewDecoder(o.scheme), http.NewServeMux()
@@ -49,8 +49,8 @@ func webhookPath(what, kind string) string {
 	return "/" + what + "-core-spinkube-dev-v1alpha1-" + kind
 }
 
-// register makes the API server ask them, as the operator's own chart does, but for how long it waits: a machine that
-// is busy building must not look like an operator that is dead.
+// register makes the API server call them, as the operator's own chart does, with a longer timeout: a machine that is busy
+// building must not look like an operator that is down.
 func (p *Plane) register(server string, authority []byte) {
 	p.Helper()
 	patient := new(int32(30))
@@ -78,9 +78,9 @@ func (p *Plane) register(server string, authority []byte) {
 	}
 }
 
-// mutated answers with the object as Go writes it, whatever was changed: an empty list without `omitempty` comes
-// back as null. So does the library up to 0.22, which the operator is built with; a newer one answers nothing
-// where nothing was changed. What Go would leave out stays.
+// mutated answers with the object as Go writes it, even where nothing was changed: an empty list without `omitempty` becomes
+// null. The library up to 0.22, with which the operator is built, does so too; a newer one answers nothing where nothing was changed.
+// Fields that Go would leave out stay.
 func mutated[T any, P interface {
 	*T
 	client.Object
@@ -118,7 +118,7 @@ func mutated[T any, P interface {
 	}
 }
 
-// defaultApp chooses the first executor of the whole cluster where none is named.
+// defaultApp chooses the cluster's first executor where none is named.
 func (o *operator) defaultApp(decoder admission.Decoder) admission.HandlerFunc {
 	return mutated(decoder, func(ctx context.Context, app *SpinApp) error {
 		var executors SpinAppExecutorList
@@ -172,7 +172,7 @@ func (o *operator) validateApp(decoder admission.Decoder) admission.HandlerFunc 
 	}
 }
 
-// memoryLimit complains of a limit for each call that is more than the pod has.
+// memoryLimit refuses a limit for each call that is more than the pod's.
 func memoryLimit(spec SpinAppSpec) *field.Error {
 	limit, limited := spec.InvocationLimits["memory"]
 	if !limited {

@@ -20,7 +20,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// What an image may weigh, packed as it travels: issues 7 and 19; docs of the API are most of the application.
+// The largest size of an image, compressed: issues 7 and 19. The documentation of the API is most of the application.
 var limits = map[string]int64{"app": 2_000_000, "bank": 15_000_000}
 
 type descriptor struct {
@@ -116,13 +116,13 @@ func (i *image) unpack(t *testing.T, path string) {
 	}
 }
 
-// sources are the .wasm files that spin.toml refers to.
+// sources lists the .wasm files that spin.toml refers to.
 func sources(t *testing.T) []string {
 	var files []string
 	for _, found := range regexp.MustCompile(`(?m)^source = "(.*)"$`).FindAllStringSubmatch(kit.Read(t, "spin.toml"), -1) {
 		files = append(files, found[1])
 	}
-	// Two components may be of one file.
+	// Two components may share a file.
 	slices.Sort(files)
 	return slices.Compact(files)
 }
@@ -164,7 +164,7 @@ func TestTheBanksImageServesAsNobodyWithNothingElseAround(t *testing.T) {
 	}
 	port := kit.FreePort(t)
 	command := append([]string{"--userspec=" + image.user, image.folder}, image.entrypoint...)
-	// A container starts in its working directory, chroot in /.
+	// A container starts in its working directory, but chroot starts in /.
 	command = append(command, "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--from", "/app/spin.toml")
 	bank := kit.Start(t, "image", []string{"HOME=/nowhere"}, "chroot", command...)
 	kit.Eventually(t, "/readyz", func() error {
@@ -179,7 +179,7 @@ func TestTheBanksImageServesAsNobodyWithNothingElseAround(t *testing.T) {
 	})
 }
 
-// That they really do is asked by `make test-images`, which builds them.
+// `make test-images` builds the Dockerfiles and proves that they do.
 func TestTheDockerfilesMakeWhatIsPackedHere(t *testing.T) {
 	for name, parts := range map[string][]string{
 		"app":  {"FROM scratch", "k8s/images/rootfs app /rootfs", "COPY --from=build /rootfs /"},

@@ -1,4 +1,4 @@
-// Command istio speaks with istiod as the proxy of a pod does, and prints what it is told: its listeners, clusters and routes, as JSON.
+// Command istio asks istiod what the proxy of a pod asks, and prints the answers: listeners, clusters and routes, as JSON.
 //
 //	istio ADDRESS NODE METADATA
 //
@@ -22,7 +22,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
-	// Whatever a listener may hold must be known to be written.
+	// A message can be printed only if its type is linked in: these are the types that listeners may hold.
 	_ "github.com/cncf/xds/go/udpa/type/v1"
 	_ "istio.io/api/envoy/extensions/stats"
 	_ "istio.io/istio/pkg/config/xds"
@@ -84,13 +84,13 @@ func ask(address, node, metadata string) (map[string][]json.RawMessage, error) {
 	return told, nil
 }
 
-// fetcher asks for all of a kind, or for those of these names.
+// fetcher asks for all resources of a kind, or for those with these names.
 func fetcher(stream discovery.AggregatedDiscoveryService_StreamAggregatedResourcesClient, self *core.Node) func(string, ...string) ([]*anypb.Any, error) {
 	return func(kind string, names ...string) ([]*anypb.Any, error) {
 		err := stream.Send(&discovery.DiscoveryRequest{Node: self, TypeUrl: types + kind, ResourceNames: names})
 		for err == nil {
 			var answer *discovery.DiscoveryResponse
-			// istiod may push what was asked for before.
+			// istiod may push what was requested before.
 			if answer, err = stream.Recv(); err == nil && answer.TypeUrl == types+kind {
 				return answer.Resources, nil
 			}
@@ -99,7 +99,7 @@ func fetcher(stream discovery.AggregatedDiscoveryService_StreamAggregatedResourc
 	}
 }
 
-// routesOf are the names of the routes that listeners ask for.
+// routesOf lists the names of the routes that listeners refer to.
 func routesOf(listeners []*anypb.Any) ([]string, error) {
 	var names []string
 	for _, resource := range listeners {

@@ -10,11 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// CollectorAt is where a Collector listens, whose pods it reads the lines of, and where it keeps how far it has read.
+// CollectorAt says where a Collector listens, whose pods' lines it reads, and where it stores its offsets.
 type CollectorAt struct{ OTLP, GRPC, Metrics, Pods, Offsets string }
 
-// StartCollector starts the Collector of a release outside of a pod, and waits until it shows metrics. Of its configuration, further
-// pairs are replaced too.
+// StartCollector starts a release's Collector outside of a pod, and waits until it serves metrics. `further` has more pairs to replace
+// in its configuration.
 func StartCollector(t testing.TB, name string, objects []unstructured.Unstructured, release string, at CollectorAt, further ...string) *Process {
 	t.Helper()
 	for _, folder := range []string{at.Pods, at.Offsets} {
@@ -34,7 +34,7 @@ func StartCollector(t testing.TB, name string, objects []unstructured.Unstructur
 	return collector
 }
 
-// Replaced replaces what must be there: pairs of what is and what is to be.
+// Replaced replaces texts that must occur: pairs of old and new.
 func Replaced(t testing.TB, text string, pairs ...string) string {
 	t.Helper()
 	for index := 0; index < len(pairs); index += 2 {

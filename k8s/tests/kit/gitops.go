@@ -12,7 +12,7 @@ import (
 // GitOpsTools are the folders of k8s/gitops.
 var GitOpsTools = []string{"argocd", "flux"}
 
-// GitOps is what an Application, or a HelmRelease and its HelmChart, say alike of an environment.
+// GitOps is what an Application of Argo CD, and a HelmRelease with its HelmChart of Flux, have in common for an environment.
 type GitOps struct {
 	Version, Release, Namespace string
 	Files                       []string
@@ -59,7 +59,7 @@ func GitOpsOf(t testing.TB, tool string, objects []unstructured.Unstructured) Gi
 	return result
 }
 
-// Arguments are those by which Helm is given the chart and the values.
+// Arguments returns Helm's arguments for the chart and the values.
 func (says GitOps) Arguments(t testing.TB) []string {
 	t.Helper()
 	values, err := yaml.Marshal(says.Values)
@@ -73,7 +73,7 @@ func (says GitOps) Arguments(t testing.TB) []string {
 	return append(arguments, "--values", Write(t, t.TempDir()+"/values.yaml", string(values)))
 }
 
-// Rendered is the chart as Argo CD renders it: asking no cluster.
+// Rendered returns the chart as Argo CD renders it: without asking a cluster.
 func (says GitOps) Rendered(t testing.TB) string {
 	t.Helper()
 	arguments := append([]string{"template"}, says.Arguments(t)...)

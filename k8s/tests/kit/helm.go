@@ -9,35 +9,35 @@ import (
 
 type k8sObject = runtime.Object
 
-// Chart is the chart.
+// Chart is the path of the chart.
 var Chart = At("k8s/chart")
 
-// What an API server of today has, for renderings that ask none.
+// The API versions of a current API server, for renderings without a cluster.
 var today = []string{
 	"--kube-version", "1.37",
 	"--api-versions", "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
 }
 
-// InFront says in which namespace the ingress controller is, which the chart insists on; other values win over it.
+// InFront names the ingress controller's namespace, which the chart requires. Other values win over it.
 var InFront = At("k8s/tests/kit/in-front.yaml")
 
 // Values is the values file of an environment.
 func Values(environment string) string { return Chart + "/values-" + environment + ".yaml" }
 
-// Rendered is what the chart makes of these arguments.
+// Rendered renders the chart with these arguments, as objects.
 func Rendered(t testing.TB, arguments ...string) []unstructured.Unstructured {
 	t.Helper()
 	return Objects(t, Template(t, arguments...))
 }
 
-// Template is the same as text.
+// Template renders the chart as text.
 func Template(t testing.TB, arguments ...string) string {
 	t.Helper()
 	arguments = append([]string{"template", "bank", Chart, "--namespace", "money-bank", "--values", InFront}, arguments...)
 	return Run(t, Tool("helm"), append(arguments, today...)...)
 }
 
-// Find is the one object of that kind and name.
+// Find returns the one object of that kind and name.
 func Find(t testing.TB, objects []unstructured.Unstructured, kind, name string) unstructured.Unstructured {
 	t.Helper()
 	for _, object := range objects {
@@ -49,7 +49,7 @@ func Find(t testing.TB, objects []unstructured.Unstructured, kind, name string) 
 	return unstructured.Unstructured{}
 }
 
-// Into reads an object as the type it is.
+// Into converts an object to its Go type.
 func Into[T any](t testing.TB, object unstructured.Unstructured) T {
 	t.Helper()
 	var typed T

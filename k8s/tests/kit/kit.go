@@ -1,5 +1,5 @@
-// Package kit is what the tests of the chart are written with: paths, programs, rendered objects, patience.
-// A step that fails ends its test and shows what the program said.
+// Package kit has the helpers of the chart's tests: paths, programs, rendered objects, waiting.
+// A step that fails ends its test and shows the program's output.
 package kit
 
 import (
@@ -22,28 +22,28 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// What a test may take at most for something that others must do first.
+// How long a test waits at most for something that others must do first.
 const patience = 180 * time.Second
 
-// Environments of which there is a values file.
+// Environments lists those that have a values file.
 var Environments = []string{"dev", "staging", "prod"}
 
-// Overlays are the folders of k8s/manifests.
+// Overlays lists the folders of k8s/manifests.
 var Overlays = append([]string{"prod-bank"}, Environments...)
 
-// Root is the repository.
+// Root is the path of the repository.
 var Root = func() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "../../..")
 }()
 
-// At is a path in the repository.
+// At returns a path in the repository.
 func At(path ...string) string { return filepath.Join(append([]string{Root}, path...)...) }
 
-// Tool is a program that `make test-k8s` built.
+// Tool returns the path of a program that `make test-k8s` built.
 func Tool(name string) string { return At("build/bin", name) }
 
-// Run runs a program in the repository and returns what it printed.
+// Run runs a program in the repository and returns its output.
 func Run(t testing.TB, program string, arguments ...string) string {
 	t.Helper()
 	output, err := Try(program, arguments...)
@@ -53,7 +53,7 @@ func Run(t testing.TB, program string, arguments ...string) string {
 	return output
 }
 
-// Try does the same where failing is an answer too.
+// Try does the same, and returns the error too.
 func Try(program string, arguments ...string) (string, error) {
 	command := exec.Command(program, arguments...)
 	command.Dir = Root
@@ -61,7 +61,7 @@ func Try(program string, arguments ...string) (string, error) {
 	return string(output), err
 }
 
-// Module is the folder of a Go module, verified by the checksum database.
+// Module returns the folder of a Go module, verified by the checksum database.
 func Module(t testing.TB, module string) string {
 	t.Helper()
 	command := exec.Command("go", "mod", "download", "-json", module)
@@ -78,13 +78,13 @@ func Module(t testing.TB, module string) string {
 	return downloaded.Dir
 }
 
-// Required is the folder of a module that these tests require themselves.
+// Required returns the folder of a module that the go.mod of these tests requires.
 func Required(t testing.TB, module string) string {
 	t.Helper()
 	return strings.TrimSpace(Run(t, "go", "list", "-C", At("k8s/tests"), "-m", "-f", "{{.Dir}}", module))
 }
 
-// Objects are the documents of a YAML text, lists taken apart.
+// Objects parses a YAML text into objects, and takes lists apart.
 func Objects(t testing.TB, text string) []unstructured.Unstructured {
 	t.Helper()
 	var objects []unstructured.Unstructured
@@ -111,13 +111,13 @@ func Objects(t testing.TB, text string) []unstructured.Unstructured {
 	}
 }
 
-// Eventually waits until check has no complaint.
+// Eventually repeats check until it returns no error.
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	Within(t, patience, what, check)
 }
 
-// Within waits until then at most.
+// Within does the same with a limit of its own.
 func Within(t testing.TB, limit time.Duration, what string, check func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -135,13 +135,13 @@ func Within(t testing.TB, limit time.Duration, what string, check func() error) 
 	}
 }
 
-// FreeAddress is one of this machine at which nobody listens.
+// FreeAddress returns an address of this machine at which nobody listens.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	return fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 }
 
-// FreePort is one that nobody listens on.
+// FreePort returns a port on which nobody listens.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -177,7 +177,7 @@ func Read(t testing.TB, path string) string {
 	return string(bytes.TrimRight(text, "\n")) + "\n"
 }
 
-// Block is the lines of a page that a test runs: those below `<!-- run by TEST: NAME -->`.
+// Block returns the lines of a page that a test runs: those below `<!-- run by TEST: NAME -->`.
 func Block(t testing.TB, page, name string) string {
 	t.Helper()
 	found := regexp.MustCompile("(?s)<!-- run by [^>]*: "+regexp.QuoteMeta(name)+" -->\n *```sh\n(.*?) *```\n").FindAllStringSubmatch(Read(t, page), -1)
@@ -187,7 +187,7 @@ func Block(t testing.TB, page, name string) string {
 	return found[0][1]
 }
 
-// Missing complains unless all parts are in the text.
+// Missing returns an error unless the text has all parts.
 func Missing(text string, parts ...string) error {
 	for _, part := range parts {
 		if !strings.Contains(text, part) {

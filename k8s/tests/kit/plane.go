@@ -10,14 +10,14 @@ import (
 
 const token = "of-the-test-only"
 
-// ControlPlane is one of Kubernetes, and its clients.
+// ControlPlane is a control plane of Kubernetes, with clients.
 type ControlPlane struct {
 	kubernetes.Interface
 	Config     *rest.Config
 	Kubeconfig string
 }
 
-// PlaneOptions are what those who start one differ in.
+// PlaneOptions is what its users set differently.
 type PlaneOptions struct {
 	// Where the API server listens, and further arguments for it and for kube-controller-manager.
 	Address     string
@@ -25,7 +25,7 @@ type PlaneOptions struct {
 	Controllers []string
 }
 
-// StartPlane starts etcd, kube-apiserver, kube-controller-manager and kube-scheduler in a folder; all of it ends with t.
+// StartPlane starts etcd, kube-apiserver, kube-controller-manager and kube-scheduler in a folder. They end with t.
 func StartPlane(t testing.TB, folder string, options PlaneOptions) *ControlPlane {
 	etcd, peer, port := FreePort(t), FreePort(t), FreePort(t)
 	etcdURL, server := fmt.Sprintf("http://127.0.0.1:%d", etcd), fmt.Sprintf("https://%s:%d", options.Address, port)
@@ -47,9 +47,9 @@ contexts: [{name: test, context: {cluster: test, user: test}}]
 		"--advertise-address=10.77.0.1", "--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=Node,RBAC", "--token-auth-file=" + tokens,
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + folder + "/accounts.key",
 		"--service-account-signing-key-file=" + folder + "/accounts.key", "--allow-privileged=false",
-		// A Pod's log is asked of its node.
+		// The API server asks a Pod's node for its log.
 		"--kubelet-preferred-address-types=InternalIP",
-		// Debian's etcd is too old for it; without this kwok asks for it again and again, and is ever slower to.
+		// Debian's etcd is too old for WatchList: kwok would ask for it again and again, ever more slowly.
 		"--feature-gates=WatchList=false"}, options.APIServer...)...)
 
 	plane := &ControlPlane{Kubeconfig: kubeconfig, Config: &rest.Config{

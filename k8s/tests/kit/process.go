@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// Process is a program in the background; its log is in build/logs, with the name of the test binary before its own.
+// Process is a program in the background. Its log is in build/logs, under the test binary's name and its own.
 type Process struct {
 	Log    string
 	cmd    *exec.Cmd
 	exited chan error
 }
 
-// Start starts a program and ends it, by its id, with the test.
+// Start starts a program. It ends with the test, by its process id.
 func Start(t testing.TB, name string, environment []string, program string, arguments ...string) *Process {
 	t.Helper()
 	path := At("build/logs", strings.TrimSuffix(filepath.Base(os.Args[0]), ".test")+"-"+name+".log")
@@ -35,7 +35,7 @@ func Start(t testing.TB, name string, environment []string, program string, argu
 	command := exec.Command(program, arguments...)
 	command.Dir, command.Stdout, command.Stderr = Root, log, log
 	command.Env = append(os.Environ(), environment...)
-	// Nothing outlives a test that is killed.
+	// It does not outlive a test that is killed.
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		t.Fatalf("%s: %v", program, err)
@@ -46,7 +46,7 @@ func Start(t testing.TB, name string, environment []string, program string, argu
 	return process
 }
 
-// Stop ends it with SIGTERM, and with SIGKILL if that does not help.
+// Stop ends it with SIGTERM, or with SIGKILL if that does not help.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -57,7 +57,7 @@ func (p *Process) Stop() {
 	}
 }
 
-// Runs complains when it has ended.
+// Runs returns an error when it has ended.
 func (p *Process) Runs() error {
 	select {
 	case err := <-p.exited:
@@ -68,7 +68,7 @@ func (p *Process) Runs() error {
 	}
 }
 
-// ShowsMetrics waits until it shows metrics at this address.
+// ShowsMetrics waits until it serves metrics at this address.
 func (p *Process) ShowsMetrics(t testing.TB, address string) {
 	t.Helper()
 	Eventually(t, p.cmd.Path+" shows metrics", func() error {
@@ -80,7 +80,7 @@ func (p *Process) ShowsMetrics(t testing.TB, address string) {
 	})
 }
 
-// Body is that of an answer. One that is no 200, or did not come, is an error.
+// Body returns an answer's body. A status other than 200, or no answer, is an error.
 func Body(answer *http.Response, err error) (string, error) {
 	if err != nil {
 		return "", err
@@ -93,11 +93,11 @@ func Body(answer *http.Response, err error) (string, error) {
 	return string(body), err
 }
 
-// Kill ends it at once, as a power cut does.
+// Kill ends it at once, as a power failure does.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
-// Pid is its id.
+// Pid returns its process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// Suites are all black-box suites that a bank can be asked, but for rates_outage, which is about CoinGecko, and counter_limit, which spoils the bank.
+// Suites lists all black-box suites that run against any bank. Not rates_outage, which is about CoinGecko, and counter_limit, which spoils the bank.
 var Suites = []string{"amounts", "bitcoins", "contract_common", "convert", "counters", "errors", "first_deposits", "health", "history",
 	"idempotency", "identity", "keyed_counters", "keys_for_ever", "overdraft", "pages", "rates", "rates_cache", "wallet", "wire"}
 
-// RunSuites asks a bank, whose rates are of that stand-in for CoinGecko.
+// RunSuites runs suites against a bank whose rates come from this stand-in for CoinGecko.
 func RunSuites(t testing.TB, bank, coingecko, apiKey string, names ...string) {
 	t.Helper()
 	arguments := []string{"test", "--locked", "--profile", "native", "-p", "tests", "--no-fail-fast"}

@@ -19,7 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Cluster is a rendering, and where on this machine its parts are.
+// Cluster is a rendering, and the addresses of its parts on this machine.
 type Cluster struct {
 	*testing.T
 	objects   []unstructured.Unstructured
@@ -38,12 +38,12 @@ func rendered(t *testing.T, arguments ...string) *Cluster {
 	arguments = append([]string{"--values", kit.Values("prod"), "--set", "settings.coingeckoOrigin=http://" + coingecko,
 		// The suites name their users by a header, as a gateway does.
 		"--set", "auth.mode=header,auth.trustGateway=true,auth.gatewayPods.app=nginx",
-		// A machine that is busy building must not look like a store that is dead.
+		// A machine that is busy building must not look like a store that is down.
 		"--set", "settings.storageDeadlineMs=5000", "--set", "settings.ratesTtlSeconds=1,settings.ratesMaxStaleSeconds=8,coingeckoApiKey.secretName=coingecko"}, arguments...)
 	return &Cluster{T: t, objects: kit.Rendered(t, arguments...), folder: t.TempDir(), redisPort: kit.FreePort(t), coingecko: "http://" + coingecko}
 }
 
-// secret is a key of a Secret that the chart rendered; CoinGecko's is the cluster's own.
+// secret reads a key of a Secret that the chart rendered, or CoinGecko's key, which the cluster owns.
 func (c *Cluster) secret(key *corev1.SecretKeySelector) (string, error) {
 	if key.Name == "coingecko" {
 		return apiKey, nil
@@ -57,13 +57,13 @@ func (c *Cluster) secret(key *corev1.SecretKeySelector) (string, error) {
 	return strings.Replace(string(value), "bank-redis:6379", fmt.Sprintf("127.0.0.1:%d", c.redisPort), 1), nil
 }
 
-// has tells whether a Secret that the chart rendered has this key.
+// has says whether a Secret that the chart rendered has this key.
 func (c *Cluster) has(key *corev1.SecretKeySelector) bool {
 	_, has, _ := unstructured.NestedString(kit.Find(c, c.objects, "Secret", key.Name).Object, "data", key.Key)
 	return has
 }
 
-// environment is that of a container.
+// environment returns a container's variables with their values.
 func (c *Cluster) environment(variables []corev1.EnvVar) []string {
 	var environment []string
 	for _, variable := range variables {
@@ -80,7 +80,7 @@ func (c *Cluster) environment(variables []corev1.EnvVar) []string {
 	return environment
 }
 
-// startRedis starts the container of the StatefulSet, its paths and its port moved to where this test may write.
+// startRedis starts the StatefulSet's container, with its paths and its port where this test may write.
 func (c *Cluster) startRedis() {
 	c.Helper()
 	config, _, _ := unstructured.NestedString(kit.Find(c, c.objects, "ConfigMap", "bank-redis").Object, "data", "redis.conf")
@@ -124,13 +124,13 @@ func (c *Cluster) readiness(environment []string) error {
 	return command.Run()
 }
 
-// app is the rendered SpinApp.
+// app returns the rendered SpinApp.
 func (c *Cluster) app() spinkube.SpinApp {
 	c.Helper()
 	return kit.Into[spinkube.SpinApp](c, kit.Find(c, c.objects, "SpinApp", "bank"))
 }
 
-// startBank starts `bank` as the operator would start the shim, and returns where it listens.
+// startBank starts `bank` as the operator would start the shim, and returns its address.
 func (c *Cluster) startBank() string {
 	c.Helper()
 	app := c.app()

@@ -23,7 +23,7 @@ func (a answer) is(t *testing.T, status int) answer {
 
 func send(t *testing.T, client *http.Client, request *http.Request, identity string) answer {
 	t.Helper()
-	// As it is written: Go would make it User-Id.
+	// The map keeps the name as it is written. Go's Set would make it User-Id.
 	request.Header[identity] = []string{"chart"}
 	response, err := client.Do(request)
 	if err != nil {

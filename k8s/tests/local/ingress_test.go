@@ -42,7 +42,7 @@ func (c *Cluster) fromIngress() site {
 	return read
 }
 
-// nginxConfig is what controllers/nginx.yaml says of the ConfigMap of the controller itself.
+// nginxConfig reads the controller's own ConfigMap from controllers/nginx.yaml.
 func (c *Cluster) nginxConfig() map[string]string {
 	c.Helper()
 	comment := regexp.MustCompile("(?m)^#   .*$").FindAllString(kit.Read(c, "k8s/chart/controllers/nginx.yaml"), -1)
@@ -80,7 +80,7 @@ func (c *Cluster) fromGateway() site {
 		redirects: redirect["requestRedirect"].(map[string]any)["scheme"] == "https"}
 }
 
-// nginx serves the site in front of a bank, and is left to its test; http and https are where it listens.
+// nginx starts NGINX for the site, in front of a bank, until the test ends; http and https are its addresses.
 func (c *Cluster) nginx(site site, bank string) (http, https string) {
 	c.Helper()
 	for key, file := range map[string]string{"tls.crt": "/tls.crt", "tls.key": "/tls.key"} {
@@ -125,7 +125,7 @@ http {
 	return http, https
 }
 
-// browser trusts the rendered certificate and finds the host at an address; it follows no redirect.
+// browser is a client that trusts the rendered certificate and resolves the host to an address. It follows no redirect.
 func (c *Cluster) browser(site site, address string) *http.Client {
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM([]byte(kit.Read(c, c.folder+"/tls.crt"))) {
@@ -165,10 +165,10 @@ func TestTheBankIsReachedOverTLSAndNoOtherWay(t *testing.T) {
 			for _, identity := range []string{"user-id", "x-user-id"} {
 				deposit(t, client, "https://"+host, identity).is(t, 200)
 			}
-			// NGINX drops it unless its own ConfigMap says otherwise.
+			// NGINX drops the header unless its own ConfigMap says otherwise.
 			if site.snippet != "" {
 				deposit(t, client, "https://"+host, "user_id").is(t, 200)
-				// Not `errors`: a body over nginx's own limit is refused by nginx, in its own words.
+				// Not `errors`: NGINX itself refuses a body over its own limit, with an answer of its own.
 				cluster.suites(unwrapped(t, client), "idempotency", "identity", "wallet", "history")
 			} else {
 				deposit(t, client, "https://"+host, "user_id").is(t, 401)
@@ -177,7 +177,7 @@ func TestTheBankIsReachedOverTLSAndNoOtherWay(t *testing.T) {
 	}
 }
 
-// unwrapped takes the suites' plain HTTP through the browser's TLS.
+// unwrapped forwards the suites' plain HTTP through the browser's TLS.
 func unwrapped(t *testing.T, client *http.Client) string {
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   func(request *httputil.ProxyRequest) { request.SetURL(&url.URL{Scheme: "https", Host: host}) },

@@ -52,8 +52,8 @@ func TestRedisKeepsWhatItAcknowledgedWhenItIsKilled(t *testing.T) {
 	})
 }
 
-// Every pod has the same Redis. One that left the Service because of it would leave clients with a refused
-// connection, where the contract promises a 503 that says what became of the money.
+// All pods share one Redis. If they left the Service because of it, clients would have a refused connection, where the
+// contract promises a 503 that says what became of the money.
 func TestPodsStayInTheServiceWhileRedisIsAway(t *testing.T) {
 	cluster := rendered(t)
 	cluster.startRedis()
@@ -94,7 +94,7 @@ func TestRedisLetsNobodyInWithoutThePassword(t *testing.T) {
 	if err := cluster.readiness([]string{"REDISCLI_AUTH=guess"}); err == nil {
 		t.Error("a ping with another password is answered")
 	}
-	// Where the password may be read: in the file in memory, by its owner alone; not among the arguments.
+	// The password may be read only in the file in memory, by its owner; it is not among the arguments.
 	container := cluster.redisContainer()
 	password, err := cluster.secret(container.Env[0].ValueFrom.SecretKeyRef)
 	if err != nil {

@@ -18,7 +18,7 @@ func exportsAreMadeAndRestored(n *Node) {
 	n.stays(before, "a restore")
 }
 
-// One pod, with a file on a claim.
+// One pod, with SQLite on a claim.
 func exportsOfSQLiteAreMadeAndRestored(n *Node) {
 	n.kubectl("delete", "namespace", namespace, "--timeout=120s")
 	n.makeNamespace()
@@ -43,16 +43,16 @@ func exportsOfSQLiteAreMadeAndRestored(n *Node) {
 	if claim() == disk {
 		n.Error("the claim is the one that was there before")
 	}
-	// The claim is Helm's, as the one before was.
+	// Helm makes the claim anew, as it made the one before.
 	installed()
-	// Its key is known.
+	// Its idempotency key is known.
 	n.ask("POST", "/v1/deposit", `{"amount":"10.50"}`)
 	if after := n.ask("GET", "/v1/wallet", ""); after != wallet {
 		n.Errorf("after a restore the wallet is %s, it was %s", after, wallet)
 	}
 }
 
-// exportsAndDrills runs both CronJobs once, and says which file was written.
+// exportsAndDrills runs both CronJobs once, and returns the name of the export.
 func (n *Node) exportsAndDrills() string {
 	n.Helper()
 	run := func(name string) string {
@@ -78,8 +78,8 @@ func (n *Node) exportsAndDrills() string {
 	return regexp.MustCompile(`/backups/bank-.+\.jsonl`).FindString(exported)
 }
 
-// restores runs the lines of docs/backup.md, but for the namespace, the file, and what else that page says is other: the store is emptied,
-// and has the money again.
+// restores empties the store and runs the lines of docs/backup.md, with this namespace and file, and the changes that the page names.
+// Then the store has the money again.
 func (n *Node) restores(file string, change func(lines string) string) {
 	n.Helper()
 	lines := change(kit.Block(n, "docs/backup.md", "a restore on Kubernetes"))

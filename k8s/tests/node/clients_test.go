@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// clients deposit over connections that they keep, until they are told to end. What is not answered with 200 they send again under its
-// key, as the README says, and count as failed.
+// clients deposit over kept connections until they are told to end. What is not answered with 200 they retry under its
+// idempotency key, as the README says, and count as failed.
 type clients struct {
 	*Node
 	stop chan struct{}
@@ -38,7 +38,7 @@ type failure struct {
 	why string
 }
 
-// How many there are; issue 18.
+// Their number; issue 18.
 const connections = 16
 
 func (n *Node) clients() *clients {
@@ -67,7 +67,7 @@ func (c *client) deposits(stop chan struct{}) {
 			c.answered = append(c.answered, time.Now())
 			number++
 			c.paid++
-			// All of them leave the node time for what it has to do.
+			// The clients leave processor time for the node's own work.
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
@@ -76,7 +76,7 @@ func (c *client) deposits(stop chan struct{}) {
 	}
 }
 
-// ask sends on the connection that there is. Go's own client would hide one that was cut, and ask again.
+// ask sends on the open connection. Go's own client would hide a connection that was cut, and retry.
 func (c *client) ask(method, path, key, body string) (int, string, error) {
 	if c.connection == nil {
 		connection, err := net.DialTimeout("tcp", c.address, 5*time.Second)
@@ -118,10 +118,10 @@ func (c *client) exchange(request *http.Request) (*http.Response, string, error)
 	return answer, string(text), err
 }
 
-// end waits for what is in flight, and asks whether each deposit that was answered is there, once.
+// end waits for requests in flight, and checks that each acknowledged deposit was posted once.
 func (c *clients) end() {
 	c.Helper()
-	// Who waits to send again does so.
+	// A client that waits to retry does so meanwhile.
 	time.Sleep(time.Second)
 	close(c.stop)
 	c.done.Wait()

@@ -12,11 +12,12 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// What whoever has a clone and no image does: build, push by skopeo, install, test. The registry is the node's, and a kubelet pulls from it.
+// The steps of a user who has a clone and no image: build, push by skopeo, install, test. The registry is the node's, and a
+// kubelet pulls from it.
 func deployBringsABankFromAClone(n *Node) {
 	n.kubectl("delete", "namespace", namespace, "--timeout=120s")
 	n.hasDisk()
-	// By its configuration skopeo knows that this registry has no TLS.
+	// skopeo's configuration says that this registry has no TLS.
 	home := n.folder + "/newcomer"
 	kit.Write(n, home+"/.config/containers/registries.conf", fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", registry))
 	kit.Write(n, home+"/.config/containers/policy.json", `{"default": [{"type": "insecureAcceptAnything"}]}`)

@@ -100,7 +100,7 @@ func aRedisThatIsKilledLosesNothing(n *Node) {
 	clients.recovered(killed, "Redis was killed")
 }
 
-// kill ends a program of a pod at once.
+// kill ends a pod's program at once.
 func (n *Node) kill(program, uid string) time.Time {
 	n.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*")
@@ -108,7 +108,7 @@ func (n *Node) kill(program, uid string) time.Time {
 		n.Fatal(err)
 	}
 	for _, process := range processes {
-		// Processes end meanwhile.
+		// Processes may end meanwhile.
 		name, _ := os.ReadFile(process + "/comm")
 		cgroup, _ := os.ReadFile(process + "/cgroup")
 		if strings.TrimSpace(string(name)) != program || !strings.Contains(string(cgroup), "pod"+uid) {
@@ -127,7 +127,7 @@ func (n *Node) kill(program, uid string) time.Time {
 	return time.Time{}
 }
 
-// waitForRestart waits until the pod's container has been started again, and is ready.
+// waitForRestart waits until the pod's container has been restarted and is ready.
 func (n *Node) waitForRestart(selector, name string) {
 	n.Helper()
 	kit.Eventually(n, name+" is started again", func() error {
@@ -163,14 +163,14 @@ func (c *clients) failures() []failure {
 	return failures
 }
 
-// recovered says how long it took until somebody was answered again after a fault, and everybody.
+// recovered logs how long after a fault the first client was answered again, and how long until all were.
 func (c *clients) recovered(fault time.Time, what string) {
 	c.Helper()
 	var firsts []time.Duration
 	asked := 0
 	for _, each := range c.each {
 		asked += each.paid
-		// What was sent before may be answered after.
+		// A request that was sent before the fault may be answered after it.
 		last := fault
 		for _, failure := range each.failures {
 			if failure.at.After(last) {

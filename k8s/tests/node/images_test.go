@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What the registry has: where an image is there, and how its layout comes about.
+// images maps each image of the registry to what makes its layout.
 func (n *Node) images() map[string]func() string {
 	return map[string]func() string{
 		"pause:3":   func() string { return n.pack("pause", kit.Tool("pause")) },
@@ -29,7 +29,7 @@ func (n *Node) images() map[string]func() string {
 	}
 }
 
-// registry starts one, and fills it.
+// registry starts a registry, and fills it.
 func (n *Node) registry() {
 	n.Helper()
 	config := kit.Write(n, n.folder+"/registry.yml", fmt.Sprintf(`
@@ -59,7 +59,7 @@ func (n *Node) push(layout, name string) {
 	kit.Run(n, "skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", "oci:"+layout, "docker://"+registry+"/"+name)
 }
 
-// pack makes an image of programs of this machine, and of the libraries that they are linked to; the first is what it runs.
+// pack makes an image of programs of this machine, with the libraries that they link to. The first program is its entry point.
 func (n *Node) pack(name string, programs ...string) string {
 	n.Helper()
 	root, layout := n.folder+"/rootfs/"+name, n.folder+"/layouts/"+name

@@ -9,14 +9,14 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// kept is what must stay whatever is done to the release: a wallet, and Redis' password.
+// kept is what must survive every change of the release: a wallet, and Redis' password.
 type kept struct{ wallet, password string }
 
 func (n *Node) ask(method, path, body string) string {
 	n.Helper()
 	var status int
 	var text string
-	// A pod is ready a moment before kube-proxy knows it.
+	// A pod is ready a moment before kube-proxy knows.
 	kit.Eventually(n, method+" "+path+" is answered", func() (err error) {
 		status, text, err = (&client{address: n.service(), user: "who-stays"}).ask(method, path, "the-only-one", body)
 		return err
@@ -39,7 +39,7 @@ func (n *Node) stays(before kept, what string) {
 	}
 }
 
-// before is the chart of the last commit on main, or where that is checked out, of the one before it.
+// before returns the chart of the last commit on main or, on main itself, of the commit before.
 func (n *Node) before() string {
 	n.Helper()
 	git := func(arguments ...string) string {
@@ -71,10 +71,10 @@ func releasesComeAndGoAndMoneyStays(n *Node) {
 	n.helm("rollback", "bank", "1", "--namespace", namespace)
 	n.comesUp()
 	n.stays(before, "a rollback")
-	// The chart before may let an uninstall take the password.
+	// The chart before may let an uninstall delete the password.
 	n.install(kit.Chart)
 	n.helm("uninstall", "bank", "--namespace", namespace, "--wait")
 	n.install(kit.Chart)
-	// An uninstall leaves the claim alone, and the password.
+	// An uninstall keeps the claim and the password.
 	n.stays(before, "a new installation")
 }

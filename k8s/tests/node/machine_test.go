@@ -1,8 +1,8 @@
 //go:build node
 
-// Package node installs the chart on a real node: kubelet and kube-proxy, Debian's containerd and runc, CoreDNS, a registry that
-// images are pulled from. Containers run as they do on any cluster; network policies are not enforced. ../node/apart makes the
-// namespaces and the folder in which all of it is.
+// Package node installs the chart on a real node: kubelet and kube-proxy, Debian's containerd and runc, CoreDNS, and a registry to pull
+// images from. Containers run as they do on any cluster; network policies are not enforced. ../node/apart makes the namespaces and the
+// folder in which all of it runs.
 package node
 
 import (
@@ -46,7 +46,7 @@ func start(t *testing.T) *Node {
 	n.registry()
 	n.startContainerd()
 	n.ControlPlane = kit.StartPlane(t, folder+"/plane", kit.PlaneOptions{Address: address, Controllers: []string{
-		// By which pods trust the API server.
+		// Pods trust the API server by this certificate.
 		"--root-ca-file=" + folder + "/plane/apiserver.crt"}})
 	n.kubelet()
 	n.kubeProxy()
@@ -54,7 +54,7 @@ func start(t *testing.T) *Node {
 	return n
 }
 
-// of is the node for one test.
+// of returns the node for one test.
 func (n *Node) of(t testing.TB) *Node {
 	mine := *n
 	mine.TB = t
@@ -71,12 +71,12 @@ func (n *Node) helm(arguments ...string) string {
 	return kit.Run(n, kit.Tool("helm"), append([]string{"--kubeconfig", n.Kubeconfig}, arguments...)...)
 }
 
-// network gives the node an address. Each pod has a link of its own to it, so that all goes through the node's rules for packets.
+// network gives the node an address. Each pod has a link of its own to it, so that all packets go through the node's rules.
 func (n *Node) network() {
 	kit.Run(n, "ip", "link", "add", "node0", "type", "bridge")
 	kit.Run(n, "ip", "address", "add", address+"/24", "dev", "node0")
 	kit.Run(n, "ip", "link", "set", "node0", "up")
-	// A Service has an address that nobody has; without a way to it no rule is asked.
+	// No machine has a Service's address. Without a route to it, no rule would be asked.
 	kit.Run(n, "ip", "route", "add", services, "dev", "node0")
 	kit.Run(n, "sysctl", "--quiet", "net.ipv4.ip_forward=1")
 	kit.Write(n, n.folder+"/cni/10-pods.conflist", `{"cniVersion": "0.4.0", "name": "pods", "plugins": [
@@ -84,7 +84,7 @@ func (n *Node) network() {
   {"type": "portmap", "capabilities": {"portMappings": true}}]}`)
 }
 
-// startContainerd starts it, or starts it again: what runs in it runs on meanwhile.
+// startContainerd starts containerd, or restarts it. Its containers run on meanwhile.
 func (n *Node) startContainerd() {
 	n.Helper()
 	socket := "/run/containerd/containerd.sock"
@@ -104,7 +104,7 @@ conf_dir = "%[1]s/cni"
 [plugins."io.containerd.grpc.v1.cri".registry]
 config_path = "%[1]s/registries"
 `, n.folder, socket))
-	// Whatever registry an image is of: this one has it.
+	// This registry has the images of all registries.
 	kit.Write(n, n.folder+"/registries/_default/hosts.toml", "[host.\"http://"+registry+"\"]\ncapabilities = [\"pull\", \"resolve\"]\n")
 	n.containerd = kit.Start(n.whole, "containerd", nil, "containerd", "--config", config)
 	kit.Eventually(n, "containerd answers", func() error {
@@ -177,7 +177,7 @@ oomScoreAdj: 0
 	kit.Start(n, "kube-proxy", nil, kit.Tool("kube-proxy"), "--config="+config)
 }
 
-// furnish gives the cluster what the chart expects to find there: names that are resolved, and disks.
+// furnish gives the cluster what the chart expects to find there: DNS and disks.
 func (n *Node) furnish() {
 	var disks strings.Builder
 	for index := range 8 {
@@ -200,7 +200,7 @@ provisioner: kubernetes.io/no-provisioner
 volumeBindingMode: WaitForFirstConsumer
 `
 
-// A folder that only root may write to: a pod may once the kubelet has given it to the pod's group.
+// A folder that only root may write to. A pod may, once the kubelet has given the folder to the pod's group.
 const diskFile = `---
 apiVersion: v1
 kind: PersistentVolume

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// By what is requested a node is filled: with pods that use more it runs out of memory. It holds for two cores: on more of them more is
-// compiled at a time.
+// The scheduler fills a node by what pods request: if they use more, it runs out of memory. The figure holds for two cores; with more
+// cores, more is compiled at the same time.
 func aBankUsesNoMoreMemoryThanTheChartRequests(n *Node) {
 	var values struct {
 		Resources struct{ Requests map[string]string }
@@ -33,7 +33,7 @@ func aBankUsesNoMoreMemoryThanTheChartRequests(n *Node) {
 	}
 }
 
-// peak is how much memory a pod has used at most, as its cgroup says it.
+// peak is the most memory that a pod has used, by its cgroup.
 func (n *Node) peak(uid string) int64 {
 	n.Helper()
 	group := filepath.Base(n.folder) + "/kubepods/burstable/pod" + uid

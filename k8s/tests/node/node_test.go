@@ -50,7 +50,7 @@ type scenario struct {
 	run  func(*Node)
 }
 
-// scenarios runs them in turn: later ones stand on earlier ones.
+// scenarios runs them in turn: later ones build on earlier ones.
 func (n *Node) scenarios(t *testing.T, scenarios []scenario) {
 	for _, scenario := range scenarios {
 		if !t.Run(scenario.name, func(t *testing.T) { scenario.run(n.of(t)) }) {
@@ -59,7 +59,7 @@ func (n *Node) scenarios(t *testing.T, scenarios []scenario) {
 	}
 }
 
-// prepare makes what the values of production name.
+// prepare makes the objects that the values of production name.
 func (n *Node) prepare() {
 	n.Helper()
 	kit.Start(n.whole, "coingecko", nil, kit.At("target/native/coingecko"), "--listen", strings.TrimPrefix(coingecko, "http://"))

@@ -19,7 +19,7 @@ const (
 	redis     = "app.kubernetes.io/component=redis"
 )
 
-// production are prod's values, but for what one small node has not.
+// production returns prod's values, changed for what one small node lacks.
 func (n *Node) production() []string {
 	return []string{"--namespace", namespace, "--values", kit.Values("prod"), "--values", kit.InFront, "--set", strings.Join([]string{
 		"runtime=bank",
@@ -27,15 +27,15 @@ func (n *Node) production() []string {
 		"auth.mode=header,auth.trustGateway=true,auth.gatewayPods.app=gateway",
 		// There is neither cert-manager nor an ingress controller.
 		"ingress.enabled=false,tls.mode=none",
-		// On two cores, which the clients and the control plane need too, the store may be late.
+		// The clients and the control plane share these two cores, so the store may be late.
 		"settings.storageDeadlineMs=2000",
-		// Four pods and one more are to fit on two cores.
+		// Four pods, and one more during an upgrade, must fit on two cores.
 		"resources.requests.cpu=100m,redis.resources.requests.cpu=100m,redis.resources.requests.memory=512Mi",
-		// Such a kubelet has no ephemeral storage to give.
+		// This kubelet has no ephemeral storage to give.
 		"resources.requests.ephemeral-storage=null,resources.limits.ephemeral-storage=null",
 		"redis.resources.requests.ephemeral-storage=null,redis.resources.limits.ephemeral-storage=null",
 		"test.resources.requests.ephemeral-storage=null,test.resources.limits.ephemeral-storage=null",
-		// The suites wait for rates that grow old.
+		// The suites wait for rates to expire.
 		"settings.coingeckoOrigin=" + coingecko + ",settings.ratesTtlSeconds=1,settings.ratesMaxStaleSeconds=8,coingeckoApiKey.secretName=coingecko",
 	}, ",")}
 }
@@ -62,7 +62,7 @@ func (n *Node) rollout(what string) {
 	}
 }
 
-// waitForPods waits until the application has so many, all ready, and no others.
+// waitForPods waits until the application has this many pods, all ready, and no others.
 func (n *Node) waitForPods(wanted int) {
 	n.Helper()
 	kit.Eventually(n, fmt.Sprintf("%d pods are ready", wanted), func() error {
@@ -90,7 +90,7 @@ func isReady(pod corev1.Pod) bool {
 	})
 }
 
-// service is the address of the bank's Service.
+// service returns the address of the bank's Service.
 func (n *Node) service() string {
 	n.Helper()
 	service, err := n.CoreV1().Services(namespace).Get(n.Context(), "bank", metav1.GetOptions{})

@@ -11,10 +11,10 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// From `helm install` on, once images are there.
+// The time from `helm install` on, with the images present.
 const aMinute = 60 * time.Second
 
-// The lines run as they stand there, but for where `helm install` begins and `helm test` does: those times are taken.
+// The test runs the page's lines as they are. It takes the time where `helm install` and `helm test` begin.
 func thePagesLinesBringABankWithTLS(n *Node) {
 	n.kubectl("delete", "namespace", namespace, "--timeout=120s")
 	n.hasDisk()
@@ -27,7 +27,7 @@ func thePagesLinesBringABankWithTLS(n *Node) {
 	if !is {
 		n.Fatalf("there is no helm test in\n%s", lines)
 	}
-	// Of its own: the lines write a key there.
+	// A folder of its own: the lines write a key there.
 	folder := n.folder + "/start"
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		n.Fatal(err)
@@ -50,7 +50,7 @@ func thePagesLinesBringABankWithTLS(n *Node) {
 	n.start("helm test bank --namespace money-bank")
 }
 
-// hasDisk says that the node has what pods request; a kubelet without localStorageCapacityIsolation leaves it to others to say so.
+// hasDisk sets the disk that pods request. A kubelet without localStorageCapacityIsolation leaves that to others.
 func (n *Node) hasDisk() {
 	n.Helper()
 	n.kubectl("patch", "node", "node", "--subresource=status", "--type=merge", "--patch", `{"status": {"capacity": {"ephemeral-storage": "10Gi"}}}`)

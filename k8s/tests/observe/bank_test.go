@@ -13,19 +13,19 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// overGRPC is the bank that sends OTLP over gRPC; all others send it over HTTP.
+// overGRPC is the one bank that sends OTLP over gRPC; the others use HTTP.
 var overGRPC = podName(1)
 
-// podName is a name as a ReplicaSet gives its pods.
+// podName is a name such as a ReplicaSet gives its pods.
 func podName(number int) string {
 	const ends = "bcdfghjklmnpqrstvwxz2456789"
 	return fmt.Sprintf("bank-6d4cf56db6-x2k%c%c", ends[number/len(ends)], ends[number%len(ends)])
 }
 
-// startBank starts a bank, whose lines are kept as the kubelet keeps those of a pod (the format of CRI), and returns where it listens.
+// startBank starts a bank and returns its address. Its lines are written as the kubelet writes a pod's (the format of CRI).
 func (h *House) startBank() string { return h.startBankWith(nil, "/readyz") }
 
-// startBankWith starts one with further arguments and settings, and waits until it answers this path.
+// startBankWith starts a bank with further arguments and settings, and waits until it answers this path.
 func (h *House) startBankWith(arguments []string, path string, settings ...string) string {
 	h.Helper()
 	listen := kit.FreeAddress(h)
@@ -64,7 +64,7 @@ func (h *House) startBankWith(arguments []string, path string, settings ...strin
 	return "http://" + listen
 }
 
-// logOf is where the kubelet keeps the lines of a pod of the bank's namespace.
+// logOf opens the file in which the kubelet keeps the lines of a pod in the bank's namespace.
 func (h *House) logOf(pod string) *os.File {
 	h.Helper()
 	log := filepath.Join(h.folder, "pods"+h.node, "money-bank_"+pod+"_"+fmt.Sprintf("%032d", *h.pods), "bank", "0.log")

@@ -8,14 +8,14 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// TestBudgetsBurnSlowly spends the budgets at rates that wake nobody at once, and then at one that does not wait for the morning.
-// Days are long: here an hour of the rules passes in half a minute.
+// TestBudgetsBurnSlowly burns the budgets first at rates that wake nobody at once, then at a rate that pages.
+// The rules look back over days: an hour of theirs passes in half a minute here.
 func TestBudgetsBurnSlowly(t *testing.T) {
-	// A busy machine must not fail requests of its own.
+	// A busy machine must not fail requests that the test did not mean to fail.
 	h := served(t, "SPIN_VARIABLE_STORAGE_DEADLINE_MS=5000")
 	h.compression = 120
 	s := h.spend()
-	// What went wrong while they started is not counted.
+	// Failures during the start are not counted.
 	time.Sleep(5 * time.Second)
 	h.watch()
 	budgets := []string{"BankErrorBudget", "BankLatencyBudget", "BankReadinessBudget"}
@@ -39,15 +39,15 @@ func (h *House) neverRang(t *testing.T, names []string) {
 	}
 }
 
-// burn is of how many requests one fails, of how many one is slow, and of how many checks one is answered with no; 0: of none.
+// burn: of `failed` requests one fails, of `slow` one is slow, of `unready` checks one is answered with no. 0: none.
 type burn struct{ failed, slow, unready int64 }
 
-// spender spends budgets as fast as it is told, until its house ends.
+// spender burns budgets at the rate that is set, until its house ends.
 type spender struct{ is atomic.Pointer[burn] }
 
 func (s *spender) ends(*House) { s.is.Store(&burn{}) }
 
-// spend starts a bank whose store is away and one whose store is slow, which get their part of the traffic of all.
+// spend starts a bank whose store is down and one whose store is slow, and gives them their part of all traffic.
 func (h *House) spend() *spender {
 	h.Helper()
 	good := h.banks

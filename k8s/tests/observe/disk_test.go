@@ -35,7 +35,7 @@ func TestAFullDiskIsTold(t *testing.T) {
 		}, lasts},
 		{"there is no room for what is written", []string{"BankRedisDown"}, func(h *House) {
 			disk.leave(t, 0)
-			// With appendfsync always it acknowledges nothing that it could not write: it ends.
+			// With `appendfsync always` Redis acknowledges nothing that it could not write: it ends.
 			kit.Eventually(t, "Redis ends", func() error {
 				h.writeMuch("more")
 				if h.redis.Runs() == nil {
@@ -53,15 +53,15 @@ func TestAFullDiskIsTold(t *testing.T) {
 	}
 }
 
-// writeMuch writes 7 KB that packing makes no smaller, and tells what Redis says.
+// writeMuch writes 7 KB that do not compress, and returns Redis' answer.
 func (h *House) writeMuch(key string) string {
 	return h.cli("eval", "local b={} for i=1,7000 do b[i]=string.char(math.random(0,255)) end return redis.call('set',KEYS[1],table.concat(b))", "1", key)
 }
 
-// disk is a folder with a disk of its own.
+// disk is a folder that has a disk of its own.
 type disk string
 
-// smallDisk is one of 32 MB.
+// smallDisk makes one of 32 MB.
 func smallDisk(t *testing.T, folder string) disk {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func smallDisk(t *testing.T, folder string) disk {
 	return disk(folder)
 }
 
-// leave fills it until so many megabytes are free.
+// leave fills it until this many megabytes are free.
 func (d disk) leave(t *testing.T, megabytes int64) {
 	kit.Write(t, d.filler(), "")
 	var stat syscall.Statfs_t
@@ -82,7 +82,7 @@ func (d disk) leave(t *testing.T, megabytes int64) {
 	kit.Run(t, "fallocate", "--length", fmt.Sprint(free-megabytes<<20), d.filler())
 }
 
-// clear takes away what filled it.
+// clear removes what filled it.
 func (d disk) clear() {
 	_ = os.Remove(d.filler())
 }

@@ -11,7 +11,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// drill does what alerts are for, and undoes it.
+// drill causes the fault that alerts are for, and undoes it.
 type drill struct {
 	what   string
 	alerts []string
@@ -23,16 +23,16 @@ type drill struct {
 type kind int
 
 const (
-	// lasts until it is undone.
+	// lasts: the fault stays until it is undone.
 	lasts kind = iota
-	// passes: it is done again where nobody has seen it, as when a busy machine is asked too late.
+	// passes: the fault ends by itself. It is repeated if no alert fired, as on a machine that is busy.
 	passes
-	// looksBack: its alerts look far back, and that they are gone is looked for when all others are.
+	// looksBack: its alerts look far back, so they are expected to end only after all others.
 	looksBack
 )
 
-// told is how long it may take until an alert fires or is gone. On a busy machine a scrape fails now and then, and what has to last
-// begins anew.
+// told is how long an alert may take to fire, or to end. On a busy machine a scrape fails now and then, and an alert's `for` begins
+// anew.
 const told = 10 * time.Minute
 
 var quick = []drill{
@@ -43,7 +43,7 @@ var quick = []drill{
 	{"Redis is killed", []string{"BankStoreAway", "BankRedisDown", "BankErrorBudgetFast", "BankReadinessBudgetFast"},
 		func(h *House) { h.redis.Kill() }, (*House).startRedis, lasts},
 	{"Redis hangs, again and again", []string{"BankUnknownOutcomes"}, (*House).hangRedis, func(*House) {}, passes},
-	// A Redis that is stopped opens few under `bank`, whose connection gives up as soon and then fails at once.
+	// A stopped Redis opens few breakers under `bank`: its connection times out soon, and then fails at once.
 	{"a store takes longer than anybody waits", []string{"BankBreakerOpen"}, (*House).slowStore, func(*House) {}, passes},
 	{"Redis is filled to 85 %, then to the brim", []string{"BankRedisNearlyFull", "BankStoreRefuses"}, (*House).fillRedis,
 		func(h *House) { h.cli("eval", "for i=1,64 do redis.call('del','filler:'..i) end", "0") }, passes},
@@ -55,7 +55,7 @@ var quick = []drill{
 	}, lasts},
 }
 
-// long are those that have to last, or to be alone; `make test-observe` leaves them out.
+// long lists the drills that take long or must run alone; `make test-observe` leaves them out.
 func long() []drill {
 	slow, second := make(chan struct{}), &secondNode{}
 	return []drill{
@@ -85,7 +85,7 @@ func drills(h *House, t *testing.T) {
 	kit.Write(t, kit.At("build/observe/day.svg"), h.picture(began, time.Now()))
 }
 
-// drilled does one after the other, and notes how long each alert took.
+// drilled runs the drills one after another, and notes how long each alert took.
 func (h *House) drilled(t *testing.T, wanted []drill) {
 	var all, later []taken
 	for _, drill := range wanted {
@@ -103,7 +103,7 @@ func (h *House) drilled(t *testing.T, wanted []drill) {
 	figures.add(t, append(all, gone(h, t, later)...))
 }
 
-// fires does it, and waits for the alerts.
+// fires causes the fault, and waits for the alerts.
 func (d drill) fires(h *House, t *testing.T) []taken {
 	for _, name := range d.alerts {
 		kit.Within(t, told, d.what+": "+name+" does not fire before", func() error { return isQuiet(h, name) })
@@ -129,7 +129,7 @@ func (d drill) fires(h *House, t *testing.T) []taken {
 	return all
 }
 
-// gone waits until they fire no more, since what they are for was undone.
+// gone waits until they end after their fault was undone.
 func gone(h *House, t *testing.T, fired []taken) []taken {
 	for index := range fired {
 		name := fired[index].Alert
@@ -146,7 +146,7 @@ func isQuiet(h *House, name string) error {
 	return nil
 }
 
-// slowStore gives one more bank a store that answers after two thirds of a second.
+// slowStore starts one more bank, whose store answers after two thirds of a second.
 func (h *House) slowStore() {
 	fault := kit.Write(h, h.folder+"/slow.toml", "seed = 1\ndelay_ms = [650, 700]\n")
 	bank := h.startBankWith([]string{"--fault", fault}, "/healthz", "SPIN_VARIABLE_STORE=kv")
@@ -155,7 +155,7 @@ func (h *House) slowStore() {
 	}
 }
 
-// hangRedis stops it for a second, eight times, so that some requests are on their way when it does.
+// hangRedis stops Redis for a second, eight times, so that some requests are in flight when it stops.
 func (h *House) hangRedis() {
 	pid := serverOf(h)
 	for range 8 {
@@ -166,10 +166,10 @@ func (h *House) hangRedis() {
 	}
 }
 
-// serverOf is the process id of redis-server, which the container's script has become.
+// serverOf is the process id of redis-server: the container's script has replaced itself by it.
 func serverOf(h *House) int { return h.redis.Pid() }
 
-// pauseRedis makes all commands wait, until it is told to end.
+// pauseRedis blocks all commands until the channel is closed.
 func (h *House) pauseRedis(end chan struct{}) {
 	for {
 		select {
@@ -217,7 +217,7 @@ func (h *House) corrupt() {
 	}
 }
 
-// failRewrite ends the child that Redis writes its log anew with.
+// failRewrite kills the child that rewrites Redis' append-only file.
 func (h *House) failRewrite() {
 	h.cli("config", "set", "rdb-key-save-delay", "100000")
 	h.cli("bgrewriteaof")

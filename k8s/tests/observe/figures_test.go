@@ -20,15 +20,15 @@ type taken struct {
 	undone       time.Time
 }
 
-// table is what docs/observability.md says of alerts: `make observe-figures` puts it there.
+// table is the table of alerts in docs/observability.md; `make observe-figures` writes it there.
 type table struct {
 	lock  sync.Mutex
-	taken map[string][]taken // by the test that took it
+	taken map[string][]taken // by the test that measured it
 }
 
 var figures = table{taken: map[string][]taken{}}
 
-// order is that of the tests in the table.
+// order is the order of the tests in the table.
 var order = []string{"TestADayIsSeen", "TestAFullDiskIsTold", "TestThePlatformIsTold", "TestBudgetsBurnSlowly"}
 
 func TestMain(m *testing.M) {
@@ -59,7 +59,7 @@ func (f *table) keep(folder string) error {
 	return os.WriteFile(folder+"/alerts.md", []byte(f.written()), 0o644)
 }
 
-// written has a row for each thing that was done.
+// written has a row for each drill.
 func (f *table) written() string {
 	text := "| alert | what was done to see it | fires after | gone after |\n|---|---|---|---|\n"
 	for _, test := range order {
@@ -82,7 +82,7 @@ func (f *table) written() string {
 	return text
 }
 
-// each are several, or one where all are alike.
+// each lists several values, or one where all are alike.
 func each(of []string) string {
 	if len(slices.Compact(slices.Clone(of))) == 1 {
 		return of[0]

@@ -1,5 +1,5 @@
-// Package observe watches real banks with what the chart renders: its Collector's configuration, its Redis with the exporter's
-// user, its rules, its dashboards. Only paths, ports and, so that an hour passes in two minutes, durations are others.
+// Package observe watches real banks with what the chart renders: its Collector's configuration, its Redis with the exporter's user,
+// its rules, its dashboards. Only paths, ports and durations differ: an hour of the rules passes in two minutes.
 package observe
 
 import (
@@ -18,29 +18,29 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// House is a Redis, three banks on it, and those who watch them.
+// House is a Redis, three banks on it, and everything that watches them.
 type House struct {
 	*testing.T
 	objects      []unstructured.Unstructured
 	folder       string
-	compression  int           // 0: what all have
-	scrape       time.Duration // how often, and how long, everybody is asked; 0: a second
+	compression  int           // 0: the default of all houses
+	scrape       time.Duration // interval and timeout of each scrape; 0: a second
 	settings     []string      // of every bank
 	redisPort    int
 	redis        *kit.Process
 	coingecko    *kit.Process
 	upstream     string
 	collector    *kit.Process
-	otlp, counts string // where the Collector takes OTLP over HTTP, and shows metrics
+	otlp, counts string // where the Collector takes OTLP over HTTP, and where it serves metrics
 	grpc         string // where it takes OTLP over gRPC
 	platform     *platform
 	sink         *sink
 	bell         *bell
 	banks        []string
-	pods         *int        // how many banks were started, those that have ended too
-	memory       int         // of the Collector, in MiB, as the chart limits it; 0: the machine's
+	pods         *int        // how many banks were started, including those that have ended
+	memory       int         // the Collector's, in MiB, as the chart limits it; 0: the machine's
 	newest       *os.Process // the bank that was started last
-	node         string      // on which banks are started: the suffix of its folders
+	node         string      // the node on which banks are started: the suffix of its folders
 	release      string      // the name of its objects; empty: bank
 	prometheus   string
 	traffic      *day
@@ -48,19 +48,19 @@ type House struct {
 	prober       *prober
 }
 
-// opened starts everything, but who asks from outside.
+// opened starts everything but the probes from outside.
 func opened(t *testing.T) *House {
 	h := served(t)
 	h.watch()
 	return h
 }
 
-// newHouse is an empty one.
+// newHouse makes an empty house.
 func newHouse(t *testing.T) *House {
 	return &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), sink: newSink(t), bell: newBell(t), pods: new(int)}
 }
 
-// served starts all but those who ask and tell; all banks have these settings.
+// served starts everything but Prometheus and Alertmanager; all banks have these settings.
 func served(t *testing.T, settings ...string) *House {
 	h := newHouse(t)
 	h.settings, h.platform = settings, newPlatform(t)
@@ -80,7 +80,7 @@ func (h *House) watch(further ...string) {
 	h.startPrometheus(append(further, redisJob(), h.collectors(h.counts), labelledJob("platform", strings.TrimPrefix(h.platform.url, "http://")))...)
 }
 
-// render renders the chart, whose Collector sends traces there, and logs to the sink.
+// render renders the chart. Its Collector sends traces to this address, and logs to the sink.
 func (h *House) render(traces string) {
 	h.Helper()
 	h.release = cmp.Or(h.release, "bank")
@@ -97,7 +97,7 @@ func (h *House) data(kind, name, key string) string {
 	return text
 }
 
-// replaced replaces what must be there.
+// replaced replaces texts that must occur.
 func (h *House) replaced(text string, pairs ...string) string {
 	h.Helper()
 	return kit.Replaced(h, text, pairs...)
@@ -113,7 +113,7 @@ func (h *House) containers() map[string]corev1.Container {
 
 const password = "the-password-of-redis"
 
-// startRedis runs the container's own script; a second time on what the first one left.
+// startRedis runs the container's own script. A second time, it runs on the files of the first.
 func (h *House) startRedis() {
 	h.Helper()
 	for _, folder := range []string{"data", "run", "exporter"} {
@@ -135,7 +135,7 @@ func (h *House) startRedis() {
 	})
 }
 
-// cli asks Redis as the bank's user.
+// cli runs redis-cli as the bank's user.
 func (h *House) cli(arguments ...string) string {
 	output, _ := kit.Try("redis-cli", append([]string{"-p", fmt.Sprint(h.redisPort), "--no-auth-warning", "-a", password}, arguments...)...)
 	return strings.TrimSpace(output)
@@ -147,12 +147,12 @@ func (h *House) startExporter() {
 	exporterPort = kit.FreePort(h)
 	arguments := h.replaced(strings.Join(h.containers()["exporter"].Args, "\n"), "localhost:6379", fmt.Sprintf("localhost:%d", h.redisPort),
 		"/run/exporter", h.folder+"/exporter", ":9121", fmt.Sprintf("127.0.0.1:%d", exporterPort),
-		// Debian's exporter is older than this flag.
+		// Debian's exporter is too old for this flag.
 		"\n--exclude-latency-histogram-metrics", "")
 	kit.Start(h, "exporter", nil, "prometheus-redis-exporter", strings.Split(arguments, "\n")...)
 }
 
-// startCollector starts that of the node on which banks are; a second time where Prometheus and the banks look for it.
+// startCollector starts the Collector of the banks' node. A second time, it listens where Prometheus and the banks expect it.
 func (h *House) startCollector() {
 	h.Helper()
 	if h.counts == "" {
@@ -161,7 +161,7 @@ func (h *House) startCollector() {
 	h.collector = h.collectorOf("", h.otlp, h.grpc, h.counts)
 }
 
-// collectorOf starts one that reads the lines of a node's pods.
+// collectorOf starts a Collector that reads the lines of a node's pods.
 func (h *House) collectorOf(node, otlp, grpc, counts string) *kit.Process {
 	h.Helper()
 	further := []string{"metrics_flush_interval: 15s", "metrics_flush_interval: 1s"}

@@ -13,7 +13,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// TestJaegerShowsADeposit is what an operator does: from a client's trace to the call of Redis, and nothing of whom it was about.
+// TestJaegerShowsADeposit follows a client's trace to the call of Redis, as an operator does. Nothing in it says whose money it was.
 func TestJaegerShowsADeposit(t *testing.T) {
 	h := newHouse(t)
 	h.upstream = "127.0.0.1:9"
@@ -21,7 +21,7 @@ func TestJaegerShowsADeposit(t *testing.T) {
 	h.render(takes)
 	h.startRedis()
 	h.startCollector()
-	// The first of the banks sends over HTTP, the second over gRPC.
+	// The first bank sends over HTTP, the second over gRPC.
 	for number, protocol := range []string{"http/protobuf", "grpc"} {
 		trace, client := fmt.Sprintf("4bf92f3577b34da6a3ce929d0e0e473%d", number), "00f067aa0ba902b7"
 		h.depositsIn(h.startBank(), trace, client)
@@ -29,7 +29,7 @@ func TestJaegerShowsADeposit(t *testing.T) {
 	}
 }
 
-// startJaeger starts one that keeps traces in memory, and returns where it takes and where it shows them.
+// startJaeger starts a Jaeger that keeps traces in memory, and returns where it takes and where it shows them.
 func (h *House) startJaeger() (takes, shows string) {
 	h.Helper()
 	takes, shows = kit.FreeAddress(h), kit.FreeAddress(h)
@@ -46,7 +46,7 @@ func (h *House) startJaeger() (takes, shows string) {
 	return "http://" + takes, "http://" + shows
 }
 
-// depositsIn sends a deposit of a client, and that client's own span, which is less careful than the bank's.
+// depositsIn sends a deposit in a client's trace, and that client's own span, which is less careful than the bank's.
 func (h *House) depositsIn(bank, trace, client string) {
 	h.Helper()
 	request, err := http.NewRequest("POST", bank+"/v1/deposit", strings.NewReader(`{"amount":"`+secretAmount+`"}`))
@@ -76,7 +76,7 @@ func (h *House) depositsIn(bank, trace, client string) {
 
 const secretToken = "observed-token"
 
-// span is one, as Jaeger's query API has it.
+// span is a span, as Jaeger's query API returns it.
 type span struct {
 	SpanID        string
 	OperationName string
@@ -107,7 +107,7 @@ func (s span) parent() string {
 	return ""
 }
 
-// trace is what Jaeger shows of one: its spans, and the same as text.
+// trace is a trace in Jaeger: its spans, and the same as text.
 type trace struct {
 	spans []span
 	text  string
@@ -134,7 +134,7 @@ func (tr *trace) read(url string) (err error) {
 	return nil
 }
 
-// isWhole waits until the trace is there, and follows it from the call of Redis that moves the money up to the client.
+// isWhole waits until the trace is complete, and follows it from the call of Redis that moves the money up to the client.
 func (h *House) isWhole(t *testing.T, shows, id, client string) {
 	var whole trace
 	var redis span
@@ -175,5 +175,5 @@ func (h *House) isWhole(t *testing.T, shows, id, client string) {
 	}
 }
 
-// scripts are the commands by which the bank's script runs.
+// scripts are the commands that run the bank's script.
 var scripts = regexp.MustCompile(`^EVAL(SHA)?$`)

@@ -10,17 +10,17 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// ofPods are the gauges that a pod has; grouped is what of a panel's expression groups them.
+// ofPods matches gauges of a pod; grouped matches the `by` of a panel's expression.
 var (
 	ofPods  = regexp.MustCompile(`(http_server_active_requests|bank_connections|bank_instances|bank_breaker_state)\{`)
 	grouped = regexp.MustCompile(`^(sum|max) by \([a-z_, ]+\)`)
 )
 
-// The Collector shows what a pod said last for a day after it has gone.
+// The Collector exports the last values of a pod for a day after it has gone.
 func killedBanksLeavePanels(h *House, t *testing.T) {
 	pod := podName(*h.pods)
 	h.slowStore()
-	kept := map[string]string{} // by the panel's expression what the Collector keeps
+	kept := map[string]string{} // the series in the Collector, by the panel's expression
 	for _, panel := range h.panels() {
 		if gauge := ofPods.FindStringSubmatch(panel); gauge != nil {
 			kept[grouped.ReplaceAllString(panel, "count by (pod)")] = gauge[1]
@@ -56,7 +56,7 @@ func killedBanksLeavePanels(h *House, t *testing.T) {
 	}
 }
 
-// podsOf are the pods of which an expression has a value now.
+// podsOf lists the pods for which an expression has a value now.
 func (h *House) podsOf(expression string) (pods []string) {
 	h.Helper()
 	var answer struct {

@@ -8,7 +8,8 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// Of a neighbour in a pod of the bank, such as the proxy of a mesh, whose library says with `event` whatever it likes; and of the bank, which was asked whether somebody may post.
+// Lines of another container in the bank's pod, such as a mesh's proxy, whose library has an `event` with any text. And lines of the
+// bank about preflight requests.
 const (
 	ofANeighbour = `{"event":"neighbour-wrote this","level":"error"}
 {"event":"request","component":"neighbour-wrote","method":"GET","route":"/neighbour-wrote","status":500,"duration_ms":1.5}
@@ -32,7 +33,7 @@ func onlyOperationsOfTheBankAreCounted(h *House, t *testing.T) {
 			t.Errorf("counted: %s", line)
 		}
 	}
-	// An alert for it would come within this.
+	// An alert for it would fire within this time.
 	time.Sleep(2 * time.Second)
 	if rings := h.bell.now(); strings.Contains(rings, "BankFaults") {
 		t.Errorf("a neighbour wakes the bank's people: %s", rings)

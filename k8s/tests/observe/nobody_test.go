@@ -11,15 +11,15 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// TestLinesAreCountedWhileNobodyStoresThem: whoever keeps logs and traces is away, and what waits for them must not take the memory in which
-// the Collector counts, since then no alert would fire either.
+// TestLinesAreCountedWhileNobodyStoresThem: the stores of logs and traces are down. What waits for them must not use up the Collector's
+// memory: it could not count any more, and no alert would fire.
 func TestLinesAreCountedWhileNobodyStoresThem(t *testing.T) {
 	h := newHouse(t)
 	h.sink.url, h.memory = "http://127.0.0.1:9", 384
 	h.render(h.sink.url)
 	h.startCollector()
 	const many = 120_000
-	// Files that are there when it looks for the first time are read from their end on.
+	// The Collector reads files that it finds at its start from their end on.
 	for pod := 1; ; pod++ {
 		keep(strings.NewReader(`{"level":"info","component":"docs","event":"it-looks"}`), h.logOf(podName(pod)))
 		if metrics, _ := h.shown(); strings.Contains(metrics, `event="it-looks"`) {

@@ -8,21 +8,21 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// collectors is the job in which Prometheus asks Collectors: a file says which, as the operator says it of pods that come and go.
+// collectors is Prometheus' job for Collectors. A file lists them, as the operator does for pods that come and go.
 func (h *House) collectors(addresses ...string) string {
 	h.Helper()
 	file := kit.Write(h, h.folder+"/collectors.yaml", fmt.Sprintf("[{targets: [%s]}]\n", strings.Join(addresses, ", ")))
 	return fmt.Sprintf("{job_name: money-bank/bank-collector, honor_labels: true, file_sd_configs: [{files: [%q]}]}", file)
 }
 
-// secondNode has a bank with as many clients as all others, which tells the first node's Collector what it tells by OTLP.
+// secondNode has a bank with as many clients as all others. This bank sends its OTLP to the first node's Collector.
 type secondNode struct {
 	counts    string
 	collector *kit.Process
 	traffic   *day
 }
 
-// begins without a Collector.
+// begins starts the node without a Collector.
 func (n *secondNode) begins(h *House) {
 	h.node = "-2"
 	bank := h.startBank()

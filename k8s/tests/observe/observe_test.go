@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// part is one of what is looked at of a day.
+// part is a check of TestADayIsSeen.
 type part struct {
 	name string
 	run  func(*House, *testing.T)
@@ -48,7 +48,7 @@ func TestADayIsSeen(t *testing.T) {
 	}
 }
 
-// watched opens a house; for the long drills somebody asks from outside too.
+// watched opens a house. In the long drills, probes from outside run too.
 func watched(t *testing.T) *House {
 	if testing.Short() {
 		return opened(t)
@@ -59,10 +59,10 @@ func watched(t *testing.T) *House {
 	return h
 }
 
-// What each of them sends itself comes out of the Collector: traces and metrics.
+// Traces and metrics sent over each protocol come out of the Collector.
 func bothProtocolsAreHeard(h *House, t *testing.T) {
 	for protocol, pod := range map[string]string{"http/protobuf": podName(0), "grpc": overGRPC} {
-		// The Collector writes a value before its name. The lines that it reads from files have none of this name.
+		// The Collector writes a value before its name. The lines that it reads from files do not have this attribute.
 		told := regexp.MustCompile(`(?s)` + pod + `.{2}service\.instance\.id`)
 		kit.Eventually(t, protocol+": traces", func() error {
 			if !told.MatchString(h.sink.all("/v1/traces")) {
@@ -71,7 +71,7 @@ func bothProtocolsAreHeard(h *House, t *testing.T) {
 			return nil
 		})
 		kit.Eventually(t, "its lines", func() error { return kit.Missing(h.sink.all("/v1/logs"), pod) })
-		// They are read from files, so they do not come a second time.
+		// The lines come from files, so they must not come a second time.
 		if told.MatchString(h.sink.all("/v1/logs")) {
 			t.Errorf("%s: lines of %s came by OTLP too", protocol, pod)
 		}
@@ -81,7 +81,7 @@ func bothProtocolsAreHeard(h *House, t *testing.T) {
 			}
 			return nil
 		})
-		// With the pod's own, what two Collectors were told would be one series.
+		// If the pod's own instance stayed, the series of two Collectors would be one.
 		if other := h.series(fmt.Sprintf(`http_server_request_duration_seconds_count{pod=%q, instance!=%q}`, pod, h.counts)); len(other) > 0 {
 			t.Errorf("the Collector's label is another's: %v", other[0])
 		}
@@ -89,7 +89,7 @@ func bothProtocolsAreHeard(h *House, t *testing.T) {
 }
 
 func usersMakeNoSeries(h *House, t *testing.T) {
-	// Until all that happens of a day has happened.
+	// The day goes on until everything that can happen in it has happened.
 	before := map[string]bool{}
 	kit.Eventually(t, "the labels stay", func() error {
 		time.Sleep(5 * time.Second)
@@ -120,10 +120,10 @@ func usersMakeNoSeries(h *House, t *testing.T) {
 	}
 }
 
-// outcomes are labels of how something went, which a busy machine may make go otherwise than before.
+// outcomes are labels of results. On a busy machine they may have values that they had not before.
 var outcomes = regexp.MustCompile(`^(status|code|outcome|cause|event|level|state|status_code|error_type|http_response_status_code)$`)
 
-// labels are all values of all other labels.
+// labels lists all values of all other labels.
 func (h *House) labels() map[string]bool {
 	h.Helper()
 	all := map[string]bool{}
@@ -158,7 +158,7 @@ func everyExpressionHasData(h *House, t *testing.T, began time.Time) {
 	for _, group := range rules.Groups {
 		for _, rule := range group.Rules {
 			count++
-			// Of an alert that has not fired each series must be there, by which it would.
+			// For an alert that has not fired, each series of its expression must exist.
 			wanted := []string{rule.Expr}
 			if rule.Alert != "" && h.samples(rule.Expr, began) == 0 {
 				wanted = nil
@@ -179,7 +179,7 @@ func everyExpressionHasData(h *House, t *testing.T, began time.Time) {
 	t.Logf("%d expressions", count)
 }
 
-// panels are the expressions of all dashboards, with everything chosen.
+// panels lists the expressions of all dashboards, with everything chosen.
 func (h *House) panels() []string {
 	var all []string
 	for _, object := range h.objects {

@@ -29,8 +29,8 @@ func (p *prober) start(h *House) {
 	p.process = kit.Start(h, "blackbox", nil, "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+p.listen)
 }
 
-// asking is the job in which Prometheus has it ask what the chart's Probe names, as the operator makes it, once all of that answers. service and
-// public are where the bank and the way that leads to it are here.
+// asking is Prometheus' job for the chart's Probe, as the operator makes it. It waits until all targets answer. service and public are the
+// addresses here of the bank and of the way in.
 func (p *prober) asking(service, public string) string {
 	p.Helper()
 	spec := kit.Find(p, p.objects, "Probe", "bank").Object["spec"].(map[string]any)
@@ -61,7 +61,7 @@ func (p *prober) asking(service, public string) string {
 	return string(job)
 }
 
-// wayIn is a real nginx that leads to the first bank, as an ingress controller does.
+// wayIn is a real NGINX in front of the first bank, as an ingress controller is.
 type wayIn struct {
 	config, url string
 	process     *kit.Process
@@ -90,7 +90,7 @@ func (w *wayIn) start(h *House) {
 	w.process = kit.Start(h, "nginx", nil, "nginx", "-p", h.folder, "-e", "stderr", "-c", w.config)
 }
 
-// makeCertificate makes one that signs itself, good for so many days.
+// makeCertificate makes a self-signed certificate that is valid for this many days.
 func (h *House) makeCertificate(cert, key string, days int) {
 	h.Helper()
 	kit.Run(h, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost", "-days", fmt.Sprint(days),

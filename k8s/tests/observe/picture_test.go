@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// plot is one part of the picture: lines of what Prometheus recorded.
+// plot is a part of the picture: lines of what Prometheus recorded.
 type plot struct {
 	title, unit string
 	lines       []line
@@ -40,7 +40,7 @@ const (
 
 type point struct{ at, value float64 }
 
-// recorded are the values of an expression, by its series' alert or none.
+// recorded returns the values of an expression, by the series' alert, if it has one.
 func (h *House) recorded(expression string, from, to time.Time) map[string][]point {
 	var answer struct {
 		Result []struct {
@@ -62,7 +62,7 @@ func (h *House) recorded(expression string, from, to time.Time) map[string][]poi
 	return all
 }
 
-// picture draws what Prometheus recorded of a time, and which alerts fired when.
+// picture draws what Prometheus recorded in this time, and which alerts fired when.
 func (h *House) picture(from, to time.Time) string {
 	seconds := to.Sub(from).Seconds()
 	across := func(at float64) float64 { return left + at/seconds*width }
@@ -95,7 +95,7 @@ func (h *House) picture(from, to time.Time) string {
 `, y+24, body.String())
 }
 
-// drawn draws a plot at this height, and returns where the next one is.
+// drawn draws a plot at this height, and returns the height of the next.
 func (h *House) drawn(body *strings.Builder, plot plot, from, to time.Time, y float64, across func(float64) float64) float64 {
 	lines := make([][]point, len(plot.lines))
 	highest := 1.0
@@ -113,7 +113,7 @@ func (h *House) drawn(body *strings.Builder, plot plot, from, to time.Time, y fl
 		var path strings.Builder
 		last := -10.0
 		for _, each := range points {
-			// Where nothing was recorded there is no line.
+			// The line breaks where nothing was recorded.
 			command := map[bool]string{true: "L", false: "M"}[each.at-last < 3]
 			fmt.Fprintf(&path, "%s%.1f %.1f", command, across(each.at), y+height-each.value/highest*height)
 			last = each.at

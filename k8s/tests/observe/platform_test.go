@@ -10,13 +10,13 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// TestThePlatformIsTold does to objects of a real control plane, and to a real certificate, what the platform's alerts are for.
-// kube-state-metrics and the blackbox exporter are real; kwok plays the kubelets.
+// TestThePlatformIsTold causes the faults that the platform's alerts are for, in objects of a real control plane and in a real
+// certificate. kube-state-metrics and the blackbox exporter are real; kwok stands in for the kubelets.
 func TestThePlatformIsTold(t *testing.T) {
 	h := newHouse(t)
 	h.render(h.sink.url)
 	p := &cluster{House: h, kubeconfig: kit.StartPlane(t, h.folder, kit.PlaneOptions{Address: "127.0.0.1",
-		// kwok's nodes have no heart.
+		// kwok's nodes send no heartbeats.
 		Controllers: []string{"--node-monitor-grace-period=1h"}}).Kubeconfig}
 	p.startNodes()
 	issuer := p.startCertManager()
@@ -77,7 +77,7 @@ status: {allocatable: &size {cpu: "32", memory: 64Gi, ephemeral-storage: 100Gi, 
 	p.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
 }
 
-// install installs the chart as `bank` runs it, with an autoscaler; three pods run. Redis' own has no disk, and is not waited for.
+// install installs the chart with `runtime: bank` and an autoscaler; three pods run. It does not wait for Redis, which has no disk.
 func (p *cluster) install() {
 	p.Helper()
 	kit.Run(p, kit.Tool("helm"), "--kubeconfig", p.kubeconfig, "install", "bank", kit.Chart, "--namespace", "money-bank", "--create-namespace", "--values", kit.InFront,
@@ -91,7 +91,7 @@ func (p *cluster) scale(pods int) {
 	p.kubectl("scale", "deployment/bank", fmt.Sprint("--replicas=", pods))
 }
 
-// pod is the name of one of the bank's.
+// pod returns the name of a pod of the bank.
 func (p *cluster) pod() string {
 	p.Helper()
 	names := strings.Fields(p.kubectl("get", "pods", "--selector=app.kubernetes.io/component=app", "--output=jsonpath={.items[*].metadata.name}"))
@@ -101,7 +101,7 @@ func (p *cluster) pod() string {
 	return names[0]
 }
 
-// restart counts, as a kubelet does.
+// restart counts a restart, as a kubelet does.
 func (p *cluster) restart(*House) {
 	pod := p.pod()
 	for count := 1; count <= 5; count++ {
@@ -111,7 +111,7 @@ func (p *cluster) restart(*House) {
 	}
 }
 
-// lastExport lets the CronJob's last success be so long ago.
+// lastExport sets the CronJob's last success to this long ago.
 func (p *cluster) lastExport(ago time.Duration) {
 	p.Helper()
 	p.kubectl("patch", "cronjob", "bank-backup", "--subresource=status", "--type=merge",
@@ -137,7 +137,7 @@ func (p *cluster) export(code, phase string) {
 		phase, code, time.Now().UTC().Format(time.RFC3339)))
 }
 
-// startStateMetrics returns where kube-state-metrics is asked.
+// startStateMetrics starts kube-state-metrics and returns its address.
 func (p *cluster) startStateMetrics() string {
 	p.Helper()
 	port := kit.FreePort(p)
@@ -157,8 +157,8 @@ func (p *cluster) startStateMetrics() string {
 	return address
 }
 
-// startCertManager starts the controllers of cert-manager that a self-signed certificate needs, and returns how they are asked: as
-// cert-manager's own ServiceMonitor says, by which the namespace is cert-manager's and not the certificate's.
+// startCertManager starts the controllers of cert-manager that a self-signed certificate needs, and returns Prometheus' job for them. As
+// with cert-manager's own ServiceMonitor, the label `namespace` is cert-manager's, not the certificate's.
 func (p *cluster) startCertManager() string {
 	p.Helper()
 	module := strings.TrimSpace(kit.Run(p, "go", "list", "-C", kit.At("observability/cert-manager"), "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager"))
@@ -170,20 +170,20 @@ func (p *cluster) startCertManager() string {
 	return fmt.Sprintf("{job_name: cert-manager, static_configs: [{targets: [%q], labels: {namespace: cert-manager}}]}", address)
 }
 
-// certificateOf has cert-manager make the chart's certificate anew, for so many days.
+// certificateOf makes cert-manager issue the chart's certificate anew, for this many days.
 func (p *cluster) certificateOf(days int) {
 	p.Helper()
 	p.kubectl("patch", "certificate", "bank", "--type=merge", "--patch", fmt.Sprintf(`{"spec":{"duration":"%dh","renewBefore":"24h"}}`, 24*days))
 	p.kubectl("delete", "secret", "bank-tls")
 }
 
-// certificate is what a bank shows, and where.
+// certificate is the certificate that a bank serves, and its address.
 type certificate struct {
 	*House
 	cert, key, listen string
 }
 
-// of makes another one, good for so many days.
+// of makes another certificate, for this many days.
 func (c *certificate) of(days int) {
 	c.Helper()
 	c.makeCertificate(c.cert+".new", c.key+".new", days)

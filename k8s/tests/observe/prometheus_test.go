@@ -14,20 +14,20 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// compression is by how much durations of rules are divided where a house does not say: an hour passes in two minutes.
+// compression divides the durations of rules, unless a house has its own: an hour passes in two minutes.
 const compression = 30
 
-// redisJob is how Redis' exporter is asked: as the chart's PodMonitor says, and the operator makes of it.
+// redisJob is Prometheus' job for Redis' exporter, as the operator makes it from the chart's PodMonitor.
 func redisJob() string {
 	return fmt.Sprintf(`{job_name: redis, static_configs: [{targets: ["127.0.0.1:%d"], labels: {namespace: money-bank, pod: bank-redis-0}}]}`, exporterPort)
 }
 
-// labelledJob is how somebody is asked whose series have their labels already.
+// labelledJob is a job for targets whose series have their labels already.
 func labelledJob(name, address string) string {
 	return fmt.Sprintf("{job_name: %s, honor_labels: true, static_configs: [{targets: [%q]}]}", name, address)
 }
 
-// startPrometheus starts Prometheus, which asks these, and Alertmanager, which it tells.
+// startPrometheus starts Prometheus with these jobs, and the Alertmanager that it notifies.
 func (h *House) startPrometheus(jobs ...string) {
 	h.Helper()
 	listen, alertmanager := kit.FreeAddress(h), kit.FreeAddress(h)
@@ -51,7 +51,7 @@ receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]
 	}
 }
 
-// rules are those of the chart's PrometheusRule.
+// rules returns the rules of the chart's PrometheusRule.
 func (h *House) rules() string {
 	text, err := yaml.Marshal(kit.Find(h, h.objects, "PrometheusRule", "bank").Object["spec"])
 	if err != nil {
@@ -60,13 +60,13 @@ func (h *House) rules() string {
 	return string(text)
 }
 
-// YAML breaks long lines, within a rule too.
+// YAML breaks long lines, also within an expression.
 var durations = regexp.MustCompile(`(\[|offset\s+|for: )(\d+)([smhd])`)
 
-// compressed are the rules with every duration divided.
+// compressed returns the rules with every duration divided.
 func (h *House) compressed() string { return h.shortened(h.rules()) }
 
-// shortened is a text in which every duration is divided.
+// shortened divides every duration in a text.
 func (h *House) shortened(text string) string {
 	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
 	return durations.ReplaceAllStringFunc(text, func(found string) string {
@@ -76,7 +76,7 @@ func (h *House) shortened(text string) string {
 	})
 }
 
-// asked is what Prometheus answers to a question of its API.
+// asked decodes the answer of Prometheus' API.
 func (h *House) asked(path string, parameters url.Values, into any) {
 	h.Helper()
 	text, err := get(h.prometheus + "/api/v1/" + path + "?" + parameters.Encode())
@@ -92,7 +92,7 @@ func (h *House) asked(path string, parameters url.Values, into any) {
 	}
 }
 
-// series are all that there are of this.
+// series lists all series that match.
 func (h *House) series(match string) []map[string]string {
 	h.Helper()
 	var all []map[string]string
@@ -100,7 +100,7 @@ func (h *House) series(match string) []map[string]string {
 	return all
 }
 
-// samples is how many values an expression had since the house was opened.
+// samples counts the values of an expression since then.
 func (h *House) samples(expression string, since time.Time) int {
 	h.Helper()
 	var answer struct {

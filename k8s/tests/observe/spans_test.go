@@ -10,7 +10,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// careless are spans like Spin's, with a user and an amount wherever a text can stand. %[1]s is both, %[2]d and %[3]d its time.
+// careless has spans like Spin's, with a user and an amount in each field that takes text. %[1]s is both, %[2]d and %[3]d its time.
 const careless = `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"spin"}}]},"scopeSpans":[{"scope":{"name":"spin"},"spans":[
 {"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"GET bank:{%[1]s}:wallet","kind":3,
 	"startTimeUnixNano":"%[2]d","endTimeUnixNano":"%[3]d","attributes":[
@@ -32,7 +32,7 @@ const careless = `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.n
 	"startTimeUnixNano":"%[2]d","endTimeUnixNano":"%[3]d","links":[{"traceId":"5b8efff798038103d269b633813fc60d","spanId":"eee19b7ec3c1b178",
 		"attributes":[{"key":"key","value":{"stringValue":"%[1]s"}}]}]}]}]}]}`
 
-// pushed sends it to the Collector, which takes it.
+// pushed sends it to the Collector, which must accept it.
 func (h *House) pushed(what, body string) {
 	h.Helper()
 	kit.Eventually(h, "the Collector takes "+what, func() error {

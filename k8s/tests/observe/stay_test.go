@@ -32,7 +32,7 @@ func TestStayOpen(t *testing.T) {
 	}
 }
 
-// page is what a browser shows, of the last ten minutes at most.
+// page is the page for a browser, with at most the last ten minutes.
 func (h *House) page(began time.Time) string {
 	from := time.Now().Add(-10 * time.Minute)
 	if from.Before(began) {

@@ -10,7 +10,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// ofAStranger is what somebody in the bank's namespace sends, with another user wherever a text can stand. %[1]s is that user, %[2]d the time.
+// ofAStranger is sent by another program in the bank's namespace, with another user in each field that takes text. %[1]s is that user, %[2]d the time.
 const ofAStranger = `{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"stranger"}},{"key":"user","value":{"stringValue":"%[1]s"}}]},
 "scopeMetrics":[{"scope":{"name":"scope of %[1]s","version":"%[1]s","attributes":[{"key":"user","value":{"stringValue":"%[1]s"}}]},"schemaUrl":"https://%[1]s","metrics":[
 {"name":"http.server.active_requests","sum":{"aggregationTemporality":2,"dataPoints":[{"asInt":"1","startTimeUnixNano":"%[2]d","timeUnixNano":"%[2]d","attributes":[
@@ -22,7 +22,7 @@ const ofAStranger = `{"resourceMetrics":[{"resource":{"attributes":[{"key":"serv
 	"attributes":[{"key":"span.name","value":{"stringValue":"%[1]s"}}]}]}},
 {"name":"requests.of.%[1]s","gauge":{"dataPoints":[{"asInt":"1","timeUnixNano":"%[2]d"}]}}]}]}]}`
 
-// ofTheBank is what it sends itself; %[1]d is the time.
+// ofTheBank is what the bank itself sends; %[1]d is the time.
 const ofTheBank = `{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"bank"}}]},"scopeMetrics":[{"metrics":[
 {"name":"http.server.request.duration","unit":"s","histogram":{"aggregationTemporality":2,"dataPoints":[{"count":"1","sum":0.1,"bucketCounts":["1","0"],"explicitBounds":[0.25],
 	"startTimeUnixNano":"%[1]d","timeUnixNano":"%[1]d","attributes":[
@@ -65,14 +65,14 @@ func TestStrangersWhoPushMetricsMakeNoSeries(t *testing.T) {
 	}
 }
 
-// A namespace may have several releases; the name of one may be the beginning of another's.
+// A namespace may have several releases, and one's name may begin with another's.
 func TestEachReleaseOfANamespaceCountsTheLinesOfItsOwnPods(t *testing.T) {
 	bank, two := newHouse(t), newHouse(t)
 	two.release = "bank-two"
 	if err := os.Mkdir(bank.folder+"/pods", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// They are on one node.
+	// Both are on one node.
 	if err := os.Symlink(bank.folder+"/pods", two.folder+"/pods"); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestEachReleaseOfANamespaceCountsTheLinesOfItsOwnPods(t *testing.T) {
 	says := func(pod, event string) {
 		keep(strings.NewReader(fmt.Sprintf(`{"level":"info","component":"docs","event":%q}`, event)), bank.logOf(pod))
 	}
-	// Files that are there when a Collector looks for the first time are read from their end on.
+	// A Collector reads files that it finds at its start from their end on.
 	kit.Eventually(t, "each counts lines of its own", func() error {
 		*bank.pods++
 		says("bank-6d4cf56db6-x2k4p", "of-bank")

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// What nobody may see again.
+// Texts that must not appear in any signal.
 const (
 	secretUser   = "observed-user"
 	secretKey    = "observed-key"
@@ -44,7 +44,7 @@ func ask(method, url, user, key, body string) int {
 	return answer.StatusCode
 }
 
-// mixed is one thing that somebody wants of the bank.
+// mixed sends one request of a mix of all kinds.
 func mixed(bank string, number int) {
 	user, amount := fmt.Sprintf("%s-%d", secretUser, number%50), `{"amount":"`+secretAmount+`"}`
 	key := fmt.Sprintf("%s-%d", secretKey, number)
@@ -79,7 +79,7 @@ type day struct {
 	done sync.WaitGroup
 }
 
-// day begins: so many clients, each with a pause after each request, and somebody who asks each second whether banks are ready.
+// day starts this many clients, each with a pause after each request, and a probe of the banks' readiness each second.
 func (h *House) day(clients int, pause time.Duration) *day {
 	d := &day{stop: make(chan struct{})}
 	var number atomic.Int64
@@ -93,7 +93,7 @@ func (h *House) day(clients int, pause time.Duration) *day {
 	return d
 }
 
-// again is one more who does it again and again, with a pause before each time.
+// again starts one more client, which acts again and again, with a pause before each time.
 func (d *day) again(pause time.Duration, act func()) {
 	d.done.Add(1)
 	go func() {

@@ -15,10 +15,10 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// get is the body of an answer of 200.
+// get returns the body of an answer with status 200.
 func get(url string) (string, error) { return kit.Body(http.Get(url)) }
 
-// shown is what its Collector shows Prometheus.
+// shown returns the metrics that the Collector serves to Prometheus.
 func (h *House) shown() (string, error) { return get("http://" + h.counts + "/metrics") }
 
 // sink takes traces and logs as a store of them would, and keeps the bytes.
@@ -77,7 +77,7 @@ kube_job_failed{namespace="money-bank",job_name="bank-backup-1",condition="true"
 	return &platform{server.URL}
 }
 
-// bell is whom Alertmanager tells; it notes when what rang last, and when that ended.
+// bell is the receiver of Alertmanager's notifications. It notes when each alert last fired, and when it ended.
 type bell struct {
 	url   string
 	lock  sync.Mutex
@@ -99,7 +99,7 @@ func newBell(t *testing.T) *bell {
 		}
 		b.lock.Lock()
 		defer b.lock.Unlock()
-		// A group is one alert of one name: it rings while any of its alerts does.
+		// A group is one alert name: it fires while any of its alerts does.
 		firing, name := false, ""
 		for _, alert := range message.Alerts {
 			firing, name = firing || alert.Status == "firing", alert.Labels["alertname"]
@@ -115,7 +115,7 @@ func newBell(t *testing.T) *bell {
 	return b
 }
 
-// now are the names of what rings.
+// now lists the names of firing alerts.
 func (b *bell) now() string {
 	b.lock.Lock()
 	defer b.lock.Unlock()
@@ -128,14 +128,14 @@ func (b *bell) now() string {
 	return strings.Join(names, " ")
 }
 
-// since is when it rang last.
+// since is when it last fired.
 func (b *bell) since(name string) time.Time {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	return b.last[name]
 }
 
-// until is when it ended to ring last.
+// until is when it last ended.
 func (b *bell) until(name string) time.Time {
 	b.lock.Lock()
 	defer b.lock.Unlock()
@@ -150,5 +150,5 @@ func (b *bell) isRinging(name string) bool {
 	return b.rings(name)
 }
 
-// rings is whether it has rung since it ended last; the lock is held.
+// rings says whether it has fired since it last ended; the lock is held.
 func (b *bell) rings(name string) bool { return b.last[name].After(b.ended[name]) }

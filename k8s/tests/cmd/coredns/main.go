@@ -1,7 +1,7 @@
 //go:build node
 
-// Command coredns is CoreDNS with the plugins that a cluster needs, and none of the clouds' whose clients are most of what there is
-// to compile.
+// Command coredns is CoreDNS with the plugins that a cluster needs. It leaves out the clouds' plugins, whose clients take most of the
+// time to compile.
 package main
 
 import (

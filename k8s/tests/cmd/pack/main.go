@@ -1,5 +1,5 @@
-// Command pack makes an OCI image layout, of one layer for each platform: pack [FLAGS] LAYOUT OS/ARCHITECTURE=FOLDER…
-// The same folders make the same digests: entries are sorted, and nothing has a time or an owner of its own.
+// Command pack makes an OCI image layout with one layer for each platform: pack [FLAGS] LAYOUT OS/ARCHITECTURE=FOLDER…
+// The same folders give the same digests: entries are sorted, and carry no time and no owner.
 package main
 
 import (
@@ -64,7 +64,7 @@ func pack(layout string, platforms []string, volume string, config object) {
 		manifests = append(manifests, image(layout, platform, folder, volume, config))
 	}
 	if len(manifests) > 1 {
-		// A layout has one image, as whoever copies it wants; this one is chosen from by platform.
+		// Tools that copy a layout want one image in it: an index, from which they choose the platform.
 		manifests = []object{blob(layout, indexType, text(object{"schemaVersion": 2, "mediaType": indexType, "manifests": manifests}))}
 	}
 	check(os.WriteFile(layout+"/index.json", text(object{"schemaVersion": 2, "manifests": manifests}), 0o644))
@@ -74,7 +74,7 @@ func pack(layout string, platforms []string, volume string, config object) {
 // image stores the image of one platform, and describes its manifest.
 func image(layout, platform, folder, volume string, config object) object {
 	plain := archive(folder, volume)
-	// A fifth less than by gzip. Docker 23, containerd 1.5, Podman and CRI-O read it, and newer ones.
+	// zstd is a fifth smaller than gzip. Docker 23, containerd 1.5, Podman, CRI-O and newer ones read it.
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression))
 	check(err)
 	packed := encoder.EncodeAll(plain, nil)
@@ -94,7 +94,7 @@ func image(layout, platform, folder, volume string, config object) object {
 	return manifest
 }
 
-// archive is the folder as a tar; WalkDir goes in order of names.
+// archive packs the folder as a tar; WalkDir visits files in order of their names.
 func archive(folder, volume string) []byte {
 	var plain bytes.Buffer
 	writer := tar.NewWriter(&plain)

@@ -1,5 +1,5 @@
-// Package crds finds the definitions of the custom kinds that the chart and ../../../gitops use: in the Go modules of those who
-// define them, but for SpinKube's, which are made from ../spinkube, Flux's HelmRelease, from its types (../../build), and Linkerd's, which are here.
+// Package crds finds the definitions of the custom kinds that the chart and ../../../gitops use. Most are in the Go modules of their projects.
+// SpinKube's are generated from ../spinkube, Flux's HelmRelease from its types (../../build), and Linkerd's are here.
 package crds
 
 import (
@@ -9,7 +9,7 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// What is taken from a module; the newest versions that Go 1.26 reads.
+// The files taken from each module, in the newest version that Go 1.26 can build.
 var modules = []struct {
 	module, folder string
 	files          []string
@@ -26,7 +26,7 @@ var modules = []struct {
 	{"github.com/external-secrets/external-secrets@v1.3.2", "config/crds/bases", []string{"external-secrets.io_externalsecrets", "external-secrets.io_secretstores"}},
 }
 
-// Files are the files that define them.
+// Files lists the files that define them.
 func Files(t testing.TB) []string {
 	t.Helper()
 	files := []string{kit.At("k8s/tests/kit/crds/linkerd.yaml")}

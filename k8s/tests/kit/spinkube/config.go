@@ -13,7 +13,7 @@ import (
 // Port is where every application listens.
 const Port = 80
 
-// Environment is that of the application's container.
+// Environment returns the variables of the application's container.
 func (a *SpinApp) Environment(otel *OtelConfig) ([]corev1.EnvVar, error) {
 	var environment []corev1.EnvVar
 	add := func(name, value string) {
@@ -48,8 +48,8 @@ func (a *SpinApp) Environment(otel *OtelConfig) ([]corev1.EnvVar, error) {
 // Source reads the option that a reference names.
 type Source func(*OptionSource) (string, error)
 
-// RuntimeConfig is what the operator writes into the file that it mounts for the shim; nothing where the
-// application brings a Secret of its own.
+// RuntimeConfig returns the file that the operator mounts for the shim. It is empty where the application brings a Secret of
+// its own.
 func (a *SpinApp) RuntimeConfig(read Source) ([]byte, error) {
 	config := a.Spec.RuntimeConfig
 	if config.LoadFromSecret != "" {
@@ -95,8 +95,8 @@ func named(what string, configs []NamedConfig, read Source) (map[string]map[stri
 	return all, nil
 }
 
-// options are a store's; a reference to a key that is not there is an empty value, one to an object that is not
-// there an error.
+// options returns a store's options. A reference to a missing key is an empty value; one to a missing object is an
+// error.
 func options(kind string, list []Option, read Source) (map[string]string, error) {
 	set := map[string]string{"type": kind}
 	for _, option := range list {

@@ -11,7 +11,7 @@ import (
 // GroupVersion is that of the kinds here.
 var GroupVersion = schema.GroupVersion{Group: "core.spinkube.dev", Version: "v1alpha1"}
 
-// AddToScheme makes them known.
+// AddToScheme registers them.
 var AddToScheme = (&scheme.Builder{GroupVersion: GroupVersion}).
 	Register(&SpinApp{}, &SpinAppList{}, &SpinAppExecutor{}, &SpinAppExecutorList{}).AddToScheme
 
@@ -27,7 +27,7 @@ func (e *SpinAppExecutor) DeepCopyObject() runtime.Object { return copied(e) }
 // DeepCopyObject copies a list of SpinAppExecutors.
 func (l *SpinAppExecutorList) DeepCopyObject() runtime.Object { return copied(l) }
 
-// copied goes by JSON, the form that these kinds have on the wire; what they are made of can be written.
+// copied copies by way of JSON, the form that these kinds have on the wire.
 func copied[T any](from *T) *T {
 	text, err := json.Marshal(from)
 	to := new(T)

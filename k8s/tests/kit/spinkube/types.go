@@ -1,6 +1,6 @@
-// Package spinkube holds SpinKube's kinds as spin-operator 0.6 declares them, field by field: their JSON names,
-// what is omitted when it is empty, and what is a default. controller-gen makes the definitions that the tests
-// install from it, so the API server is as strict as with the operator's own.
+// Package spinkube holds SpinKube's kinds as spin-operator 0.6 declares them, field by field: their JSON names, what is
+// omitted when empty, and the defaults. controller-gen makes the definitions that the tests install from it. So the API
+// server is as strict as with the operator's own.
 //
 // +groupName=core.spinkube.dev
 // +versionName=v1alpha1
@@ -37,7 +37,7 @@ type SpinAppList struct {
 	Items           []SpinApp `json:"items"`
 }
 
-// SpinAppSpec is what is asked for.
+// SpinAppSpec is the desired state.
 //
 // +kubebuilder:validation:Optional
 type SpinAppSpec struct {
@@ -65,7 +65,7 @@ type SpinAppSpec struct {
 	InvocationLimits   map[string]string `json:"invocationLimits,omitempty"`
 }
 
-// SpinAppStatus is what is the case.
+// SpinAppStatus is the observed state.
 type SpinAppStatus struct {
 	Conditions      []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
 	ActiveScheduler string             `json:"activeScheduler,omitempty"`
@@ -74,7 +74,7 @@ type SpinAppStatus struct {
 	ServiceName     string             `json:"serviceName,omitempty"`
 }
 
-// RuntimeConfig is what becomes the shim's runtime configuration file.
+// RuntimeConfig becomes the shim's runtime configuration file.
 type RuntimeConfig struct {
 	// +optional
 	LoadFromSecret  string            `json:"loadFromSecret,omitempty"`
@@ -90,13 +90,13 @@ type NamedConfig struct {
 	Options []Option `json:"options,omitempty"`
 }
 
-// LLMComputeConfig is where models run.
+// LLMComputeConfig says where models run.
 type LLMComputeConfig struct {
 	Type    string   `json:"type"`
 	Options []Option `json:"options,omitempty"`
 }
 
-// Option is one of a store's.
+// Option is an option of a store.
 type Option struct {
 	Name string `json:"name"`
 	// +optional
@@ -105,7 +105,7 @@ type Option struct {
 	ValueFrom *OptionSource `json:"valueFrom,omitempty"`
 }
 
-// OptionSource is where its value is.
+// OptionSource says where an option's value is.
 type OptionSource struct {
 	// +optional
 	ConfigMapKeyRef *corev1.ConfigMapKeySelector `json:"configMapKeyRef,omitempty"`
@@ -134,7 +134,7 @@ type HealthChecks struct {
 	Liveness  *HealthProbe `json:"liveness,omitempty"`
 }
 
-// HealthProbe is one.
+// HealthProbe is a probe.
 type HealthProbe struct {
 	HTTPGet *HTTPHealthProbe `json:"httpGet,omitempty"`
 	// +kubebuilder:default:=10
@@ -152,8 +152,8 @@ type HealthProbe struct {
 	FailureThreshold int32 `json:"failureThreshold,omitempty"`
 }
 
-// HTTPHealthProbe is what it asks. That HTTPHeaders is written when it is empty, as null, is the operator's: its
-// own definition refuses the null.
+// HTTPHealthProbe is the request of a probe. The operator writes HTTPHeaders as null when it is empty, although its own
+// definition refuses the null.
 type HTTPHealthProbe struct {
 	Path string `json:"path"`
 	// +optional
@@ -187,13 +187,13 @@ type SpinAppExecutorList struct {
 	Items           []SpinAppExecutor `json:"items"`
 }
 
-// SpinAppExecutorSpec is what is asked for.
+// SpinAppExecutorSpec is the desired state.
 type SpinAppExecutorSpec struct {
 	CreateDeployment bool                      `json:"createDeployment"`
 	DeploymentConfig *ExecutorDeploymentConfig `json:"deploymentConfig,omitempty"`
 }
 
-// ExecutorDeploymentConfig is how Deployments are made.
+// ExecutorDeploymentConfig says how Deployments are made.
 type ExecutorDeploymentConfig struct {
 	RuntimeClassName      *string     `json:"runtimeClassName,omitempty"`
 	SpinImage             *string     `json:"spinImage,omitempty"`
@@ -205,7 +205,7 @@ type ExecutorDeploymentConfig struct {
 // SpinAppExecutorStatus is empty.
 type SpinAppExecutorStatus struct{}
 
-// OtelConfig is where telemetry goes.
+// OtelConfig says where telemetry goes.
 type OtelConfig struct {
 	ExporterOtlpEndpoint        string `json:"exporter_otlp_endpoint,omitempty"`
 	ExporterOtlpTracesEndpoint  string `json:"exporter_otlp_traces_endpoint,omitempty"`
