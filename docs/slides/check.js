@@ -1,5 +1,5 @@
-// What a reader would see: ten slides, of which none is larger than its page, with all their pictures; and each Mermaid
-// diagram of the pages, as a forge would draw it. Needs: build/slides, made by scripts/slides, which runs this; Chromium.
+// Checks what a reader sees: ten slides, none larger than its page, with all their pictures; and each Mermaid diagram of the pages, as
+// GitHub would draw it. Needs: build/slides, made by scripts/slides, which runs this; Chromium.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -1,5 +1,5 @@
-// Debian's Chromium, and pages that are held to what every page promises: no error on the console, no
-// request to anywhere else, no policy broken.
+// Debian's Chromium, and pages that must keep what every page promises: no error on the console, no request to any other host, no
+// violation of the policy.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 import { ROOT } from "./house.js";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-// Without these it looks for Google's hosts at every start.
+// Without these flags it calls Google's hosts at every start.
 const QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 export const DESK = { width: 1440, height: 900 };
@@ -20,8 +20,8 @@ export function launch() {
   return chromium.launch({ executablePath: CHROMIUM, chromiumSandbox: false, args: QUIET });
 }
 
-// A page, and what it did wrong so far; in a browser of its own, or a tab of `context`. `user` has been here before; `prepare` gets the page before it loads;
-// `allowed` fits the console's lines about failures that a test makes, and `elsewhere` is who else may be asked.
+// Opens a page and records its errors; in a browser context of its own, or as a tab of `context`. `user`: the browser remembers this user. `prepare` gets
+// the page before it loads. `allowed` matches console lines about failures that the test causes. `elsewhere` is another host that may be called.
 export async function open(browser, url, { viewport = DESK, colorScheme = "light", allowed = /^$/, elsewhere, user, prepare, context } = {}) {
   context ??= await browser.newContext({ viewport, colorScheme, locale: "en-GB", timezoneId: "UTC" });
   const page = await context.newPage();
@@ -51,12 +51,12 @@ export async function open(browser, url, { viewport = DESK, colorScheme = "light
   return page;
 }
 
-// Whether that is another's page, which is led to and asks what it likes, or is asked by one of the bank's.
+// Whether a request is by or to a page of that other host, which may call what it likes.
 function isFor(elsewhere, request) {
   return elsewhere !== undefined && [request.url(), request.frame().url()].some((url) => url.startsWith(`${elsewhere}/`));
 }
 
-// Closes a page that did nothing wrong.
+// Closes a page, and fails if it recorded errors.
 export async function close(page) {
   await page.context().close();
   assert.deepEqual(page.wrongs, []);
@@ -79,7 +79,7 @@ export async function screenshot(page, name, more = {}) {
   await page.screenshot({ path: join(folder, `${name}.png`), ...more });
 }
 
-// Waits until the text of an element fits.
+// Waits until the text of an element matches.
 export async function says(page, selector, pattern, timeout = 20_000) {
   const place = page.locator(selector);
   const begun = Date.now();

@@ -1,5 +1,5 @@
-// `make demo` of README.md and docs/outages.md, as somebody at its page uses it: breaks Redis and a bank, sees that nothing is
-// lost, takes a wallet away and sees that it is missed. Nobody else's page can break anything, and Ctrl-C leaves nothing behind.
+// `make demo`, used as README.md and docs/outages.md describe: breaks Redis and a bank, and sees that nothing is lost; removes a wallet,
+// and sees that the loss is found. Pages of other origins can break nothing, and Ctrl-C leaves nothing behind.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { after, before, test } from "node:test";
 import { close, hasNoBarriers, launch, open, PHONE, says, screenshot } from "./browser.js";
 import { ROOT } from "./house.js";
 
-// Gentle, since other tests run beside this one.
+// A light load, since other tests run beside this one.
 const LOAD = ["--clients", "60", "--rate", "60"];
 
 const folder = mkdtempSync(join(tmpdir(), "money-bank-demo-test-"));
@@ -29,7 +29,7 @@ before(async () => {
   }
   assert.ok(url, "the demo did not begin");
   browser = await launch();
-  // The browser's own line about an order that was refused.
+  // The browser logs the order that was refused.
   page = await open(browser, url, { allowed: /status of 409/ });
 });
 
@@ -42,7 +42,7 @@ after(async () => {
 const press = (name) => page.getByRole("button", { name }).click();
 const figure = async (id) => Number((await page.locator(`#${id}`).textContent()).replaceAll(",", ""));
 const newest = "#outages li:first-child";
-// What the page says of an outage once every wallet was read after it.
+// What the page says of an outage after every wallet was read.
 const isWell = (words) => new RegExp(`^${words}, [\\d.]+ slost 0, doubled 0`);
 
 async function state() {
@@ -132,7 +132,7 @@ test("Ctrl-C ends everything, and leaves nothing behind", async () => {
   assert.deepEqual(readdirSync(folder), []);
 });
 
-// The status of an order with these headers, which `fetch` would not send.
+// The status of an order with these headers, which `fetch` would refuse to send.
 function post(path, headers) {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url);

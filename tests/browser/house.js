@@ -1,5 +1,5 @@
-// A bank as it is run: a Redis of its own, the stand-in for CoinGecko, two `bank` processes. Everything is
-// started on free ports and ended by its own process id.
+// A bank as operators run it: a Redis of its own, the stand-in for CoinGecko, two `bank` processes. They start on free ports and end
+// by their own process ids.
 
 import { spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -15,8 +15,8 @@ export class House {
   #processes = new Map();
   #folder = mkdtempSync(join(tmpdir(), "money-bank-browser-"));
 
-  // Starts everything. Rates live for `ttl` seconds; a busy machine is given time, where the store is well. `settings` are
-  // further ones.
+  // Starts everything. Rates live for `ttl` seconds. The storage deadline is long: the store works, but the machine may be busy. `settings`
+  // are additional ones.
   static async build({ ttl = 2, storageDeadline = 3000, settings: more = {} } = {}) {
     const house = new House();
     try {
@@ -37,7 +37,7 @@ export class House {
     }
   }
 
-  // On the data it had, if it ran before.
+  // Keeps its data, if it ran before.
   async startRedis() {
     const data = ["--appendonly", "yes", "--save", "", "--dir", this.#folder];
     await this.#start("redis", "redis-server", ["--bind", "127.0.0.1", "--port", `${this.redisPort}`, ...data], /(Ready to accept)/);
@@ -47,13 +47,13 @@ export class House {
     await this.#stop("redis", "SIGKILL");
   }
 
-  // The stand-in from now on: `ok`, `500`, `hang`, … and other values.
+  // Sets what the stand-in answers from now on: `ok`, `500`, `hang`, … and other rates.
   async upstream(mode, rates = {}) {
     const answer = await fetch(`${this.coingecko}/control`, { method: "PUT", body: JSON.stringify({ mode, rates }) });
     if (!answer.ok) throw new Error(await answer.text());
   }
 
-  // A document, written behind the bank's back.
+  // Writes a document without the bank.
   async put(key, value) {
     const words = ["SET", key, value];
     const command = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("");
@@ -65,7 +65,7 @@ export class House {
     if (said !== "+OK\r\n") throw new Error(`Redis: ${said}`);
   }
 
-  // Asks a bank behind the page's back; `user` moves money.
+  // Sends a request without the page; `user` moves money.
   async ask(path, { method = "GET", user, body, bank = 0 } = {}) {
     const headers = { ...(user && { user_id: user }), ...(body && { "content-type": "application/json" }) };
     const answer = await fetch(`${this.urls[bank]}${path}`, { method, headers, body: body && JSON.stringify(body) });
@@ -83,7 +83,7 @@ export class House {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  // Starts a process and waits for a line of its output; answers what the line says.
+  // Starts a process and waits for a line of its output; returns what the line matched.
   #start(name, program, options, ready) {
     mkdirSync(join(ROOT, "build/logs"), { recursive: true });
     const log = createWriteStream(join(ROOT, `build/logs/browser-${name}.log`), { flags: "a" });
@@ -114,7 +114,7 @@ export class House {
   }
 }
 
-// Without what would change how a bank runs behind the back of a test.
+// The environment without the variables that configure a bank.
 function environment() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SPIN_|BANK_|RUNTIME_CONFIG_FILE)/.test(name)));
 }

@@ -1,5 +1,5 @@
-// How the dashboard looks: on a desk, a phone and a wall, light and dark. Nothing moves when the data
-// comes, axe finds no barrier, and pictures are kept in build/screenshots.
+// How the dashboard looks: on a desktop, a phone and a wall, light and dark. Nothing moves when the data comes, axe finds no barrier,
+// and screenshots are kept in build/screenshots.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -26,7 +26,7 @@ after(async () => {
   await house?.end();
 });
 
-// The dashboard of somebody who was here before.
+// The dashboard of a returning user.
 async function returning(more) {
   const page = await open(browser, house.urls[0], { user: "alice", ...more });
   await says(page, "#balance", /^1,652\.51000001$/);

@@ -1,6 +1,5 @@
-// Answers that never arrive, for the wallet and for the counter: the bank has carried the operation out, and a gateway
-// says 500, 502, 504, half a body or nothing. However often it is sent, whatever is clicked, in whichever tab: the
-// money moves once.
+// Answers that never arrive, for the wallet and for the counter: the bank has carried the operation out, and a gateway answers 500,
+// 502, 504, half a body or nothing. However often it is sent, whatever is clicked, in whichever tab: the money moves once.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -8,7 +7,7 @@ import { close, hasNoBarriers, launch, open, PHONE, says, screenshot } from "./b
 import { House } from "./house.js";
 import { LOSSES, Proxy } from "./proxy.js";
 
-// The browser's own lines about the failures that are made here.
+// The browser's own lines about the failures that the tests cause.
 const allowed = /status of \d+|ERR_/;
 const UNSURE = /is not known yet\. Try again: under the same key it cannot happen twice\.$/;
 
@@ -31,7 +30,7 @@ after(async () => {
 beforeEach(async () => { proxy = await Proxy.before(house.urls[0]); });
 afterEach(() => proxy.end());
 
-// The dashboard of a user behind the proxy, after what was here before has been looked at.
+// The dashboard of a user behind the proxy, once the wallet is shown.
 async function dashboard(user, more = {}) {
   const page = await open(browser, proxy.url, { allowed, user, ...more });
   await says(page, "#balance", /^[\d,.]+$/);
@@ -56,7 +55,7 @@ const seq = async (user) => (await house.ask("/v1/wallet", { user })).seq;
 const total = async () => (await house.ask("/v1/bitcoins")).bitcoins;
 const keys = (path) => new Set(proxy.posts.filter((post) => post.path.startsWith(path)).map(({ key }) => key));
 
-// Whether the form takes nothing new, however it is asked.
+// Whether the form accepts nothing new, by a click or by Enter.
 async function isLocked(page, form, name) {
   assert.equal(await button(page, form, name).getAttribute("aria-disabled"), "true");
   await button(page, form, name).click({ force: true });

@@ -1,11 +1,11 @@
-// What the dashboard says while CoinGecko or the store is away, and that it needs no help to come back.
+// What the dashboard shows while CoinGecko or the store is down, and that it recovers without help.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { close, hasNoBarriers, launch, open, says, screenshot } from "./browser.js";
 import { House } from "./house.js";
 
-// The browser's own lines about the failures that are made here.
+// The browser's own lines about the failures that the tests cause.
 const allowed = /status of 503|ERR_/;
 
 let house;
@@ -120,7 +120,7 @@ for (const after of ["99999999999999999999", "2147484", "-5", "0", "Fri, 31 Dec 
     await page.getByRole("button", { name: "Deposit" }).click();
     await says(page, "#wallet-note", /Trying again in (1 h|\d+ s) under the same key/);
     await page.waitForTimeout(1500);
-    // By themselves panels ask every 3 s, and a deposit is sent again after 1, 2 and 4 s.
+    // Panels ask every 3 s, and a deposit is retried after 1, 2 and 4 s.
     for (const [path, times] of Object.entries(asked)) assert.ok(times <= 4, `${path}: asked ${times} times`);
     assert.ok(await page.evaluate(() => globalThis.longest) <= 3_600_000);
     await close(page);

@@ -1,6 +1,6 @@
-// What the pages show is what the bank does: every command of a block of `console` runs, in the order of its page, and
-// prints what stands below it. `…` on a page stands for whatever was left out there. Blocks of `sh` that a comment on the
-// page gives to this file run as they stand there, but for addresses, folders and the names of files.
+// What the pages show is what the bank does. Every command of a `console` block runs, in the order of its page, and prints the lines below
+// it; `…` on a page stands for any text. `sh` blocks that a comment on the page assigns to this file run as they are, except for
+// addresses, folders and file names.
 // Needs: make, curl, redis-cli, git.
 
 import assert from "node:assert/strict";
@@ -22,7 +22,7 @@ const CLEAN = Object.fromEntries(Object.entries(process.env).filter(([name]) => 
 
 const read = (page) => readFileSync(join(ROOT, page), "utf8");
 
-// The commands of a page, each with what it prints.
+// The commands of a page, each with its output.
 function commands(page) {
   const blocks = [...read(page).matchAll(/^```console\n(.*?)^```$/gms)].map(([, block]) => block);
   return blocks.flatMap((block) => block.split(/^\$ /m).slice(1)).map((shown) => {
@@ -31,7 +31,7 @@ function commands(page) {
   });
 }
 
-// A page's address and port of Redis are the tests' own.
+// Replaces a page's address and Redis port by those of the test.
 function run(command, house) {
   const here = command.replaceAll("http://127.0.0.1:3000", house.urls[0]).replaceAll("redis-cli -p 6379", `redis-cli -p ${house.redisPort}`);
   return new Promise((resolve) => {
@@ -55,14 +55,14 @@ for (const pages of READ_TOGETHER) {
   });
 }
 
-// The lines of a block of `sh` that its page gives to this file by name.
+// The lines of a `sh` block that its page assigns to this file by name.
 function block(page, name) {
   const found = [...read(page).matchAll(/^<!-- run by tests\/browser\/pages\.test\.js: ([^\n]*) -->\n```sh\n(.*?)^```$/gms)].filter(([, given]) => given === name);
   assert.equal(found.length, 1, `${page} has ${found.length} blocks for ${name}`);
   return found[0][2];
 }
 
-// Every `from` must be there: lines that ask somebody else would not be those of the page.
+// Each `from` must occur: otherwise the lines would no longer be those of the page.
 function change(lines, changes) {
   for (const [from, to] of Object.entries(changes)) {
     assert.ok(lines.includes(from), `there is no ${from} in ${lines}`);
@@ -71,7 +71,7 @@ function change(lines, changes) {
   return lines;
 }
 
-// Starts lines that serve; answers where, and how to end all that they started.
+// Starts lines that serve; returns the address, and a function that ends everything they started.
 function serve(command, { cwd, env }) {
   const child = spawn("bash", ["-euc", command], { cwd, env: { ...CLEAN, ...env }, stdio: ["ignore", "pipe", "inherit"], detached: true });
   const ended = new Promise((resolve) => child.once("exit", resolve));

@@ -1,4 +1,4 @@
-// Every panel of the dashboard, as somebody uses it, and two replicas that are one bank.
+// Every panel of the dashboard, used as a user does, and two replicas that are one bank.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

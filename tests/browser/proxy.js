@@ -1,11 +1,11 @@
-// What stands between a client and the bank: it lets every request through, and loses answers as it is told. It has
-// nothing in common with the bank but HTTP, as a gateway, a balancer or a phone in a tunnel.
+// A proxy between a client and the bank: it forwards every request, and loses answers as the test tells it. It shares nothing with
+// the bank but HTTP, like a gateway, a load balancer or a bad connection.
 
 import { Agent, createServer, request } from "node:http";
 
 const PAGE = "<html><body><h1>An error of the gateway</h1></body></html>";
 
-// By name: what becomes of an answer that the bank has given.
+// By name: how an answer of the bank is lost.
 export const LOSSES = {
   "a bare 500": (out) => out.writeHead(500).end(),
   "a 502 with a page": (out) => page(out, 502),
@@ -25,7 +25,7 @@ export const LOSSES = {
 export class Proxy {
   // Every request that moves money: its path, its key, and when it came.
   posts = [];
-  // A page that contains this word comes in two pieces, the second a while after the word. Nothing is compressed then.
+  // A page that contains this word comes in two pieces, the second one later. Nothing is compressed then.
   pauseAfter = null;
   #loss = null;
   #left = 0;
@@ -40,17 +40,17 @@ export class Proxy {
     return proxy;
   }
 
-  // The next so many answers to a POST are lost in this way.
+  // Loses this many of the next answers to a POST in this way.
   lose(name, times = Infinity) {
     this.answer(LOSSES[name], times);
   }
 
-  // They are given by `loss` instead.
+  // Replaces them by what `loss` answers.
   answer(loss, times = Infinity) {
     [this.#loss, this.#left] = [loss, times];
   }
 
-  // From now on none is.
+  // Loses no more answers.
   pass() {
     this.#left = 0;
   }
@@ -91,13 +91,13 @@ function inPieces(out, { status, headers, body }, word) {
   setTimeout(() => out.end(body.subarray(end)), 700);
 }
 
-// Half of what the length promises, and then the end of the connection.
+// Half of the promised length, and then the end of the connection.
 function cut(out, { status, headers, body }) {
   out.writeHead(status, headers);
   out.write(half(body), () => out.socket.destroy());
 }
 
-// The head, and then the end of the connection.
+// The headers, and then the end of the connection.
 function behead(out, { status, headers }) {
   out.writeHead(status, headers).flushHeaders();
   out.socket.end();

@@ -1,5 +1,5 @@
-// How to retry, as docs/retry.md, /docs and the page of a 503 show it: `docs/retry`, in three languages. The three show
-// the same lines, and the lines run: against a bank whose answers are lost the money moves once.
+// How to retry, as docs/retry.md, /docs and the page of a 503 show it: `docs/retry`, in three languages. All three pages show the same
+// lines, and the lines run: against a bank whose answers are lost, the money moves once.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -11,18 +11,18 @@ import { House, ROOT } from "./house.js";
 import { LOSSES, Proxy } from "./proxy.js";
 
 const PROGRAMS = { "curl.sh": "bash", "javascript.mjs": process.execPath, "python.py": "python3" };
-// What stands before an example so that a wait is written down and over at once.
+// Code before each example that records its waits instead of waiting.
 const HURRIES = {
   "curl.sh": 'sleep() { echo "$1" >>waits; }\n',
   "javascript.mjs": 'import { appendFileSync } from "node:fs";\nconst setTimeout = (go, ms) => { appendFileSync("waits", `${ms / 1000}\\n`); go(); };\n',
   "python.py": 'import time\ntime.sleep = lambda seconds: print(seconds, file=open("waits", "a"))\n',
 };
-// How long a `Retry-After` is waited for, in seconds.
+// Values of `Retry-After`, and the seconds that a client must wait for them.
 const WAITS = [
   ["7", 7], ["0", 1], ["-5", 60], ["soon", 60], ["Fri, 31 Dec 9999 23:59:59 GMT", 60],
   ["999", 999], ["3600", 3600], ["3601", 3600], ["4294967", 3600], ["9".repeat(5000), 3600],
 ];
-// A program that never ends is a client that hangs.
+// A program that runs longer than this hangs.
 const PATIENCE_MS = 120_000;
 
 const source = (name) => readFileSync(join(ROOT, "docs/retry", name), "utf8");
@@ -43,8 +43,8 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-// Runs an example as it is shown, but for where the bank is and who asks, where an earlier order left its answer.
-// Answers how it ended and what it printed.
+// Runs an example as it is shown. Only the bank's address, the user, and the folder of an earlier order's answer differ. Returns its exit
+// code and its output.
 function run(name, user, before = "") {
   const [where, who] = ["http://127.0.0.1:3000", "alice"];
   assert.ok(source(name).includes(where) && source(name).includes(who), `${name} asks somebody else`);

@@ -1,4 +1,4 @@
-// Signing in with a real issuer: in, out, expired, and an operation that is in flight meanwhile. The issuer's pages are its own.
+// Signing in with a real issuer: in, out, expired, and with an operation in flight. The issuer's pages are its own.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -7,11 +7,11 @@ import { close, hasNoBarriers, launch, open, says, screenshot } from "./browser.
 import { House } from "./house.js";
 import { Proxy } from "./proxy.js";
 
-// So short that tokens run out while somebody looks.
+// So short that tokens expire during a test.
 const SECONDS = 4;
 const SIGNED_IN = { name: "Sign out" };
 
-// What the bank says of a token that has run out.
+// The bank's answer to an expired token.
 const refusal = (out) => out.writeHead(401, { "content-type": "application/problem+json" })
   .end('{"status":401,"code":"invalid-identity","detail":"The token has expired."}');
 
@@ -41,7 +41,7 @@ const PATIENCE_MS = 10_000;
 const prepare = (page) => page.setDefaultTimeout(PATIENCE_MS);
 const visit = (url, more = {}) => open(browser, url, { prepare, elsewhere: issuer.url, allowed: /status of 4\d\d|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED/, ...more });
 
-// What the issuer asks of somebody whom it does not know.
+// Fills in the issuer's form for an unknown user.
 async function signIn(page, user) {
   await page.getByRole("button", { name: "Sign in", exact: true }).first().click();
   await page.locator('input[name="login"]').fill(user);
@@ -110,17 +110,17 @@ test("an operation that a sign-in has run out for waits for the next one, and ha
   proxy.posts.length = 0;
   issuer.refreshes(false);
   try {
-    // The bank has carried it out, and somebody on the way says otherwise.
+    // The bank has carried it out, but a proxy answers 401.
     proxy.answer(refusal, 1);
     await deposit(page, "10");
     await says(page, "#wallet-note", /The deposit of 10 waits: once somebody is signed in it is sent again under the same key\.$/);
     assert.equal(await page.locator("#move").getByRole("button", { name: "Deposit" }).getAttribute("aria-disabled"), "true");
-    // The issuer knows them still.
+    // The issuer's session still exists.
     await page.locator("#move-again").click();
     await says(page, "#wallet-note", /^Deposited 10\.00: entry 1\./);
     await says(page, "#balance", /^10\.00$/);
     await runOut(page);
-    // Whoever sits there now begins nothing in the name of who was signed in.
+    // The next person at this browser can begin nothing in the name of the user who was signed in.
     const signInAgain = page.getByRole("button", { name: "Sign in", exact: true }).first();
     await signInAgain.waitFor();
     await deposit(page, "5");
@@ -199,7 +199,7 @@ test("where headers name the user the page says in a line what that means", asyn
     await says(page, "#who-note", /^Anybody here may open any wallet: the bank believes the name \(auth=header\)\.$/);
     await close(page);
     const [header, jwt] = await Promise.all([open_house.urls[0], house.urls[0]].map((url) => fetch(url)));
-    // A browser keeps a page with its policy: where that changed, so must the tag.
+    // A browser caches a page together with its policy: when the policy changes, the ETag must.
     assert.notEqual(header.headers.get("etag"), jwt.headers.get("etag"));
     assert.equal(await header.text(), await jwt.text());
   } finally {
@@ -248,13 +248,13 @@ test("the documentation takes no code that it has not asked for", async () => {
   await close(page);
 });
 
-// Changes what the issuer says to the page at this path.
+// Changes the issuer's answer to the page at this path.
 const changed = (page, path, change) => page.route(`${issuer.url}${path}`, async (route) => {
   const answer = await route.fetch();
   await route.fulfill({ response: answer, json: change(await answer.json()) });
 });
 
-// An id token with other claims. No page looks at its signature, since it comes straight from the issuer.
+// An id token with other claims. The page does not check its signature, since it comes straight from the issuer.
 const claiming = (token, claims) => token.split(".").map((part, index) => (index !== 1 ? part
   : Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(part, "base64url")), ...claims })).toString("base64url"))).join(".");
 

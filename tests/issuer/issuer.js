@@ -1,5 +1,5 @@
-// An issuer of tokens as banks have them in front: oidc-provider, which the OpenID Foundation certified, on a port of its own.
-// Its keys can be rotated, and it can be told to fail and to lie. Whoever signs in writes a name; services have secrets.
+// An issuer of tokens as operators put it in front of a bank: oidc-provider, certified by the OpenID Foundation, on a port of its own.
+// Tests can rotate its keys, and make it fail or lie. Users sign in by writing a name; services have secrets.
 
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ export const PAGE = "page";
 const SCOPES = "wallet:read wallet:write";
 const SECRET = "the-secret-of-every-service";
 
-// What it answers in place of itself, by name.
+// Wrong answers, by name.
 const LIES = {
   "not at all": (_, out) => setTimeout(() => out.destroy(), 20_000).unref(),
   "with an error": (_, out) => out.writeHead(500).end("{}"),
@@ -26,16 +26,16 @@ export const WAYS_TO_LIE = Object.keys(LIES);
 export class Issuer {
   // How often its keys were fetched.
   fetched = 0;
-  // A way to lie, or nothing.
+  // One of WAYS_TO_LIE, or null.
   lie = null;
-  // Whether its answers to a sign-in say who it is, as its discovery document announces (RFC 9207).
+  // Whether its answers to a sign-in name it, as its discovery document announces (RFC 9207).
   namesItself = true;
   #keys = [];
   #services = new Map();
   #grants = ["authorization_code", "refresh_token"];
   #server = createServer((asked, out) => this.#answer(asked, out));
 
-  // Tokens live for `seconds`; `pages` are where users come from. Without `url`, where others reach it, it is this machine's alone.
+  // Tokens live for `seconds`. `pages` are the addresses of pages that sign in. `url` is its public address; without it, only this machine reaches it.
   static async start({ seconds = 600, pages = [], url, port = 0 } = {}) {
     const issuer = new Issuer();
     Object.assign(issuer, { seconds, pages });
@@ -47,37 +47,37 @@ export class Issuer {
     return issuer;
   }
 
-  // What a bank is told of it.
+  // A bank's settings for this issuer.
   get settings() {
     return { auth: "jwt", jwt_issuer: this.url, jwt_audience: AUDIENCE, jwt_scopes: "on", oidc_client_id: PAGE };
   }
 
-  // New keys to sign with, published beside those of before.
+  // Signs with new keys, published beside the old ones.
   rotate() {
     this.#keys = [...freshKeys(), ...this.#keys];
     this.#open();
   }
 
-  // Pages that users come from, from now on.
+  // Replaces the pages that sign in.
   serves(pages) {
     this.pages = pages;
     this.#open();
   }
 
-  // Whether the page may refresh its tokens.
+  // Sets whether the page may refresh its tokens.
   refreshes(may) {
     this.#grants = may ? ["authorization_code", "refresh_token"] : ["authorization_code"];
     this.#open();
   }
 
-  // From now on there is a service that is called `user`.
+  // Registers a service named `user`.
   employs(user, algorithm = "RS256") {
     const isNew = !this.#services.has(user);
     this.#services.set(user, algorithm);
     if (isNew) this.#open();
   }
 
-  // A token of a service that is called `user`.
+  // A token of the service named `user`.
   async token(user, { algorithm, scope = SCOPES } = {}) {
     this.employs(user, algorithm);
     const answer = await fetch(`${this.url}/token`, {
@@ -90,7 +90,7 @@ export class Issuer {
     return said.access_token;
   }
 
-  // Every connection is refused from now on, until it is opened at its address again.
+  // Refuses every connection until it is opened again at its address.
   async die() {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -117,7 +117,7 @@ export class Issuer {
     return this.callback(asked, out);
   }
 
-  // oidc-provider takes its configuration once, so a change is another one at the same address.
+  // oidc-provider reads its configuration once, so a change starts another one at the same address.
   #open() {
     const services = [...this.#services.keys()].map((user) => ({
       client_id: user, client_secret: SECRET, grant_types: ["client_credentials"], response_types: [], redirect_uris: [],
@@ -151,7 +151,7 @@ export class Issuer {
       issueRefreshToken: (_, client) => client.grantTypeAllowed("refresh_token"),
       pkce: { required: () => true, methods: ["S256"] },
     });
-    // Its own words are no test's business.
+    // Tests do not check its own error texts.
     provider.on("server_error", (_, error) => console.error(error));
     this.callback = provider.callback();
   }

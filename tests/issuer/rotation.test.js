@@ -1,11 +1,11 @@
-// The issuer's keys change under load: who comes with a token of the old keys or of the new ones is let in.
+// The issuer's keys change under load: clients with tokens of the old keys and of the new ones are let in.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { House } from "../browser/house.js";
 import { Issuer } from "./issuer.js";
 
-// A key that is not known is looked for at most so often.
+// An unknown key is looked up at most this often.
 const PAUSE_MS = 30_000;
 const CLIENTS = 8;
 
@@ -23,7 +23,7 @@ test("keys are rotated under load, and nobody is refused for good", async () => 
         const mine = tokens.get(user);
         const headers = { authorization: `Bearer ${mine[round % mine.length]}`, "content-type": "application/json" };
         const answer = await fetch(`${house.urls[(index + round) % 2]}/v1/deposit`, { method: "POST", headers, body: '{"amount":"1"}' });
-        // While one request of an instance asks for the new keys, others with such tokens are told to come back.
+        // While one request of an instance fetches the new keys, others with such tokens get a 503 and retry.
         const isToComeBack = answer.status === 503 && (await answer.json()).outcome === "none";
         const said = isToComeBack ? "come back" : answer.status;
         statuses.set(said, (statuses.get(said) ?? 0) + 1);

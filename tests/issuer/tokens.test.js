@@ -1,5 +1,5 @@
-// Tokens of a real issuer, before two banks on one Redis: every algorithm, what is refused, and an issuer that is dead, slow or
-// lies. `crates/token` has the rules, and the known attacks.
+// Tokens of a real issuer, before two banks on one Redis: every algorithm, what is refused, and an issuer that is down, slow or lies.
+// The rules, and known attacks, are tested in `crates/token`.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -95,10 +95,10 @@ for (const lie of WAYS_TO_LIE) {
       liar.lie = lie;
       const begun = Date.now();
       const { status, code, outcome } = await ask(victim.urls[0], "/v1/deposit", { token, amount: "1", key: "one" });
-      // An issuer without keys has said all that there is to say of the token's; any other may say more later.
+      // An issuer that answers with no keys has answered: the token is refused. Any other failure may pass.
       const refusal = lie === "with no keys" ? [401, "invalid-identity", undefined] : [503, "storage-unavailable", "none"];
       assert.deepEqual([status, code, outcome], refusal);
-      // The contract's own limit, and what a busy machine takes.
+      // The contract's own limit, and time for a busy machine.
       assert.ok(Date.now() - begun < 8000, `${Date.now() - begun} ms`);
     } finally {
       await victim.end();

@@ -1,11 +1,11 @@
-// Whether a wallet's chain holds: every hash is computed here, from the entries alone (`/docs`, Wallet).
-// Entries come newest first, so each one is checked as soon as the one before it is known.
+// Checks a wallet's hash chain: computes every hash here, from the entries alone (`/docs`, Wallet).
+// The newest entry comes first, so each entry is checked once the one before it is known.
 
 import { ask } from "./http.js";
 
 const START = { seq: 0, balance: "0.00", hash: "0".repeat(64) };
 
-// Answers how many entries were checked and the first that is broken, if any.
+// Returns how many entries were checked, and the first broken one, if any.
 export async function verify(user, signal, onProgress) {
   if (!globalThis.crypto?.subtle) throw new Error("This browser computes hashes only over HTTPS or on localhost. Open the page there.");
   const { json: wallet } = await ask("/v1/wallet", { user, signal });
@@ -21,7 +21,7 @@ export async function verify(user, signal, onProgress) {
     }
     if (json.next === null && newer) pairs.push([newer, START]);
     const faults = await Promise.all(pairs.map(([entry, previous]) => fault(entry, previous)));
-    // The oldest fault of all is the first one of the chain.
+    // Pages go back in time, so the broken entry found last is the first of the chain.
     faults.forEach((why, index) => { if (why) broken = { seq: pairs[index][0].seq, why }; });
     checked += pairs.length;
     onProgress(checked);
@@ -33,7 +33,7 @@ export async function verify(user, signal, onProgress) {
   return { checked, broken };
 }
 
-// What is wrong with an entry after the one before it; nothing, mostly.
+// What is wrong with an entry, given the one before it; null if nothing is.
 async function fault(entry, previous) {
   if (entry.seq !== previous.seq + 1) return `It should have number ${previous.seq + 1}.`;
   const { seq, id, kind, amount, balance, at } = entry;

@@ -1,4 +1,4 @@
-// The converter: the server converts, exactly; the amount is text all the way.
+// The converter: the server converts, exactly. The amount stays text all the way.
 
 import { ask } from "./http.js";
 import { $, clock, grouped, say, write } from "./page.js";
@@ -25,7 +25,7 @@ export function start() {
   soon(0);
 }
 
-// The currencies there are; what was chosen stays chosen.
+// Offers the currencies of the sheet, and keeps what was chosen.
 function offer(select, rates) {
   const codes = Object.keys(rates).sort();
   if (codes.join() === Array.from(select.options, (option) => option.value).join()) return;

@@ -1,30 +1,30 @@
-// The bitcoin counter: what is counted so far, by everybody, and a button that counts more.
+// The bitcoin counter: the total that everybody has counted, and a button that adds to it.
 
 import { MoneyForm } from "./form.js";
 import { ask } from "./http.js";
-import { $, again, grouped, write } from "./page.js";
+import { $, repeat, grouped, write } from "./page.js";
 import { follow, isSignedIn } from "./session.js";
 
-const LOOK_SECONDS = 5;
+const REFRESH_SECONDS = 5;
 const FAILED_SECONDS = 3;
 
-// The number as it was sent: more digits than a JavaScript number holds.
+// The total as text: it has more digits than a JavaScript number.
 const total = (text) => /"bitcoins":\s*([\d.]+)/.exec(text)?.[1] ?? "—";
 
 let form;
 
 export function start() {
-  let look = () => {};
+  let refresh = () => {};
   form = new MoneyForm($("count"), "counter", {
     note: $("counter-note"),
     again: $("count-again"),
     hint: "Each click has a key of its own, so that it counts once whatever fails.",
     doubt: "look at the total before you count again.",
     user: () => "",
-    onDone: counted,
-    onEnd: () => look(),
+    onDone: showCount,
+    onEnd: () => refresh(),
   });
-  look = again(load);
+  refresh = repeat(load);
   follow(() => { if (isSignedIn()) form.resume(); else form.show(); });
   $("count").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -39,7 +39,7 @@ async function load() {
     write($("bitcoins"), grouped(total(text)));
     $("bitcoins").classList.remove("old");
     form.tell("");
-    return LOOK_SECONDS;
+    return REFRESH_SECONDS;
   } catch (failure) {
     $("bitcoins").classList.add("old");
     form.tell(failure.words);
@@ -47,7 +47,7 @@ async function load() {
   }
 }
 
-function counted({ text, headers }, { amount }) {
+function showCount({ text, headers }, { amount }) {
   write($("bitcoins"), grouped(total(text)));
   return `Counted ${amount}.${headers.get("idempotent-replayed") ? " It had been done by an earlier try." : ""}`;
 }

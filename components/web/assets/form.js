@@ -1,23 +1,23 @@
-// A form that moves money, one operation at a time for each user. While an operation has not ended the form says what
-// becomes of it and takes no other; once nothing is tried by itself any more there is one button, which sends the same
-// operation again. A form is locked with `aria-disabled`, so that the focus stays where it is.
+// A form that moves money, one operation at a time for each user. Until an operation has ended, the form shows its state and
+// accepts no other. Once nothing is retried automatically any more, there is one button, which sends the same operation again.
+// A locked form uses `aria-disabled`, so that the focus stays where it is.
 
 import { begin, isKept, mayHaveHappened, send, unsettled, watch } from "./operation.js";
 import { ago, say } from "./page.js";
 import { canSignIn, isSignedIn, signIn } from "./session.js";
 
 const FIELD = "input";
-// Most operations of other tabs end before anybody would have read about them.
+// Most operations of other tabs end before anybody could read about them.
 const OTHER_TABS_MS = 1000;
 
 export class MoneyForm {
   #shown = null;
-  // By key: what this page is doing with an operation, and how the last try of one failed.
+  // By idempotency key: what this page is doing with an operation, and how its last try failed.
   #doing = new Map();
   #failed = new Map();
 
-  // `place` names it; `user` answers whose operations are shown; `onDone` gets an answer and says it in words;
-  // `onEnd` is called when an operation is over, and `doubt` says where to look when a refusal leaves a doubt.
+  // `place` names the form; `user` returns whose operations are shown; `onDone` gets an answer and returns it in words;
+  // `onEnd` is called when an operation has ended; `doubt` says where to look when a refusal leaves the outcome unknown.
   constructor(form, place, { note, again, hint, doubt, user, onDone, onEnd }) {
     Object.assign(this, { form, place, note, again, hint, doubt, user, onDone, onEnd });
     again.addEventListener("click", () => this.#goOn());
@@ -26,24 +26,24 @@ export class MoneyForm {
     this.show();
   }
 
-  // The operation of this user that has not ended.
+  // The operation of this user that has not ended, or null.
   get current() {
     return unsettled(this.place, this.user());
   }
 
-  // Begins an operation, unless there is one.
+  // Begins an operation, unless one has not ended.
   submit(what) {
     if (this.current) return this.again.focus();
     return this.#send(begin({ place: this.place, user: this.user(), ...what }));
   }
 
-  // Sends what waited for somebody to sign in.
+  // Sends an operation that waited for a sign-in.
   resume() {
     this.show();
     if (this.#waits) this.#goOn();
   }
 
-  // Puts the form and its words right for the user of now.
+  // Updates the form and its message for the current user.
   show() {
     const { current } = this;
     const doing = current && this.#doing.get(current.key);
@@ -57,14 +57,14 @@ export class MoneyForm {
     this.#shown = current;
   }
 
-  // Forgets what it said last; for another user.
+  // Clears the last message, when the user changes.
   reset() {
     this.#shown = null;
     say(this.note, this.hint, "hint");
     this.show();
   }
 
-  // What is the matter, or nothing any more, unless there is an operation to tell of.
+  // Shows a failure of the panel, or clears it, unless an operation has something to say.
   tell(words, kind = "away") {
     this.show();
     if (this.current) return;
@@ -76,7 +76,7 @@ export class MoneyForm {
     return this.current?.waits && !this.#doing.has(this.current.key);
   }
 
-  // The button: sends the operation again, once somebody is signed in who may.
+  // The button: sends the operation again. If it waits for a sign-in, it signs in first.
   #goOn() {
     if (!this.current || this.#doing.has(this.current.key)) return;
     if (!this.current.waits || !canSignIn || isSignedIn()) return this.#send(this.current);
@@ -106,7 +106,7 @@ export class MoneyForm {
     say(this.note, words, kind);
   }
 
-  // A refusal that knows the key (422) says what became of all tries; another one only of the last.
+  // A 422 knows the idempotency key, so it speaks for all tries; any other refusal only for the last one.
   #refused(failure, { sent, idle }) {
     const isSure = failure.status === 422 || sent - 1 <= idle;
     return isSure ? failure.words : `${failure.words} An earlier try may have happened: ${this.doubt}`;
@@ -127,7 +127,7 @@ export class MoneyForm {
     this.onEnd();
   }
 
-  // Shows the button that sends it again, or takes it away and gives the focus back to the form.
+  // Shows or hides the button that sends the operation again. When it hides, the form gets the focus back.
   #offer(isOffered) {
     const hadFocus = document.activeElement === this.again;
     this.again.hidden = !isOffered;

@@ -1,11 +1,11 @@
-// Asking the bank: with a deadline, as somebody, and every failure in words with what to do next. Every request of
-// the dashboard leaves from `ask`, and only `identity` and `withToken` know how the bank is told who asks.
+// Requests to the bank: with a deadline, in the name of a user. Every failure says in words what to do next. All requests of the
+// dashboard go through `ask`; only `identity` and `withToken` know how the bank learns who the user is.
 
 import { byToken, end, renew, token } from "./session.js";
 
 const DEADLINE_MS = 8000;
 
-// What a reader can do about a problem, by its code. The server's own `detail` comes before it.
+// What a reader can do about a problem, by its code. It follows the server's own `detail`.
 const ADVICE = {
   "network": "Check the connection; it is tried again by itself.",
   "timeout": "The bank is slow or away; it is tried again by itself.",
@@ -28,64 +28,64 @@ export class Failure extends Error {
     Object.assign(this, { code, status: 0, outcome: null, retryAfter: null, requestId: null }, more);
   }
 
-  // Asking again changes nothing: a 4xx other than 408 and 429 (the contract, "How to retry"), and no question of who asks.
+  // Retrying changes nothing: a 4xx other than 408 and 429 (the contract, "How to retry") that does not ask for a sign-in.
   get isFinal() {
-    return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429 && !this.asksForSignIn;
+    return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429 && !this.needsSignIn;
   }
 
-  // No good token came with it, so nothing was done; with another one the very same request may do it.
-  get asksForSignIn() {
+  // The request had no valid token, so nothing was done. The same request may succeed with another token.
+  get needsSignIn() {
     return byToken && this.status === 401;
   }
 
-  // What happened, with the id to ask for help with where it is the bank's fault.
+  // What happened and, if it is the bank's fault, the request id to report.
   get what() {
     return this.status === 500 && this.requestId ? `${this.message} Request id: ${this.requestId}.` : this.message;
   }
 
   get words() {
-    if (this.asksForSignIn) return `${this.what} Sign in to go on.`;
+    if (this.needsSignIn) return `${this.what} Sign in to go on.`;
     return `${this.what} ${ADVICE[this.code] ?? (this.isFinal ? "Tell whoever runs this bank." : "It is tried again by itself.")}`;
   }
 }
 
-// The headers that say who asks. No name with other letters can be sent in one.
+// The headers that name the user. A header can hold only printable ASCII.
 function identity(user) {
   if (!user) return {};
   if (/[^ -~]/.test(user)) throw new Failure("invalid-identity", "A user name has only plain letters, digits and signs.", { status: 401 });
   return { "user-id": user };
 }
 
-// Asks the bank. Whoever gives a `user`, be it an empty one, asks as somebody. Answers `{ text, json, headers }` or throws a
+// Sends a request. With `user`, even an empty one, it is sent in the name of a user. Returns `{ text, json, headers }` or throws a
 // `Failure`; never waits past the deadline.
 export function ask(path, options = {}) {
   return byToken && options.user !== undefined ? withToken(path, options) : once(path, options, identity(options.user));
 }
 
-// As whoever is signed in, who must be the `user`. A token that is refused is renewed once.
+// In the name of whoever is signed in, who must be the `user`. A refused token is renewed once.
 async function withToken(path, options) {
   for (let isFirst = true; ; isFirst = false) {
-    const access = await known(token());
+    const access = await fromIssuer(token());
     if (!access) throw new Failure("sign-in", "Nobody is signed in.", { status: 401 });
     try {
       return await once(path, options, { authorization: `Bearer ${access}`, ...identity(options.user) });
     } catch (failure) {
-      if (!failure.asksForSignIn) throw failure;
-      if (isFirst && await known(renew(access))) continue;
+      if (!failure.needsSignIn) throw failure;
+      if (isFirst && await fromIssuer(renew(access))) continue;
       end(failure.message);
       throw failure;
     }
   }
 }
 
-// What the issuer says; that it does not answer is a failure like any other.
-async function known(asked) {
-  try { return await asked; } catch (error) { throw new Failure("issuer", error.message, { outcome: "none" }); }
+// Waits for the issuer, and turns its failures into a `Failure`.
+async function fromIssuer(answer) {
+  try { return await answer; } catch (error) { throw new Failure("issuer", error.message, { outcome: "none" }); }
 }
 
-async function once(path, { method = "GET", headers = {}, body, signal }, who) {
+async function once(path, { method = "GET", headers = {}, body, signal }, identityHeaders) {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
-  const request = { method, body, headers: { ...who, ...headers }, signal: signal ? AbortSignal.any([signal, deadline]) : deadline };
+  const request = { method, body, headers: { ...identityHeaders, ...headers }, signal: signal ? AbortSignal.any([signal, deadline]) : deadline };
   let response;
   try {
     response = await fetch(path, request);
@@ -107,22 +107,22 @@ function read(response, text) {
   return { text, json, headers: response.headers };
 }
 
-function problem({ status, headers }, said) {
-  return new Failure(said.code ?? "unknown", said.detail ?? `Status ${status} came back, and no explanation.`, {
+function problem({ status, headers }, body) {
+  return new Failure(body.code ?? "unknown", body.detail ?? `Status ${status} came back, and no explanation.`, {
     status,
-    outcome: said.outcome ?? null,
+    outcome: body.outcome ?? null,
     retryAfter: seconds(headers.get("retry-after")),
-    requestId: said.request_id ?? null,
+    requestId: body.request_id ?? null,
   });
 }
 
-// `Retry-After` is a number of seconds or a date; nothing where it is neither or is over.
+// `Retry-After` in seconds, from a number or a date; null if it is neither or lies in the past.
 function seconds(after) {
   const wait = /^\d+$/.test(after ?? "") ? Number(after) : Math.ceil((Date.parse(after) - Date.now()) / 1000);
   return wait > 0 ? bounded(wait) : null;
 }
 
-// A wait, from a second to an hour: a timer of 25 days fires at once.
+// Limits a wait to between a second and an hour: browsers fire a timer of 25 days at once.
 export function bounded(seconds) {
   return seconds > 1 ? Math.min(seconds, 3600) : 1;
 }

@@ -1,4 +1,4 @@
-// The dashboard: each panel starts on its own, and none waits for another, nor for somebody to sign in.
+// The dashboard: each panel starts by itself. None waits for another, or for a sign-in.
 
 import * as converter from "./converter.js";
 import * as counter from "./counter.js";

@@ -1,7 +1,7 @@
-// An operation: a POST under an idempotency key, from the click to the answer that ends it. A 2xx that can be read
-// ends it, and a 4xx other than 408 and 429, and nothing else (the contract, "How to retry"); with `auth=jwt` no 401
-// either, which asks for a token. Until then it is kept in this browser, a record for each: a reload and a way to the
-// issuer lose none, nor do two tabs or two users overwrite each other's.
+// An operation: a POST under an idempotency key, from the click to the answer that ends it. Only two kinds of answer end it: a 2xx
+// that can be read, and a 4xx other than 408 and 429 (the contract, "How to retry"). With `auth=jwt` a 401 does not end it: it asks
+// for a token. Until then this browser keeps a record for each operation. So a reload, or a sign-in at the issuer, loses none, and
+// two tabs or two users do not overwrite each other's.
 
 import { ask, Failure } from "./http.js";
 
@@ -9,11 +9,11 @@ const PREFIX = "operation:";
 const TRIES = 6;
 const LONGEST_PAUSE_SECONDS = 8;
 
-// All that is not ended, by key: of this page, where the browser keeps nothing.
+// Operations that have not ended and that the browser could not keep, by key. They live as long as this page.
 const unkept = new Map();
 
-// Begins one under a key of its own. `what` holds `place` and `user` (who may have one at a time), `path`, `body`,
-// `words` (such as "deposit of 10"), and `member`, which its answer must have.
+// Begins an operation under a new key. `what` holds `place` and `user` (each pair has one at a time), `path`, `body`, `words` (such as
+// "deposit of 10"), and `member`, which its answer must have.
 export function begin(what) {
   const operation = { ...what, key: freshKey(), begun: Date.now(), sent: 0, idle: 0, pause: null };
   keep(operation);
@@ -26,7 +26,7 @@ export function unsettled(place, user) {
   return theirs.sort((one, other) => one.begun - other.begun)[0] ?? null;
 }
 
-// Sends it until it ends, some times. Answers what `ask` does, or throws the `Failure` that ended it or the last one.
+// Sends it until it ends, at most TRIES times. Returns what `ask` returns, or throws the last `Failure`.
 export async function send(operation, onWait) {
   for (let tried = 1; ; tried++) {
     await wait(operation.pause, onWait);
@@ -36,20 +36,20 @@ export async function send(operation, onWait) {
       return answer;
     } catch (failure) {
       if (failure.isFinal) forget(operation);
-      if (failure.isFinal || failure.asksForSignIn || tried === TRIES) throw failure;
+      if (failure.isFinal || failure.needsSignIn || tried === TRIES) throw failure;
       const seconds = Math.min(2 ** (tried - 1), LONGEST_PAUSE_SECONDS);
       if (!operation.pause) await wait({ from: Date.now(), seconds, why: failure.what }, onWait);
     }
   }
 }
 
-// Whether one of its tries may have happened: every try counts that did not say that it did nothing.
+// Whether one of its tries may have been carried out: every try counts whose answer did not say that it did nothing.
 export const mayHaveHappened = ({ sent, idle }) => sent > idle;
 
-// Whether it outlives this page.
+// Whether the record outlives this page.
 export const isKept = ({ key }) => !unkept.has(key);
 
-// Calls back when another tab began or ended one.
+// Calls back when another tab begins or ends an operation.
 export function watch(follower) {
   addEventListener("storage", ({ key }) => { if (key === null || key.startsWith(PREFIX)) follower(); });
 }
@@ -64,16 +64,16 @@ async function attempt(operation) {
     return answer;
   } catch (failure) {
     const { retryAfter: seconds, outcome, what } = failure;
-    if (outcome === "none" || failure.asksForSignIn) change(operation, { idle: operation.idle + 1 });
-    // Somebody signs in, which leads away from this page and back, and it is sent again.
-    if (failure.asksForSignIn) change(operation, { waits: true });
-    // Asked for by the bank, so it holds after a reload too.
+    if (outcome === "none" || failure.needsSignIn) change(operation, { idle: operation.idle + 1 });
+    // The sign-in leaves this page and returns; then the operation is sent again.
+    if (failure.needsSignIn) change(operation, { waits: true });
+    // The bank asked for this pause, so it applies after a reload too.
     if (seconds) change(operation, { pause: { from: Date.now(), seconds, why: what } });
     throw failure;
   }
 }
 
-// Waits out what is left of a pause; a clock that was set back adds nothing to it.
+// Waits for the rest of a pause. A clock that was set back does not lengthen it.
 async function wait(pause, onWait) {
   if (!pause) return;
   const left = Math.min(pause.seconds - Math.floor((Date.now() - pause.from) / 1000), pause.seconds);
@@ -111,7 +111,7 @@ function all() {
   return operations;
 }
 
-// A key that nobody else has. `crypto.randomUUID` would need HTTPS.
+// A unique key. `crypto.randomUUID` would need HTTPS.
 function freshKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

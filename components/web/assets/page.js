@@ -1,4 +1,4 @@
-// Small things every panel needs: elements, messages, figures, and doing something again and again.
+// Helpers for every panel: elements, messages, figures, and repeating something.
 
 import { bounded } from "./http.js";
 
@@ -11,7 +11,7 @@ export function element(tag, className, text) {
   return made;
 }
 
-// Writes only what changed, so that nothing is laid out or read aloud twice.
+// Writes only what changed, so that nothing is laid out, or read aloud, twice.
 export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -22,14 +22,14 @@ export function say(node, text, kind = "") {
   write(node, text);
 }
 
-// `1234567.8` -> `1,234,567.8`; a string stays one, no digit passes through a float.
+// `1234567.8` -> `1,234,567.8`. It works on text: no digit passes through a float.
 export function grouped(value) {
   const [whole, fraction] = value.split(".");
   const groups = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   return fraction === undefined ? groups : `${groups}.${fraction}`;
 }
 
-// A rate for the eye, cut, never rounded: about seven digits, or all that stand before the point.
+// A rate shortened for display. Truncated, never rounded: about seven digits, or all digits before the point.
 export function brief(value) {
   const [whole, fraction = ""] = value.split(".");
   if (whole.length > 6) return grouped(whole);
@@ -47,9 +47,9 @@ export function ago(seconds) {
 
 export const clock = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
-// Calls `work` now and again after the seconds it answers; sleeps while nobody looks. Answers a
-// function that calls it at once.
-export function again(work) {
+// Calls `work` now, and again after the seconds that it returns. Pauses while the page is hidden. Returns a function that calls it
+// at once.
+export function repeat(work) {
   let timer;
   const run = async () => {
     clearTimeout(timer);
@@ -62,7 +62,7 @@ export function again(work) {
   return run;
 }
 
-// What is kept in this browser; a browser that keeps nothing is fine too.
+// Values that this browser keeps. A browser that keeps nothing is fine too.
 export const memory = {
   get(name) { try { return localStorage.getItem(name) ?? ""; } catch { return ""; } },
   set(name, value) { try { localStorage.setItem(name, value); } catch { /* not kept */ } },

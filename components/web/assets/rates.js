@@ -1,7 +1,7 @@
-// The rates: headline cards, the list with its search, kinds and order, and how fresh all of it is.
+// The rates: headline cards, the list with its search, kinds and order, and how fresh they are.
 
 import { ask } from "./http.js";
-import { $, again, ago, brief, clock, element, grouped, say, write } from "./page.js";
+import { $, repeat, ago, brief, clock, element, grouped, say, write } from "./page.js";
 import { change, changeText, direction, draw, picture, points } from "./picture.js";
 
 const USUAL = ["usd", "eur", "gbp", "jpy", "chf", "cny", "cad", "aud", "eth", "xau", "xag", "bnb", "sol", "xrp", "ltc"];
@@ -26,7 +26,7 @@ export function start() {
   const filter = $("filter");
   filter.addEventListener("submit", (event) => event.preventDefault());
   filter.addEventListener("input", arrange);
-  again(load);
+  repeat(load);
   setInterval(showAge, 1000);
 }
 
@@ -117,7 +117,7 @@ function arrange() {
   if (sheet) write($("shown"), shown.length === rows.size ? `${rows.size} currencies` : `${shown.length} of ${rows.size}`);
 }
 
-// The pill says it at a glance, the note in words; both go on while nothing is fetched.
+// The pill shows it at a glance, the note in words. Both go on while nothing is fetched.
 function showAge() {
   const age = sheet ? sheet.age_seconds + Math.floor((Date.now() - received) / 1000) : 0;
   const state = sheet === null ? (failure ? "down" : "loading") : sheet.stale || failure ? "stale" : "fresh";

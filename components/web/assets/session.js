@@ -1,13 +1,13 @@
-// Who is signed in: OpenID Connect with the bank's issuer, by authorization code with PKCE (RFC 7636, RFC 9700). Tokens are in
-// this page's memory and nowhere else; what has to outlive the way to the issuer and back (`state`, `nonce`, the code
-// verifier) is kept for this tab, and used once. With `auth=header` nobody signs in.
+// Signing in: OpenID Connect with the bank's issuer, by authorization code with PKCE (RFC 7636, RFC 9700). Tokens are in this page's
+// memory and nowhere else. What must survive the redirect to the issuer and back (`state`, `nonce`, the code verifier) is kept for
+// this tab, and used once. With `auth=header` nobody signs in.
 
 import settings from "/settings.js";
 
 const DEADLINE_MS = 8000;
-// How far the clocks of this device and the issuer's may be apart.
+// How far the clocks of this device and of the issuer may differ.
 const LEEWAY_SECONDS = 300;
-const ON_THE_WAY = "sign-in";
+const PENDING = "sign-in";
 const WAS_SIGNED_IN = "signed-in";
 const HOME = `${location.origin}/`;
 
@@ -22,21 +22,21 @@ let trouble = "";
 const followers = [];
 
 export const isSignedIn = () => session !== null;
-// Why nobody is signed in, where something went wrong.
+// Why nobody is signed in, if something went wrong.
 export const why = () => trouble;
-// Calls back when somebody has signed in, or is signed in no more.
+// Calls back when a user has signed in or out.
 export const follow = (follower) => followers.push(follower);
 
-// Finishes a sign-in that led here, or tries one without a word after a reload. Answers once it is known who is signed in.
+// Finishes a sign-in that redirected here, or tries a silent one after a reload. Returns once it is known who is signed in.
 export async function start() {
   if (!canSignIn) return;
-  const said = new URLSearchParams(location.search);
+  const params = new URLSearchParams(location.search);
   try {
-    if (said.has("state")) {
+    if (params.has("state")) {
       history.replaceState(null, "", HOME);
-      await finish(said);
+      await finish(params);
     } else if (sessionStorage.getItem(WAS_SIGNED_IN)) {
-      // The issuer may know them still; it is asked once.
+      // The issuer's session may still exist; the page asks once.
       sessionStorage.removeItem(WAS_SIGNED_IN);
       await signIn({ prompt: "none" });
     }
@@ -45,12 +45,12 @@ export async function start() {
   }
 }
 
-// Leads to the issuer, and from there back here.
+// Redirects to the issuer, which redirects back here.
 export async function signIn(more = {}) {
   if (!globalThis.crypto?.subtle) throw new Error("This browser signs in only over HTTPS or on localhost. Open the page there.");
   const { authorization_endpoint: endpoint } = await discover();
   const [state, nonce, verifier] = [random(), random(), random()];
-  sessionStorage.setItem(ON_THE_WAY, JSON.stringify({ state, nonce, verifier, isSilent: "prompt" in more }));
+  sessionStorage.setItem(PENDING, JSON.stringify({ state, nonce, verifier, isSilent: "prompt" in more }));
   const challenge = base64(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier)));
   leave(endpoint, {
     response_type: "code", client_id: settings.client, redirect_uri: HOME, scope: ["openid", ...settings.scopes].join(" "),
@@ -58,7 +58,7 @@ export async function signIn(more = {}) {
   });
 }
 
-// Forgets the tokens, and leads to the issuer, where its own session ends, and back.
+// Forgets the tokens, and redirects to the issuer, which ends its own session and redirects back.
 export async function signOut() {
   const hint = session?.id;
   sessionStorage.removeItem(WAS_SIGNED_IN);
@@ -67,19 +67,19 @@ export async function signOut() {
   if (endpoint) leave(endpoint, { ...(hint && { id_token_hint: hint }), client_id: settings.client, post_logout_redirect_uri: HOME });
 }
 
-// A token to send, refreshed in time; nothing where nobody is signed in.
+// An access token, renewed in time; null if nobody is signed in.
 export async function token() {
   if (session && Date.now() > session.renew) await renew(session.access);
   return session?.access ?? null;
 }
 
-// Takes another token for one that is refused or runs out. Answers whether there is one; fails where the issuer does not answer.
+// Replaces a token that was refused or expires soon. Returns whether there is one; throws if the issuer does not answer.
 export async function renew(refused) {
   if (session?.access !== refused) return session !== null;
   if (!session.refresh) return end("Your sign-in has expired.");
   const renewed = session;
   refreshing ??= redeem({ grant_type: "refresh_token", refresh_token: renewed.refresh })
-    // Who has signed out meanwhile stays signed out.
+    // A user who has signed out meanwhile stays signed out.
     .then((answer) => {
       if (session !== renewed) return session !== null;
       const wrong = answer.id_token && fault(answer.id_token, renewed);
@@ -94,7 +94,7 @@ export async function renew(refused) {
   return refreshing;
 }
 
-// Nobody is signed in any more.
+// Ends the session of this page.
 export function end(words) {
   [session, trouble] = [null, words];
   followers.forEach((follower) => follower());
@@ -108,21 +108,21 @@ function begin(tokens) {
   return true;
 }
 
-// What the issuer said when it led back here.
-async function finish(said) {
-  const mine = JSON.parse(sessionStorage.getItem(ON_THE_WAY) ?? "null");
-  sessionStorage.removeItem(ON_THE_WAY);
-  if (!mine || said.get("state") !== mine.state) return end("That was no answer to a sign-in of this tab. Sign in again.");
+// Handles the issuer's answer in the URL.
+async function finish(params) {
+  const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
+  sessionStorage.removeItem(PENDING);
+  if (!pending || params.get("state") !== pending.state) return end("That was no answer to a sign-in of this tab. Sign in again.");
   const { authorization_response_iss_parameter_supported: namesItself } = await discover();
-  if ((namesItself || said.has("iss")) && said.get("iss") !== settings.issuer) return end("Another issuer answered. Sign in again.");
-  if (said.has("error")) return end(mine.isSilent ? "" : `The issuer says ${said.get("error")}. ${said.get("error_description") ?? ""}`.trim());
-  const answer = await redeem({ grant_type: "authorization_code", code: said.get("code"), redirect_uri: HOME, code_verifier: mine.verifier });
-  const wrong = fault(answer.id_token, { nonce: mine.nonce });
-  return wrong ? end(`The issuer's id token ${wrong}. Tell whoever runs this bank.`) : begin({ ...pick(answer), nonce: mine.nonce, subject: read(answer.id_token).sub });
+  if ((namesItself || params.has("iss")) && params.get("iss") !== settings.issuer) return end("Another issuer answered. Sign in again.");
+  if (params.has("error")) return end(pending.isSilent ? "" : `The issuer says ${params.get("error")}. ${params.get("error_description") ?? ""}`.trim());
+  const answer = await redeem({ grant_type: "authorization_code", code: params.get("code"), redirect_uri: HOME, code_verifier: pending.verifier });
+  const wrong = fault(answer.id_token, { nonce: pending.nonce });
+  return wrong ? end(`The issuer's id token ${wrong}. Tell whoever runs this bank.`) : begin({ ...pick(answer), nonce: pending.nonce, subject: read(answer.id_token).sub });
 }
 
-// What is wrong with an id token that came straight from the issuer (OpenID Connect Core, 3.1.3.7 and 12.2); nothing, mostly.
-// The first of a sign-in has its `nonce`; later ones may have it, and are the same user's.
+// What is wrong with an id token that came straight from the issuer (OpenID Connect Core, 3.1.3.7 and 12.2); null if nothing is.
+// The first token of a sign-in has its `nonce`. Later ones may have it, and must name the same user.
 function fault(jwt, { nonce, subject }) {
   let claims;
   try { claims = read(jwt); } catch { return "cannot be read"; }
@@ -148,11 +148,11 @@ async function redeem(what) {
   return request(endpoint, { method: "POST", body: new URLSearchParams({ client_id: settings.client, ...resource(), ...what }) });
 }
 
-// What the issuer says of itself. It is asked again where it did not answer.
+// The issuer's discovery document. It is fetched again after a failure.
 function discover() {
   discovered ??= request(`${settings.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`).then((found) => {
     if (found.issuer !== settings.issuer) throw new Error("The issuer's document is another issuer's. Tell whoever runs this bank.");
-    // The page's policy lets it ask nobody else.
+    // The page's policy allows requests to no other host.
     if (new URL(found.token_endpoint).origin !== new URL(settings.issuer).origin) throw new Error("The issuer gives tokens on another host, which this page may not ask. Tell whoever runs this bank.");
     return found;
   }).catch((failure) => { discovered = null; throw failure; });
@@ -176,7 +176,7 @@ function leave(endpoint, query) {
   location.assign(url);
 }
 
-// For whom a token is: RFC 8707 where that is an address, and as Auth0 calls it.
+// Which service a token is for: `resource` by RFC 8707 if it is a URI, `audience` as Auth0 calls it.
 const resource = () => (/^[a-z][a-z0-9+.-]*:/i.test(settings.audience) ? { resource: settings.audience } : {});
 const audience = () => ({ ...resource(), audience: settings.audience });
 

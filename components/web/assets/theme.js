@@ -1,4 +1,4 @@
-// The colours that were chosen, before anything is painted: this script is small and blocks on purpose.
+// Sets the chosen colours before anything is painted: this script is small, and blocks on purpose.
 (() => {
   const choices = ["", "light", "dark"];
   const names = { "": "as the system", light: "light", dark: "dark" };

@@ -1,22 +1,22 @@
-// The wallet: deposit and withdraw, each under a key of its own that survives whatever fails; the balance, the last
-// entries, and whether the whole chain checks.
+// The wallet: deposits and withdrawals, each under its own idempotency key, which survives every failure; the balance, the last
+// entries, and whether the whole chain is intact.
 
 import { verify } from "./chain.js";
 import { MoneyForm } from "./form.js";
 import { ask } from "./http.js";
-import { $, again, element, grouped, memory, say, write } from "./page.js";
+import { $, repeat, element, grouped, memory, say, write } from "./page.js";
 import { byToken, canSignIn, follow, isSignedIn, issuer, signIn, signOut, why } from "./session.js";
 
-const LOOK_SECONDS = 5;
+const REFRESH_SECONDS = 5;
 const FAILED_SECONDS = 3;
-const SHOWN = 5;
+const ENTRIES_SHOWN = 5;
 
-// Whose wallet it is: who is written into the field or, with `auth=jwt`, whom the bank takes the token for.
+// Whose wallet is shown: the name in the field or, with `auth=jwt`, the user whom the bank reads from the token.
 let user = "";
-let seen = "";
+let shownHash = "";
 let verifying = null;
 let form;
-let look = () => {};
+let refresh = () => {};
 
 export function start() {
   $("who").user.value = user = memory.get("user");
@@ -26,37 +26,37 @@ export function start() {
     hint: "Each click has a key of its own, so that money moves once whatever fails.",
     doubt: "look at the last entries before you move money again.",
     user: () => user,
-    onDone: moved,
-    onEnd: () => look(),
+    onDone: showMove,
+    onEnd: () => refresh(),
   });
   $("who").addEventListener("submit", (event) => {
     event.preventDefault();
     if (byToken) signInOrOut();
     else open($("who").user.value.trim());
   });
-  if (byToken) asksForSignIn();
+  if (byToken) showSignIn();
   $("move").addEventListener("submit", (event) => {
     event.preventDefault();
     const name = $("who").user.value.trim();
-    // Who is remembered is not who sits there now.
+    // The remembered user need not be the person who sits here now.
     if (byToken && !isSignedIn()) return form.tell("Sign in first.");
     if (name !== user) open(name);
     move(event.submitter?.value ?? "deposit", $("move").amount.value.trim());
   });
   $("verify").addEventListener("click", check);
-  look = again(load);
+  refresh = repeat(load);
 }
 
 function open(name) {
-  belongsTo(name);
-  return look();
+  switchUser(name);
+  return refresh();
 }
 
-// Forgets the wallet that was shown, if it is another's.
-function belongsTo(name) {
+// Clears the wallet that was shown, if the user changes.
+function switchUser(name) {
   if (name === user) return;
   verifying?.abort();
-  [user, seen] = [name, ""];
+  [user, shownHash] = [name, ""];
   memory.set("user", name);
   write($("balance"), "");
   write($("entry-count"), "");
@@ -65,8 +65,8 @@ function belongsTo(name) {
   form.reset();
 }
 
-// With `auth=jwt` the field says who is signed in, and its button signs in or out.
-function asksForSignIn() {
+// With `auth=jwt` the field shows who is signed in, and the button signs in or out.
+function showSignIn() {
   const button = $("who").querySelector("button");
   const show = () => {
     $("who").user.value = user;
@@ -80,32 +80,32 @@ function asksForSignIn() {
   follow(() => {
     show();
     form.show();
-    return look();
+    return refresh();
   });
 }
 
 async function signInOrOut() {
   try {
     if (!isSignedIn()) return await signIn();
-    belongsTo("");
+    switchUser("");
     await signOut();
   } catch (failure) {
     form.tell(failure.message);
   }
 }
 
-function nobody() {
+function showNobody() {
   write($("balance"), "—");
   write($("entry-count"), "no user");
   $("entries").replaceChildren(element("li", "none soft", "The last five appear here."));
   const words = byToken ? `${why()} Sign in to see your wallet.`.trim() : "Write a user name, such as alice. A new name is a new, empty wallet.";
   form.tell(words, why() ? "away" : "hint");
-  return LOOK_SECONDS;
+  return REFRESH_SECONDS;
 }
 
-// Who asks by a token is named by the answer: an operation that waited for them goes on.
-function isSaid(name) {
-  belongsTo(name);
+// With a token, the answer names the user. An operation that waited for them goes on.
+function signedInAs(name) {
+  switchUser(name);
   $("who").user.value = name;
   form.resume();
 }
@@ -113,34 +113,34 @@ function isSaid(name) {
 async function load() {
   const mine = byToken && isSignedIn() ? "" : user;
   $("verify").disabled = byToken ? !isSignedIn() : !mine;
-  if (byToken ? !isSignedIn() && !user : !mine) return nobody();
+  if (byToken ? !isSignedIn() && !user : !mine) return showNobody();
   try {
     const { json: wallet } = await ask("/v1/wallet", { user: mine });
-    // Somebody has signed out meanwhile.
-    if (byToken && !isSignedIn()) return nobody();
-    if (byToken) isSaid(wallet.user);
-    else if (mine !== user) return LOOK_SECONDS;
+    // The user has signed out meanwhile.
+    if (byToken && !isSignedIn()) return showNobody();
+    if (byToken) signedInAs(wallet.user);
+    else if (mine !== user) return REFRESH_SECONDS;
     write($("balance"), grouped(wallet.balance));
     write($("entry-count"), wallet.seq === 1 ? "1 entry" : `${grouped(String(wallet.seq))} entries`);
     $("balance").classList.remove("old");
-    if (wallet.hash !== seen) await loadEntries(user, wallet.hash);
+    if (wallet.hash !== shownHash) await loadEntries(user, wallet.hash);
     form.tell("");
-    return LOOK_SECONDS;
+    return REFRESH_SECONDS;
   } catch (failure) {
-    if (!byToken && mine !== user) return LOOK_SECONDS;
-    if (byToken && !user && !isSignedIn()) return nobody();
+    if (!byToken && mine !== user) return REFRESH_SECONDS;
+    if (byToken && !user && !isSignedIn()) return showNobody();
     $("balance").classList.add("old");
     form.tell(failure.words);
-    return failure.isFinal ? LOOK_SECONDS : failure.retryAfter ?? FAILED_SECONDS;
+    return failure.isFinal ? REFRESH_SECONDS : failure.retryAfter ?? FAILED_SECONDS;
   }
 }
 
 async function loadEntries(name, hash) {
-  const { json } = await ask(`/v1/wallet/entries?limit=${SHOWN}`, { user: name });
+  const { json } = await ask(`/v1/wallet/entries?limit=${ENTRIES_SHOWN}`, { user: name });
   if (name !== user) return;
   $("entries").replaceChildren(...json.entries.map(row));
   if (json.entries.length === 0) $("entries").append(element("li", "none soft", "Nothing yet: deposit something."));
-  seen = hash;
+  shownHash = hash;
 }
 
 function row(entry) {
@@ -163,8 +163,8 @@ function move(kind, amount) {
   form.submit({ path: `/v1/${kind}`, body: JSON.stringify({ amount }), amount, words, member: "entry" });
 }
 
-// Shows what an answer says, and answers it in words.
-function moved({ json: { user: whose, balance, entry }, headers }) {
+// Shows the new balance, and returns the answer in words.
+function showMove({ json: { user: whose, balance, entry }, headers }) {
   if (whose === user) write($("balance"), grouped(balance));
   if (whose === user) $("move").amount.value = "";
   const did = entry.kind === "deposit" ? "Deposited" : "Withdrew";

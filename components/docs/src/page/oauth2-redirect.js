@@ -1,19 +1,19 @@
-// Where the issuer leads back to. The code is handed to the page that asked for it, and only in answer to what it asked.
+// The issuer redirects to this page. It hands the code to the page that began the sign-in, if `state` is the same.
 "use strict";
 
-const asked = window.opener?.swaggerUIRedirectOauth2;
-const said = new URLSearchParams(location.search);
-const refuse = (message) => asked.errCb({ authId: asked.auth.name, source: "auth", level: "error", message });
+const request = window.opener?.swaggerUIRedirectOauth2;
+const params = new URLSearchParams(location.search);
+const refuse = (message) => request.errCb({ authId: request.auth.name, source: "auth", level: "error", message });
 
-if (asked) {
-  if (said.get("state") !== asked.state) {
+if (request) {
+  if (params.get("state") !== request.state) {
     refuse("That was no answer to this sign-in. Authorize again.");
-  } else if (said.has("code")) {
-    delete asked.state;
-    asked.auth.code = said.get("code");
-    asked.callback({ auth: asked.auth, redirectUrl: asked.redirectUrl });
+  } else if (params.has("code")) {
+    delete request.state;
+    request.auth.code = params.get("code");
+    request.callback({ auth: request.auth, redirectUrl: request.redirectUrl });
   } else {
-    refuse(`The issuer says ${said.get("error") ?? "nothing"}. ${said.get("error_description") ?? ""}`.trim());
+    refuse(`The issuer says ${params.get("error") ?? "nothing"}. ${params.get("error_description") ?? ""}`.trim());
   }
   window.close();
 }
