@@ -1,7 +1,7 @@
-"""What it takes to export, import and verify many wallets: time, and the most memory that `bank` had.
+"""What it takes to export, import and verify many wallets: time, and the peak memory of `bank`.
 
-backup.py BANK GROW WALLETS…: makes so many wallets in a Redis of its own, a tenth of them with 20 entries under keys, the others with 3;
-exports them, restores that into SQLite, exports this too, and restores it into another Redis. Redis writes nothing to disk.
+backup.py BANK GROW WALLETS…: for each number, fills a Redis of its own: a tenth of the wallets have 20 entries under idempotency keys, the
+others 3. Then it exports them, restores that into SQLite, exports again, and restores that into another Redis. Redis writes nothing to disk.
 """
 
 import os
@@ -37,7 +37,7 @@ class Redis:
 
 
 def measured(what, wallets, command):
-    """Runs it; says its seconds and its highest resident memory."""
+    """Runs the command; prints its seconds and its peak resident memory."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.stderr.read()

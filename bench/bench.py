@@ -1,4 +1,4 @@
-"""The comparison with what people would use instead, and how the bank grows. `make bench` runs all of it.
+"""The comparison with what people would use instead, and how the bank scales. `make bench` runs all of it.
 
 bench.py [compare] [crowd] [known] [tokens] [telemetry] [growth] [scale] [shards] [flame] [report] [--seconds N] [--rounds N] [--only NAME,NAME]
 """
@@ -28,7 +28,7 @@ def main():
     options.results.mkdir(parents=True, exist_ok=True)
     path = options.results / "results.json"
     found = json.loads(path.read_text()) if path.exists() else {}
-    # The head of the report; a part that is taken alone does not change when the others were.
+    # The head of the report. Running one part alone does not change it.
     if "compare" in parts:
         found["machine"] = machine.describe()
         found["command"] = shlex.join(["scripts/bench", *sys.argv[1:]])
@@ -47,7 +47,7 @@ def main():
     for part, measure in measures.items():
         if part in parts:
             found[part] = measure()
-            # A part that fails costs only itself.
+            # A part that fails does not stop the others.
             path.write_text(json.dumps(found, indent=1) + "\n")
     report.write(found, options.results)
 

@@ -2,8 +2,8 @@
 
 history.py [--results results.json] [--folder build/bench-history]
 
-The figures are added to history.jsonl, a line for each night, and history.svg is drawn of all lines. What is kept are ratios: the machines
-of a workflow differ, and FastAPI was measured on the same one.
+Adds the figures to history.jsonl, a line for each night, and draws history.svg from all lines. It keeps ratios to FastAPI, measured on the
+same machine, because the machines of a workflow differ.
 """
 
 import argparse
@@ -23,7 +23,7 @@ MOST = 400
 
 
 def night(results: dict) -> dict:
-    """A line of the history: as many times as FastAPI, for each scenario, by the fastest of the bank's stores that replicas share."""
+    """A line of the history: for each scenario, the bank's throughput divided by FastAPI's, with the fastest store that replicas share."""
     found = Found(results)
     figures = {scenario: round(ratio, 3) for scenario in WORDS if (ratio := found.ratio(found.best, scenario))}
     machine = results["machine"]
@@ -31,7 +31,7 @@ def night(results: dict) -> dict:
 
 
 def add(history: list[dict], line: dict) -> list[dict]:
-    """The history with this line, once: what was measured anew is another night."""
+    """The history with this line added. A second measurement is another night, but the same one is added once."""
     return [*(old for old in history if old["when"] != line["when"]), line][-MOST:]
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """stalled.py BASE [CLIENTS] [SECONDS]: how long /healthz takes while CLIENTS (600) stall, in each way that there is.
 
-A client that is let go of comes back at once, so that there are as many all the while. /healthz is asked on a
-connection of its own each time. Exits with 1 if an answer took longer than 50 ms, which is what the bank promises.
+A client whose connection is closed reconnects at once, so their number stays the same. Each /healthz is asked on a
+connection of its own. Exits with 1 if an answer took longer than 50 ms, which is what the bank promises.
 """
 import math
 import multiprocessing
@@ -30,9 +30,9 @@ KINDS = {
 
 
 def stall(address, clients, kind, stop, connected):
-    """Keeps so many clients connected; each sends how it begins, and then perhaps a byte a second."""
+    """Keeps this many clients connected. Each sends the beginning of its kind and then, for some kinds, a byte a second."""
     first, drip = KINDS[kind]
-    # Who reads no answer notices only a connection that was reset.
+    # A client that reads no answer notices only a reset connection.
     poll, held, next_drip = select.poll(), {}, time.monotonic() + 1
     while not stop.is_set():
         while len(held) < clients:
@@ -70,7 +70,7 @@ def sent(client, drip):
 
 
 def ask(address):
-    """Milliseconds until /healthz has answered 200; for ever, if it did not within 5 s."""
+    """The milliseconds until /healthz answers 200, or infinity after 5 s."""
     began, answer = time.monotonic(), b""
     try:
         with socket.create_connection(address, timeout=5) as client:

@@ -1,4 +1,4 @@
-"""What all parts of RESULTS.md share: tables, the names of scenarios, and figures as text."""
+"""Shared by all parts of RESULTS.md: tables, the names of scenarios, and figures as text."""
 
 WORDS = {
     "healthz": "healthz",

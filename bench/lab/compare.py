@@ -1,6 +1,6 @@
-"""The comparison: every contestant, scenario by scenario, in turn, several times around.
+"""The comparison: every contestant in turn, scenario by scenario, in several rounds.
 
-What is compared is taken in the same minute, so that a machine that slows down slows all of them.
+Contestants are measured within the same minute, so a machine that slows down slows all of them.
 """
 
 import json
@@ -15,7 +15,7 @@ LOAD = BUILD / "native" / "load"
 SCENARIOS = ["healthz", "counter", "deposit", "zipf", "hot", "wallet", "rates", "day"]
 BARE_SCENARIOS = ["healthz", "counter", "deposit", "wallet", "rates"]
 FIXED_RATE_SCENARIOS = ["counter", "deposit", "wallet", "day"]
-# What the mixed day is made of (bench/load/src/workload.rs). Withdrawals count as deposits, counter reads as counter posts.
+# The parts of the mixed day (bench/load/src/workload.rs). Withdrawals count as deposits, counter reads as counter posts.
 DAY = {"wallet": 0.45, "rates": 0.15, "deposit": 0.25, "counter": 0.15}
 CONNECTIONS = 32
 WALLETS = 10_000
@@ -23,7 +23,7 @@ STARTS = 3
 
 
 def load(server, scenario, *options):
-    """Runs the generator against a server; what it and the kernel counted."""
+    """Runs the generator against a server; returns what it and the kernel measured."""
     before, redis_before = server.cpu_seconds()
     run = json.loads(output(LOAD, f"127.0.0.1:{server.port}", scenario, *options))
     after, redis_after = server.cpu_seconds()
@@ -52,7 +52,7 @@ class Comparison:
         self.coingecko.stop()
 
     def start(self):
-        """Starts each a few times; how long until the first answer."""
+        """Starts each contestant a few times, and measures the time to the first answer."""
         starts = {}
         for server in self.servers:
             taken = []
@@ -60,7 +60,7 @@ class Comparison:
                 if server.process:
                     server.stop()
                 taken.append(server.start())
-            # The first one may compile, or read files that nobody has read yet.
+            # The first start may compile, or read files that are not cached yet.
             starts[server.name] = {"first": taken[0], "again": statistics.median(taken[1:])}
             if server.kind == "peer":
                 server.redis.command("SET", "rates", self.rates)
@@ -72,7 +72,7 @@ class Comparison:
                 conformance.check(server.port, server.name)
 
     def seed(self):
-        """Every wallet has an entry before anything is measured."""
+        """Gives every wallet an entry before anything is measured."""
         for server in self.servers:
             done = load(
                 server, "deposit", "--requests", WALLETS, "--users", WALLETS, "--warmup", 0, "--seconds", 60
@@ -80,7 +80,7 @@ class Comparison:
             sound(server, done)
 
     def runs(self, seconds, rounds):
-        """Closed: who asks, waits. Round by round, scenario by scenario, each contestant in turn."""
+        """Closed loop: a client waits for its answer. Round by round, scenario by scenario, each contestant in turn."""
         for number in range(rounds):
             for scenario in SCENARIOS:
                 turn = number % len(self.servers)
@@ -90,7 +90,7 @@ class Comparison:
                         yield row(server, scenario, "closed", run)
 
     def parts_of_the_day(self, seconds, rounds):
-        """Closed: each part of the mixed day alone, by as many connections as its share of the day's."""
+        """Closed loop: each part of the mixed day alone, by as many connections as its share of the day's."""
         for _ in range(rounds):
             for scenario, share in DAY.items():
                 for server in self.servers:
@@ -99,7 +99,7 @@ class Comparison:
                         yield row(server, scenario, "share", run)
 
     def fixed_rate_runs(self, seconds, rates):
-        """Open: as many requests a second as it is told, whoever waits."""
+        """Open loop: requests are sent at a fixed rate, whether or not earlier ones were answered."""
         for scenario in FIXED_RATE_SCENARIOS:
             for server in self.servers:
                 if has(server, scenario) and server.kind != "bare" and scenario in rates:
@@ -129,13 +129,13 @@ def row(server, scenario, mode, run):
 
 
 def sound(server, run):
-    """A run with a wrong answer is no measurement."""
+    """Fails if a run had a wrong answer: it is no measurement."""
     if run["wrong"] or (run["rate"] is None and (run["failed"] or run["refused"] or run["unanswered"])):
         raise SystemExit(f"{server.name} does not answer as it should: {run}")
 
 
 def rates(origin):
-    """What the peers find in Redis: CoinGecko's rates, each value with all its digits."""
+    """The rates that the peers find in Redis: CoinGecko's, each value with all its digits."""
     with urllib.request.urlopen(f"{origin}/api/v3/exchange_rates") as answer:
         found = json.loads(answer.read(), parse_float=str, parse_int=str)["rates"]
     as_of = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -171,7 +171,7 @@ def medians(rows):
 
 
 def compare(seconds, rounds, named=None):
-    """The whole of it."""
+    """Runs the whole comparison."""
     with Comparison(named) as comparison:
         print("starting", flush=True)
         starts = comparison.start()

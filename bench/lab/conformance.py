@@ -1,4 +1,4 @@
-"""Whoever is measured does the work: money once per key, refused where there is none, chained, counted."""
+"""Checks that every contestant does the same work: money once per idempotency key, refused without funds, chained, counted."""
 
 import hashlib
 import http.client
@@ -7,11 +7,11 @@ import uuid
 
 
 class NotTheSameWork(Exception):
-    """A contestant answers otherwise than the contract says."""
+    """A contestant answers differently from the contract."""
 
 
 def check(port, name):
-    """Asks one server for everything that the scenarios ask, and more."""
+    """Sends one server every request of the scenarios, and more."""
     asks = Asker(port, name)
     asks.expect(asks.get("/healthz"), 200, {"status": "ok"})
     deposits(asks)
@@ -65,7 +65,7 @@ def counter(asks):
 
 
 class Asker:
-    """Asks one server."""
+    """Sends requests to one server."""
 
     def __init__(self, port, name):
         self.port, self.name = port, name

@@ -1,11 +1,11 @@
-"""How it answers a crowd: throughput and p99 by connections, and what happens when twice as much is asked as it can answer."""
+"""How a server copes with a crowd: throughput and p99 by connections, and what happens at twice the load it can bear."""
 
 from lab.compare import Comparison, load, sound
 
 NAMES = ["bank redis", "fastapi", "axum"]
 CONNECTIONS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]
 SCENARIO = "day"
-# Its wallets alone are asked by more than may wait for one component (1,024); the bank takes 4,096 connections.
+# Its wallets alone get more requests than may wait for one component (1,024); the bank accepts 4,096 connections.
 CROWD = 4000
 
 
@@ -30,7 +30,7 @@ def by_connections(server, connections, seconds):
     run = load(server, SCENARIO, "--seconds", seconds, "--connections", connections)
     if server.kind == "bank":
         sound(server, run)
-    # A peer that does not bear so many is no reason to end the comparison.
+    # A peer that can not bear so many does not end the comparison.
     is_sound = not (run["wrong"] or run["failed"] or run["unanswered"])
     said = f"{run['per_second']:.0f}/s p99 {run['p99_us'] / 1000:.1f} ms" if is_sound else "does not answer as it should"
     print(f"  {connections} connections: {server.name} {said}", flush=True)
@@ -39,7 +39,7 @@ def by_connections(server, connections, seconds):
 
 
 def overload(server, most, seconds):
-    """Asks for twice as much as it can answer, and then, without a pause, for four fifths of what it can."""
+    """Loads it with twice what it can answer and then, without a pause, with four fifths of it."""
     asked = {}
     for what, rate, connections in [("twice", 2 * most, CROWD), ("after", 0.8 * most, 128)]:
         options = ["--rate", round(rate), "--connections", connections, "--warmup", 0, "--seconds", seconds]

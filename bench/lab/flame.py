@@ -1,8 +1,8 @@
 """A flame graph of `bank` under deposits: who calls whom, in the host and in the components, and for how long.
 
-The callers are found by frame pointers: the host has them by .cargo/config.toml, compiled components always. The
-names of the components' functions come from components that are built once more with their name section, and
-from `BANK_PERF_MAP`.
+perf unwinds by frame pointers: the host has them by .cargo/config.toml, compiled components always. The names
+of the components' functions come from components that are built again with their name section, and from
+`BANK_PERF_MAP`.
 """
 
 import os
@@ -18,9 +18,9 @@ from lab.scale import SETTINGS, best_store
 NAMED = BUILD / "named"
 TOOLS = ROOT / "build" / "tools" / "bin"
 SECONDS = 10
-# Without the period each sample counts one.
+# Without a period, each sample counts one.
 FIELDS = "comm,pid,tid,time,event,ip,sym,dso"
-# What is taken out of every stack: layers that only hand a call on, and what the kernel does within a call.
+# Removed from every stack: layers that only pass a call on, and what the kernel does within a call.
 HASH = re.compile(r"\[[0-9a-f]{16}\]")
 CLOSURE = re.compile(r"(::)?\{\{closure\}\}")
 HANDED_ON = re.compile(
@@ -28,8 +28,8 @@ HANDED_ON = re.compile(
     r"|tokio::runtime::(task|context|blocking)::.*|(entry_SYSCALL|do_syscall)_64.*)$"
 )
 KERNEL = "_[k]"
-# Parts of the whole, by what stands in a stack; one can have several. `api` has no part of its own, since much
-# of it is inlined into its callers.
+# Parts of the whole, by the functions in a stack; a stack can belong to several. `api` has no part of its own, since
+# much of it is inlined into its callers.
 PARTS = {
     "a component's code, with all that it calls": r"\[async-lift\]wasi:http/handler",
     "within it, `teller`: the operation, by `ledger` and `store`": r";teller::",
@@ -49,14 +49,14 @@ PARTS = {
 
 
 def flame(path):
-    """Draws it; parts of it in percent, or none where perf cannot take samples."""
+    """Draws it; returns the parts in percent, or None where perf cannot take samples."""
     path.unlink(missing_ok=True)
     server = named_bank()
     try:
         server.start()
         load(server, "deposit", "--requests", WALLETS, "--warmup", 0, "--seconds", 60)
         data = perf.record(server, "deposit", SECONDS, "--call-graph", "fp")
-        # perf reads the map of names now, so it has to be there still.
+        # perf reads the map of names now, so the map must still exist.
         stacks = data and folded(output("perf", "script", "-i", data, "-F", FIELDS))
     finally:
         if server.process:
@@ -72,7 +72,7 @@ def flame(path):
 
 
 def named_bank():
-    """A bank whose components have their functions' names, which those that are shipped have not."""
+    """A bank whose components keep their functions' names; the shipped ones do not."""
     words = ["cargo", "build", "--locked", "--release", "--target", "wasm32-wasip2", "--target-dir", NAMED]
     for component in sorted((ROOT / "components").iterdir()):
         words += ["--package", component.name]
@@ -91,7 +91,7 @@ def named_bank():
 
 
 def folded(script):
-    """How many samples have each stack, outermost function first."""
+    """The number of samples of each stack, outermost function first."""
     lines = piped(piped(script, "c++filt"), TOOLS / "inferno-collapse-perf", "--all", "--quiet")
     stacks = {}
     for line in lines.splitlines():
@@ -102,7 +102,7 @@ def folded(script):
 
 
 def tidy(frames):
-    """A stack without what says nothing about the bank."""
+    """A stack without frames that say nothing about the bank."""
     kept = []
     for frame in frames:
         frame = CLOSURE.sub("", HASH.sub("", frame))
@@ -115,7 +115,7 @@ def tidy(frames):
 def drawn(stacks):
     lines = "".join(f"{';'.join(stack)} {count}\n" for stack, count in stacks.items())
     title = f"CPU time of bank under deposits, {sum(stacks.values())} samples"
-    # The palette tells apart by the marks of inferno-collapse-perf: [j] is compiled WebAssembly, [k] the kernel.
+    # The palette goes by the marks of inferno-collapse-perf: [j] is compiled WebAssembly, [k] the kernel.
     subtitle = "green: components; yellow: the host, in Rust; red: C libraries; orange: calls of the kernel"
     options = ["--title", title, "--subtitle", subtitle, "--colors", "java", "--deterministic"]
     options += ["--minwidth", "0.1", "--nametype", "", "--quiet"]

@@ -1,6 +1,6 @@
-"""How the bank grows: deposits on wallets with a past, on many wallets, and the bytes that both take.
+"""How the bank scales with its data: deposits on long wallets and on many wallets, and the bytes that they take.
 
-The pasts are made by `grow` (bench/grow), in the bank's own documents.
+`grow` (bench/grow) makes the data, in the bank's own documents.
 """
 
 import sqlite3
@@ -25,13 +25,13 @@ def grow(server, *options):
 
 
 def by_entries(server, rounds):
-    """Median deposit by the number of entries that the wallet has, taken in turn."""
+    """Median deposit by the number of the wallet's entries, measured in turn."""
     before = server.redis.used_bytes()
     grow(server, "--entries", 100_000, "--prefix", "e100000-")
     bytes_per_entry = (server.redis.used_bytes() - before) / 100_000
     for entries in ENTRIES:
         if entries == 10:
-            # A deposit makes eleven of ten: each is asked once.
+            # A deposit makes ten entries eleven, so each wallet is used once.
             for number in range(rounds):
                 grow(server, "--entries", 10, "--wallets", DEPOSITS, "--prefix", f"e10-{number}-")
         elif entries != 100_000:
@@ -52,7 +52,7 @@ def by_entries(server, rounds):
 
 
 def by_wallets(server, seconds):
-    """Deposits by the number of wallets; what an idle wallet with one entry takes in Redis."""
+    """Deposits by the number of wallets, and the bytes in Redis of an idle wallet with one entry."""
     rows, made, seeded = [], 0, 0
     for wallets in WALLETS:
         before = server.redis.used_bytes()
@@ -68,7 +68,7 @@ def by_wallets(server, seconds):
 
 
 def sqlite_bytes_per_entry():
-    """The database, without its journal, by the deposits that are in it."""
+    """The size of the database without its journal, divided by its deposits."""
     command = servers.spin_like([servers.BANK], variables=SETTINGS)
     server = servers.Server("growth sqlite", "bank", command, redis=False)
     try:

@@ -1,4 +1,4 @@
-"""Wallets that an instance knows: how many deposits need one script, and not two, by how often wallets come again."""
+"""Wallets that an instance knows: how many deposits need one script instead of two, by how often the same wallets come again."""
 
 from lab.compare import Comparison, sound
 from lab.shards import counted

@@ -1,4 +1,4 @@
-"""Processes on this machine: started, watched through /proc, ended by their own id."""
+"""Processes on this machine: started, watched through /proc, ended by their own ids."""
 
 import os
 import platform
@@ -40,7 +40,7 @@ class Process:
             )
 
     def stop(self):
-        """Ends its whole session, which is its own."""
+        """Ends its whole session."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self.child.pid, number)
@@ -65,11 +65,11 @@ class Process:
         return sum(int(stat[11]) + int(stat[12]) for stat in stats if stat) / TICKS
 
     def peak_bytes(self):
-        """The sum of the largest resident sets: what workers share counts for each of them."""
+        """The sum of the peak resident sets. Memory that workers share counts for each of them."""
         return 1024 * sum(number(read(f"/proc/{process}/status"), "VmHWM") for process in self.ids())
 
     def bytes(self):
-        """Its proportional share of the memory that it uses now."""
+        """Its current memory, as its proportional share."""
         return 1024 * sum(number(read(f"/proc/{process}/smaps_rollup"), "Pss") for process in self.ids())
 
 
@@ -86,7 +86,7 @@ def number(text, name):
 
 
 def first_answer(port, process, path="/healthz"):
-    """Asks until a process answers 200; how long that took."""
+    """Sends requests until the process answers 200; returns how long that took."""
     begun = time.perf_counter()
     request = f"GET {path} HTTP/1.1\r\nhost: bank\r\nconnection: close\r\n\r\n".encode()
     while time.perf_counter() - begun < PATIENCE and process.child.poll() is None:
@@ -102,7 +102,7 @@ def first_answer(port, process, path="/healthz"):
 
 
 def describe():
-    """The machine, for whoever wants to compare."""
+    """Describes the machine, so that figures can be compared."""
     cpu = re.search(r"model name\s*: (.*)", read("/proc/cpuinfo"))
     return {
         "cpu": cpu[1] if cpu else platform.machine(),

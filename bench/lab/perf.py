@@ -1,4 +1,4 @@
-"""perf's samples of a server while it answers."""
+"""Takes samples of a server with perf while it answers."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from lab.machine import LOGS
 
 
 def record(server, scenario, seconds, *options):
-    """Takes samples of a server's own CPU under a scenario; the file with them, or none where perf cannot."""
+    """Takes samples of a server's CPU under a scenario; returns the file, or None where perf cannot."""
     if not shutil.which("perf"):
         return refused("it is not installed")
     data = server.state / "perf.data"

@@ -19,7 +19,7 @@ FONT = 'font-family="system-ui, sans-serif"'
 
 
 def dots(title, subtitle, rows, unit, reference=None):
-    """`rows`: what, then each contestant's figure. `reference` is where a line is drawn."""
+    """`rows`: a label, then each contestant's figure. A line is drawn at `reference`."""
     left, width, top, step = 210, 780, 96, 46
     values = [value for _, figures in rows for value in figures.values() if value]
     low, high = bounds(values)
@@ -48,7 +48,7 @@ def dots(title, subtitle, rows, unit, reference=None):
 
 
 def curves(title, subtitle, panels):
-    """`panels`: a caption and, by name, points whose x is logarithmic and whose y begins at zero."""
+    """`panels`: a caption and, by name, points. x is logarithmic, y begins at zero."""
     width, height, top = 760, 360, 110
     parts = head(width, height, title, subtitle)
     names = sorted({name for _, lines in panels for name in lines})
@@ -86,7 +86,7 @@ def curves(title, subtitle, panels):
 
 
 def loglog(title, subtitle, lines, caption):
-    """`lines`: by name, a colour, whether it is an estimate (dashed, not in the legend), and points; both axes are logarithmic."""
+    """`lines`: by name, a colour, whether it is an estimate (dashed, not in the legend), and points. Both axes are logarithmic."""
     width, height, top, left = 780, 420, 110, 80
     right, bottom = width - 30, height - 60
     parts = head(width, height, title, subtitle)
@@ -122,7 +122,7 @@ def loglog(title, subtitle, lines, caption):
 
 
 def nights(title, subtitle, names, lines, unit):
-    """`names`: one for each night; `lines`: by name a figure for each night, or none. Both axes are plain, and y begins at zero."""
+    """`names`: one for each night; `lines`: by name, a figure or None for each night. Both axes are linear, and y begins at zero."""
     width, height, top, left = 780, 420, 116, 60
     right, bottom = width - 30, height - 40
     parts = head(width, height, title, subtitle)
@@ -154,7 +154,7 @@ def nights(title, subtitle, names, lines, unit):
 
 
 def bounds(values):
-    """A little more than from the smallest to the largest."""
+    """The range from the smallest to the largest, with a margin."""
     return min(values) / 1.25, max(values) * 1.25
 
 

@@ -10,7 +10,7 @@ ORDER = list(plot.COLOURS)
 
 
 class Found:
-    """results.json, by what is looked for."""
+    """Looks up figures in results.json."""
 
     def __init__(self, results):
         self.results = results
@@ -32,7 +32,7 @@ class Found:
         return own / other if own and other else None
 
     def of_its_parts(self, server, mode):
-        """The mixed day, as a share of what its requests would come to if each kind were as fast as alone in that mode."""
+        """The mixed day, relative to the rate that results if each kind of its requests were as fast as alone in that mode."""
         whole, parts = self.figure(server, "day", "per_second"), [self.figure(server, name, "per_second", mode) for name in DAY]
         return whole * sum(part / alone for part, alone in zip(DAY.values(), parts)) if whole and all(parts) else None
 
@@ -139,7 +139,7 @@ def open_cell(run):
 
 
 def worse(found):
-    """Where somebody else is better than the bank at its best, said plainly."""
+    """Where another contestant is better than the bank's best, stated plainly."""
     lines = []
     for peer in found.peers:
         behind = []
@@ -367,7 +367,7 @@ def shards(found):
 
 
 def shards_plot(found):
-    """Cores that are busy, by deposits a second: measured here, and beyond it estimated from the highest rate."""
+    """Busy cores by deposits a second: measured here, and beyond it estimated from the highest rate."""
     lines = {}
     for name, count, part, colour in [
         ("bank, one Redis", 0, "bank", "#0b3d91"),
@@ -388,7 +388,7 @@ def shards_plot(found):
 
 
 def flame(found):
-    """Where the time of deposits goes, call by call; it stands below what the scale says of it."""
+    """Where the time of deposits goes, call by call. It follows the part on scaling."""
     if not found:
         return "There is no flame graph: perf could not take samples on this machine."
     words = (

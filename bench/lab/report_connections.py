@@ -14,7 +14,7 @@ def crowd_plot(found):
 
 
 def curve(found, name, of):
-    """Points by connections, without those at which the server did not answer as it should."""
+    """Points by connections, without those at which the server failed requests."""
     runs = (row for row in found["runs"] if row["server"] == name and row["figures"])
     return [(row["connections"], of(row["figures"])) for row in runs]
 

@@ -25,7 +25,7 @@ http {{
   }}
 }}
 """
-# Whose code a sample fell into: the first rule that fits.
+# The owner of a sample's code: the first rule that matches.
 SHARES = [
     ("kernel: sockets, waking threads", r"\[kernel|\[k\]"),
     ("the components' own code", r"JIT|\.wasm"),
@@ -83,7 +83,7 @@ def best_store():
 
 
 def scale(seconds):
-    """Throughput by the number of banks; they share the cores of this machine with everything else."""
+    """Throughput by the number of banks. They share this machine's cores with everything else."""
     rows = []
     for count in BANKS:
         banks = Banks(count, best_store())
@@ -103,7 +103,7 @@ def scale(seconds):
 
 
 def shares(seconds):
-    """Where a bank's own CPU goes under each scenario, by perf's samples; none where perf cannot."""
+    """Where a bank's own CPU time goes under each scenario, by perf's samples; None where perf cannot."""
     store = {"store": "redis"} if best_store() == "redis" else {"kv_on_redis": True}
     server = servers.Server("profile", "bank", servers.spin_like([servers.BANK], **store, variables=SETTINGS))
     found = {}
@@ -120,7 +120,7 @@ def shares(seconds):
 
 
 def sampled(server, scenario, seconds):
-    """The shares of one scenario."""
+    """The shares for one scenario."""
     data = perf.record(server, scenario, seconds)
     if not data:
         return None

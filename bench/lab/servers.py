@@ -1,4 +1,4 @@
-"""The contestants: how each is started, and what has to be shipped to run it."""
+"""The contestants: how each is started, and what must be shipped to run it."""
 
 import io
 import re
@@ -21,7 +21,7 @@ VENV = BUILD / "venv"
 
 
 class Redis:
-    """A server of its own for each contestant, all with the same settings: nothing is written to disk. `more` stand beside them."""
+    """A Redis for each contestant, all with the same settings: nothing is written to disk. `more` adds options."""
 
     def __init__(self, name, folder, more=()):
         self.port = free_port()
@@ -50,7 +50,7 @@ class Server:
         self.process = None
 
     def start(self):
-        """Starts it; seconds until its first answer."""
+        """Starts it; returns the seconds until its first answer."""
         self.port = free_port()
         address = self.redis.url if self.redis else ""
         environment = {"REDIS_URL": address, "LISTEN": f"127.0.0.1:{self.port}"}
@@ -73,7 +73,7 @@ class Server:
         shutil.rmtree(self.state, ignore_errors=True)
 
     def cpu_seconds(self):
-        """Its own, and its Redis's."""
+        """The CPU time of the server and of its Redis."""
         return self.process.cpu_seconds(), self.redis.process.cpu_seconds() if self.redis else 0.0
 
 
@@ -123,16 +123,16 @@ ROUTES = {
     "wallet": "GET /v1/wallet",
     "rates": "GET /v1/rates, warm",
 }
-# Redis's commands, as components call for them. A swap reads what is there first.
+# Commands of Redis, as components call them. A swap reads the document first.
 KV_CALLS = [("GET EVALSHA", "swap"), ("GET", "get"), ("SET", "set"), ("INCRBY", "increment")]
-# Which of them find nothing: what was counted under keys, where nothing was; a key that is new, in the index.
+# Which calls find nothing: a counter's post that is new, and an idempotency key that is not in the index.
 KV_MISSES = {"counter": ("get", "miss"), "deposit": ("get get", "get miss")}
-# What the scripts of each route are for.
+# The kinds of scripts that each route sends.
 REDIS_CALLS = {"counter": "count", "deposit": "read write", "wallet": "read", "rates": "read"}
 
 
 def bare_calls(store):
-    """What the bank calls for each route, as budgets.toml has it, for the bare component to call too."""
+    """The bank's calls for each route, as in budgets.toml, so that the bare component makes the same."""
     budgets = tomllib.loads((ROOT / "budgets.toml").read_text())["storage_calls"][store]
     calls = {}
     for route, request in ROUTES.items():
@@ -149,7 +149,7 @@ def bare_calls(store):
 
 
 def banks(runner, label, settings):
-    """The bank under `bank` or under Spin, on each of its stores."""
+    """The bank under `bank` or under Spin, with each of its stores."""
     yield Server(f"{label} sqlite", "bank", spin_like(runner, variables=settings), redis=False)
     yield Server(f"{label} kv", "bank", spin_like(runner, kv_on_redis=True, variables=settings))
     if "store" in variables_of_the_bank():
@@ -157,7 +157,7 @@ def banks(runner, label, settings):
 
 
 def spin():
-    """Spin, where a new enough one is on the PATH."""
+    """Spin, if a new enough one is on the PATH."""
     if not shutil.which("spin"):
         return None
     version = re.search(r"(\d+)\.(\d+)", output("spin", "--version"))
@@ -165,12 +165,12 @@ def spin():
 
 
 def contestants(coingecko, named=None):
-    """All of them, not started yet."""
-    # A slow disk shall show as latency, not as 503. Nobody writes a line for each request.
+    """All contestants, not started yet."""
+    # A slow disk must show as latency, not as 503. Nobody logs each request.
     settings = [f"coingecko_origin={coingecko}", "rates_ttl_seconds=3600", "storage_deadline_ms=5000"]
     settings += ["log_level=warn"]
     made = [*banks([BANK], "bank", settings)]
-    # So that nobody takes `bank`'s figures for Spin's.
+    # The label says whose figures these are: `bank`'s, not Spin's.
     as_spin = spin_like([BANK], "--placement", "spin", store="redis", variables=settings)
     made.append(Server("bank placed as by spin", "bank", as_spin))
     if spin():
@@ -190,7 +190,8 @@ def contestants(coingecko, named=None):
 
 
 def packed_bytes(paths, inside=ROOT):
-    """What `tar | gzip` makes of them."""
+    """The size of `tar 
+     gzip`."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for path in paths:
@@ -199,10 +200,10 @@ def packed_bytes(paths, inside=ROOT):
 
 
 def shipped():
-    """Bytes, packed, of what each kind of contestant needs beside an operating system and Redis."""
+    """The compressed bytes that each kind of contestant ships, apart from an operating system and Redis."""
     components = tomllib.loads((ROOT / "spin.toml").read_text())["component"]
     files = {name: ROOT / component["source"] for name, component in components.items()}
-    # Swagger UI serves people who read; the peers have none either.
+    # Without Swagger UI, which is for people; the peers have none either.
     sizes = {"bank's /docs": packed_bytes([files.pop("docs")]), "bank app": packed_bytes(files.values())}
     sizes |= {"bank runner": packed_bytes([BANK]), "axum": packed_bytes([AXUM])}
     packages = next((VENV / "lib").glob("python3*")) / "site-packages"

@@ -1,4 +1,4 @@
-"""What it costs to tell OpenTelemetry of every request: banks that do and banks that do not, asked in turn."""
+"""What OpenTelemetry costs for each request: banks with it and banks without it, measured in turn."""
 
 import random
 import statistics
@@ -9,7 +9,7 @@ from lab import machine
 from lab.compare import load
 from lab.servers import BANK, Server, spin_like
 
-# The second bank that tells nothing shows how much of a difference is chance.
+# The second bank without telemetry shows how much of a difference is chance.
 WAYS = {
     "off": "",
     "off, a second bank": "",
@@ -57,7 +57,7 @@ def bank(name, variable, endpoint):
 
 
 def in_turn(banks, seconds, rounds):
-    """Of each way: medians, and medians of its ratios to both banks that are off, of the same round."""
+    """For each kind: medians, and medians of its ratio to both banks without telemetry in the same round."""
     for _, server in banks:
         server.start()
         load(server, "deposit", "--seconds", 2 * seconds)

@@ -1,4 +1,4 @@
-"""What tokens cost: `target/native/figures tokens`, which makes them, and takes the ways in turn."""
+"""What tokens cost: runs `target/native/figures tokens`, which makes tokens and measures each mode in turn."""
 
 import json
 

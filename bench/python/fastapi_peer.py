@@ -18,7 +18,7 @@ pool = redis.ConnectionPool.from_url(os.environ["REDIS_URL"])
 store = redis.Redis(connection_pool=pool)
 swap = store.register_script(money.SWAP)
 count_once = store.register_script(money.COUNT_ONCE)
-# Requests of one worker do not fight for a wallet; only workers do.
+# Requests of one worker do not compete for a wallet; only workers do.
 locks = [asyncio.Lock() for _ in range(1024)]
 
 

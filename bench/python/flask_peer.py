@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 store = redis.Redis.from_url(os.environ["REDIS_URL"])
 swap = store.register_script(money.SWAP)
 count_once = store.register_script(money.COUNT_ONCE)
-# Threads of one worker do not fight for a wallet; only workers do.
+# Threads of one worker do not compete for a wallet; only workers do.
 locks = [Lock() for _ in range(1024)]
 app = Flask(__name__)
 
@@ -39,7 +39,7 @@ def problem(problem):
 
 
 def user():
-    # WSGI does not tell user_id from user-id.
+    # WSGI does not distinguish user_id from user-id.
     return money.read_user(request.headers.get("user-id"), request.headers.get("x-user-id"))
 
 

@@ -1,8 +1,8 @@
 """The rules of money and their JSON, for both Python peers: the bank's contract, written for Redis.
 
-No I/O. A wallet is one JSON document: balance, sequence number, hash, and its newest operations. Once it
-holds eleven, the oldest eight entries go to a page and their idempotency keys to an index, in the same
-script that swaps the wallet. Amounts are integers of a hundred-millionth: exact, and faster than Decimal.
+No I/O. A wallet is one JSON document: balance, sequence number, hash, and its newest operations. Once it holds
+eleven, the oldest eight entries go to a page and their idempotency keys to an index, in the same script that swaps
+the wallet. Amounts are integers of 0.00000001: exact, and faster than Decimal.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ LOG_LENGTH = 11
 PAGE_ENTRIES = 8
 ZERO_HASH = "0" * 64
 
-# KEYS: the wallet, then what is stored with it. ARGV: the wallet as it was read, then the values.
+# KEYS: the wallet, then the other documents. ARGV: the wallet as it was read, then the values.
 SWAP = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 for i = 1, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1]) end
 return 1"""
 
-# KEYS: the counter, the post. ARGV: how much. Answers a post that is known with what it became.
+# KEYS: the counter, the post. ARGV: how much. For a known post it returns the recorded outcome.
 COUNT_ONCE = """
 local known = redis.call('GET', KEYS[2])
 if known then return {1, known} end
@@ -40,12 +40,12 @@ _amount = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,8}))?").fullmatch
 _user = re.compile(r"[A-Za-z0-9._~@+|:/=-]{1,128}").fullmatch
 _key = re.compile(r"[!-~]{1,255}").fullmatch
 _request_id = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
-# Numbers stay as they are spelled: an amount never is a float.
+# Numbers stay text: an amount is never a float.
 _decode = json.JSONDecoder(parse_float=str, parse_int=str).decode
 
 
 class Problem(Exception):
-    """What is answered instead, as RFC 9457 has it."""
+    """An answer of RFC 9457 instead of the result."""
 
     def __init__(self, status, code, detail, **members):
         self.status, self.code, self.detail, self.members = status, code, detail, members
@@ -69,13 +69,13 @@ class Operation:
     keyed: bool
 
     def keys(self):
-        """What is read to decide it."""
+        """The keys that are read to decide it."""
         return [f"wallet:{self.user}", f"operation:{self.user}:{self.id}"]
 
 
 @dataclass(slots=True)
 class Plan:
-    """What to answer, once the values are stored under the keys, if there are any."""
+    """The answer, and the values to store before it is given."""
 
     record: dict
     replayed: bool
@@ -142,7 +142,7 @@ def now():
 
 
 def decide(stored, indexed, operation):
-    """What `operation` becomes in the wallet as it was read, and what has to be stored for that."""
+    """What `operation` becomes in the wallet as it was read, and what must be stored."""
     wallet = orjson.loads(stored) if stored else {"balance": 0, "seq": 0, "hash": ZERO_HASH, "log": []}
     known = orjson.loads(indexed) if indexed else None
     for record in wallet["log"]:
@@ -183,7 +183,7 @@ def post(wallet, operation):
 
 
 def seal(wallet, user):
-    """Takes the oldest entries out of a log that is full."""
+    """Moves the oldest entries out of a full wallet."""
     log = wallet["log"]
     if len(log) < LOG_LENGTH:
         return []
@@ -225,7 +225,7 @@ def show_bitcoins(satoshis):
 
 
 def counted(satoshis, answer):
-    """Reads the answer of COUNT_ONCE: the total, and whether it was known."""
+    """Reads the answer of COUNT_ONCE: the total, and whether the post was known."""
     by, total = answer[1].split()
     if int(by) != satoshis:
         raise Problem(422, "idempotency-key-reuse", "The key was used for another request.")
@@ -237,7 +237,7 @@ def limit_exceeded():
 
 
 def show_rates(stored):
-    """What a job keeps in Redis: since when, and the rates as JSON."""
+    """Reads the rates that a job keeps in Redis: their time, and the rates as JSON."""
     if stored is None:
         raise Problem(503, "rates-unavailable", "There are no rates yet.")
     as_of, rates = stored.split(b"\n", 1)

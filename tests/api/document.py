@@ -1,4 +1,4 @@
-"""Judges the published document: it is valid OpenAPI 3.1, and each of its examples is what it says.
+"""Checks the published document: it is valid OpenAPI 3.1, and each example fits its schema.
 
 Usage: document.py URL
 """

@@ -1,6 +1,6 @@
-"""What the contract asks of requests and JSON Schema cannot say.
+"""Rules of the contract for requests that JSON Schema cannot express.
 
-Only requests that schemathesis means to be right are touched; wrong ones go out as they are.
+Only requests that schemathesis means to be valid are changed; invalid ones are sent as they are.
 """
 
 import json
@@ -8,9 +8,9 @@ import re
 
 import schemathesis
 
-# Those that may name the user; two of them must not differ.
+# The headers that may name the user; two of them must not differ.
 USER_HEADERS = ("user_id", "user-id", "x-user-id")
-# A number in a body is judged by its characters: no exponent, at most 8 places.
+# The bank judges a number in a body by its characters: no exponent, at most 8 places.
 AMOUNT = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,8})?")
 
 

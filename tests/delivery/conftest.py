@@ -1,4 +1,4 @@
-"""What the tests of this folder share."""
+"""Fixtures that the tests of this folder share."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def taken(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def tree(taken: Path) -> Path:
-    """The snapshot, as it was taken, to do anything with."""
+    """A copy of the snapshot that a test may change."""
     succeed("git", "reset", "--quiet", "--hard", "taken", folder=taken)
     succeed("git", "clean", "--quiet", "-dx", "--force", folder=taken)
     return taken

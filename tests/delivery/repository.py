@@ -13,24 +13,24 @@ def read(path: str) -> str:
 
 
 def run(*command: str, folder: Path = ROOT, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """What a command does; its streams are text, and it may fail."""
+    """Runs a command; its streams are text, and it may fail."""
     return subprocess.run(command, cwd=folder, env=os.environ | (env or {}), capture_output=True, text=True)
 
 
 def succeed(*command: str, folder: Path = ROOT, env: dict[str, str] | None = None) -> str:
-    """What a command prints that must succeed."""
+    """The output of a command that must succeed."""
     done = run(*command, folder=folder, env=env)
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 def commit(tree: Path, *arguments: str) -> None:
-    """`git` with an author of its own."""
+    """Commits with an author of its own."""
     succeed("git", "-c", "user.name=test", "-c", "user.email=test@example.com", *arguments, folder=tree)
 
 
 def snapshot(tree: Path) -> Path:
-    """The tree as it is, changes included, as a repository of its own with one commit."""
+    """The tree as it is, with uncommitted changes, as a repository with one commit."""
     for name in succeed("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)

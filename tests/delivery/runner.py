@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Runs the `run:` steps of a job of .github/workflows here, in order, as a runner of GitHub's would.
+"""Runs the `run:` steps of a job of .github/workflows on this machine, in order, as GitHub's runner would.
 
     build/delivery/bin/python tests/delivery/runner.py ci part matrix.part=lint
 
-What a step `uses:` is said and left out: the tree is checked out, and the machine has its tools. Of expressions it knows
-names with dots, which are looked up in what the command line sets, in the matrix, in `env` and in the outputs of earlier
-steps; of conditions `always()`, `failure()` and `success()`. Anything else stops it: nothing is guessed.
+Steps with `uses:` are printed and skipped: the tree is checked out, and the machine has its tools. It evaluates expressions that
+are dotted names: they are looked up in what the command line sets, in the matrix, in `env` and in the outputs of earlier steps.
+Of conditions it knows `always()`, `failure()` and `success()`. Anything else stops it: it guesses nothing.
 """
 
 import itertools
@@ -26,7 +26,7 @@ EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 
 
 class Unknown(Exception):
-    """An expression or a condition that it does not know."""
+    """An expression or a condition that the runner does not know."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Job:
     outputs: dict[str, str] = field(default_factory=dict)
 
     def resolve(self, text: object) -> str:
-        """A text with its expressions replaced."""
+        """Replaces the expressions in a text."""
         text = str(text).lower() if isinstance(text, bool) else str(text)
         return EXPRESSION.sub(lambda match: self.look_up(match[1]), text)
 
@@ -71,7 +71,7 @@ class Job:
         return environment
 
     def run(self, folder: Path, further: dict[str, str]) -> Iterator[Step]:
-        """Runs the steps one by one; those after a failure only where they ask for it."""
+        """Runs the steps one by one; after a failure only those whose condition asks for it."""
         failed = False
         for step in self.job["steps"]:
             if not self.wanted(step, failed):
@@ -90,7 +90,7 @@ class Job:
             written = Path(scratch) / "output"
             written.touch()
             environment = os.environ | further | self.environment(step) | {"CI": "true", "GITHUB_OUTPUT": str(written)}
-            # As GitHub's own: a step that names no shell has no pipefail.
+            # Like GitHub's runner: a step that names no shell has no pipefail.
             shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"] if step.get("shell") == "bash" else ["bash", "-e", "-c"]
             where = folder / self.resolve(step.get("working-directory", "."))
             status = subprocess.run([*shell, command], cwd=where, env=environment, stdin=subprocess.DEVNULL).returncode
@@ -101,13 +101,13 @@ class Job:
 
 
 def combinations(job: dict) -> list[dict[str, str]]:
-    """What `matrix.…` is in each of the jobs that a matrix makes of one."""
+    """The values of `matrix.…` in each job that a matrix makes."""
     matrix = dict(job.get("strategy", {}).get("matrix", {}))
     include = matrix.pop("include", [])
     product = [dict(zip(matrix, values)) for values in itertools.product(*matrix.values())] if matrix else []
     alone = []
     for entry in include:
-        # It says more of the combinations that it agrees with; where there is none, it is one itself.
+        # An `include` adds to the combinations that it matches; if it matches none, it is one itself.
         agreeing = [row for row in product if all(row[name] == value for name, value in entry.items() if name in matrix)]
         for row in agreeing:
             row.update(entry)
@@ -122,7 +122,7 @@ def load(path: Path) -> dict:
 
 
 def jobs(path: Path, name: str, context: dict[str, str]) -> list[Job]:
-    """The jobs of this name that agree with what is set of the matrix."""
+    """The jobs of this name whose matrix matches what is set."""
     workflow = load(path)
     job = workflow["jobs"][name]
     agreeing = [row for row in combinations(job) if all(context.get(key, value) == value for key, value in row.items())]

@@ -1,4 +1,4 @@
-"""k8s/canary, when something other than the canary itself goes wrong: helm, the rollout, whoever interrupts it.
+"""k8s/canary, when something other than the canary itself fails: helm, the rollout, or an interruption.
 
 `helm` and `kubectl` are stand-ins that keep the values of one release, and the bank is a wallet in this process. Canaries behind a
 real Traefik are in k8s/tests/cluster.
@@ -54,7 +54,7 @@ print('{"spec": {"replicas": 2}}')
 
 
 class Wallet(BaseHTTPRequestHandler):
-    """Deposits and withdrawals under keys, as the bank answers them; or what `answer` says."""
+    """Deposits and withdrawals under idempotency keys, answered as the bank does, or by `answer`."""
 
     protocol_version = "HTTP/1.1"
 

@@ -1,6 +1,6 @@
-"""How compose.yaml asks its Redis whether it is there: with the password, which whoever lists the machine's processes does not see.
+"""compose.yaml's healthcheck of Redis: it uses the password, but does not show it in the list of processes.
 
-Mechanism: the command of the healthcheck, before a stub of redis-cli that writes down how it was started. That it finds who is healthy is
+Mechanism: the command of the healthcheck runs a stub of redis-cli that writes down its arguments. That it tells healthy from unhealthy is
 proven on podman (`containers/test_compose.py`).
 """
 

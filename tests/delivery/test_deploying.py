@@ -1,7 +1,7 @@
-"""What deploy.yml does to a cluster: who it is there, and that it goes back where a rollout fails.
+"""What deploy.yml does to a cluster: which identity it has there, and that it rolls back when a rollout fails.
 
-Mechanism: `helm` and `kubectl` are stubs that write down what they are asked for and fail where a test says so; GitHub's issuer is a server
-of the test's own. On a real control plane `make deploy` is proven in k8s/tests/cluster. Needs: curl, jq.
+Mechanism: `helm` and `kubectl` are stubs that write down their arguments, and fail where a test says so. GitHub's issuer is a server of
+the test. k8s/tests/cluster proves `make deploy` on a real control plane. Needs: curl, jq.
 """
 
 import base64
@@ -29,7 +29,7 @@ case "$1" in
   *) ! grep -q "^$1$" "$STUBS/failing" ;;
 esac
 """
-# The rollout of what was deployed does not come up; after a rollback it does.
+# The deployed release does not become ready; after a rollback it does.
 KUBECTL = """#!/bin/sh
 case "$*" in
   *"rollout status deployment"*) ! grep -q '^rollout$' "$STUBS/failing" || grep -q 'helm rollback' "$STUBS/asked" && ! grep -q '^rollback comes up$' "$STUBS/failing" ;;
@@ -38,7 +38,7 @@ esac
 
 
 def deploy(tree: Path, folder: Path, there: str, failing: list[str], **settings: str) -> tuple[CompletedProcess, list[str]]:
-    """What `k8s/deploy` says, and what Helm was asked to change."""
+    """The output of `k8s/deploy`, and the changes that it asked Helm for."""
     for name, text in {"helm": HELM, "kubectl": KUBECTL, "status": there, "failing": "\n".join(failing) + "\n", "asked": ""}.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
@@ -73,7 +73,7 @@ def test_a_deployment_that_fails_goes_back_where_it_is_asked_to(tree, tmp_path, 
 
 
 def test_the_bank_that_is_pushed_names_its_commit(tree, tmp_path):
-    """An image is built without the repository: the commit is told."""
+    """The image is built without the repository, so it is given the commit."""
     (tmp_path / "docker").write_text('#!/bin/sh\necho "docker $*" >>"$STUBS/built"\n')
     (tmp_path / "docker").chmod(0o755)
     deploy(tree, tmp_path, NONE, [], IMAGE="registry/bank", TAG="1", RUNTIME="bank")
@@ -90,7 +90,7 @@ APP, BANK = (f"sha256:{digit * 64}" for digit in "ab")
 
 
 def kept(tree: Path, folder: Path) -> str:
-    """What `make verify-release` keeps of a release whose chart is not the tree's."""
+    """The files that `make verify-release` keeps, from a release whose chart differs from the tree's."""
     (folder / "kept").mkdir()
     (folder / "kept/images.json").write_text(json.dumps({"app": APP, "bank": BANK}))
     shutil.copytree(tree / "k8s/chart", folder / "money-bank")
@@ -110,7 +110,7 @@ def test_a_release_is_deployed_by_the_digests_that_were_verified(tree, tmp_path,
 
 
 def test_a_release_is_deployed_by_its_own_chart_and_the_values_in_it(tree, tmp_path):
-    """The tree's is another commit's, or nobody signed it."""
+    """The tree's chart is another commit's, or unsigned."""
     done, (upgrade,) = deploy(tree, tmp_path, NONE, [], RELEASE=kept(tree, tmp_path), REGISTRY="there/us", CONTROLLER="traefik")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "chart/of-the-release").exists()
@@ -130,7 +130,7 @@ def test_a_release_without_digests_is_not_deployed_by_its_tag(tree, tmp_path, im
 
 
 def test_deploy_yml_deploys_what_it_verified_by_programs_that_are_not_the_release_s_own():
-    """Whoever can make a tag that is no release's would have its `make verify-release` say yes, beside a token for the cluster."""
+    """An attacker who can push a tag would supply a `make verify-release` that accepts everything, with a token for the cluster at hand."""
     steps = load(WORKFLOWS / "deploy-to.yml")["jobs"]["deploy"]["steps"]
     assert [step["with"] for step in steps if "uses" in step] == [{"persist-credentials": False}], "the tree of the workflow itself"
     asked = {step["run"]: step.get("env", {}) for step in steps if "run" in step}
@@ -141,7 +141,7 @@ def test_deploy_yml_deploys_what_it_verified_by_programs_that_are_not_the_releas
 
 @pytest.fixture
 def issuer():
-    """GitHub's issuer: gives a token for an audience to whoever has the key to ask with."""
+    """GitHub's issuer: gives a token for an audience to clients that have the request key."""
 
     def part(value: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
@@ -164,7 +164,7 @@ def issuer():
 
 
 def user(folder: Path, audience: str = "") -> list[str]:
-    """How the kubeconfig that is made says who it is: a command."""
+    """The command by which the kubeconfig gets its identity."""
     file = folder / "of/it/kubeconfig"
     succeed("make", "kubeconfig", env={"KUBECONFIG": str(file), "CLUSTER": "https://cluster:6443", "CLUSTER_CA": "a\nb", "AUDIENCE": audience})
     config = yaml.safe_load(file.read_text())

@@ -1,7 +1,7 @@
-"""The Jenkinsfile: Groovy, of the shape that Jenkins asks of a declarative pipeline, with the parts of `.ci/run` and make targets alone.
+"""The Jenkinsfile: valid Groovy, a valid declarative pipeline, with the parts of `.ci/run` and only make targets.
 
-Mechanism: a Groovy parser, and what Jenkins' documentation of the syntax says may stand in each block and what must. Jenkins' own linter is
-a request to a Jenkins, which cannot be had here.
+Mechanism: a Groovy parser, and the rules of Jenkins' documentation on what each block may and must contain. Jenkins' own linter is a
+request to a Jenkins, which cannot be had here.
 """
 
 import re
@@ -31,19 +31,19 @@ MAY = {
     "options": {"buildDiscarder", "disableConcurrentBuilds", "retry", "skipDefaultCheckout", "timeout", "timestamps"},
     "steps": {"sh"},
 }
-# Of each set one.
+# One of each set.
 MUST = {"": [{"pipeline"}], "pipeline": [{"agent"}, {"stages"}], "stage": [{"steps", "stages", "parallel", "matrix"}], "matrix": [{"axes"}, {"stages"}], "axis": [{"name"}, {"values", "notValues"}]}
 
 
 def first(node: Node) -> str:
-    """The word that a statement begins with."""
+    """The first word of a statement."""
     while node.named_children:
         node = node.named_children[0]
     return node.text.decode()
 
 
 def blocks(node: Node, owner: str = "") -> Iterator[tuple[str, list[Node]]]:
-    """Each block: whose it is, and its statements."""
+    """Each block: its owner, and its statements."""
     if node.type in ("program", "closure"):
         yield owner, [child for child in node.named_children if child.type != "line_comment"]
     for child in node.named_children:

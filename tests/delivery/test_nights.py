@@ -1,6 +1,6 @@
-"""The history of nights, which the nightly workflow keeps.
+"""The history of nights that the nightly workflow keeps.
 
-Scenario: a night is measured, and measured again. Mechanism: figures in place of a quarter of an hour of `make bench`.
+Scenario: a night is measured, and measured again. Mechanism: given figures replace a quarter of an hour of `make bench`.
 """
 
 import json
@@ -13,7 +13,7 @@ from repository import ROOT, read, succeed
 
 
 def measured(folder: Path, when: str, change: float = 1.0) -> list[dict]:
-    """The history once the committed figures are measured again at this time; the bank is so many times as fast."""
+    """The history after the committed figures are measured again at this time, with the bank faster by this factor."""
     results = json.loads(read("bench/results/results.json"))
     results["machine"]["when"] = when
     for entry in results["compare"]["runs"]:

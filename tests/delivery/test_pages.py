@@ -1,8 +1,7 @@
-"""Pages are whole: `scripts/pages`, which `make lint` runs, names each link that leads nowhere and each block that nobody runs.
+"""`scripts/pages`, which `make lint` runs, names each link that leads nowhere and each block of commands that no test runs.
 
-Scenario: somebody moves a page, renames a heading, adds commands, or makes README.md long. Mechanism: the script looks at
-small trees.
-Needs: git.
+Scenario: somebody moves a page, renames a heading, adds commands, or makes README.md long. Mechanism: the script checks small
+trees. Needs: git.
 """
 
 import pytest

@@ -1,7 +1,7 @@
-"""Which Spin is got: the newest one for the nights, for a release the one that release/spin.sha256 names.
+"""Which Spin `scripts/get-spin` fetches: the newest one at night, and for a release the one that release/spin.sha256 names.
 
-Scenario: a release of Spin is there, changed or cut off, or another than is named. Mechanism: a server of the test's own in place of GitHub,
-with a stub in place of Spin. Needs: curl.
+Scenario: a download of Spin is changed, cut off, or of another version than the named one. Mechanism: a server of the test stands in for
+GitHub, and a stub for Spin. Needs: curl.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def archive(program: str) -> bytes:
 
 
 class Releases(BaseHTTPRequestHandler):
-    """What is told of releases: the newest one's tag by where `latest` leads, as on GitHub."""
+    """The releases' pages: `latest` redirects to the newest tag, as on GitHub."""
 
     def __init__(self, files: dict[str, bytes], tag: str, *arguments):
         self.files, self.tag = files, tag
@@ -50,7 +50,7 @@ class Releases(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def got(tree):
-    """What `scripts/get-spin` says, before releases with these files."""
+    """The output of `scripts/get-spin` for releases with these files."""
     servers = []
 
     def ask(files: dict[str, bytes], tag: str = "v4.2.0", which: str = "newest"):
@@ -111,7 +111,7 @@ def test_a_release_is_pushed_with_the_spin_that_is_named_though_there_is_a_newer
     ],
 )
 def test_any_other_than_the_one_that_is_named_is_not_kept(got, tree, content, name, sentence):
-    """Though the release says so of itself: whoever changes a program there changes what is beside it too."""
+    """Even if the release vouches for it: an attacker who changes a program there changes its checksums too."""
     named(tree, content, name)
     (tree / "build/spin").mkdir(parents=True)
     (tree / "build/spin/spin").touch()

@@ -1,7 +1,7 @@
-"""One version: `[workspace.package]` of Cargo.toml. Everything else that has one says the same.
+"""One version: `[workspace.package]` of Cargo.toml. Every other place says the same.
 
-Scenario: somebody releases, or changes one of the places by hand. Mechanism: the files are read; `scripts/release` is
-run in a scratch copy of the tree. Needs: cargo.
+Scenario: somebody releases, or changes one of the places by hand. Mechanism: the test reads the files, and runs `scripts/release` in a
+scratch copy of the tree. Needs: cargo.
 """
 
 import re
@@ -20,7 +20,7 @@ CATEGORIES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 def ours(lock: str) -> dict[str, str]:
-    """The packages of the workspace in a Cargo.lock: those from nowhere else."""
+    """The workspace's packages in a Cargo.lock: those without a source."""
     return {package["name"]: package["version"] for package in tomllib.loads(lock)["package"] if "source" not in package}
 
 
@@ -67,7 +67,7 @@ def test_the_changelog_has_the_form_of_keep_a_changelog():
 
 
 def something_new(tree: Path) -> None:
-    """A tree that was just released has nothing unreleased, and is tested too."""
+    """Adds a change, because a tree that was just released has none."""
     changelog = tree / "CHANGELOG.md"
     changelog.write_text(changelog.read_text().replace("## [Unreleased]\n", "## [Unreleased]\n\n### Added\n- A\n", 1))
     commit(tree, "commit", "--all", "--quiet", "--message", "something new")

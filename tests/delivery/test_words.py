@@ -1,8 +1,7 @@
-"""The glossary of CONTRIBUTING.md says the names of the code: `scripts/words`, which `make lint` runs, compares the two.
+"""The glossary of CONTRIBUTING.md matches the names of the code: `scripts/words`, which `make lint` runs, compares them.
 
-Scenario: somebody renames a type, gives another thing its name, or brings back a word that was replaced. Mechanism: the
-script looks at small trees.
-Needs: nothing.
+Scenario: somebody renames a type, gives its name to another thing, or brings back a replaced word. Mechanism: the script checks small
+trees. Needs: nothing.
 """
 
 import pytest

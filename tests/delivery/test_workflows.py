@@ -1,7 +1,7 @@
 """What builds and ships this: .github/workflows, and whatever other CI there is.
 
-One source: no step has a command of its own, only make targets, which anybody can repeat at home. actionlint and zizmor
-read the workflows; every job is run here with a `make` that only writes down what it was asked for.
+A step has no command of its own, only make targets, which anybody can run at home. actionlint and zizmor read the workflows; every job
+runs here with a `make` that only writes down its targets.
 """
 
 import json
@@ -22,7 +22,7 @@ JOBS = [(file, name) for file in FILES for name, job in load(file)["jobs"].items
 
 
 def targets(command: str) -> list[str]:
-    """The make targets that a command asks for, which has nothing else."""
+    """The targets of a command, which must have nothing but make targets."""
     asked = [MAKE.fullmatch(line) for line in command.strip().splitlines()]
     assert all(asked), f"not a make target alone: {command}"
     return [match[1] for match in asked]
@@ -154,7 +154,7 @@ def test_nothing_has_permissions_but_the_jobs_that_name_them(file: Path):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_git_trusts_the_tree_of_a_job_in_a_container(tmp_path, file: Path):
-    """Where it does not, `bank --version` names no commit, and nothing that the tests left behind is seen."""
+    """Otherwise `bank --version` names no commit, and files that tests leave behind go unnoticed."""
     workflow = load(file)
     settings = {name: str(value) for name, value in workflow.get("env", {}).items() if name.startswith("GIT_")}
     assert bool(settings) == any("container" in job for job in workflow["jobs"].values())
@@ -163,13 +163,13 @@ def test_git_trusts_the_tree_of_a_job_in_a_container(tmp_path, file: Path):
 
 
 def test_git_trusts_the_tree_in_the_image_of_jenkins_and_gitlab(tmp_path):
-    """Jenkins' agent is root in it, in the workspace of another."""
+    """Jenkins' agent is root in the container, in another user's workspace."""
     assert re.search(r"dockerfile \{\s*dir '\.ci'", read("Jenkinsfile")) and ".ci/Dockerfile" in read(".gitlab-ci.yml")
     trusts(tmp_path, dict(re.findall(r"\b(GIT_\w+)=(\S+)", read(".ci/Dockerfile"))))
 
 
 def trusts(tree: Path, settings: dict[str, str]) -> None:
-    """With these settings git says what is new in a tree that is another user's; without them it refuses."""
+    """With these settings git shows the changes of another user's tree; without them it refuses."""
     commit(tree, "init", "--quiet")
     (tree / "new").touch()
     anothers = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
@@ -178,7 +178,7 @@ def trusts(tree: Path, settings: dict[str, str]) -> None:
 
 
 def test_no_two_jobs_share_a_cache():
-    """It is saved by the first that ends, as it is then, and never again: what a short job has not built the long ones would build each night."""
+    """The first job that ends saves the cache, and no later one does: if jobs shared it, long jobs would rebuild each night what a short job lacks."""
     owners = [
         re.sub(r"\$\{\{ (.*?) \}\}", lambda found: row[found[1]], step["with"]["cache"])
         for file in FILES
@@ -189,7 +189,7 @@ def test_no_two_jobs_share_a_cache():
     ]
     assert owners and len(set(owners)) == len(owners), owners
     assert not any("," in owner for owner in owners), "a key has no comma"
-    # What is to be restored is found by how its key begins.
+    # A cache to restore is found by the beginning of its key.
     assert not [(one, other) for one in owners for other in owners if one != other and other.startswith(f"{one}.")]
     assert "restore-keys: ${{ inputs.cache }}.\n" in read(".github/actions/machine/action.yml")
 
@@ -210,7 +210,7 @@ def test_nobody_else_s_program_that_is_not_named_by_its_hash_runs_where_a_releas
 
 
 def test_a_release_that_waits_for_another_is_not_given_up_for_a_third():
-    """GitHub keeps one that waits in each group."""
+    """GitHub keeps only one waiting run in each group."""
     assert load(WORKFLOWS / "release.yml")["concurrency"] == {"group": "release-${{ github.ref }}", "cancel-in-progress": False}
 
 
@@ -228,7 +228,7 @@ IMAGE = re.compile(r"rust:1\.[0-9]+-bookworm@sha256:[0-9a-f]{64}")
 
 
 def test_whatever_builds_is_the_same_image_of_rust_by_its_digest():
-    """Dependabot looks after Dockerfiles alone: the workflows follow."""
+    """Dependabot updates only Dockerfiles: the workflows must follow."""
     said = {}
     for file in [*FILES, *ROOT.glob("k8s/images/*.Dockerfile"), ROOT / ".ci/Dockerfile"]:
         said |= dict.fromkeys(re.findall(r"\brust:\S+", file.read_text()), file.name)

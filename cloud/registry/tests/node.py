@@ -1,4 +1,4 @@
-"""A node: Debian's containerd, in folders and with a socket of its own, asked as a kubelet asks it."""
+"""A node: Debian's containerd with its own folders and socket, called as a kubelet calls it."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ CONFIG = Path("/etc/containerd/config.toml")
 class Node:
     def __init__(self, folder: Path, bundle: Path):
         self.folder, self.socket = folder, folder / "containerd.sock"
-        # Not the system's trust, which is a promise of its own.
+        # Not the system's trust store, which other tests check.
         self.env = os.environ | {"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": "/nowhere"}
         self.process = None
 
@@ -37,7 +37,7 @@ class Node:
         self.start()
 
     def pull(self, image: str, user: str = "", password: str = "") -> str | None:
-        """What the kubelet is told when it asks for an image: "" when it is there; None: nobody answered."""
+        """The kubelet's result for an image: "" if it was pulled; None if nobody answered."""
         asked = field(1, field(1, image)) + field(2, field(1, user) + field(2, password))
         with grpc.insecure_channel(f"unix://{self.socket}") as channel:
             try:
@@ -52,13 +52,13 @@ class Node:
 
 
 def field(number: int, value: str | bytes) -> bytes:
-    """A text or a message, as protobuf writes it; none here is longer than 16 KiB."""
+    """A text or a message in protobuf's encoding; none here is longer than 16 KiB."""
     data = value.encode() if isinstance(value, str) else value
     return bytes([number << 3 | 2, len(data) & 127 | 128, len(data) >> 7]) + data
 
 
 def play(**variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs the role on this machine."""
+    """Runs the Ansible role on this machine."""
     extra = [part for name, value in variables.items() for part in ("--extra-vars", f"{name}={value}")]
     command = ["ansible-playbook", "--inventory", "localhost,", "--connection", "local", *extra, str(PLAYBOOK)]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"ANSIBLE_NOCOLOR": "1"})

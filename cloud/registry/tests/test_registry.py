@@ -1,8 +1,8 @@
 """A registry of compose.yaml, and nodes that pull from it.
 
-Scenario: a registry with a certificate that nobody knows; a node gets its authority by the Ansible role. Mechanism: podman-compose
-on podman runs the real registry; the node is Debian's containerd, which is asked as a kubelet asks, and by ctr. All in namespaces
-that end with the tests (`engine apart`), with an /etc of their own (`apart`), so the role writes where it writes on a node.
+Scenario: a registry with a certificate that nobody trusts; a node gets its authority by the Ansible role. Mechanism: podman-compose
+on podman runs the real registry. The node is Debian's containerd, called as a kubelet calls it, and by ctr. All of it runs in namespaces
+that end with the tests (`engine apart`), with an /etc of their own (`apart`), so the role writes the files that it writes on a node.
 """
 
 import os
@@ -37,7 +37,7 @@ def succeed(*command: str, **options) -> str:
 
 
 class Registry:
-    """cloud/registry in a folder of its own, and what was started of it."""
+    """cloud/registry in a folder of its own, and what runs of it."""
 
     def __init__(self, folder: Path, *files: str, **settings: str):
         self.folder, self.settings = folder, settings | {"REGISTRY_IMAGE": "localhost/registry"}
@@ -45,7 +45,7 @@ class Registry:
         for name in ["compose.yaml", "s3.yaml", "config.yml", "certificates"]:
             shutil.copy(REGISTRY / name, folder)
         self.certify(PASSWORD)
-        # Skopeo takes a key beside an authority for one of its own.
+        # Skopeo takes a key beside an authority for a client's key.
         self.trust = folder / "trust"
         self.trust.mkdir()
         shutil.copy(folder / "secrets/ca.crt", self.trust)
@@ -102,7 +102,7 @@ def registry(tmp_path_factory):
 
 @pytest.fixture
 def node(tmp_path, registry):
-    """A node as Debian installs it, which knows nothing of the registry."""
+    """A node as Debian installs it, without the registry's authority."""
     shutil.rmtree("/etc/containerd")
     shutil.copytree(AS_INSTALLED / "containerd", "/etc/containerd")
     for link in ["/usr/local/share/ca-certificates/registry.test_5000.crt", "/etc/ssl/certs/registry.test_5000.pem"]:
@@ -176,7 +176,7 @@ def test_every_form_of_containerds_file_names_the_folder_once(registry, config):
     before = succeed("containerd", "config", "dump" if config else "default")
     apply(registry)
     after = succeed("containerd", "config", "dump")
-    # A file that was not there is named, too.
+    # A missing file is named, too.
     differ = {line for line in after.splitlines() if line not in before.splitlines() and not line.startswith("imports")}
     assert [line.strip() for line in differ] == ['config_path = "/etc/containerd/certs.d"']
     assert CONFIG.stat().st_mode & 0o777 == (0o600 if config else 0o644)
@@ -240,7 +240,7 @@ def test_images_outlive_the_registry_being_taken_down(registry, tmp_path):
 
 
 def test_what_no_tag_leads_to_goes_and_the_rest_stays(registry, tmp_path):
-    # Random, so that it is not packed into nothing.
+    # Random, so that it does not compress.
     for content in [os.urandom(3_000_000), b"second"]:
         assert push(tmp_path, registry, content, tag="latest").returncode == 0
     before = registry.size()
@@ -252,9 +252,9 @@ def test_what_no_tag_leads_to_goes_and_the_rest_stays(registry, tmp_path):
 
 @pytest.fixture
 def bucket(registry):
-    """An S3 of moto's with a bucket `images`."""
+    """A bucket `images` on moto's S3."""
     command = [str(ROOT / "build/registry/bin/moto_server"), "--host", "0.0.0.0", "--port", "5055"]
-    # It would take the first part of its own name for a bucket.
+    # It would take the first part of its host name for a bucket.
     moto = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"})
     address = "http://127.0.0.1:5055/images"
     end = time.monotonic() + 60

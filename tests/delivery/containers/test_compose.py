@@ -1,8 +1,8 @@
-"""compose.yaml, as a user takes it: up, money, restarts, down.
+"""compose.yaml, as a user runs it: up, money, restarts, down.
 
-Mechanism: podman-compose on podman, with the bank's image of `make images` and a Redis and a Node of Debian's packages in place of
-Docker Hub's, and so for what watches them, in namespaces that end with the tests (`engine apart`). Without systemd nobody runs the healthchecks, so the tests do;
-this podman is too old to be waited for by them.
+Mechanism: podman-compose on podman, in namespaces that end with the tests (`engine apart`). The bank's image is the one of `make images`;
+Redis, Node and the monitoring programs come from Debian's packages instead of Docker Hub. Without systemd nobody runs the healthchecks, so
+the tests do; this version of podman can not wait for them.
 """
 
 import json
@@ -28,7 +28,7 @@ PROMETHEUS, ALERTMANAGER = "http://localhost:9090", "http://localhost:9093"
 
 
 class Project:
-    """compose.yaml in a folder of its own, and what was started of it."""
+    """compose.yaml in a folder of its own, and what runs of it."""
 
     def __init__(self, folder: Path, profile: str = "", **settings: str):
         self.folder, self.settings = folder, IMAGES | settings
@@ -161,7 +161,7 @@ def test_the_bank_is_reached_from_this_machine_alone(running):
 
 @pytest.fixture
 def with_issuer(project, tmp_path):
-    # Both have one name.
+    # Both have the same name.
     project.compose("down", "--volumes")
     made = Project(tmp_path, "oidc", AUTH="jwt")
     assert "\nAUTH=jwt docker compose --profile oidc up" in (ROOT / "docs/start.md").read_text()
@@ -203,13 +203,13 @@ def watched(project, tmp_path_factory):
 
 
 def asked(expression: str) -> list[dict]:
-    """What Prometheus knows of it now."""
+    """Prometheus' current result for an expression."""
     said = answer(f"{PROMETHEUS}/api/v1/query?{urlencode({'query': expression})}")
     return said.body["data"]["result"] if said.status == 200 else []
 
 
 def ringing() -> set[str]:
-    """What rings at Alertmanager."""
+    """The alerts that fire at Alertmanager."""
     said = answer(ALERTMANAGER + "/api/v2/alerts")
     assert said.status == 200
     return {alert["labels"]["alertname"] for alert in said.body}
@@ -226,7 +226,7 @@ def test_with_the_profile_observability_a_deposit_is_counted_and_nobody_named(wa
 
 def test_with_the_profile_observability_everybody_is_asked_and_every_rule_holds(watched):
     eventually(lambda: {found["metric"]["job"]: found["value"][1] for found in asked("up")} == {"collector": "1", "redis": "1"})
-    # What bank itself tells, once a minute, besides what is counted of its lines.
+    # Metrics that `bank` sends itself, once a minute, besides those counted from its lines.
     eventually(lambda: asked('bank_instances{namespace="money-bank"}') != [], 90)
     groups = answer(PROMETHEUS + "/api/v1/rules").body["data"]["groups"]
     said = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}

@@ -1,7 +1,7 @@
-"""The Dockerfiles, built for real, beside what `make images` packs without an engine: one image made in two ways.
+"""The Dockerfiles, built for real, compared with what `make images` packs without an engine: both must make the same image.
 
-Mechanism: buildah, with a base of Debian's packages in which this machine's Rust is mounted; what it compiles is kept in build/engine, so
-only the first time takes long. Podman runs what came of it, qemu what `make cross` built. Needs: `make images-all`.
+Mechanism: buildah builds on a base of Debian's packages, in which this machine's Rust is mounted. build/engine keeps what it compiles, so
+only the first run takes long. podman runs the images, and qemu what `make cross` built. Needs: `make images-all`.
 """
 
 import json
@@ -17,15 +17,15 @@ from repository import ROOT, read, run, succeed
 
 COMMIT = "0123456789ab"
 PLATFORMS = {"app": "wasi/wasm", "bank": "linux/amd64"}
-# What is packed on this machine is of this machine: another Debian has other bytes of these, and paths of the build are in `bank`.
+# Files that differ by machine: another Debian has other bytes of these, and `bank` holds paths of the build.
 OF_THE_MACHINE = re.compile(r"bank|lib(64)?/.*|etc/ssl/.*")
 PACKED_LIMIT = 15_000_000
-# As the head of an ELF file names them.
+# The machine types in the header of an ELF file.
 MACHINES = {"amd64": 62, "arm64": 183}
 
 
 def choice(name: str) -> list[str]:
-    """How skopeo takes an image that is not for this machine."""
+    """skopeo's options for an image of another platform."""
     system, architecture = PLATFORMS[name].split("/")
     return [f"--override-os={system}", f"--override-arch={architecture}"]
 
@@ -36,7 +36,7 @@ def images() -> dict[tuple[str, str], str]:
     rustup, cargo = succeed("rustup", "show", "home").strip(), os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
     (target := ROOT / "build/engine/target").mkdir(parents=True, exist_ok=True)
     mounts = [f"--volume={folder}:{folder}" for folder in (rustup, cargo)] + [f"--volume={target}:/src/target"]
-    # This buildah tells nobody on what it builds.
+    # This buildah does not say on which platform it builds.
     told = ["--build-arg=BASE=localhost/rust", f"--build-arg=BANK_COMMIT={COMMIT}", "--build-arg=BUILDPLATFORM=linux/amd64"]
     for name, platform in PLATFORMS.items():
         succeed("buildah", "build", *mounts, *told, f"--platform={platform}", f"--file=k8s/images/{name}.Dockerfile", f"--tag=localhost/built-{name}", ".")
@@ -45,15 +45,15 @@ def images() -> dict[tuple[str, str], str]:
 
 
 def configuration(name: str, image: str) -> dict:
-    """What an image says of how it is run, and for what it is."""
+    """How an image says it is run, and for which platform."""
     said = json.loads(succeed("skopeo", *choice(name), "inspect", "--config", "--raw", f"containers-storage:{image}"))
-    # Of the build: where it was, and a PATH in which there is nothing.
+    # Only of the build: its folder, and a PATH to nothing.
     config = {key: value for key, value in said["config"].items() if value and key not in ("Env", "Hostname", "Labels")}
     return config | {"platform": f"{said['os']}/{said['architecture']}"}
 
 
 def files(image: str) -> dict[str, tuple]:
-    """Mode, owner and content of everything that an image holds, by name."""
+    """Mode, owner and content of every file of an image, by name."""
     container = succeed("buildah", "from", "--pull-never", image).strip()
     try:
         root = Path(succeed("buildah", "mount", container).strip())
@@ -79,7 +79,7 @@ SERVED = "http://127.0.0.1:3000"
 
 @pytest.fixture
 def bank(images):
-    """The image of the Dockerfile, run as its first lines say."""
+    """The Dockerfile's image, run as its first lines say."""
     (command,) = re.findall(r"^#   docker (run .*) IMAGE$", read("k8s/images/bank.Dockerfile"), re.MULTILINE)
     succeed("podman", *command.split(), "--detach", "--name=bank", images["built", "bank"])
     yield

@@ -1,4 +1,4 @@
-"""A registry of the test's own, keys of the test's own, and releases of a snapshot of the tree."""
+"""A registry, keys, and releases of a snapshot of the tree, all made by the tests."""
 
 import json
 import os
@@ -19,7 +19,7 @@ PATH = {"PATH": f"{BIN}:{os.environ['PATH']}"}
 
 @dataclass
 class Registry:
-    """Debian's `docker-registry`, which is distribution."""
+    """Debian's `docker-registry`, which is CNCF's distribution."""
 
     folder: Path
     port: int
@@ -29,7 +29,7 @@ class Registry:
         return f"127.0.0.1:{self.port}/money-bank"
 
     def blob(self, digest: str) -> Path:
-        """Where it keeps what has this digest."""
+        """The path of a blob with this digest."""
         value = digest.removeprefix("sha256:")
         return self.folder / f"docker/registry/v2/blobs/sha256/{value[:2]}/{value}/data"
 
@@ -41,7 +41,7 @@ class Registry:
         return json.loads(said)["digest"]
 
     def signature(self, name: str) -> dict:
-        """The manifest of cosign's bundle that signs it and attests nothing, as its descriptor names it."""
+        """The manifest of cosign's bundle that only signs it, and attests nothing, with its descriptor."""
         said = json.loads(succeed("oras", "discover", "--plain-http", "--format", "json", f"{self.address}/{name}", env=PATH))
         repository = name.partition(":")[0]
         kinds = {one["digest"]: self.manifest(f"{repository}@{one['digest']}")["annotations"]["dev.sigstore.bundle.predicateType"] for one in said["referrers"]}
@@ -55,7 +55,7 @@ def registry(folder: Path) -> Iterator[Registry]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = folder.with_suffix(".json")
-    # YAML is more than JSON, and takes it.
+    # JSON is YAML, so the registry reads it.
     settings.write_text(
         json.dumps({"version": 0.1, "storage": {"filesystem": {"rootdirectory": str(folder)}, "delete": {"enabled": True}}, "http": {"addr": f"127.0.0.1:{port}"}})
     )
@@ -95,7 +95,7 @@ def keys(folder: Path) -> Keys:
 
 @dataclass
 class Tree:
-    """A clean clone, in which the release of its version was made of what was built for the tests."""
+    """A clean clone with a release of its version, made from what was built for the tests."""
 
     folder: Path
     version: str
@@ -110,7 +110,7 @@ class Tree:
 
     def run(self, script: str, to: Registry, **settings: str) -> subprocess.CompletedProcess[str]:
         given = {"VERSION": self.version, "REGISTRY": to.address, "OFFLINE": "yes", "COSIGN_PASSWORD": ""}
-        # Nothing but this machine is asked.
+        # Only this machine is called.
         nowhere = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
         return run(f"release/{script}", folder=self.folder, env=PATH | given | nowhere | settings)
 
@@ -125,24 +125,24 @@ class Tree:
         return Tree(to, self.version)
 
     def careless(self) -> None:
-        """From now on `publish` looks at nothing before it signs, as whoever has the key might."""
+        """`publish` signs without checking anything from now on, as an attacker with the key might."""
         script = self.folder / "release/publish"
         assert 'check "$folder"\n' in script.read_text()
         script.write_text(script.read_text().replace('check "$folder"\n', ""))
 
     def sum_up(self) -> None:
-        """Writes the checksums anew."""
+        """Writes the checksums again."""
         names = sorted(str(path.relative_to(self.files)) for path in self.files.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
         (self.files / "SHA256SUMS").write_text(succeed("sha256sum", *names, folder=self.files))
 
 
-# What Debian and Docker call this machine and the other one.
+# Debian's and Docker's names of this machine's platform and of the other one.
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 HERE = MACHINES[os.uname().machine]
 THERE, COMPILER = next((name, f"{machine}-linux-gnu-gcc") for machine, name in MACHINES.items() if name != HERE)
 
 
-# Takes what `spin registry push` is asked, and pushes an empty file in place of the application.
+# Stands in for `spin registry push`, and pushes an empty file instead of the application.
 SPIN = """#!/bin/sh
 test "$1 $2 $3 $5" = "registry push -f --insecure" || exit 1
 cd "$(mktemp -d)" && touch spin.toml && oras push --plain-http "$6" spin.toml
@@ -150,14 +150,14 @@ cd "$(mktemp -d)" && touch spin.toml && oras push --plain-http "$6" spin.toml
 
 
 def tree(folder: Path) -> Tree:
-    """The tree as it is, and its release, for this machine and for the other one: there a program that does nothing stands in for `bank`,
-    of which a whole build would take twenty minutes. A stub stands in for Spin."""
+    """The tree with its release for both platforms. For the other platform a program that does nothing stands in for `bank`, whose build would
+    take twenty minutes. A stub stands in for Spin."""
     snapshot(folder)
     succeed("scripts/need-libraries", THERE)
     for built in ("target", "build/bin", "build/libraries"):
         (folder / built).parent.mkdir(exist_ok=True)
         (folder / built).symlink_to(ROOT / built)
-    # A folder is left out by .gitignore, a link to one is not.
+    # .gitignore leaves out a folder of this name, but not a link.
     (folder / ".git/info/exclude").write_text("/target\n/build\n")
     (banks := folder / "build/bank").mkdir()
     shutil.copy(ROOT / f"build/bank/bank-linux-{HERE}", banks)

@@ -1,8 +1,8 @@
-"""A release, from its files to whoever gets it: published once, verified with nothing but the registry and a key, and refused with a
-sentence that says what is wrong.
+"""A release, from its files to its users: published once, verified with nothing but the registry and a key, and refused with a sentence that
+says what is wrong.
 
-Scenario: somebody publishes, and somebody else, or whoever holds the registry or even the key, changes something. Mechanism: distribution
-and cosign are real; nothing outside this machine is asked. Needs: docker-registry, cosign, oras, helm; what `make release-bank images` built.
+Scenario: one person publishes; then an attacker who holds the registry, or even the key, changes something. Mechanism: distribution and
+cosign are real; nothing outside this machine is called. Needs: docker-registry, cosign, oras, helm; what `make release-bank images` built.
 """
 
 import json
@@ -34,7 +34,7 @@ def theirs(tmp_path_factory) -> Keys:
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory, made: Tree, ours: Keys) -> Path:
-    """What a registry holds once the release was published."""
+    """A registry's contents after the release was published."""
     folder = tmp_path_factory.mktemp("published") / "registry"
     with registry(folder) as there:
         said = made.publish(there, ours)
@@ -45,7 +45,7 @@ def published(tmp_path_factory, made: Tree, ours: Keys) -> Path:
 
 @pytest.fixture
 def there(tmp_path: Path, published: Path):
-    """A registry that has it, to do anything with."""
+    """A copy of the registry that a test may change."""
     shutil.copytree(published, tmp_path / "registry")
     with registry(tmp_path / "registry") as running:
         yield running
@@ -59,7 +59,7 @@ def empty(tmp_path: Path):
 
 @pytest.fixture
 def forged(tmp_path: Path, made: Tree) -> Tree:
-    """A copy of the release whose publisher looks at nothing."""
+    """A copy of the release whose publisher checks nothing."""
     copy = made.copy(tmp_path / "forged")
     copy.careless()
     return copy
@@ -72,7 +72,7 @@ def refused(said, sentence: str) -> None:
 
 
 def flip(blob: Path) -> None:
-    """Changes the last byte but one: what a manifest or a bundle ends with."""
+    """Changes the second last byte, in the last part of a manifest or a bundle."""
     content = bytearray(blob.read_bytes())
     content[-2] ^= 1
     blob.write_bytes(content)
@@ -105,7 +105,7 @@ def test_nothing_is_published_twice(made, ours, there):
 
 @pytest.mark.parametrize(("script", "was", "planted"), [("build/spin/spin", "oras push", "exit 1; oras push"), ("release/publish", "\ntag money-bank ", "\nexit 1; tag money-bank ")])
 def test_what_ended_before_the_tags_is_found_by_no_version_and_published_by_a_second_try(made, ours, empty, tmp_path, script, was, planted):
-    """Spin fails, or all that is left are the tags, the chart's too."""
+    """Spin fails, or only the tags are left to push, also the chart's."""
     copy = made.copy(tmp_path / "copy")
     good = (copy.folder / script).read_text()
     replace(copy.folder / script, was, planted)
@@ -119,7 +119,7 @@ def test_what_ended_before_the_tags_is_found_by_no_version_and_published_by_a_se
 
 
 def test_what_another_puts_under_a_tag_meanwhile_is_not_signed(made, ours, empty, tmp_path):
-    """Whoever may write to the registry waits for Spin, and puts an application of their own in place of what it pushed."""
+    """An attacker who may write to the registry waits for Spin, and replaces the application that it pushed."""
     copy = made.copy(tmp_path / "copy")
     with (copy.folder / "build/spin/spin").open("a") as spin:
         spin.write(f"touch evil && for tag in {made.commit} {made.version}; do oras push --plain-http {empty.address}/money-bank-spin:$tag evil; done\n")
@@ -131,7 +131,7 @@ def test_what_another_puts_under_a_tag_meanwhile_is_not_signed(made, ours, empty
 
 
 def test_what_was_vouched_for_at_another_commit_too_is_good_at_the_one_that_was_published(made, ours, empty, tmp_path):
-    """The images of both commits are the same byte for byte, so what the first try said of them stays beside what the second says."""
+    """The images of both commits are the same byte for byte, so the attestations of the first try stay beside those of the second."""
     copy = made.copy(tmp_path / "copy")
     spin = copy.folder / "build/spin/spin"
     good = spin.read_text()
@@ -159,7 +159,7 @@ def test_a_file_that_changed_on_the_registry_s_disk_is_refused(made, ours, there
 
 
 def test_another_release_under_its_tag_is_refused(made, ours, there, tmp_path):
-    """Whoever holds the registry pushes a changed file, and moves the tag."""
+    """An attacker who holds the registry pushes a changed file, and moves the tag."""
     files = tmp_path / "files"
     shutil.copytree(made.files, files)
     (files / "spin.toml").write_text((files / "spin.toml").read_text() + "# one more\n")
@@ -278,7 +278,7 @@ def test_a_bill_of_materials_of_another_build_is_refused(ours, forged, empty):
 
 @pytest.mark.parametrize("name", ["sbom.cdx.json", "sbom/money-bank.spdx.json", "sbom/money-bank-bank.cdx.json", "sbom/money-bank-spin.cdx.json"])
 def test_a_bill_of_materials_beside_the_one_that_was_attested_is_refused(ours, forged, empty, name):
-    """Whoever publishes attests one, and ships one that leaves something out."""
+    """The publisher attests one, and ships another that leaves something out."""
     shutil.copytree(forged.files, forged.files.with_name("attested"))
     listed = "packages" if ".spdx." in name else "components"
     document = json.loads((forged.files / name).read_text())

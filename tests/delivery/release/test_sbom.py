@@ -1,7 +1,7 @@
-"""What is in the files of a release, as two documents say it: of the form that their standards publish, and true of what was built.
+"""The two documents that describe a release's files: they follow their standards, and match what was built.
 
-Mechanism: the documents are judged by the validators of CycloneDX and SPDX, and held to what `cargo auditable` put into `bank`. Needs:
-what `make release-bank images` built.
+Mechanism: the validators of CycloneDX and SPDX check the documents, which are also compared with what `cargo auditable` put into `bank`.
+Needs: what `make release-bank images` built.
 """
 
 import json
@@ -25,7 +25,7 @@ def made(tmp_path_factory) -> Tree:
 
 
 def audited(binary: Path, folder: Path) -> dict:
-    """What `cargo auditable` wrote into a section of an ELF file: JSON, packed by zlib."""
+    """What `cargo auditable` wrote into a section of an ELF file: JSON, compressed by zlib."""
     succeed("objcopy", "--dump-section", f".dep-v0={folder / 'section'}", str(binary), str(folder / "copy"))
     return json.loads(zlib.decompress((folder / "section").read_bytes()))
 
@@ -83,7 +83,7 @@ def test_both_name_the_same_crates_and_every_file_by_its_hash(made):
 
 
 def test_both_describe_each_image_by_its_digest_and_what_is_in_it(made):
-    """The files of the release, and the packages that the libraries are of: both machines' in the one with `bank`, none in the other."""
+    """The release's files, and the packages of its libraries: those of both platforms in the image with `bank`, none in the other."""
     cyclonedx, spdx = (json.loads((made.files / name).read_text()) for name in ("sbom.cdx.json", "sbom.spdx.json"))
     digests = json.loads((made.files / "images.json").read_text())
     images = {one["name"]: one for one in cyclonedx["metadata"]["component"]["components"] if one["type"] == "container"}
@@ -105,7 +105,7 @@ def test_both_describe_each_image_by_its_digest_and_what_is_in_it(made):
 
 
 def test_bank_carries_a_list_of_its_crates_that_has_all_that_the_documents_name(made, tmp_path):
-    """It has more: `cargo auditable` counts what macros are made of, and what is for other systems, among what is linked."""
+    """The list has more: `cargo auditable` also counts the crates of macros and of other systems."""
     released = made.files / f"bank-linux-{HERE}"
     linked = {f"pkg:cargo/{one['name']}@{one['version']}" for one in audited(released, tmp_path)["packages"] if one.get("kind", "runtime") == "runtime"}
     document = json.loads((made.files / "sbom.cdx.json").read_text())

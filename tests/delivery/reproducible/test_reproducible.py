@@ -1,7 +1,7 @@
-"""Whoever builds the components of a commit gets the same bytes, wherever the tree and cargo's own folder are.
+"""Everybody who builds the components of a commit gets the same bytes, wherever the tree and cargo's home are.
 
-Mechanism: two snapshots of the tree are built as a release is, in folders of other names and lengths, with cargo at home in other
-places. Takes about ten minutes on two cores. Needs: cargo.
+Mechanism: two snapshots of the tree are built as a release is, in folders of different names and lengths, each with its own cargo home.
+Takes about ten minutes on two cores. Needs: cargo.
 """
 
 import hashlib

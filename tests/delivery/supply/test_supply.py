@@ -1,7 +1,7 @@
-"""What is built in, and what is kept out: cargo-deny holds both lock files to deny.toml, gitleaks reads the whole history.
+"""What may be built in, and what may not be committed: cargo-deny checks both lock files against deny.toml, gitleaks reads the whole history.
 
-Scenario: somebody adds a crate under a licence that asks too much, from a repository, or commits a key. Mechanism: each is planted in a
-scratch copy. Needs: git, cargo; cargo-deny and gitleaks of `make supply-tools`.
+Scenario: somebody adds a crate with a licence that is not allowed, or from a git repository, or commits a key. Mechanism: each is planted in
+a scratch copy. Needs: git, cargo; cargo-deny and gitleaks of `make supply-tools`.
 """
 
 import shutil
@@ -49,7 +49,7 @@ def test_no_secret_is_in_the_history():
 
 def test_gitleaks_finds_a_key_that_a_later_commit_takes_away(tmp_path):
     commit(tmp_path, "init", "--quiet")
-    # Put together here, so that this file holds none.
+    # Assembled here, so that this file holds no key.
     (tmp_path / "settings").write_text('github_token = "ghp_' + "q7Zp3VtX9cLr2MwK8sBnD4fJ6hGy1eTa5uRo" + '"\n')
     for change in ("add", "rm"):
         commit(tmp_path, change, "settings")
