@@ -245,6 +245,6 @@ func TestMistakesOfBackupsAreRefused(t *testing.T) {
 		{"backup.drill.atLeast=-1", "at '/backup/drill/atLeast': minimum: got -1, want 0"},
 		{"backup.bucket=b", "additional properties 'bucket' not allowed"},
 	} {
-		row.isSaid(t)
+		row.isRefused(t)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// in renders prod behind a controller, without the other values that tests set for a cluster.
-func in(t *testing.T, controller string, arguments ...string) []unstructured.Unstructured {
+// behind renders prod behind a controller, without the other values that tests set for a cluster.
+func behind(t *testing.T, controller string, arguments ...string) []unstructured.Unstructured {
 	t.Helper()
 	return kit.Objects(t, kit.Run(t, kit.Tool("helm"), append([]string{"template", "bank", kit.Chart, "--namespace", "money-bank", "--kube-version", "1.37",
 		"--values", kit.Values("prod"), "--values", kit.Chart + "/controllers/" + controller}, arguments...)...))
@@ -37,7 +37,7 @@ func controllers(t *testing.T) []string {
 
 func TestEveryControllerIsLetInAndDescribed(t *testing.T) {
 	for _, name := range controllers(t) {
-		policy := kit.Into[networkingv1.NetworkPolicy](t, kit.Find(t, in(t, name), "NetworkPolicy", "bank"))
+		policy := kit.Into[networkingv1.NetworkPolicy](t, kit.Find(t, behind(t, name), "NetworkPolicy", "bank"))
 		if peers := len(policy.Spec.Ingress[0].From); peers < 2 {
 			t.Errorf("%s: only %d may call the application", name, peers)
 		}
@@ -51,7 +51,7 @@ func TestEveryControllerIsLetInAndDescribed(t *testing.T) {
 func TestNoProxyGivesUpBeforeTheBankDoes(t *testing.T) {
 	seconds := regexp.MustCompile(`(?i)"([^"]*(?:timeout|request))":"(\d+)s?"`)
 	for _, name := range controllers(t) {
-		for _, object := range in(t, name, "--set", "settings.storageDeadlineMs=60000") {
+		for _, object := range behind(t, name, "--set", "settings.storageDeadlineMs=60000") {
 			if !strings.Contains("Ingress HTTPRoute Route ClientTrafficPolicy ClientSettingsPolicy", object.GetKind()) {
 				continue
 			}
@@ -66,7 +66,7 @@ func TestNoProxyGivesUpBeforeTheBankDoes(t *testing.T) {
 }
 
 func TestTraefikRedirectsAndSetsHSTSByMiddlewaresOfTheRelease(t *testing.T) {
-	objects := in(t, "traefik.yaml")
+	objects := behind(t, "traefik.yaml")
 	ingress := kit.Find(t, objects, "Ingress", "bank")
 	named := ingress.GetAnnotations()["traefik.ingress.kubernetes.io/router.middlewares"]
 	for _, which := range []string{"redirect", "hsts"} {
@@ -76,7 +76,7 @@ func TestTraefikRedirectsAndSetsHSTSByMiddlewaresOfTheRelease(t *testing.T) {
 		}
 	}
 	// Without TLS there is no redirect to it.
-	for _, object := range in(t, "traefik.yaml", "--set", "environment=dev,tls.mode=none") {
+	for _, object := range behind(t, "traefik.yaml", "--set", "environment=dev,tls.mode=none") {
 		if object.GetKind() == "Middleware" || strings.Contains(fmt.Sprint(object.GetAnnotations()), "middlewares") {
 			t.Errorf("without TLS: %s %s", object.GetKind(), object.GetName())
 		}
@@ -104,14 +104,14 @@ func TestHelmTestGoesTheWayThatUsersGo(t *testing.T) {
 
 // Nobody trusts the controllers' staging certificates. A private authority is trusted only by clients that are told to.
 func TestHelmTestTrustsWhomItIsToldTo(t *testing.T) {
-	prod := in(t, "traefik.yaml")
+	prod := behind(t, "traefik.yaml")
 	for name, row := range map[string]struct {
 		objects       []unstructured.Unstructured
 		says, silence string
 	}{
 		"prod":    {prod, `"CONTROLLER"`, `"SKIP_VERIFICATION"`},
-		"staging": {in(t, "traefik.yaml", "--values", kit.Values("staging"), "--set", "redis.storage.size=50Gi"), `"SKIP_VERIFICATION"`, `"CURL_CA_BUNDLE"`},
-		"private": {in(t, "traefik.yaml", "--set", "test.caSecret=authority"), `"secretName":"authority"`, `"SKIP_VERIFICATION"`},
+		"staging": {behind(t, "traefik.yaml", "--values", kit.Values("staging"), "--set", "redis.storage.size=50Gi"), `"SKIP_VERIFICATION"`, `"CURL_CA_BUNDLE"`},
+		"private": {behind(t, "traefik.yaml", "--set", "test.caSecret=authority"), `"secretName":"authority"`, `"SKIP_VERIFICATION"`},
 	} {
 		pod := kit.Find(t, row.objects, "Pod", "bank-test")
 		text, _ := pod.MarshalJSON()
@@ -137,7 +137,7 @@ func TestHelmTestTrustsWhomItIsToldTo(t *testing.T) {
 
 // The pod must outlast its own loop, which waits at most 10 s, 12 times.
 func TestHelmTestHasTimeForItsLoop(t *testing.T) {
-	pod := kit.Find(t, in(t, "traefik.yaml"), "Pod", "bank-test")
+	pod := kit.Find(t, behind(t, "traefik.yaml"), "Pod", "bank-test")
 	if deadline := kit.Into[corev1.Pod](t, pod).Spec.ActiveDeadlineSeconds; *deadline < 180 {
 		t.Errorf("it ends after %d s", *deadline)
 	}
@@ -146,7 +146,7 @@ func TestHelmTestHasTimeForItsLoop(t *testing.T) {
 // F5's controller refuses a whole Ingress that has a snippet, unless it is configured to allow them.
 func TestNoIngressHoldsASnippet(t *testing.T) {
 	for _, name := range controllers(t) {
-		for _, object := range in(t, name) {
+		for _, object := range behind(t, name) {
 			for annotation := range object.GetAnnotations() {
 				if strings.Contains(annotation, "snippet") {
 					t.Errorf("%s: %s %s: %s", name, object.GetKind(), object.GetName(), annotation)
@@ -160,7 +160,7 @@ func TestNoIngressHoldsASnippet(t *testing.T) {
 func TestAUsersObjectsComeBesideThoseOfTheController(t *testing.T) {
 	mine := []string{"--set-json", `extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine"},"data":{"a":"b"}},
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: first}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: second}\n"]`}
-	objects := in(t, "traefik.yaml", mine...)
+	objects := behind(t, "traefik.yaml", mine...)
 	for _, name := range []string{"bank-redirect", "bank-hsts"} {
 		kit.Find(t, objects, "Middleware", name)
 	}
@@ -174,7 +174,7 @@ func TestAUsersObjectsComeBesideThoseOfTheController(t *testing.T) {
 // As with `make deploy` without a URL: the controller's file may be given, but its objects would belong to nothing.
 func TestAControllersObjectsAreMadeWhereSomethingLeadsIn(t *testing.T) {
 	for _, name := range controllers(t) {
-		for _, object := range in(t, name, "--set", "ingress.enabled=false,gateway.enabled=false,route.enabled=false,tls.mode=none,test.controller=") {
+		for _, object := range behind(t, name, "--set", "ingress.enabled=false,gateway.enabled=false,route.enabled=false,tls.mode=none,test.controller=") {
 			if strings.Contains("Middleware EnvoyFilter ClientTrafficPolicy ClientSettingsPolicy", object.GetKind()) {
 				t.Errorf("%s: %s %s", name, object.GetKind(), object.GetName())
 			}
@@ -186,7 +186,7 @@ func TestAControllersObjectsAreMadeWhereSomethingLeadsIn(t *testing.T) {
 func TestAParentGatewayIsMeantWhereverAGatewayIsNamed(t *testing.T) {
 	for file, kind := range map[string]string{"gateway-istio.yaml": "EnvoyFilter", "gateway-envoy.yaml": "ClientTrafficPolicy", "gateway-nginx.yaml": "ClientSettingsPolicy"} {
 		for namespace, want := range map[string]string{"": "money-bank", "edge": "edge"} {
-			objects := in(t, file, "--set", "gateway.inNamespace=true,gateway.className=,gateway.parent.name=shared,tls.mode=secret,tls.secretName=own,gateway.parent.namespace="+namespace)
+			objects := behind(t, file, "--set", "gateway.inNamespace=true,gateway.className=,gateway.parent.name=shared,tls.mode=secret,tls.secretName=own,gateway.parent.namespace="+namespace)
 			for _, object := range objects {
 				text, _ := object.MarshalJSON()
 				switch object.GetKind() {

@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// said is what the file of a tool says of an environment.
-func said(t *testing.T, tool, environment string) kit.GitOps {
+// gitOpsOf is what the file of a tool says of an environment.
+func gitOpsOf(t *testing.T, tool, environment string) kit.GitOps {
 	t.Helper()
 	return kit.GitOpsOf(t, tool, kit.Objects(t, kit.Read(t, kit.GitOpsFile(tool, environment))))
 }
@@ -21,7 +21,7 @@ func said(t *testing.T, tool, environment string) kit.GitOps {
 func everyGitOps(t *testing.T, check func(t *testing.T, environment string, says kit.GitOps)) {
 	for _, tool := range kit.GitOpsTools {
 		for _, environment := range kit.Environments {
-			t.Run(tool+" "+environment, func(t *testing.T) { check(t, environment, said(t, tool, environment)) })
+			t.Run(tool+" "+environment, func(t *testing.T) { check(t, environment, gitOpsOf(t, tool, environment)) })
 		}
 	}
 }
@@ -55,7 +55,7 @@ func TestGitOpsRendersTheSameEachTimeAndNoSecret(t *testing.T) {
 
 // This proves that the test above can fail: a generated password drifts.
 func TestTheChartsOwnPasswordWouldDrift(t *testing.T) {
-	says := said(t, "argocd", "dev")
+	says := gitOpsOf(t, "argocd", "dev")
 	delete(says.Values, "redis")
 	if says.Rendered(t) == says.Rendered(t) {
 		t.Error("two renderings with a generated password are the same")
@@ -66,7 +66,7 @@ func TestTheChartsOwnPasswordWouldDrift(t *testing.T) {
 // the API server sets it to one.
 func TestArgoCDLeavesTheNumberOfPodsToTheAutoscaler(t *testing.T) {
 	for _, environment := range []string{"staging", "prod"} {
-		says := said(t, "argocd", environment)
+		says := gitOpsOf(t, "argocd", environment)
 		says.Values["runtime"] = "bank"
 		find := func(objects []unstructured.Unstructured, kind string) document {
 			index := slices.IndexFunc(objects, func(object unstructured.Unstructured) bool { return object.GetKind() == kind })

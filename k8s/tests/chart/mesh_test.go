@@ -262,8 +262,8 @@ func TestLinkerdSendsAgainOnlyWhatMayArriveTwice(t *testing.T) {
 	}
 }
 
-// ways lists the peers of a policy: "to monitoring 4318" for a namespace, "from app 80" for pods of the release.
-func ways(spec networkingv1.NetworkPolicySpec) []string {
+// peersOf lists the peers of a policy: "to monitoring 4318" for a namespace, "from app 80" for pods of the release.
+func peersOf(spec networkingv1.NetworkPolicySpec) []string {
 	var all []string
 	add := func(direction string, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {
 		for _, peer := range peers {
@@ -306,12 +306,12 @@ func TestTheNetworkPolicyLetsAMeshThrough(t *testing.T) {
 	} {
 		with := policies(t, "--set", meshed+",mesh.kind="+kind)
 		for name, more := range added {
-			before := ways(without[name])
+			before := peersOf(without[name])
 			more = append(more, plane[kind]...)
 			if name == "bank-redis" && plane[kind] != nil {
 				more = append(more, "to kube-system 53", "to kube-system 53", "to 169.254.20.10/32 53", "to 169.254.20.10/32 53")
 			}
-			got := slices.DeleteFunc(ways(with[name]), func(way string) bool { return slices.Contains(before, way) })
+			got := slices.DeleteFunc(peersOf(with[name]), func(way string) bool { return slices.Contains(before, way) })
 			slices.Sort(got)
 			slices.Sort(more)
 			if !slices.Equal(got, more) {
@@ -319,7 +319,7 @@ func TestTheNetworkPolicyLetsAMeshThrough(t *testing.T) {
 			}
 		}
 	}
-	if got := ways(policies(t, "--set", "mesh.kind=istio,mesh.namespace=mesh")["bank"]); !slices.Contains(got, "to mesh 15012") {
+	if got := peersOf(policies(t, "--set", "mesh.kind=istio,mesh.namespace=mesh")["bank"]); !slices.Contains(got, "to mesh 15012") {
 		t.Errorf("%q", got)
 	}
 }

@@ -206,6 +206,6 @@ func TestACollectorThatCanNotWorkIsRefused(t *testing.T) {
 		{"monitoring.rules.enabled=true,settings.logLevel=error", "settings.logLevel: error leaves out the lines of requests"},
 		{"monitoring.rules.ratesAgeSeconds=0", "at '/monitoring/rules/ratesAgeSeconds'"},
 	} {
-		row.isSaid(t)
+		row.isRefused(t)
 	}
 }

@@ -118,7 +118,7 @@ var contradictions = []refusal{
 
 func TestWhatDoesNotGoTogetherIsRefusedInASentence(t *testing.T) {
 	for _, row := range contradictions {
-		row.isSaid(t)
+		row.isRefused(t)
 	}
 }
 

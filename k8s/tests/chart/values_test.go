@@ -16,7 +16,7 @@ import (
 // refusal has values for --set that the chart refuses, and a part of the message.
 type refusal struct{ values, says string }
 
-func (row refusal) isSaid(t *testing.T) {
+func (row refusal) isRefused(t *testing.T) {
 	output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", row.values)
 	if err == nil {
 		t.Errorf("%s is accepted", row.values)
@@ -80,7 +80,7 @@ var refused = []refusal{
 
 func TestNonsenseIsRefusedWithAMessageThatSaysWhere(t *testing.T) {
 	for _, row := range refused {
-		row.isSaid(t)
+		row.isRefused(t)
 	}
 }
 

@@ -23,7 +23,7 @@ type canary struct {
 	namespace, host, redis string
 	store                  string // Redis' address
 	release, other         string // which pods they are
-	asked                  string // the settings by which k8s/canary asks Prometheus
+	prometheus             string // the settings by which k8s/canary asks Prometheus
 	fronts                 *fronts
 	client                 *http.Client
 }
@@ -47,7 +47,7 @@ func (p *Plane) canary(namespace, traefik string) *canary {
 	c.install()
 	p.runs(namespace, 1)
 	c.isReached()
-	c.asked = "PROMETHEUS=" + p.prometheus(namespace, traefik)
+	c.prometheus = "PROMETHEUS=" + p.prometheus(namespace, traefik)
 	return c
 }
 

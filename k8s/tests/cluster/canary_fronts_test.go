@@ -122,7 +122,7 @@ func fails(w http.ResponseWriter, r *http.Request, answer *http.Response) bool {
 	return true
 }
 
-func dawdles(_ http.ResponseWriter, _ *http.Request, answer *http.Response) bool {
+func isSlow(_ http.ResponseWriter, _ *http.Request, answer *http.Response) bool {
 	if answer == nil {
 		time.Sleep(time.Second)
 	}

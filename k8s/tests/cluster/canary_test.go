@@ -48,13 +48,13 @@ func byTheScript(t *testing.T, plane *Plane, traefik string) {
 	}{
 		{"requests are spread as the weights say", requestsAreSpreadAsTheWeightsSay},
 		{"whoever asks for the canary gets it", whoeverAsksForTheCanaryGetsIt},
-		{"one that is slow for users alone is taken back", func(c *canary) { c.isTakenBack(toUsers(dawdles), "users: slowest hundredth", c.asked) }},
-		{"one that answers users alone with 500 is taken back", func(c *canary) { c.isTakenBack(toUsers(fails), "users: share of 5xx", c.asked) }},
+		{"one that is slow for users alone is taken back", func(c *canary) { c.isTakenBack(toUsers(isSlow), "users: slowest hundredth", c.prometheus) }},
+		{"one that answers users alone with 500 is taken back", func(c *canary) { c.isTakenBack(toUsers(fails), "users: share of 5xx", c.prometheus) }},
 		{"one of which Prometheus knows nothing is taken back", func(c *canary) {
-			c.isTakenBack(nil, "Prometheus knows of no answer", c.asked, "ERRORS_QUERY=of_another_gateway", "LATENCY_QUERY=of_another_gateway")
+			c.isTakenBack(nil, "Prometheus knows of no answer", c.prometheus, "ERRORS_QUERY=of_another_gateway", "LATENCY_QUERY=of_another_gateway")
 		}},
 		{"one that answers 500 is taken back", func(c *canary) { c.isTakenBack(fails, "answers failed") }},
-		{"one that is slow is taken back", func(c *canary) { c.isTakenBack(dawdles, "the slowest hundredth took") }},
+		{"one that is slow is taken back", func(c *canary) { c.isTakenBack(isSlow, "the slowest hundredth took") }},
 		{"one that answers a wrong balance is taken back", func(c *canary) { c.isTakenBack(miscounts, "the balance is") }},
 		{"one that is wrong and agrees with itself is taken back", func(c *canary) { c.isTakenBack(lies, "and the canary says") }},
 		{"one that fits becomes the release, and nothing is lost meanwhile", oneThatFitsBecomesTheRelease},
@@ -123,7 +123,7 @@ func (c *canary) script(tag string, environment ...string) (string, time.Duratio
 func (c *canary) forget() { time.Sleep(window) }
 
 func (c *canary) isTakenBack(fault fault, why string, environment ...string) {
-	if slices.Contains(environment, c.asked) {
+	if slices.Contains(environment, c.prometheus) {
 		c.forget()
 	}
 	c.fronts.plant(fault)
@@ -150,7 +150,7 @@ func (c *canary) isTakenBack(fault fault, why string, environment ...string) {
 func oneThatFitsBecomesTheRelease(c *canary) {
 	c.forget()
 	users := c.users()
-	output, _, err := c.script("good", c.asked)
+	output, _, err := c.script("good", c.prometheus)
 	c.Log(output)
 	if err != nil {
 		c.Errorf("%v", err)

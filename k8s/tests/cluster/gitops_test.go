@@ -22,7 +22,7 @@ func whatGitOpsAppliesDoesNotDrift(p *Plane) {
 	p.kubectl("create", "namespace", "argocd")
 	made := []string{"delete", "namespace", "argocd"}
 	for environment, pods := range gitOpsPods {
-		namespace := p.asked("flux", kit.Read(p, kit.GitOpsFile("flux", environment))).Namespace
+		namespace := p.gitOpsOf("flux", kit.Read(p, kit.GitOpsFile("flux", environment))).Namespace
 		made = append(made, p.namespace(namespace))
 		p.kubectl("-n", namespace, "create", "secret", "generic", "bank-redis", "--from-literal=password=made-up", "--from-literal=url=redis://:made-up@bank-redis:6379")
 		p.kubectl("-n", namespace, "create", "secret", "generic", "bank-tls", "--type=kubernetes.io/tls", "--from-literal=tls.crt=made-up", "--from-literal=tls.key=made-up")
@@ -37,7 +37,7 @@ func (p *Plane) gitOpsFrom(tool, environment string, pods int) {
 	p.Helper()
 	file := kit.GitOpsFile(tool, environment)
 	p.kubectl("apply", "--server-side", "--validate=strict", "-f", file)
-	says := p.asked(tool, p.kubectl("get", "-f", file, "-o", "yaml"))
+	says := p.gitOpsOf(tool, p.kubectl("get", "-f", file, "-o", "yaml"))
 	has := release{p, says.Namespace, "argocd-controller", says.Rendered}
 	if tool == "flux" {
 		p.helm(append([]string{"upgrade", "--install"}, says.Arguments(p)...)...)
@@ -64,8 +64,8 @@ func (p *Plane) gitOpsFrom(tool, environment string, pods int) {
 	p.kubectl("-n", says.Namespace, "delete", "-f", has.file())
 }
 
-// asked reads from these objects what a tool is asked for.
-func (p *Plane) asked(tool, objects string) kit.GitOps {
+// gitOpsOf reads from these objects what a tool is asked for.
+func (p *Plane) gitOpsOf(tool, objects string) kit.GitOps {
 	p.Helper()
 	return kit.GitOpsOf(p, tool, kit.Objects(p, objects))
 }

@@ -78,10 +78,10 @@ func (i *istio) get(path string) ([]byte, error) {
 	return []byte(text), err
 }
 
-// told is the configuration that istiod sends to a pod's proxy.
-type told struct{ Listeners, Clusters, Routes []map[string]any }
+// proxyConfig is the configuration that istiod sends to a pod's proxy.
+type proxyConfig struct{ Listeners, Clusters, Routes []map[string]any }
 
-func (i *istio) tells(pod corev1.Pod, kind string) told {
+func (i *istio) configOf(pod corev1.Pod, kind string) proxyConfig {
 	i.Helper()
 	meta, err := json.Marshal(map[string]any{"NAMESPACE": pod.Namespace, "NAME": pod.Name, "LABELS": pod.Labels, "SERVICE_ACCOUNT": pod.Spec.ServiceAccountName,
 		"INTERCEPTION_MODE": "REDIRECT", "ISTIO_VERSION": "1.31.0", "CLUSTER_ID": "Kubernetes", "INSTANCE_IPS": pod.Status.PodIP})
@@ -89,7 +89,7 @@ func (i *istio) tells(pod corev1.Pod, kind string) told {
 		i.Fatal(err)
 	}
 	text := kit.Run(i, kit.Tool("istio-proxy"), i.xds, fmt.Sprintf("%s~%s~%s.%s~%s.svc.cluster.local", kind, pod.Status.PodIP, pod.Name, pod.Namespace, pod.Namespace), string(meta))
-	var all told
+	var all proxyConfig
 	if err := json.Unmarshal([]byte(text), &all); err != nil {
 		i.Fatalf("%v: %s", err, text)
 	}

@@ -29,8 +29,8 @@ func TestMesh(t *testing.T) {
 		name string
 		run  func(*istio)
 	}{
-		{"with SpinKube", func(i *istio) { i.holds("spinkube", "core.spinkube.dev/app-name=bank", "80") }},
-		{"with bank", func(i *istio) { i.holds("bank", "money-bank/app-name=bank", "3000") }},
+		{"with SpinKube", func(i *istio) { i.guards("spinkube", "core.spinkube.dev/app-name=bank", "80") }},
+		{"with bank", func(i *istio) { i.guards("bank", "money-bank/app-name=bank", "3000") }},
 		{"ambient", inAmbientZtunnelIsTold},
 		{"istioctl finds a planted mistake", istioctlFindsAPlantedMistake},
 	} {
@@ -44,8 +44,8 @@ func TestMesh(t *testing.T) {
 
 const inIstio = "mesh.kind=istio,backup.enabled=true,monitoring.redisExporter.enabled=true,canary.enabled=true,canary.image.tag=2,canary.weight=25"
 
-// holds installs the chart behind Istio's gateway, and checks the configuration that istiod sends to the proxies of its pods.
-func (i *istio) holds(runtime, apps, port string) {
+// guards installs the chart behind Istio's gateway, and checks the configuration that istiod sends to the proxies of its pods.
+func (i *istio) guards(runtime, apps, port string) {
 	namespace := i.namespace("mesh-" + runtime)
 	i.install(namespace, kit.Chart, "--values", kit.Chart+"/controllers/gateway-istio.yaml", "--set", inIstio+",runtime="+runtime)
 	bank, redis, gateway := i.pod(namespace, apps), i.pod(namespace, "app.kubernetes.io/component=redis"), i.pod(namespace, "gateway.networking.k8s.io/gateway-name=bank")
@@ -55,26 +55,26 @@ func (i *istio) holds(runtime, apps, port string) {
 	i.kubectl("-n", namespace, "create", "job", "--from=cronjob/bank-backup", "export")
 	i.isTakenIn(i.pod(namespace, "app.kubernetes.io/component=backup"))
 
-	told := i.tells(bank, "sidecar")
-	i.lets(told, port, fmt.Sprintf("%s/bank-istio %s/bank-test", namespace, namespace))
-	i.isMutual(told, "outbound|6379||bank-redis."+namespace+".svc.cluster.local")
+	config := i.configOf(bank, "sidecar")
+	i.acceptsOnly(config, port, fmt.Sprintf("%s/bank-istio %s/bank-test", namespace, namespace))
+	i.isMutual(config, "outbound|6379||bank-redis."+namespace+".svc.cluster.local")
 	// The canary's pods call nobody of the release; here they stand for any caller.
 	for _, service := range []string{"bank", "bank-canary"} {
-		i.isMutual(told, "outbound|80||"+service+"."+namespace+".svc.cluster.local")
-		routes := i.routes(told, service+"."+namespace+".svc.cluster.local")
-		i.sends(routes, map[string]string{":method": "POST"}, 0, "")
-		i.sends(routes, map[string]string{":method": "POST", "idempotency-key": "order-17"}, 1, "connect-failure,refused-stream,reset,retriable-status-codes")
-		i.sends(routes, map[string]string{":method": "GET"}, 1, "connect-failure,refused-stream,reset,retriable-status-codes")
+		i.isMutual(config, "outbound|80||"+service+"."+namespace+".svc.cluster.local")
+		routes := i.routes(config, service+"."+namespace+".svc.cluster.local")
+		i.retries(routes, map[string]string{":method": "POST"}, 0, "")
+		i.retries(routes, map[string]string{":method": "POST", "idempotency-key": "order-17"}, 1, "connect-failure,refused-stream,reset,retriable-status-codes")
+		i.retries(routes, map[string]string{":method": "GET"}, 1, "connect-failure,refused-stream,reset,retriable-status-codes")
 	}
-	told = i.tells(redis, "sidecar")
-	i.lets(told, "6379", namespace+"/bank")
-	if chains := i.chains(told, "9121"); !chains["plain"] {
+	config = i.configOf(redis, "sidecar")
+	i.acceptsOnly(config, "6379", namespace+"/bank")
+	if chains := i.chains(config, "9121"); !chains["plain"] {
 		i.Errorf("Prometheus has to be in the mesh: %v", chains)
 	}
 	// Istio's gateway retries nothing that may have arrived, whoever sent it.
-	routes := i.routes(i.tells(gateway, "router"), "bank.localhost")
-	i.sends(routes, map[string]string{":method": "POST"}, -1, "connect-failure")
-	i.sends(routes, map[string]string{":method": "POST", "idempotency-key": "order-17"}, -1, "connect-failure")
+	routes := i.routes(i.configOf(gateway, "router"), "bank.localhost")
+	i.retries(routes, map[string]string{":method": "POST"}, -1, "connect-failure")
+	i.retries(routes, map[string]string{":method": "POST", "idempotency-key": "order-17"}, -1, "connect-failure")
 }
 
 // pod waits for a pod that is ready.
@@ -111,15 +111,15 @@ func (i *istio) isTakenIn(pod corev1.Pod) {
 	}
 }
 
-// lets: a port accepts only mutual TLS, and only from these ServiceAccounts.
-func (i *istio) lets(told told, port, accounts string) {
+// acceptsOnly: a port accepts only mutual TLS, and only from these ServiceAccounts.
+func (i *istio) acceptsOnly(config proxyConfig, port, accounts string) {
 	i.Helper()
-	chains := i.chains(told, port)
+	chains := i.chains(config, port)
 	if len(chains) != 1 || !chains["mutual TLS"] {
 		i.Errorf("port %s takes %v", port, slices.Collect(maps.Keys(chains)))
 	}
 	found := map[string]bool{}
-	for _, listener := range told.Listeners {
+	for _, listener := range config.Listeners {
 		if listener["name"] != "virtualInbound" {
 			continue
 		}
@@ -142,9 +142,9 @@ func (i *istio) lets(told told, port, accounts string) {
 }
 
 // chains lists how a port can be reached: "mutual TLS", "plain".
-func (i *istio) chains(told told, port string) map[string]bool {
+func (i *istio) chains(config proxyConfig, port string) map[string]bool {
 	ways := map[string]bool{}
-	for _, listener := range told.Listeners {
+	for _, listener := range config.Listeners {
 		if listener["name"] != "virtualInbound" {
 			continue
 		}
@@ -167,9 +167,9 @@ func (i *istio) chains(told told, port string) map[string]bool {
 }
 
 // isMutual: callers use mutual TLS if they can.
-func (i *istio) isMutual(told told, name string) {
+func (i *istio) isMutual(config proxyConfig, name string) {
 	i.Helper()
-	for _, cluster := range told.Clusters {
+	for _, cluster := range config.Clusters {
 		if cluster["name"] == name {
 			text, _ := json.Marshal(cluster)
 			if err := kit.Missing(string(text), `"sds_config"`, `"name":"default"`, `"alpn_protocols":["istio-peer-exchange","istio"`); err != nil {
@@ -182,10 +182,10 @@ func (i *istio) isMutual(told told, name string) {
 }
 
 // routes lists those of a host, in their order.
-func (i *istio) routes(told told, host string) []any {
+func (i *istio) routes(config proxyConfig, host string) []any {
 	i.Helper()
-	for _, config := range told.Routes {
-		for _, virtual := range config["virtual_hosts"].([]any) {
+	for _, routes := range config.Routes {
+		for _, virtual := range routes["virtual_hosts"].([]any) {
 			virtual := virtual.(map[string]any)
 			if domains := virtual["domains"].([]any); slices.Contains(domains, any(host)) || slices.Contains(domains, any(host+":80")) {
 				return virtual["routes"].([]any)
@@ -196,12 +196,12 @@ func (i *istio) routes(told told, host string) []any {
 	return nil
 }
 
-// sends: the first route that matches a request gives the bank enough time, keeps its trace headers, and retries it so often, on these conditions.
-func (i *istio) sends(routes []any, request map[string]string, again int, on string) {
+// retries: the first route that matches a request gives the bank enough time, keeps its trace headers, and retries it so often, on these conditions.
+func (i *istio) retries(routes []any, request map[string]string, again int, on string) {
 	i.Helper()
 	for _, route := range routes {
 		route := route.(map[string]any)
-		if !fits(route["match"].(map[string]any), request) {
+		if !matchesRequest(route["match"].(map[string]any), request) {
 			continue
 		}
 		action := route["route"].(map[string]any)
@@ -234,8 +234,8 @@ func orNothing(value any) any {
 	return value
 }
 
-// fits: matches a request as Envoy does.
-func fits(match map[string]any, request map[string]string) bool {
+// matchesRequest: matches a request as Envoy does.
+func matchesRequest(match map[string]any, request map[string]string) bool {
 	for _, header := range listed(match["headers"]) {
 		header := header.(map[string]any)
 		value, there := request[header["name"].(string)]
@@ -288,8 +288,8 @@ func numbers(tree any, name string) []string {
 
 // The rules that ztunnel gets for a pod: some ports accept these ServiceAccounts, the others at most mutual TLS.
 const (
-	lets   = `[{"rules":[{"matches":[{"destinationPorts":[%s]}]},{"matches":[{"principals":[%s]}]}]}%s]`
-	strict = `DENY[{"rules":[{"matches":[{"notPrincipals":[{"presence":{}}]}]}%s]}]`
+	accepts = `[{"rules":[{"matches":[{"destinationPorts":[%s]}]},{"matches":[{"principals":[%s]}]}]}%s]`
+	strict  = `DENY[{"rules":[{"matches":[{"notPrincipals":[{"presence":{}}]}]}%s]}]`
 )
 
 func inAmbientZtunnelIsTold(i *istio) {
@@ -304,8 +304,8 @@ func inAmbientZtunnelIsTold(i *istio) {
 	i.kubectl("-n", namespace, "annotate", "pods", "--all", "ambient.istio.io/redirection=enabled")
 	i.analyzed(namespace)
 	for pod, wanted := range map[string][]string{
-		bank.Name: {fmt.Sprintf(lets, "80", `{"exact":"cluster.local/ns/edge/sa/gateway"},{"exact":"cluster.local/ns/mesh-ambient/sa/bank-test"}`, ""), fmt.Sprintf(strict, "")},
-		redis.Name: {fmt.Sprintf(lets, "6379", `{"exact":"cluster.local/ns/mesh-ambient/sa/bank"}`, `,{"rules":[{"matches":[{"destinationPorts":[9121]}]}]}`),
+		bank.Name: {fmt.Sprintf(accepts, "80", `{"exact":"cluster.local/ns/edge/sa/gateway"},{"exact":"cluster.local/ns/mesh-ambient/sa/bank-test"}`, ""), fmt.Sprintf(strict, "")},
+		redis.Name: {fmt.Sprintf(accepts, "6379", `{"exact":"cluster.local/ns/mesh-ambient/sa/bank"}`, `,{"rules":[{"matches":[{"destinationPorts":[9121]}]}]}`),
 			fmt.Sprintf(strict, `,{"matches":[{"notDestinationPorts":[9121]}]}`)},
 	} {
 		kit.Within(i, 20*time.Second, "ztunnel is told of "+pod, func() error {
@@ -326,7 +326,7 @@ func (i *istio) tellsZtunnel(namespace, pod string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var told struct {
+	var config struct {
 		Workloads []struct {
 			Name, Namespace       string
 			AuthorizationPolicies []string
@@ -336,12 +336,12 @@ func (i *istio) tellsZtunnel(namespace, pod string) ([]string, error) {
 			Groups                  json.RawMessage
 		}
 	}
-	if err := json.Unmarshal(text, &told); err != nil {
+	if err := json.Unmarshal(text, &config); err != nil {
 		return nil, err
 	}
 	var rules []string
-	for _, workload := range told.Workloads {
-		for _, policy := range told.Policies {
+	for _, workload := range config.Workloads {
+		for _, policy := range config.Policies {
 			if workload.Namespace == namespace && workload.Name == pod && slices.Contains(workload.AuthorizationPolicies, policy.Namespace+"/"+policy.Name) {
 				rules = append(rules, policy.Action+string(policy.Groups))
 			}

@@ -43,7 +43,7 @@ type operator struct {
 func (p *Plane) operate(ctx context.Context) {
 	p.Helper()
 	if source := os.Getenv("SPIN_OPERATOR"); source != "" {
-		p.operateReally(source)
+		p.runRealOperator(source)
 		return
 	}
 	scheme := runtime.NewScheme()

@@ -53,7 +53,7 @@ func (p *Plane) throughTraefik(namespace string, arguments []string) {
 		"--entrypoints.web.address=127.0.0.1:"+traefikPorts["80"], "--entrypoints.websecure.address=127.0.0.1:"+traefikPorts["443"],
 		"--entrypoints.websecure.http.tls=true",
 		"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=INFO")
-	ask := asks(p.browser(namespace))
+	ask := requester(p.browser(namespace))
 	kit.Eventually(p, "https works", func() error {
 		for _, process := range []*kit.Process{bank, proxy} {
 			if err := process.Runs(); err != nil {
@@ -91,8 +91,8 @@ func (p *Plane) servesUsers(ask func(method, url, identity, body string) (*http.
 	}
 }
 
-// asks returns a function that sends a request of the user "traefik", named in the header that it is given.
-func asks(browser *http.Client) func(method, url, identity, body string) (*http.Response, string, error) {
+// requester returns a function that sends a request of the user "traefik", named in the header that it is given.
+func requester(browser *http.Client) func(method, url, identity, body string) (*http.Response, string, error) {
 	return func(method, url, identity, body string) (*http.Response, string, error) {
 		request, err := http.NewRequest(method, url, strings.NewReader(body))
 		if err != nil {

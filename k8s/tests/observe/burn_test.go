@@ -12,7 +12,7 @@ import (
 // The rules look back over days: an hour of theirs passes in half a minute here.
 func TestBudgetsBurnSlowly(t *testing.T) {
 	// A busy machine must not fail requests that the test did not mean to fail.
-	h := served(t, "SPIN_VARIABLE_STORAGE_DEADLINE_MS=5000")
+	h := startHouse(t, "SPIN_VARIABLE_STORAGE_DEADLINE_MS=5000")
 	h.compression = 120
 	s := h.spend()
 	// Failures during the start are not counted.
@@ -25,15 +25,15 @@ func TestBudgetsBurnSlowly(t *testing.T) {
 		}
 		return names
 	}
-	h.drilled(t, []drill{{"of 667 requests one fails, of 33 one is slow, of 333 checks one says no", at("Slow"), func(*House) { s.is.Store(&burn{667, 33, 333}) }, s.ends, lasts}})
-	h.neverRang(t, append(at("Steady"), at("Fast")...))
-	h.drilled(t, []drill{{"of 200 requests one fails, of 10 one is slow, of 100 checks one says no", at("Steady"), func(*House) { s.is.Store(&burn{200, 10, 100}) }, s.ends, lasts}})
-	h.neverRang(t, at("Fast"))
+	h.runDrills(t, []drill{{"of 667 requests one fails, of 33 one is slow, of 333 checks one says no", at("Slow"), func(*House) { s.is.Store(&burn{667, 33, 333}) }, s.ends, lasts}})
+	h.neverFired(t, append(at("Steady"), at("Fast")...))
+	h.runDrills(t, []drill{{"of 200 requests one fails, of 10 one is slow, of 100 checks one says no", at("Steady"), func(*House) { s.is.Store(&burn{200, 10, 100}) }, s.ends, lasts}})
+	h.neverFired(t, at("Fast"))
 }
 
-func (h *House) neverRang(t *testing.T, names []string) {
+func (h *House) neverFired(t *testing.T, names []string) {
 	for _, name := range names {
-		if !h.bell.since(name).IsZero() {
+		if !h.receiver.lastFired(name).IsZero() {
 			t.Errorf("%s fired", name)
 		}
 	}
@@ -60,7 +60,7 @@ func (h *House) spend() *spender {
 	var requests, checks atomic.Int64
 	d := &day{stop: make(chan struct{})}
 	for range 4 {
-		d.again(20*time.Millisecond, func() {
+		d.addClient(20*time.Millisecond, func() {
 			number, now := requests.Add(1), s.is.Load()
 			bank := good[number%3]
 			if isOne(number, now.failed) {
@@ -70,7 +70,7 @@ func (h *House) spend() *spender {
 			}
 			ask("GET", bank+"/v1/wallet", secretUser, "", "")
 		})
-		d.again(40*time.Millisecond, func() {
+		d.addClient(40*time.Millisecond, func() {
 			number := checks.Add(1)
 			bank := good[number%3]
 			if isOne(number, s.is.Load().unready) {

@@ -25,7 +25,7 @@ func TestAFullDiskIsTold(t *testing.T) {
 		}
 		all = append(all, key)
 	}
-	h.drilled(t, []drill{
+	h.runDrills(t, []drill{
 		{"there is no room for the log anew", []string{"BankRedisLogFails"}, func(h *House) {
 			disk.leave(t, 4)
 			h.cli("bgrewriteaof")

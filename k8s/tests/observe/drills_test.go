@@ -31,9 +31,9 @@ const (
 	looksBack
 )
 
-// told is how long an alert may take to fire, or to end. On a busy machine a scrape fails now and then, and an alert's `for` begins
+// alertTimeout is how long an alert may take to fire, or to end. On a busy machine a scrape fails now and then, and an alert's `for` begins
 // anew.
-const told = 10 * time.Minute
+const alertTimeout = 10 * time.Minute
 
 var quick = []drill{
 	{"a bank starts while Redis keeps no append-only file", []string{"BankStoreAtRisk"}, func(h *House) {
@@ -81,13 +81,13 @@ func drills(h *House, t *testing.T) {
 		wanted = append(wanted, long()...)
 	}
 	began := time.Now()
-	h.drilled(t, wanted)
+	h.runDrills(t, wanted)
 	kit.Write(t, kit.At("build/observe/day.svg"), h.picture(began, time.Now()))
 }
 
-// drilled runs the drills one after another, and notes how long each alert took.
-func (h *House) drilled(t *testing.T, wanted []drill) {
-	var all, later []taken
+// runDrills runs the drills one after another, and notes how long each alert took.
+func (h *House) runDrills(t *testing.T, wanted []drill) {
+	var all, later []timing
 	for _, drill := range wanted {
 		fired := drill.fires(h, t)
 		for index := range fired {
@@ -98,23 +98,23 @@ func (h *House) drilled(t *testing.T, wanted []drill) {
 			later = append(later, fired...)
 			continue
 		}
-		all = append(all, gone(h, t, fired)...)
+		all = append(all, awaitEnd(h, t, fired)...)
 	}
-	figures.add(t, append(all, gone(h, t, later)...))
+	figures.add(t, append(all, awaitEnd(h, t, later)...))
 }
 
 // fires causes the fault, and waits for the alerts.
-func (d drill) fires(h *House, t *testing.T) []taken {
+func (d drill) fires(h *House, t *testing.T) []timing {
 	for _, name := range d.alerts {
-		kit.Within(t, told, d.what+": "+name+" does not fire before", func() error { return isQuiet(h, name) })
+		kit.Within(t, alertTimeout, d.what+": "+name+" does not fire before", func() error { return isQuiet(h, name) })
 	}
 	began := time.Now()
 	d.do(h)
 	done := time.Now()
-	var all []taken
+	var all []timing
 	for _, name := range d.alerts {
-		kit.Within(t, told, d.what+": "+name+" fires", func() error {
-			if h.bell.hasRungSince(name, began) {
+		kit.Within(t, alertTimeout, d.what+": "+name+" fires", func() error {
+			if h.receiver.hasFiredSince(name, began) {
 				return nil
 			}
 			if d.kind == passes && time.Since(done) > 20*time.Second {
@@ -122,25 +122,25 @@ func (d drill) fires(h *House, t *testing.T) []taken {
 				d.do(h)
 				done = time.Now()
 			}
-			return fmt.Errorf("what fires: %s", h.bell.now())
+			return fmt.Errorf("what fires: %s", h.receiver.firing())
 		})
-		all = append(all, taken{Alert: name, What: d.what, Fires: h.bell.since(name).Sub(began).Seconds()})
+		all = append(all, timing{Alert: name, What: d.what, Fires: h.receiver.lastFired(name).Sub(began).Seconds()})
 	}
 	return all
 }
 
-// gone waits until they end after their fault was undone.
-func gone(h *House, t *testing.T, fired []taken) []taken {
+// awaitEnd waits until they end after their fault was undone.
+func awaitEnd(h *House, t *testing.T, fired []timing) []timing {
 	for index := range fired {
 		name := fired[index].Alert
-		kit.Within(t, told, fired[index].What+": "+name+" is gone after", func() error { return isQuiet(h, name) })
-		fired[index].Clear = h.bell.until(name).Sub(fired[index].undone).Seconds()
+		kit.Within(t, alertTimeout, fired[index].What+": "+name+" is gone after", func() error { return isQuiet(h, name) })
+		fired[index].Clear = h.receiver.lastEnded(name).Sub(fired[index].undone).Seconds()
 	}
 	return fired
 }
 
 func isQuiet(h *House, name string) error {
-	if h.bell.isRinging(name) {
+	if h.receiver.isFiring(name) {
 		return fmt.Errorf("%s fires", name)
 	}
 	return nil
@@ -197,8 +197,8 @@ func (h *House) fillRedis() {
 	}
 	fill(0.85)
 	kit.Eventually(h, "nearly full", func() error {
-		if !h.bell.isRinging("BankRedisNearlyFull") {
-			return fmt.Errorf("what fires: %s", h.bell.now())
+		if !h.receiver.isFiring("BankRedisNearlyFull") {
+			return fmt.Errorf("what fires: %s", h.receiver.firing())
 		}
 		return nil
 	})

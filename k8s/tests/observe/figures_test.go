@@ -13,8 +13,8 @@ import (
 	"moneybank/k8s/tests/kit"
 )
 
-// taken is how long an alert took, in seconds of the test.
-type taken struct {
+// timing is how long an alert took, in seconds of the test.
+type timing struct {
 	Alert, What  string
 	Fires, Clear float64
 	undone       time.Time
@@ -22,18 +22,18 @@ type taken struct {
 
 // table is the table of alerts in docs/observability.md; `make observe-figures` writes it there.
 type table struct {
-	lock  sync.Mutex
-	taken map[string][]taken // by the test that measured it
+	lock    sync.Mutex
+	timings map[string][]timing // by the test that measured it
 }
 
-var figures = table{taken: map[string][]taken{}}
+var figures = table{timings: map[string][]timing{}}
 
 // order is the order of the tests in the table.
 var order = []string{"TestADayIsSeen", "TestAFullDiskIsTold", "TestThePlatformIsTold", "TestBudgetsBurnSlowly"}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if code == 0 && len(figures.taken) > 0 {
+	if code == 0 && len(figures.timings) > 0 {
 		if err := figures.keep(kit.At("build/observe")); err != nil {
 			fmt.Println(err)
 			code = 1
@@ -42,14 +42,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func (f *table) add(t *testing.T, all []taken) {
+func (f *table) add(t *testing.T, all []timing) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	test, _, _ := strings.Cut(t.Name(), "/")
 	if !slices.Contains(order, test) {
 		t.Fatalf("%s is not in the order", test)
 	}
-	f.taken[test] = append(f.taken[test], all...)
+	f.timings[test] = append(f.timings[test], all...)
 }
 
 func (f *table) keep(folder string) error {
@@ -63,9 +63,9 @@ func (f *table) keep(folder string) error {
 func (f *table) written() string {
 	text := "| alert | what was done to see it | fires after | gone after |\n|---|---|---|---|\n"
 	for _, test := range order {
-		all := f.taken[test]
+		all := f.timings[test]
 		for len(all) > 0 {
-			end := slices.IndexFunc(all, func(one taken) bool { return one.What != all[0].What })
+			end := slices.IndexFunc(all, func(one timing) bool { return one.What != all[0].What })
 			if end < 0 {
 				end = len(all)
 			}

@@ -35,7 +35,7 @@ type House struct {
 	grpc         string // where it takes OTLP over gRPC
 	platform     *platform
 	sink         *sink
-	bell         *bell
+	receiver     *receiver
 	banks        []string
 	pods         *int        // how many banks were started, including those that have ended
 	memory       int         // the Collector's, in MiB, as the chart limits it; 0: the machine's
@@ -48,20 +48,20 @@ type House struct {
 	prober       *prober
 }
 
-// opened starts everything but the probes from outside.
-func opened(t *testing.T) *House {
-	h := served(t)
+// openHouse starts everything but the probes from outside.
+func openHouse(t *testing.T) *House {
+	h := startHouse(t)
 	h.watch()
 	return h
 }
 
 // newHouse makes an empty house.
 func newHouse(t *testing.T) *House {
-	return &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), sink: newSink(t), bell: newBell(t), pods: new(int)}
+	return &House{T: t, folder: t.TempDir(), redisPort: kit.FreePort(t), sink: newSink(t), receiver: newReceiver(t), pods: new(int)}
 }
 
-// served starts everything but Prometheus and Alertmanager; all banks have these settings.
-func served(t *testing.T, settings ...string) *House {
+// startHouse starts everything but Prometheus and Alertmanager; all banks have these settings.
+func startHouse(t *testing.T, settings ...string) *House {
 	h := newHouse(t)
 	h.settings, h.platform = settings, newPlatform(t)
 	h.render(h.sink.url)

@@ -62,7 +62,7 @@ func (h *House) podsOf(expression string) (pods []string) {
 	var answer struct {
 		Result []struct{ Metric map[string]string }
 	}
-	h.asked("query", url.Values{"query": {expression}}, &answer)
+	h.query("query", url.Values{"query": {expression}}, &answer)
 	for _, series := range answer.Result {
 		pods = append(pods, series.Metric["pod"])
 	}

@@ -23,7 +23,7 @@ func onlyOperationsOfTheBankAreCounted(h *House, t *testing.T) {
 	keep(strings.NewReader(ofANeighbour+"\n"+preflight), h.logOf(podName(*h.pods)))
 	var metrics string
 	kit.Eventually(t, "the lines are read", func() (err error) {
-		if metrics, err = h.shown(); err != nil {
+		if metrics, err = h.exported(); err != nil {
 			return err
 		}
 		return kit.Missing(metrics, `event="all-was-read"`, `code="preflight"`)
@@ -35,7 +35,7 @@ func onlyOperationsOfTheBankAreCounted(h *House, t *testing.T) {
 	}
 	// An alert for it would fire within this time.
 	time.Sleep(2 * time.Second)
-	if rings := h.bell.now(); strings.Contains(rings, "BankFaults") {
+	if rings := h.receiver.firing(); strings.Contains(rings, "BankFaults") {
 		t.Errorf("a neighbour wakes the bank's people: %s", rings)
 	}
 }

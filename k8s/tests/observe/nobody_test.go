@@ -22,7 +22,7 @@ func TestLinesAreCountedWhileNobodyStoresThem(t *testing.T) {
 	// The Collector reads files that it finds at its start from their end on.
 	for pod := 1; ; pod++ {
 		keep(strings.NewReader(`{"level":"info","component":"docs","event":"it-looks"}`), h.logOf(podName(pod)))
-		if metrics, _ := h.shown(); strings.Contains(metrics, `event="it-looks"`) {
+		if metrics, _ := h.exported(); strings.Contains(metrics, `event="it-looks"`) {
 			break
 		}
 		time.Sleep(time.Second)
@@ -38,7 +38,7 @@ func TestLinesAreCountedWhileNobodyStoresThem(t *testing.T) {
 	}()
 	keep(lines, file)
 	kit.Within(t, 10*time.Minute, "all lines are counted", func() error {
-		metrics, err := h.shown()
+		metrics, err := h.exported()
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (n *secondNode) begins(h *House) {
 	h.node = ""
 	n.counts, n.traffic = kit.FreeAddress(h), &day{stop: make(chan struct{})}
 	for number := range 6 {
-		n.traffic.again(20*time.Millisecond, func() { mixed(bank, number) })
+		n.traffic.addClient(20*time.Millisecond, func() { sendMixed(bank, number) })
 	}
 	h.Cleanup(n.traffic.end)
 }

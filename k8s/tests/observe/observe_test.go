@@ -23,7 +23,7 @@ type part struct {
 
 func TestADayIsSeen(t *testing.T) {
 	began := time.Now()
-	house := watched(t)
+	house := openWatchedHouse(t)
 	house.traffic = house.day(6, 20*time.Millisecond)
 	defer func() { house.traffic.end() }()
 	parts := []part{
@@ -48,14 +48,14 @@ func TestADayIsSeen(t *testing.T) {
 	}
 }
 
-// watched opens a house. In the long drills, probes from outside run too.
-func watched(t *testing.T) *House {
+// openWatchedHouse opens a house. In the long drills, probes from outside run too.
+func openWatchedHouse(t *testing.T) *House {
 	if testing.Short() {
-		return opened(t)
+		return openHouse(t)
 	}
-	h := served(t)
+	h := startHouse(t)
 	h.wayIn, h.prober = h.startWayIn(), h.startProber()
-	h.watch(h.prober.asking(h.banks[0], h.wayIn.url))
+	h.watch(h.prober.probeJob(h.banks[0], h.wayIn.url))
 	return h
 }
 
@@ -63,16 +63,16 @@ func watched(t *testing.T) *House {
 func bothProtocolsAreHeard(h *House, t *testing.T) {
 	for protocol, pod := range map[string]string{"http/protobuf": podName(0), "grpc": overGRPC} {
 		// The Collector writes a value before its name. The lines that it reads from files do not have this attribute.
-		told := regexp.MustCompile(`(?s)` + pod + `.{2}service\.instance\.id`)
+		sent := regexp.MustCompile(`(?s)` + pod + `.{2}service\.instance\.id`)
 		kit.Eventually(t, protocol+": traces", func() error {
-			if !told.MatchString(h.sink.all("/v1/traces")) {
+			if !sent.MatchString(h.sink.all("/v1/traces")) {
 				return fmt.Errorf("nothing of %s came", pod)
 			}
 			return nil
 		})
 		kit.Eventually(t, "its lines", func() error { return kit.Missing(h.sink.all("/v1/logs"), pod) })
 		// The lines come from files, so they must not come a second time.
-		if told.MatchString(h.sink.all("/v1/logs")) {
+		if sent.MatchString(h.sink.all("/v1/logs")) {
 			t.Errorf("%s: lines of %s came by OTLP too", protocol, pod)
 		}
 		kit.Eventually(t, protocol+": metrics", func() error {

@@ -29,9 +29,9 @@ func (p *prober) start(h *House) {
 	p.process = kit.Start(h, "blackbox", nil, "prometheus-blackbox-exporter", "--config.file="+config, "--web.listen-address="+p.listen)
 }
 
-// asking is Prometheus' job for the chart's Probe, as the operator makes it. It waits until all targets answer. service and public are the
+// probeJob is Prometheus' job for the chart's Probe, as the operator makes it. It waits until all targets answer. service and public are the
 // addresses here of the bank and of the way in.
-func (p *prober) asking(service, public string) string {
+func (p *prober) probeJob(service, public string) string {
 	p.Helper()
 	spec := kit.Find(p, p.objects, "Probe", "bank").Object["spec"].(map[string]any)
 	named, _, _ := unstructured.NestedStringSlice(spec, "targets", "staticConfig", "static")

@@ -48,7 +48,7 @@ func (h *House) recorded(expression string, from, to time.Time) map[string][]poi
 			Values [][2]any
 		}
 	}
-	h.asked("query_range", url.Values{"query": {expression}, "start": {fmt.Sprint(from.Unix())}, "end": {fmt.Sprint(to.Unix())}, "step": {"1"}}, &answer)
+	h.query("query_range", url.Values{"query": {expression}, "start": {fmt.Sprint(from.Unix())}, "end": {fmt.Sprint(to.Unix())}, "step": {"1"}}, &answer)
 	all := map[string][]point{}
 	for _, series := range answer.Result {
 		for _, pair := range series.Values {
@@ -69,7 +69,7 @@ func (h *House) picture(from, to time.Time) string {
 	var body strings.Builder
 	y := 30.0
 	for _, plot := range plots {
-		y = h.drawn(&body, plot, from, to, y, across)
+		y = h.draw(&body, plot, from, to, y, across)
 	}
 	alerts := h.recorded(`max by (alertname) (ALERTS{alertstate="firing", alertname!~".*(Slow|Steady)"})`, from, to)
 	names := make([]string, 0, len(alerts))
@@ -95,8 +95,8 @@ func (h *House) picture(from, to time.Time) string {
 `, y+24, body.String())
 }
 
-// drawn draws a plot at this height, and returns the height of the next.
-func (h *House) drawn(body *strings.Builder, plot plot, from, to time.Time, y float64, across func(float64) float64) float64 {
+// draw draws a plot at this height, and returns the height of the next.
+func (h *House) draw(body *strings.Builder, plot plot, from, to time.Time, y float64, across func(float64) float64) float64 {
 	lines := make([][]point, len(plot.lines))
 	highest := 1.0
 	for index, line := range plot.lines {

@@ -23,8 +23,8 @@ func TestThePlatformIsTold(t *testing.T) {
 	p.install()
 	certificate := h.startBehindTLS()
 	h.scrape = 5 * time.Second
-	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), issuer, h.startProber().asking("https://"+certificate.listen, "https://"+certificate.listen))
-	h.drilled(t, []drill{
+	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), issuer, h.startProber().probeJob("https://"+certificate.listen, "https://"+certificate.listen))
+	h.runDrills(t, []drill{
 		{"a pod has no node to run on", []string{"BankTooFewPods"}, func(*House) {
 			p.kubectl("cordon", "--selector=test=node")
 			p.kubectl("delete", "pod", p.pod(), "--wait=false")

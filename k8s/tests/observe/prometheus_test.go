@@ -38,10 +38,10 @@ alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}
 scrape_configs: [%s]
 `, max(h.scrape, time.Second), rules, alertmanager, strings.Join(jobs, ", ")))
 	kit.Run(h, "promtool", "check", "config", config)
-	told := kit.Write(h, h.folder+"/alertmanager.yaml", fmt.Sprintf(`route: {receiver: test, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
+	receivers := kit.Write(h, h.folder+"/alertmanager.yaml", fmt.Sprintf(`route: {receiver: test, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
 receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]
-`, h.bell.url))
-	kit.Start(h, "alertmanager", nil, "prometheus-alertmanager", "--config.file="+told, "--storage.path="+h.folder+"/alertmanager",
+`, h.receiver.url))
+	kit.Start(h, "alertmanager", nil, "prometheus-alertmanager", "--config.file="+receivers, "--storage.path="+h.folder+"/alertmanager",
 		"--web.listen-address="+alertmanager, "--cluster.listen-address=")
 	kit.Start(h, "prometheus", nil, "prometheus", "--config.file="+config, "--storage.tsdb.path="+h.folder+"/prometheus", "--web.listen-address="+listen,
 		"--rules.alert.resend-delay=2s")
@@ -76,8 +76,8 @@ func (h *House) shortened(text string) string {
 	})
 }
 
-// asked decodes the answer of Prometheus' API.
-func (h *House) asked(path string, parameters url.Values, into any) {
+// query decodes the answer of Prometheus' API.
+func (h *House) query(path string, parameters url.Values, into any) {
 	h.Helper()
 	text, err := get(h.prometheus + "/api/v1/" + path + "?" + parameters.Encode())
 	if err != nil {
@@ -96,7 +96,7 @@ func (h *House) asked(path string, parameters url.Values, into any) {
 func (h *House) series(match string) []map[string]string {
 	h.Helper()
 	var all []map[string]string
-	h.asked("series", url.Values{"match[]": {match}}, &all)
+	h.query("series", url.Values{"match[]": {match}}, &all)
 	return all
 }
 
@@ -107,7 +107,7 @@ func (h *House) samples(expression string, since time.Time) int {
 		Result []struct{ Values []any }
 	}
 	step := max(time.Since(since)/50, time.Second)
-	h.asked("query_range", url.Values{"query": {expression}, "start": {fmt.Sprint(since.Unix())}, "end": {fmt.Sprint(time.Now().Unix())},
+	h.query("query_range", url.Values{"query": {expression}, "start": {fmt.Sprint(since.Unix())}, "end": {fmt.Sprint(time.Now().Unix())},
 		"step": {fmt.Sprint(step.Seconds())}}, &answer)
 	count := 0
 	for _, series := range answer.Result {

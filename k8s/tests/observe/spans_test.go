@@ -32,8 +32,8 @@ const careless = `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.n
 	"startTimeUnixNano":"%[2]d","endTimeUnixNano":"%[3]d","links":[{"traceId":"5b8efff798038103d269b633813fc60d","spanId":"eee19b7ec3c1b178",
 		"attributes":[{"key":"key","value":{"stringValue":"%[1]s"}}]}]}]}]}]}`
 
-// pushed sends it to the Collector, which must accept it.
-func (h *House) pushed(what, body string) {
+// push sends it to the Collector, which must accept it.
+func (h *House) push(what, body string) {
 	h.Helper()
 	kit.Eventually(h, "the Collector takes "+what, func() error {
 		_, err := kit.Body(http.Post("http://"+h.otlp+"/v1/"+what, "application/json", strings.NewReader(body)))
@@ -44,10 +44,10 @@ func (h *House) pushed(what, body string) {
 func spansNameNobody(h *House, t *testing.T) {
 	now := time.Now().UnixNano()
 	body := fmt.Sprintf(careless, secretUser+" "+secretAmount, now, now+1000000)
-	h.pushed("traces", body)
+	h.push("traces", body)
 	var traces, metrics string
 	kit.Eventually(t, "the spans go on, and are counted", func() (err error) {
-		if metrics, err = h.shown(); err != nil {
+		if metrics, err = h.exported(); err != nil {
 			return err
 		}
 		traces = h.sink.all("/v1/traces")

@@ -17,7 +17,7 @@ import (
 func TestStayOpen(t *testing.T) {
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt)
-	house := opened(t)
+	house := openHouse(t)
 	house.traffic = house.day(6, 20*time.Millisecond)
 	defer house.traffic.end()
 	began, path := time.Now(), kit.At("build/observe/index.html")
@@ -42,7 +42,7 @@ func (h *House) page(began time.Time) string {
 	for number, bank := range h.banks {
 		banks = append(banks, fmt.Sprintf(`<a href="%s">%d</a>`, bank, number))
 	}
-	ringing := h.bell.now()
+	ringing := h.receiver.firing()
 	if ringing == "" {
 		ringing = "none"
 	}

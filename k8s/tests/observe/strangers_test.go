@@ -38,12 +38,12 @@ func TestStrangersWhoPushMetricsMakeNoSeries(t *testing.T) {
 	h.render(h.sink.url)
 	h.startCollector()
 	for number := range 50 {
-		h.pushed("metrics", fmt.Sprintf(ofAStranger, fmt.Sprintf("%s-%d", secretUser, number), time.Now().UnixNano()))
+		h.push("metrics", fmt.Sprintf(ofAStranger, fmt.Sprintf("%s-%d", secretUser, number), time.Now().UnixNano()))
 	}
-	h.pushed("metrics", fmt.Sprintf(ofTheBank, time.Now().UnixNano()))
+	h.push("metrics", fmt.Sprintf(ofTheBank, time.Now().UnixNano()))
 	var metrics string
 	kit.Eventually(t, "what the bank pushes is there as it was", func() (err error) {
-		if metrics, err = h.shown(); err != nil {
+		if metrics, err = h.exported(); err != nil {
 			return err
 		}
 		return kit.Missing(metrics, `http_server_request_duration_seconds_count{component_id="rates",http_request_method="GET",http_response_status_code="200",http_route="/v1/rates/:code",job="bank",namespace="money-bank",store="redis",url_scheme="https"} 1`,
@@ -90,7 +90,7 @@ func TestEachReleaseOfANamespaceCountsTheLinesOfItsOwnPods(t *testing.T) {
 		says("bank-two-6d4cf56db6-x2k4p", "of-bank-two")
 		time.Sleep(time.Second)
 		for _, h := range []*House{bank, two} {
-			metrics, err := h.shown()
+			metrics, err := h.exported()
 			if err == nil {
 				err = kit.Missing(metrics, fmt.Sprintf("event=%q", "of-"+h.release))
 			}
@@ -102,7 +102,7 @@ func TestEachReleaseOfANamespaceCountsTheLinesOfItsOwnPods(t *testing.T) {
 	})
 	time.Sleep(2 * time.Second)
 	for h, other := range map[*House]string{bank: `event="of-bank-two"`, two: `event="of-bank"`} {
-		if metrics, err := h.shown(); err != nil || strings.Contains(metrics, other) {
+		if metrics, err := h.exported(); err != nil || strings.Contains(metrics, other) {
 			t.Errorf("%s counts %s: %v", h.release, other, err)
 		}
 	}

@@ -44,8 +44,8 @@ func ask(method, url, user, key, body string) int {
 	return answer.StatusCode
 }
 
-// mixed sends one request of a mix of all kinds.
-func mixed(bank string, number int) {
+// sendMixed sends one request of a mix of all kinds.
+func sendMixed(bank string, number int) {
 	user, amount := fmt.Sprintf("%s-%d", secretUser, number%50), `{"amount":"`+secretAmount+`"}`
 	key := fmt.Sprintf("%s-%d", secretKey, number)
 	switch number % 10 {
@@ -85,16 +85,16 @@ func (h *House) day(clients int, pause time.Duration) *day {
 	var number atomic.Int64
 	banks := h.banks
 	for range clients {
-		d.again(pause, func() { mixed(banks[rand.IntN(len(banks))], int(number.Add(1))) })
+		d.addClient(pause, func() { sendMixed(banks[rand.IntN(len(banks))], int(number.Add(1))) })
 	}
 	for _, bank := range banks {
-		d.again(time.Second, func() { ask("GET", bank+"/readyz", "", "", "") })
+		d.addClient(time.Second, func() { ask("GET", bank+"/readyz", "", "", "") })
 	}
 	return d
 }
 
-// again starts one more client, which acts again and again, with a pause before each time.
-func (d *day) again(pause time.Duration, act func()) {
+// addClient starts one more client, which acts again and again, with a pause before each time.
+func (d *day) addClient(pause time.Duration, act func()) {
 	d.done.Add(1)
 	go func() {
 		defer d.done.Done()

@@ -18,8 +18,8 @@ import (
 // get returns the body of an answer with status 200.
 func get(url string) (string, error) { return kit.Body(http.Get(url)) }
 
-// shown returns the metrics that the Collector serves to Prometheus.
-func (h *House) shown() (string, error) { return get("http://" + h.counts + "/metrics") }
+// exported returns the metrics that the Collector serves to Prometheus.
+func (h *House) exported() (string, error) { return get("http://" + h.counts + "/metrics") }
 
 // sink takes traces and logs as a store of them would, and keeps the bytes.
 type sink struct {
@@ -77,16 +77,16 @@ kube_job_failed{namespace="money-bank",job_name="bank-backup-1",condition="true"
 	return &platform{server.URL}
 }
 
-// bell is the receiver of Alertmanager's notifications. It notes when each alert last fired, and when it ended.
-type bell struct {
+// receiver is the receiver of Alertmanager's notifications. It notes when each alert last fired, and when it ended.
+type receiver struct {
 	url   string
 	lock  sync.Mutex
 	last  map[string]time.Time
 	ended map[string]time.Time
 }
 
-func newBell(t *testing.T) *bell {
-	b := &bell{last: map[string]time.Time{}, ended: map[string]time.Time{}}
+func newReceiver(t *testing.T) *receiver {
+	made := &receiver{last: map[string]time.Time{}, ended: map[string]time.Time{}}
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var message struct {
 			Alerts []struct {
@@ -97,58 +97,60 @@ func newBell(t *testing.T) *bell {
 		if json.NewDecoder(r.Body).Decode(&message) != nil {
 			return
 		}
-		b.lock.Lock()
-		defer b.lock.Unlock()
+		made.lock.Lock()
+		defer made.lock.Unlock()
 		// A group is one alert name: it fires while any of its alerts does.
 		firing, name := false, ""
 		for _, alert := range message.Alerts {
 			firing, name = firing || alert.Status == "firing", alert.Labels["alertname"]
 		}
-		if firing && !b.rings(name) {
-			b.last[name] = time.Now()
+		if firing && !made.fires(name) {
+			made.last[name] = time.Now()
 		} else if !firing {
-			b.ended[name] = time.Now()
+			made.ended[name] = time.Now()
 		}
 	}))
 	t.Cleanup(server.Close)
-	b.url = server.URL
-	return b
+	made.url = server.URL
+	return made
 }
 
-// now lists the names of firing alerts.
-func (b *bell) now() string {
-	b.lock.Lock()
-	defer b.lock.Unlock()
+// firing lists the names of firing alerts.
+func (r *receiver) firing() string {
+	r.lock.Lock()
+	defer r.lock.Unlock()
 	var names []string
-	for name := range b.last {
-		if b.rings(name) {
+	for name := range r.last {
+		if r.fires(name) {
 			names = append(names, name)
 		}
 	}
 	return strings.Join(names, " ")
 }
 
-// since is when it last fired.
-func (b *bell) since(name string) time.Time {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	return b.last[name]
+// lastFired is when it last fired.
+func (r *receiver) lastFired(name string) time.Time {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return r.last[name]
 }
 
-// until is when it last ended.
-func (b *bell) until(name string) time.Time {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	return b.ended[name]
+// lastEnded is when it last ended.
+func (r *receiver) lastEnded(name string) time.Time {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return r.ended[name]
 }
 
-func (b *bell) hasRungSince(name string, moment time.Time) bool { return b.since(name).After(moment) }
-
-func (b *bell) isRinging(name string) bool {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	return b.rings(name)
+func (r *receiver) hasFiredSince(name string, moment time.Time) bool {
+	return r.lastFired(name).After(moment)
 }
 
-// rings says whether it has fired since it last ended; the lock is held.
-func (b *bell) rings(name string) bool { return b.last[name].After(b.ended[name]) }
+func (r *receiver) isFiring(name string) bool {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return r.fires(name)
+}
+
+// fires says whether it has fired since it last ended; the lock is held.
+func (r *receiver) fires(name string) bool { return r.last[name].After(r.ended[name]) }

@@ -9,9 +9,9 @@ import (
 // controller-runtime's default port for webhooks, which the operator keeps.
 const webhookPort = "9443"
 
-// operateReally runs the real spin-operator, with its webhooks and its own definitions, from a checkout of its source
+// runRealOperator runs the real spin-operator, with its webhooks and its own definitions, from a checkout of its source
 // (SPIN_OPERATOR). No test needs it. It shows whether this package stands in for it correctly.
-func (p *Plane) operateReally(source string) {
+func (p *Plane) runRealOperator(source string) {
 	p.Helper()
 	folder := p.TempDir()
 	certificates := folder + "/k8s-webhook-server/serving-certs"
