@@ -253,9 +253,11 @@ test-canary: build redis-server k8s-tools observe-tools ## Canaries behind a rea
 	k8s/tests/behind-traefik TestCloud traefik flagger external-secrets
 
 .PHONY: test-aws
-test-aws: cloud-tools ## lint-cloud, the modules' own tests, and the scripts before a stand-in for AWS
+test-aws: cloud-tools ## lint-cloud, trivy's checks, the modules' own tests, and the scripts before a stand-in for AWS
 	@scripts/need-python-tools build/cloud/moto cloud/tests/moto.txt
 	@cloud/lint
+	@# vet looks at all that trivy is made of, and would do so once more for the test.
+	cd cloud/tests/trivy && go vet ./... && go test -count=1 -vet=off -v .
 	cd cloud/tests && go test -count=1 -timeout 20m ./...
 
 .PHONY: test-mesh

@@ -1,0 +1,193 @@
+// Package trivy asks about cloud/aws what `trivy config` asks: with trivy's own scanner, and the checks that are embedded in its Go modules.
+// The program would fetch newer checks from a registry of images.
+package trivy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aquasecurity/trivy/pkg/iac/rego"
+	"github.com/aquasecurity/trivy/pkg/iac/scan"
+	"github.com/aquasecurity/trivy/pkg/iac/scanners/terraform"
+)
+
+const aws = "../../aws"
+
+// Files of variables are named as from the folder that is scanned.
+func variables(environment string) []string {
+	return []string{"mine.tfvars.example", "environments/" + environment + ".tfvars"}
+}
+
+// report says which checks ran, and what they found: FILE:LINE and the check. What a comment excepts is named without a line.
+type report struct {
+	checks, found []string
+	excepted      map[string]bool
+}
+
+// complaints are trivy's warnings and errors: a check that could not be run is one, and no reason for trivy to fail.
+var complaints bytes.Buffer
+
+// checks are those of trivy's modules. To compile them takes longer than to run them.
+var checks = sync.OnceValues(func() (*rego.Scanner, error) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(&complaints, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	scanner := rego.NewScanner(rego.WithEmbeddedPolicies(true), rego.WithEmbeddedLibraries(true))
+	return scanner, scanner.LoadPolicies(nil)
+})
+
+// scanned is what the checks say of a root, with these variables, and of the modules that it uses.
+func scanned(folder, root string, variables ...string) (report, error) {
+	loaded, err := checks()
+	if err != nil {
+		return report{}, err
+	}
+	complaints.Reset()
+	scanner := terraform.New(rego.WithRegoScanner(loaded), terraform.ScannerWithTFVarsPaths(variables...),
+		terraform.ScannerWithStopOnHCLError(true), terraform.ScannerWithDownloadsAllowed(false))
+	results, err := scanner.ScanFS(context.Background(), os.DirFS(folder), root)
+	if err != nil {
+		return report{}, err
+	}
+	if complaints.Len() > 0 {
+		return report{}, errors.New(complaints.String())
+	}
+	said := read(results)
+	if len(said.checks) == 0 {
+		return report{}, errors.New("no check ran")
+	}
+	return said, nil
+}
+
+func read(results scan.Results) report {
+	said := report{excepted: map[string]bool{}}
+	for _, result := range results {
+		check, at := result.Rule().ID, result.Range()
+		// The checks for other clouds run too, and have nothing to look at.
+		if strings.HasPrefix(check, "AWS-") {
+			said.checks = append(said.checks, check)
+		}
+		switch result.Status() {
+		case scan.StatusFailed:
+			said.found = append(said.found, fmt.Sprintf("%s:%d %s %s: %s", at.GetFilename(), at.GetStartLine(), check, result.Severity(), result.Description()))
+		case scan.StatusIgnored:
+			said.excepted[at.GetFilename()+" "+check] = true
+		}
+	}
+	slices.Sort(said.checks)
+	said.checks = slices.Compact(said.checks)
+	return said
+}
+
+// exceptions are all that stand in the folder: "FILE CHECK", and the reason.
+func exceptions(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	comment := regexp.MustCompile(`trivy:(\S*) ?(.*)`)
+	all := map[string]string{}
+	err := fs.WalkDir(os.DirFS(folder), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".tf" {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(folder, path))
+		for _, match := range comment.FindAllStringSubmatch(string(text), -1) {
+			all[path+" "+strings.TrimPrefix(match[1], "ignore:")] = match[2]
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestNothingIsFoundInAnyEnvironmentThatNoExceptionNames(t *testing.T) {
+	excepted := map[string]bool{}
+	for _, environment := range []string{"dev", "staging", "prod"} {
+		said, err := scanned(aws, "platform", variables(environment)...)
+		if err != nil {
+			t.Fatalf("%s: %v", environment, err)
+		}
+		t.Logf("%s: %d checks for AWS ran; findings: %d, and %d that are excepted", environment, len(said.checks), len(said.found), len(said.excepted))
+		for _, finding := range said.found {
+			t.Errorf("%s: %s", environment, finding)
+		}
+		for exception := range said.excepted {
+			excepted[exception] = true
+		}
+	}
+	for exception, reason := range exceptions(t, aws) {
+		if !excepted[exception] || reason == "" {
+			t.Errorf("%s: an exception of nothing, or without a reason (%q)", exception, reason)
+		}
+	}
+}
+
+func TestWhatIsPlantedIsFound(t *testing.T) {
+	for _, mistake := range []struct{ name, file, right, wrong, said string }{
+		{"Valkey without TLS", "modules/valkey/main.tf", "transit_encryption_enabled = true", "transit_encryption_enabled = false", "AWS-0051"},
+		{"a bucket that may be public", "modules/exports/main.tf", "block_public_policy     = true", "block_public_policy     = false", "AWS-0087"},
+		{"tags that change", "modules/registry/main.tf", `"IMMUTABLE"`, `"MUTABLE"`, "AWS-0031"},
+		{"a misspelt exception", "modules/exports/main.tf", "trivy:ignore:AWS-0089", "trivy:ignore:AWS-089", "AWS-0089"},
+	} {
+		t.Run(mistake.name, func(t *testing.T) {
+			said, err := scanned(planted(t, mistake.file, mistake.right, mistake.wrong), "platform", variables("prod")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(said.found) != 1 || !strings.HasPrefix(said.found[0], mistake.file+":") || !strings.Contains(said.found[0], " "+mistake.said+" ") {
+				t.Errorf("not %s alone: %q", mistake.said, said.found)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeReadIsNoPass(t *testing.T) {
+	for _, mistake := range []struct{ name, file, right, wrong, said string }{
+		{"a module from elsewhere", "platform/main.tf", `"../modules/exports"`, `"git::https://example.com/exports.git"`, "exports"},
+		{"a module that is not there", "platform/main.tf", `"../modules/exports"`, `"../modules/export"`, "../modules/export"},
+		{"a brace too many", "modules/exports/main.tf", "enable_key_rotation = true\n}", "enable_key_rotation = true\n}}", "modules/exports/main.tf"},
+		{"a variable without a value", "mine.tfvars.example", `region `, `area `, "region"},
+	} {
+		t.Run(mistake.name, func(t *testing.T) {
+			_, err := scanned(planted(t, mistake.file, mistake.right, mistake.wrong), "platform", variables("prod")...)
+			if err == nil || !strings.Contains(err.Error(), mistake.said) {
+				t.Errorf("not refused with %q: %v", mistake.said, err)
+			}
+		})
+	}
+	t.Run("a folder without files", func(t *testing.T) {
+		if _, err := scanned(t.TempDir(), "."); err == nil || err.Error() != "no check ran" {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// planted is a copy of cloud/aws with a mistake in it.
+func planted(t *testing.T, file, right, wrong string) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(aws)); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, file)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), right) != 1 {
+		t.Fatalf("%s has %q not exactly once", file, right)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), right, wrong, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
