@@ -1,19 +1,19 @@
 //! The WebAssembly engine: what it offers to components, and how they are compiled.
 //!
-//! Compiled code is cached in the user's cache folder (or `BANK_CACHE_DIR`), so a second start compiles nothing. If
-//! that folder cannot be written, `bank` warns, and compiles at every start. Instances come from a pool, which is
+//! Compiled code is kept in the user's cache folder (or `BANK_CACHE_DIR`), so a second start compiles nothing
+//! ([`crate::code_cache`]). If that folder cannot be written, `bank` warns, and compiles at every start. Instances come from a pool, which is
 //! fast and limits their number.
 
+use crate::code_cache::CodeCache;
 use crate::component::State;
 use crate::imports;
 use crate::outbound;
 use anyhow::{Context as _, anyhow};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    ProfilingStrategy,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ProfilingStrategy};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// The variable that says where compiled code is kept.
@@ -32,6 +32,8 @@ const MOST_MEMORY: usize = 1 << 30;
 pub struct Compiler {
     engine: Engine,
     linker: Linker<State>,
+    cache: Option<CodeCache>,
+    compiled: Mutex<HashMap<PathBuf, Arc<Mutex<Option<Component>>>>>,
 }
 
 impl Compiler {
@@ -39,9 +41,6 @@ impl Compiler {
     pub fn new(cache: bool) -> anyhow::Result<Self> {
         let mut config = Config::new();
         config.wasm_component_model_async(true);
-        if cache {
-            config.cache(open_cache());
-        }
         if std::env::var_os(PERF_MAP).is_some() {
             config.profiler(ProfilingStrategy::PerfMap);
         }
@@ -54,7 +53,8 @@ impl Compiler {
         let engine = engine.map_err(wasm)?;
         let mut linker = Linker::new(&engine);
         offer(&mut linker).map_err(wasm)?;
-        Ok(Self { engine, linker })
+        let cache = if cache { open_cache() } else { None };
+        Ok(Self { engine, linker, cache, compiled: Mutex::default() })
     }
 
     /// The engine, to make instances with.
@@ -70,7 +70,8 @@ impl Compiler {
                 path.display()
             ));
         }
-        let component = Component::from_file(&self.engine, path)
+        let component = self
+            .component(path)
             .map_err(wasm)
             .with_context(|| format!("component `{id}`: {} is no valid component", path.display()))?;
         let linked: InstancePre<State> =
@@ -81,6 +82,35 @@ impl Compiler {
             format!("component `{id}` ({}) does not export wasi:http/handler@0.3.0", path.display())
         })
     }
+
+    /// The component in a file. It is compiled once, although `deposit` and `withdraw` share theirs.
+    fn component(&self, path: &Path) -> wasmtime::Result<Component> {
+        let of_file = lock(&self.compiled).entry(path.to_owned()).or_default().clone();
+        let mut compiled = lock(&of_file);
+        if let Some(component) = &*compiled {
+            return Ok(component.clone());
+        }
+        let bytes = std::fs::read(path)?;
+        let component = match &self.cache {
+            Some(cache) => cache.component(&self.engine, &bytes),
+            None => Component::new(&self.engine, &bytes),
+        };
+        Ok(compiled.insert(component?).clone())
+    }
+}
+
+/// Returns to the system what compiling took: 120 MB, which the allocator would keep for as long as `bank` runs.
+pub fn return_unused_memory() {
+    // SAFETY: it asks nothing of its caller, and frees only what nobody uses.
+    #[allow(unsafe_code, reason = "see above")]
+    unsafe {
+        libmimalloc_sys::mi_collect(true);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind it is whole at every step.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn offer(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -101,22 +131,15 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-fn open_cache() -> Option<Cache> {
+fn open_cache() -> Option<CodeCache> {
     let folder = match std::env::var_os(CACHE_DIR) {
         Some(folder) => std::path::absolute(PathBuf::from(folder)).ok(),
         None => user_cache_folder(),
     };
-    let mut config = CacheConfig::new();
-    if let Some(folder) = folder {
-        config.with_directory(folder);
-    }
-    match Cache::new(config) {
-        Ok(cache) => Some(cache),
-        Err(error) => {
-            eprintln!("Warning: compiled components are not kept: {error:#}");
-            None
-        }
-    }
+    let opened = folder
+        .context("there is no folder for them")
+        .and_then(|folder| CodeCache::open(folder.join("compiled")));
+    opened.inspect_err(|error| eprintln!("Warning: compiled components are not kept: {error:#}")).ok()
 }
 
 fn user_cache_folder() -> Option<PathBuf> {

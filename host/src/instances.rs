@@ -55,14 +55,14 @@ struct Known {
 /// An instance, seen by what gives it requests.
 struct Instance {
     number: u64,
-    /// Requests that it has not looked at yet.
-    mail: VecDeque<Job>,
+    /// Requests that it has not taken yet.
+    queue: VecDeque<Job>,
     in_flight: usize,
     /// How many more it may be given.
     left: usize,
     /// It waits in a synchronous call.
     blocked: bool,
-    /// What has it look at its mail.
+    /// What wakes it to take from its queue.
     waker: Option<Waker>,
 }
 
@@ -74,7 +74,7 @@ struct Job {
 
 impl Instance {
     fn load(&self) -> usize {
-        self.in_flight.saturating_add(self.mail.len())
+        self.in_flight.saturating_add(self.queue.len())
     }
 
     fn is_open(&self) -> bool {
@@ -90,8 +90,8 @@ impl Instance {
         self.is_open() && self.load() > 0
     }
 
-    fn takes(&mut self, job: Job) {
-        self.mail.push_back(job);
+    fn give(&mut self, job: Job) {
+        self.queue.push_back(job);
         self.left = self.left.saturating_sub(1);
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -169,7 +169,7 @@ impl Instances {
     fn give(self: Arc<Self>, job: Job) {
         let mut known = self.known();
         if let Some(instance) = known.best(&self.working) {
-            instance.takes(job);
+            instance.give(job);
             known.count(&self.working);
             return;
         }
@@ -177,7 +177,7 @@ impl Instances {
         known.made = number.wrapping_add(1);
         known.all.push(Instance {
             number,
-            mail: VecDeque::from([job]),
+            queue: VecDeque::from([job]),
             in_flight: 0,
             left: REQUESTS.saturating_sub(1),
             blocked: false,
@@ -185,46 +185,46 @@ impl Instances {
         });
         known.count(&self.working);
         drop(known);
-        tokio::spawn(Place { instances: self, number }.live());
+        tokio::spawn(Runner { instances: self, number }.run());
     }
 }
 
-/// An instance's place among the others. However it ends, what it has not looked at goes to others.
-struct Place {
+/// Runs one instance. However that ends, the requests that it has not taken go to others.
+struct Runner {
     instances: Arc<Instances>,
     number: u64,
 }
 
-impl Drop for Place {
+impl Drop for Runner {
     fn drop(&mut self) {
         let mut known = self.instances.known();
-        let place = known.all.iter().position(|instance| instance.number == self.number);
-        let mail = place.map(|place| known.all.remove(place).mail).unwrap_or_default();
+        let position = known.all.iter().position(|instance| instance.number == self.number);
+        let left = position.map(|position| known.all.remove(position).queue).unwrap_or_default();
         known.count(&self.instances.working);
         drop(known);
-        self.pass_on(mail);
+        self.pass_on(left);
     }
 }
 
-impl Place {
-    fn pass_on(&self, mail: VecDeque<Job>) {
-        for job in mail {
+impl Runner {
+    fn pass_on(&self, jobs: VecDeque<Job>) {
+        for job in jobs {
             self.instances.clone().give(job);
         }
     }
 
-    /// What `look` sees of this instance.
-    fn with<T: Default>(&self, look: impl FnOnce(&mut Instance) -> T) -> T {
+    /// What `action` returns, which reads or changes this instance.
+    fn with<T: Default>(&self, action: impl FnOnce(&mut Instance) -> T) -> T {
         let mut known = self.instances.known();
-        let seen = known.all.iter_mut().find(|instance| instance.number == self.number).map(look);
+        let result = known.all.iter_mut().find(|instance| instance.number == self.number).map(action);
         known.count(&self.instances.working);
-        seen.unwrap_or_default()
+        result.unwrap_or_default()
     }
 
     /// The next request, if there is one and the guest is `ready` for it; else what comes wakes `context`.
     fn next(&self, context: &Context<'_>, ready: bool) -> Option<Job> {
         self.with(|instance| {
-            let job = instance.mail.pop_front_if(|_| ready);
+            let job = instance.queue.pop_front_if(|_| ready);
             match job {
                 Some(_) => instance.in_flight = instance.in_flight.saturating_add(1),
                 None => instance.waker = Some(context.waker().clone()),
@@ -237,38 +237,38 @@ impl Place {
         self.with(|instance| instance.in_flight = instance.in_flight.saturating_sub(1));
     }
 
-    /// Notes whether it waits in a synchronous call. What it has not looked at does not wait with it.
-    fn is_blocked(&self, blocked: bool) {
-        let mail = self.with(|instance| {
+    /// Notes whether it waits in a synchronous call. The requests that it has not taken do not wait with it.
+    fn set_blocked(&self, blocked: bool) {
+        let left = self.with(|instance| {
             instance.blocked = blocked;
-            if blocked { std::mem::take(&mut instance.mail) } else { VecDeque::new() }
+            if blocked { std::mem::take(&mut instance.queue) } else { VecDeque::new() }
         });
-        self.pass_on(mail);
+        self.pass_on(left);
     }
 
-    /// Takes no more requests; not if there are some already.
-    fn closes(&self) -> bool {
+    /// Closes it, if no request waits in its queue: it gets no more. Whether it did.
+    fn close_if_idle(&self) -> bool {
         self.with(|instance| {
-            let closes = instance.mail.is_empty();
-            if closes {
+            let idle = instance.queue.is_empty();
+            if idle {
                 instance.left = 0;
             }
-            closes
+            idle
         })
     }
 
     /// Whether it has had all its requests.
     fn is_done(&self) -> bool {
-        self.with(|instance| instance.left == 0 && instance.mail.is_empty())
+        self.with(|instance| instance.left == 0 && instance.queue.is_empty())
     }
 
-    async fn live(self) {
+    async fn run(self) {
         let component = &self.instances.component;
         let mut store = Store::new(&component.engine, State::new(component));
         let proxy = match component.service.instantiate_async(&mut store).await {
             Ok(service) => Proxy::P3(service),
             Err(error) => {
-                if let Some(job) = self.with(|instance| instance.mail.pop_front()) {
+                if let Some(job) = self.with(|instance| instance.queue.pop_front()) {
                     let _ = job.answer.send(Err(error));
                 }
                 return;
@@ -282,22 +282,23 @@ impl Place {
     }
 
     async fn serve(&self, store: &mut Store<State>, proxy: &Proxy) -> wasmtime::Result<()> {
-        let look = Look::default();
-        let requests = store.run_concurrent(async |accessor| self.requests(accessor, proxy, &look).await);
+        let poll_record = PollRecord::default();
+        let requests =
+            store.run_concurrent(async |accessor| self.requests(accessor, proxy, &poll_record).await);
         let mut requests = pin!(requests);
         let mut blocked = false;
         let ended = poll_fn(|context| {
             loop {
-                look.begins();
+                poll_record.clear();
                 let poll = requests.as_mut().poll(context);
-                if poll.is_pending() && look.took() {
+                if poll.is_pending() && poll_record.has_taken() {
                     continue;
                 }
                 // A guest in a synchronous call has the store for itself: nothing else in it is polled.
-                let is_blocked = poll.is_pending() && !look.looked();
+                let is_blocked = poll.is_pending() && !poll_record.is_polled();
                 if blocked != is_blocked {
                     blocked = is_blocked;
-                    self.is_blocked(blocked);
+                    self.set_blocked(blocked);
                 }
                 return poll;
             }
@@ -306,13 +307,18 @@ impl Place {
     }
 
     /// Takes requests and answers them, until there are no more to come.
-    async fn requests(&self, accessor: &Accessor<State>, proxy: &Proxy, look: &Look) -> wasmtime::Result<()> {
+    async fn requests(
+        &self,
+        accessor: &Accessor<State>,
+        proxy: &Proxy,
+        poll_record: &PollRecord,
+    ) -> wasmtime::Result<()> {
         let Proxy::P3(service) = proxy;
         let handle = *service.wasi_http_handler().func_handle().func();
         let mut in_flight = FuturesUnordered::new();
         let mut idle = Idle::new();
         poll_fn(|context| {
-            look.looks();
+            poll_record.note_polled();
             loop {
                 match in_flight.poll_next_unpin(context) {
                     Poll::Ready(Some(Ok(()))) => {
@@ -324,8 +330,8 @@ impl Place {
                     Poll::Ready(None) | Poll::Pending => {}
                 }
                 let is_ready = accessor.poll_ready_for_concurrent_call(handle, context).is_ready();
-                if let Some(job) = self.next(context, is_ready && !look.took()) {
-                    look.takes();
+                if let Some(job) = self.next(context, is_ready && !poll_record.has_taken()) {
+                    poll_record.note_taken();
                     in_flight.push(Box::pin(begin(accessor, proxy, job)?));
                     continue;
                 }
@@ -338,7 +344,7 @@ impl Place {
                     return Poll::Ready(Ok(()));
                 }
                 ready!(idle.poll(context));
-                if self.closes() {
+                if self.close_if_idle() {
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -365,36 +371,37 @@ fn begin<'a>(
     })
 }
 
-/// What an instance did since it was last polled: whether it looked at its mail, and whether it took something.
+/// What happened in one poll of an instance: whether the future that takes requests was polled at all, and whether
+/// it took one.
 ///
-/// It takes one request at a time, and the next once that one waits: one that goes into a synchronous call
+/// An instance takes one request in a poll, and the next once that one waits: one that goes into a synchronous call
 /// at once holds up none that has not begun.
 #[derive(Default)]
-struct Look {
-    looked: AtomicBool,
-    took: AtomicBool,
+struct PollRecord {
+    polled: AtomicBool,
+    taken: AtomicBool,
 }
 
-impl Look {
-    fn begins(&self) {
-        self.looked.store(false, Ordering::Relaxed);
-        self.took.store(false, Ordering::Relaxed);
+impl PollRecord {
+    fn clear(&self) {
+        self.polled.store(false, Ordering::Relaxed);
+        self.taken.store(false, Ordering::Relaxed);
     }
 
-    fn looks(&self) {
-        self.looked.store(true, Ordering::Relaxed);
+    fn note_polled(&self) {
+        self.polled.store(true, Ordering::Relaxed);
     }
 
-    fn takes(&self) {
-        self.took.store(true, Ordering::Relaxed);
+    fn note_taken(&self) {
+        self.taken.store(true, Ordering::Relaxed);
     }
 
-    fn looked(&self) -> bool {
-        self.looked.load(Ordering::Relaxed)
+    fn is_polled(&self) -> bool {
+        self.polled.load(Ordering::Relaxed)
     }
 
-    fn took(&self) -> bool {
-        self.took.load(Ordering::Relaxed)
+    fn has_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod build_command;
 pub mod call;
 pub mod chain;
 pub mod cli;
+pub mod code_cache;
 pub mod component;
 pub mod connections;
 pub mod engine;

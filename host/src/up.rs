@@ -9,7 +9,7 @@ use crate::backup::unfinished;
 use crate::build_command;
 use crate::chain::Chain;
 use crate::component::Component;
-use crate::engine::Compiler;
+use crate::engine::{self, Compiler};
 use crate::fault;
 use crate::imports::Servers;
 use crate::instances::Working;
@@ -174,6 +174,7 @@ fn app(
         Ok((component.id.to_string(), Running::new(component, options.placement, &working)))
     };
     let running: HashMap<String, Running> = in_parallel(&used, start)?.into_iter().collect();
+    engine::return_unused_memory();
     chain.connect(called(&running, used.iter().map(|(_, allowed)| &**allowed)));
     let routes = manifest
         .routes
