@@ -27,12 +27,12 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Reports its progress on stderr now and then.
-struct Progress {
+struct Reporter {
     said: Instant,
     began: Instant,
 }
 
-impl Progress {
+impl Reporter {
     fn new() -> Self {
         Self { said: Instant::now(), began: Instant::now() }
     }

@@ -14,25 +14,25 @@ use tokio::time::timeout;
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// All connections.
-pub struct Connections(Arc<Inner>);
+pub struct Connections(Arc<Pool>);
 
-struct Inner {
+struct Pool {
     places: Arc<Semaphore>,
-    open: Mutex<Known>,
+    open: Mutex<Members>,
 }
 
 #[derive(Default)]
-struct Known {
+struct Members {
     all: HashMap<u64, Arc<Progress>>,
     made: u64,
 }
 
 /// An open connection; dropping it makes room for another one.
-pub struct Open {
+pub struct OpenConnection {
     /// What it is doing.
     pub progress: Arc<Progress>,
     number: u64,
-    among: Arc<Inner>,
+    among: Arc<Pool>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -40,18 +40,18 @@ impl Connections {
     /// No connections yet, at most `most`.
     pub fn new(most: u32) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self(Arc::new(Inner { places: Arc::new(Semaphore::new(most)), open: Mutex::default() }))
+        Self(Arc::new(Pool { places: Arc::new(Semaphore::new(most)), open: Mutex::default() }))
     }
 
     /// Waits until there may be one more connection. If there is no room, it closes one.
-    pub async fn admit(&self) -> Open {
+    pub async fn admit(&self) -> OpenConnection {
         let place = self.place().await;
         let progress = Arc::new(Progress::default());
         let mut open = self.0.open();
         let number = open.made;
         open.made = number.wrapping_add(1);
         open.all.insert(number, progress.clone());
-        Open { progress, number, among: self.0.clone(), _place: place }
+        OpenConnection { progress, number, among: self.0.clone(), _place: place }
     }
 
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
@@ -76,14 +76,14 @@ impl Connections {
     }
 }
 
-impl Inner {
+impl Pool {
     /// Never held across an await, and nothing panics while it is.
-    fn open(&self) -> MutexGuard<'_, Known> {
+    fn open(&self) -> MutexGuard<'_, Members> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.among.open().all.remove(&self.number);
     }

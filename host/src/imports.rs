@@ -43,9 +43,9 @@ pub(crate) mod bindings {
             "wasi:keyvalue/atomics.cas-error" => super::call_error::CallError<wasi::keyvalue::atomics::CasError>,
         },
         with: {
-            "spin:key-value/key-value.store": super::key_value::Opened,
-            "spin:redis/redis.connection": crate::redis::Opened,
-            "wasi:keyvalue/store.bucket": super::key_value::Opened,
+            "spin:key-value/key-value.store": super::key_value::OpenStore,
+            "spin:redis/redis.connection": crate::redis::ComponentConnection,
+            "wasi:keyvalue/store.bucket": super::key_value::OpenStore,
             "wasi:keyvalue/atomics.cas": super::wasi_keyvalue::Swap,
         },
     });

@@ -48,7 +48,7 @@ pub trait Chained: Send + Sync {
 }
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Sent = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Io), Error>> + Send>;
+type SendFuture = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Io), Error>> + Send>;
 
 impl WasiHttpHooks for Outbound {
     fn send_request(
@@ -56,7 +56,7 @@ impl WasiHttpHooks for Outbound {
         mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _: Io,
-    ) -> Sent {
+    ) -> SendFuture {
         if !self.allows(request.uri()) {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }
@@ -84,7 +84,7 @@ impl Outbound {
         request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         trace: Option<Context>,
-    ) -> Sent {
+    ) -> SendFuture {
         let (chain, component) = (self.chain.clone(), self.component.clone());
         Box::new(async move {
             let response = chain.send(name.clone(), request, options, trace).await.inspect_err(|error| {
@@ -124,7 +124,7 @@ impl Outbound {
 }
 
 /// Returns `sent`, and records how it ends.
-fn record(call: Call, sent: Sent) -> Sent {
+fn record(call: Call, sent: SendFuture) -> SendFuture {
     Box::new(async move {
         let result = Box::into_pin(sent).await;
         match &result {
@@ -150,18 +150,18 @@ fn why(error: &Error) -> &'static str {
 
 /// wasmtime's `wasi:http`, except that sending a request first notes which request makes the call.
 pub fn add_to_linker<T: Imports + WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    client::add_to_linker::<_, Client>(linker, T::http)?;
+    client::add_to_linker::<_, ClientInterface>(linker, T::http)?;
     types::add_to_linker::<_, WasiHttp>(linker, T::http)
 }
 
 /// Stands for `wasi:http/client` in linkers.
-struct Client;
+struct ClientInterface;
 
-impl HasData for Client {
+impl HasData for ClientInterface {
     type Data<'a> = WasiHttpCtxView<'a>;
 }
 
-impl<T: Imports + WasiHttpView> client::HostWithStore<T> for Client {
+impl<T: Imports + WasiHttpView> client::HostWithStore<T> for ClientInterface {
     async fn send(
         accessor: &Accessor<T, Self>,
         request: Resource<Request>,

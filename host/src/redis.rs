@@ -65,11 +65,11 @@ pub struct Server(Arc<Link>);
 struct Link {
     client: Client,
     patience: Patience,
-    state: Mutex<State>,
+    state: Mutex<LinkData>,
 }
 
 #[derive(Default)]
-struct State {
+struct LinkData {
     connection: Option<MultiplexedConnection>,
     /// How many connections there have been; identifies the present one.
     number: u64,
@@ -81,7 +81,7 @@ struct State {
 }
 
 /// What a command finds.
-enum Way {
+enum LinkState {
     Open(MultiplexedConnection, u64),
     Shut(RedisError),
     Opening(watch::Receiver<()>),
@@ -97,7 +97,7 @@ impl Server {
     }
 
     /// Opens a connection for one component; connects to the server if necessary.
-    pub async fn open(&self) -> Result<Opened, RedisError> {
+    pub async fn open(&self) -> Result<ComponentConnection, RedisError> {
         let opened = self.opened();
         opened.run(|_| async { Ok(()) }).await?;
         Ok(opened)
@@ -121,14 +121,14 @@ impl Server {
         self.opened().run(command).await
     }
 
-    fn opened(&self) -> Opened {
-        Opened { server: self.clone(), uses: Arc::default() }
+    fn opened(&self) -> ComponentConnection {
+        ComponentConnection { server: self.clone(), uses: Arc::default() }
     }
 }
 
 /// A connection as a component sees it: its own.
 #[derive(Clone)]
-pub struct Opened {
+pub struct ComponentConnection {
     server: Server,
     uses: Arc<Uses>,
 }
@@ -145,7 +145,7 @@ struct Uses {
     replaced: AtomicBool,
 }
 
-impl Opened {
+impl ComponentConnection {
     /// As [`Server::run`].
     pub async fn run<T, F>(
         &self,
@@ -228,10 +228,10 @@ impl Link {
     async fn connection(self: &Arc<Self>) -> Result<(MultiplexedConnection, u64), RedisError> {
         loop {
             match self.way() {
-                Way::Open(connection, number) => return Ok((connection, number)),
-                Way::Shut(why) => return Err(why),
+                LinkState::Open(connection, number) => return Ok((connection, number)),
+                LinkState::Shut(why) => return Err(why),
                 // The state says whether it succeeded.
-                Way::Opening(mut attempt) => {
+                LinkState::Opening(mut attempt) => {
                     let _ = attempt.changed().await;
                 }
             }
@@ -239,19 +239,19 @@ impl Link {
     }
 
     /// The connection to the server, or why there is none. Starts an attempt to connect if one is due.
-    fn way(self: &Arc<Self>) -> Way {
+    fn way(self: &Arc<Self>) -> LinkState {
         let mut state = self.state();
         if let Some(connection) = &state.connection {
-            return Way::Open(connection.clone(), state.number);
+            return LinkState::Open(connection.clone(), state.number);
         }
         let failed = state.failed.clone().filter(|(when, _)| when.elapsed() < FORGOTTEN);
         if state.attempt.is_none() && failed.as_ref().is_none_or(|(when, _)| when.elapsed() >= PAUSE) {
             state.attempt = Some(self.clone().attempt());
         }
         match (failed, state.attempt.clone()) {
-            (Some((_, why)), _) => Way::Shut(why),
-            (None, Some(attempt)) => Way::Opening(attempt),
-            (None, None) => Way::Shut((ErrorKind::Io, "no connection").into()),
+            (Some((_, why)), _) => LinkState::Shut(why),
+            (None, Some(attempt)) => LinkState::Opening(attempt),
+            (None, None) => LinkState::Shut((ErrorKind::Io, "no connection").into()),
         }
     }
 
@@ -314,12 +314,12 @@ impl Link {
     }
 
     /// Never held across an await, and nothing panics while it is.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LinkData> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl LinkData {
     fn connected(&mut self, connection: MultiplexedConnection) {
         if self.connection.is_none() {
             self.connection = Some(connection);

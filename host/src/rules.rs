@@ -50,7 +50,7 @@ pub struct Secret {
 /// What values a variable may have.
 #[derive(Debug)]
 pub struct Rule {
-    kind: Kind,
+    kind: RuleKind,
     or_empty: bool,
     /// It must not be empty if these variables have these values.
     needed_with: BTreeMap<String, String>,
@@ -59,7 +59,7 @@ pub struct Rule {
 }
 
 #[derive(Debug)]
-enum Kind {
+enum RuleKind {
     OneOf(Vec<String>),
     Integer(Bounds),
     /// An address with one of these schemes; that of a Redis Cluster may name several nodes.
@@ -83,15 +83,15 @@ impl TryFrom<Written> for Rule {
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         let kinds = [
-            written.one_of.map(Kind::OneOf),
-            written.integer.map(Kind::Integer),
-            written.url.map(Kind::Url),
-            written.public_url.map(Kind::PublicUrl),
-            written.origin.map(Kind::Origin),
-            written.origins.map(Kind::Origins),
-            written.header_name.filter(|is| *is).map(|_| Kind::HeaderName),
-            written.header_value.filter(|is| *is).map(|_| Kind::HeaderValue),
-            written.secret.map(Kind::Secret),
+            written.one_of.map(RuleKind::OneOf),
+            written.integer.map(RuleKind::Integer),
+            written.url.map(RuleKind::Url),
+            written.public_url.map(RuleKind::PublicUrl),
+            written.origin.map(RuleKind::Origin),
+            written.origins.map(RuleKind::Origins),
+            written.header_name.filter(|is| *is).map(|_| RuleKind::HeaderName),
+            written.header_value.filter(|is| *is).map(|_| RuleKind::HeaderValue),
+            written.secret.map(RuleKind::Secret),
         ];
         let mut kinds = kinds.into_iter().flatten();
         match (kinds.next(), kinds.next()) {
@@ -114,21 +114,23 @@ impl Rule {
     pub fn allows(&self, value: &str) -> bool {
         let value = value.trim_ascii();
         if value.is_empty() {
-            return self.or_empty || matches!(self.kind, Kind::Origins(_));
+            return self.or_empty || matches!(self.kind, RuleKind::Origins(_));
         }
         match &self.kind {
-            Kind::OneOf(values) => settings::OneOf(&words(values)).allows(value),
-            Kind::Integer(Bounds { from, to }) => Integer { from: *from, to: *to }.allows(value),
-            Kind::Url(schemes) => {
+            RuleKind::OneOf(values) => settings::OneOf(&words(values)).allows(value),
+            RuleKind::Integer(Bounds { from, to }) => Integer { from: *from, to: *to }.allows(value),
+            RuleKind::Url(schemes) => {
                 settings::Url(&words(schemes)).allows(value)
                     && each_node(value).iter().all(|address| can_be_read(address))
             }
-            Kind::PublicUrl(schemes) => PublicUrl(&words(schemes)).allows(value) && can_be_read(value),
-            Kind::Origin(schemes) => is_origin(value, schemes),
-            Kind::Origins(schemes) => value.split_ascii_whitespace().all(|origin| is_origin(origin, schemes)),
-            Kind::HeaderName => HeaderName.allows(value),
-            Kind::HeaderValue => HeaderValue.allows(value),
-            Kind::Secret(Secret { at_least }) => settings::Secret(*at_least).allows(value),
+            RuleKind::PublicUrl(schemes) => PublicUrl(&words(schemes)).allows(value) && can_be_read(value),
+            RuleKind::Origin(schemes) => is_origin(value, schemes),
+            RuleKind::Origins(schemes) => {
+                value.split_ascii_whitespace().all(|origin| is_origin(origin, schemes))
+            }
+            RuleKind::HeaderName => HeaderName.allows(value),
+            RuleKind::HeaderValue => HeaderValue.allows(value),
+            RuleKind::Secret(Secret { at_least }) => settings::Secret(*at_least).allows(value),
         }
     }
 
@@ -176,21 +178,21 @@ impl fmt::Display for Rule {
             schemes.iter().map(|scheme| format!("{scheme}://{rest}")).collect::<Vec<_>>().join(" or ")
         };
         match &self.kind {
-            Kind::OneOf(values) => write!(f, "allowed are {}", values.join(", "))?,
-            Kind::Integer(Bounds { from, to }) => write!(f, "allowed is an integer from {from} to {to}")?,
-            Kind::Url(schemes) => write!(f, "allowed is an address {}", each(schemes, "…"))?,
-            Kind::PublicUrl(schemes) => {
+            RuleKind::OneOf(values) => write!(f, "allowed are {}", values.join(", "))?,
+            RuleKind::Integer(Bounds { from, to }) => write!(f, "allowed is an integer from {from} to {to}")?,
+            RuleKind::Url(schemes) => write!(f, "allowed is an address {}", each(schemes, "…"))?,
+            RuleKind::PublicUrl(schemes) => {
                 write!(f, "allowed is an address {} without a user", each(schemes, "…"))?;
             }
-            Kind::Origin(schemes) => write!(f, "allowed is {}", each(schemes, "host[:port]"))?,
-            Kind::Origins(schemes) => {
+            RuleKind::Origin(schemes) => write!(f, "allowed is {}", each(schemes, "host[:port]"))?,
+            RuleKind::Origins(schemes) => {
                 write!(f, "allowed are any number of {}, with spaces between", each(schemes, "host[:port]"))?;
             }
-            Kind::HeaderName => {
+            RuleKind::HeaderName => {
                 f.write_str("allowed is the name of a header field that is not the connection's own")?;
             }
-            Kind::HeaderValue => f.write_str("allowed are visible ASCII characters")?,
-            Kind::Secret(Secret { at_least }) => {
+            RuleKind::HeaderValue => f.write_str("allowed are visible ASCII characters")?,
+            RuleKind::Secret(Secret { at_least }) => {
                 write!(f, "allowed are visible ASCII characters, at least {at_least} of them")?;
             }
         }

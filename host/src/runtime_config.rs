@@ -52,9 +52,9 @@ impl fmt::Display for StoreConfig {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ConfigFile {
     #[serde(default)]
-    key_value_store: Table<Store>,
+    key_value_store: Table<StoreEntry>,
     /// spin-operator's name for it, and formerly Spin's.
     #[serde(default, alias = "config_provider")]
     variables_provider: Vec<Spanned<toml::Table>>,
@@ -63,7 +63,7 @@ struct File {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Store {
+struct StoreEntry {
     #[serde(rename = "type")]
     kind: Spanned<String>,
     path: Option<Spanned<PathBuf>>,
@@ -91,7 +91,7 @@ impl RuntimeConfig {
         app_folder: &Path,
         state_dir: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let file: File = source.parse()?;
+        let file: ConfigFile = source.parse()?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut stores = Vec::new();
         for (label, store) in file.key_value_store.0 {
@@ -119,7 +119,7 @@ fn default_store(app_folder: &Path, state_dir: Option<&Path>) -> anyhow::Result<
     Ok(StoreConfig::Sqlite(folder.join("sqlite_key_value.db")))
 }
 
-impl Store {
+impl StoreEntry {
     fn read(self, source: &Source, label: &str, folder: &Path) -> anyhow::Result<StoreConfig> {
         match self.kind.get_ref().as_str() {
             "spin" => {

@@ -9,7 +9,7 @@
 //! balancers learn only slowly that this bank goes away. It is not ready from the signal on.
 
 use crate::answer::{App, Client};
-use crate::connections::{Connections, Open};
+use crate::connections::{Connections, OpenConnection};
 use crate::guards::ProcessGuard;
 use crate::limits::Limits;
 use crate::progress::Watched;
@@ -139,7 +139,7 @@ fn second_signal() -> anyhow::Error {
 }
 
 /// The next connection, when there is room for one.
-async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, Open) {
+async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, OpenConnection) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return (stream, connections.admit().await),
@@ -167,7 +167,7 @@ struct Connection {
     client: Client,
     process: ProcessGuard,
     limits: Arc<Limits>,
-    open: Open,
+    open: OpenConnection,
     _counted: Option<OpenCounted>,
 }
 

@@ -13,17 +13,20 @@
 //! If the collector is away or slow, `bank` goes on. What cannot be sent is lost, and a warning says so.
 
 mod call;
+mod counted;
 mod end;
 mod export;
 mod meters;
 mod queue;
 mod request;
+mod signal;
 
 pub use call::{Call, Caller, Callers, System};
 pub use meters::{InstanceCounted, OpenCounted};
 pub use request::Exchange;
 
 use anyhow::Context as _;
+use counted::Counted;
 use end::End;
 use meters::Meters;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _};
@@ -37,7 +40,6 @@ use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector as _, Te
 use opentelemetry_sdk::trace::{
     BatchSpanProcessor, IdGenerator as _, RandomIdGenerator, SdkTracer, SdkTracerProvider,
 };
-use queue::Counted;
 use std::sync::Arc;
 
 /// The name of the instrumentation; `service.name` is the same, unless the environment sets another.

@@ -24,7 +24,7 @@ const READ_AGAIN: usize = 5;
 
 /// Where the certificate and its key are.
 #[derive(Clone)]
-struct Files {
+struct CertificateFiles {
     certificate: PathBuf,
     key: PathBuf,
 }
@@ -42,7 +42,7 @@ struct Shown(RwLock<Arc<CertifiedKey>>);
 
 /// Accepts TLS connections. Must be called inside a Tokio runtime, in which the files are checked from then on.
 pub fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
-    let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
+    let files = CertificateFiles { certificate: certificate.to_owned(), key: key.to_owned() };
     let provider = Arc::new(ring::default_provider());
     let contents = files.read()?;
     let shown = Arc::new(Shown(RwLock::new(Arc::new(files.certified(&contents, &provider)?))));
@@ -56,7 +56,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
 }
 
 /// Follows the files, for ever.
-async fn follow(files: Files, first: Contents, shown: Arc<Shown>, provider: Arc<CryptoProvider>) {
+async fn follow(files: CertificateFiles, first: Contents, shown: Arc<Shown>, provider: Arc<CryptoProvider>) {
     // The last contents, whether they could be served or not.
     let mut last = Ok(first);
     loop {
@@ -84,7 +84,7 @@ async fn follow(files: Files, first: Contents, shown: Arc<Shown>, provider: Arc<
     }
 }
 
-impl Files {
+impl CertificateFiles {
     /// Both files as of one moment: the certificate is read before and after the key, and must be the same.
     fn read(&self) -> anyhow::Result<Contents> {
         let mut certificate = read(&self.certificate)?;

@@ -93,7 +93,7 @@ async fn who_closes_a_connection_and_opens_another_gets_another() {
     let redis = common::redis::Redis::start();
     let info = redis.url().as_str().into_connection_info().unwrap();
     let server = Server::new(info, Patience::DEFAULT).unwrap();
-    let id = async |opened: &bank::redis::Opened| -> u64 {
+    let id = async |opened: &bank::redis::ComponentConnection| -> u64 {
         let command = opened.run(|mut connection| async move {
             redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await
         });

@@ -56,7 +56,7 @@ const SAID_AGAIN: Duration = Duration::from_secs(60);
 
 /// Keys as they are stored.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct StoredKeys {
     v: u8,
     as_of_ms: u64,
     issuer: String,
@@ -103,9 +103,9 @@ pub fn forget() {
 }
 
 /// Held by a request that waits, if only so many of an instance may wait at a time.
-struct Seat(&'static LocalKey<Cell<u32>>);
+struct WaitingPermit(&'static LocalKey<Cell<u32>>);
 
-impl Seat {
+impl WaitingPermit {
     fn take(taken: &'static LocalKey<Cell<u32>>, most: u32) -> Option<Self> {
         (taken.get() < most).then(|| {
             taken.set(taken.get().saturating_add(1));
@@ -114,7 +114,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for WaitingPermit {
     fn drop(&mut self) {
         self.0.set(self.0.get().saturating_sub(1));
     }
@@ -194,10 +194,10 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         if let Some(newer) = stored.filter(|stored| stored.as_of_ms > kept.as_of_ms) {
             return Some(newer);
         }
-        if let Some(_seat) = Seat::take(&ASKING, 1) {
+        if let Some(_seat) = WaitingPermit::take(&ASKING, 1) {
             return self.newer(kept.as_of_ms).await;
         }
-        let _seat = Seat::take(&WAITING, MOST_WAITING)?;
+        let _seat = WaitingPermit::take(&WAITING, MOST_WAITING)?;
         self.found_soon(kept.as_of_ms).await
     }
 
@@ -308,7 +308,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             let set = KeySet::of_issuer(fetched)?;
             let Source { issuer, jwks_url } = self.source.clone();
             let keys = serde_json::from_slice(fetched).ok()?;
-            let stored = Stored { v: 1, as_of_ms, issuer, jwks_url, keys };
+            let stored = StoredKeys { v: 1, as_of_ms, issuer, jwks_url, keys };
             Some((serde_json::to_vec(&stored).ok()?, Kept { set, verified: Recent::new(), as_of_ms }))
         };
         read().ok_or_else(|| "the key set is no JSON Web Key Set".to_owned())
@@ -317,7 +317,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     /// The keys in the store. Keys that cannot be read, or of another source, count as none.
     async fn stored(&self) -> Result<Option<Rc<Kept>>, Problem> {
         let stored = self.stores.open().await.get(&keys::issuer(&self.source.name())).await?;
-        let Some(Stored { v: 1, as_of_ms, issuer, jwks_url, keys }) =
+        let Some(StoredKeys { v: 1, as_of_ms, issuer, jwks_url, keys }) =
             stored.and_then(|stored| serde_json::from_slice(&stored).ok())
         else {
             return Ok(None);

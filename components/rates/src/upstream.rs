@@ -52,14 +52,14 @@ fn judged(answered: Answered, now_ms: u64, now: SystemTime) -> Result<Read, Fail
     if answered.status == 200 {
         return Sheet::from_upstream(&answered.body, now_ms);
     }
-    let code = serde_json::from_slice(&answered.body).ok().and_then(Refusal::code);
+    let code = serde_json::from_slice(&answered.body).ok().and_then(ErrorBody::code);
     let retry_after = retry_after(&answered, now);
     Err(Failed { retry_after, ..Failed::of_status(answered.status, code) })
 }
 
 /// CoinGecko's own code for a failure: in one of two places.
 #[derive(Deserialize)]
-struct Refusal {
+struct ErrorBody {
     error_code: Option<u64>,
     status: Option<Status>,
 }
@@ -69,7 +69,7 @@ struct Status {
     error_code: Option<u64>,
 }
 
-impl Refusal {
+impl ErrorBody {
     fn code(self) -> Option<u64> {
         self.error_code.or(self.status.and_then(|status| status.error_code))
     }

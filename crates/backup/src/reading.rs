@@ -45,7 +45,7 @@ pub enum Broken {
 
 /// The position of a line in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(u8, String, String);
+struct LinePosition(u8, String, String);
 
 /// An export that is being read, or written.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub struct Reading {
     summed: bool,
     ended: bool,
     lines: u64,
-    last: Option<Place>,
+    last: Option<LinePosition>,
     digest: Sha256,
     totals: Totals,
     /// The wallet whose pages are being read.
@@ -313,8 +313,8 @@ impl Group {
 }
 
 /// The position of a line in an export: by its kind, its owner, and its number or key.
-fn place(line: &Line) -> Option<Place> {
-    let place = |rank, of: &str, which: &str| Some(Place(rank, of.to_owned(), which.to_owned()));
+fn place(line: &Line) -> Option<LinePosition> {
+    let place = |rank, of: &str, which: &str| Some(LinePosition(rank, of.to_owned(), which.to_owned()));
     match line {
         Line::Export(_) | Line::Totals(_) | Line::End(_) => None,
         // A page is in order if it follows the one before; the wallet comes after all of them.

@@ -5,7 +5,7 @@
 //! values are never overwritten. While the import runs, the store holds a note that says which file is being
 //! restored ([`store::keys::import`]): the same file may go on, any other is refused.
 
-use super::Progress;
+use super::Reporter;
 use super::cli::Import;
 use super::folder;
 use super::origin::Origin;
@@ -82,7 +82,7 @@ struct Into {
     store: Store,
     waiting: Vec<(String, Vec<u8>)>,
     written: u64,
-    progress: Progress,
+    progress: Reporter,
 }
 
 impl Into {
@@ -108,7 +108,7 @@ impl Into {
             ))
             .into());
         }
-        Ok(Self { store, waiting: Vec::new(), written: 0, progress: Progress::new() })
+        Ok(Self { store, waiting: Vec::new(), written: 0, progress: Reporter::new() })
     }
 
     fn take(&mut self, line: &Line) -> anyhow::Result<()> {

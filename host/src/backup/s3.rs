@@ -42,9 +42,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// A bucket, and how it is reached.
 #[derive(Clone)]
-pub struct S3(Rc<Reached>);
+pub struct S3(Rc<BucketClient>);
 
-struct Reached {
+struct BucketClient {
     bucket: Bucket,
     credentials: Option<Credentials>,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -87,7 +87,7 @@ impl S3 {
             None => Credentials::new(key, secret),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self(Rc::new(Reached { bucket, credentials, client: client()?, runtime })))
+        Ok(Self(Rc::new(BucketClient { bucket, credentials, client: client()?, runtime })))
     }
 
     /// How it is called, for people.
@@ -105,7 +105,7 @@ impl S3 {
             if let Some(next) = &next {
                 list.with_continuation_token(next.as_str());
             }
-            let answer = self.asks(&Ask::new(Method::GET), || list.sign(SIGNED), folder)?;
+            let answer = self.asks(&S3Request::new(Method::GET), || list.sign(SIGNED), folder)?;
             let listed = ListObjectsV2::parse_response(&answer)
                 .map_err(|error| anyhow!("{}: no list of objects: {error}", self.name(folder)))?;
             let keys = listed.contents.iter().filter_map(|object| object.key.strip_prefix(folder));
@@ -124,7 +124,7 @@ impl S3 {
     /// The size of an object in bytes, if it exists.
     pub fn size(&self, key: &str) -> anyhow::Result<Option<u64>> {
         let head = self.0.bucket.head_object(self.0.credentials.as_ref(), key);
-        let answer = self.answers(&Ask::new(Method::HEAD), || head.sign(SIGNED), key)?;
+        let answer = self.answers(&S3Request::new(Method::HEAD), || head.sign(SIGNED), key)?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -137,7 +137,7 @@ impl S3 {
     /// The last bytes of an object: so many, or all if it has fewer.
     pub fn tail(&self, key: &str, bytes: u64) -> anyhow::Result<Vec<u8>> {
         let get = self.0.bucket.get_object(self.0.credentials.as_ref(), key);
-        let ask = Ask { range: Some(format!("bytes=-{bytes}")), ..Ask::new(Method::GET) };
+        let ask = S3Request { range: Some(format!("bytes=-{bytes}")), ..S3Request::new(Method::GET) };
         let answer = self.answers(&ask, || get.sign(SIGNED), key)?;
         // Nothing is left of what is empty.
         if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
@@ -150,24 +150,29 @@ impl S3 {
     /// An object from its first byte.
     pub fn read(&self, key: &str) -> anyhow::Result<Box<dyn BufRead>> {
         let get = self.0.bucket.get_object(self.0.credentials.as_ref(), key);
-        let answer = self.sends(&Ask::new(Method::GET), || get.sign(SIGNED), key)?;
-        let body = Body { s3: self.clone(), body: answer.into_body(), some: Bytes::new() };
+        let answer = self.sends(&S3Request::new(Method::GET), || get.sign(SIGNED), key)?;
+        let body = ObjectBody { s3: self.clone(), body: answer.into_body(), some: Bytes::new() };
         Ok(Box::new(BufReader::with_capacity(1 << 18, body)))
     }
 
     pub fn remove(&self, key: &str) -> anyhow::Result<()> {
         let delete = self.0.bucket.delete_object(self.0.credentials.as_ref(), key);
-        self.asks(&Ask::new(Method::DELETE), || delete.sign(SIGNED), key).map(drop)
+        self.asks(&S3Request::new(Method::DELETE), || delete.sign(SIGNED), key).map(drop)
     }
 
     /// Sends a request that must succeed, and returns the answer.
-    fn asks(&self, ask: &Ask, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<String> {
+    fn asks(&self, ask: &S3Request, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<String> {
         let answer = self.sends(ask, sign, key)?;
         self.text(answer).map_err(|why| self.unavailable(key, &why))
     }
 
     /// A request that must succeed.
-    fn sends(&self, ask: &Ask, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<Response<Incoming>> {
+    fn sends(
+        &self,
+        ask: &S3Request,
+        sign: impl Fn() -> Url,
+        key: &str,
+    ) -> anyhow::Result<Response<Incoming>> {
         self.succeeded(self.answers(ask, sign, key)?, key)
     }
 
@@ -181,7 +186,12 @@ impl S3 {
     }
 
     /// Sends a request until the answer is not a temporary error.
-    fn answers(&self, ask: &Ask, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<Response<Incoming>> {
+    fn answers(
+        &self,
+        ask: &S3Request,
+        sign: impl Fn() -> Url,
+        key: &str,
+    ) -> anyhow::Result<Response<Incoming>> {
         let mut tries = 0_u32;
         loop {
             tries = tries.saturating_add(1);
@@ -200,7 +210,7 @@ impl S3 {
         }
     }
 
-    fn send(&self, ask: &Ask, url: &Url) -> Result<Response<Incoming>, String> {
+    fn send(&self, ask: &S3Request, url: &Url) -> Result<Response<Incoming>, String> {
         let mut request = Request::builder().method(&ask.method).uri(url.as_str());
         if let Some(range) = &ask.range {
             request = request.header(RANGE, range);
@@ -225,13 +235,13 @@ impl S3 {
 }
 
 /// A request; its address is signed anew for each try.
-struct Ask {
+struct S3Request {
     method: Method,
     body: Bytes,
     range: Option<String>,
 }
 
-impl Ask {
+impl S3Request {
     fn new(method: Method) -> Self {
         Self { method, body: Bytes::new(), range: None }
     }
@@ -243,13 +253,13 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 /// An object as it arrives.
-struct Body {
+struct ObjectBody {
     s3: S3,
     body: Incoming,
     some: Bytes,
 }
 
-impl Read for Body {
+impl Read for ObjectBody {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         while self.some.is_empty() {
             let frame = async { timeout(PATIENCE, self.body.frame()).await };

@@ -20,12 +20,12 @@ pub struct Sorter {
 
 /// The texts, sorted.
 pub struct Sorted {
-    runs: Vec<Run>,
+    runs: Vec<SortedRun>,
     next: BinaryHeap<Reverse<(Box<[u8]>, usize)>>,
     last: Option<Box<[u8]>>,
 }
 
-enum Run {
+enum SortedRun {
     Memory(std::vec::IntoIter<Box<[u8]>>),
     File(BufReader<File>),
 }
@@ -54,8 +54,8 @@ impl Sorter {
 
     /// All of them in order.
     pub fn sorted(mut self) -> anyhow::Result<Sorted> {
-        let mut runs = vec![Run::Memory(self.in_order().into_iter())];
-        runs.extend(self.runs.into_iter().map(Run::File));
+        let mut runs = vec![SortedRun::Memory(self.in_order().into_iter())];
+        runs.extend(self.runs.into_iter().map(SortedRun::File));
         let mut sorted = Sorted { runs, next: BinaryHeap::new(), last: None };
         for run in 0..sorted.runs.len() {
             sorted.refill(run)?;
@@ -108,8 +108,8 @@ fn cannot() -> String {
 impl Sorted {
     fn refill(&mut self, run: usize) -> std::io::Result<()> {
         let next = match self.runs.get_mut(run) {
-            Some(Run::Memory(texts)) => texts.next(),
-            Some(Run::File(file)) => line(file)?,
+            Some(SortedRun::Memory(texts)) => texts.next(),
+            Some(SortedRun::File(file)) => line(file)?,
             None => None,
         };
         self.next.extend(next.map(|text| Reverse((text, run))));

@@ -11,7 +11,7 @@ mod wallets;
 
 use super::sorted::Sorter;
 use super::store::{Access, Store};
-use super::{Progress, store, unfinished};
+use super::{Reporter, store, unfinished};
 use crate::arguments::Verify;
 use crate::exit::ExitError;
 use ::store::keys;
@@ -42,7 +42,7 @@ struct Walk<'a> {
     out: &'a mut Out<'a>,
     reading: Reading,
     broken: u64,
-    progress: Progress,
+    progress: Reporter,
 }
 
 /// What was found.
@@ -82,7 +82,7 @@ fn walk<'a>(place: &store::Location, mode: Mode, out: &'a mut Out<'a>) -> anyhow
     let began = now();
     let store = Store::open(place, Access::Read)?;
     let reading = Reading::new();
-    let mut walk = Walk { store, mode, out, reading, broken: 0, progress: Progress::new() };
+    let mut walk = Walk { store, mode, out, reading, broken: 0, progress: Reporter::new() };
     walk.is_no_ruin()?;
     let kind = walk.store.kind().to_owned();
     let bank = env!("CARGO_PKG_VERSION").to_owned();

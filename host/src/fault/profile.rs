@@ -85,7 +85,7 @@ enum When {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
+struct ProfileFile {
     seed: u64,
     #[serde(default)]
     swap_always_fails: bool,
@@ -132,7 +132,7 @@ impl Profile {
 
     /// Reads a file that is in memory.
     pub fn read(source: &Source) -> anyhow::Result<Self> {
-        let file: File = source.parse()?;
+        let file: ProfileFile = source.parse()?;
         if let Some(other) = file.swap_always_succeeds.as_ref().filter(|_| file.swap_always_fails) {
             return Err(source.error(other.span(), "a swap cannot always fail and always succeed"));
         }

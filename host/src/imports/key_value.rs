@@ -9,7 +9,7 @@ use wasmtime::AsContextMut as _;
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
 
 /// An open store.
-pub type Opened = Arc<dyn kv::Store>;
+pub type OpenStore = Arc<dyn kv::Store>;
 
 /// The stores that one instance may open, and those that it has open.
 pub struct KeyValueView<'a> {
@@ -81,7 +81,7 @@ fn opened<T>(
     accessor: &Accessor<T, KeyValue>,
     store: &Resource<Store>,
     operation: &'static str,
-) -> Result<(Opened, Call), Error> {
+) -> Result<(OpenStore, Call), Error> {
     accessor.with(|mut access| {
         let view = access.get();
         let opened = view.table.get(store).map_err(|_| Error::NoSuchStore)?.clone();

@@ -136,7 +136,7 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
         command: String,
         arguments: Vec<RedisParameter>,
     ) -> Result<Vec<RedisResult>, CallError<Error>> {
-        let kind = Kind::of(&command, &arguments)?;
+        let kind = CommandKind::of(&command, &arguments)?;
         let (opened, call) = accessor.with(|mut access| {
             let view = access.get();
             let opened = view.table.get(&connection).cloned();
@@ -153,12 +153,12 @@ impl<T: Send> HostConnectionWithStore<T> for Redis {
             };
         }
         let answer = match kind {
-            Kind::Asking => {
+            CommandKind::Asking => {
                 opened.ask();
                 Ok(Value::Okay)
             }
-            Kind::Wait => opened.wait(whole).await,
-            Kind::Any => opened.send(whole).await,
+            CommandKind::Wait => opened.wait(whole).await,
+            CommandKind::Any => opened.send(whole).await,
         };
         call.ended(answer.as_ref().err().map(why));
         let answer = answer.map_err(|error| Error::Other(error.to_string()))?;
@@ -189,7 +189,7 @@ fn why(error: &RedisError) -> Cow<'static, str> {
 }
 
 /// What a command does to the shared connection.
-enum Kind {
+enum CommandKind {
     /// It prepares the next one.
     Asking,
     /// It is about the commands before it, and blocks the connection for a moment.
@@ -197,7 +197,7 @@ enum Kind {
     Any,
 }
 
-impl Kind {
+impl CommandKind {
     fn of(command: &str, arguments: &[RedisParameter]) -> Result<Self, Error> {
         match command.to_ascii_uppercase().as_str() {
             "ASKING" => Ok(Self::Asking),

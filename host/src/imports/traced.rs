@@ -6,7 +6,7 @@
 use super::Imports;
 use super::bindings::wasi::keyvalue::{atomics, store};
 use super::call_error::CallError;
-use super::key_value::{KeyValueView, Opened};
+use super::key_value::{KeyValueView, OpenStore};
 use super::wasi_keyvalue::Swap;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -19,7 +19,7 @@ pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()>
     linker.allow_shadowing(true);
     linker.instance(STORE)?.func_wrap_async(
         "[method]bucket.get",
-        |mut store, (bucket, key): (Resource<Opened>, String)| {
+        |mut store, (bucket, key): (Resource<OpenStore>, String)| {
             Box::new(async move {
                 let mut view = noted(&mut store);
                 let answer = store::HostBucket::get(&mut view, bucket, key).await;
@@ -37,7 +37,7 @@ pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()>
     })?;
     atomics.func_wrap_async(
         "increment",
-        |mut store, (bucket, key, delta): (Resource<Opened>, String, i64)| {
+        |mut store, (bucket, key, delta): (Resource<OpenStore>, String, i64)| {
             Box::new(async move {
                 let mut view = noted(&mut store);
                 let answer = atomics::Host::increment(&mut view, bucket, key, delta).await;

@@ -6,13 +6,13 @@
 use super::bindings::wasi::keyvalue::atomics::{self, Cas, CasError, HostCas};
 use super::bindings::wasi::keyvalue::store::{self, Bucket, Error, HostBucket};
 use super::call_error::CallError;
-use super::key_value::{KeyValueView, Opened, record};
+use super::key_value::{KeyValueView, OpenStore, record};
 use crate::kv::Failure;
 use wasmtime::component::Resource;
 
 /// A compare-and-swap that has begun.
 pub struct Swap {
-    store: Opened,
+    store: OpenStore,
     key: String,
     current: Option<Vec<u8>>,
 }
@@ -109,7 +109,7 @@ impl atomics::Host for KeyValueView<'_> {
 }
 
 impl KeyValueView<'_> {
-    fn bucket(&self, bucket: &Resource<Bucket>) -> Result<Opened, Error> {
+    fn bucket(&self, bucket: &Resource<Bucket>) -> Result<OpenStore, Error> {
         self.table.get(bucket).cloned().map_err(|_| Error::NoSuchStore)
     }
 

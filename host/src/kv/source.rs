@@ -20,11 +20,11 @@ const HOPS: usize = 5;
 
 /// The store, for whoever has time.
 pub struct Source {
-    kind: Kind,
+    kind: SourceKind,
     breaker: Breaker,
 }
 
-enum Kind {
+enum SourceKind {
     Other(Arc<dyn kv::Store>),
     Redis { info: Box<ConnectionInfo>, patience: Patience, at: Mutex<Arc<Redis>> },
 }
@@ -35,19 +35,19 @@ impl Source {
         if let StoreConfig::Redis(info) = config {
             return Self::of_redis(info.as_ref().clone(), patience);
         }
-        let kind = Kind::Other(kv::open_one(label, config, patience)?);
+        let kind = SourceKind::Other(kv::open_one(label, config, patience)?);
         Ok(Self { kind, breaker: Breaker::new() })
     }
 
     /// The Redis at this address, or its cluster.
     pub fn of_redis(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
         let at = Mutex::new(Arc::new(Redis::new(info.clone(), patience)?));
-        Ok(Self { kind: Kind::Redis { info: Box::new(info), patience, at }, breaker: Breaker::new() })
+        Ok(Self { kind: SourceKind::Redis { info: Box::new(info), patience, at }, breaker: Breaker::new() })
     }
 
     /// All keys with this prefix; `None` if this kind of store does not list keys.
     pub async fn keys(&self, prefix: &str) -> Option<Result<Vec<String>, Failure>> {
-        let Kind::Redis { at, .. } = &self.kind else { return None };
+        let SourceKind::Redis { at, .. } = &self.kind else { return None };
         let node = Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner));
         Some(node.keys(prefix).await)
     }
@@ -56,8 +56,8 @@ impl Source {
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
         use kv::Store as _;
         let (info, patience, at) = match &self.kind {
-            Kind::Other(store) => return store.get(key).await,
-            Kind::Redis { info, patience, at } => (info, *patience, at),
+            SourceKind::Other(store) => return store.get(key).await,
+            SourceKind::Redis { info, patience, at } => (info, *patience, at),
         };
         let (mut node, mut asking) = (Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner)), false);
         for _ in 0..HOPS {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use worker::{Job, Write, Written};
+use worker::{StoreCall, Write, Written};
 
 /// How long opening waits while another process has the file locked.
 pub(crate) const OPENING: Duration = Duration::from_secs(2);
@@ -33,8 +33,8 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
 
 /// A SQLite database.
 pub struct Sqlite {
-    reads: Sender<Job>,
-    writes: Sender<Job>,
+    reads: Sender<StoreCall>,
+    writes: Sender<StoreCall>,
 }
 
 impl Sqlite {
@@ -44,7 +44,7 @@ impl Sqlite {
     pub fn open(path: &Path, label: &str, patience: Duration) -> anyhow::Result<Self> {
         let writes = created(path)?;
         let reads = connect(path)?;
-        let opened = Opened::of(path)?;
+        let opened = FileIdentity::of(path)?;
         Ok(Self {
             reads: worker::start(reads, label, patience, Some(opened.clone()))?,
             writes: worker::start(writes, label, patience, Some(opened))?,
@@ -61,7 +61,7 @@ impl Sqlite {
 
     async fn write(&self, key: &str, write: Write) -> Result<Written, Failure> {
         let (reply, answer) = oneshot::channel();
-        let job = Job::Write { key: key.to_owned(), write, reply };
+        let job = StoreCall::Write { key: key.to_owned(), write, reply };
         self.writes.send(job).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
@@ -70,13 +70,13 @@ impl Sqlite {
 /// The open file. If it was removed or replaced, it is not used any more: nobody would find what is acknowledged
 /// there, and a bank that cannot keep what it acknowledges is not ready.
 #[derive(Clone)]
-struct Opened {
+struct FileIdentity {
     path: PathBuf,
     device: u64,
     inode: u64,
 }
 
-impl Opened {
+impl FileIdentity {
     fn of(path: &Path) -> anyhow::Result<Self> {
         let file = std::fs::metadata(path).with_context(|| format!("cannot open {}", path.display()))?;
         Ok(Self { path: path.to_owned(), device: file.dev(), inode: file.ino() })
@@ -118,7 +118,7 @@ impl Store for Sqlite {
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
-            let job = Job::Read { key: key.to_owned(), reply };
+            let job = StoreCall::Read { key: key.to_owned(), reply };
             self.reads.send(job).map_err(|_| stopped())?;
             answer.await.map_err(|_| stopped())?
         })

@@ -19,16 +19,16 @@ use wasmtime::component::GuestTaskId;
 
 /// The requests that an instance works on.
 #[derive(Clone, Default)]
-pub struct Callers(Option<Arc<Inner>>);
+pub struct Callers(Option<Arc<Tracing>>);
 
-struct Inner {
+struct Tracing {
     telemetry: Arc<Telemetry>,
     component: Arc<str>,
-    known: Mutex<Known>,
+    known: Mutex<Tasks>,
 }
 
 #[derive(Default)]
-struct Known {
+struct Tasks {
     tasks: Vec<(GuestTaskId, Context)>,
     /// The trace of the next call, for calls that cannot ask wasmtime themselves.
     noted: Option<Context>,
@@ -55,8 +55,11 @@ impl System {
 impl Callers {
     /// For a new instance of `component`; empty if telemetry is off.
     pub fn new(telemetry: &Arc<Telemetry>, component: &Arc<str>) -> Self {
-        let inner =
-            || Inner { telemetry: telemetry.clone(), component: component.clone(), known: Mutex::default() };
+        let inner = || Tracing {
+            telemetry: telemetry.clone(),
+            component: component.clone(),
+            known: Mutex::default(),
+        };
         Self(telemetry.is_on().then(|| Arc::new(inner())))
     }
 
@@ -106,7 +109,7 @@ impl Callers {
         if let Some(port) = request.uri().port_u16() {
             attributes.push(KeyValue::new("server.port", i64::from(port)));
         }
-        let call = inner.call(&parent, method.into(), attributes, Kind::Http);
+        let call = inner.call(&parent, method.into(), attributes, SystemKind::Http);
         if let Some(span) = call.span() {
             inject(span.span_context(), request.headers_mut());
         }
@@ -114,9 +117,9 @@ impl Callers {
     }
 }
 
-impl Inner {
+impl Tracing {
     /// Never held across an await, and nothing panics while it is.
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Tasks> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -133,7 +136,7 @@ impl Inner {
         let mut attributes = Vec::with_capacity(4);
         attributes.push(KeyValue::new("db.system.name", system.name()));
         attributes.push(KeyValue::new("db.operation.name", operation.clone()));
-        self.call(&parent, operation, attributes, Kind::Store)
+        self.call(&parent, operation, attributes, SystemKind::Store)
     }
 
     fn call(
@@ -141,19 +144,19 @@ impl Inner {
         parent: &Context,
         name: Cow<'static, str>,
         mut attributes: Vec<KeyValue>,
-        kind: Kind,
+        kind: SystemKind,
     ) -> Call {
         attributes.push(KeyValue::new(COMPONENT, self.component.clone()));
         let span = self.telemetry.tracer.as_ref().map(|tracer| {
             tracer.build_with_context(tracer.span_builder(name).with_kind(SpanKind::Client), parent)
         });
-        Call(Some(Box::new(Open { inner: self.clone(), span, attributes, kind, began: Instant::now() })))
+        Call(Some(Box::new(OpenCall { inner: self.clone(), span, attributes, kind, began: Instant::now() })))
     }
 }
 
 /// A request that an instance works on.
 pub struct Caller {
-    inner: Arc<Inner>,
+    inner: Arc<Tracing>,
     task: GuestTaskId,
 }
 
@@ -164,7 +167,7 @@ impl Drop for Caller {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum SystemKind {
     Store,
     Http,
 }
@@ -172,13 +175,13 @@ enum Kind {
 /// A call. If it is dropped before it has ended, the guest has given it up.
 ///
 /// It is boxed because a span is some hundred bytes, and calls are moved often.
-pub struct Call(Option<Box<Open>>);
+pub struct Call(Option<Box<OpenCall>>);
 
-struct Open {
-    inner: Arc<Inner>,
+struct OpenCall {
+    inner: Arc<Tracing>,
     span: Option<Span>,
     attributes: Vec<KeyValue>,
-    kind: Kind,
+    kind: SystemKind,
     began: Instant,
 }
 
@@ -217,14 +220,14 @@ impl Drop for Call {
     }
 }
 
-impl Open {
+impl OpenCall {
     fn ended(mut self, why: Option<Cow<'static, str>>) {
         let failed = why.is_some();
         self.attributes.extend(why.map(|why| KeyValue::new("error.type", why)));
         if let Some(meters) = &self.inner.telemetry.meters {
             let duration = match self.kind {
-                Kind::Store => &meters.store_duration,
-                Kind::Http => &meters.http_duration,
+                SystemKind::Store => &meters.store_duration,
+                SystemKind::Http => &meters.http_duration,
             };
             duration.record(self.began.elapsed().as_secs_f64(), &self.attributes);
         }

@@ -1,6 +1,6 @@
 //! Shutdown: what has not been sent yet is sent now, or lost.
 
-use super::export::Signal;
+use super::signal::Signal;
 use opentelemetry_sdk::error::OTelSdkResult;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,6 +1,7 @@
 //! The exporters: OTLP over HTTP or gRPC, one for each signal.
 
 use super::queue::Queue;
+use super::signal::Signal;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,22 +11,19 @@ use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::LogBatch;
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::SpanData;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use wasmtime_wasi::async_trait;
 
 /// When an export without an answer has failed, unless `OTEL_EXPORTER_OTLP_TIMEOUT` sets another limit.
 const LONGEST: Duration = Duration::from_secs(10);
-/// A repeated failure is not reported again within this time.
-const QUIET: Duration = Duration::from_secs(60);
 /// How many spans wait to be sent at most, and how many lines: the SDK's own default.
 const QUEUE: u64 = 2048;
 
@@ -137,51 +135,6 @@ impl HttpClient for OnRuntime {
     }
 }
 
-/// The state of a signal's exports.
-#[derive(Debug)]
-pub struct Signal {
-    /// What is sent.
-    pub what: &'static str,
-    /// Whether an export has failed since this was last set to false.
-    pub failed: AtomicBool,
-    /// What waits to be sent.
-    pub queue: Queue,
-    warned_at: Mutex<Option<Instant>>,
-}
-
-impl Signal {
-    fn note(&self, result: OTelSdkResult) -> OTelSdkResult {
-        match &result {
-            Err(error) if !matches!(error, OTelSdkError::AlreadyShutdown) => self.export_failed(error),
-            _ => {}
-        }
-        result
-    }
-
-    /// `number` records leave the queue.
-    fn dequeue(&self, number: usize) {
-        if self.queue.dequeue(number) {
-            self.warn(format_args!(
-                "{} are lost: the OpenTelemetry collector takes them too slowly",
-                self.what
-            ));
-        }
-    }
-
-    fn export_failed(&self, error: &OTelSdkError) {
-        self.failed.store(true, Relaxed);
-        self.warn(format_args!("{} cannot be sent to the OpenTelemetry collector: {error}", self.what));
-    }
-
-    fn warn(&self, what: std::fmt::Arguments<'_>) {
-        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned_at.is_none_or(|when| when.elapsed() >= QUIET) {
-            *warned_at = Some(Instant::now());
-            eprintln!("Warning: {what}");
-        }
-    }
-}
-
 /// An exporter that reports its failures on stderr, at most once a minute.
 #[derive(Debug)]
 pub struct WarnsOnFailure<E> {
@@ -192,8 +145,7 @@ pub struct WarnsOnFailure<E> {
 
 impl<E> WarnsOnFailure<E> {
     fn new(what: &'static str, exporter: E, queue: Queue) -> Self {
-        let signal = Signal { what, failed: AtomicBool::default(), queue, warned_at: Mutex::default() };
-        Self { exporter, signal: Arc::new(signal) }
+        Self { exporter, signal: Arc::new(Signal::new(what, queue)) }
     }
 }
 

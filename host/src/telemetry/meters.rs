@@ -85,10 +85,10 @@ const SCHEMES: [&str; 2] = ["http", "https"];
 /// Requests in flight, by method and scheme. They are counted here and read when metrics are sent: that is cheaper
 /// for a request than two updates of a counter of the SDK.
 #[derive(Default)]
-pub struct Active([[Count; SCHEMES.len()]; METHODS.len()]);
+pub struct Active([[ActiveCount; SCHEMES.len()]; METHODS.len()]);
 
 #[derive(Default)]
-struct Count {
+struct ActiveCount {
     begun: AtomicI64,
     ended: AtomicI64,
 }
@@ -108,7 +108,7 @@ impl Active {
         }
     }
 
-    fn of(&self, method: &str, scheme: &str) -> Option<&Count> {
+    fn of(&self, method: &str, scheme: &str) -> Option<&ActiveCount> {
         let (_, counts) = METHODS.into_iter().zip(&self.0).find(|(known, _)| *known == method)?;
         SCHEMES.into_iter().zip(counts).find(|(known, _)| *known == scheme).map(|(_, count)| count)
     }

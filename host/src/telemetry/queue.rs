@@ -1,15 +1,7 @@
-//! The SDK keeps spans and lines in a queue until they are sent, and silently drops what comes while it is full. Here
-//! both ends of the queue are counted, so that a warning can say so.
+//! The SDK keeps spans and lines in a queue until they are sent, and silently drops what comes while it is full. This
+//! counts both ends of the queue, so that a warning can say so.
 
-use super::export::Signal;
-use opentelemetry::{Context, InstrumentationScope};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{BatchLogProcessor, LogProcessor, SdkLogRecord};
-use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanProcessor};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 /// How many threads may have counted a record, at most, that is not in the queue yet.
 const ON_THE_WAY: u64 = 256;
@@ -31,7 +23,7 @@ impl Queue {
     }
 
     /// One more record is to be sent.
-    fn enqueue(&self) {
+    pub fn enqueue(&self) {
         self.enqueued.fetch_add(1, Relaxed);
     }
 
@@ -48,61 +40,6 @@ impl Queue {
     /// How many were dropped, once the queue is empty.
     pub fn dropped(&self) -> u64 {
         self.enqueued.load(Relaxed).saturating_sub(self.dequeued.load(Relaxed))
-    }
-}
-
-/// A processor whose queue is counted.
-#[derive(Debug)]
-pub struct Counted<P> {
-    processor: P,
-    signal: Arc<Signal>,
-}
-
-impl<P> Counted<P> {
-    pub fn new(processor: P, signal: Arc<Signal>) -> Self {
-        Self { processor, signal }
-    }
-}
-
-impl SpanProcessor for Counted<BatchSpanProcessor> {
-    fn on_start(&self, span: &mut Span, context: &Context) {
-        self.processor.on_start(span, context);
-    }
-
-    fn on_end(&self, span: SpanData) {
-        self.signal.queue.enqueue();
-        self.processor.on_end(span);
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.processor.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.processor.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.processor.set_resource(resource);
-    }
-}
-
-impl LogProcessor for Counted<BatchLogProcessor> {
-    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        self.signal.queue.enqueue();
-        self.processor.emit(record, scope);
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.processor.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.processor.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.processor.set_resource(resource);
     }
 }
 

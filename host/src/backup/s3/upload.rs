@@ -1,6 +1,6 @@
 //! A multipart upload of one object.
 
-use super::{Ask, S3, SIGNED};
+use super::{S3, S3Request, SIGNED};
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -26,7 +26,7 @@ impl Upload {
     /// Begins one.
     pub fn create(s3: &S3, key: String) -> anyhow::Result<Self> {
         let create = s3.0.bucket.create_multipart_upload(s3.0.credentials.as_ref(), &key);
-        let answer = s3.asks(&Ask::new(Method::POST), || create.sign(SIGNED), &key)?;
+        let answer = s3.asks(&S3Request::new(Method::POST), || create.sign(SIGNED), &key)?;
         let id = CreateMultipartUpload::parse_response(&answer)
             .map_err(|error| anyhow!("{}: no upload: {error}", s3.name(&key)))?;
         let (id, part) = (id.upload_id().to_owned(), Vec::with_capacity(PART));
@@ -49,8 +49,11 @@ impl Upload {
         let number = u16::try_from(self.tags.len().saturating_add(1)).context("too many parts")?;
         let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
         let upload = bucket.upload_part(credentials, &self.key, number, &self.id);
-        let answer =
-            self.s3.sends(&Ask { body: part, ..Ask::new(Method::PUT) }, || upload.sign(SIGNED), &self.key)?;
+        let answer = self.s3.sends(
+            &S3Request { body: part, ..S3Request::new(Method::PUT) },
+            || upload.sign(SIGNED),
+            &self.key,
+        )?;
         let tag = answer.headers().get(http::header::ETAG).and_then(|tag| tag.to_str().ok());
         self.tags.push(tag.with_context(|| format!("{}: a part without a tag", self.name()))?.to_owned());
         Ok(())
@@ -64,7 +67,7 @@ impl Upload {
         let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
         let tags = self.tags.iter().map(String::as_str);
         let complete = bucket.complete_multipart_upload(credentials, &self.key, &self.id, tags);
-        let ask = Ask { body: complete.clone().body().into(), ..Ask::new(Method::POST) };
+        let ask = S3Request { body: complete.clone().body().into(), ..S3Request::new(Method::POST) };
         let answer = self.s3.answers(&ask, || complete.sign(SIGNED), &self.key)?;
         // If S3 does not know the upload any more, it may have been completed although the answer was lost. And a 200
         // may carry an error in its body, or something that only this service says.
@@ -95,7 +98,7 @@ impl Drop for Upload {
         if !self.done {
             let (bucket, credentials) = (&self.s3.0.bucket, self.s3.0.credentials.as_ref());
             let abort = bucket.abort_multipart_upload(credentials, &self.key, &self.id);
-            let _ = self.s3.asks(&Ask::new(Method::DELETE), || abort.sign(SIGNED), &self.key);
+            let _ = self.s3.asks(&S3Request::new(Method::DELETE), || abort.sign(SIGNED), &self.key);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! transaction and are answered when it has committed. If SQLite itself fails at one of them, all are rolled back
 //! and fail. An error that concerns a single write (not a counter, overflow) fails only that one.
 
-use super::{Failure, Opened};
+use super::{Failure, FileIdentity};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const SWAP_PRESENT: &str =
     "UPDATE spin_key_value SET value = ?3 WHERE store = ?1 AND key = ?2 AND value = ?4";
 
 /// What a store is asked to do.
-pub enum Job {
+pub enum StoreCall {
     Read { key: String, reply: Reply<Option<Vec<u8>>> },
     Write { key: String, write: Write, reply: Reply<Written> },
 }
@@ -51,11 +51,11 @@ const BRIEFLY: Duration = Duration::from_millis(10);
 /// disk fails.
 const BEFORE_A_FAILURE: Duration = Duration::from_millis(20);
 
-struct Worker {
+struct SqliteWorker {
     connection: Connection,
     store: String,
     patience: Duration,
-    opened: Option<Opened>,
+    opened: Option<FileIdentity>,
 }
 
 /// Starts a thread, which ends when nobody can send it jobs any more.
@@ -65,31 +65,31 @@ pub fn start(
     connection: Connection,
     store: &str,
     patience: Duration,
-    opened: Option<Opened>,
-) -> anyhow::Result<Sender<Job>> {
+    opened: Option<FileIdentity>,
+) -> anyhow::Result<Sender<StoreCall>> {
     let (sender, jobs) = channel();
     connection.busy_timeout(patience)?;
-    let worker = Worker { connection, store: store.to_owned(), patience, opened };
+    let worker = SqliteWorker { connection, store: store.to_owned(), patience, opened };
     std::thread::Builder::new().name("sqlite".to_owned()).spawn(move || worker.work(&jobs))?;
     Ok(sender)
 }
 
-impl Worker {
-    fn work(mut self, jobs: &Receiver<Job>) {
+impl SqliteWorker {
+    fn work(mut self, jobs: &Receiver<StoreCall>) {
         let mut writes = Vec::new();
         while let Ok(first) = jobs.recv() {
             let waiting = std::iter::once(first).chain(jobs.try_iter());
-            let gone = self.opened.as_ref().and_then(Opened::gone).map(Failure::Reported);
+            let gone = self.opened.as_ref().and_then(FileIdentity::gone).map(Failure::Reported);
             for job in waiting.take(MOST_AT_ONCE) {
                 match job {
                     // Nobody waits any more.
-                    Job::Read { reply, .. } if reply.is_closed() => {}
-                    Job::Write { reply, .. } if reply.is_closed() => {}
-                    Job::Read { key, reply } => {
+                    StoreCall::Read { reply, .. } if reply.is_closed() => {}
+                    StoreCall::Write { reply, .. } if reply.is_closed() => {}
+                    StoreCall::Read { key, reply } => {
                         let read = || self.read(&key).map_err(|error| failure(&error));
                         let _ = reply.send(gone.clone().map_or_else(read, Err));
                     }
-                    Job::Write { key, write, reply } => writes.push((key, write, reply)),
+                    StoreCall::Write { key, write, reply } => writes.push((key, write, reply)),
                 }
             }
             match gone {
