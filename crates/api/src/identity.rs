@@ -22,7 +22,7 @@ mod component;
 
 /// The user of a valid token, and what it allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
+struct TokenUser {
     user: User,
     reads: bool,
     writes: bool,
@@ -30,7 +30,7 @@ struct Known {
 
 thread_local! {
     static BY_TOKEN: Cell<Option<bool>> = const { Cell::new(None) };
-    static TOKENS: Recent<Known> = const { Recent::new() };
+    static TOKENS: Recent<TokenUser> = const { Recent::new() };
 }
 
 /// The answer of `identity`: its status and header fields.
@@ -90,7 +90,7 @@ async fn user(
 }
 
 /// The user of the request's token. A header may name the same user too, and no other.
-async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<Known, Problem> {
+async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<TokenUser, Problem> {
     let known = verified(request, now, identity).await?;
     let named = request.named().map_err(Problem::asking_for_token)?;
     if named.is_some_and(|named| named != known.user) {
@@ -100,7 +100,7 @@ async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<Known
 }
 
 /// The user of the request's token: remembered, or verified now.
-async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<Known, Problem> {
+async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<TokenUser, Problem> {
     let sent = request.bearer()?;
     let token = Hash::of(sent);
     if let Some((known, _)) = TOKENS.with(|tokens| tokens.get(&token, now)) {
@@ -113,7 +113,7 @@ async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<Kn
 }
 
 /// The user, and for how many seconds that may be remembered.
-fn judged(said: Option<Reply>) -> Result<(Known, u64), Problem> {
+fn judged(said: Option<Reply>) -> Result<(TokenUser, u64), Problem> {
     let whole = said.and_then(|(status, fields)| match status {
         200 => Some(Ok((whom(&fields)?, seconds(&fields)?))),
         401 => Some(Err(Problem::bad_token(why(&fields)?))),
@@ -123,11 +123,11 @@ fn judged(said: Option<Reply>) -> Result<(Known, u64), Problem> {
     whole.unwrap_or_else(|| Err(unavailable()))
 }
 
-fn whom(fields: &Headers) -> Option<Known> {
+fn whom(fields: &Headers) -> Option<TokenUser> {
     let scopes = fields.first("scope")?;
     let has = |scope: Scope| scopes.split(' ').any(|one| one == scope.as_str());
     let user = fields.first("user-id")?.parse().ok()?;
-    Some(Known { user, reads: has(Scope::Read), writes: has(Scope::Write) })
+    Some(TokenUser { user, reads: has(Scope::Read), writes: has(Scope::Write) })
 }
 
 fn seconds(fields: &Headers) -> Option<u64> {

@@ -53,7 +53,7 @@ pub enum Says {
 }
 
 #[derive(Debug, Clone)]
-struct Moving {
+struct MovingSlot {
     slot: u16,
     to: u16,
     keys: BTreeSet<Key>,
@@ -63,7 +63,7 @@ struct Moving {
 #[derive(Debug, Clone, Default)]
 pub struct Cluster {
     moved: BTreeMap<u16, u16>,
-    moving: Option<Moving>,
+    moving: Option<MovingSlot>,
     away: Option<u16>,
 }
 
@@ -91,7 +91,7 @@ impl Cluster {
         let has_another = matches!(shift, Shift::Begin(slot, to) if self.owner(*slot) != *to);
         match (shift, &mut self.moving) {
             (Shift::Begin(slot, to), None) if has_another => {
-                self.moving = Some(Moving { slot: *slot, to: *to, keys: BTreeSet::new() });
+                self.moving = Some(MovingSlot { slot: *slot, to: *to, keys: BTreeSet::new() });
                 true
             }
             (Shift::Key(key), Some(moving)) if slot(key.as_str()) == moving.slot => {

@@ -52,18 +52,18 @@ pub struct Broken {
 #[derive(Clone)]
 struct State {
     world: World<Learned>,
-    places: Vec<Place>,
+    places: Vec<ScriptPosition>,
     faults: u8,
 }
 
 /// Where a client is in its script.
 #[derive(Debug, Clone, Copy, Hash)]
-struct Place {
+struct ScriptPosition {
     next: usize,
     tries: u8,
 }
 
-struct Reached {
+struct ReachedState {
     state: State,
     interleavings: u128,
     path: Option<Rc<Path>>,
@@ -152,15 +152,15 @@ impl Explorer<'_> {
         for choice in self.beginnings() {
             world.step(&self.school, &choice)?;
         }
-        let places = self.case.scripts.iter().map(|_| Place { next: 1, tries: 0 }).collect();
+        let places = self.case.scripts.iter().map(|_| ScriptPosition { next: 1, tries: 0 }).collect();
         Ok(State { world, places, faults })
     }
 
     fn go(&mut self, start: State) -> Result<(), (Violation, Option<Rc<Path>>)> {
-        let mut level = vec![Reached { state: start, interleavings: 1, path: None }];
+        let mut level = vec![ReachedState { state: start, interleavings: 1, path: None }];
         while !level.is_empty() {
             let mut known: HashMap<u128, usize> = HashMap::new();
-            let mut next: Vec<Reached> = Vec::new();
+            let mut next: Vec<ReachedState> = Vec::new();
             for reached in &level {
                 self.explored.states += 1;
                 let choices = reached.state.choices();
@@ -181,7 +181,7 @@ impl Explorer<'_> {
                         Some(known) => {
                             known.interleavings = known.interleavings.saturating_add(reached.interleavings);
                         }
-                        None => next.push(Reached { state, interleavings: reached.interleavings, path }),
+                        None => next.push(ReachedState { state, interleavings: reached.interleavings, path }),
                     }
                 }
             }
@@ -196,7 +196,7 @@ impl Explorer<'_> {
     }
 
     /// All requests have ended; late writes may still come.
-    fn ended(&mut self, reached: &Reached) -> Result<(), (Violation, Option<Rc<Path>>)> {
+    fn ended(&mut self, reached: &ReachedState) -> Result<(), (Violation, Option<Rc<Path>>)> {
         let (disk, truth) = (reached.state.world.disk(), reached.state.world.truth());
         if reached.state.world.late().next().is_none() {
             self.explored.interleavings = self.explored.interleavings.saturating_add(reached.interleavings);
@@ -241,7 +241,7 @@ impl Explorer<'_> {
             return Some(Rc::clone(task));
         }
         let task = self.case.scripts.get(client)?.get(place.next)?;
-        *place = Place { next: place.next + 1, tries: 0 };
+        *place = ScriptPosition { next: place.next + 1, tries: 0 };
         Some(Rc::clone(task))
     }
 }

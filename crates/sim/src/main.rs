@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 #[derive(Default)]
-struct Progress {
+struct Sums {
     seeds: AtomicU64,
     operations: AtomicU64,
     entries: AtomicU64,
@@ -78,7 +78,7 @@ struct Progress {
     broken: AtomicU64,
 }
 
-impl Progress {
+impl Sums {
     fn add(&self, Figures { operations, steps, entries, faults }: Figures) {
         for (sum, more) in [
             (&self.seeds, 1),
@@ -106,7 +106,7 @@ impl Progress {
 fn random(arguments: &Arguments) -> bool {
     let last = arguments.seed + arguments.seeds;
     println!("seeds {} to {}, {} operations each", arguments.seed, last - 1, arguments.ops);
-    let (next, progress, printing) = (AtomicU64::new(arguments.seed), Progress::default(), Mutex::new(()));
+    let (next, progress, printing) = (AtomicU64::new(arguments.seed), Sums::default(), Mutex::new(()));
     let started = Instant::now();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..thread::available_parallelism().map_or(1, usize::from))
@@ -135,7 +135,7 @@ fn random(arguments: &Arguments) -> bool {
     progress.broken.load(Ordering::Relaxed) == 0
 }
 
-fn one_seed(arguments: &Arguments, seed: u64, progress: &Progress, printing: &Mutex<()>) {
+fn one_seed(arguments: &Arguments, seed: u64, progress: &Sums, printing: &Mutex<()>) {
     let flavour = arguments.flavour.unwrap_or(Flavour::of_seed(seed));
     let setting = Setting { seed, operations: arguments.ops, flavour, bug: arguments.plant };
     match run(setting) {

@@ -117,7 +117,7 @@ pub trait Mind: Sized {
     fn view(&self) -> &View;
 }
 
-type Request = Pin<Box<dyn Future<Output = Answer>>>;
+type RequestFuture = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// The real futures.
 pub struct Live {
@@ -125,13 +125,13 @@ pub struct Live {
     adapter: Adapter,
     shared: Rc<Shared>,
     batchers: Rc<Queues>,
-    seats: Vec<(Rc<Mailbox>, Option<Request>)>,
+    seats: Vec<(Rc<Mailbox>, Option<RequestFuture>)>,
     carried: Vec<Rest>,
     view: View,
 }
 
 impl Live {
-    fn request(&self, mailbox: &Rc<Mailbox>, task: Rc<Task>) -> Request {
+    fn request(&self, mailbox: &Rc<Mailbox>, task: Rc<Task>) -> RequestFuture {
         let (mailbox, shared) = (Rc::clone(mailbox), Rc::clone(&self.shared));
         let batchers = Rc::clone(&self.batchers);
         let open = move || mailbox.open(&shared);
@@ -186,7 +186,7 @@ impl Live {
                 break;
             }
         }
-        let seat = |((mailbox, request), answer): (&(Rc<Mailbox>, Option<Request>), _)| Seat {
+        let seat = |((mailbox, request), answer): (&(Rc<Mailbox>, Option<RequestFuture>), _)| Seat {
             pending: mailbox.pending(),
             abandoned: mailbox.abandoned(),
             answer,
@@ -255,11 +255,11 @@ impl fmt::Debug for Live {
 pub struct School {
     bug: Option<Bug>,
     roots: RefCell<HashMap<Adapter, usize>>,
-    nodes: RefCell<Vec<Node>>,
+    nodes: RefCell<Vec<MemoNode>>,
 }
 
 #[derive(Debug)]
-struct Node {
+struct MemoNode {
     adapter: Adapter,
     history: Vec<Input>,
     view: Rc<View>,
@@ -289,7 +289,7 @@ impl School {
             live.feed(input.clone());
         }
         let mut nodes = self.nodes.borrow_mut();
-        nodes.push(Node { adapter, history, view: Rc::new(live.view), next: HashMap::new() });
+        nodes.push(MemoNode { adapter, history, view: Rc::new(live.view), next: HashMap::new() });
         nodes.len() - 1
     }
 

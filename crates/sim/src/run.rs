@@ -63,7 +63,7 @@ pub struct Failure {
     pub figures: Figures,
 }
 
-struct Client {
+struct RandomClient {
     weight: u64,
     again: Option<(Rc<Task>, u32)>,
     tries: u32,
@@ -75,7 +75,7 @@ struct Run {
     workload: Workload,
     world: World<Live>,
     bug: Option<Bug>,
-    clients: Vec<Client>,
+    clients: Vec<RandomClient>,
     choices: Vec<Choice>,
     figures: Figures,
 }
@@ -112,7 +112,8 @@ impl Run {
     fn new(Setting { seed, flavour, bug, .. }: Setting) -> Self {
         let mut random = Random::new(seed);
         let mixture = Mixture::draw(&mut random);
-        let clients = (0..mixture.clients).map(|_| Client { weight: 1, again: None, tries: 0 }).collect();
+        let clients =
+            (0..mixture.clients).map(|_| RandomClient { weight: 1, again: None, tries: 0 }).collect();
         Self {
             world: World::new(&bug, mixture.clients, mixture.seats, store(seed, flavour), Truth::new(bug)),
             workload: Workload::new(mixture.clone()),

@@ -10,7 +10,7 @@ use crate::keys::scratch::{counter, document, election, opening};
 use crate::{Added, Before, NotIncremented, Store, Swap, Unavailable, WithTotal, first_write, keys};
 
 /// The result of a case: success, or a sentence about what went wrong.
-type Verdict = Result<(), String>;
+type CaseResult = Result<(), String>;
 
 macro_rules! cases {
     ($($name:ident),* $(,)?) => {
@@ -22,7 +22,7 @@ macro_rules! cases {
         /// # Errors
         ///
         /// What the store did wrong, or that there is no such case.
-        pub async fn run(name: &str, store: &impl Store, scope: &str) -> Verdict {
+        pub async fn run(name: &str, store: &impl Store, scope: &str) -> CaseResult {
             match name {
                 $(stringify!($name) => $name(store, scope).await,)*
                 _ => Err(format!("there is no case {name}")),
@@ -70,7 +70,7 @@ cases! {
     of_racing_first_writes_and_openers_one_counts,
 }
 
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Verdict {
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> CaseResult {
     if found == wanted { Ok(()) } else { Err(format!("{what}: found {found:?}, wanted {wanted:?}")) }
 }
 
@@ -78,11 +78,11 @@ fn said<T, E: std::fmt::Display>(answer: Result<T, E>) -> Result<T, String> {
     answer.map_err(|error| error.to_string())
 }
 
-async fn a_key_that_was_never_set_is_absent(store: &impl Store, scope: &str) -> Verdict {
+async fn a_key_that_was_never_set_is_absent(store: &impl Store, scope: &str) -> CaseResult {
     expect("absent key", said(store.get(&document(scope, "absent")).await)?, None)
 }
 
-async fn a_set_value_is_read_back_byte_for_byte(store: &impl Store, scope: &str) -> Verdict {
+async fn a_set_value_is_read_back_byte_for_byte(store: &impl Store, scope: &str) -> CaseResult {
     let every_byte: Vec<u8> = (0..=255).collect();
     for value in [&b""[..], b"plain", &every_byte, &[0xff; 7000]] {
         let key = document(scope, "bytes");
@@ -92,7 +92,7 @@ async fn a_set_value_is_read_back_byte_for_byte(store: &impl Store, scope: &str)
     Ok(())
 }
 
-async fn a_swap_over_the_current_value_commits(store: &impl Store, scope: &str) -> Verdict {
+async fn a_swap_over_the_current_value_commits(store: &impl Store, scope: &str) -> CaseResult {
     let key = document(scope, "swap");
     said(store.set(&key, b"one").await)?;
     if let Swap::Lost(_) = said(store.swap(&key, b"one", b"two").await)? {
@@ -101,7 +101,7 @@ async fn a_swap_over_the_current_value_commits(store: &impl Store, scope: &str) 
     expect("value", said(store.get(&key).await)?, Some(b"two".to_vec()))
 }
 
-async fn a_swap_over_another_value_is_lost_and_writes_nothing(store: &impl Store, scope: &str) -> Verdict {
+async fn a_swap_over_another_value_is_lost_and_writes_nothing(store: &impl Store, scope: &str) -> CaseResult {
     let key = document(scope, "stale");
     said(store.set(&key, b"one").await)?;
     let swap = said(store.swap(&key, b"zero", b"two").await)?;
@@ -109,13 +109,13 @@ async fn a_swap_over_another_value_is_lost_and_writes_nothing(store: &impl Store
     expect("value", said(store.get(&key).await)?, Some(b"one".to_vec()))
 }
 
-async fn a_swap_never_creates_a_key(store: &impl Store, scope: &str) -> Verdict {
+async fn a_swap_never_creates_a_key(store: &impl Store, scope: &str) -> CaseResult {
     let key = document(scope, "uncreated");
     expect("swap", said(store.swap(&key, b"one", b"two").await)?, Swap::Lost(None))?;
     expect("value", said(store.get(&key).await)?, None)
 }
 
-async fn what_comes_before_a_swap_is_there_after_it(store: &impl Store, scope: &str) -> Verdict {
+async fn what_comes_before_a_swap_is_there_after_it(store: &impl Store, scope: &str) -> CaseResult {
     let (key, never) = (document(scope, "after"), document(scope, "never"));
     let written =
         [(document(scope, "first"), b"1".to_vec()), (document(scope, "second"), b"\r\n\0".to_vec())];
@@ -131,7 +131,10 @@ async fn what_comes_before_a_swap_is_there_after_it(store: &impl Store, scope: &
     Ok(())
 }
 
-async fn a_swap_is_lost_where_something_is_that_must_be_absent(store: &impl Store, scope: &str) -> Verdict {
+async fn a_swap_is_lost_where_something_is_that_must_be_absent(
+    store: &impl Store,
+    scope: &str,
+) -> CaseResult {
     let (key, there) = (document(scope, "guarded"), document(scope, "there"));
     let written = [(document(scope, "unwritten"), b"1".to_vec())];
     said(store.set(&key, b"one").await)?;
@@ -145,7 +148,7 @@ async fn a_swap_is_lost_where_something_is_that_must_be_absent(store: &impl Stor
     expect("unwritten", said(store.get(&document(scope, "unwritten")).await)?, None)
 }
 
-async fn of_racing_swaps_over_one_value_one_commits(store: &impl Store, scope: &str) -> Verdict {
+async fn of_racing_swaps_over_one_value_one_commits(store: &impl Store, scope: &str) -> CaseResult {
     let key = document(scope, "race");
     said(store.set(&key, b"start").await)?;
     let nexts: Vec<_> = (0..16).map(|n| format!("racer {n}").into_bytes()).collect();
@@ -162,16 +165,16 @@ async fn of_racing_swaps_over_one_value_one_commits(store: &impl Store, scope: &
     Ok(())
 }
 
-async fn a_counter_that_was_never_touched_is_zero(store: &impl Store, scope: &str) -> Verdict {
+async fn a_counter_that_was_never_touched_is_zero(store: &impl Store, scope: &str) -> CaseResult {
     expect("counter", said(store.count(&counter(scope, "untouched")).await)?, 0)
 }
 
-async fn reading_a_counter_does_not_create_it(store: &impl Store, scope: &str) -> Verdict {
+async fn reading_a_counter_does_not_create_it(store: &impl Store, scope: &str) -> CaseResult {
     said(store.count(&counter(scope, "read")).await)?;
     expect("key", said(store.get(&document(scope, "read")).await)?, None)
 }
 
-async fn a_counter_is_the_sum_of_its_increments(store: &impl Store, scope: &str) -> Verdict {
+async fn a_counter_is_the_sum_of_its_increments(store: &impl Store, scope: &str) -> CaseResult {
     let key = counter(scope, "sum");
     for (delta, sum) in [(5, 5), (-7, -2), (0, -2), (1_000_000_000_002, 1_000_000_000_000)] {
         expect("sum", said(store.increment(&key, delta).await)?, sum)?;
@@ -180,7 +183,7 @@ async fn a_counter_is_the_sum_of_its_increments(store: &impl Store, scope: &str)
     Ok(())
 }
 
-async fn concurrent_increments_are_all_counted(store: &impl Store, scope: &str) -> Verdict {
+async fn concurrent_increments_are_all_counted(store: &impl Store, scope: &str) -> CaseResult {
     let key = counter(scope, "crowd");
     let mut sums = Vec::new();
     for answer in join_all((0..100).map(|_| store.increment(&key, 1))).await {
@@ -190,7 +193,7 @@ async fn concurrent_increments_are_all_counted(store: &impl Store, scope: &str) 
     expect("sums", sums, (1..=100).collect())
 }
 
-async fn a_counter_of_eight_digits_is_read_exactly(store: &impl Store, scope: &str) -> Verdict {
+async fn a_counter_of_eight_digits_is_read_exactly(store: &impl Store, scope: &str) -> CaseResult {
     let either = i64::from_le_bytes(*b"12345678");
     for (name, number) in [("eight-as-text", 12_345_678), ("eight-as-bytes", either)] {
         let key = counter(scope, name);
@@ -203,7 +206,7 @@ async fn a_counter_of_eight_digits_is_read_exactly(store: &impl Store, scope: &s
 async fn an_increment_past_the_range_is_refused_and_changes_nothing(
     store: &impl Store,
     scope: &str,
-) -> Verdict {
+) -> CaseResult {
     let key = counter(scope, "full");
     said(store.increment(&key, i64::MAX).await)?;
     expect("answer", store.increment(&key, 1).await, Err(NotIncremented::Overflow))?;
@@ -213,7 +216,7 @@ async fn an_increment_past_the_range_is_refused_and_changes_nothing(
 async fn an_increment_past_its_bound_is_refused_and_changes_nothing(
     store: &impl Store,
     scope: &str,
-) -> Verdict {
+) -> CaseResult {
     let key = counter(scope, "bounded");
     // The neighbours of 2^53, beyond which a float loses the ones, and the end of the range.
     for bound in [7, 9_007_199_254_740_993, i64::MAX] {
@@ -231,11 +234,11 @@ async fn an_increment_past_its_bound_is_refused_and_changes_nothing(
     Ok(())
 }
 
-async fn nobody_is_elected_before_a_proposal(store: &impl Store, scope: &str) -> Verdict {
+async fn nobody_is_elected_before_a_proposal(store: &impl Store, scope: &str) -> CaseResult {
     expect("elected", said(store.elected(&election(scope, "nobody")).await)?, None)
 }
 
-async fn the_first_candidate_is_elected_for_ever(store: &impl Store, scope: &str) -> Verdict {
+async fn the_first_candidate_is_elected_for_ever(store: &impl Store, scope: &str) -> CaseResult {
     let key = election(scope, "first");
     for candidate in [7, 8, 7, 9] {
         expect("elect", said(store.elect(&key, candidate).await)?, 7)?;
@@ -244,7 +247,7 @@ async fn the_first_candidate_is_elected_for_ever(store: &impl Store, scope: &str
     Ok(())
 }
 
-async fn racing_candidates_agree(store: &impl Store, scope: &str) -> Verdict {
+async fn racing_candidates_agree(store: &impl Store, scope: &str) -> CaseResult {
     let key = election(scope, "racing");
     let answers = join_all((1..=16).map(|candidate| store.elect(&key, candidate))).await;
     let elected = said(store.elected(&key).await)?.ok_or("nobody was elected")?;
@@ -254,13 +257,13 @@ async fn racing_candidates_agree(store: &impl Store, scope: &str) -> Verdict {
     Ok(())
 }
 
-async fn a_late_proposal_changes_nothing(store: &impl Store, scope: &str) -> Verdict {
+async fn a_late_proposal_changes_nothing(store: &impl Store, scope: &str) -> CaseResult {
     let key = election(scope, "late");
     said(store.elect(&key, 10_000_001).await)?;
     expect("late", said(store.elect(&key, 2).await)?, 10_000_001)
 }
 
-async fn racing_openers_find_one_document(store: &impl Store, scope: &str) -> Verdict {
+async fn racing_openers_find_one_document(store: &impl Store, scope: &str) -> CaseResult {
     let opening = opening(scope, "opened");
     let found = join_all((0..16).map(|_| first_write::open(store, &opening, b"empty"))).await;
     let first = said(first_write::open(store, &opening, b"empty").await)?;
@@ -270,7 +273,7 @@ async fn racing_openers_find_one_document(store: &impl Store, scope: &str) -> Ve
     Ok(())
 }
 
-async fn what_was_written_into_an_opened_document_is_found(store: &impl Store, scope: &str) -> Verdict {
+async fn what_was_written_into_an_opened_document_is_found(store: &impl Store, scope: &str) -> CaseResult {
     let opening = opening(scope, "filled");
     let found = said(first_write::open(store, &opening, b"empty").await)?;
     said(store.swap(&found.key, b"empty", b"money").await)?;
@@ -278,7 +281,7 @@ async fn what_was_written_into_an_opened_document_is_found(store: &impl Store, s
     expect("document", (again.key, again.value), (found.key, b"money".to_vec()))
 }
 
-async fn a_total_is_added_to_within_its_limit_in_one_go(store: &impl Store, scope: &str) -> Verdict {
+async fn a_total_is_added_to_within_its_limit_in_one_go(store: &impl Store, scope: &str) -> CaseResult {
     let counter = keys::counter(&format!("total {scope}"));
     let (cell, posts) = (counter.cell(), counter.posts());
     if !store.goes_together() {
@@ -305,7 +308,7 @@ async fn a_total_is_added_to_within_its_limit_in_one_go(store: &impl Store, scop
     expect("cell", said(store.count(&cell).await)?, 6)
 }
 
-async fn a_swap_writes_the_total_of_its_moment(store: &impl Store, scope: &str) -> Verdict {
+async fn a_swap_writes_the_total_of_its_moment(store: &impl Store, scope: &str) -> CaseResult {
     let (key, cell) = (document(scope, "with a total"), counter(scope, "of a total"));
     said(store.set(&key, b"one").await)?;
     let next = |own, limit| {
@@ -328,7 +331,10 @@ async fn a_swap_writes_the_total_of_its_moment(store: &impl Store, scope: &str) 
     expect("cell", said(store.count(&cell).await)?, 5)
 }
 
-async fn a_first_write_leaves_what_opening_and_swapping_leaves(store: &impl Store, scope: &str) -> Verdict {
+async fn a_first_write_leaves_what_opening_and_swapping_leaves(
+    store: &impl Store,
+    scope: &str,
+) -> CaseResult {
     let opening = opening(scope, "first");
     match said(store.write_first(&opening, b"empty", b"money").await)? {
         // The store does not do that in one call.
@@ -347,7 +353,10 @@ async fn a_first_write_leaves_what_opening_and_swapping_leaves(store: &impl Stor
     expect("late", said(store.elect(&opening.election(), 2).await)?, 1)
 }
 
-async fn a_first_write_is_lost_where_somebody_has_begun_to_open(store: &impl Store, scope: &str) -> Verdict {
+async fn a_first_write_is_lost_where_somebody_has_begun_to_open(
+    store: &impl Store,
+    scope: &str,
+) -> CaseResult {
     let begun = opening(scope, "begun");
     said(store.increment(&begun.tickets(), 1).await)?;
     expect("first", said(store.write_first(&begun, b"empty", b"money").await)?, Swap::Lost(None))?;
@@ -360,7 +369,7 @@ async fn a_first_write_is_lost_where_somebody_has_begun_to_open(store: &impl Sto
     }
 }
 
-async fn of_racing_first_writes_and_openers_one_counts(store: &impl Store, scope: &str) -> Verdict {
+async fn of_racing_first_writes_and_openers_one_counts(store: &impl Store, scope: &str) -> CaseResult {
     let opening = opening(scope, "race to be first");
     let values: Vec<_> = (0..8).map(|n| format!("racer {n}").into_bytes()).collect();
     let writes = join_all(values.iter().map(|value| store.write_first(&opening, b"empty", value)));

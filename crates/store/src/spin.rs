@@ -129,7 +129,7 @@ pub struct Request {
 impl Request {
     /// Makes a call. If it is given up after the deadline has passed, it counts as not answered in time.
     async fn call<T>(&self, call: impl Future<Output = T>) -> T {
-        let mut waits = Waits { request: self, answered: false };
+        let mut waits = PendingCall { request: self, answered: false };
         let answer = call.await;
         waits.answered = true;
         answer
@@ -156,12 +156,12 @@ impl Request {
 }
 
 /// A call under way.
-struct Waits<'a> {
+struct PendingCall<'a> {
     request: &'a Request,
     answered: bool,
 }
 
-impl Drop for Waits<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         // A client that goes away is no failure.
         if !self.answered && since_began() >= self.request.deadline {

@@ -22,10 +22,10 @@ pub struct Notice {
 
 /// The failures that an instance has seen of its store.
 #[derive(Debug, Default)]
-pub struct Trouble(RefCell<State>);
+pub struct Trouble(RefCell<Failures>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Failures {
     /// Why it fails now, and whether only writes do.
     failing: Option<(Reason, bool)>,
     /// What the last line said.
@@ -39,7 +39,7 @@ impl Trouble {
     /// None yet.
     #[must_use]
     pub const fn new() -> Self {
-        let state = State { failing: None, said: None, failures: 0, lately: Vec::new() };
+        let state = Failures { failing: None, said: None, failures: 0, lately: Vec::new() };
         Self(RefCell::new(state))
     }
 
@@ -68,7 +68,7 @@ impl Trouble {
     }
 }
 
-impl State {
+impl Failures {
     fn say(&mut self, now: Duration, reason: Option<Reason>) -> Option<Notice> {
         self.lately.retain(|(_, when)| now.saturating_sub(*when) < AGAIN);
         if self.lately.iter().any(|(said, _)| *said == reason) {

@@ -32,7 +32,7 @@ pub struct Flight {
 
 /// What the clients of an instance have called.
 #[derive(Default)]
-struct Made {
+struct CallsMade {
     /// Calls that were just made, and that a deadline can end.
     sent: Vec<Origin>,
     /// All calls that do.
@@ -89,8 +89,8 @@ impl<M: Mind> World<M> {
     }
 
     /// The calls that `clients` have made. Those that nobody waits for any more are sent.
-    fn calls_made(&mut self, clients: Range<usize>, cause: Cause) -> Result<Made, Violation> {
-        let mut made = Made::default();
+    fn calls_made(&mut self, clients: Range<usize>, cause: Cause) -> Result<CallsMade, Violation> {
+        let mut made = CallsMade::default();
         for client in clients {
             let Some(seat) = self.seat(client).cloned() else { continue };
             let bound = seat.abandoned.iter().filter(|gone| gone.bound && cause == Cause::Deadline).count();

@@ -224,7 +224,7 @@ async fn ask(
     asking: bool,
     steps: &[&Step],
 ) -> Result<Vec<StepReply>, Unanswered> {
-    let mut answers = Answers { map: nodes.map(), node, has_answered: false };
+    let mut answers = DoubtedCall { map: nodes.map(), node, has_answered: false };
     let answer = nodes.eval(node, asking, steps).await;
     answers.has_answered = match &answer {
         Ok(_) => true,
@@ -236,13 +236,13 @@ async fn ask(
 }
 
 /// A call to a node, which is doubted unless it answers.
-struct Answers<'a> {
+struct DoubtedCall<'a> {
     map: &'a RefCell<Map>,
     node: &'a Node,
     has_answered: bool,
 }
 
-impl Drop for Answers<'_> {
+impl Drop for DoubtedCall<'_> {
     fn drop(&mut self) {
         let mut map = self.map.borrow_mut();
         if self.has_answered {
