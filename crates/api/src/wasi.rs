@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use eventlog::Level;
+use http::StatusCode;
 use spin_sdk::wasip3::http::types::{Fields, Method};
 use spin_sdk::wasip3::wit_bindgen::yield_async;
 use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
@@ -86,8 +87,11 @@ fn response(answer: Answer, request_id: &str) -> Response {
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
     let (parts, reader) = (!body.is_empty()).then(wit_stream::new).unzip();
     let (response, _) = Response::new(fields, reader, no_trailers);
-    // This fails only for a number that is not a status.
-    let _ = response.set_status_code(status.as_u16());
+    // A new response has 200.
+    if status != StatusCode::OK {
+        // This fails only for a number that is not a status.
+        let _ = response.set_status_code(status.as_u16());
+    }
     spawn(async move {
         if let Some(mut parts) = parts {
             while let Some(piece) = next_piece(&mut body).await {

@@ -81,9 +81,10 @@ impl Breaker {
         }
     }
 
-    /// Lets a call through, or not.
-    fn admit(&self, now: Duration) -> Option<Pass<'_>> {
-        let probe = match self.state(now) {
+    /// Lets a call through, or not. The time is a call of the host, so it is asked for only if it matters.
+    fn admit(&self, limits: &impl Limits) -> Option<Pass<'_>> {
+        let state = if self.opens_until.get().is_some() { self.state(limits.now()) } else { State::Closed };
+        let probe = match state {
             State::Closed => false,
             State::Open => return None,
             State::HalfOpen if self.probing.replace(true) => return None,
@@ -152,7 +153,7 @@ pub trait Limits {
 /// [`Missed`].
 pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Result<T, Missed> {
     let breaker = limits.breaker();
-    let pass = breaker.admit(limits.now()).ok_or(Missed::Unsent)?;
+    let pass = breaker.admit(limits).ok_or(Missed::Unsent)?;
     let sent = Cell::new(false);
     let sending = async {
         sent.set(true);
@@ -309,7 +310,7 @@ mod tests {
         let instance = Instance::new();
         (0..3).for_each(|_| assert!(instance.miss().is_err()));
         instance.pass(500);
-        let probe = instance.breaker.admit(instance.now.get());
+        let probe = instance.breaker.admit(&instance);
         assert!(probe.is_some());
         assert_eq!(instance.answer(), Err(Missed::Unsent), "only one at a time");
         drop(probe);

@@ -210,8 +210,8 @@ impl<R: RawRedis> Deadline for Redis<R> {
         Self(self.0.until(deadline))
     }
 
-    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        self.0.in_time(call).await
+    fn in_time<T>(&self, call: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+        self.0.in_time(call)
     }
 
     fn spawn(&self, rest: Rest) {

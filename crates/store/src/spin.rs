@@ -3,13 +3,16 @@
 //! An instance keeps its store open: opening costs a call, and on Redis a round trip. It keeps nothing that must be
 //! true (docs/spin.md, fact 12).
 
-use std::pin::pin;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use batch::{Deadline, Rest};
 use eventlog::Level;
-use futures::future::{Either, select, select_ok};
+use futures::future::select_ok;
 
 use crate::breaker::{Breaker, Limits, State};
 use crate::keys::Opening;
@@ -55,7 +58,8 @@ pub async fn open() -> Open {
         redis::name_nodes().await;
     }
     let deadline = since_began().saturating_add(settings.deadline);
-    let request = Request { time: settings.deadline, deadline, server: Server::at(&Node::default()) };
+    let time = Time::until(settings.deadline, deadline);
+    let request = Request { time, server: Server::at(&Node::default()) };
     match settings.backend {
         Backend::Kv => Open::Kv(Kv::new(request)),
         Backend::Redis => Open::Redis(Redis::new(request)),
@@ -119,11 +123,33 @@ fn since_began() -> Duration {
 
 /// The calls of one request, under its deadline and its instance's breaker.
 pub struct Request {
+    time: Rc<Time>,
+    server: Rc<Server>,
+}
+
+/// The time of a request.
+struct Time {
     /// How long it has in all.
-    time: Duration,
+    all: Duration,
     /// On the clock of [`since_began`].
     deadline: Duration,
-    server: Rc<Server>,
+    /// Goes off at the deadline. The first call starts it, and the next ones go on with it: to start a timer and to
+    /// give it up are three calls of the host.
+    timer: Cell<Option<Timer>>,
+}
+
+type Timer = Pin<Box<dyn Future<Output = ()>>>;
+
+impl Time {
+    fn until(all: Duration, deadline: Duration) -> Rc<Self> {
+        Rc::new(Self { all, deadline, timer: Cell::new(None) })
+    }
+
+    /// The timer, if no other call of the request waits with it, or another one; none if no time is left.
+    fn timer(&self) -> Option<Timer> {
+        let left = self.deadline.checked_sub(since_began())?;
+        Some(self.timer.take().unwrap_or_else(|| Box::pin(spin_sdk::time::sleep(left))))
+    }
 }
 
 impl Request {
@@ -142,7 +168,7 @@ impl Request {
 
     /// Notes that a call was answered; `wrote` tells whether it was a write.
     fn answered(&self, wrote: bool) {
-        self.tell(self.server.trouble.answered(since_began(), wrote));
+        self.tell(self.server.trouble.answered(since_began, wrote));
     }
 
     fn tell(&self, line: Option<Notice>) {
@@ -164,7 +190,7 @@ struct PendingCall<'a> {
 impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         // A client that goes away is no failure.
-        if !self.answered && since_began() >= self.request.deadline {
+        if !self.answered && since_began() >= self.request.time.deadline {
             self.request.failed(Reason::TIMED_OUT, false);
         }
     }
@@ -180,16 +206,23 @@ impl Limits for Request {
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        let left = self.deadline.checked_sub(since_began())?;
-        match select(pin!(call), pin!(spin_sdk::time::sleep(left))).await {
-            Either::Left((answer, _)) => Some(answer),
-            Either::Right(_) => None,
+        let mut timer = self.time.timer()?;
+        let mut call = pin!(call);
+        // `futures::select` is some hundred bytes more for each kind of call.
+        let answer = poll_fn(|context| match call.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => timer.as_mut().poll(context).map(|()| None),
+        })
+        .await;
+        if answer.is_some() {
+            self.time.timer.set(Some(timer));
         }
+        answer
     }
 
     async fn step_aside(&self, together: u32) {
-        let left = self.deadline.saturating_sub(since_began());
-        let lost = self.time.saturating_sub(left).checked_div(together).unwrap_or_default();
+        let left = self.time.deadline.saturating_sub(since_began());
+        let lost = self.time.all.saturating_sub(left).checked_div(together).unwrap_or_default();
         let longest = lost
             .saturating_mul(TIMES_LOST)
             .min(left.saturating_sub(left.checked_div(4).unwrap_or_default()))
@@ -207,15 +240,17 @@ impl Limits for Request {
 
 impl Deadline for Request {
     fn deadline(&self) -> Duration {
-        self.deadline
+        self.time.deadline
     }
 
     fn until(&self, deadline: Duration) -> Self {
-        Self { time: self.time, deadline, server: Rc::clone(&self.server) }
+        let is_the_same = deadline == self.time.deadline;
+        let time = if is_the_same { Rc::clone(&self.time) } else { Time::until(self.time.all, deadline) };
+        Self { time, server: Rc::clone(&self.server) }
     }
 
-    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        self.by_deadline(call).await
+    fn in_time<T>(&self, call: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+        self.by_deadline(call)
     }
 
     fn spawn(&self, rest: Rest) {

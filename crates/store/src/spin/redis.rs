@@ -201,7 +201,7 @@ impl RawRedis for Request {
     fn at(&self, key: &str) -> (Self, Rc<Steps>) {
         let map = self.map().borrow();
         let (server, steps) = (Server::at(&map.node_of(key)), WAITS.with(|waits| waits.at(&map, key)));
-        (Self { time: self.time, deadline: self.deadline, server }, steps)
+        (self.on(server), steps)
     }
 
     fn waits_for_replicas(&self) -> bool {
@@ -254,7 +254,7 @@ impl Nodes for Request {
     }
 
     async fn slots(&self, node: &Node) -> Vec<Value> {
-        let until = since_began().saturating_add(MAP_WITHIN).min(self.deadline);
+        let until = since_began().saturating_add(MAP_WITHIN).min(self.time.deadline);
         let asks = async {
             let mut connection = InUse::of(node, false).await?;
             // If this call is given up early, the connection stays: other requests use it.
@@ -293,7 +293,11 @@ impl Nodes for Request {
 impl Request {
     /// The same request, to a node.
     fn to(&self, node: &Node) -> Self {
-        Self { time: self.time, deadline: self.deadline, server: Server::at(node) }
+        self.on(Server::at(node))
+    }
+
+    fn on(&self, server: Rc<Server>) -> Self {
+        Self { time: Rc::clone(&self.time), server }
     }
 
     /// Waits until enough replicas have what was written, or marks it as `Unkept`.
@@ -304,8 +308,8 @@ impl Request {
         }
         let server = Rc::clone(&connection.server);
         // If the last write waited in vain, this one waits less, so that the next batch is not delayed as long.
-        let patience = if server.has_too_few_replicas.get() { IMPATIENCE } else { self.deadline };
-        let until = since_began().saturating_add(patience).min(self.deadline.saturating_sub(MARGIN));
+        let patience = if server.has_too_few_replicas.get() { IMPATIENCE } else { self.time.deadline };
+        let until = since_began().saturating_add(patience).min(self.time.deadline.saturating_sub(MARGIN));
         let kept = loop {
             let wait = vec![replicas.to_string().into_bytes(), WAIT_MS.into()];
             let answer = connection.execute("WAIT", wait).await;
