@@ -1,6 +1,7 @@
 //! A component that is ready to run, and the state of each of its instances.
 
 use crate::allowed_hosts::AllowedHosts;
+use crate::host_calls::{HostCalls, Interface};
 use crate::imports::{Imports, KeyValueView, RedisView, Servers, Variables};
 use crate::kv::Stores;
 use crate::logs::ComponentLog;
@@ -50,6 +51,7 @@ pub struct State {
     variables: Arc<Variables>,
     log: ComponentLog,
     callers: Callers,
+    calls: HostCalls,
     _counted: Option<InstanceCounted>,
 }
 
@@ -78,22 +80,26 @@ impl State {
             variables: component.variables.clone(),
             log,
             callers,
+            calls: HostCalls::default(),
             _counted: component.telemetry.instance(&component.id),
         }
     }
 
-    /// Prints a last line that was never finished.
-    pub fn finish_log(&self) {
+    /// Its instance is over: prints a last line that was never finished, and what it has called, if that is asked for.
+    pub fn is_over(&self) {
         self.log.finish();
+        self.calls.print(&self.outbound.component);
     }
 }
 
 impl Imports for State {
     fn key_value(&mut self) -> KeyValueView<'_> {
+        self.calls.count(Interface::KeyValue);
         KeyValueView { table: &mut self.table, granted: &self.stores, callers: &self.callers }
     }
 
     fn redis(&mut self) -> RedisView<'_> {
+        self.calls.count(Interface::Redis);
         RedisView {
             table: &mut self.table,
             allowed: &self.outbound.allowed,
@@ -103,22 +109,29 @@ impl Imports for State {
     }
 
     fn variables(&mut self) -> &mut Arc<Variables> {
+        self.calls.count(Interface::Variables);
         &mut self.variables
     }
 
     fn callers(&self) -> &Callers {
         &self.callers
     }
+
+    fn waits(&mut self) {
+        self.calls.count(Interface::Timers);
+    }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.calls.count(Interface::Wasi);
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.calls.count(Interface::Http);
         WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
     }
 }

@@ -7,6 +7,7 @@
 mod call_error;
 mod key_value;
 mod redis;
+mod timers;
 mod traced;
 mod variables;
 mod wasi_keyvalue;
@@ -61,6 +62,8 @@ pub trait Imports: Send + 'static {
     fn variables(&mut self) -> &mut Arc<Variables>;
     /// The requests that it works on.
     fn callers(&self) -> &Callers;
+    /// Counts a timer.
+    fn waits(&mut self);
 }
 
 /// Adds all of them to a linker.
@@ -71,6 +74,7 @@ pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()>
     store::add_to_linker::<_, KeyValue>(linker, T::key_value)?;
     atomics::add_to_linker::<_, KeyValue>(linker, T::key_value)?;
     traced::add_to_linker(linker)?;
+    timers::add_to_linker(linker)?;
     redis::add_to_linker::<_, Redis>(linker, T::redis)?;
     variables::add_to_linker::<_, HasSelf<Arc<Variables>>>(linker, T::variables)
 }

@@ -275,7 +275,7 @@ impl Runner {
             }
         };
         let ended = self.serve(&mut store, &proxy).await;
-        store.data().finish_log();
+        store.data().is_over();
         if let Err(error) = ended {
             eprintln!("[{}] failed: {error:?}", component.id);
         }

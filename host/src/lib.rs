@@ -24,6 +24,7 @@ pub mod fault;
 mod fuzz;
 pub mod guards;
 pub mod health;
+mod host_calls;
 pub mod imports;
 pub mod instances;
 pub mod internal_hosts;

@@ -98,7 +98,7 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
-        store.data().finish_log();
+        store.data().is_over();
         if let Err(error) = result {
             eprintln!("[{}] failed: {error:?}", self.id);
         }
