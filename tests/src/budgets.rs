@@ -14,6 +14,9 @@ pub struct Budgets {
     pub start: Start,
     /// By store, then by request: the commands that Redis gets for it, in order.
     pub storage_calls: BTreeMap<String, BTreeMap<String, String>>,
+    /// By store, then for the first request of an instance and for the others, then by request: how often it calls
+    /// each interface of the host.
+    pub host_calls: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
 }
 
 #[derive(Deserialize)]

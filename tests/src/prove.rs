@@ -33,6 +33,7 @@ mod exported;
 mod failover;
 mod faults;
 mod folder;
+mod host_calls;
 mod hot;
 pub(crate) mod house;
 mod interrupted;
@@ -203,6 +204,10 @@ async fn of_budgets(arguments: &Arguments, summary: &mut Summary) -> anyhow::Res
         let mut house = House::build(Plan { processes: 2, ..arguments.plan(store) }).await?;
         let title = house.at("requests make the storage calls of budgets.toml and no others");
         summary.scenario(&title, budget::of_storage_calls(&mut house, name)).await;
+        let mut counted = House::build(host_calls::plan(arguments.plan(store))).await?;
+        let title = counted.at("requests call the host as often as budgets.toml has it, and no more");
+        summary.scenario(&title, host_calls::are_as_few_as_ever(&mut counted, name)).await;
+        drop(counted);
         let title = house.at("10,000 requests leave nothing in memory");
         summary.scenario(&title, budget::of_memory(&mut house)).await;
         let title = house.at("an answer that nobody reads is not kept in memory");

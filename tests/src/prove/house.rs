@@ -81,6 +81,8 @@ pub struct Plan {
     pub fault: Option<PathBuf>,
     /// How they place requests on instances, if not as `bank` does.
     pub placement: Option<&'static str>,
+    /// Their instances tell how often they have called the host.
+    pub counts_host_calls: bool,
     /// The last of its processes reaches Redis through a proxy.
     pub proxy: bool,
     pub rates_ttl_seconds: u64,
@@ -104,6 +106,7 @@ impl Plan {
             processes,
             fault: None,
             placement: None,
+            counts_host_calls: false,
             proxy: false,
             rates_ttl_seconds: RATES_TTL_SECONDS,
             storage_deadline: STORAGE_DEADLINE,
@@ -365,6 +368,9 @@ impl House {
         command.envs(self.trusts.as_ref().map(|file| ("SSL_CERT_FILE", file)));
         if let Some(fault) = &self.plan.fault {
             command.arg("--fault").arg(fault);
+        }
+        if self.plan.counts_host_calls {
+            command.env("BANK_HOST_CALLS", "1");
         }
         if let Some(placement) = self.plan.placement {
             command.args(["--placement", placement]);

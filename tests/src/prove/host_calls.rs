@@ -1,0 +1,165 @@
+//! How often requests call the host, interface by interface, exactly as in `budgets.toml`.
+//!
+//! Scenario: somebody reads the clock once more, or a header at a time. Mechanism: each instance prints at its end
+//! what it has called (`BANK_HOST_CALLS`, host/src/host_calls.rs). One instance of each component serves one
+//! request, the next one serves some more; the difference is what each of those costs. Under Spin's placement, which
+//! keeps requests that come one after another on one instance.
+
+use crate::bank::Bank;
+use crate::budgets::Budgets;
+use crate::names::fresh;
+use crate::prove::house::{House, Plan};
+use crate::request::Request;
+use anyhow::{Context as _, ensure};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How many requests a later instance serves, beside the first.
+const NEXT: u64 = 4;
+/// An instance ends after a second without a request.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
+/// On a busy machine a call may be answered before its request starts a timer, or a body may come behind its head.
+const TRIES: usize = 3;
+const MARK: &str = "] host calls: ";
+
+type Calls = BTreeMap<String, u64>;
+type Costs = BTreeMap<String, String>;
+
+/// A request to a component that no other of these requests goes to.
+struct Route {
+    component: &'static str,
+    name: &'static str,
+    request: fn(&Bank, usize) -> Request<'_>,
+}
+
+const ROUTES: [Route; 6] = [
+    Route {
+        component: "counter",
+        name: "POST /v1/bitcoins",
+        request: |bank, _| bank.post("/v1/bitcoins?bitcoins=5"),
+    },
+    Route {
+        component: "deposit",
+        name: "POST /v1/deposit",
+        request: |bank, n| of_user(bank.post("/v1/deposit"), n),
+    },
+    Route { component: "health", name: "GET /healthz", request: |bank, _| bank.get("/healthz") },
+    Route { component: "rates", name: "GET /v1/rates, warm", request: |bank, _| bank.get("/v1/rates") },
+    Route {
+        component: "wallet",
+        name: "GET /v1/wallet",
+        request: |bank, n| bank.get("/v1/wallet").user(&user(n)),
+    },
+    Route {
+        component: "withdraw",
+        name: "POST /v1/withdraw",
+        request: |bank, n| of_user(bank.post("/v1/withdraw"), n),
+    },
+];
+
+fn user(number: usize) -> String {
+    format!("host-calls-{number}")
+}
+
+/// Under a new key.
+fn of_user(request: Request<'_>, number: usize) -> Request<'_> {
+    request.user(&user(number)).idempotency_key(fresh("key")).amount("1")
+}
+
+/// The banks that are counted.
+pub fn plan(plan: Plan) -> Plan {
+    Plan { processes: 2, placement: Some("spin"), counts_host_calls: true, rates_ttl_seconds: 3600, ..plan }
+}
+
+/// Each request makes the calls that `budgets.toml` lists for this store.
+pub async fn are_as_few_as_ever(house: &mut House, store: &str) -> anyhow::Result<()> {
+    let other = house.client_of(1);
+    // What is known of these wallets and of rates is in the store, and not in an instance of the bank in question.
+    other.get("/v1/rates").await.is(200);
+    for number in 0..=usize::try_from(NEXT)? {
+        other.deposit(&user(number), "10").await;
+    }
+    let expected = Budgets::load().host_calls.remove(store).unwrap_or_default();
+    let mut costs = costs(house).await;
+    for _ in 1..TRIES {
+        if costs.as_ref().is_ok_and(|costs| *costs == expected) {
+            return Ok(());
+        }
+        costs = self::costs(house).await;
+    }
+    let costs = costs?;
+    ensure!(costs == expected, "budgets.toml has it otherwise:\n{}", table(store, &costs));
+    Ok(())
+}
+
+/// By request, for the first of an instance and for the next ones.
+async fn costs(house: &mut House) -> anyhow::Result<BTreeMap<String, Costs>> {
+    let bank = house.client_of(0);
+    let alone = round(house, &bank, 1).await?;
+    let several = round(house, &bank, NEXT + 1).await?;
+    let (mut first, mut next) = (Costs::new(), Costs::new());
+    for route in ROUTES {
+        let (alone, several) = (&alone[route.component], &several[route.component]);
+        first.insert(route.name.to_owned(), words(alone));
+        next.insert(route.name.to_owned(), words(&each(alone, several).context(route.name)?));
+    }
+    Ok([("first".to_owned(), first), ("next".to_owned(), next)].into())
+}
+
+fn table(store: &str, costs: &BTreeMap<String, Costs>) -> String {
+    let mut text = String::new();
+    for (which, costs) in costs {
+        text += &format!("[host_calls.{store}.{which}]\n");
+        costs.iter().for_each(|(route, calls)| text += &format!("\"{route}\" = \"{calls}\"\n"));
+    }
+    text
+}
+
+/// What one more request costs, if each costs the same.
+fn each(alone: &Calls, several: &Calls) -> anyhow::Result<Calls> {
+    let mut each = Calls::new();
+    for (interface, calls) in several {
+        let more = calls.saturating_sub(*alone.get(interface).unwrap_or(&0));
+        ensure!(more.is_multiple_of(NEXT), "{more} calls of {interface} for {NEXT} requests");
+        if more > 0 {
+            each.insert(interface.clone(), more.div_euclid(NEXT));
+        }
+    }
+    Ok(each)
+}
+
+/// What an instance of each component has called in all, after it has served this many requests.
+async fn round(house: &mut House, bank: &Bank, requests: u64) -> anyhow::Result<BTreeMap<String, Calls>> {
+    let before = house.process(0)?.logs()?.len();
+    for number in 0..usize::try_from(requests)? {
+        for route in ROUTES {
+            (route.request)(bank, number).await.is(200);
+        }
+    }
+    let begun = Instant::now();
+    loop {
+        let logs = house.process(0)?.logs()?.split_off(before);
+        let found = logs.lines().filter_map(line).collect::<Vec<_>>();
+        if ROUTES.iter().all(|route| found.iter().any(|(component, _)| component == route.component)) {
+            ensure!(found.len() == ROUTES.len(), "more than one instance of a component:\n{logs}");
+            return Ok(found.into_iter().collect());
+        }
+        ensure!(begun.elapsed() < PATIENCE, "not every instance has ended:\n{logs}");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// `[wallet] host calls: http 8, redis 1`
+fn line(line: &str) -> Option<(String, Calls)> {
+    let (component, calls) = line.strip_prefix('[')?.split_once(MARK)?;
+    let calls = calls.split(", ").map(|word| {
+        let (interface, calls) = word.rsplit_once(' ')?;
+        Some((interface.to_owned(), calls.parse().ok()?))
+    });
+    Some((component.to_owned(), calls.collect::<Option<_>>()?))
+}
+
+fn words(calls: &Calls) -> String {
+    calls.iter().map(|(interface, calls)| format!("{interface} {calls}")).collect::<Vec<_>>().join(", ")
+}
