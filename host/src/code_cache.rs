@@ -9,7 +9,7 @@
 use std::fs::{DirBuilder, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -31,7 +31,7 @@ impl CodeCache {
     /// The cache in `folder`, which is made if it is not there.
     ///
     /// # Errors
-    /// It cannot be made, or anybody but its owner may write to it: what is in it is run.
+    /// It cannot be made or written to, or anybody else may write to it: what is in it is run.
     pub fn open(folder: PathBuf) -> anyhow::Result<Self> {
         let name = folder.display();
         DirBuilder::new()
@@ -39,8 +39,15 @@ impl CodeCache {
             .mode(0o700)
             .create(&folder)
             .with_context(|| format!("cannot make the folder {name}"))?;
-        let mode = folder.metadata().with_context(|| format!("cannot look at {name}"))?.permissions().mode();
-        ensure!(mode & 0o022 == 0, "others may write to {name}, and what is in it is run");
+        let found = folder.metadata().with_context(|| format!("cannot look at {name}"))?;
+        let me = tempfile::tempfile_in(&folder)
+            .and_then(|file| file.metadata())
+            .with_context(|| format!("cannot write to {name}"))?
+            .uid();
+        ensure!(
+            is_of_one(me, found.uid(), found.mode()),
+            "others may write to {name}, and what is in it is run"
+        );
         Ok(Self { folder })
     }
 
@@ -94,6 +101,11 @@ impl CodeCache {
         }
         Ok(())
     }
+}
+
+/// Whether nobody but the user `me` can write to a folder of this owner and mode.
+fn is_of_one(me: u32, owner: u32, mode: u32) -> bool {
+    owner == me && mode & 0o022 == 0
 }
 
 /// Named after what is compiled, by which version of wasmtime, and with which settings.

@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 const WASM: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -54,6 +56,13 @@ fn a_folder_that_others_may_write_to_is_refused() {
         let refused = open(mode).err().unwrap().to_string();
         assert!(refused.contains("others may write"), "{refused}");
     }
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_not_ones_own_even_if_only_they_may_write() {
+    assert!(is_of_one(1000, 1000, 0o40700));
+    assert!(!is_of_one(1000, 0, 0o40700));
+    assert!(!is_of_one(1000, 1000, 0o40770));
 }
 
 #[test]
