@@ -1,9 +1,10 @@
-//! `make demo`: three banks, one Redis, load, and a page where anybody breaks them and sees that the money stays
+//! `make demo`: three banks, a Redis Cluster of two nodes, load, and a page where anybody breaks them and sees that the money stays
 //! right.
 //!
 //! It is built from the parts of `prove`: the house, the proxy, the published rule for retries. It prints one
 //! loopback address. Ctrl-C ends everything that it started, and leaves no file behind.
 
+use crate::demo::cluster::Cluster;
 use crate::demo::load::Load;
 use crate::demo::score::Score;
 use crate::demo::server::Server;
@@ -24,6 +25,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+mod cluster;
 mod film;
 mod guard;
 mod judge;
@@ -32,6 +34,7 @@ mod outage;
 mod recording;
 mod score;
 mod server;
+mod slot;
 mod stage;
 mod steps;
 mod trouble;
@@ -79,7 +82,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     std::env::set_current_dir(folder.path())?;
     std::fs::create_dir_all(LOGS)?;
     let house = tokio::select! {
-        house = House::build(plan) => house?,
+        house = build(plan, folder.path()) => house?,
         () = end.signal() => return Ok(()),
     };
     let mut demo = Demo::begin(house, &arguments).await?;
@@ -102,7 +105,14 @@ async fn record_into(file: Option<PathBuf>, score: &Score, door: &mpsc::Sender<O
     std::fs::write(&file, film::of(&states)).with_context(|| file.display().to_string())
 }
 
-/// Three banks on one Redis as in production, the last of them behind the proxy.
+/// A cluster in this folder, and the banks of this plan on it.
+async fn build(plan: Plan, folder: &Path) -> anyhow::Result<(House, Cluster)> {
+    let cluster = Cluster::start(folder).await?;
+    let house = House::build(Plan { redis_url: Some(cluster.url()), ..plan }).await?;
+    Ok((house, cluster))
+}
+
+/// Three banks as in production.
 fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let find = |path: &Path| {
@@ -110,12 +120,12 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
         found.with_context(|| format!("{} is missing: make demo builds it", path.display()))
     };
     let (bank, manifest) = (find(&arguments.bank)?, find(&arguments.manifest)?);
-    Ok(Plan { processes: BANKS, proxy: true, ..Plan::new(Store::Direct, &bank, &manifest) })
+    Ok(Plan { processes: BANKS, ..Plan::new(Store::Direct, &bank, &manifest) })
 }
 
 impl Demo {
     /// Starts the clients of this house's banks, and serves the page.
-    async fn begin(house: House, arguments: &Arguments) -> anyhow::Result<Self> {
+    async fn begin((house, cluster): (House, Cluster), arguments: &Arguments) -> anyhow::Result<Self> {
         let listener = listen(arguments.port).await?;
         let port = listener.local_addr()?.port();
         let users = load::users(usize::from(arguments.clients));
@@ -129,7 +139,7 @@ impl Demo {
             let begin = interval * u32::from(index) / u32::from(arguments.clients);
             tasks.spawn(load.clone().client(usize::from(index), user.clone(), begin));
         }
-        let stage = Stage::new(house, Arc::clone(&score), round, users);
+        let stage = Stage::new((house, cluster), Arc::clone(&score), round, users);
         let server = Server::new(port, Arc::clone(&score), stage.door());
         tasks.spawn(async move {
             if let Err(problem) = server.serve(listener).await {

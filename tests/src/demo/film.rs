@@ -11,6 +11,7 @@
 use crate::demo::film::plot::Plot;
 use crate::demo::score::State;
 use crate::demo::server::palette;
+use crate::demo::slot::Moved;
 use crate::demo::steps::STEP;
 use crate::demo::trouble::Trouble;
 use crate::figures::svg::Svg;
@@ -24,7 +25,7 @@ const MARGIN: f64 = 16.0;
 /// How long the end is shown, in steps, before it begins again.
 const HOLD: usize = 8;
 const TILES: (f64, f64, f64) = (84.0, 160.0, 76.0);
-const BUTTONS: (f64, f64, f64) = (174.0, 114.0, 32.0);
+const BUTTONS: (f64, f64, f64) = (174.0, 99.0, 32.0);
 /// How high a text is on its strip: a note, a sentence, a figure.
 const STRIPS: [usize; 3] = [18, 24, 32];
 const GAP: f64 = 8.0;
@@ -47,7 +48,7 @@ fn colours() -> String {
 
 /// The film of these states, one for each step.
 pub fn of(states: &[State]) -> String {
-    let label = "Redis is killed, hangs, its answers are lost, a bank is killed: nothing is lost, nothing is doubled.";
+    let label = "Redis is killed, hangs, its answers are lost, a bank is killed, a slot moves: nothing is lost, nothing is doubled.";
     let seconds = (states.len() + HOLD) as f64 * STEP.as_secs_f64();
     let film = Film { states, frames: states.len() + HOLD };
     let motion = film.motion(seconds);
@@ -162,7 +163,7 @@ impl Film<'_> {
         );
         svg.text("t b", (50.0, 30.0), "start", "Break it. The money stays right.");
         let clients = self.states.first().map_or(0, |state| state.clients);
-        let words = format!("{clients} clients, three banks, one Redis");
+        let words = format!("{clients} clients, three banks, a Redis Cluster of two");
         svg.text("n", (WIDTH - MARGIN, 29.0), "end", words);
         self.strip(svg, (MARGIN, 48.0, WIDTH - 2.0 * MARGIN), STRIPS[1], "w", sentence);
     }
@@ -221,6 +222,7 @@ fn labels(trouble: Trouble) -> [String; 2] {
         Trouble::Hangs => ["Hang Redis", "Let it go on"].map(str::to_owned),
         Trouble::Full => ["Fill Redis", "Empty it"].map(str::to_owned),
         Trouble::Mute => ["Lose answers", "Lose no more"].map(str::to_owned),
+        Trouble::Moves => ["Move a slot", "A slot moves"].map(str::to_owned),
         Trouble::Bank(index) => [format!("Kill bank {}", index + 1), format!("Bank {} is dead", index + 1)],
     }
 }
@@ -238,6 +240,11 @@ fn sentence(state: &State) -> String {
     }
     if !last.is_judged {
         return "Mended. Now every wallet is read, and held against what its client was told.".to_owned();
+    }
+    if let Some(Moved { slot, to, keys: Some(keys) }) = last.moved {
+        return format!(
+            "Slot {slot} moved to Redis {to} with {keys} keys: nothing was lost, nothing was doubled."
+        );
     }
     let seconds = last.ended_ms.unwrap_or_default().saturating_sub(last.began_ms) as f64 / 1e3;
     format!("{}, for {seconds:.1} s: nothing was lost, nothing was doubled.", last.words)

@@ -2,6 +2,7 @@
 //! after it.
 
 use crate::demo::score::{Totals, ms};
+use crate::demo::slot::Moved;
 use crate::demo::steps::Kind;
 use crate::demo::trouble::Trouble;
 use serde::Serialize;
@@ -20,6 +21,8 @@ pub struct Outage {
     pub trouble: Trouble,
     /// The same in words.
     pub words: String,
+    /// The slot that moves, if one does.
+    pub moved: Option<Moved>,
     /// Since the start of the demo.
     pub began_ms: u64,
     /// None while it lasts.
@@ -45,6 +48,7 @@ pub struct Outages {
 struct Record {
     number: u64,
     trouble: Trouble,
+    moved: Option<Moved>,
     began: Duration,
     ended: Option<Duration>,
     slowest: Duration,
@@ -61,6 +65,7 @@ impl Outages {
         self.kept.push_back(Record {
             number,
             trouble,
+            moved: None,
             began: at,
             ended: None,
             slowest,
@@ -70,6 +75,14 @@ impl Outages {
         });
         if self.kept.len() > KEPT {
             self.kept.pop_front();
+        }
+    }
+
+    /// What is known about the slot that moves.
+    pub fn moves(&mut self, moved: Moved) {
+        let is_open = |record: &&mut Record| record.ended.is_none() && record.trouble == Trouble::Moves;
+        if let Some(open) = self.kept.iter_mut().find(is_open) {
+            open.moved = Some(moved);
         }
     }
 
@@ -113,11 +126,20 @@ impl Outages {
 }
 
 impl Record {
+    fn words(&self) -> String {
+        match self.moved {
+            Some(Moved { slot, keys: None, .. }) => format!("Slot {slot} moves"),
+            Some(Moved { slot, .. }) => format!("Slot {slot} moved"),
+            None => self.trouble.words(),
+        }
+    }
+
     fn at(&self, now: Totals) -> Outage {
         Outage {
             number: self.number,
             trouble: self.trouble,
-            words: self.trouble.words(),
+            words: self.words(),
+            moved: self.moved,
             began_ms: ms(self.began),
             ended_ms: self.ended.map(ms),
             slowest_ms: ms(self.slowest),
@@ -149,6 +171,7 @@ impl Totals {
 mod tests {
     use super::Outages;
     use crate::demo::score::Totals;
+    use crate::demo::slot::Moved;
     use crate::demo::steps::Kind;
     use crate::demo::trouble::Trouble;
     use std::time::Duration;
@@ -177,5 +200,18 @@ mod tests {
         let seen = &outages.newest(totals(900, 9))[0];
         assert_eq!((seen.counts.answers, seen.counts.lost, seen.is_judged), (90, 0, true));
         assert_eq!((seen.slowest_ms, seen.back_ms), (501, Some(30)));
+    }
+
+    #[test]
+    fn a_move_says_which_slot_went_and_with_how_many_keys() {
+        let mut outages = Outages::default();
+        outages.begins(Trouble::Moves, Duration::ZERO, totals(0, 0));
+        let moves = Moved { slot: 7, to: 2, keys: None };
+        let moved = Moved { keys: Some(31), ..moves };
+        for (known, words) in [(moves, "Slot 7 moves"), (moved, "Slot 7 moved")] {
+            outages.moves(known);
+            let seen = &outages.newest(totals(0, 0))[0];
+            assert_eq!((seen.words.as_str(), seen.moved), (words, Some(known)));
+        }
     }
 }

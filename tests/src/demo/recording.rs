@@ -16,7 +16,7 @@ use tokio::time::{interval, sleep};
 /// The time before it begins, in which caches warm up.
 const WARM_UP: Duration = Duration::from_secs(6);
 /// How many steps it has.
-const STEPS: u64 = 72;
+const STEPS: u64 = 84;
 /// The visitor's actions, by step.
 const SCRIPT: &[(u64, Action)] = &[
     (6, Action::Begin(Trouble::Killed)),
@@ -26,6 +26,7 @@ const SCRIPT: &[(u64, Action)] = &[
     (43, Action::Begin(Trouble::Mute)),
     (50, Action::End(Trouble::Mute)),
     (57, Action::Begin(Trouble::Bank(1))),
+    (68, Action::Begin(Trouble::Moves)),
 ];
 
 /// The states that the page showed, one for each step; the last state has the whole run.

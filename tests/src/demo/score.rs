@@ -4,6 +4,7 @@
 
 use crate::demo::judge::Verdict;
 use crate::demo::outage::{Outage, Outages};
+use crate::demo::slot::Moved;
 use crate::demo::steps::{Kind, STEP, Step, Steps};
 use crate::demo::trouble::Trouble;
 use serde::Serialize;
@@ -138,6 +139,11 @@ impl Score {
         let (at, mut inner) = self.inner();
         let totals = inner.totals;
         inner.outages.begins(trouble, at, totals);
+    }
+
+    /// What is known about the slot that moves.
+    pub fn moves(&self, moved: Moved) {
+        self.inner().1.outages.moves(moved);
     }
 
     /// A trouble ends; returns the number of its outage.

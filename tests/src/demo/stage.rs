@@ -1,15 +1,17 @@
-//! Breaks and mends the banks, Redis and the proxy of one house, in one task.
+//! Breaks and mends the banks of a house, its Redis and the way to it, in one task; a slot moves beside it.
 //!
 //! Every wallet is judged after each outage, and every few seconds between outages.
 
+use crate::demo::cluster::Cluster;
 use crate::demo::score::Score;
-use crate::demo::trouble::{Action, BANKS, Trouble};
+use crate::demo::trouble::{Action, Trouble};
 use crate::prove::house::House;
 use crate::proxy::{Mode, Way};
 use anyhow::{Context as _, bail};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// How long a killed bank is away.
@@ -23,14 +25,6 @@ const BEAT: Duration = Duration::from_secs(1);
 const BEATS: u64 = 3;
 /// How long Redis may take to answer, since it may hang.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How much is put into Redis beyond `maxmemory`, so that memory that clients and scripts free does not make room
-/// again.
-const ROOM_MIB: u64 = 2;
-const JUNK_MIB: u64 = 4;
-const MIB: u64 = 1 << 20;
-/// A script that has written may go on, so this fills Redis to more than `maxmemory`.
-const FILL: &str = "for i = 1, ARGV[1] do redis.call('SET', 'demo:junk:' .. i, string.rep('x', 1048576)) end";
-const REMOVE: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
 
 /// An action, and where its result goes.
 pub type Order = (Action, oneshot::Sender<Result<(), String>>);
@@ -38,10 +32,15 @@ pub type Order = (Action, oneshot::Sender<Result<(), String>>);
 /// The house, and everything that must know about what happens to it.
 pub struct Stage {
     house: House,
+    cluster: Cluster,
     score: Arc<Score>,
     judge: Judge,
     users: Vec<String>,
     stolen: usize,
+    /// How many slots have begun to move.
+    moves: usize,
+    /// The move that goes on.
+    moving: JoinSet<()>,
     /// Where answers are lost: how many beats ago that began.
     losing: Option<u64>,
     orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
@@ -55,10 +54,26 @@ struct Judge {
 }
 
 impl Stage {
-    /// For a house with these clients' wallets; clients wait for `round`.
-    pub fn new(house: House, score: Arc<Score>, round: watch::Sender<u64>, users: Vec<String>) -> Self {
+    /// For a house and its Redis with these clients' wallets; clients wait for `round`.
+    pub fn new(
+        (house, cluster): (House, Cluster),
+        score: Arc<Score>,
+        round: watch::Sender<u64>,
+        users: Vec<String>,
+    ) -> Self {
         let judge = Judge { score: Arc::clone(&score), round };
-        Self { house, score, judge, users, stolen: 0, losing: None, orders: mpsc::channel(8) }
+        Self {
+            house,
+            cluster,
+            score,
+            judge,
+            users,
+            stolen: 0,
+            moves: 0,
+            moving: JoinSet::new(),
+            losing: None,
+            orders: mpsc::channel(8),
+        }
     }
 
     /// Where orders are taken.
@@ -85,8 +100,10 @@ impl Stage {
     }
 
     /// Ends everything that was started.
-    pub async fn end(self) {
+    pub async fn end(mut self) {
+        self.moving.shutdown().await;
         self.house.end().await;
+        self.cluster.end().await;
     }
 
     async fn act(&mut self, action: Action) -> anyhow::Result<()> {
@@ -95,6 +112,9 @@ impl Stage {
                 let broken = self.score.troubles();
                 if broken.contains(&trouble) {
                     bail!("it is broken already");
+                }
+                if trouble.is_of_redis() && broken.contains(&Trouble::Moves) {
+                    bail!("a slot still moves");
                 }
                 if trouble.is_of_redis() && broken.iter().any(|other| other.is_of_redis()) {
                     bail!("mend Redis first");
@@ -117,41 +137,47 @@ impl Stage {
                 self.is_mended(Trouble::Bank(index));
                 Ok(())
             }
+            Action::Moved(moved) => {
+                self.score.moves(moved);
+                self.is_mended(Trouble::Moves);
+                Ok(())
+            }
             Action::Steal => self.steal().await,
         }
     }
 
     async fn begin(&mut self, trouble: Trouble) -> anyhow::Result<()> {
         match trouble {
-            Trouble::Killed => self.house.redis()?.kill().await,
-            Trouble::Hangs => self.house.redis()?.signal("STOP").await,
-            Trouble::Full => self.fill().await,
+            Trouble::Killed => self.cluster.kill().await,
+            Trouble::Hangs => self.cluster.signal("STOP").await,
+            Trouble::Full => self.cluster.fill().await,
             Trouble::Mute => {
-                self.house.proxy()?.set(Mode::Swallow(Way::Answered));
+                self.cluster.proxy()?.set(Mode::Swallow(Way::Answered));
                 self.losing = Some(0);
                 Ok(())
             }
+            Trouble::Moves => self.move_slot().await,
             Trouble::Bank(index) => self.kill_bank(index).await,
         }
     }
 
     async fn end_of(&mut self, trouble: Trouble) -> anyhow::Result<()> {
         match trouble {
-            Trouble::Killed => self.house.redis()?.start_again().await,
-            Trouble::Hangs => self.house.redis()?.signal("CONT").await,
-            Trouble::Full => self.empty().await,
+            Trouble::Killed => self.cluster.start_again().await,
+            Trouble::Hangs => self.cluster.signal("CONT").await,
+            Trouble::Full => self.cluster.empty().await,
             Trouble::Mute => {
-                self.house.proxy()?.set(Mode::Pass);
+                self.cluster.proxy()?.set(Mode::Pass);
                 self.losing = None;
                 Ok(())
             }
-            Trouble::Bank(_) => bail!("it starts again by itself"),
+            Trouble::Moves | Trouble::Bank(_) => bail!("it ends by itself"),
         }
     }
 
     /// Loses answers again, or lets them through.
     fn beat(&mut self) {
-        let (Some(beats), Ok(proxy)) = (&mut self.losing, self.house.proxy()) else { return };
+        let (Some(beats), Ok(proxy)) = (&mut self.losing, self.cluster.proxy()) else { return };
         *beats += 1;
         match *beats % BEATS {
             0 => proxy.set(Mode::Swallow(Way::Answered)),
@@ -166,23 +192,21 @@ impl Stage {
         }
     }
 
-    /// Sets `maxmemory` a little above what is used, and puts in more.
-    async fn fill(&mut self) -> anyhow::Result<()> {
-        let mut talk = self.house.redis()?.talk().await?;
-        let told = talk.ask(&[b"INFO", b"memory"]).await?.concat();
-        let told = String::from_utf8_lossy(&told);
-        let used = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
-        let used: u64 = used.context("Redis does not say what it uses")?.trim().parse()?;
-        talk.command("CONFIG SET maxmemory-policy noeviction").await?;
-        talk.command(&format!("CONFIG SET maxmemory {}", used + ROOM_MIB * MIB)).await?;
-        talk.ask(&[b"EVAL", FILL.as_bytes(), b"0", JUNK_MIB.to_string().as_bytes()]).await?;
+    /// Begins to move the slot of a wallet, at each call another one's.
+    async fn move_slot(&mut self) -> anyhow::Result<()> {
+        // From the end, since wallets are removed from the beginning.
+        let user = self.users.iter().rev().cycle().nth(self.moves).context("there are no wallets")?;
+        let planned = self.cluster.plan_to_move(&format!("bank:{{{user}}}:wallet")).await?;
+        self.moves += 1;
+        self.score.moves(planned.begun());
+        let door = self.door();
+        self.moving.spawn(async move {
+            let moved = planned.carry_out().await;
+            let (told, _) = oneshot::channel();
+            // When the demo has ended, nobody takes orders any more.
+            let _ = door.send((Action::Moved(moved), told)).await;
+        });
         Ok(())
-    }
-
-    async fn empty(&mut self) -> anyhow::Result<()> {
-        let mut talk = self.house.redis()?.talk().await?;
-        talk.ask(&[b"EVAL", REMOVE.as_bytes(), b"0", b"demo:junk:*"]).await?;
-        talk.command("CONFIG SET maxmemory 0").await
     }
 
     /// Kills a bank; it restarts after a while, as it would in a cluster.
@@ -201,11 +225,13 @@ impl Stage {
 
     /// Removes a wallet, and everything that the bank stores about it.
     async fn steal(&mut self) -> anyhow::Result<()> {
+        if self.score.troubles().contains(&Trouble::Moves) {
+            bail!("a slot still moves");
+        }
         let user = self.users.get(self.stolen % self.users.len()).context("there are no wallets")?;
         let keys = format!("bank:{{{user}}}*");
-        let talk = tokio::time::timeout(PATIENCE, self.house.redis()?.talk()).await;
-        let mut talk = talk.context("Redis does not answer")?.context("Redis is away")?;
-        talk.ask(&[b"EVAL", REMOVE.as_bytes(), b"0", keys.as_bytes()]).await?;
+        let removed = tokio::time::timeout(PATIENCE, self.cluster.remove(&keys)).await;
+        removed.context("Redis does not answer")?.context("Redis is away")?;
         self.stolen += 1;
         self.judge.calls();
         Ok(())
@@ -242,5 +268,3 @@ impl Judge {
         }
     }
 }
-
-const _: () = assert!(BANKS > 1, "one bank is behind the proxy, the others are not");

@@ -1,24 +1,27 @@
 //! The kinds of trouble, and the names that requests use for them.
 //!
-//! Redis has one trouble at a time; a bank may be killed beside it. A killed bank comes back by itself. Any other
-//! trouble lasts until somebody ends it.
+//! Redis has one trouble at a time; a bank may be killed beside it. A killed bank comes back by itself, and a slot
+//! arrives by itself. Any other trouble lasts until somebody ends it.
 
+use crate::demo::slot::Moved;
 use serde::{Serialize, Serializer};
 
-/// How many banks there are. The last of them reaches Redis through a proxy.
+/// How many banks there are.
 pub const BANKS: usize = 3;
 
 /// One way in which something is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Redis gets SIGKILL.
+    /// Both nodes of Redis get SIGKILL.
     Killed,
-    /// Redis gets SIGSTOP: it takes connections and says nothing.
+    /// They get SIGSTOP: they take connections and say nothing.
     Hangs,
-    /// Redis holds more than `maxmemory`.
+    /// They hold more than `maxmemory`.
     Full,
-    /// For one second in three, requests of the last bank are carried out, but the answers are lost on the way.
+    /// For one second in three, the second node carries out what banks ask, but the answers are lost on the way.
     Mute,
+    /// The slot of a wallet moves from one node to the other.
+    Moves,
     /// A bank gets SIGKILL.
     Bank(usize),
 }
@@ -32,6 +35,8 @@ pub enum Action {
     End(Trouble),
     /// Starts a killed bank again; only the demo itself orders this.
     Restart(usize),
+    /// Ends a move; only the demo itself orders this.
+    Moved(Moved),
     /// Removes a wallet from Redis, which the judge must notice.
     Steal,
 }
@@ -45,7 +50,7 @@ impl Action {
         let (verb, name) = path.strip_prefix('/')?.split_once('/')?;
         match (verb, Trouble::read(name)?) {
             ("begin", trouble) => Some(Self::Begin(trouble)),
-            ("end", trouble) if trouble.is_of_redis() => Some(Self::End(trouble)),
+            ("end", trouble) if !trouble.ends_by_itself() => Some(Self::End(trouble)),
             _ => None,
         }
     }
@@ -54,7 +59,7 @@ impl Action {
 impl Trouble {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
-        let of_redis = [Self::Killed, Self::Hangs, Self::Full, Self::Mute];
+        let of_redis = [Self::Killed, Self::Hangs, Self::Full, Self::Mute, Self::Moves];
         of_redis.into_iter().chain((0..BANKS).map(Self::Bank))
     }
 
@@ -69,6 +74,7 @@ impl Trouble {
             Self::Hangs => "hangs".to_owned(),
             Self::Full => "full".to_owned(),
             Self::Mute => "mute".to_owned(),
+            Self::Moves => "moves".to_owned(),
             Self::Bank(index) => format!("bank-{}", index + 1),
         }
     }
@@ -80,11 +86,17 @@ impl Trouble {
             Self::Hangs => "Redis hangs".to_owned(),
             Self::Full => "Redis full".to_owned(),
             Self::Mute => "Answers lost".to_owned(),
+            Self::Moves => "A slot moves".to_owned(),
             Self::Bank(index) => format!("Bank {} killed", index + 1),
         }
     }
 
-    /// Whether Redis, or the way to it, is broken.
+    /// Whether it is over without anybody's help.
+    pub fn ends_by_itself(self) -> bool {
+        matches!(self, Self::Moves | Self::Bank(_))
+    }
+
+    /// Whether it is one of Redis, or of the way to it.
     pub fn is_of_redis(self) -> bool {
         !matches!(self, Self::Bank(_))
     }
@@ -106,11 +118,11 @@ mod tests {
     use super::{Action, Trouble};
 
     #[test]
-    fn every_trouble_can_be_begun_by_its_name_and_those_of_redis_ended() {
+    fn every_trouble_can_be_begun_by_its_name_and_ended_unless_it_ends_by_itself() {
         for trouble in Trouble::all() {
             let name = trouble.name();
             assert_eq!(Action::read(&format!("/begin/{name}")), Some(Action::Begin(trouble)));
-            let end = trouble.is_of_redis().then_some(Action::End(trouble));
+            let end = (!trouble.ends_by_itself()).then_some(Action::End(trouble));
             assert_eq!(Action::read(&format!("/end/{name}")), end);
         }
         assert_eq!(Action::read("/steal"), Some(Action::Steal));
@@ -118,9 +130,16 @@ mod tests {
 
     #[test]
     fn nothing_else_is_an_action() {
-        for path in
-            ["/", "/begin", "/begin/", "/begin/bank-0", "/begin/bank-4", "/end/all", "/begin/killed/1"]
-        {
+        for path in [
+            "/",
+            "/begin",
+            "/begin/",
+            "/begin/bank-0",
+            "/begin/bank-4",
+            "/end/all",
+            "/end/moves",
+            "/begin/killed/1",
+        ] {
             assert_eq!(Action::read(path), None, "{path}");
         }
     }

@@ -83,6 +83,8 @@ pub struct Plan {
     pub placement: Option<&'static str>,
     /// Their instances tell how often they have called the host.
     pub counts_host_calls: bool,
+    /// Where Redis is, if the house is not to start one.
+    pub redis_url: Option<String>,
     /// The last of its processes reaches Redis through a proxy.
     pub proxy: bool,
     pub rates_ttl_seconds: u64,
@@ -107,6 +109,7 @@ impl Plan {
             fault: None,
             placement: None,
             counts_host_calls: false,
+            redis_url: None,
             proxy: false,
             rates_ttl_seconds: RATES_TTL_SECONDS,
             storage_deadline: STORAGE_DEADLINE,
@@ -162,6 +165,7 @@ impl House {
         let folder = tempfile::Builder::new().prefix("money-bank-").tempdir()?;
         let (feed, coingecko) = start_feed().await?;
         let redis = match plan.store {
+            _ if plan.redis_url.is_some() => None,
             Store::Sqlite => None,
             Store::Redis | Store::Direct | Store::Both => {
                 Some(Redis::start(&folder.path().join("redis")).await?)
@@ -173,8 +177,8 @@ impl House {
         };
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
         let banks = std::iter::repeat_with(any_port).take(plan.processes).collect();
-        let mut house =
-            Self { plan, folder, coingecko, banks, redis, proxy, other_url: None, trusts: None, feed };
+        let other_url = plan.redis_url.clone();
+        let mut house = Self { plan, folder, coingecko, banks, redis, proxy, other_url, trusts: None, feed };
         house.start_banks().await?;
         Ok(house)
     }
@@ -403,10 +407,10 @@ impl House {
 
     /// The URL of Redis for one of its processes.
     fn redis_url(&self, index: usize) -> Option<String> {
-        let redis = self.redis.as_ref()?;
         if self.other_url.is_some() {
             return self.other_url.clone();
         }
+        let redis = self.redis.as_ref()?;
         let last = index + 1 == self.banks.len();
         let proxy = self.proxy.as_ref().filter(|_| last);
         Some(redis.url_at(proxy.map_or(redis.address(), Proxy::address)))

@@ -39,7 +39,7 @@ async function order(path, button) {
 
 function show(now) {
   state = now;
-  write("load", `${now.clients} clients, three banks, one Redis`);
+  write("load", `${now.clients} clients, three banks, a Redis Cluster of two`);
   write("per-second", number.format(now.per_second));
   write("per-second-note", now.waiting ? `${number.format(now.waiting)} are trying again` : "nobody waits");
   write("acknowledged", number.format(now.acknowledged));
@@ -64,9 +64,10 @@ function judged(id, count, note, isBroken = false) {
 // One sentence about now.
 function headline({ outages: [last], lost, doubled, troubles }) {
   if (lost || doubled) return [`The judge misses ${number.format(lost)} deposits, and finds ${number.format(doubled)} entries too many.`, "bad"];
-  if (!last) return ["Three banks share one Redis. Clients deposit 1.00 again and again, each under a key. Press a button.", ""];
+  if (!last) return ["Three banks share a Redis Cluster of two. Clients deposit 1.00 again and again, each under a key. Press a button.", ""];
   if (troubles.length) return [`${last.words}. Whoever gets a 503, or nothing, sends the same again under the same key.`, "bad"];
   if (!last.is_judged) return ["Mended. Now every wallet is read, and held against what its client was told.", "wait"];
+  if (last.moved) return [`${last.words} to Redis ${last.moved.to} with ${keys(last.moved)}: nothing was lost, nothing was doubled.`, "good"];
   return [`${last.words}, for ${seconds(last)}: nothing was lost, nothing was doubled.`, "good"];
 }
 
@@ -75,11 +76,12 @@ function buttons({ troubles }) {
   for (const button of document.querySelectorAll("[data-trouble]")) {
     const { trouble: name, begin, end, usually } = button.dataset;
     const [isBroken, isBank] = [troubles.includes(name), name.startsWith("bank-")];
+    const endsByItself = isBank || name === "moves";
     button.setAttribute("aria-pressed", isBroken);
-    button.disabled = isBank ? isBroken : ofRedis && !isBroken;
+    button.disabled = isBroken ? endsByItself : ofRedis && !isBank;
     const [label, note] = button.children;
     put(label, isBroken ? end : begin);
-    put(note, isBroken ? "broken now" : usually);
+    put(note, !isBroken ? usually : name === "moves" ? "with its keys" : "broken now");
   }
 }
 
@@ -92,8 +94,9 @@ function outages({ outages }) {
   }));
 }
 
-function told({ answers, untouched, unknown, resolved, slowest_ms: slowest, back_ms: back }) {
-  const parts = [`${number.format(answers)} answers`, `${number.format(untouched)} × 503`];
+function told({ moved, answers, untouched, unknown, resolved, slowest_ms: slowest, back_ms: back }) {
+  const parts = moved?.keys != null ? [`${keys(moved)} went along to Redis ${moved.to}`] : [];
+  parts.push(`${number.format(answers)} answers`, `${number.format(untouched)} × 503`);
   parts.push(unknown ? `${number.format(unknown)} unknown, ${number.format(resolved)} resolved` : "none unknown");
   parts.push(`slowest ${number.format(slowest)} ms`);
   if (back !== null) parts.push(`good again after ${number.format(back)} ms`);
@@ -107,6 +110,7 @@ function verdict({ ended_ms: ended, is_judged: isJudged, lost, doubled }) {
   return made;
 }
 
+const keys = ({ keys: count }) => `${number.format(count)} ${count === 1 ? "key" : "keys"}`;
 const seconds = ({ began_ms: began, ended_ms: ended }) => `${(((ended ?? state.at_ms) - began) / 1000).toFixed(1)} s`;
 
 function banks({ banks }) {

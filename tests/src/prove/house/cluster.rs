@@ -15,7 +15,7 @@ use tokio::process::Command;
 const MASTERS: usize = 3;
 const NODES: usize = 2 * MASTERS;
 /// A node listens for the other nodes at its port plus this number.
-const BUS: u16 = 10_000;
+pub(super) const BUS: u16 = 10_000;
 /// After this time a silent node counts as failed.
 const NODE_TIMEOUT_MS: u64 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -373,7 +373,7 @@ fn range(slots: &str) -> Option<RangeInclusive<u16>> {
 }
 
 /// A free port, whose bus port is free too.
-async fn free_port() -> anyhow::Result<u16> {
+pub(super) async fn free_port() -> anyhow::Result<u16> {
     for _ in 0..200 {
         let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
         let port = port.checked_sub(BUS).filter(|port| *port > 1024).unwrap_or(port);

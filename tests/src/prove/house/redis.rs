@@ -1,5 +1,6 @@
 //! A real Redis in a folder of its own, which keeps what it acknowledged and asks for a password.
 
+use super::cluster::{BUS, free_port};
 use crate::prove::process::Process;
 use anyhow::{Context as _, bail, ensure};
 use std::ffi::{OsStr, OsString};
@@ -13,10 +14,14 @@ use tokio::process::Command;
 /// What it asks for.
 pub const PASSWORD: &str = "the-password-of-prove";
 const PATIENCE: Duration = Duration::from_secs(20);
+/// So long that no node ever takes the others for failed: it has no replica that could take over.
+const NODE_TIMEOUT_MS: &str = "3600000";
 
 pub struct Redis {
     port: u16,
     folder: PathBuf,
+    /// Beside those that each one has.
+    options: Vec<String>,
     process: Option<Process>,
 }
 
@@ -33,12 +38,37 @@ pub async fn cli(words: impl IntoIterator<Item: AsRef<OsStr>>) -> anyhow::Result
 
 impl Redis {
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder)?;
         // It is free now, and nobody else on this machine is likely to take it in between.
         let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
-        let mut redis = Self { port, folder: folder.to_owned(), process: None };
+        Self::start_at(port, folder, Vec::new()).await
+    }
+
+    /// A node for a cluster, which sends the cluster's clients to that address.
+    pub async fn start_node(folder: &Path, announced: SocketAddr) -> anyhow::Result<Self> {
+        let port = free_port().await?;
+        let options = [
+            ("--cluster-enabled", "yes"),
+            ("--cluster-config-file", "nodes.conf"),
+            ("--cluster-node-timeout", NODE_TIMEOUT_MS),
+            ("--cluster-require-full-coverage", "no"),
+            ("--cluster-announce-ip", &announced.ip().to_string()),
+            ("--cluster-announce-port", &announced.port().to_string()),
+            ("--cluster-announce-bus-port", &port.saturating_add(BUS).to_string()),
+        ];
+        let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_owned()]);
+        Self::start_at(port, folder, options.collect()).await
+    }
+
+    async fn start_at(port: u16, folder: &Path, options: Vec<String>) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let mut redis = Self { port, folder: folder.to_owned(), options, process: None };
         redis.start_again().await?;
         Ok(redis)
+    }
+
+    /// Where it listens for the other nodes of its cluster.
+    pub fn bus(&self) -> u16 {
+        self.port.saturating_add(BUS)
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -61,7 +91,7 @@ impl Redis {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", ""]);
         command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(&self.folder);
-        command.args(["--requirepass", PASSWORD]).args(options);
+        command.args(["--requirepass", PASSWORD]).args(&self.options).args(options);
         self.process = Some(Process::start("redis-server", &mut command)?);
         Ok(())
     }
@@ -117,9 +147,7 @@ impl Redis {
 
     /// A connection that may do everything, and stays open whatever happens to others.
     pub async fn talk(&self) -> anyhow::Result<Talk> {
-        let mut talk = Talk(BufReader::new(TcpStream::connect(self.address()).await?));
-        talk.command(&format!("AUTH {PASSWORD}")).await?;
-        Ok(talk)
+        Talk::to(self.address()).await
     }
 }
 
@@ -127,6 +155,13 @@ impl Redis {
 pub struct Talk(BufReader<TcpStream>);
 
 impl Talk {
+    /// A connection to the Redis at this address.
+    pub async fn to(address: SocketAddr) -> anyhow::Result<Self> {
+        let mut talk = Self(BufReader::new(TcpStream::connect(address).await?));
+        talk.command(&format!("AUTH {PASSWORD}")).await?;
+        Ok(talk)
+    }
+
     pub async fn say(&mut self, command: &str) -> anyhow::Result<String> {
         self.send(&format!("{command}\r\n")).await?;
         let mut answer = String::new();
