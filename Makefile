@@ -40,7 +40,7 @@ up: build ## Build the bank and run it on LISTEN (127.0.0.1:3000); REDIS_URL=red
 	@scripts/up
 
 .PHONY: demo
-demo: build redis-server ## Three banks, one Redis, load, and a page with buttons that break them: see that no money is lost
+demo: build redis-server ## Three banks, a Redis Cluster of two, load, and a page with buttons that break them and move a slot: see that no money is lost
 	cargo build $(NATIVE) --package tests --bin demo --bin coingecko
 	@exec target/native/demo
 
@@ -302,7 +302,7 @@ backup-figures: build redis-server ## Export, import and verify WALLETS (100000 
 	@scripts/backup-figures
 
 .PHONY: demo-recording
-demo-recording: build redis-server ## Break and mend by a script for half a minute, and draw what the page showed: docs/demo.svg
+demo-recording: build redis-server ## Break and mend by a script for 42 s, and draw what the page showed: docs/demo.svg
 	cargo build $(NATIVE) --package tests --bin demo --bin coingecko
 	target/native/demo --port 0 --record docs/demo.svg
 

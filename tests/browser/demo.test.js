@@ -1,5 +1,5 @@
-// `make demo`, used as README.md and docs/outages.md describe: breaks Redis and a bank, and sees that nothing is lost; removes a wallet,
-// and sees that the loss is found. Pages of other origins can break nothing, and Ctrl-C leaves nothing behind.
+// `make demo`, used as README.md and docs/outages.md describe: breaks Redis and a bank, moves a slot, and sees that nothing is lost;
+// removes a wallet, and sees that the loss is found. Pages of other origins can break nothing, and Ctrl-C leaves nothing behind.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -80,6 +80,21 @@ test("Lose answers: what was carried out and not answered is resolved by a retry
   assert.ok(outage.unknown > 0 && outage.resolved === outage.unknown, JSON.stringify(outage));
 });
 
+test("Move a slot: it goes to the other Redis with its keys, next time another one goes, and nothing is lost", async () => {
+  const slots = [];
+  for (const _time of [1, 2]) {
+    await press("Move a slot");
+    await says(page, "#says", /^Slot \d+ moves\. Whoever/);
+    await says(page, newest, isWell("Slot \\d+ moved"));
+    await says(page, newest, /[1-9]\d* keys? went along to Redis [12] · /);
+    await says(page, "#says", /^Slot \d+ moved to Redis [12] with [1-9]\d* keys?: nothing was lost, nothing was doubled\.$/);
+    const [{ moved, resolved, unknown }] = (await state()).outages;
+    assert.equal(resolved, unknown);
+    slots.push(moved.slot);
+  }
+  assert.notEqual(slots[0], slots[1]);
+});
+
 test("a killed bank comes back by itself", async () => {
   await press("Kill bank 1");
   await says(page, "#says", /^Bank 1 killed\. Whoever/);
@@ -88,11 +103,14 @@ test("a killed bank comes back by itself", async () => {
   assert.equal((await fetch(`${banks[0]}/readyz`)).status, 200);
 });
 
-test("only one thing of Redis is broken at a time", async () => {
+test("only one thing of Redis is broken at a time, and nothing while a slot moves", async () => {
   await page.evaluate(() => fetch("/begin/hangs", { method: "POST" }));
   const answer = await page.evaluate(async () => { const said = await fetch("/begin/killed", { method: "POST" }); return [said.status, await said.text()]; });
   assert.deepEqual(answer, [409, "mend Redis first"]);
   await page.evaluate(() => fetch("/end/hangs", { method: "POST" }));
+  const moving = await page.evaluate(async () => { await fetch("/begin/moves", { method: "POST" }); const said = await fetch("/begin/killed", { method: "POST" }); return [said.status, await said.text()]; });
+  assert.deepEqual(moving, [409, "a slot still moves"]);
+  await says(page, newest, isWell("Slot \\d+ moved"));
 });
 
 test("on a phone it fits, and has no barrier", async () => {
