@@ -81,7 +81,7 @@ function buttons({ troubles }) {
     button.disabled = isBroken ? endsByItself : ofRedis && !isBank;
     const [label, note] = button.children;
     put(label, isBroken ? end : begin);
-    put(note, !isBroken ? usually : name === "moves" ? "with its keys" : "broken now");
+    put(note, !isBroken ? usually : name === "moves" ? "on its way" : "broken now");
   }
 }
 

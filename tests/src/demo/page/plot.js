@@ -41,10 +41,10 @@ function frame(width, height, state) {
 }
 
 function away(plot, { outages, at_ms: now, step_ms: step }) {
-  return outages.flatMap(({ began_ms: began, ended_ms: ended, words }) => {
+  return outages.flatMap(({ began_ms: began, ended_ms: ended, words, moved }) => {
     const [from, to] = [plot.x(began / step), plot.x((ended ?? now) / step)];
     if (to <= plot.left) return [];
-    const label = to - from > 40 || ended === null ? [text("why", Math.min(from + 3, plot.right - 90), plot.top - 5, words)] : [];
+    const label = to - from > 40 || ended === null ? [text("why", Math.min(from + 3, plot.right - 90), plot.top - 5, moved && ended !== null ? "Slot" : words)] : [];
     return [node("rect", { class: "away", x: from, y: plot.top, width: Math.max(to - from, 1), height: plot.floor - plot.top }), ...label];
   });
 }
