@@ -1,13 +1,15 @@
 //! The rates to show: fresh ones from the store; or new ones, fetched by the one request that holds the claim; or
 //! the last good ones while upstream fails. A fresh answer costs one read of the store.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ::upstream::claim::{self, Mine};
 use ::upstream::moment::{self, now_ms};
 use api::{Code, Problem};
 use eventlog::Level;
-use store::{Store, keys};
+use store::{Store, is_same, keys};
 
 use crate::history::History;
 use crate::report::News;
@@ -24,7 +26,7 @@ const RETRY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Kept {
     /// The rates.
-    pub sheet: Sheet,
+    pub sheet: Rc<Sheet>,
     /// When they were fetched, since 1970; never later than now.
     pub as_of: Duration,
     /// Since they were fetched.
@@ -38,7 +40,7 @@ pub struct Kept {
 impl Kept {
     /// The age of rates with a time stamp in the future is unknown: a clock was wrong when they were stored, or is
     /// now. They are stale at once, and their age is that difference, so that they expire some day too.
-    fn new(sheet: Sheet, now_ms: u64, lifetimes: Lifetimes) -> Self {
+    fn new(sheet: Rc<Sheet>, now_ms: u64, lifetimes: Lifetimes) -> Self {
         let (age, fresh_for, ahead) = match moment::since(sheet.as_of_ms, now_ms) {
             Ok(age) => (age, lifetimes.ttl.saturating_sub(age), false),
             Err(ahead) => (ahead, Duration::ZERO, true),
@@ -72,7 +74,7 @@ pub async fn current() -> Result<Kept, Problem> {
             warn_of_a_clock(kept);
         }
         if let Some(sheet) = fetch(mine, lifetimes).await {
-            return Ok(Kept::new(sheet, now_ms(), lifetimes));
+            return Ok(Kept::new(Rc::new(sheet), now_ms(), lifetimes));
         }
     }
     // The fetch took time, in which the rates have aged.
@@ -86,7 +88,24 @@ pub async fn current() -> Result<Kept, Problem> {
 async fn read(lifetimes: Lifetimes) -> Result<Option<Kept>, Problem> {
     let stored = store::spin::open().await.get(&keys::rates()).await?;
     // A sheet that cannot be read is fetched again.
-    Ok(stored.as_deref().and_then(Sheet::decode).map(|sheet| Kept::new(sheet, now_ms(), lifetimes)))
+    Ok(stored.and_then(decode).map(|sheet| Kept::new(sheet, now_ms(), lifetimes)))
+}
+
+thread_local! {
+    /// The stored sheet that this instance has read last, by its bytes.
+    static LAST: RefCell<Option<(Vec<u8>, Rc<Sheet>)>> = const { RefCell::new(None) };
+}
+
+/// Reads a stored sheet, unless it is the same as the last one.
+fn decode(stored: Vec<u8>) -> Option<Rc<Sheet>> {
+    LAST.with_borrow_mut(|last| match last {
+        Some((bytes, sheet)) if is_same(bytes, &stored) => Some(Rc::clone(sheet)),
+        _ => {
+            let sheet = Rc::new(Sheet::decode(&stored)?);
+            *last = Some((stored, Rc::clone(&sheet)));
+            Some(sheet)
+        }
+    })
 }
 
 fn warn_of_a_clock(kept: &Kept) {
@@ -168,7 +187,7 @@ mod tests {
     fn kept(as_of_ms: u64, ttl: Duration) -> Kept {
         let body = br#"{"rates":{"usd":{"name":"n","unit":"u","value":1,"type":"fiat"}}}"#;
         let sheet = Sheet::from_upstream(body, as_of_ms).unwrap().sheet;
-        Kept::new(sheet, NOW_MS, Lifetimes { ttl, max_stale: DAY })
+        Kept::new(Rc::new(sheet), NOW_MS, Lifetimes { ttl, max_stale: DAY })
     }
 
     #[test]
@@ -194,6 +213,19 @@ mod tests {
             assert_eq!(kept.age, Duration::from_millis(ahead_ms));
             assert!(kept.as_of <= Duration::from_millis(NOW_MS), "{ahead_ms}");
         }
+    }
+
+    #[test]
+    fn a_sheet_is_read_once_and_another_one_anew() {
+        let stored = |as_of_ms| {
+            let body = br#"{"rates":{"usd":{"name":"n","unit":"u","value":1,"type":"fiat"}}}"#;
+            Sheet::from_upstream(body, as_of_ms).unwrap().sheet.encode()
+        };
+        let first = decode(stored(1)).unwrap();
+        assert!(Rc::ptr_eq(&first, &decode(stored(1)).unwrap()));
+        assert!(decode(b"{}".to_vec()).is_none());
+        assert_eq!((first.as_of_ms, decode(stored(2)).unwrap().as_of_ms), (1, 2));
+        assert_eq!(decode(stored(1)).unwrap().as_of_ms, 1);
     }
 
     #[test]

@@ -5,8 +5,16 @@
 
 mod view;
 
+use std::rc::Rc;
+
 use api::{Answer, Problem, Request, Scope};
 use teller::history;
+use teller::verified::Heads;
+
+thread_local! {
+    /// What this instance has checked.
+    static HEADS: Rc<Heads> = Rc::default();
+}
 
 api::component!("wallet", handle);
 
@@ -23,7 +31,7 @@ async fn wallet(request: Request) -> Result<Answer, Problem> {
     let (user, at) = (request.user(Scope::Read).await?, view::at(&request)?);
     let store = store::spin::open().await;
     let mark = match at {
-        None => history::now(&store, &user).await?,
+        None => history::now_by(&store, &user, &HEADS.with(Rc::clone)).await?,
         Some(seq) => history::at(&store, &user, seq).await?.ok_or_else(|| view::no_such_entry(seq))?,
     };
     Ok(view::wallet(&user, &mark))

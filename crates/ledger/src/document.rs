@@ -5,16 +5,18 @@
 //! changed is [`Corrupt`], and never money.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Corrupt;
 use crate::entry::{Entry, Mark};
-use crate::operation::{Operation, OperationId};
+use crate::operation::{Kind, StoredId};
 use crate::outcome::{Outcome, Refused};
 use crate::refusal::Refusal;
 use crate::seal::{PAGE_ENTRIES, Page};
+use crate::timestamp::Timestamp;
 use crate::wallet::Wallet;
+use crate::{Amount, Corrupt};
 
 /// The version of all documents.
 const VERSION: u8 = 1;
@@ -89,15 +91,31 @@ impl Wallet {
         })
     }
 
+    /// The stored form of a wallet that nobody has used yet.
+    #[must_use]
+    pub fn empty() -> &'static [u8] {
+        static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
+        EMPTY.get_or_init(|| Self::new().encode())
+    }
+
     /// Reads a stored wallet.
     ///
     /// # Errors
     /// [`Corrupt`] when the bytes are no wallet or its chain does not add up.
     pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
         let document = read_chain(bytes)?;
-        let indexed = document.indexed;
-        let (base, log) = replay(document)?;
-        Self::restore(base, log, indexed)
+        let mut log = Vec::with_capacity(document.log.len());
+        let (base, _) = replay(&document, |record| log.push(record.into_outcome()))?;
+        Self::restore(base, log, document.indexed)
+    }
+
+    /// Where a stored wallet stands. It is checked as [`Wallet::decode`] checks it, and its entries are not kept.
+    ///
+    /// # Errors
+    /// As [`Wallet::decode`].
+    pub fn decode_head(bytes: &[u8]) -> Result<Mark, Corrupt> {
+        let (base, head) = replay(&read_chain(bytes)?, |_| ())?;
+        Self::restore(base, Vec::new(), 0).map(|_| head)
     }
 }
 
@@ -119,9 +137,10 @@ impl Page {
     /// # Errors
     /// [`Corrupt`] when the bytes are not that page or its chain does not add up.
     pub fn decode(number: u64, bytes: &[u8]) -> Result<Self, Corrupt> {
-        let (base, log) = replay(read_chain(bytes)?)?;
-        let entries: Vec<Entry> = log.iter().filter_map(Outcome::entry).cloned().collect();
-        let full = entries.len() == PAGE_ENTRIES && log.len() == PAGE_ENTRIES;
+        let document = read_chain(bytes)?;
+        let mut entries = Vec::with_capacity(PAGE_ENTRIES);
+        let (base, _) = replay(&document, |record| entries.extend(record.into_entry()))?;
+        let full = entries.len() == PAGE_ENTRIES && document.log.len() == PAGE_ENTRIES;
         let page = Self::new(base, entries);
         if !full || !Page::starts_at(base.seq) || page.number() != number {
             return Err(Corrupt("a page does not hold its entries"));
@@ -151,9 +170,8 @@ impl Outcome {
         check_version(document.v)?;
         match (&document.mark, &document.record.refused) {
             (Some(mark), None) => {
-                let Mark { seq, balance, hash } = read_mark(mark)?;
-                let Operation { id, kind, amount, at } = read_operation(&document.record)?;
-                Ok(Self::Posted(Entry { seq, id, kind, amount, balance, at, hash }))
+                let mark = read_mark(mark)?;
+                Ok(Record::Posted(read_posted(&document.record)?, mark).into_outcome())
             }
             (None, Some(_)) => read_refused(&document.record).map(Self::Refused),
             _ => Err(Corrupt("an operation is neither posted nor refused")),
@@ -177,25 +195,68 @@ fn check_version(version: u8) -> Result<(), Corrupt> {
     if version == VERSION { Ok(()) } else { Err(Corrupt("the document's version is unknown")) }
 }
 
-/// Posts every entry of a log again, and compares the end with the stored one.
-fn replay(document: ChainDocument<'_>) -> Result<(Mark, Vec<Outcome>), Corrupt> {
+/// Posts every entry of a log again, and compares the end with the stored one. Returns where the log begins and ends,
+/// and hands each record on.
+fn replay<'a>(
+    document: &'a ChainDocument<'_>,
+    mut each: impl FnMut(Record<'a>),
+) -> Result<(Mark, Mark), Corrupt> {
     let base = read_mark(&document.base)?;
     let mut head = base;
-    let mut log = Vec::with_capacity(document.log.len());
     for record in &document.log {
         if record.refused.is_some() {
-            log.push(Outcome::Refused(read_refused(record)?));
+            each(Record::Refused(read_refused(record)?));
             continue;
         }
-        let entry =
-            head.post(&read_operation(record)?).map_err(|_| Corrupt("an entry cannot have been posted"))?;
-        head = entry.mark();
-        log.push(Outcome::Posted(entry));
+        let posted = read_posted(record)?;
+        let Posted { id, kind, amount, at } = &posted;
+        head = head
+            .after(id.as_str(), *kind, *amount, *at)
+            .map_err(|_| Corrupt("an entry cannot have been posted"))?;
+        each(Record::Posted(posted, head));
     }
     if head != read_mark(&document.end)? {
         return Err(Corrupt("the entries do not lead to the stored balance and hash"));
     }
-    Ok((base, log))
+    Ok((base, head))
+}
+
+/// A record of a log, which was checked.
+enum Record<'a> {
+    /// An entry, and the mark after it.
+    Posted(Posted<'a>, Mark),
+    Refused(Refused),
+}
+
+/// What an entry was made of. Nothing is copied of a document of which only the head is wanted.
+struct Posted<'a> {
+    id: StoredId<'a>,
+    kind: Kind,
+    amount: Amount,
+    at: Timestamp,
+}
+
+impl Record<'_> {
+    fn into_outcome(self) -> Outcome {
+        match self {
+            Self::Posted(posted, mark) => Outcome::Posted(posted.entry(mark)),
+            Self::Refused(refused) => Outcome::Refused(refused),
+        }
+    }
+
+    fn into_entry(self) -> Option<Entry> {
+        match self {
+            Self::Posted(posted, mark) => Some(posted.entry(mark)),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+impl Posted<'_> {
+    fn entry(&self, Mark { seq, balance, hash }: Mark) -> Entry {
+        let &Self { ref id, kind, amount, at } = self;
+        Entry { seq, id: id.into(), kind, amount, balance, at, hash }
+    }
 }
 
 fn mark(mark: &Mark) -> MarkDocument<'static> {
@@ -241,12 +302,12 @@ fn entry_record(entry: &Entry) -> RecordDocument<'_> {
     }
 }
 
-fn read_operation(record: &RecordDocument<'_>) -> Result<Operation, Corrupt> {
+fn read_posted<'a>(record: &'a RecordDocument<'_>) -> Result<Posted<'a>, Corrupt> {
     let RecordDocument { at: Some(at), refused: None, balance: None, .. } = record else {
         return Err(Corrupt("an entry is not of its form"));
     };
-    Ok(Operation {
-        id: OperationId::restore(record.id.to_string(), !record.made)?,
+    Ok(Posted {
+        id: StoredId::read(&record.id, !record.made)?,
         kind: record.kind.parse().map_err(|_| Corrupt("a kind is unknown"))?,
         amount: record.amount.parse().map_err(|_| Corrupt("an amount is malformed"))?,
         at: at.parse()?,
@@ -258,7 +319,7 @@ fn read_refused(record: &RecordDocument<'_>) -> Result<Refused, Corrupt> {
         return Err(Corrupt("a refusal is not of its form"));
     };
     Ok(Refused {
-        id: OperationId::restore(record.id.to_string(), !record.made)?,
+        id: (&StoredId::read(&record.id, !record.made)?).into(),
         kind: record.kind.parse().map_err(|_| Corrupt("a kind is unknown"))?,
         amount: record.amount.parse().map_err(|_| Corrupt("an amount is malformed"))?,
         refusal: Refusal::restore(refusal)?,

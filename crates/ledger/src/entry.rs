@@ -3,7 +3,7 @@
 //! `hash` is the lower-case hex SHA-256 of `previous hash ⏎ seq ⏎ id ⏎ kind ⏎ amount ⏎ balance ⏎ at`
 //! (contract, "The chain"); the first entry's previous hash is 64 zeros. Anyone can check a wallet.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
@@ -57,6 +57,17 @@ impl Hash {
         Self(Sha256::digest(text).into())
     }
 
+    /// Its hex digits.
+    fn digits(&self) -> [u8; 64] {
+        // Not `{:02x}` for each byte: a wallet has a dozen hashes, and formatting them so took an eighth of the
+        // time of reading one.
+        let mut digits = [0; 64];
+        for ([high, low], byte) in digits.as_chunks_mut().0.iter_mut().zip(self.0) {
+            (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+        }
+        digits
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -66,13 +77,7 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not `{:02x}` for each byte: a wallet has a dozen hashes, and formatting them so took an eighth of the
-        // time of reading one.
-        let mut digits = [0; 64];
-        for ([high, low], byte) in digits.as_chunks_mut().0.iter_mut().zip(self.0) {
-            (*high, *low) = (digit(byte >> 4), digit(byte & 15));
-        }
-        f.write_str(str::from_utf8(&digits).unwrap_or_default())
+        f.write_str(str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -113,13 +118,23 @@ impl Mark {
     /// The [`Refusal`] if there is not enough money, or would be too much.
     pub fn post(&self, operation: &Operation) -> Result<Entry, Refusal> {
         let Operation { id, kind, amount, at } = operation;
+        let Self { seq, balance, hash } = self.after(id.as_str(), *kind, *amount, *at)?;
+        Ok(Entry { seq, id: id.clone(), kind: *kind, amount: *amount, balance, at: *at, hash })
+    }
+
+    /// The state after the operation with this id, which is posted as the next entry.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mark::post`].
+    pub(crate) fn after(&self, id: &str, kind: Kind, amount: Amount, at: Timestamp) -> Result<Self, Refusal> {
         let balance = match kind {
-            Kind::Deposit => self.balance.credit(*amount).ok_or(Refusal::LimitExceeded)?,
-            Kind::Withdrawal => self.balance.debit(*amount).ok_or(Refusal::InsufficientFunds)?,
+            Kind::Deposit => self.balance.credit(amount).ok_or(Refusal::LimitExceeded)?,
+            Kind::Withdrawal => self.balance.debit(amount).ok_or(Refusal::InsufficientFunds)?,
         };
         let seq = self.seq.checked_add(1).ok_or(Refusal::LimitExceeded)?;
-        let hash = chain(&self.hash, seq, operation, balance);
-        Ok(Entry { seq, id: id.clone(), kind: *kind, amount: *amount, balance, at: at.clone(), hash })
+        let hash = chain(&self.hash, seq, id, kind, amount, balance, at);
+        Ok(Self { seq, balance, hash })
     }
 }
 
@@ -137,12 +152,33 @@ impl Entry {
     }
 }
 
-fn chain(previous: &Hash, seq: u64, operation: &Operation, balance: Balance) -> Hash {
-    let Operation { id, kind, amount, at } = operation;
-    let (previous, seq) = (previous.to_string(), seq.to_string());
-    let (amount, balance) = (amount.to_string(), balance.to_string());
-    let lines = [&previous, &seq, id.as_str(), kind.as_str(), &amount, &balance, at.as_str()];
-    Hash::of(lines.join("\n"))
+/// The lines are hashed as they are written: each entry of a stored wallet is hashed whenever it is read, and memory
+/// for them would be as dear as their hash.
+fn chain(
+    previous: &Hash,
+    seq: u64,
+    id: &str,
+    kind: Kind,
+    amount: Amount,
+    balance: Balance,
+    at: Timestamp,
+) -> Hash {
+    let mut lines = Lines(Sha256::new());
+    lines.0.update(previous.digits());
+    // Writing to a digest cannot fail.
+    let _ = write!(lines, "\n{seq}\n{id}\n{}\n{amount}\n{balance}\n", kind.as_str());
+    lines.0.update(at.as_str());
+    Hash(lines.0.finalize().into())
+}
+
+/// A digest of what is written to it.
+struct Lines(Sha256);
+
+impl Write for Lines {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,9 @@ corpus::targets! {
 }
 
 fn wallet(bytes: &[u8]) {
-    let Ok(read) = Wallet::decode(bytes) else { return };
+    let read = Wallet::decode(bytes);
+    assert_eq!(Wallet::decode_head(bytes), read.as_ref().map(|read| *read.head()).map_err(|why| *why));
+    let Ok(read) = read else { return };
     assert_eq!(Wallet::decode(&read.encode()).as_ref(), Ok(&read));
     let entries = u64::try_from(read.entries().count()).unwrap();
     assert_eq!(read.base().seq + entries, read.head().seq);

@@ -48,6 +48,12 @@ pub enum OperationId {
     Made(String),
 }
 
+/// The id of an operation in a stored document, which was checked.
+pub(crate) struct StoredId<'a> {
+    text: &'a str,
+    is_keyed: bool,
+}
+
 /// A request to move money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
@@ -119,14 +125,24 @@ impl OperationId {
             Self::Made(_) => None,
         }
     }
+}
 
-    /// Rebuilds an id from a stored document.
-    pub(crate) fn restore(id: String, keyed: bool) -> Result<Self, Corrupt> {
-        match (visible(&id), keyed) {
-            (true, true) => Ok(Self::Keyed(IdempotencyKey(id))),
-            (true, false) => Ok(Self::Made(id)),
-            (false, _) => Err(Corrupt("an operation id is malformed")),
-        }
+impl<'a> StoredId<'a> {
+    /// Checks an id of a stored document.
+    pub fn read(text: &'a str, is_keyed: bool) -> Result<Self, Corrupt> {
+        visible(text).then_some(Self { text, is_keyed }).ok_or(Corrupt("an operation id is malformed"))
+    }
+
+    /// Its characters.
+    pub fn as_str(&self) -> &'a str {
+        self.text
+    }
+}
+
+impl From<&StoredId<'_>> for OperationId {
+    fn from(stored: &StoredId<'_>) -> Self {
+        let text = stored.text.to_owned();
+        if stored.is_keyed { Self::Keyed(IdempotencyKey(text)) } else { Self::Made(text) }
     }
 }
 

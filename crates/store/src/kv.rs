@@ -17,7 +17,7 @@ use batch::{Deadline, Rest};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
-use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable};
+use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, is_same};
 
 /// How often an election is tried before the store counts as unavailable. One try suffices unless the
 /// compare-and-swap itself fails.
@@ -169,7 +169,7 @@ impl<R: RawKv> Store for Kv<R> {
         self.probe(key.as_str()).await?;
         let (cas, found) =
             self.held(self.raw.begin(key.as_str())).await.map_err(|_| Unavailable::Untouched)?;
-        if found.as_deref() != Some(current) {
+        if !found.as_deref().is_some_and(|found| is_same(found, current)) {
             return Ok(Swap::Lost(found));
         }
         self.held(self.raw.swap(cas, next)).await;

@@ -47,7 +47,7 @@ pub enum Unsound {
 /// [`Unsound`].
 pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64)) -> Result<Sound, Unsound> {
     let opening = keys::wallet(user.as_str());
-    let found = first_write::find(store, &opening, &Wallet::new().encode()).await?;
+    let found = first_write::find(store, &opening, Wallet::empty()).await?;
     let key = found.as_ref().map_or(opening.plain(), |found| found.key.clone());
     let wallet = read(found.as_ref()).map_err(|_| broken(&key, 1, u64::MAX, "the wallet does not add up"))?;
     let mut sound = Sound { head: Mark::START, pages: 0, keys: 0 };
@@ -99,7 +99,7 @@ pub async fn nothing_is_left_over(
     idempotency_keys: impl IntoIterator<Item = IdempotencyKey>,
 ) -> Result<u64, Unsound> {
     let opening = keys::wallet(user.as_str());
-    let found = first_write::find(store, &opening, &Wallet::new().encode()).await?;
+    let found = first_write::find(store, &opening, Wallet::empty()).await?;
     let wallet = read(found.as_ref())
         .map_err(|_| broken(&opening.plain(), 1, u64::MAX, "the wallet does not add up"))?;
     let mut count = 0_u64;

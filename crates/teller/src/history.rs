@@ -9,6 +9,7 @@ use store::first_write::{self, Found};
 use store::{Store, keys};
 
 use crate::Error;
+use crate::verified::Heads;
 
 /// A stretch of a wallet's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,17 @@ pub struct Entries {
 ///
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn now(store: &impl Store, user: &User) -> Result<Mark, Error> {
-    wallet(store, user).await.map(|wallet| *wallet.head())
+    now_by(store, user, &Heads::default()).await
+}
+
+/// The same. A wallet that is stored as it was when `heads` has last seen it is not checked again.
+///
+/// # Errors
+///
+/// As [`now`].
+pub async fn now_by(store: &impl Store, user: &User, heads: &Heads) -> Result<Mark, Error> {
+    let found = first_write::find(store, &keys::wallet(user.as_str()), Wallet::empty()).await?;
+    found.map_or(Ok(Mark::START), |found| heads.check(user, found))
 }
 
 /// The state of `user`'s wallet after entry `seq`; `None` if there is no such entry yet.
@@ -79,7 +90,7 @@ fn pages(oldest: u64, missing: usize) -> impl Iterator<Item = u64> {
 
 async fn wallet(store: &impl Store, user: &User) -> Result<Wallet, Error> {
     let opening = keys::wallet(user.as_str());
-    let found = first_write::find(store, &opening, &Wallet::new().encode()).await?;
+    let found = first_write::find(store, &opening, Wallet::empty()).await?;
     read(found.as_ref())
 }
 

@@ -4,8 +4,11 @@
 //! wallet that the instance remembers may be old, since other instances write too. It is never trusted, only tried
 //! ([`crate::operation`]).
 
-use ledger::{User, Wallet};
+use std::cell::RefCell;
+
+use ledger::{Mark, User, Wallet};
 use store::first_write::Found;
+use store::is_same;
 
 use crate::Error;
 
@@ -31,7 +34,9 @@ impl CheckedWallet {
     ///
     /// [`Error::Corrupt`].
     pub(crate) fn new(found: Found, known: Option<Self>) -> Result<Self, Error> {
-        match known.filter(|known| known.found == found) {
+        let is_known =
+            |known: &Self| known.found.key == found.key && is_same(&known.found.value, &found.value);
+        match known.filter(is_known) {
             Some(known) => Ok(known),
             None => {
                 let wallet = Wallet::decode(&found.value).map_err(Error::at(&found.key))?;
@@ -39,6 +44,50 @@ impl CheckedWallet {
             }
         }
     }
+}
+
+/// How many wallets' heads an instance remembers at most, each with the wallet's bytes.
+const HEADS: usize = 256;
+
+/// Stored wallets that were checked, by their bytes, and where each stands: for those who want nothing else of it.
+///
+/// Each user has one of [`HEADS`] places, and shares it with others: whoever was checked last is there.
+#[derive(Debug, Default)]
+pub struct Heads(RefCell<Vec<Place>>);
+
+/// A wallet's bytes, and where it stands.
+type Place = Option<(Vec<u8>, Mark)>;
+
+impl Heads {
+    /// Where the wallet in `found` stands, which is checked unless the same bytes were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`].
+    pub(crate) fn check(&self, user: &User, found: Found) -> Result<Mark, Error> {
+        let Found { key, value } = found;
+        let mut heads = self.0.borrow_mut();
+        if heads.is_empty() {
+            heads.resize(HEADS, None);
+        }
+        let place = heads.get_mut(place(user));
+        match &place {
+            Some(Some((bytes, head))) if is_same(bytes, &value) => Ok(*head),
+            _ => {
+                let head = Wallet::decode_head(&value).map_err(Error::at(&key))?;
+                if let Some(place) = place {
+                    *place = Some((value, head));
+                }
+                Ok(head)
+            }
+        }
+    }
+}
+
+/// The place of a user. Users who choose their names to share one gain nothing: they are checked, as all were before.
+fn place(user: &User) -> usize {
+    let mix = |sum: usize, byte: u8| sum.wrapping_mul(31).wrapping_add(usize::from(byte));
+    user.as_str().bytes().fold(0, mix) & HEADS.wrapping_sub(1)
 }
 
 /// How many wallets an instance keeps at most.
@@ -108,6 +157,33 @@ mod tests {
         (0..WALLETS).for_each(|n| recent.keep(user(n), wallet(n, 8192)));
         (0..WALLETS).for_each(|n| recent.keep(user(n), wallet(n, 8192)));
         assert_eq!((recent.wallets.len(), recent.bytes), (BYTES / 8192, BYTES));
+    }
+
+    /// A stored wallet with this balance, and bytes after it that make it corrupt if there are any.
+    fn stored(amount: &str, more: &str) -> Found {
+        let mut wallet = Wallet::new();
+        wallet.decide(&ledger::Operation {
+            id: ledger::OperationId::Made("a".to_owned()),
+            kind: ledger::Kind::Deposit,
+            amount: amount.parse().unwrap(),
+            at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
+        });
+        let value = [&wallet.encode(), more.as_bytes()].concat();
+        Found { key: keys::wallet("ann").plain(), value }
+    }
+
+    #[test]
+    fn a_head_is_that_of_the_bytes_whoever_was_checked_before() {
+        let heads = Heads::default();
+        let balance = |found| heads.check(&user(1), found).map(|head| head.balance.to_string());
+        for amount in ["1.00", "1.00", "2.00", "1.00"] {
+            assert_eq!(balance(stored(amount, "")).as_deref(), Ok(amount));
+            assert!(balance(stored(amount, "}")).is_err());
+        }
+        let others =
+            (0..2 * HEADS).map(|n| heads.check(&user(n), stored("3", "")).unwrap().balance.to_string());
+        assert!(others.into_iter().all(|balance| balance == "3.00"));
+        assert_eq!(heads.0.borrow().len(), HEADS);
     }
 
     #[test]

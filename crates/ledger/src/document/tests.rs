@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::operation::Kind;
+use crate::operation::{Operation, OperationId};
 use crate::outcome::Decision;
 
 mod hostile;
@@ -50,7 +50,9 @@ fn what_an_empty_wallet_looks_like_never_changes() {
 fn a_wallet_reads_back_as_it_was_written() {
     for wallet in [Wallet::new(), wallet()] {
         assert_eq!(Wallet::decode(&wallet.encode()).unwrap(), wallet);
+        assert_eq!(Wallet::decode_head(&wallet.encode()).as_ref(), Ok(wallet.head()));
     }
+    assert_eq!(Wallet::empty(), Wallet::new().encode());
 }
 
 #[test]
@@ -170,6 +172,7 @@ fn a_changed_wallet_is_corrupt() {
         assert!(text.contains(from), "{from}");
         let changed = text.replacen(from, to, 1);
         assert!(Wallet::decode(changed.as_bytes()).is_err(), "{from} -> {to}");
+        assert!(Wallet::decode_head(changed.as_bytes()).is_err(), "{from} -> {to}");
     }
 }
 
@@ -188,6 +191,8 @@ proptest! {
         let index = position.index(bytes.len());
         prop_assume!(bytes[index] != byte);
         bytes[index] = byte;
+        let head = Wallet::decode(&bytes).map(|changed| *changed.head());
+        prop_assert_eq!(Wallet::decode_head(&bytes), head);
         // A refusal moves no money and is not in the chain: there a digit may differ and still be well formed.
         if let Ok(changed) = Wallet::decode(&bytes) {
             prop_assert_eq!(changed.head(), wallet.head());

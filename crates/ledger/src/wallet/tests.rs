@@ -191,8 +191,7 @@ fn sealed_and_kept_entries_are_together_the_whole_history() {
     let mut mark = Mark::START;
     for entry in &history {
         assert_eq!(entry.seq, mark.seq + 1);
-        let again =
-            Operation { id: entry.id.clone(), kind: entry.kind, amount: entry.amount, at: entry.at.clone() };
+        let again = Operation { id: entry.id.clone(), kind: entry.kind, amount: entry.amount, at: entry.at };
         assert_eq!(mark.post(&again).as_ref(), Ok(*entry));
         mark = entry.mark();
     }

@@ -4,7 +4,7 @@
 use ledger::{Decision, Seal, User, Wallet};
 use store::first_write::{self, Found};
 use store::keys::{self, Opening};
-use store::{Before, Document, Store, Swap, Unavailable};
+use store::{Before, Document, Store, Swap, Unavailable, is_same};
 
 use super::items::{Items, is_kept};
 use super::{LastKnown, sealed};
@@ -44,7 +44,7 @@ struct Commit<'a, 'j, S> {
     user: &'a User,
     items: &'a mut Items<'j>,
     opening: Opening,
-    empty: Vec<u8>,
+    empty: &'static [u8],
     /// The wallet as it was last seen; `None` if nobody has opened it.
     found: Option<CheckedWallet>,
     age: Age,
@@ -88,12 +88,12 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         seen: LastKnown,
     ) -> Result<Self, Error> {
         let opening = keys::wallet(user.as_str());
-        let empty = Wallet::new().encode();
+        let empty = Wallet::empty();
         let (found, age) = match seen.wallet {
             known if !store.goes_together() => (known, Age::Unread),
             Some(known) => (Some(known), if seen.is_handed_on { Age::Prior } else { Age::Old }),
             // If this finds nothing, the first write will tell.
-            None => match first_write::glance(store, &opening, &empty).await? {
+            None => match first_write::glance(store, &opening, empty).await? {
                 Some(found) => (Some(CheckedWallet::new(found, None)?), Age::Fresh),
                 None => (None, Age::Prior),
             },
@@ -104,7 +104,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     /// One round, from reading the wallet to a swap; `None` if there has to be another round.
     async fn round(&mut self) -> Result<Option<Ended>, Error> {
         if self.age == Age::Unread {
-            let found = first_write::find(self.store, &self.opening, &self.empty).await?;
+            let found = first_write::find(self.store, &self.opening, self.empty).await?;
             let known = self.found.take();
             self.found = found.map(|found| CheckedWallet::new(found, known)).transpose()?;
             self.age = Age::Fresh;
@@ -174,7 +174,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     async fn write_first(&mut self, next: Next) -> Result<Option<Ended>, Error> {
         self.items.mark_sent(&next.decisions);
         self.age = Age::Fresh;
-        match self.store.write_first(&self.opening, &self.empty, &next.value).await {
+        match self.store.write_first(&self.opening, self.empty, &next.value).await {
             Ok(Swap::Done) => return Ok(self.complete(self.opening.plain(), next)),
             Ok(Swap::Unknown) => {
                 self.items.attempt(&next.decisions);
@@ -183,7 +183,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             }
             Ok(Swap::Lost(_)) => {
                 self.items.mark_unsent();
-                let found = first_write::open(self.store, &self.opening, &self.empty).await?;
+                let found = first_write::open(self.store, &self.opening, self.empty).await?;
                 self.found = Some(CheckedWallet::new(found, None)?);
             }
             Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
@@ -234,7 +234,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             self.age = Age::Unread;
             return Ok(None);
         }
-        if stored == next.value {
+        if is_same(&stored, &next.value) {
             // An unanswered attempt has committed. Whether replicas have it is not known yet.
             self.items.attempt(&next.decisions);
             if self.store.is_kept(&key, &next.value).await? {
