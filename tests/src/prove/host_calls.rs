@@ -1,4 +1,4 @@
-//! How often requests call the host, interface by interface, exactly as in `budgets.toml`.
+//! How often requests call the host, interface by interface: not more often than in `budgets.toml`.
 //!
 //! Scenario: somebody reads the clock once more, or a header at a time. Mechanism: each instance prints at its end
 //! what it has called (`BANK_HOST_CALLS`, host/src/host_calls.rs). One instance of each component serves one
@@ -10,7 +10,7 @@ use crate::budgets::Budgets;
 use crate::names::fresh;
 use crate::prove::house::{House, Plan};
 use crate::request::Request;
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,14 @@ const NEXT: u64 = 4;
 /// An instance ends after a second without a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
-/// On a busy machine a call may be answered before its request starts a timer, or a body may come behind its head.
+/// On a busy machine a body may come behind its head, which costs some calls more, or an instance may end between two
+/// requests. So the fewest calls of several rounds count.
 const TRIES: usize = 3;
 const MARK: &str = "] host calls: ";
 
 type Calls = BTreeMap<String, u64>;
-type Costs = BTreeMap<String, String>;
+/// For the first request of an instance and for the next ones: the calls of each route.
+type Costs = BTreeMap<String, BTreeMap<String, Calls>>;
 
 /// A request to a component that no other of these requests goes to.
 struct Route {
@@ -80,53 +82,76 @@ pub async fn are_as_few_as_ever(house: &mut House, store: &str) -> anyhow::Resul
     for number in 0..=usize::try_from(NEXT)? {
         other.deposit(&user(number), "10").await;
     }
-    let expected = Budgets::load().host_calls.remove(store).unwrap_or_default();
-    let mut costs = costs(house).await;
-    for _ in 1..TRIES {
-        if costs.as_ref().is_ok_and(|costs| *costs == expected) {
-            return Ok(());
+    let allowed = Budgets::load().host_calls.remove(store).unwrap_or_default();
+    let (mut fewest, mut problem) = (None, None);
+    for _ in 0..TRIES {
+        match costs(house).await {
+            Ok(costs) if is_within(&costs, &allowed) => return Ok(()),
+            Ok(costs) => fewest = Some(fewest.map_or(costs.clone(), |fewest| fewer(fewest, &costs))),
+            Err(error) => problem = Some(error),
         }
-        costs = self::costs(house).await;
     }
-    let costs = costs?;
-    ensure!(costs == expected, "budgets.toml has it otherwise:\n{}", table(store, &costs));
+    let Some(fewest) = fewest else { return problem.map_or(Ok(()), Err) };
+    ensure!(is_within(&fewest, &allowed), "budgets.toml allows fewer:\n{}", table(store, &fewest));
     Ok(())
 }
 
+/// Whether no request makes more calls than it may, and `budgets.toml` lists the same requests.
+fn is_within(costs: &Costs, allowed: &BTreeMap<String, BTreeMap<String, String>>) -> bool {
+    let requests = |which: &str| allowed.get(which).map_or(0, BTreeMap::len);
+    costs.iter().all(|(which, costs)| {
+        costs.len() == requests(which)
+            && costs.iter().all(|(route, calls)| {
+                let Some(allowed) = allowed[which].get(route).and_then(|words| counts(words)) else {
+                    return false;
+                };
+                calls.iter().all(|(interface, calls)| calls <= allowed.get(interface).unwrap_or(&0))
+            })
+    })
+}
+
+/// Of each interface's calls the smaller number.
+fn fewer(mut one: Costs, other: &Costs) -> Costs {
+    for (which, costs) in &mut one {
+        for (route, calls) in costs {
+            for (interface, calls) in calls {
+                *calls = (*calls).min(*other[which][route].get(interface).unwrap_or(&0));
+            }
+        }
+    }
+    one
+}
+
 /// By request, for the first of an instance and for the next ones.
-async fn costs(house: &mut House) -> anyhow::Result<BTreeMap<String, Costs>> {
+async fn costs(house: &mut House) -> anyhow::Result<Costs> {
     let bank = house.client_of(0);
     let alone = round(house, &bank, 1).await?;
     let several = round(house, &bank, NEXT + 1).await?;
-    let (mut first, mut next) = (Costs::new(), Costs::new());
+    let (mut first, mut next) = (BTreeMap::new(), BTreeMap::new());
     for route in ROUTES {
         let (alone, several) = (&alone[route.component], &several[route.component]);
-        first.insert(route.name.to_owned(), words(alone));
-        next.insert(route.name.to_owned(), words(&each(alone, several).context(route.name)?));
+        first.insert(route.name.to_owned(), alone.clone());
+        next.insert(route.name.to_owned(), each(alone, several));
     }
     Ok([("first".to_owned(), first), ("next".to_owned(), next)].into())
 }
 
-fn table(store: &str, costs: &BTreeMap<String, Costs>) -> String {
+fn table(store: &str, costs: &Costs) -> String {
     let mut text = String::new();
     for (which, costs) in costs {
         text += &format!("[host_calls.{store}.{which}]\n");
-        costs.iter().for_each(|(route, calls)| text += &format!("\"{route}\" = \"{calls}\"\n"));
+        costs.iter().for_each(|(route, calls)| text += &format!("\"{route}\" = \"{}\"\n", words(calls)));
     }
     text
 }
 
-/// What one more request costs, if each costs the same.
-fn each(alone: &Calls, several: &Calls) -> anyhow::Result<Calls> {
-    let mut each = Calls::new();
-    for (interface, calls) in several {
+/// What one more request costs on average, rounded to a whole number of calls.
+fn each(alone: &Calls, several: &Calls) -> Calls {
+    let each = several.iter().map(|(interface, calls)| {
         let more = calls.saturating_sub(*alone.get(interface).unwrap_or(&0));
-        ensure!(more.is_multiple_of(NEXT), "{more} calls of {interface} for {NEXT} requests");
-        if more > 0 {
-            each.insert(interface.clone(), more.div_euclid(NEXT));
-        }
-    }
-    Ok(each)
+        (interface.clone(), (more + NEXT / 2) / NEXT)
+    });
+    each.filter(|(_, calls)| *calls > 0).collect()
 }
 
 /// What an instance of each component has called in all, after it has served this many requests.
@@ -153,11 +178,16 @@ async fn round(house: &mut House, bank: &Bank, requests: u64) -> anyhow::Result<
 /// `[wallet] host calls: http 8, redis 1`
 fn line(line: &str) -> Option<(String, Calls)> {
     let (component, calls) = line.strip_prefix('[')?.split_once(MARK)?;
-    let calls = calls.split(", ").map(|word| {
+    Some((component.to_owned(), counts(calls)?))
+}
+
+/// `http 8, redis 1`
+fn counts(words: &str) -> Option<Calls> {
+    let count = |word: &str| {
         let (interface, calls) = word.rsplit_once(' ')?;
         Some((interface.to_owned(), calls.parse().ok()?))
-    });
-    Some((component.to_owned(), calls.collect::<Option<_>>()?))
+    };
+    words.split(", ").map(count).collect()
 }
 
 fn words(calls: &Calls) -> String {
