@@ -4,7 +4,8 @@
 //! it. wasmtime's own cache keeps compiled code packed, and each start would unpack it into memory of its own: 30 MB.
 //!
 //! A file is named after the component's bytes and the engine's settings, so it never changes: it is written beside
-//! its place and renamed, and nothing writes to it after. Only the newest [`FILES`] stay.
+//! its place and renamed, and nothing writes to it after. Only the newest [`FILES`] stay. The folder must be on a local
+//! file system: on NFS, a file that is replaced or removed elsewhere is gone for those who have mapped it.
 
 use std::fs::{DirBuilder, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -39,15 +40,22 @@ impl CodeCache {
             .mode(0o700)
             .create(&folder)
             .with_context(|| format!("cannot make the folder {name}"))?;
-        let found = folder.metadata().with_context(|| format!("cannot look at {name}"))?;
         let me = tempfile::tempfile_in(&folder)
             .and_then(|file| file.metadata())
             .with_context(|| format!("cannot write to {name}"))?
             .uid();
-        ensure!(
-            is_of_one(me, found.uid(), found.mode()),
-            "others may write to {name}, and what is in it is run"
-        );
+        // Without links on the way, which could lead elsewhere later.
+        let folder = folder.canonicalize().with_context(|| format!("cannot look at {name}"))?;
+        for above in folder.ancestors() {
+            let found = above.metadata().with_context(|| format!("cannot look at {}", above.display()))?;
+            let is_safe = if above == folder { is_of_one } else { keeps_what_is_in_it };
+            ensure!(
+                is_safe(me, found.uid(), found.mode()),
+                "others may write to {}, and what is in {} is run",
+                above.display(),
+                folder.display()
+            );
+        }
         Ok(Self { folder })
     }
 
@@ -108,6 +116,12 @@ fn is_of_one(me: u32, owner: u32, mode: u32) -> bool {
     owner == me && mode & 0o022 == 0
 }
 
+/// Whether nobody but the user `me` and root can exchange what is in such a folder and belongs to `me`.
+fn keeps_what_is_in_it(me: u32, owner: u32, mode: u32) -> bool {
+    const STICKY: u32 = 0o1000;
+    (owner == me || owner == 0) && (mode & 0o002 == 0 || mode & STICKY != 0)
+}
+
 /// Named after what is compiled, by which version of wasmtime, and with which settings.
 fn file_name(engine: &Engine, wasm: &[u8]) -> String {
     let mut settings = DefaultHasher::new();
@@ -125,7 +139,10 @@ fn mapped(engine: &Engine, file: &Path) -> Option<Component> {
     // those who have mapped it.
     #[allow(unsafe_code, reason = "see above")]
     unsafe {
-        Component::deserialize_file(engine, file).ok()
+        Component::deserialize_file(engine, file)
+            // Where nothing may be run from, such as a mount with `noexec`, it is copied into memory.
+            .or_else(|_| Component::deserialize(engine, std::fs::read(file)?))
+            .ok()
     }
 }
 

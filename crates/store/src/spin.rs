@@ -133,8 +133,8 @@ struct Time {
     all: Duration,
     /// On the clock of [`since_began`].
     deadline: Duration,
-    /// Goes off at the deadline. The first call starts it, and the next ones go on with it: to start a timer and to
-    /// give it up are three calls of the host.
+    /// Goes off at the deadline. The first call that waits starts it, and the next ones go on with it: to start a timer
+    /// and to give it up are three calls of the host.
     timer: Cell<Option<Timer>>,
 }
 
@@ -145,10 +145,9 @@ impl Time {
         Rc::new(Self { all, deadline, timer: Cell::new(None) })
     }
 
-    /// The timer, if no other call of the request waits with it, or another one; none if no time is left.
-    fn timer(&self) -> Option<Timer> {
-        let left = self.deadline.checked_sub(since_began())?;
-        Some(self.timer.take().unwrap_or_else(|| Box::pin(spin_sdk::time::sleep(left))))
+    /// The timer, if no other call of the request waits with it, or another one for the time that is `left`.
+    fn timer(&self, left: Duration) -> Timer {
+        self.timer.take().unwrap_or_else(|| Box::pin(spin_sdk::time::sleep(left)))
     }
 }
 
@@ -206,16 +205,21 @@ impl Limits for Request {
     }
 
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T> {
-        let mut timer = self.time.timer()?;
+        let left = self.time.deadline.checked_sub(since_began())?;
         let mut call = pin!(call);
+        // A timer begins when it is polled first. One for a call that does not wait would begin with the next call, and
+        // go off late.
+        let mut timer = None;
         // `futures::select` is some hundred bytes more for each kind of call.
         let answer = poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending => timer.as_mut().poll(context).map(|()| None),
+            Poll::Pending => {
+                timer.get_or_insert_with(|| self.time.timer(left)).as_mut().poll(context).map(|()| None)
+            }
         })
         .await;
-        if answer.is_some() {
-            self.time.timer.set(Some(timer));
+        if answer.is_some() && timer.is_some() {
+            self.time.timer.set(timer);
         }
         answer
     }

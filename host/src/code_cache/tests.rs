@@ -66,6 +66,20 @@ fn a_folder_of_somebody_else_is_not_ones_own_even_if_only_they_may_write() {
 }
 
 #[test]
+fn a_folder_in_one_where_others_may_exchange_it_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let open = |mode| {
+        std::fs::set_permissions(parent.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        CodeCache::open(parent.path().join("cache"))
+    };
+    assert!(open(0o777).is_err());
+    assert!(open(0o1777).is_ok(), "each may exchange only what is theirs");
+    assert!(open(0o755).is_ok());
+    assert!(keeps_what_is_in_it(1000, 0, 0o40755));
+    assert!(!keeps_what_is_in_it(1000, 1001, 0o40755));
+}
+
+#[test]
 fn a_folder_that_is_gone_costs_a_warning_and_no_component() {
     let folder = tempfile::tempdir().unwrap();
     let cache = CodeCache::open(folder.path().join("cache")).unwrap();

@@ -87,7 +87,9 @@ impl Move {
         if !keys.is_empty() {
             let (host, port) = (self.to.0.ip().to_string(), self.to.0.port().to_string());
             let (host, port, password) = (host.as_bytes(), port.as_bytes(), PASSWORD.as_bytes());
-            let mut words = vec![b"MIGRATE", host, port, b"", b"0", PIECE_MS, b"AUTH", password, b"KEYS"];
+            // A try that was cut off may have left a key at both; this node has the newest of it while the slot moves.
+            let mut words =
+                vec![b"MIGRATE", host, port, b"", b"0", PIECE_MS, b"REPLACE", b"AUTH", password, b"KEYS"];
             words.extend(keys.iter().map(Vec::as_slice));
             let answer = from.ask(&words).await?.concat();
             ensure!(answer == b"OK", "MIGRATE: {}", String::from_utf8_lossy(&answer));
