@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use batch::{Deadline, Rest};
@@ -145,9 +145,22 @@ impl Time {
         Rc::new(Self { all, deadline, timer: Cell::new(None) })
     }
 
-    /// The timer, if no other call of the request waits with it, or another one for the time that is `left`.
-    fn timer(&self, left: Duration) -> Timer {
-        self.timer.take().unwrap_or_else(|| Box::pin(spin_sdk::time::sleep(left)))
+    /// Whether a call's `timer` has gone off. A call that begins to wait gets the request's, if no other call waits with
+    /// it, or another one for the time that is `left`.
+    ///
+    /// It is not a part of its generic callers, so that a component contains it once.
+    #[inline(never)]
+    fn poll(&self, timer: &mut Option<Timer>, left: Duration, context: &mut Context<'_>) -> Poll<()> {
+        let begin = || self.timer.take().unwrap_or_else(|| Box::pin(spin_sdk::time::sleep(left)));
+        timer.get_or_insert_with(begin).as_mut().poll(context)
+    }
+
+    /// Keeps the timer of a call that was answered for the next one.
+    #[inline(never)]
+    fn keep(&self, timer: Option<Timer>) {
+        if timer.is_some() {
+            self.timer.set(timer);
+        }
     }
 }
 
@@ -213,13 +226,11 @@ impl Limits for Request {
         // `futures::select` is some hundred bytes more for each kind of call.
         let answer = poll_fn(|context| match call.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending => {
-                timer.get_or_insert_with(|| self.time.timer(left)).as_mut().poll(context).map(|()| None)
-            }
+            Poll::Pending => self.time.poll(&mut timer, left, context).map(|()| None),
         })
         .await;
-        if answer.is_some() && timer.is_some() {
-            self.time.timer.set(timer);
+        if answer.is_some() {
+            self.time.keep(timer);
         }
         answer
     }
