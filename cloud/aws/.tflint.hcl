@@ -4,7 +4,7 @@ plugin "terraform" {
   preset  = "all"
 }
 
-# A module without outputs needs no file that says so.
+# A module without outputs needs no outputs.tf.
 rule "terraform_standard_module_structure" {
   enabled = false
 }

@@ -1,4 +1,4 @@
-# All that runs in the cluster: the controllers, then the bank.
+# Everything that runs in the cluster: the controllers, then the bank.
 
 module "controllers" {
   source       = "../modules/controllers"

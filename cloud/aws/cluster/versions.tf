@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.10"
 
-  # Bucket and key are said by `cloud/aws/up`. The lock is an object beside the state.
+  # `cloud/aws/up` sets bucket and key. The lock is an object beside the state.
   backend "s3" {
     use_lockfile = true
     encrypt      = true
@@ -19,7 +19,7 @@ terraform {
   }
 }
 
-# A token for each run, of the role that runs it: no key is kept.
+# Each run gets a token for its own role: no key is stored.
 locals {
   token = {
     api_version = "client.authentication.k8s.io/v1"

@@ -1,4 +1,4 @@
-# One of everything, and what costs by the hour left out.
+# dev: one of everything, without optional parts that cost by the hour.
 environment         = "dev"
 cidr                = "10.10.0.0/16"
 nat_in_each_zone    = false

@@ -1,4 +1,4 @@
-# Money: three zones for everything, and an API server that the Internet does not see.
+# prod, for real money: three zones for everything, and an API server that cannot be reached over the Internet.
 environment         = "prod"
 cidr                = "10.30.0.0/16"
 nat_in_each_zone    = true

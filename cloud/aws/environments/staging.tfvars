@@ -1,4 +1,4 @@
-# As prod, smaller: a replica, so that a failover is practised, and one way out for all zones.
+# staging: like prod, but smaller. It has a replica, so that a failover is practised, and one NAT gateway for all zones.
 environment         = "staging"
 cidr                = "10.20.0.0/16"
 nat_in_each_zone    = false

@@ -1,9 +1,9 @@
-# All that an environment has in AWS, from an empty account. What runs in the cluster is in ../cluster, which is applied
-# from where the API server is reached: in prod that is within the VPC, and the VPC has to be there first.
+# Everything that an environment has in AWS, starting from an empty account. ../cluster has what runs in the cluster. It must be
+# applied where the API server can be reached. In prod that is within the VPC, so the VPC must exist first.
 
 locals {
   name = "bank-${var.environment}"
-  # Whichever service has the wallets.
+  # The store, by either service.
   store = one(concat(module.valkey, module.memorydb))
 }
 

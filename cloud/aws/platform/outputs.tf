@@ -11,8 +11,8 @@ output "platform" {
     runtime      = var.runtime
     secret_name  = local.store.secret_name
     valkey_cidrs = module.network.private_cidrs
-    # One of two that is away must not stop writes; with one alone, that is the price of losing nothing. MemoryDB answers
-    # when a write is safe: there is nothing to wait for.
+    # With two replicas, one that is unreachable must not stop writes. With one replica it does: that is the price of losing nothing.
+    # MemoryDB answers only when a write is safe, so the bank waits for no replica.
     wait_replicas = var.valkey.service == "memorydb" ? 0 : min(1, var.valkey.replicas)
     cluster = {
       name           = module.eks.name

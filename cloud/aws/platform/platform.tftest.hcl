@@ -1,4 +1,4 @@
-# `tofu test -var-file=../mine.tfvars.example`: what an environment must not be.
+# `tofu test -var-file=../mine.tfvars.example`: settings that an environment must refuse.
 
 variables {
   environment         = "prod"

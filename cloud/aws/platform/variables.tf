@@ -1,4 +1,4 @@
-# What is yours, in mine.ENV.tfvars.
+# Your own settings, in mine.ENV.tfvars.
 
 variable "account" {
   description = "The account of AWS that this environment is in, and no other"
@@ -71,7 +71,7 @@ variable "shim" {
   }
 }
 
-# What this repository decides for each environment, in environments/.
+# This repository's settings for each environment, in environments/.
 
 variable "environment" {
   description = "dev, staging or prod"

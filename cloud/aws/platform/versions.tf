@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.10"
 
-  # Bucket and key are said by `cloud/aws/up`. The lock is an object beside the state.
+  # `cloud/aws/up` sets bucket and key. The lock is an object beside the state.
   backend "s3" {
     use_lockfile = true
     encrypt      = true
@@ -17,7 +17,7 @@ terraform {
 
 provider "aws" {
   region = var.region
-  # Another environment's sign-in is refused.
+  # A sign-in to another environment's account is refused.
   allowed_account_ids = [var.account]
 
   default_tags {

@@ -1,4 +1,4 @@
-# What nobody in the cluster sees: Valkey's nodes, and the way out. What the bank itself says is Prometheus' business.
+# Alarms for what nothing in the cluster sees: Valkey's nodes, and the NAT gateways. Prometheus watches the bank itself.
 
 data "aws_caller_identity" "here" {}
 
@@ -40,13 +40,13 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 locals {
-  # Where CloudWatch has a node. MemoryDB's nodes are its cluster's name with a number each.
+  # The dimensions of a node in CloudWatch. A MemoryDB node is named after its cluster, with a number.
   services = {
     elasticache = { namespace = "AWS/ElastiCache", dimensions = { for node in var.valkey_nodes : node => { CacheClusterId = node } } }
     memorydb    = { namespace = "AWS/MemoryDB", dimensions = { for node in var.valkey_nodes : node => { ClusterName = var.name, NodeName = node } } }
   }
   service = local.services[var.valkey_service]
-  # Of each node of Valkey: full is worst, since then every deposit is refused.
+  # For each node of Valkey. A full node is worst, because then every deposit is refused.
   valkey = merge(local.everywhere, var.valkey_service == "elasticache" ? local.asynchronous : {})
   asynchronous = {
     lag = {

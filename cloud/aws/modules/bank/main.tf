@@ -1,5 +1,5 @@
-# The bank, by the chart of this repository. What differs by environment is in the chart's own values files; from here
-# comes what only the account knows: image, Valkey, networks, name, issuer.
+# The bank, by this repository's chart. The chart's own values files hold what differs between environments. This module
+# adds what only the account knows: image, Valkey, networks, name, issuer.
 
 locals {
   chart  = "${path.module}/../../../../k8s/chart"
@@ -32,8 +32,8 @@ locals {
         email       = var.email
       }
     }
-    # The cluster has no driver of disks for a claim, and a bucket takes a key that nobody makes here: cloud/README.md says
-    # how to turn exports on.
+    # The cluster has no disk driver for a claim, and a bucket needs a key that nothing here makes. cloud/README.md says how to
+    # turn exports on.
     backup       = { enabled = false }
     test         = { skipVerification = var.lets_encrypt == "staging" }
     extraObjects = local.objects
@@ -59,7 +59,7 @@ locals {
   ]
 }
 
-# Before the release, so that no pod is made that Pod Security would have refused.
+# The label is set before the release, so that no pod is made that Pod Security would have refused.
 resource "kubernetes_namespace_v1" "this" {
   metadata {
     name   = var.namespace

@@ -1,4 +1,4 @@
-# What the bank needs of a cluster, each by its own project's chart: SpinKube, a way in, certificates, names, secrets, nodes.
+# The controllers that the bank needs, each by its own project's chart: SpinKube, ingress, certificates, DNS, secrets, nodes.
 
 locals {
   releases = {
@@ -24,7 +24,7 @@ locals {
         domainFilters  = [var.zone]
       }
     }
-    # The load balancer passes connections on as they are: Traefik has the certificate.
+    # The load balancer forwards TCP connections: Traefik terminates TLS.
     traefik = {
       repository = "https://traefik.github.io/charts", chart = "traefik", version = var.versions.traefik
       namespace  = "traefik"
@@ -66,7 +66,7 @@ resource "helm_release" "this" {
   values           = [yamlencode(each.value.values)]
 }
 
-# Its webhooks get their certificates from cert-manager. Its kinds are not in the chart: `cloud/aws/up` installs them.
+# The operator's webhooks get their certificates from cert-manager. Its chart has no CRDs: `cloud/aws/up` installs them.
 resource "helm_release" "spin_operator" {
   count            = var.runtime == "spinkube" ? 1 : 0
   name             = "spin-operator"

@@ -6,7 +6,7 @@ locals {
     kube-proxy             = null
     eks-pod-identity-agent = null
   }
-  # These have pods of their own, and are not ready before there are nodes.
+  # These add-ons run in pods, so they are not ready before there are nodes.
   addons_on_nodes = toset(["coredns", "metrics-server"])
 }
 

@@ -1,4 +1,4 @@
-# Pod Identity: which service account may do what in AWS. A pod that is not named here can do nothing.
+# Pod Identity: which service account may do what in AWS. A service account that is not named here has no rights.
 
 locals {
   identities = {
@@ -39,7 +39,7 @@ locals {
         },
       ]
     }
-    # The operator reads the bank's secret, and no other of the account.
+    # The operator reads only the bank's secret, and no other in the account.
     secrets = {
       namespace = "external-secrets"
       account   = "external-secrets"

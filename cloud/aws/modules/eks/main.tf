@@ -1,4 +1,4 @@
-# The cluster: secrets encrypted, the control plane's logs kept, access by entries alone.
+# The cluster. Secrets are encrypted, the control plane's logs are kept, and only access entries give access.
 
 data "aws_partition" "here" {}
 
@@ -86,7 +86,7 @@ resource "aws_eks_access_policy_association" "admin" {
   }
 }
 
-# From within the VPC the API server is reached by its private address: by nodes, and by whoever installs in prod.
+# Within the VPC the API server has a private address. Nodes use it, and installations in prod.
 resource "aws_vpc_security_group_ingress_rule" "api" {
   security_group_id = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
   description       = "The API server, from the VPC"

@@ -1,5 +1,5 @@
-# Nodes of both architectures. With SpinKube each brings the shim before it joins, so that no pod of Spin meets a node
-# without it, and no privileged DaemonSet has to install it.
+# Nodes of both architectures. With SpinKube each node installs the shim before it joins. So no Spin pod is scheduled to a
+# node without it, and no privileged DaemonSet has to install it.
 
 resource "aws_iam_role" "node" {
   name = "${var.name}-node"
@@ -25,7 +25,7 @@ resource "aws_launch_template" "node" {
   for_each = var.node_groups
   name     = "${var.name}-${each.key}"
 
-  # Only the node itself reaches its metadata, and so its role: pods are a hop further.
+  # Only the node itself reaches its metadata, and so its role: pods are one hop further away.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -79,7 +79,7 @@ resource "aws_eks_node_group" "this" {
     max_unavailable = 1
   }
 
-  # How many there are is the autoscaler's business from then on.
+  # From then on the autoscaler sets the number of nodes.
   lifecycle {
     ignore_changes = [scaling_config[0].desired_size]
   }

@@ -1,4 +1,4 @@
-# Where exports and backups go: encrypted, versioned, over TLS alone, public for nobody.
+# The bucket for exports and backups: encrypted, versioned, over TLS only, not public.
 
 data "aws_caller_identity" "here" {}
 
@@ -12,9 +12,9 @@ resource "aws_kms_key" "this" {
 
 #trivy:ignore:AWS-0089 CloudTrail's data events say who read what, for all buckets of an account at once
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV2_AWS_62:nobody waits for an export
+  #checkov:skip=CKV2_AWS_62:nothing waits for an export
   #checkov:skip=CKV_AWS_18:CloudTrail's data events say who read what, for all buckets of an account at once
-  #checkov:skip=CKV_AWS_144:an export is a copy already; a second region is for whoever has to have one
+  #checkov:skip=CKV_AWS_144:an export is a copy already; a second region is only for those who must have one
   bucket = "${var.name}-exports-${data.aws_caller_identity.here.account_id}-${data.aws_region.here.region}"
 }
 

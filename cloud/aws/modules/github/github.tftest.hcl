@@ -1,4 +1,4 @@
-# `tofu test`: whom the role trusts.
+# `tofu test`: which tokens the role trusts.
 
 provider "aws" {
   region = "us-east-1"

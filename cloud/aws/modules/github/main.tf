@@ -1,4 +1,4 @@
-# What GitHub's workflows may do, without a key of AWS that could be lost: they show a token that GitHub signed.
+# The rights of GitHub's workflows. They show a token that GitHub signed, so there is no AWS key that could leak.
 
 locals {
   host = "token.actions.githubusercontent.com"
@@ -9,7 +9,7 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# `sub` names the repository and its branch. No environment of GitHub's is trusted: whoever may push a branch can name one.
+# `sub` names the repository and its branch. No GitHub environment is trusted: anyone who may push a branch can name one.
 resource "aws_iam_role" "push" {
   name                 = "${var.name}-github-push"
   max_session_duration = 3600
@@ -27,7 +27,7 @@ resource "aws_iam_role" "push" {
   })
 }
 
-# Pushes images, into the bank's repository alone.
+# The role may push images, only to the bank's repository.
 resource "aws_iam_role_policy" "push" {
   name = "push"
   role = aws_iam_role.push.id

@@ -1,4 +1,4 @@
-# A log group of CloudWatch, under a key that CloudWatch may use for it alone.
+# A CloudWatch log group, encrypted with a key that CloudWatch may use for this group only.
 
 data "aws_caller_identity" "here" {}
 

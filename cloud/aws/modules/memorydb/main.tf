@@ -1,5 +1,5 @@
-# MemoryDB, for whoever must not lose what was acknowledged: by its documentation a write is in a log in several zones before
-# it is answered, so a failover forgets nothing and the bank waits for no replica. It is a cluster of one shard: more do not
+# MemoryDB, for banks that must not lose an acknowledged write. By its documentation a write is in a log in several zones before
+# it is answered, so a failover loses nothing and the bank waits for no replica. It is a cluster of one shard: more do not
 # help one bank (docs/scale.md).
 
 module "access" {
@@ -9,7 +9,7 @@ module "access" {
   vpc_id                   = var.vpc_id
   client_security_group_id = var.client_security_group_id
   user                     = aws_memorydb_user.this.user_name
-  # Its one name leads to all nodes, of which each knows the others.
+  # Its one host name leads to all nodes, and each node knows the others.
   address = aws_memorydb_cluster.this.cluster_endpoint[0].address
 }
 
@@ -30,7 +30,7 @@ resource "aws_memorydb_parameter_group" "this" {
   }
 }
 
-# No more than the bank, its exports and `bank verify` need: docs/redis.md, docs/backup.md.
+# Only the rights that the bank, its exports and `bank verify` need: docs/redis.md, docs/backup.md.
 resource "aws_memorydb_user" "this" {
   user_name     = var.name
   access_string = "on ~bank:* -@all +eval +get +set +incrby +cluster|slots +cluster|nodes +asking +mget +scan +info"
@@ -69,7 +69,7 @@ resource "aws_memorydb_cluster" "this" {
   auto_minor_version_upgrade = true
 
   lifecycle {
-    # It holds the money. Whoever means it takes this line out first.
+    # It holds the money. To destroy it on purpose, delete this line first.
     prevent_destroy = true
   }
 }

@@ -1,4 +1,4 @@
-# AWS' services by private addresses. S3, where images' layers are, costs nothing; each other one costs by hour and zone.
+# Private addresses for AWS' services. S3, where images' layers are, costs nothing. Each other service costs by hour and zone.
 
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id

@@ -1,4 +1,4 @@
-# Who spoke with whom, kept in CloudWatch for as long as `log_days` says.
+# Flow logs: which addresses connected to which, kept in CloudWatch for `log_days` days.
 
 module "log_group" {
   source      = "../log_group"

@@ -1,4 +1,4 @@
-# A VPC over three zones. Nodes and Valkey have private addresses only; the load balancer is all that is public.
+# A VPC over three zones. Nodes and Valkey have private addresses only. Only the load balancer is public.
 
 data "aws_availability_zones" "here" {
   #checkov:skip=CKV_AWS_394:only the first three are taken, and AWS gives new ones later letters
@@ -15,10 +15,10 @@ data "aws_caller_identity" "here" {}
 
 locals {
   zones = slice(data.aws_availability_zones.here.names, 0, 3)
-  # A /16 in eighths: three for nodes and their pods, one that is cut up for what is public.
+  # A /16 in eighths: three for nodes and their pods, and one that is divided into the public subnets.
   private = { for i, zone in local.zones : zone => cidrsubnet(var.cidr, 3, i) }
   public  = { for i, zone in local.zones : zone => cidrsubnet(var.cidr, 8, 96 + i) }
-  # One NAT gateway for all, or one in each zone: then the loss of a zone takes nobody else's way out.
+  # One NAT gateway for all zones, or one in each zone. With one in each, the loss of a zone does not cut off the others.
   gateways = toset(var.nat_in_each_zone ? local.zones : slice(local.zones, 0, 1))
 }
 
@@ -29,7 +29,7 @@ resource "aws_vpc" "this" {
   tags                 = { Name = var.name }
 }
 
-# Without rules: whoever forgets to name a security group reaches nothing.
+# Without rules: a resource without its own security group can reach nothing.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 }

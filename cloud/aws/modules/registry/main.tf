@@ -1,4 +1,4 @@
-# The application's image: scanned when it is pushed, and a tag names one image for ever.
+# The repository of the application's images. Images are scanned when they are pushed, and a tag names one image for ever.
 
 resource "aws_kms_key" "this" {
   #checkov:skip=CKV2_AWS_64:KMS' own policy is meant: the account's IAM says who may use it

@@ -1,5 +1,5 @@
-# Who reaches a store, and what with: its key, its security group, its password, and the secret that brings its address into the
-# cluster. Valkey and MemoryDB differ in none of these.
+# Access to a store: its key, its security group, its password, and the secret that brings its address into the cluster. All of
+# this is the same for Valkey and MemoryDB.
 
 resource "aws_kms_key" "this" {
   #checkov:skip=CKV2_AWS_64:KMS' own policy is meant: the account's IAM says who may use it
@@ -23,15 +23,15 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
   referenced_security_group_id = var.client_security_group_id
 }
 
-# Letters and digits alone, so that it stands in an address as it is.
+# Letters and digits only, so that an address needs no encoding.
 resource "random_password" "this" {
   length  = 64
   special = false
 }
 
-# The address with its password, as the chart's Secret wants it; External Secrets brings it into the cluster.
+# The address with its password, in the form of the chart's Secret. External Secrets copies it into the cluster.
 resource "aws_secretsmanager_secret" "url" {
-  #checkov:skip=CKV2_AWS_57:an apply rotates it, with the store's own; a Lambda that may set both would be one more that knows it
+  #checkov:skip=CKV2_AWS_57:an apply rotates it together with the store's password; a Lambda that may set both would be one more place that knows it
   name                    = "${var.name}/redis"
   description             = "Address of ${var.service}, with its password"
   kms_key_id              = aws_kms_key.this.arn

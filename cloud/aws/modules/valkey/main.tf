@@ -1,5 +1,5 @@
 # Valkey by ElastiCache, without cluster mode: one shard is more than one bank needs. Replication is asynchronous, and a
-# failover may forget its last writes: so the bank waits for a replica where there is one (redis_wait_replicas).
+# failover may lose the last writes. So the bank waits for a replica, if there is one (redis_wait_replicas).
 
 module "access" {
   source                   = "../store_access"
@@ -29,7 +29,7 @@ resource "aws_elasticache_parameter_group" "this" {
 }
 
 resource "aws_elasticache_replication_group" "this" {
-  #checkov:skip=CKV2_AWS_50:on wherever there is a replica; dev has none
+  #checkov:skip=CKV2_AWS_50:it is on if there is a replica; dev has none
   replication_group_id       = var.name
   description                = "The bank's wallets"
   engine                     = "valkey"
@@ -58,7 +58,7 @@ resource "aws_elasticache_replication_group" "this" {
   apply_immediately          = false
 
   lifecycle {
-    # It holds the money. Whoever means it takes this line out first.
+    # It holds the money. To destroy it on purpose, delete this line first.
     prevent_destroy = true
   }
 }
