@@ -85,7 +85,7 @@ impl State {
         }
     }
 
-    /// Its instance is over: prints a last line that was never finished, and what it has called, if that is asked for.
+    /// To be called when the instance has ended: prints an unfinished last line and, if requested, its host calls.
     pub fn is_over(&self) {
         self.log.finish();
         self.calls.print(&self.outbound.component);

@@ -30,7 +30,7 @@ pub struct Outbound {
     pub allowed: Arc<AllowedHosts>,
     /// The application's components.
     pub chain: Arc<dyn Chained>,
-    /// For whom.
+    /// The requests that the instance works on, to which traces attribute its calls.
     pub callers: Callers,
 }
 

@@ -3,7 +3,7 @@
 //! A variable of the component names the calls of each route, with spaces between them: `get`, `miss`
 //! (a `get` that finds nothing), `set`, `increment`, `swap` on the key-value store; `read`, `write` and `count` are the bank's own script, sent
 //! straight to Redis with the steps that reading a wallet, moving money and counting take. Values are as large
-//! as the bank's are on average. What the calls answer is not looked at, but that something is there.
+//! as the bank's are on average. The answers are not examined, except that a value must be there.
 
 use spin_sdk::experimental::wasi::keyvalue::{atomics, store as bucket};
 use spin_sdk::http::{IntoResponse, Request, Response};

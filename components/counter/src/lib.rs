@@ -1,9 +1,9 @@
 //! Counters: `GET` and `POST /v1/bitcoins`, `/v1/counters/{name}`.
 //!
-//! A post is one atomic increment and answers the total after it. Under an `Idempotency-Key` it counts once, and
-//! the first answer is given again. A post that would pass the limit is refused with 422 `limit-exceeded`; the
-//! total never wraps. With `auth = jwt` a post needs a token of any user, and reading needs none. Imports the
-//! key-value store, `identity` by its name, and the settings `storage_deadline_ms` and `auth`.
+//! A post without a key is one atomic increment. Under an `Idempotency-Key` it is a swap of a document: it counts once,
+//! and the first answer is given again. Both answer the total. A post that would pass the limit is refused with 422
+//! `limit-exceeded`; the total never wraps. With `auth = jwt` a post needs a token of any user, and reading needs none.
+//! Imports the store with its settings, `identity` by its name, and the settings that `spin.toml` lists.
 
 mod bitcoins;
 mod named;

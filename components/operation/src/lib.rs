@@ -6,8 +6,8 @@
 //! (`ledger::Outcome::is_kept`).
 //!
 //! `spin.toml` makes two components of this one file, `deposit` and `withdraw`. They differ only in the kind of
-//! operation, which the path names. Imports the key-value store, `identity` by its name, and the settings
-//! `storage_deadline_ms` and `auth`.
+//! operation, which the path names. Imports the store with its settings, `identity` by its name, and the settings that
+//! `spin.toml` lists.
 
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! Reads a user's money: `GET /v1/wallet`, now or `?at=SEQ`, and `GET /v1/wallet/entries`, newest first.
 //!
-//! A user who never moved money has `"0.00"`, entry 0 and a hash of zeros. Imports the key-value store, `identity`
-//! by its name, and the settings `storage_deadline_ms` and `auth`.
+//! A user who never moved money has `"0.00"`, entry 0 and a hash of zeros. Imports the store with its settings,
+//! `identity` by its name, and the settings that `spin.toml` lists.
 
 mod view;
 
@@ -12,7 +12,7 @@ use teller::history;
 use teller::verified::Heads;
 
 thread_local! {
-    /// What this instance has checked.
+    /// The wallets that this instance has verified, by their bytes.
     static HEADS: Rc<Heads> = Rc::default();
 }
 

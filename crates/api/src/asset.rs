@@ -1,4 +1,4 @@
-//! Files that a component keeps packed (`crates/pack`), and sends packed to clients that accept that.
+//! Files that a component keeps gzipped (`crates/pack`), and sends gzipped to clients that accept gzip.
 //!
 //! Packed and plain are two representations of a file. Each has an entity tag of its own, and `vary` tells caches
 //! to keep them apart (RFC 9110, sections 8.8.3.3 and 12.5.3). A client that does not say what it accepts gets the

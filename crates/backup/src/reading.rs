@@ -1,4 +1,4 @@
-//! Reads a whole export, line by line, and stops at the first rule that is broken.
+//! Checks an export line by line. A line that breaks a rule is refused, and does not count.
 //!
 //! The order of lines is fixed (wallets by name, each after its pages; counters; refusals; posts). So nothing can
 //! be there twice, and no earlier line has to be remembered. For each wallet: its pages follow one another from the
@@ -15,7 +15,7 @@ use crate::totals::Totals;
 /// Why a file cannot be relied on as an export.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// A line is none.
+    /// A line is malformed.
     #[error("{0}")]
     Line(#[from] Malformed),
     /// The first line is of another kind.
@@ -38,7 +38,7 @@ pub enum Broken {
         /// What does not hold.
         what: &'static str,
     },
-    /// All lines together.
+    /// The totals or the SHA-256 do not match the lines.
     #[error("{0}")]
     Sums(&'static str),
 }
@@ -60,7 +60,7 @@ pub struct Reading {
     totals: Totals,
     /// The wallet whose pages are being read.
     group: Option<Group>,
-    /// Idempotency keys of wallets that must come as refusals.
+    /// How many refusals must still follow: keys in the index that no page has.
     due_refusals: u64,
     /// The sum of the posts that must follow, and their least number.
     due_sum: i128,

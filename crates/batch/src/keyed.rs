@@ -61,7 +61,7 @@ impl<K: Ord + Clone, J, A, S> Batchers<K, J, A, S> {
     }
 }
 
-/// A request's handle on a batcher, and the work that it has left for others.
+/// Keeps a batcher alive for a request, and for a batch that goes on after its request was answered.
 struct Handle<K: Ord, J, A, S>(Rc<Used<K, J, A, S>>);
 
 /// The last handle to be dropped removes the batcher.
@@ -87,7 +87,7 @@ impl<K: Ord, J, A, S> Deref for Handle<K, J, A, S> {
 
 impl<K: Ord, J, A, S> Drop for Used<K, J, A, S> {
     fn drop(&mut self) {
-        // The map has one, this has one.
+        // The map holds one `Rc`, this handle the other.
         if Rc::strong_count(&self.batcher) <= 2 {
             let mut batchers = self.batchers.borrow_mut();
             if let Ok(index) = batchers.binary_search_by(|(known, _)| known.cmp(&self.key)) {

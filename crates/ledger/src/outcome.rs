@@ -42,7 +42,7 @@ pub enum Decision {
 }
 
 impl Outcome {
-    /// The operation that became this.
+    /// The id of the operation that became this.
     #[must_use]
     pub fn id(&self) -> &OperationId {
         match self {

@@ -1,4 +1,4 @@
-//! One operation of the document: its parameters, its answers, its problems.
+//! One OpenAPI operation (method and path): its parameters, its answers, its problems.
 //!
 //! Every operation takes `x-request-id`, and every answer has the common headers. Headers, schemas and problems are
 //! described once, under `components`.

@@ -1,4 +1,4 @@
-//! Every route of the contract, a file per component that serves them.
+//! Every route of the contract, in a file for each group of components.
 
 mod counters;
 mod pages;

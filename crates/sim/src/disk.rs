@@ -22,9 +22,9 @@ use crate::call::{Key, Reply, Value, hash_of};
 /// Which backend is simulated, and which adapters use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Flavour {
-    /// Spin's default.
+    /// Spin's key-value store on SQLite, its default.
     Sqlite,
-    /// `redis.toml`.
+    /// Spin's key-value store on Redis (`runtime-config/redis.toml`).
     Redis,
     /// Redis, by the `redis` adapter.
     Scripts,

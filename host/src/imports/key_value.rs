@@ -1,4 +1,4 @@
-//! `spin:key-value/key-value@3.0.0`.
+//! The host side of `spin:key-value/key-value@3.0.0`, which components import.
 
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore, Store};
 use super::call_error::CallError;
@@ -17,7 +17,7 @@ pub struct KeyValueView<'a> {
     pub table: &'a mut ResourceTable,
     /// The stores that the component is granted.
     pub granted: &'a Arc<Stores>,
-    /// For whom.
+    /// The requests that the instance works on, to which traces attribute its calls.
     pub callers: &'a Callers,
 }
 

@@ -88,7 +88,7 @@ pub struct RedisView<'a> {
     pub allowed: &'a Arc<AllowedHosts>,
     /// The servers of the whole application.
     pub servers: &'a Arc<Servers>,
-    /// For whom.
+    /// The requests that the instance works on, to which traces attribute its calls.
     pub callers: &'a Callers,
 }
 

@@ -13,7 +13,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// The state of a signal's exports.
 #[derive(Debug)]
 pub struct Signal {
-    /// What is sent.
+    /// The signal's name in warnings: traces, metrics or logs.
     pub what: &'static str,
     /// Whether an export has failed since this was last set to false.
     pub failed: AtomicBool,
@@ -37,7 +37,7 @@ impl Signal {
         result
     }
 
-    /// `number` records leave the queue.
+    /// Takes `number` records out of the queue; warns if others were dropped.
     pub fn dequeue(&self, number: usize) {
         if self.queue.dequeue(number) {
             self.warn(format_args!(

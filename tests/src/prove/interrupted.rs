@@ -35,7 +35,7 @@ pub struct Files {
     users: [String; 2],
 }
 
-/// Both ways of being interrupted, on this house's store.
+/// Every way of being interrupted: killed, stopped, a file that changes. A pipe is refused.
 pub async fn is_no_bank(house: &mut House) -> anyhow::Result<()> {
     let files = Files::make(house, BETWEEN).await?;
     house.stop_banks().await?;
@@ -49,7 +49,7 @@ pub async fn is_no_bank(house: &mut House) -> anyhow::Result<()> {
     is_no_pipe(house).await.context("a pipe")
 }
 
-/// Killed in the middle. The same file goes on.
+/// The import is killed half way. Importing the same file again completes it.
 async fn is_killed(house: &mut House, files: &Files) -> anyhow::Result<()> {
     let object = Object::serve(files, &files.half).await?;
     let mut import = object.import_to(house)?.spawn()?;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Clients go on for a while before and after each accident.
 const AROUND: Duration = Duration::from_secs(1);
 
-/// All of it.
+/// Runs both scenarios.
 pub async fn is_proven(arguments: &Arguments, summary: &mut Summary) -> anyhow::Result<()> {
     let plan = arguments.plan(Store::Direct).with(&[("redis_wait_replicas", "1")]);
     let mut house = House::build(plan).await?;

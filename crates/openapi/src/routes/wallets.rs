@@ -1,4 +1,4 @@
-//! `components/operation`, `components/wallet`
+//! The routes of `components/operation` and `components/wallet`
 
 use api::Code::{
     InsufficientFunds, InvalidAmount, LimitExceeded, MalformedRequest, NoSuchEntry, StorageUnavailable,

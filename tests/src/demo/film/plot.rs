@@ -1,4 +1,4 @@
-//! The plot of a film: the whole run, behind a curtain that moves from left to right.
+//! The plot of the recorded demo: the whole run, uncovered from left to right.
 
 use crate::demo::score::State;
 use crate::demo::steps::{STEP, Step};

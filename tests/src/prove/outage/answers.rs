@@ -1,4 +1,4 @@
-//! The answers of every route without a store, and when the store is back.
+//! What the routes answer while the store is away, and once it is back.
 
 use crate::answer::Answer;
 use crate::bank::Bank;
