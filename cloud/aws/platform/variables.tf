@@ -35,7 +35,7 @@ variable "office_cidrs" {
 }
 
 variable "repository" {
-  description = "owner/name on GitHub"
+  description = "On GitHub, as its tokens name it: owner@ID/name@ID, or owner/name (mine.tfvars.example)"
   type        = string
 }
 

@@ -18,6 +18,14 @@ run "a_repository_with_a_wildcard_is_refused" {
   expect_failures = [var.repository]
 }
 
+run "an_owner_with_a_number_and_a_name_without_one_is_refused" {
+  command = plan
+  variables {
+    repository = "you@1234567/money-bank"
+  }
+  expect_failures = [var.repository]
+}
+
 run "pushing_is_for_the_bank_s_repository_alone" {
   command = plan
   assert {
@@ -36,6 +44,25 @@ run "main_of_the_repository_is_trusted_and_nothing_else" {
     condition = jsondecode(aws_iam_role.push.assume_role_policy).Statement[*].Condition == [{ StringEquals = {
       "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
       "token.actions.githubusercontent.com:sub" = "repo:you/money-bank:ref:refs/heads/main"
+    } }]
+    error_message = "It trusts somebody else."
+  }
+}
+
+# GitHub's form since 2026-07-15.
+run "main_of_the_repository_with_these_numbers_is_trusted_and_nothing_else" {
+  command = plan
+  variables {
+    repository = "you_corp@1234567/money-bank@123456789"
+  }
+  override_resource {
+    target = aws_iam_openid_connect_provider.github
+    values = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.push.assume_role_policy).Statement[*].Condition == [{ StringEquals = {
+      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+      "token.actions.githubusercontent.com:sub" = "repo:you_corp@1234567/money-bank@123456789:ref:refs/heads/main"
     } }]
     error_message = "It trusts somebody else."
   }

@@ -9,7 +9,9 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# `sub` names the repository and its branch. No GitHub environment is trusted: anyone who may push a branch can name one.
+# `sub` names the repository and its branch. For a repository that was made, renamed or transferred since 2026-07-15, GitHub
+# adds the numbers of owner and repository, so that whoever takes over a free name is not trusted. IAM compares the whole
+# text: with the other form the role trusts nobody. No GitHub environment is trusted: anyone who may push a branch can name one.
 resource "aws_iam_role" "push" {
   name                 = "${var.name}-github-push"
   max_session_duration = 3600

@@ -4,11 +4,12 @@ variable "name" {
 }
 
 variable "repository" {
-  description = "owner/name on GitHub"
+  description = "The repository as GitHub's tokens name it: owner@ID/name@ID, or owner/name"
   type        = string
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "The repository is owner/name, without wildcards."
+    # Both have an ID, or neither has: GitHub signs no other form. Names of managed users contain `_`.
+    condition     = can(regex("^([A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+)$", var.repository))
+    error_message = "The repository is owner@ID/name@ID or owner/name, without wildcards."
   }
 }
 
