@@ -45,6 +45,10 @@ run "nodes_are_of_their_architecture_and_bring_their_own_shim" {
     error_message = "A node would get the shim of the other architecture."
   }
   assert {
+    condition     = alltrue([for node in aws_launch_template.node : strcontains(base64decode(node.user_data), "\ntrap refuse ERR\ncurl ")])
+    error_message = "A node without its shim would join."
+  }
+  assert {
     condition     = aws_launch_template.node["amd64"].metadata_options[0].http_tokens == "required" && aws_launch_template.node["amd64"].metadata_options[0].http_put_response_hop_limit == 1
     error_message = "Pods reach the node's role."
   }

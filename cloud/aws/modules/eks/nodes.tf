@@ -1,5 +1,5 @@
-# Nodes of both architectures. With SpinKube each node installs the shim before it joins. So no Spin pod is scheduled to a
-# node without it, and no privileged DaemonSet has to install it.
+# Nodes of both architectures. With SpinKube each node installs the shim before it joins, and turns itself off if it cannot
+# (node.tftpl). So no Spin pod is scheduled to a node without it, and no privileged DaemonSet has to install it.
 
 resource "aws_iam_role" "node" {
   name = "${var.name}-node"
