@@ -1,10 +1,10 @@
 terraform {
   required_version = ">= 1.10"
 
-  # `cloud/aws/up` sets bucket and key. The lock is an object beside the state.
+  # `cloud/aws/up` sets bucket and key. The lock is an object beside the state. The bucket encrypts both with KMS (../state);
+  # `encrypt` without a key's name would ask for AES256 instead.
   backend "s3" {
     use_lockfile = true
-    encrypt      = true
   }
 
   required_providers {
