@@ -1,4 +1,5 @@
-# Alarms for what nothing in the cluster sees: Valkey's nodes, and the NAT gateways. Prometheus watches the bank itself.
+# Alarms for what nothing in the cluster sees: Valkey's nodes, and the NAT gateways. Nothing here watches the bank
+# itself: for that you install a Prometheus, which reads the chart's `monitoring.*`.
 
 data "aws_caller_identity" "here" {}
 
@@ -23,6 +24,7 @@ resource "aws_kms_key" "this" {
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.here.account_id } }
       },
     ]
   })
@@ -55,7 +57,7 @@ locals {
   }
   everywhere = {
     memory = {
-      metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", above = 75, text = "memory is filling: writes are refused when it is full"
+      metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", above = 75, text = "memory is filling (writes are refused when it is full), or the node is dead and says nothing"
     }
     cpu = {
       metric = "EngineCPUUtilization", statistic = "Average", above = 70, text = "its one thread is busy: requests will miss their deadline"
@@ -80,8 +82,10 @@ resource "aws_cloudwatch_metric_alarm" "valkey" {
   period              = 60
   evaluation_periods  = 5
   datapoints_to_alarm = each.key == "${each.value.node}-evictions" ? 1 : 5
-  alarm_actions       = [aws_sns_topic.this.arn]
-  ok_actions          = [aws_sns_topic.this.arn]
+  # A dead node sends nothing. One alarm for each node says so; the others would only repeat it.
+  treat_missing_data = each.key == "${each.value.node}-memory" ? "breaching" : "missing"
+  alarm_actions      = [aws_sns_topic.this.arn]
+  ok_actions         = [aws_sns_topic.this.arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "nat" {
