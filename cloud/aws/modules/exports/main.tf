@@ -10,10 +10,10 @@ resource "aws_kms_key" "this" {
   enable_key_rotation = true
 }
 
-#trivy:ignore:AWS-0089 CloudTrail's data events say who read what, for all buckets of an account at once
+#trivy:ignore:AWS-0089 reads are not logged until you turn on CloudTrail's data events, which log them for all buckets of an account
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV2_AWS_62:nothing waits for an export
-  #checkov:skip=CKV_AWS_18:CloudTrail's data events say who read what, for all buckets of an account at once
+  #checkov:skip=CKV_AWS_18:reads are not logged until you turn on CloudTrail's data events, which log them for all buckets of an account
   #checkov:skip=CKV_AWS_144:an export is a copy already; a second region is only for those who must have one
   bucket = "${var.name}-exports-${data.aws_caller_identity.here.account_id}-${data.aws_region.here.region}"
 }
