@@ -54,6 +54,16 @@ run "nodes_are_of_their_architecture_and_bring_their_own_shim" {
   }
 }
 
+run "pod_identity_takes_roles_for_clusters_of_this_account_alone" {
+  command = plan
+  assert {
+    condition = alltrue([
+      for role in aws_iam_role.pod : jsondecode(role.assume_role_policy).Statement[*].Condition == [{ StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.here.account_id } }]
+    ])
+    error_message = "A cluster of another account may take a role."
+  }
+}
+
 run "without_a_shim_nodes_start_as_they_come" {
   command = plan
   variables {

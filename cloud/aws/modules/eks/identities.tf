@@ -69,6 +69,8 @@ resource "aws_iam_role" "pod" {
       Effect    = "Allow"
       Principal = { Service = "pods.eks.amazonaws.com" }
       Action    = ["sts:AssumeRole", "sts:TagSession"]
+      # Only for clusters of this account: by its own rights the service would take the role for any.
+      Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.here.account_id } }
     }]
   })
 }

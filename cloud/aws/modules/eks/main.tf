@@ -4,6 +4,8 @@ data "aws_partition" "here" {}
 
 data "aws_region" "here" {}
 
+data "aws_caller_identity" "here" {}
+
 locals {
   policies = "arn:${data.aws_partition.here.partition}:iam::aws:policy"
 }
