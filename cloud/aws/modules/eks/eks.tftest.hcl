@@ -83,6 +83,25 @@ run "the_whole_internet_is_refused" {
   expect_failures = [var.public_access_cidrs]
 }
 
+run "half_of_the_internet_is_refused" {
+  command = plan
+  variables {
+    public_access_cidrs = ["192.0.2.0/24", "128.0.0.0/1"]
+  }
+  expect_failures = [var.public_access_cidrs]
+}
+
+run "an_office_is_let_in" {
+  command = plan
+  variables {
+    public_access_cidrs = ["192.0.2.0/24", "198.51.0.0/16"]
+  }
+  assert {
+    condition     = toset(aws_eks_cluster.this.vpc_config[0].public_access_cidrs) == toset(["192.0.2.0/24", "198.51.0.0/16"])
+    error_message = "Others, or nobody."
+  }
+}
+
 run "an_architecture_that_is_none_is_refused" {
   command = plan
   variables {

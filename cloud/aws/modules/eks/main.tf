@@ -49,7 +49,7 @@ resource "aws_eks_cluster" "this" {
   }
 
   #trivy:ignore:AWS-0040 dev and staging are public; TestEachEnvironmentIsPlanned fails where prod is
-  #trivy:ignore:AWS-0041 from office_cidrs alone; the variable refuses 0.0.0.0/0
+  #trivy:ignore:AWS-0041 from office_cidrs alone; the variable refuses what is wider than a /16
   vpc_config {
     subnet_ids              = var.subnet_ids
     endpoint_private_access = true

@@ -22,8 +22,9 @@ variable "public_access_cidrs" {
   description = "From where the API server is reached over the Internet; empty: from nowhere"
   type        = list(string)
   validation {
-    condition     = !contains(var.public_access_cidrs, "0.0.0.0/0")
-    error_message = "The API server is not for the whole Internet: name your own addresses."
+    # Two halves of the Internet are the Internet too, so width is limited, not one text.
+    condition     = alltrue([for cidr in var.public_access_cidrs : can(cidrnetmask(cidr)) && try(tonumber(split("/", cidr)[1]) >= 16, false)])
+    error_message = "The API server is not for the whole Internet: name your own addresses, each a /16 or less, such as 192.0.2.0/24."
   }
 }
 
