@@ -1,4 +1,5 @@
-# Pod Identity: which service account may do what in AWS. A service account that is not named here has no rights.
+# Pod Identity: which service account may do what in AWS. A pod of another service account has no rights, unless it is on its
+# node's network (hostNetwork): such a pod reaches the node's role, which may change network interfaces (nodes.tf).
 
 locals {
   identities = {

@@ -13,6 +13,8 @@ resource "aws_iam_role" "node" {
   })
 }
 
+# AmazonSSMManagedInstanceCore is for people: with ssm:StartSession they are root on a node, whatever the access entries say.
+# AmazonEKS_CNI_Policy is for the network plugin, which runs on the node's network.
 resource "aws_iam_role_policy_attachment" "node" {
   for_each = toset([
     "AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore",
@@ -25,7 +27,7 @@ resource "aws_launch_template" "node" {
   for_each = var.node_groups
   name     = "${var.name}-${each.key}"
 
-  # Only the node itself reaches its metadata, and so its role: pods are one hop further away.
+  # Only the node itself, and pods on its network, reach its metadata and so its role: other pods are one hop further away.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
