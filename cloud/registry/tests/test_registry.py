@@ -227,6 +227,14 @@ def test_the_authority_vouches_for_its_registry_alone(tmp_path, host):
         assert verified.returncode == 0 if name == host else "permitted subtree violation" in verified.stderr, name
 
 
+def test_a_folder_of_secrets_that_was_open_is_closed(tmp_path):
+    shutil.copy(REGISTRY / "certificates", tmp_path)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets").chmod(0o755)
+    succeed(str(tmp_path / "certificates"), "registry.test", USER, input=PASSWORD)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+
+
 def test_nobody_pushes_or_reads_without_the_password(registry, tmp_path):
     refused = push(tmp_path, registry, b"other", login=f"{USER}:wrong")
     assert refused.returncode != 0 and "unauthorized" in refused.stderr
