@@ -48,6 +48,7 @@ module "valkey" {
   node_type                = var.valkey.node_type
   replicas                 = var.valkey.replicas
   snapshot_days            = var.valkey.snapshot_days
+  rotation                 = var.rotation
 }
 
 module "memorydb" {
@@ -60,6 +61,7 @@ module "memorydb" {
   node_type                = var.valkey.node_type
   replicas                 = var.valkey.replicas
   snapshot_days            = var.valkey.snapshot_days
+  rotation                 = var.rotation
 }
 
 module "registry" {

@@ -48,6 +48,12 @@ variable "auth" {
   })
 }
 
+variable "rotation" {
+  description = "Raise it, and the store gets another password"
+  type        = number
+  default     = 1
+}
+
 variable "runtime" {
   description = "spinkube: SpinKube's operator, and its shim on each node. bank: a Deployment of the image that has bank in it; nodes are as they come"
   type        = string

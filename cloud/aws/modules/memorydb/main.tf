@@ -9,6 +9,7 @@ module "access" {
   vpc_id                   = var.vpc_id
   client_security_group_id = var.client_security_group_id
   user                     = aws_memorydb_user.this.user_name
+  rotation                 = var.rotation
   # Its one host name leads to all nodes, and each node knows the others.
   address = aws_memorydb_cluster.this.cluster_endpoint[0].address
 }

@@ -12,6 +12,7 @@ variables {
   node_type                = "db.t4g.small"
   replicas                 = 1
   snapshot_days            = 3
+  rotation                 = 1
 }
 
 run "it_is_encrypted_evicts_nobody_and_has_the_replicas_that_were_asked_for" {

@@ -36,3 +36,8 @@ variable "snapshot_days" {
     error_message = "Without a snapshot nothing can be restored: keep one day at least."
   }
 }
+
+variable "rotation" {
+  description = "Another number, another password"
+  type        = number
+}

@@ -27,11 +27,12 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
 resource "random_password" "this" {
   length  = 64
   special = false
+  keepers = { rotation = var.rotation }
 }
 
 # The address with its password, in the form of the chart's Secret. External Secrets copies it into the cluster.
 resource "aws_secretsmanager_secret" "url" {
-  #checkov:skip=CKV2_AWS_57:an apply rotates it together with the store's password; a Lambda that may set both would be one more place that knows it
+  #checkov:skip=CKV2_AWS_57:nothing rotates it by itself: whoever raises `rotation` does, with the store's password; a Lambda that may set both would be one more place that knows it
   name                    = "${var.name}/redis"
   description             = "Address of ${var.service}, with its password"
   kms_key_id              = aws_kms_key.this.arn

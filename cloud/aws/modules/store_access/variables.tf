@@ -27,3 +27,8 @@ variable "address" {
   description = "The host name of the store"
   type        = string
 }
+
+variable "rotation" {
+  description = "Another number, another password"
+  type        = number
+}

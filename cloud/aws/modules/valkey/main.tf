@@ -8,6 +8,7 @@ module "access" {
   vpc_id                   = var.vpc_id
   client_security_group_id = var.client_security_group_id
   user                     = ""
+  rotation                 = var.rotation
   address                  = aws_elasticache_replication_group.this.primary_endpoint_address
 }
 
@@ -48,6 +49,8 @@ resource "aws_elasticache_replication_group" "this" {
   at_rest_encryption_enabled = true
   kms_key_id                 = module.access.key_arn
   auth_token                 = module.access.password
+  # The old password stays valid beside a new one, so that the bank is served while it takes over the new one. To end that,
+  # set SET (cloud/README.md).
   auth_token_update_strategy = "ROTATE"
 
   snapshot_retention_limit   = var.snapshot_days

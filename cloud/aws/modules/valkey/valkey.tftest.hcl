@@ -12,6 +12,7 @@ variables {
   node_type                = "cache.t4g.small"
   replicas                 = 2
   snapshot_days            = 3
+  rotation                 = 1
 }
 
 run "with_replicas_it_fails_over_between_zones_and_evicts_nobody" {
