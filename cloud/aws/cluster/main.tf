@@ -1,7 +1,17 @@
 # Everything that runs in the cluster: the controllers, then the bank.
 
+# The namespace comes first: External Secrets has its rights in it alone, so it must be there when that is installed. The label
+# is set before the release, so that no pod is made that Pod Security would have refused.
+resource "kubernetes_namespace_v1" "bank" {
+  metadata {
+    name   = "money-bank"
+    labels = { "pod-security.kubernetes.io/enforce" = "restricted" }
+  }
+}
+
 module "controllers" {
   source       = "../modules/controllers"
+  namespace    = kubernetes_namespace_v1.bank.metadata[0].name
   cluster_name = var.platform.cluster.name
   region       = var.platform.region
   zone         = var.platform.zone
@@ -11,6 +21,7 @@ module "controllers" {
 
 module "bank" {
   source        = "../modules/bank"
+  namespace     = kubernetes_namespace_v1.bank.metadata[0].name
   environment   = var.platform.environment
   runtime       = var.platform.runtime
   region        = var.platform.region

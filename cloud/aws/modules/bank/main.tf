@@ -39,6 +39,7 @@ locals {
     extraObjects = local.objects
   }
   objects = [
+    # Without `auth` the store has the rights of External Secrets' own role. The operator serves no namespace but this one.
     {
       apiVersion = "external-secrets.io/v1"
       kind       = "SecretStore"
@@ -59,18 +60,10 @@ locals {
   ]
 }
 
-# The label is set before the release, so that no pod is made that Pod Security would have refused.
-resource "kubernetes_namespace_v1" "this" {
-  metadata {
-    name   = var.namespace
-    labels = { "pod-security.kubernetes.io/enforce" = "restricted" }
-  }
-}
-
 resource "helm_release" "this" {
   name      = "bank"
   chart     = local.chart
-  namespace = kubernetes_namespace_v1.this.metadata[0].name
+  namespace = var.namespace
   atomic    = true
   timeout   = 900
   values = [

@@ -9,9 +9,8 @@ variable "runtime" {
 }
 
 variable "namespace" {
-  description = "Where the bank is"
+  description = "Where the bank is; it must be there already"
   type        = string
-  default     = "money-bank"
 }
 
 variable "region" {

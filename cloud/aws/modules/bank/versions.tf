@@ -5,9 +5,5 @@ terraform {
       source  = "hashicorp/helm"
       version = "~> 3.1"
     }
-    kubernetes = {
-      source  = "hashicorp/kubernetes"
-      version = "~> 2.38"
-    }
   }
 }

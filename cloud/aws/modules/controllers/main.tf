@@ -10,7 +10,13 @@ locals {
     external-secrets = {
       repository = "https://charts.external-secrets.io", chart = "external-secrets", version = var.versions.external_secrets
       namespace  = "external-secrets"
-      values     = { serviceAccount = { name = "external-secrets" } }
+      # Its role in AWS reads the bank's secret for whoever makes a SecretStore. So it serves the bank's namespace alone, and
+      # Kubernetes gives it no right over the Secrets of others (only its cert-controller, which has no role in AWS, has that).
+      values = {
+        serviceAccount  = { name = "external-secrets" }
+        scopedNamespace = var.namespace
+        scopedRBAC      = true
+      }
     }
     external-dns = {
       repository = "https://kubernetes-sigs.github.io/external-dns", chart = "external-dns", version = var.versions.external_dns

@@ -1,3 +1,8 @@
+variable "namespace" {
+  description = "Where the bank is: the only namespace that External Secrets serves"
+  type        = string
+}
+
 variable "cluster_name" {
   description = "The cluster"
   type        = string
