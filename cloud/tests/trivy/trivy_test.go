@@ -19,15 +19,25 @@ import (
 
 	"github.com/aquasecurity/trivy/pkg/iac/rego"
 	"github.com/aquasecurity/trivy/pkg/iac/scan"
+	"github.com/aquasecurity/trivy/pkg/iac/scanners/options"
 	"github.com/aquasecurity/trivy/pkg/iac/scanners/terraform"
 )
 
 const aws = "../../aws"
 
-// Files of variables are named as from the folder that is scanned.
-func variables(environment string) []string {
-	return []string{"mine.tfvars.example", "environments/" + environment + ".tfvars"}
+// environment has the variables' files, named as from the folder that is scanned, and how many checks for AWS have something to look at: a
+// check that is not loaded says nothing.
+type environment struct {
+	name      string
+	fewest    int
+	variables []string
 }
+
+var (
+	dev     = environment{"dev", 62, []string{"mine.tfvars.example", "environments/dev.tfvars"}}
+	staging = environment{"staging", 62, []string{"mine.tfvars.example", "environments/staging.tfvars"}}
+	prod    = environment{"prod", 62, []string{"mine.tfvars.example", "environments/prod.tfvars"}}
+)
 
 // report says which checks ran, and what they found: FILE:LINE and the check. What a comment excepts is named without a line.
 type report struct {
@@ -39,31 +49,39 @@ type report struct {
 var complaints bytes.Buffer
 
 // checks are those of trivy's modules. To compile them takes longer than to run them.
-var checks = sync.OnceValues(func() (*rego.Scanner, error) {
-	slog.SetDefault(slog.New(slog.NewTextHandler(&complaints, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	scanner := rego.NewScanner(rego.WithEmbeddedPolicies(true), rego.WithEmbeddedLibraries(true))
-	return scanner, scanner.LoadPolicies(nil)
-})
+var checks = sync.OnceValues(func() (*rego.Scanner, error) { return loaded() })
 
-// scanned is what the checks say of a root, with these variables, and of the modules that it uses.
-func scanned(folder, root string, variables ...string) (report, error) {
+func loaded(more ...options.ScannerOption) (*rego.Scanner, error) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(&complaints, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	scanner := rego.NewScanner(append(more, rego.WithEmbeddedPolicies(true), rego.WithEmbeddedLibraries(true))...)
+	return scanner, errors.Join(scanner.LoadPolicies(nil), complained())
+}
+
+// complained is what trivy complained of since it was last asked.
+func complained() error {
+	defer complaints.Reset()
+	if complaints.Len() == 0 {
+		return nil
+	}
+	return errors.New(complaints.String())
+}
+
+// scanned is what the checks say of a root in an environment, and of the modules that the root uses.
+func scanned(folder, root string, in environment) (report, error) {
 	loaded, err := checks()
 	if err != nil {
 		return report{}, err
 	}
-	complaints.Reset()
-	scanner := terraform.New(rego.WithRegoScanner(loaded), terraform.ScannerWithTFVarsPaths(variables...),
-		terraform.ScannerWithStopOnHCLError(true), terraform.ScannerWithDownloadsAllowed(false))
+	// A module that trivy once downloaded for another project would be taken for ours.
+	scanner := terraform.New(rego.WithRegoScanner(loaded), terraform.ScannerWithTFVarsPaths(in.variables...),
+		terraform.ScannerWithStopOnHCLError(true), terraform.ScannerWithDownloadsAllowed(false), terraform.ScannerWithSkipCachedModules(true))
 	results, err := scanner.ScanFS(context.Background(), os.DirFS(folder), root)
-	if err != nil {
+	if err := errors.Join(err, complained()); err != nil {
 		return report{}, err
 	}
-	if complaints.Len() > 0 {
-		return report{}, errors.New(complaints.String())
-	}
 	said := read(results)
-	if len(said.checks) == 0 {
-		return report{}, errors.New("no check ran")
+	if len(said.checks) < in.fewest {
+		return report{}, fmt.Errorf("%d checks ran, not %d", len(said.checks), in.fewest)
 	}
 	return said, nil
 }
@@ -111,14 +129,14 @@ func exceptions(t *testing.T, folder string) map[string]string {
 
 func TestNothingIsFoundInAnyEnvironmentThatNoExceptionNames(t *testing.T) {
 	excepted := map[string]bool{}
-	for _, environment := range []string{"dev", "staging", "prod"} {
-		said, err := scanned(aws, "platform", variables(environment)...)
+	for _, in := range []environment{dev, staging, prod} {
+		said, err := scanned(aws, "platform", in)
 		if err != nil {
-			t.Fatalf("%s: %v", environment, err)
+			t.Fatalf("%s: %v", in.name, err)
 		}
-		t.Logf("%s: %d checks for AWS ran; findings: %d, and %d that are excepted", environment, len(said.checks), len(said.found), len(said.excepted))
+		t.Logf("%s: %d checks for AWS ran; findings: %d, and %d that are excepted", in.name, len(said.checks), len(said.found), len(said.excepted))
 		for _, finding := range said.found {
-			t.Errorf("%s: %s", environment, finding)
+			t.Errorf("%s: %s", in.name, finding)
 		}
 		for exception := range said.excepted {
 			excepted[exception] = true
@@ -139,7 +157,7 @@ func TestWhatIsPlantedIsFound(t *testing.T) {
 		{"a misspelt exception", "modules/exports/main.tf", "trivy:ignore:AWS-0089", "trivy:ignore:AWS-089", "AWS-0089"},
 	} {
 		t.Run(mistake.name, func(t *testing.T) {
-			said, err := scanned(planted(t, mistake.file, mistake.right, mistake.wrong), "platform", variables("prod")...)
+			said, err := scanned(planted(t, mistake.file, mistake.right, mistake.wrong), "platform", prod)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -158,14 +176,20 @@ func TestWhatCannotBeReadIsNoPass(t *testing.T) {
 		{"a variable without a value", "mine.tfvars.example", `region `, `area `, "region"},
 	} {
 		t.Run(mistake.name, func(t *testing.T) {
-			_, err := scanned(planted(t, mistake.file, mistake.right, mistake.wrong), "platform", variables("prod")...)
+			_, err := scanned(planted(t, mistake.file, mistake.right, mistake.wrong), "platform", prod)
 			if err == nil || !strings.Contains(err.Error(), mistake.said) {
 				t.Errorf("not refused with %q: %v", mistake.said, err)
 			}
 		})
 	}
 	t.Run("a folder without files", func(t *testing.T) {
-		if _, err := scanned(t.TempDir(), "."); err == nil || err.Error() != "no check ran" {
+		if _, err := scanned(t.TempDir(), ".", prod); err == nil || err.Error() != "0 checks ran, not 62" {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("a check for a newer trivy", func(t *testing.T) {
+		newer := strings.NewReader("# METADATA\n# custom:\n#   minimum_trivy_version: 99.0.0\npackage user.newer\n\nimport rego.v1\n\ndeny contains \"newer\" if true\n")
+		if _, err := loaded(rego.WithPolicyReader(newer), rego.WithTrivyVersion("0.74.0")); err == nil || !strings.Contains(err.Error(), "minimum trivy version") {
 			t.Errorf("%v", err)
 		}
 	})
