@@ -87,9 +87,9 @@ resource "aws_route" "public" {
 }
 
 resource "aws_route_table_association" "public" {
-  for_each       = aws_subnet.public
+  for_each       = local.public
   route_table_id = aws_route_table.public.id
-  subnet_id      = each.value.id
+  subnet_id      = aws_subnet.public[each.key].id
 }
 
 resource "aws_route_table" "private" {
@@ -106,7 +106,7 @@ resource "aws_route" "private" {
 }
 
 resource "aws_route_table_association" "private" {
-  for_each       = aws_subnet.private
+  for_each       = local.private
   route_table_id = aws_route_table.private[each.key].id
-  subnet_id      = each.value.id
+  subnet_id      = aws_subnet.private[each.key].id
 }
