@@ -174,25 +174,52 @@ func read(results scan.Results) report {
 	return said
 }
 
-// exceptions are all that stand in the folder: "FILE CHECK", and the reason.
-func exceptions(t *testing.T, folder string) map[string]string {
+var (
+	// trivy obeys tfsec's comments too, wherever they are in a line, and in files of other suffixes than .tf.
+	directive = regexp.MustCompile(`(?:trivy|tfsec):`)
+	// An exception is one of one check, on a line of its own, with a reason.
+	exception = regexp.MustCompile(`^\s*#trivy:ignore:(AWS-[0-9]{4}) \S`)
+)
+
+// misused are the exceptions in the folder that are not written as above, or except nothing; and what is excepted by none of them.
+func misused(t *testing.T, folder string, excepted map[string]bool) []string {
 	t.Helper()
-	comment := regexp.MustCompile(`trivy:(\S*) ?(.*)`)
-	all := map[string]string{}
+	var wrong []string
+	declared := map[string]bool{}
 	err := fs.WalkDir(os.DirFS(folder), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".tf" {
+		if err != nil || entry.IsDir() {
 			return err
 		}
 		text, err := os.ReadFile(filepath.Join(folder, path))
-		for _, match := range comment.FindAllStringSubmatch(string(text), -1) {
-			all[path+" "+strings.TrimPrefix(match[1], "ignore:")] = match[2]
+		for i, line := range strings.Split(string(text), "\n") {
+			count, match := len(directive.FindAllString(line, -1)), exception.FindStringSubmatch(line)
+			switch {
+			case count == 0:
+			case count > 1 || match == nil:
+				wrong = append(wrong, fmt.Sprintf("%s:%d: not one exception with a reason: %s", path, i+1, line))
+			// trivy does not say which comment it obeyed, so a second one might except nothing.
+			case declared[path+" "+match[1]]:
+				wrong = append(wrong, fmt.Sprintf("%s:%d: %s has an exception in this file already", path, i+1, match[1]))
+			default:
+				declared[path+" "+match[1]] = true
+			}
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	for key := range declared {
+		if !excepted[key] {
+			wrong = append(wrong, key+": an exception of nothing")
+		}
+	}
+	for key := range excepted {
+		if !declared[key] {
+			wrong = append(wrong, key+": excepted, but by no comment in its file that names it")
+		}
+	}
+	return wrong
 }
 
 // unscanned are all resources of AWS in the folder, FILE TYPE.NAME, without those that were scanned.
@@ -244,10 +271,8 @@ func TestNothingIsFoundInAnyEnvironmentThatNoExceptionNames(t *testing.T) {
 	for _, resource := range unscanned(t, folder, resources) {
 		t.Errorf("%s was scanned in no environment", resource)
 	}
-	for exception, reason := range exceptions(t, folder) {
-		if !excepted[exception] || reason == "" {
-			t.Errorf("%s: an exception of nothing, or without a reason (%q)", exception, reason)
-		}
+	for _, exception := range misused(t, folder, excepted) {
+		t.Error(exception)
 	}
 }
 
@@ -278,6 +303,45 @@ func TestWhatIsPlantedIsFound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// In staging each of our exceptions excepts something.
+func TestAnExceptionOfMoreThanItSaysIsRefused(t *testing.T) {
+	const rotation, right = "enable_key_rotation = true", "#trivy:ignore:AWS-0089 "
+	for _, mistake := range []struct{ name, file, right, wrong, said string }{
+		{"of everything, as tfsec writes it", "modules/registry/main.tf", rotation, "#tfsec:ignore:*\n  enable_key_rotation = false", "modules/registry/main.tf AWS-0065: excepted, but"},
+		{"of everything", "modules/registry/main.tf", rotation, "#trivy:ignore:* all is well\n  enable_key_rotation = false", "modules/registry/main.tf AWS-0065: excepted, but"},
+		{"of a whole module", "platform/main.tf", `module "registry" {`, "#trivy:ignore:AWS-0031 all is well\nmodule \"registry\" {", "modules/registry/main.tf AWS-0031: excepted, but"},
+		{"of a second check in its reason", "modules/exports/main.tf", right, right + "trivy:ignore:AWS-0065 ", "modules/exports/main.tf:13: not one exception"},
+		{"a second time, of nothing", "modules/exports/main.tf", rotation, right + "again\n  enable_key_rotation = true", "AWS-0089 has an exception in this file already"},
+		{"without a reason", "modules/registry/main.tf", rotation, "#trivy:ignore:AWS-0065\n  enable_key_rotation = false", "modules/registry/main.tf:6: not one exception"},
+		{"of nothing", "modules/registry/main.tf", rotation, "#trivy:ignore:AWS-0065 all is well\n  enable_key_rotation = true", "modules/registry/main.tf AWS-0065: an exception of nothing"},
+		{"in a file for OpenTofu alone", "modules/registry/more.tofu", "", "resource \"aws_kms_key\" \"more\" { #tfsec:ignore:*\n}\n", "modules/registry/more.tofu AWS-0065: excepted, but"},
+	} {
+		t.Run(mistake.name, func(t *testing.T) {
+			folder := planted(t, mistake.file, mistake.right, mistake.wrong)
+			if mistake.file == "platform/main.tf" {
+				plant(t, filepath.Join(folder, "modules/registry/main.tf"), `"IMMUTABLE"`, `"MUTABLE"`)
+			}
+			said, err := scanned(folder, "platform", staging)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(said.found) > 0 {
+				t.Errorf("not excepted: %q", said.found)
+			}
+			if wrong := strings.Join(misused(t, folder, said.excepted), "\n"); !strings.Contains(wrong, mistake.said) {
+				t.Errorf("not refused with %q: %s", mistake.said, wrong)
+			}
+		})
+	}
+	t.Run("none of these", func(t *testing.T) {
+		folder := scannable(t)
+		said, err := scanned(folder, "platform", staging)
+		if wrong := misused(t, folder, said.excepted); err != nil || wrong != nil {
+			t.Errorf("%v, %q", err, wrong)
+		}
+	})
 }
 
 func TestWhatCannotBeReadIsNoPass(t *testing.T) {
@@ -318,20 +382,30 @@ func TestWhatCannotBeReadIsNoPass(t *testing.T) {
 	})
 }
 
-// planted is a copy with a mistake in it.
+// planted is a copy with a mistake in it, or with a wrong file more.
 func planted(t *testing.T, file, right, wrong string) string {
 	t.Helper()
 	folder := scannable(t)
 	path := filepath.Join(folder, file)
+	if right == "" {
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plant(t, path, right, wrong)
+	return folder
+}
+
+func plant(t *testing.T, path, right, wrong string) {
+	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Count(string(text), right) != 1 {
-		t.Fatalf("%s has %q not exactly once", file, right)
+		t.Fatalf("%s has %q not exactly once", path, right)
 	}
 	if err := os.WriteFile(path, []byte(strings.Replace(string(text), right, wrong, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return folder
 }
