@@ -51,6 +51,10 @@ var literals = []struct{ code, value string }{
     secret_name = "bank"
     key_arn     = "arn:aws:kms:us-east-1:123456789012:key/bank"
   }`},
+	{"data.aws_caller_identity.here.account_id", `"123456789012"`},
+	{"data.aws_partition.here.partition", `"aws"`},
+	{"data.aws_partition.here.dns_suffix", `"amazonaws.com"`},
+	{"data.aws_region.here.region", `"us-east-1"`},
 }
 
 // scannable is a copy of cloud/aws with literals. trivy leaves out each block whose for_each it cannot evaluate, and says so only when it
@@ -149,6 +153,7 @@ func scanned(folder, root string, in environment) (report, error) {
 			name, _, _ := strings.Cut(block.NameLabel(), "[")
 			at := block.GetMetadata().Range()
 			said.resources[at.GetFilename()+" "+block.TypeLabel()+"."+name]++
+			said.found = append(said.found, wide(block)...)
 		}
 	}
 	return said, nil
@@ -288,6 +293,11 @@ func TestWhatIsPlantedIsFound(t *testing.T) {
 		{"a key that is for ever", "modules/alarms/main.tf", "enable_key_rotation = true", "enable_key_rotation = false", "AWS-0065"},
 		{"a key of logs that is for ever", "modules/log_group/main.tf", "enable_key_rotation = true", "enable_key_rotation = false", "AWS-0065"},
 		{"a key of the store that is for ever", "modules/store_access/main.tf", "enable_key_rotation = true", "enable_key_rotation = false", "AWS-0065"},
+		{"every secret of the account", "modules/eks/identities.tf", "Resource = var.secret_arn", `Resource = "*"`, "rights"},
+		{"every node group, not only the cluster's", "modules/eks/identities.tf", "Condition = { StringEquals = { \"aws:ResourceTag/k8s.io", "Ignored = { StringEquals = { \"aws:ResourceTag/k8s.io", "rights"},
+		{"all that can be done with images", "modules/github/main.tf", `"ecr:PutImage"`, `"ecr:*"`, "rights"},
+		{"nodes that administer the account", "modules/eks/nodes.tf", `"AmazonEKS_CNI_Policy"`, `"AdministratorAccess"`, "rights"},
+		{"Valkey for the world", "modules/store_access/main.tf", "referenced_security_group_id = var.client_security_group_id", `cidr_ipv4 = "0.0.0.0/0"`, "addresses"},
 		{"tags that change", "modules/registry/main.tf", `"IMMUTABLE"`, `"MUTABLE"`, "AWS-0031"},
 		{"a misspelt exception", "modules/exports/main.tf", "trivy:ignore:AWS-0089", "trivy:ignore:AWS-089", "AWS-0089"},
 	} {
@@ -312,9 +322,9 @@ func TestAnExceptionOfMoreThanItSaysIsRefused(t *testing.T) {
 		{"of everything, as tfsec writes it", "modules/registry/main.tf", rotation, "#tfsec:ignore:*\n  enable_key_rotation = false", "modules/registry/main.tf AWS-0065: excepted, but"},
 		{"of everything", "modules/registry/main.tf", rotation, "#trivy:ignore:* all is well\n  enable_key_rotation = false", "modules/registry/main.tf AWS-0065: excepted, but"},
 		{"of a whole module", "platform/main.tf", `module "registry" {`, "#trivy:ignore:AWS-0031 all is well\nmodule \"registry\" {", "modules/registry/main.tf AWS-0031: excepted, but"},
-		{"of a second check in its reason", "modules/exports/main.tf", right, right + "trivy:ignore:AWS-0065 ", "modules/exports/main.tf:13: not one exception"},
+		{"of a second check in its reason", "modules/exports/main.tf", right, right + "trivy:ignore:AWS-0065 ", "not one exception with a reason: #trivy:ignore:AWS-0089 trivy:"},
 		{"a second time, of nothing", "modules/exports/main.tf", rotation, right + "again\n  enable_key_rotation = true", "AWS-0089 has an exception in this file already"},
-		{"without a reason", "modules/registry/main.tf", rotation, "#trivy:ignore:AWS-0065\n  enable_key_rotation = false", "modules/registry/main.tf:6: not one exception"},
+		{"without a reason", "modules/registry/main.tf", rotation, "#trivy:ignore:AWS-0065\n  enable_key_rotation = false", "not one exception with a reason:   #trivy:ignore:AWS-0065"},
 		{"of nothing", "modules/registry/main.tf", rotation, "#trivy:ignore:AWS-0065 all is well\n  enable_key_rotation = true", "modules/registry/main.tf AWS-0065: an exception of nothing"},
 		{"in a file for OpenTofu alone", "modules/registry/more.tofu", "", "resource \"aws_kms_key\" \"more\" { #tfsec:ignore:*\n}\n", "modules/registry/more.tofu AWS-0065: excepted, but"},
 	} {
