@@ -4,9 +4,11 @@ package tests
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -97,7 +99,10 @@ type plan struct {
 	ResourceChanges []struct {
 		Address string
 		Type    string
-		Change  struct{ After map[string]any }
+		Change  struct {
+			After   map[string]any
+			Unknown map[string]any `json:"after_unknown"`
+		}
 	} `json:"resource_changes"`
 }
 
@@ -177,7 +182,144 @@ func TestEachEnvironmentIsPlanned(t *testing.T) {
 			if public := config["endpoint_public_access"]; public != (environment != "prod") {
 				t.Errorf("endpoint_public_access is %v", public)
 			}
+			access := p.after(t, "module.eks.aws_eks_cluster.this")["access_config"].([]any)[0].(map[string]any)
+			if access["authentication_mode"] != "API" || access["bootstrap_cluster_creator_admin_permissions"] != false {
+				t.Errorf("not only access entries give access: %v", access)
+			}
+			p.letsNobodyIn(t)
+			p.warns(t, int(nodes[environment]))
 		})
+	}
+}
+
+// letsNobodyIn fails if a rule of a security group lets in more than the VPC over HTTPS, or anything else than the cluster to the store.
+func (p plan) letsNobodyIn(t *testing.T) {
+	t.Helper()
+	vpc := p.after(t, "module.network.aws_vpc.this")["cidr_block"]
+	stores := 0
+	for _, change := range p.ResourceChanges {
+		after := change.Change.After
+		// Only a route may name the whole Internet, as the place that packets go to.
+		if text, err := json.Marshal(after); err != nil {
+			t.Fatal(err)
+		} else if change.Type != "aws_route" && (strings.Contains(string(text), `"0.0.0.0/`) || strings.Contains(string(text), `"::/`)) {
+			t.Errorf("%s names the whole Internet: %s", change.Address, text)
+		}
+		switch change.Type {
+		case "aws_security_group_rule":
+			t.Errorf("%s: this test reads rules of the newer type only", change.Address)
+		case "aws_security_group", "aws_default_security_group":
+			// The cases below do not see a rule that is written inside its group.
+			if after["ingress"] != nil {
+				t.Errorf("%s has rules of its own: %v", change.Address, after["ingress"])
+			}
+		case "aws_vpc_security_group_ingress_rule":
+			if after["cidr_ipv6"] != nil || after["prefix_list_id"] != nil || after["ip_protocol"] != "tcp" || after["from_port"] != after["to_port"] {
+				t.Errorf("%s: %v", change.Address, after)
+			}
+			switch after["from_port"] {
+			case 443.0:
+				if after["cidr_ipv4"] != vpc {
+					t.Errorf("%s lets in %v", change.Address, after["cidr_ipv4"])
+				}
+			case 6379.0:
+				stores++
+				// The cluster's group is known only after an apply.
+				if after["cidr_ipv4"] != nil || change.Change.Unknown["cidr_ipv4"] != nil || change.Change.Unknown["referenced_security_group_id"] != true {
+					t.Errorf("%s lets in more than the cluster's group: %v", change.Address, after)
+				}
+			default:
+				t.Errorf("%s opens port %v", change.Address, after["from_port"])
+			}
+		}
+	}
+	if stores != 1 {
+		t.Errorf("%d rules for the store", stores)
+	}
+}
+
+// warns fails if an alarm is missing, if it tells nobody, or if there is no budget.
+func (p plan) warns(t *testing.T, nodes int) {
+	t.Helper()
+	wanted := map[string]int{
+		"DatabaseMemoryUsagePercentage": nodes, "EngineCPUUtilization": nodes, "Evictions": nodes, "ReplicationLag": nodes,
+		"ErrorPortAllocation": p.count("aws_nat_gateway"),
+	}
+	got := map[string]int{}
+	for _, change := range p.ResourceChanges {
+		if change.Type != "aws_cloudwatch_metric_alarm" {
+			continue
+		}
+		got[change.Change.After["metric_name"].(string)]++
+		// The topic's ARN is known only after an apply. Without an action there is nothing to be known.
+		if change.Change.Unknown["alarm_actions"] == nil || change.Change.After["actions_enabled"] == false {
+			t.Errorf("%s tells nobody", change.Address)
+		}
+	}
+	if !maps.Equal(got, wanted) {
+		t.Errorf("alarms are %v, not %v", got, wanted)
+	}
+	mail := p.after(t, "module.alarms.aws_sns_topic_subscription.email")
+	if mail["protocol"] != "email" || mail["endpoint"] != "bank@example.com" {
+		t.Errorf("alarms go to %v", mail)
+	}
+	p.after(t, "module.budget.aws_budgets_budget.this")
+}
+
+// The names of the secret and of its key are known here, and so are the documents; in the plan of an environment they are not.
+func TestEachPodHasTheRightsItNeedsAndNoOthers(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(copied(t), "modules/eks")
+	write(t, filepath.Join(folder, "test.auto.tfvars.json"), `{"name": "bank-test", "kubernetes_version": "1.36", "subnet_ids": ["subnet-a"],
+		"vpc_cidr": "10.0.0.0/16", "public_access_cidrs": [], "admins": {}, "shim": null, "log_days": 7, "deletion_protection": true,
+		"node_groups": {"a": {"arch": "arm64", "instance_types": ["m7g.large"], "min": 1, "max": 1}}, "zone_id": "Z1",
+		"secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:a", "secret_key_arn": "arn:aws:kms:us-east-1:123456789012:key/a"}`)
+	write(t, filepath.Join(folder, "test.tf"), "provider \"aws\" {\n  region = \"us-east-1\"\n}\n")
+	p := planned(t, folder)
+	if n := p.count("aws_iam_role_policy"); n != 3 {
+		t.Errorf("%d policies, not those of the autoscaler, External DNS and External Secrets", n)
+	}
+	for pod, wanted := range map[string]string{
+		"autoscaler": `Allow [autoscaling:DescribeAutoScalingGroups autoscaling:DescribeAutoScalingInstances autoscaling:DescribeLaunchConfigurations ` +
+			`autoscaling:DescribeScalingActivities ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeLaunchTemplateVersions ` +
+			`ec2:GetInstanceTypesFromInstanceRequirements eks:DescribeNodegroup] * <nil>
+Allow [autoscaling:SetDesiredCapacity autoscaling:TerminateInstanceInAutoScalingGroup] * ` +
+			`map[StringEquals:map[aws:ResourceTag/k8s.io/cluster-autoscaler/bank-test:owned]]
+`,
+		"dns": `Allow [route53:ChangeResourceRecordSets route53:ListResourceRecordSets] arn:aws:route53:::hostedzone/Z1 <nil>
+Allow [route53:ListHostedZones route53:ListTagsForResources] * <nil>
+`,
+		"secrets": `Allow [secretsmanager:GetSecretValue secretsmanager:DescribeSecret] arn:aws:secretsmanager:us-east-1:123456789012:secret:a <nil>
+Allow kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/a map[StringEquals:map[kms:ViaService:secretsmanager.us-east-1.amazonaws.com]]
+`,
+	} {
+		var policy struct {
+			Statement []struct{ Effect, Action, Resource, Condition any }
+		}
+		document := p.after(t, `aws_iam_role_policy.pod["`+pod+`"]`)["policy"].(string)
+		if err := json.Unmarshal([]byte(document), &policy); err != nil {
+			t.Fatal(err)
+		}
+		rights := ""
+		for _, s := range policy.Statement {
+			rights += fmt.Sprintln(s.Effect, s.Action, s.Resource, s.Condition)
+		}
+		if rights != wanted {
+			t.Errorf("%s has\n%snot\n%s", pod, rights, wanted)
+		}
+	}
+}
+
+// Without it two people who run `up` at the same time overwrite each other's state.
+func TestTheStateIsLocked(t *testing.T) {
+	for _, root := range []string{"platform", "cluster"} {
+		text, err := os.ReadFile("../aws/" + root + "/versions.tf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`(?s)backend "s3" \{[^}]*\n\s+use_lockfile\s*=\s*true\n`).Match(text) {
+			t.Errorf("%s: no lock", root)
+		}
 	}
 }
 

@@ -37,6 +37,15 @@ run "its_user_reaches_the_banks_keys_alone_and_may_do_nothing_else" {
     condition     = strcontains(aws_memorydb_user.this.access_string, "on ~bank:* -@all ") && !strcontains(aws_memorydb_user.this.access_string, "+@") && !strcontains(aws_memorydb_user.this.access_string, "&")
     error_message = "More than the bank needs."
   }
+  # The list open-access, which every account has, lets in everybody without a password.
+  assert {
+    condition     = aws_memorydb_cluster.this.acl_name == aws_memorydb_acl.this.name && tolist(aws_memorydb_acl.this.user_names) == tolist([aws_memorydb_user.this.user_name])
+    error_message = "Others than the bank's user sign in."
+  }
+  assert {
+    condition     = aws_memorydb_user.this.authentication_mode[0].type == "password"
+    error_message = "It signs in without a password."
+  }
 }
 
 run "without_snapshots_it_is_refused" {

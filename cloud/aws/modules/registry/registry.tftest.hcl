@@ -1,0 +1,25 @@
+# `tofu test`: what the page says about the registry.
+
+provider "aws" {
+  region = "us-east-1"
+}
+
+variables {
+  name = "money-bank"
+}
+
+run "a_tag_is_not_overwritten_and_each_image_is_scanned" {
+  command = plan
+  assert {
+    condition     = aws_ecr_repository.this.image_tag_mutability == "IMMUTABLE"
+    error_message = "A tag may be pushed again."
+  }
+  assert {
+    condition     = aws_ecr_repository.this.image_scanning_configuration[0].scan_on_push
+    error_message = "Images are not scanned."
+  }
+  assert {
+    condition     = aws_ecr_repository.this.encryption_configuration[0].encryption_type == "KMS"
+    error_message = "Images are not encrypted with the account's own key."
+  }
+}
