@@ -20,6 +20,7 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
+# What a tag names never goes: a tag whose image has gone may be pushed again, with another image.
 resource "aws_ecr_lifecycle_policy" "this" {
   repository = aws_ecr_repository.this.name
   policy = jsonencode({
@@ -28,12 +29,6 @@ resource "aws_ecr_lifecycle_policy" "this" {
         rulePriority = 1
         description  = "What no tag names goes after a week"
         selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
-        action       = { type = "expire" }
-      },
-      {
-        rulePriority = 2
-        description  = "The last releases stay, so that there is one to go back to"
-        selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.kept_images }
         action       = { type = "expire" }
       },
     ]

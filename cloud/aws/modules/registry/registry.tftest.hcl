@@ -23,3 +23,11 @@ run "a_tag_is_not_overwritten_and_each_image_is_scanned" {
     error_message = "Images are not encrypted with the account's own key."
   }
 }
+
+run "no_image_goes_that_a_tag_names" {
+  command = plan
+  assert {
+    condition     = jsondecode(aws_ecr_lifecycle_policy.this.policy).rules[*].selection.tagStatus == ["untagged"]
+    error_message = "A tag whose image has gone may be pushed again."
+  }
+}
