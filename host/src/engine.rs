@@ -1,8 +1,8 @@
 //! The WebAssembly engine: what it offers to components, and how they are compiled.
 //!
 //! Compiled code is kept in the user's cache folder (or `BANK_CACHE_DIR`), so a second start compiles nothing
-//! ([`crate::code_cache`]). If that folder cannot be written, `bank` warns, and compiles at every start. Instances come from a pool, which is
-//! fast and limits their number.
+//! ([`crate::code_cache`]). If that folder cannot be written, `bank` warns, and compiles at every start. Instances come
+//! from a pool, which is fast and limits their number.
 
 use crate::code_cache::CodeCache;
 use crate::component::State;

@@ -1,5 +1,5 @@
-//! `make demo`: three banks, a Redis Cluster of two nodes, load, and a page where anybody breaks them and sees that the money stays
-//! right.
+//! `make demo`: three banks, a Redis Cluster of two nodes, load, and a page where anybody breaks them and sees that the
+//! money stays right.
 //!
 //! It is built from the parts of `prove`: the house, the proxy, the published rule for retries. It prints one
 //! loopback address. Ctrl-C ends everything that it started, and leaves no file behind.

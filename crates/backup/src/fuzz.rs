@@ -39,7 +39,8 @@ fn read(bytes: &[u8]) -> Result<Vec<Line>, Broken> {
     lines
 }
 
-/// Bad lines are skipped, as in `bank verify --all`, and the totals are computed here: the fuzzer need not guess a checksum.
+/// Bad lines are skipped, as in `bank verify --all`, and the totals are computed here: the fuzzer need not guess a
+/// checksum.
 fn body(bytes: &[u8]) {
     let mut reading = Reading::new();
     let mut taken = Vec::new();
