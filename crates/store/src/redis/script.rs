@@ -7,117 +7,15 @@
 //! [`super::model`] is the same in Rust, and a test compares the two on a real Redis. `docs/redis.md` lists the
 //! rights that the script's commands need.
 
-/// The script. `ARGV`: the verbs, each followed by its values. `KEYS`: a key for each verb, each followed by the keys
-/// that the verb or its values name.
+/// The script: a function for each verb, which returns whether it wrote, what to answer then, and what to answer instead
+/// of what the key holds. `ARGV`: the verbs, each followed by its values. `KEYS`: a key for each verb, each followed by
+/// the keys that the verb or its values name.
 ///
-/// It is sent in full each time, which costs less than a lost `EVALSHA` (`NOSCRIPT`) after each restart.
-pub const SCRIPT: &str = r#"
-local says, at, place, why = {}, 0, 0, nil
-local function take() at = at + 1 return ARGV[at] end
-local function another() place = place + 1 return KEYS[place] end
-local function ask(...)
-  if why then return nil end
-  local said = redis.pcall(...)
-  if type(said) ~= 'table' or not said.err then return said end
-  why = said.err
-end
-local function past(sum, bound)
-  local minus, below = sum:byte() == 45, bound:byte() == 45
-  if minus ~= below then return below end
-  if #sum ~= #bound then return #sum > #bound ~= minus end
-  return sum ~= bound and sum > bound ~= minus
-end
-local function total(key, ...)
-  local back, sum = {}, nil
-  for _, part in ipairs({ ... }) do
-    if part ~= '0' and ask('INCRBY', key, part) then back[#back + 1] = '-' .. part end
-  end
-  sum = ask('GET', key)
-  local failed = why
-  why = nil
-  for n = 1, #back do ask('INCRBY', key, back[n]) end
-  why = failed
-  if why and why:find('overflow', 1, true) then why = nil end
-  return sum
-end
-while at < #ARGV do
-  why = nil
-  local verb, key, done, told = take(), another(), nil, nil
-  local held = ask('GET', key)
-  if verb == 'set' then done = ask('SET', key, take())
-  elseif verb == 'add' then done = ask('INCRBY', key, take())
-  elseif verb == 'within' then
-    local delta, bound = take(), take()
-    done = ask('INCRBY', key, delta)
-    local sum = done and ask('GET', key)
-    if sum and past(sum, bound) then
-      ask('INCRBY', key, '-' .. delta)
-      done = nil
-    end
-  elseif verb == 'total' then
-    local elected, posts, keyed = ask('GET', another()), another(), '0'
-    local ticket, delta, bound = take(), take(), take()
-    local elsewhere = elected and elected ~= '0' and elected ~= ticket
-    local document = nil
-    if elected == ticket then
-      document = ask('GET', posts)
-      keyed = document and document:match('"sum":(%d+)')
-      if not keyed then why = why or 'ERR a document holds no sum' end
-    end
-    if elsewhere then held = not why and elected
-    else
-      told = not why and total(key, keyed, delta)
-      if told and not past(told, bound) then done = ask('INCRBY', key, delta) end
-      if document and told then told = told .. ' ' .. document end
-      held = false
-    end
-  elseif verb == 'post' then
-    local cell, current, head, tail = another(), take(), take(), take()
-    local otherwise, own, bound = take(), take(), take()
-    if held == current then
-      local there = ask('GET', cell)
-      told = own
-      if there then told = total(cell, own) end
-      if told and past(told, bound) then told = nil end
-      done = ask('SET', key, told and head .. told .. tail or otherwise)
-    end
-  elseif verb == 'swap' then
-    local current, next, keys, values = take(), take(), {}, {}
-    local may = held == current
-    for _ = 1, tonumber(take()) do
-      local absent = another()
-      may = may and ask('GET', absent) == false
-    end
-    for n = 1, tonumber(take()) do
-      keys[n], values[n] = another(), take()
-      if may then ask('GET', keys[n]) end
-    end
-    if may then
-      for n = 1, #keys do ask('SET', keys[n], values[n]) end
-      done = ask('SET', key, next)
-    end
-  elseif verb == 'elect' then
-    local candidate = take()
-    if held == false or held == '0' then done = ask('SET', key, candidate) end
-  elseif verb == 'first' then
-    local tickets, elected, empty, first = another(), another(), take(), take()
-    if held == false and ask('GET', tickets) == false and ask('GET', elected) == false then
-      ask('INCRBY', tickets, 1)
-      ask('SET', key, empty)
-      ask('SET', elected, 1)
-      done = ask('SET', key, first)
-    end
-  end
-  local code, value = 0, held
-  if why then code, value = -1, why
-  elseif done then
-    local number = verb == 'add' or verb == 'within' or verb == 'elect'
-    code, value = 1, number and ask('GET', key) or told or false
-  end
-  says[#says + 1] = code
-  says[#says + 1] = value
-end
-return says"#;
+/// It is sent in full each time, which costs less than a lost `EVALSHA` (`NOSCRIPT`) after each restart. So its comments
+/// are here: after a failure `call` does nothing more. `exceeds` compares two integers as text. `sum_with` adds to a
+/// number, reads the sum, and takes back what it added, so that Redis itself does the arithmetic; a sum that overflows
+/// is no failure but unknown.
+pub const SCRIPT: &str = include_str!("script.lua");
 
 /// Why a total is not known: the document with one part of it has no sum.
 pub const NO_SUM: &str = "ERR a document holds no sum";
