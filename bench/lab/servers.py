@@ -14,7 +14,7 @@ from pathlib import Path
 from lab.machine import BUILD, ROOT, Process, first_answer, free_port, output
 
 PYTHON = ROOT / "bench" / "python"
-BANK = ROOT / "target" / "native" / "bank"
+BANK = ROOT / "target" / "dist" / "bank"
 COINGECKO = ROOT / "target" / "native" / "coingecko"
 AXUM = BUILD / "native" / "axum-peer"
 VENV = BUILD / "venv"
