@@ -9,12 +9,12 @@
 //!
 //! Header fields reach the component as the bytes that were sent. Spin answers 500 if one of them is not UTF-8.
 
-use crate::body::{Arrived, arrived, is_decodable};
+use crate::body::{Arrived, is_decodable, read_small_body};
 use crate::call::{call, empty, full};
 use crate::chain::Chain;
 use crate::failed::RequestLine;
 use crate::guards::{ProcessGuard, RequestGuard};
-use crate::limits::Limits;
+use crate::limits::ClientLimits;
 use crate::manifest::Route;
 use crate::placement::Running;
 use crate::places::{Crowded, OwnPlaces, Place, Places};
@@ -60,8 +60,8 @@ struct Endpoint {
     places: OwnPlaces,
 }
 
-/// Who is at the other end of a connection.
-pub struct Client {
+/// The client at the other end of a connection.
+pub struct Peer {
     scheme: Scheme,
     address: HeaderValue,
     /// The address that it connected to: the host of a request that names none.
@@ -69,7 +69,7 @@ pub struct Client {
     progress: Arc<Progress>,
 }
 
-impl Client {
+impl Peer {
     /// The client of a connection between these two addresses.
     pub fn new(
         scheme: Scheme,
@@ -88,7 +88,7 @@ impl App {
     pub fn new(
         well_known: WellKnown,
         readiness: Readiness,
-        limits: &Limits,
+        limits: &ClientLimits,
         routes: impl IntoIterator<Item = (Route, Running)>,
         chain: Arc<Chain>,
         telemetry: Arc<Telemetry>,
@@ -114,54 +114,54 @@ impl App {
     }
 
     /// From now on, calls from component to component hold the `process` guard too.
-    pub fn begins(&self, process: &ProcessGuard) {
-        self.chain.begins(process);
+    pub fn hold_process(&self, process: &ProcessGuard) {
+        self.chain.hold_process(process);
     }
 
-    /// Where it is told what it does.
+    /// The telemetry that it reports to.
     pub fn telemetry(&self) -> &Arc<Telemetry> {
         &self.telemetry
     }
 
     /// From now on it is not ready.
-    pub fn stops(&self) {
-        self.readiness.ends();
+    pub fn stop(&self) {
+        self.readiness.end();
     }
 
     /// Answers a request of `client`.
     pub async fn answer(
         &self,
         request: Request<Incoming>,
-        client: &Client,
-        limits: &Limits,
+        client: &Peer,
+        limits: &ClientLimits,
         process: &ProcessGuard,
-    ) -> Response<Answer> {
+    ) -> Response<AnswerBody> {
         client.progress.request_began();
         let mut exchange =
             Exchange::begin(&self.telemetry, request.method(), request.headers(), &client.scheme);
-        let answer = self.of(request, client, limits, process, exchange.as_deref_mut()).await;
+        let answer = self.answer_request(request, client, limits, process, exchange.as_deref_mut()).await;
         if let Some(exchange) = &mut exchange {
             exchange.answered(answer.status());
         }
-        answer.map(|body| Answer { body, progress: client.progress.clone(), _exchange: exchange })
+        answer.map(|body| AnswerBody { body, progress: client.progress.clone(), _exchange: exchange })
     }
 
     /// The answer of the server itself, if `path` is one of its own.
-    fn of_its_own(&self, path: &str) -> Option<Response<Bytes>> {
+    fn own_answer(&self, path: &str) -> Option<Response<Bytes>> {
         let well_known = || path.strip_prefix(WELL_KNOWN).map(|rest| self.well_known.answer(rest));
         self.readiness.refusal(path).or_else(well_known)
     }
 
-    async fn of(
+    async fn answer_request(
         &self,
         request: Request<Incoming>,
-        client: &Client,
-        limits: &Limits,
+        client: &Peer,
+        limits: &ClientLimits,
         process: &ProcessGuard,
         mut exchange: Option<&mut Exchange>,
     ) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
-        if let Some(own) = self.of_its_own(parts.uri.path()) {
+        if let Some(own) = self.own_answer(parts.uri.path()) {
             return own.map(full);
         }
         let Some(found) = self.router.find(parts.uri.path()) else {
@@ -175,14 +175,14 @@ impl App {
         let Some(uri) = target::absolute(&parts.uri, parts.version, &mut parts.headers, here) else {
             return empty(StatusCode::BAD_REQUEST);
         };
-        tell(&mut parts.headers, &parts.uri, &found, client);
+        add_spin_headers(&mut parts.headers, &parts.uri, &found, client);
         let endpoint = &found.target.to;
         parts.uri = uri;
         if let Some(exchange) = &mut exchange {
             exchange.goes_to(&endpoint.route, &endpoint.component, &mut parts.headers);
         }
-        let (arrived, body) = arrived(&parts.headers, body, limits.body_timeout).await;
-        client.progress.request_is_whole();
+        let (arrived, body) = read_small_body(&parts.headers, body, limits.body_timeout).await;
+        client.progress.request_completed();
         let request = Request::from_parts(parts, body);
         let mut response = match self.place(&arrived, endpoint).await {
             Ok(place) => {
@@ -202,7 +202,7 @@ impl App {
     async fn place(&self, arrived: &Arrived, endpoint: &Endpoint) -> Result<Option<Place>, Crowded> {
         match arrived {
             Arrived::Whole | Arrived::Late => self.places.whole(&endpoint.places).await,
-            Arrived::Coming(_) => Ok(self.places.coming().await),
+            Arrived::Streamed(_) => Ok(self.places.coming().await),
         }
     }
 }
@@ -215,27 +215,27 @@ fn refused(request: &Request<WasiBody>, endpoint: &Endpoint) -> Response<WasiBod
 }
 
 /// Adds Spin's header fields: which route was matched, and the client's address.
-fn tell(headers: &mut HeaderMap, uri: &Uri, found: &Match<'_, '_, Endpoint>, client: &Client) {
+fn add_spin_headers(headers: &mut HeaderMap, uri: &Uri, found: &Match<'_, '_, Endpoint>, client: &Peer) {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let (info, route) = (found.trailing_wildcard(), &found.target.to.headers);
     spin_headers::add(headers, &client.scheme, path, &info, found.named(), route, &client.address);
 }
 
-/// An answer's body. When it is gone, the connection waits for the next request.
-pub struct Answer {
+/// The body of an answer. When it is dropped, the connection waits for the next request.
+pub struct AnswerBody {
     body: WasiBody,
     progress: Arc<Progress>,
-    /// Ends with the answer.
+    /// Ends when the answer is dropped.
     _exchange: Option<Box<Exchange>>,
 }
 
-impl Drop for Answer {
+impl Drop for AnswerBody {
     fn drop(&mut self) {
         self.progress.answered();
     }
 }
 
-impl Body for Answer {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = Error;
 

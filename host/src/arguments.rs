@@ -1,8 +1,8 @@
 //! The arguments of each command: Spin's flags and environment variables, if `bank` has the feature that they are
 //! for.
 
-use crate::backup::cli::Application;
-use crate::limits::Limits;
+use crate::backup::cli::StoreArguments;
+use crate::limits::ClientLimits;
 use crate::placement::Placement;
 use crate::variables::Assignment;
 use anyhow::Context as _;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// The arguments of `bank up`.
 #[derive(Args)]
-pub struct Up {
+pub struct UpArguments {
     /// The manifest, or the folder that it is in
     #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
     pub from: PathBuf,
@@ -67,12 +67,12 @@ pub struct Up {
 
     /// What a client may take
     #[command(flatten)]
-    pub limits: Limits,
+    pub limits: ClientLimits,
 }
 
 /// The arguments of `bank build`.
 #[derive(Args)]
-pub struct Build {
+pub struct BuildArguments {
     /// The manifest, or the folder that it is in
     #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
     pub from: PathBuf,
@@ -84,7 +84,7 @@ pub struct Build {
 
 /// The arguments of `bank verify`.
 #[derive(Args)]
-pub struct Verify {
+pub struct VerifyArguments {
     /// The user whose wallet is checked
     #[arg(short, long, required_unless_present = "all", conflicts_with = "all")]
     pub user: Option<String>,
@@ -99,12 +99,12 @@ pub struct Verify {
 
     /// Which store
     #[command(flatten)]
-    pub store: Application,
+    pub store: StoreArguments,
 }
 
 /// The arguments of `bank health`.
 #[derive(Args)]
-pub struct Health {
+pub struct HealthArguments {
     /// Where that bank listens
     #[arg(long, value_name = "ADDRESS", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = address)]
     pub listen: SocketAddr,

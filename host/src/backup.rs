@@ -23,23 +23,23 @@ pub use walk::verify_all;
 
 use std::time::{Duration, Instant};
 
-/// Between two words of progress.
-const EVERY: Duration = Duration::from_secs(10);
+/// The time between two reports of progress.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// Reports its progress on stderr now and then.
 struct Reporter {
-    said: Instant,
+    reported: Instant,
     began: Instant,
 }
 
 impl Reporter {
     fn new() -> Self {
-        Self { said: Instant::now(), began: Instant::now() }
+        Self { reported: Instant::now(), began: Instant::now() }
     }
 
-    fn say(&mut self, what: impl FnOnce() -> String) {
-        if self.said.elapsed() >= EVERY {
-            self.said = Instant::now();
+    fn report(&mut self, what: impl FnOnce() -> String) {
+        if self.reported.elapsed() >= REPORT_EVERY {
+            self.reported = Instant::now();
             eprintln!("{} s: {}", self.began.elapsed().as_secs(), what());
         }
     }

@@ -21,15 +21,15 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 /// Larger bodies are passed on while they arrive. It is one byte more than the bank accepts, so the bank can refuse a
 /// body that is too large without waiting for all of it.
-const SMALL: usize = 4097;
+const SMALL_BYTES: usize = 4097;
 
-/// How much of a body is there.
+/// How much of a body has arrived.
 pub enum Arrived {
-    /// Its end came.
+    /// Its end has arrived.
     Whole,
     /// It is passed on while it arrives, and notes here if it is late.
-    Coming(Arc<AtomicBool>),
-    /// It did not come in time.
+    Streamed(Arc<AtomicBool>),
+    /// It did not arrive in time.
     Late,
 }
 
@@ -38,7 +38,7 @@ impl Arrived {
     pub fn is_late(&self) -> bool {
         match self {
             Self::Whole => false,
-            Self::Coming(is_late) => is_late.load(Ordering::Relaxed),
+            Self::Streamed(is_late) => is_late.load(Ordering::Relaxed),
             Self::Late => true,
         }
     }
@@ -52,58 +52,58 @@ pub fn is_decodable(headers: &HeaderMap) -> bool {
 }
 
 /// Waits for the end of a small body, and not at all for a large one.
-pub async fn arrived(headers: &HeaderMap, body: Incoming, limit: Duration) -> (Arrived, WasiBody) {
+pub async fn read_small_body(headers: &HeaderMap, body: Incoming, limit: Duration) -> (Arrived, WasiBody) {
     if body.is_end_stream() {
         return (Arrived::Whole, parts(VecDeque::new(), None));
     }
     let deadline = Instant::now().checked_add(limit).unwrap_or_else(Instant::now);
-    if headers.contains_key(EXPECT) || announced(headers).is_some_and(|length| length >= SMALL) {
-        return coming(VecDeque::new(), body, deadline);
+    if headers.contains_key(EXPECT) || content_length(headers).is_some_and(|length| length >= SMALL_BYTES) {
+        return streamed(VecDeque::new(), body, deadline);
     }
     read(body, deadline).await
 }
 
 async fn read(mut body: Incoming, deadline: Instant) -> (Arrived, WasiBody) {
-    let (mut came, mut bytes) = (VecDeque::new(), 0_usize);
+    let (mut frames, mut bytes) = (VecDeque::new(), 0_usize);
     loop {
         match timeout_at(deadline, body.frame()).await {
             Ok(Some(Ok(frame))) => {
                 bytes = bytes.saturating_add(frame.data_ref().map_or(0, Bytes::len));
-                came.push_back(frame);
+                frames.push_back(frame);
             }
-            Ok(Some(Err(error))) => return (Arrived::Whole, parts(came, Some(error.into()))),
-            Ok(None) => return (Arrived::Whole, parts(came, None)),
+            Ok(Some(Err(error))) => return (Arrived::Whole, parts(frames, Some(error.into()))),
+            Ok(None) => return (Arrived::Whole, parts(frames, None)),
             Err(_) => {
                 drop(Lingering::new(body));
-                return (Arrived::Late, parts(came, Some(Error::ConnectionReadTimeout)));
+                return (Arrived::Late, parts(frames, Some(Error::ConnectionReadTimeout)));
             }
         }
         if body.is_end_stream() {
-            return (Arrived::Whole, parts(came, None));
+            return (Arrived::Whole, parts(frames, None));
         }
-        if bytes >= SMALL {
-            return coming(came, body, deadline);
+        if bytes >= SMALL_BYTES {
+            return streamed(frames, body, deadline);
         }
     }
 }
 
-fn announced(headers: &HeaderMap) -> Option<usize> {
+fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn parts(came: VecDeque<Frame<Bytes>>, error: Option<Error>) -> WasiBody {
-    Parts { came, error }.boxed_unsync()
+fn parts(frames: VecDeque<Frame<Bytes>>, error: Option<Error>) -> WasiBody {
+    Parts { frames, error }.boxed_unsync()
 }
 
-fn coming(came: VecDeque<Frame<Bytes>>, body: Incoming, deadline: Instant) -> (Arrived, WasiBody) {
+fn streamed(frames: VecDeque<Frame<Bytes>>, body: Incoming, deadline: Instant) -> (Arrived, WasiBody) {
     let (timer, is_late) = (Box::pin(tokio::time::sleep_until(deadline)), Arc::<AtomicBool>::default());
-    let body = Coming { came, rest: Lingering::new(body), timer, is_late: is_late.clone() };
-    (Arrived::Coming(is_late), body.boxed_unsync())
+    let body = Streamed { frames, rest: Lingering::new(body), timer, is_late: is_late.clone() };
+    (Arrived::Streamed(is_late), body.boxed_unsync())
 }
 
 /// A body that has arrived, or failed, completely.
 struct Parts {
-    came: VecDeque<Frame<Bytes>>,
+    frames: VecDeque<Frame<Bytes>>,
     error: Option<Error>,
 }
 
@@ -115,38 +115,38 @@ impl Body for Parts {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Poll::Ready(match self.came.pop_front() {
+        Poll::Ready(match self.frames.pop_front() {
             Some(frame) => Some(Ok(frame)),
             None => self.error.take().map(Err),
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.came.is_empty() && self.error.is_none()
+        self.frames.is_empty() && self.error.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
         match self.error {
             Some(_) => SizeHint::default(),
-            None => SizeHint::with_exact(length(&self.came)),
+            None => SizeHint::with_exact(length(&self.frames)),
         }
     }
 }
 
-fn length(came: &VecDeque<Frame<Bytes>>) -> u64 {
-    let lengths = came.iter().filter_map(Frame::data_ref).map(|data| u64::try_from(data.len()));
+fn length(frames: &VecDeque<Frame<Bytes>>) -> u64 {
+    let lengths = frames.iter().filter_map(Frame::data_ref).map(|data| u64::try_from(data.len()));
     lengths.fold(0, |sum, length| sum.saturating_add(length.unwrap_or(u64::MAX)))
 }
 
 /// A body that is passed on while it arrives.
-struct Coming {
-    came: VecDeque<Frame<Bytes>>,
+struct Streamed {
+    frames: VecDeque<Frame<Bytes>>,
     rest: Lingering<Incoming>,
     timer: Pin<Box<Sleep>>,
     is_late: Arc<AtomicBool>,
 }
 
-impl Body for Coming {
+impl Body for Streamed {
     type Data = Bytes;
     type Error = Error;
 
@@ -154,7 +154,7 @@ impl Body for Coming {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Some(frame) = self.came.pop_front() {
+        if let Some(frame) = self.frames.pop_front() {
             return Poll::Ready(Some(Ok(frame)));
         }
         if let Poll::Ready(frame) = Pin::new(&mut self.rest).poll_frame(context) {
@@ -167,16 +167,16 @@ impl Body for Coming {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.came.is_empty() && self.rest.is_end_stream()
+        self.frames.is_empty() && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (rest, came) = (self.rest.size_hint(), length(&self.came));
+        let (rest, frames) = (self.rest.size_hint(), length(&self.frames));
         let mut hint = SizeHint::new();
         if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(came));
+            hint.set_upper(upper.saturating_add(frames));
         }
-        hint.set_lower(rest.lower().saturating_add(came));
+        hint.set_lower(rest.lower().saturating_add(frames));
         hint
     }
 }

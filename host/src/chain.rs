@@ -60,7 +60,7 @@ impl Chain {
     }
 
     /// From now on, calls are in flight like the requests that make them.
-    pub fn begins(&self, process: &ProcessGuard) {
+    pub fn hold_process(&self, process: &ProcessGuard) {
         let _ = self.process.set(process.downgrade());
     }
 

@@ -1,6 +1,6 @@
 //! The commands of `bank`, and which function each calls.
 
-use crate::arguments::{Build, Health, Up, Verify};
+use crate::arguments::{BuildArguments, HealthArguments, UpArguments, VerifyArguments};
 use crate::backup::{self, cli as backup_cli};
 use crate::build_command;
 use crate::exit;
@@ -22,17 +22,17 @@ struct Cli {
 #[allow(clippy::large_enum_variant, reason = "there is one of them, and it is made once")]
 enum Command {
     /// Start the application and serve it until a signal comes
-    Up(Up),
+    Up(UpArguments),
     /// Run the build command of each component
-    Build(Build),
+    Build(BuildArguments),
     /// Check a user's wallet from its first entry to its last, or all wallets and counters
-    Verify(Verify),
+    Verify(VerifyArguments),
     /// Write all wallets and counters to a file, while banks are running
-    Export(backup_cli::Export),
+    Export(backup_cli::ExportArguments),
     /// Restore an export into an empty store
-    Import(backup_cli::Import),
+    Import(backup_cli::ImportArguments),
     /// Ask a bank on this machine whether it is alive; fails if it is not
-    Health(Health),
+    Health(HealthArguments),
 }
 
 /// Runs the command in the arguments. `commit` is the commit that was built, if it is known.

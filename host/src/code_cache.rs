@@ -1,11 +1,13 @@
 //! Compiled components, kept in files that later starts map into memory.
 //!
-//! A mapped file is read where code runs, takes no memory of the process' own, and is shared by all processes that map
-//! it. wasmtime's own cache keeps compiled code packed, and each start would unpack it into memory of its own: 30 MB.
+//! A mapped file is read only where code runs, takes no memory of the process's own, and is shared by all processes
+//! that map it. wasmtime's own cache keeps compiled code packed, and each start would unpack it into memory of its
+//! own: 30 MB.
 //!
 //! A file is named after the component's bytes and the engine's settings, so it never changes: it is written beside
-//! its place and renamed, and nothing writes to it after. Only the newest [`FILES`] stay. The folder must be on a local
-//! file system: on NFS, a file that is replaced or removed elsewhere is gone for those who have mapped it.
+//! its place and renamed, and never written to again. Only the newest [`MOST_FILES`] stay. The folder must be on a
+//! local file system: on NFS, a file that is replaced or removed elsewhere is gone for the processes that have mapped
+//! it.
 
 use std::fs::{DirBuilder, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -21,7 +23,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// How many files are kept: those of some ten versions of this application, 200 MB.
-const FILES: usize = 100;
+const MOST_FILES: usize = 100;
 
 /// A folder of compiled components.
 pub struct CodeCache {
@@ -29,10 +31,10 @@ pub struct CodeCache {
 }
 
 impl CodeCache {
-    /// The cache in `folder`, which is made if it is not there.
+    /// The cache in `folder`, which is created if it is missing.
     ///
     /// # Errors
-    /// It cannot be made or written to, or anybody else may write to it: what is in it is run.
+    /// The folder cannot be created or written to, or somebody else may write to it: its files are run as code.
     pub fn open(folder: PathBuf) -> anyhow::Result<Self> {
         let name = folder.display();
         DirBuilder::new()
@@ -44,11 +46,11 @@ impl CodeCache {
             .and_then(|file| file.metadata())
             .with_context(|| format!("cannot write to {name}"))?
             .uid();
-        // Without links on the way, which could lead elsewhere later.
+        // The path without links, which could lead elsewhere later.
         let folder = folder.canonicalize().with_context(|| format!("cannot look at {name}"))?;
         for above in folder.ancestors() {
             let found = above.metadata().with_context(|| format!("cannot look at {}", above.display()))?;
-            let is_safe = if above == folder { is_of_one } else { keeps_what_is_in_it };
+            let is_safe = if above == folder { is_private } else { protects_entries };
             ensure!(
                 is_safe(me, found.uid(), found.mode()),
                 "others may write to {}, and what is in {} is run",
@@ -90,10 +92,10 @@ impl CodeCache {
         // A file must be whole, even after a power cut: little of it is verified when it is mapped.
         beside.as_file().sync_all().with_context(|| format!("cannot write to {name}"))?;
         beside.persist(file).with_context(|| format!("cannot name {}", file.display()))?;
-        self.forget_all_but(FILES).with_context(|| format!("cannot remove old files from {name}"))
+        self.forget_all_but(MOST_FILES).with_context(|| format!("cannot remove old files from {name}"))
     }
 
-    /// Removes the files that were used longest ago. Who has mapped one keeps what it has.
+    /// Removes the files that were used longest ago. A process that has mapped one keeps it.
     fn forget_all_but(&self, newest: usize) -> std::io::Result<()> {
         let mut files = Vec::new();
         for file in self.folder.read_dir()? {
@@ -112,17 +114,17 @@ impl CodeCache {
 }
 
 /// Whether nobody but the user `me` can write to a folder of this owner and mode.
-fn is_of_one(me: u32, owner: u32, mode: u32) -> bool {
+fn is_private(me: u32, owner: u32, mode: u32) -> bool {
     owner == me && mode & 0o022 == 0
 }
 
-/// Whether nobody but the user `me` and root can exchange what is in such a folder and belongs to `me`.
-fn keeps_what_is_in_it(me: u32, owner: u32, mode: u32) -> bool {
+/// Whether nobody but the user `me` and root can replace a file of `me` in a folder of this owner and mode.
+fn protects_entries(me: u32, owner: u32, mode: u32) -> bool {
     const STICKY: u32 = 0o1000;
     (owner == me || owner == 0) && (mode & 0o002 == 0 || mode & STICKY != 0)
 }
 
-/// Named after what is compiled, by which version of wasmtime, and with which settings.
+/// The name of a file: it depends on the component, the version of wasmtime, and the engine's settings.
 fn file_name(engine: &Engine, wasm: &[u8]) -> String {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
@@ -132,11 +134,11 @@ fn file_name(engine: &Engine, wasm: &[u8]) -> String {
 
 /// The component in `file`; none if there is none, or if it is not this engine's.
 fn mapped(engine: &Engine, file: &Path) -> Option<Component> {
-    // When it was used last: see `forget_all_but`. Somebody else's file cannot be marked, and is used all the same.
+    // Marks when it was last used, for `forget_all_but`. Somebody else's file cannot be marked, and is used anyway.
     let _ = File::open(file).ok()?.set_modified(SystemTime::now());
     // SAFETY: only its owner can write to the folder, and `keep` alone does: what `Engine::precompile_component` made,
-    // whole, under a name for exactly that. The file is never written to again, and whoever removes it leaves it to
-    // those who have mapped it.
+    // whole, under a name for exactly that. The file is never written to again, and a process that has mapped it
+    // keeps it when it is removed.
     #[allow(unsafe_code, reason = "see above")]
     unsafe {
         Component::deserialize_file(engine, file)

@@ -15,13 +15,13 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// A compiled component with all that it is granted.
-pub struct Component {
+pub struct ReadyComponent {
     /// Its id.
     pub id: Arc<str>,
     /// The engine to make its instances with.
     pub engine: Engine,
     /// What its instances are made from.
-    pub service: ServicePre<State>,
+    pub service: ServicePre<InstanceState>,
     /// The stores that it may open.
     pub stores: Arc<Stores>,
     /// The Redis servers that the application is connected to.
@@ -41,7 +41,7 @@ pub struct Component {
 }
 
 /// What an instance holds.
-pub struct State {
+pub struct InstanceState {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -55,9 +55,9 @@ pub struct State {
     _counted: Option<InstanceCounted>,
 }
 
-impl State {
+impl InstanceState {
     /// The state of a new instance of `component`.
-    pub fn new(component: &Component) -> Self {
+    pub fn new(component: &ReadyComponent) -> Self {
         let log = ComponentLog::new(component.id.clone(), component.telemetry.clone());
         let callers = Callers::new(&component.telemetry, &component.id);
         let mut wasi = WasiCtxBuilder::new();
@@ -86,13 +86,13 @@ impl State {
     }
 
     /// To be called when the instance has ended: prints an unfinished last line and, if requested, its host calls.
-    pub fn is_over(&self) {
+    pub fn finish(&self) {
         self.log.finish();
         self.calls.print(&self.outbound.component);
     }
 }
 
-impl Imports for State {
+impl Imports for InstanceState {
     fn key_value(&mut self) -> KeyValueView<'_> {
         self.calls.count(Interface::KeyValue);
         KeyValueView { table: &mut self.table, granted: &self.stores, callers: &self.callers }
@@ -122,14 +122,14 @@ impl Imports for State {
     }
 }
 
-impl WasiView for State {
+impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.calls.count(Interface::Wasi);
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
-impl WasiHttpView for State {
+impl WasiHttpView for InstanceState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         self.calls.count(Interface::Http);
         WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }

@@ -11,20 +11,21 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-const AGAIN: Duration = Duration::from_millis(50);
+/// How often a new connection without a place closes another one.
+const RETRY_EVERY: Duration = Duration::from_millis(50);
 
 /// All connections.
 pub struct Connections(Arc<Pool>);
 
 struct Pool {
     places: Arc<Semaphore>,
-    open: Mutex<Members>,
+    open: Mutex<OpenMembers>,
 }
 
 #[derive(Default)]
-struct Members {
+struct OpenMembers {
     all: HashMap<u64, Arc<Progress>>,
-    made: u64,
+    next_number: u64,
 }
 
 /// An open connection; dropping it makes room for another one.
@@ -32,7 +33,7 @@ pub struct OpenConnection {
     /// What it is doing.
     pub progress: Arc<Progress>,
     number: u64,
-    among: Arc<Pool>,
+    pool: Arc<Pool>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -48,10 +49,10 @@ impl Connections {
         let place = self.place().await;
         let progress = Arc::new(Progress::default());
         let mut open = self.0.open();
-        let number = open.made;
-        open.made = number.wrapping_add(1);
+        let number = open.next_number;
+        open.next_number = number.wrapping_add(1);
         open.all.insert(number, progress.clone());
-        OpenConnection { progress, number, among: self.0.clone(), _place: place }
+        OpenConnection { progress, number, pool: self.0.clone(), _place: place }
     }
 
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
@@ -61,7 +62,7 @@ impl Connections {
         loop {
             self.close_one();
             // If there was none to close, there may be one by now.
-            if let Ok(place) = timeout(AGAIN, self.0.places.clone().acquire_owned()).await {
+            if let Ok(place) = timeout(RETRY_EVERY, self.0.places.clone().acquire_owned()).await {
                 return place.ok();
             }
         }
@@ -78,13 +79,13 @@ impl Connections {
 
 impl Pool {
     /// Never held across an await, and nothing panics while it is.
-    fn open(&self) -> MutexGuard<'_, Members> {
+    fn open(&self) -> MutexGuard<'_, OpenMembers> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.among.open().all.remove(&self.number);
+        self.pool.open().all.remove(&self.number);
     }
 }

@@ -5,7 +5,7 @@
 //! from a pool, which is fast and limits their number.
 
 use crate::code_cache::CodeCache;
-use crate::component::State;
+use crate::component::InstanceState;
 use crate::imports;
 use crate::outbound;
 use anyhow::{Context as _, anyhow};
@@ -25,13 +25,13 @@ const PERF_MAP: &str = "BANK_PERF_MAP";
 const MOST_INSTANCES: u32 = 1000;
 /// An instance serves several requests at a time, each on a stack of its own, and may still work on some that were
 /// given up.
-const STACKS_EACH: u32 = 16;
+const STACKS_PER_INSTANCE: u32 = 16;
 const MOST_MEMORY: usize = 1 << 30;
 
 /// Makes components from files.
 pub struct Compiler {
     engine: Engine,
-    linker: Linker<State>,
+    linker: Linker<InstanceState>,
     cache: Option<CodeCache>,
     compiled: Mutex<HashMap<PathBuf, Arc<Mutex<Option<Component>>>>>,
 }
@@ -63,7 +63,7 @@ impl Compiler {
     }
 
     /// Reads and compiles a component that answers HTTP requests.
-    pub fn compile(&self, id: &str, path: &Path) -> anyhow::Result<ServicePre<State>> {
+    pub fn compile(&self, id: &str, path: &Path) -> anyhow::Result<ServicePre<InstanceState>> {
         if !path.is_file() {
             return Err(anyhow!(
                 "component `{id}` is not built: there is no {}; run `bank build` (or `make build`)",
@@ -74,7 +74,7 @@ impl Compiler {
             .component(path)
             .map_err(wasm)
             .with_context(|| format!("component `{id}`: {} is no valid component", path.display()))?;
-        let linked: InstancePre<State> =
+        let linked: InstancePre<InstanceState> =
             self.linker.instantiate_pre(&component).map_err(wasm).with_context(|| {
                 format!("component `{id}` ({}) imports what `bank` does not offer", path.display())
             })?;
@@ -109,11 +109,11 @@ pub fn return_unused_memory() {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind it is whole at every step.
+    // The value is consistent at every step.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn offer(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+fn offer(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     outbound::add_to_linker(linker)?;
@@ -126,7 +126,7 @@ fn pool() -> PoolingAllocationConfig {
         .total_core_instances(MOST_INSTANCES.saturating_mul(4))
         .total_memories(MOST_INSTANCES)
         .total_tables(MOST_INSTANCES.saturating_mul(2))
-        .total_stacks(MOST_INSTANCES.saturating_mul(STACKS_EACH))
+        .total_stacks(MOST_INSTANCES.saturating_mul(STACKS_PER_INSTANCE))
         .max_memory_size(MOST_MEMORY);
     pool
 }

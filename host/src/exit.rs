@@ -6,8 +6,8 @@ use crate::serve::Signals;
 use std::fmt;
 use std::process::ExitCode;
 
-/// As [`ExitError::Unavailable`].
-const AGAIN: u8 = 4;
+/// The exit code of [`ExitError::Unavailable`].
+const UNAVAILABLE: u8 = 4;
 
 /// A failure with an exit code of its own.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl std::error::Error for ExitError {}
 pub fn on_signal() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::new() })?;
-    let end = signals.end_the_process(AGAIN.into(), "Stopped by a signal. Begin again");
+    let end = signals.end_the_process(UNAVAILABLE.into(), "Stopped by a signal. Begin again");
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(end))?;
     Ok(())
 }
@@ -43,7 +43,7 @@ pub fn on_signal() -> anyhow::Result<()> {
 pub fn code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(match error.downcast_ref::<ExitError>() {
         Some(ExitError::Broken(_)) => 3,
-        Some(ExitError::Unavailable(_)) => AGAIN,
+        Some(ExitError::Unavailable(_)) => UNAVAILABLE,
         Some(ExitError::Refused(_)) => 5,
         None => 1,
     })

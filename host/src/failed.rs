@@ -1,7 +1,7 @@
 //! The log line of a request that its component did not answer. It is the line that the component would have
 //! written, so requests can be counted by their lines.
 
-use crate::component::Component;
+use crate::component::ReadyComponent;
 use crate::logs::ComponentLog;
 use crate::spin_headers;
 use eventlog::{Level, Value};
@@ -25,7 +25,7 @@ impl RequestLine {
     }
 
     /// Logs that `component` has not answered, and that the client gets `status`.
-    pub fn was_not_answered(self, component: &Component, status: StatusCode) {
+    pub fn was_not_answered(self, component: &ReadyComponent, status: StatusCode) {
         if !component.shown {
             return;
         }

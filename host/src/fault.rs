@@ -11,7 +11,7 @@ mod profile;
 
 pub use profile::Profile;
 
-use crate::kv::{Answer, Failure, Store, Stores};
+use crate::kv::{Failure, KvStore, StoreFuture, Stores};
 use chance::Chance;
 use profile::{Fate, Moment};
 use std::path::Path;
@@ -26,7 +26,7 @@ pub fn wrap(stores: Stores, file: &Path) -> anyhow::Result<Stores> {
         "Warning: --fault {}: the stores misbehave on purpose. This is for tests only, never for money.",
         file.display()
     );
-    let wrap = |(label, store)| (label, Arc::new(Faulty::new(store, profile.clone())) as Arc<dyn Store>);
+    let wrap = |(label, store)| (label, Arc::new(Faulty::new(store, profile.clone())) as Arc<dyn KvStore>);
     Ok(stores.into_iter().map(wrap).collect())
 }
 
@@ -37,42 +37,42 @@ pub struct Faulty {
 }
 
 struct Core {
-    store: Arc<dyn Store>,
+    store: Arc<dyn KvStore>,
     profile: Profile,
     poisoned: AtomicBool,
 }
 
 impl Faulty {
     /// A `store` that misbehaves as `profile` says.
-    pub fn new(store: Arc<dyn Store>, profile: Profile) -> Self {
+    pub fn new(store: Arc<dyn KvStore>, profile: Profile) -> Self {
         let chance = Chance::new(profile.seed);
         Self { core: Arc::new(Core { store, profile, poisoned: AtomicBool::new(false) }), chance }
     }
 
     /// Runs the call in a task of its own, which goes on when nobody waits for it any more.
-    fn call<T, F>(&self, call: impl FnOnce(Arc<Core>) -> F + Send + 'static) -> Answer<'_, T>
+    fn call<T, F>(&self, call: impl FnOnce(Arc<Core>) -> F + Send + 'static) -> StoreFuture<'_, T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let (core, fate) = (self.core.clone(), self.core.profile.fate(&self.chance));
         Box::pin(async move {
-            let task = tokio::spawn(async move { meet(fate, call(core)).await });
-            task.await.unwrap_or_else(|_| Err(lost()))
+            let task = tokio::spawn(async move { carry_out(fate, call(core)).await });
+            task.await.unwrap_or_else(|_| Err(lost_reply()))
         })
     }
 }
 
 /// Carries out a call, if its fate allows that.
-async fn meet<T>(fate: Fate, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+async fn carry_out<T>(fate: Fate, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     sleep(fate.delay).await;
-    strike(&fate, Moment::Before).await?;
+    strike_at(&fate, Moment::Before).await?;
     let answer = call.await;
-    strike(&fate, Moment::After).await?;
+    strike_at(&fate, Moment::After).await?;
     answer
 }
 
-async fn strike(fate: &Fate, moment: Moment) -> Result<(), Failure> {
+async fn strike_at(fate: &Fate, moment: Moment) -> Result<(), Failure> {
     if let Some((_, length)) = fate.hang.filter(|(when, _)| *when == moment) {
         sleep(length).await;
     }
@@ -80,18 +80,18 @@ async fn strike(fate: &Fate, moment: Moment) -> Result<(), Failure> {
         return Err(Failure::Fatal("kill-instance"));
     }
     if fate.lose == Some(moment) {
-        return Err(lost());
+        return Err(lost_reply());
     }
     Ok(())
 }
 
-fn lost() -> Failure {
+fn lost_reply() -> Failure {
     Failure::Reported("lost-replies: the answer was lost".to_owned())
 }
 
 impl Core {
-    /// Fact 4: after its host has panicked while holding the lock, a store is unusable.
-    fn sound(&self) -> Result<&dyn Store, Failure> {
+    /// The store, unless it is unusable because its host has panicked while holding the lock (fact 4).
+    fn usable_store(&self) -> Result<&dyn KvStore, Failure> {
         if self.poisoned.load(Ordering::Relaxed) {
             return Err(Failure::Fatal("increment-of-other-value-poisons"));
         }
@@ -100,7 +100,7 @@ impl Core {
 
     /// Fact 1, and how it will be once that is fixed (`swap-always-succeeds`); fact 3.
     async fn swap(&self, key: &str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Result<bool, Failure> {
-        let store = self.sound()?;
+        let store = self.usable_store()?;
         let of_absent_key = expected.is_none() && self.profile.swap_of_absent_key_unguarded;
         let done = if of_absent_key || self.profile.swap_unguarded {
             store.set(key, value).await.map(|()| true)?
@@ -113,7 +113,7 @@ impl Core {
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failure> {
-        let store = self.sound()?;
+        let store = self.usable_store()?;
         let answer = store.increment(key, delta).await;
         let Err(Failure::Reported(why)) = &answer else {
             return answer;
@@ -147,23 +147,23 @@ impl Core {
     }
 }
 
-impl Store for Faulty {
-    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+impl KvStore for Faulty {
+    fn get<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         let key = key.to_owned();
-        self.call(move |core| async move { core.sound()?.get(&key).await })
+        self.call(move |core| async move { core.usable_store()?.get(&key).await })
     }
 
-    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()> {
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> StoreFuture<'a, ()> {
         let key = key.to_owned();
-        self.call(move |core| async move { core.sound()?.set(&key, value).await })
+        self.call(move |core| async move { core.usable_store()?.set(&key, value).await })
     }
 
-    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64> {
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> StoreFuture<'a, i64> {
         let key = key.to_owned();
         self.call(move |core| async move { core.increment(&key, delta).await })
     }
 
-    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
+    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> StoreFuture<'a, bool> {
         let key = key.to_owned();
         self.call(move |core| async move { core.swap(&key, expected, value).await })
     }

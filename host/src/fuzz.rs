@@ -12,7 +12,7 @@ use settings::{Integer, Origin, PublicUrl, Secret};
 use crate::allowed_hosts::AllowedHosts;
 use crate::manifest::{Manifest, Route};
 use crate::router::Router;
-use crate::rules::{Rule, Written};
+use crate::rules::{RuleTable, VariableRule};
 use crate::runtime_config::RuntimeConfig;
 use crate::source::Source;
 use crate::spin_headers::{self, RouteHeaders};
@@ -89,8 +89,8 @@ fn allowed_host(bytes: &[u8]) {
 fn setting(bytes: &[u8]) {
     let Ok(value) = str::from_utf8(bytes) else { return };
     let ours = |rule: &str| {
-        let written: Written = toml::from_str(rule).unwrap();
-        Rule::try_from(written).unwrap().allows(value)
+        let written: RuleTable = toml::from_str(rule).unwrap();
+        VariableRule::try_from(written).unwrap().allows(value)
     };
     let theirs =
         |rule: &dyn settings::Rule| !value.trim_ascii().is_empty() && rule.allows(value.trim_ascii());

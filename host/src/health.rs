@@ -5,7 +5,7 @@
 //! no certificate: that is for the bank's public name, not for the loopback address that is asked. A kubelet's
 //! probes verify none either.
 
-use crate::arguments::Health;
+use crate::arguments::HealthArguments;
 use anyhow::{Context as _, bail};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, WebPkiSupportedAlgorithms, ring};
@@ -18,17 +18,17 @@ use std::time::Duration;
 
 /// How long each step may take.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A status line is shorter.
-const LONGEST: u64 = 200;
+/// The longest status line that is read.
+const LONGEST_STATUS_LINE: u64 = 200;
 /// The first byte of a TLS server's answer to a plain request.
-const ALERT: u8 = 0x15;
+const TLS_ALERT: u8 = 0x15;
 
 /// Succeeds if the answer is 200.
-pub fn health(options: &Health) -> anyhow::Result<()> {
+pub fn health(options: &HealthArguments) -> anyhow::Result<()> {
     let url = |scheme| format!("{scheme}://{}{}", options.listen, options.path);
     let context = |scheme| format!("{} does not answer", url(scheme));
     let plain = connect(options).and_then(|stream| ask(stream, options)).with_context(|| context("http"))?;
-    let (url, line) = if plain.first() == Some(&ALERT) {
+    let (url, line) = if plain.first() == Some(&TLS_ALERT) {
         (url("https"), ask_secured(options).with_context(|| context("https"))?)
     } else {
         (url("http"), plain)
@@ -40,7 +40,7 @@ pub fn health(options: &Health) -> anyhow::Result<()> {
     }
 }
 
-fn connect(options: &Health) -> io::Result<TcpStream> {
+fn connect(options: &HealthArguments) -> io::Result<TcpStream> {
     let connection = TcpStream::connect_timeout(&options.listen, PATIENCE)?;
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
@@ -48,18 +48,18 @@ fn connect(options: &Health) -> io::Result<TcpStream> {
 }
 
 /// The first line of the answer.
-fn ask(mut stream: impl Read + Write, options: &Health) -> io::Result<Vec<u8>> {
+fn ask(mut stream: impl Read + Write, options: &HealthArguments) -> io::Result<Vec<u8>> {
     let (path, host) = (&options.path, options.listen);
     let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut line = Vec::new();
-    BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut line)?;
+    BufReader::new(stream.take(LONGEST_STATUS_LINE)).read_until(b'\n', &mut line)?;
     Ok(line)
 }
 
-fn ask_secured(options: &Health) -> anyhow::Result<Vec<u8>> {
+fn ask_secured(options: &HealthArguments) -> anyhow::Result<Vec<u8>> {
     let provider = Arc::new(ring::default_provider());
-    let anybody = Anybody(provider.signature_verification_algorithms);
+    let anybody = AcceptAnyCertificate(provider.signature_verification_algorithms);
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -72,9 +72,9 @@ fn ask_secured(options: &Health) -> anyhow::Result<Vec<u8>> {
 
 /// Accepts any certificate.
 #[derive(Debug)]
-struct Anybody(WebPkiSupportedAlgorithms);
+struct AcceptAnyCertificate(WebPkiSupportedAlgorithms);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

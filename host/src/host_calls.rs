@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 const HOST_CALLS: &str = "BANK_HOST_CALLS";
 static ARE_PRINTED: LazyLock<bool> = LazyLock::new(|| env::var_os(HOST_CALLS).is_some());
 
-/// What is called.
+/// An interface of the host.
 #[derive(Clone, Copy)]
 pub enum Interface {
     /// `wasi:http`.
@@ -53,7 +53,7 @@ impl Interface {
 pub struct HostCalls([u64; Interface::ALL.len()]);
 
 impl HostCalls {
-    /// Counts one.
+    /// Counts a call.
     pub fn count(&mut self, interface: Interface) {
         if let Some(count) = self.0.get_mut(interface as usize) {
             *count = count.wrapping_add(1);
@@ -85,7 +85,7 @@ mod tests {
     use super::{HostCalls, Interface};
 
     #[test]
-    fn calls_are_told_by_interface_and_none_is_left_out() {
+    fn calls_are_listed_by_interface_and_none_is_left_out() {
         let mut calls = HostCalls::default();
         assert_eq!(calls.to_string(), "");
         Interface::ALL.into_iter().for_each(|interface| calls.count(interface));

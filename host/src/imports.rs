@@ -12,8 +12,8 @@ mod traced;
 mod variables;
 mod wasi_keyvalue;
 
-pub use key_value::{KeyValue, KeyValueView};
-pub use redis::{Redis, RedisView, Servers};
+pub use key_value::{KeyValueInterface, KeyValueView};
+pub use redis::{RedisInterface, RedisView, Servers};
 pub use variables::Variables;
 
 use crate::telemetry::Callers;
@@ -47,7 +47,7 @@ pub(crate) mod bindings {
             "spin:key-value/key-value.store": super::key_value::OpenStore,
             "spin:redis/redis.connection": crate::redis::ComponentConnection,
             "wasi:keyvalue/store.bucket": super::key_value::OpenStore,
-            "wasi:keyvalue/atomics.cas": super::wasi_keyvalue::Swap,
+            "wasi:keyvalue/atomics.cas": super::wasi_keyvalue::OpenSwap,
         },
     });
 }
@@ -70,11 +70,11 @@ pub trait Imports: Send + 'static {
 pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     use bindings::spin::{key_value::key_value as spin_key_value, redis::redis, variables::variables};
     use bindings::wasi::keyvalue::{atomics, store};
-    spin_key_value::add_to_linker::<_, KeyValue>(linker, T::key_value)?;
-    store::add_to_linker::<_, KeyValue>(linker, T::key_value)?;
-    atomics::add_to_linker::<_, KeyValue>(linker, T::key_value)?;
+    spin_key_value::add_to_linker::<_, KeyValueInterface>(linker, T::key_value)?;
+    store::add_to_linker::<_, KeyValueInterface>(linker, T::key_value)?;
+    atomics::add_to_linker::<_, KeyValueInterface>(linker, T::key_value)?;
     traced::add_to_linker(linker)?;
     timers::add_to_linker(linker)?;
-    redis::add_to_linker::<_, Redis>(linker, T::redis)?;
+    redis::add_to_linker::<_, RedisInterface>(linker, T::redis)?;
     variables::add_to_linker::<_, HasSelf<Arc<Variables>>>(linker, T::variables)
 }

@@ -24,7 +24,7 @@ use wasmtime::{AsContextMut as _, Store};
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::handler::{Prepared, Proxy, Request, Response};
 
-use crate::component::{Component, State};
+use crate::component::{InstanceState, ReadyComponent};
 use crate::guards::RequestGuard;
 use crate::imports::Imports as _;
 use crate::lifetime::{Gone, IDLE, REQUESTS, REQUESTS_AT_ONCE};
@@ -38,7 +38,7 @@ pub struct Working {
 
 /// A component, and the instances of it that there are.
 pub struct Instances {
-    component: Component,
+    component: ReadyComponent,
     working: Working,
     known: Mutex<Known>,
 }
@@ -47,12 +47,12 @@ pub struct Instances {
 #[derive(Default)]
 struct Known {
     all: Vec<Instance>,
-    made: u64,
+    next_number: u64,
     /// How many of them [`Working`] counts.
     counted: usize,
 }
 
-/// An instance, seen by what gives it requests.
+/// An instance, as the code that gives it requests sees it.
 struct Instance {
     number: u64,
     /// Requests that it has not taken yet.
@@ -85,7 +85,7 @@ impl Instance {
         self.is_open() && self.load() < REQUESTS_AT_ONCE
     }
 
-    /// One that takes no more requests will soon leave its core.
+    /// Whether it keeps a core busy: one that takes no more requests will soon leave its core.
     fn is_working(&self) -> bool {
         self.is_open() && self.load() > 0
     }
@@ -100,8 +100,8 @@ impl Instance {
 }
 
 impl Working {
-    /// None yet, of this machine's cores.
-    pub fn none() -> Self {
+    /// No instance works yet; the cores are this machine's.
+    pub fn on_this_machine() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self { count: Arc::default(), cores }
     }
@@ -136,13 +136,13 @@ impl Known {
 }
 
 impl Instances {
-    /// None yet.
-    pub fn new(component: Component, working: Working) -> Self {
+    /// A component without instances.
+    pub fn new(component: ReadyComponent, working: Working) -> Self {
         Self { component, working, known: Mutex::default() }
     }
 
-    /// Whose instances they are.
-    pub fn component(&self) -> &Component {
+    /// The component that they are instances of.
+    pub fn component(&self) -> &ReadyComponent {
         &self.component
     }
 
@@ -161,7 +161,7 @@ impl Instances {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        // Nothing panics while it is held, and what it guards is whole at every step.
+        // Nothing panics while it is held, and the value is consistent at every step.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -173,8 +173,8 @@ impl Instances {
             known.count(&self.working);
             return;
         }
-        let number = known.made;
-        known.made = number.wrapping_add(1);
+        let number = known.next_number;
+        known.next_number = number.wrapping_add(1);
         known.all.push(Instance {
             number,
             queue: VecDeque::from([job]),
@@ -264,7 +264,7 @@ impl Runner {
 
     async fn run(self) {
         let component = &self.instances.component;
-        let mut store = Store::new(&component.engine, State::new(component));
+        let mut store = Store::new(&component.engine, InstanceState::new(component));
         let proxy = match component.service.instantiate_async(&mut store).await {
             Ok(service) => Proxy::P3(service),
             Err(error) => {
@@ -275,13 +275,13 @@ impl Runner {
             }
         };
         let ended = self.serve(&mut store, &proxy).await;
-        store.data().is_over();
+        store.data().finish();
         if let Err(error) = ended {
             eprintln!("[{}] failed: {error:?}", component.id);
         }
     }
 
-    async fn serve(&self, store: &mut Store<State>, proxy: &Proxy) -> wasmtime::Result<()> {
+    async fn serve(&self, store: &mut Store<InstanceState>, proxy: &Proxy) -> wasmtime::Result<()> {
         let poll_record = PollRecord::default();
         let requests =
             store.run_concurrent(async |accessor| self.requests(accessor, proxy, &poll_record).await);
@@ -309,7 +309,7 @@ impl Runner {
     /// Takes requests and answers them, until there are no more to come.
     async fn requests(
         &self,
-        accessor: &Accessor<State>,
+        accessor: &Accessor<InstanceState>,
         proxy: &Proxy,
         poll_record: &PollRecord,
     ) -> wasmtime::Result<()> {
@@ -323,7 +323,7 @@ impl Runner {
                 match in_flight.poll_next_unpin(context) {
                     Poll::Ready(Some(Ok(()))) => {
                         self.answered();
-                        idle.not_yet();
+                        idle.reset();
                         continue;
                     }
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
@@ -355,15 +355,16 @@ impl Runner {
 
 /// Hands a request to the guest.
 fn begin<'a>(
-    accessor: &'a Accessor<State>,
+    accessor: &'a Accessor<InstanceState>,
     proxy: &'a Proxy,
     Job { guard, request, answer }: Job,
 ) -> wasmtime::Result<impl Future<Output = wasmtime::Result<()>>> {
-    let prepared = accessor
-        .with(|mut store| Prepared::new(store.as_context_mut(), proxy, request, State::http, answer))?;
+    let prepared = accessor.with(|mut store| {
+        Prepared::new(store.as_context_mut(), proxy, request, InstanceState::http, answer)
+    })?;
     let Prepared::P3 { call, .. } = &prepared;
     let task = call.task();
-    let caller = accessor.with(|mut store| store.get().callers().begins(task, guard.trace.clone()));
+    let caller = accessor.with(|mut store| store.get().callers().begin(task, guard.trace.clone()));
     Ok(async move {
         let _guard = (guard, caller);
         // A request may take as long as it takes, as in Spin.
@@ -416,7 +417,7 @@ impl Idle {
         Self { end: after_idle(), timer: Box::pin(tokio::time::sleep(IDLE)) }
     }
 
-    fn not_yet(&mut self) {
+    fn reset(&mut self) {
         self.end = after_idle();
     }
 

@@ -4,8 +4,8 @@
 //! Redis too; incrementing a value that is no number is an error and not a panic; and if a store is away, calls
 //! fail within a bounded time. Data is stored in Spin's own form, so either can take over from the other.
 
+pub mod reader;
 pub mod redis;
-pub mod source;
 pub mod sqlite;
 
 use crate::redis::Patience;
@@ -35,34 +35,39 @@ impl fmt::Display for Failure {
 }
 
 /// The answer to an operation. Dropping the future stops the wait and does not undo the operation.
-pub type Answer<'a, T> = BoxFuture<'a, Result<T, Failure>>;
+pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 
 /// A key-value store. Operations of different requests run at the same time.
 ///
 /// An operation must not wait for what another operation holds, such as a lock or a place in a buffer: while an
 /// instance is in a synchronous call it polls none of its other calls, so they would hold it for ever.
-pub trait Store: Send + Sync {
+pub trait KvStore: Send + Sync {
     /// The value of a key, or none.
-    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>>;
+    fn get<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Vec<u8>>>;
 
     /// Sets the value of a key, whatever was there.
-    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()>;
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> StoreFuture<'a, ()>;
 
     /// Adds to a counter, which is zero if absent, and returns the sum.
-    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64>;
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> StoreFuture<'a, i64>;
 
     /// Sets the value of a key if it is `expected` (`None`: if the key is absent). Returns whether it did.
-    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool>;
+    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> StoreFuture<'a, bool>;
 
     /// The same over a connection of its own, as Spin does on Redis (docs/spin.md, fact 2). Only `fault` uses it; a
     /// store without connections swaps as usual.
-    fn swap_alone<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
+    fn swap_alone<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> StoreFuture<'a, bool> {
         self.swap(key, expected, value)
     }
 }
 
 /// The stores of the application by label.
-pub type Stores = HashMap<String, Arc<dyn Store>>;
+pub type Stores = HashMap<String, Arc<dyn KvStore>>;
 
 /// Opens the configured stores that are `used`.
 pub fn open(
@@ -82,10 +87,12 @@ pub fn open(
 }
 
 /// Opens the store of one label.
-pub fn open_one(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Arc<dyn Store>> {
+pub fn open_one(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Arc<dyn KvStore>> {
     Ok(match config {
-        StoreConfig::Sqlite(path) => Arc::new(sqlite::Sqlite::open(path, label, patience.synchronous())?),
-        StoreConfig::Memory => Arc::new(sqlite::Sqlite::in_memory(label)?),
-        StoreConfig::Redis(info) => Arc::new(redis::Redis::new(info.as_ref().clone(), patience)?),
+        StoreConfig::Sqlite(path) => {
+            Arc::new(sqlite::SqliteStore::open(path, label, patience.synchronous())?)
+        }
+        StoreConfig::Memory => Arc::new(sqlite::SqliteStore::in_memory(label)?),
+        StoreConfig::Redis(info) => Arc::new(redis::RedisStore::new(info.as_ref().clone(), patience)?),
     })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The flags.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "What a client may take")]
-pub struct Limits {
+pub struct ClientLimits {
     /// How long a connection may be kept without a request on it; make it longer than that of a proxy in front
     #[arg(long, value_name = "SECONDS", default_value = "75", value_parser = seconds)]
     pub keep_alive_timeout: Duration,
@@ -52,14 +52,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Open files that are not connections of clients: stores, listeners, and those of the runtime.
-const OTHER_FILES: u32 = 128;
+const OTHER_OPEN_FILES: u32 = 128;
 
-impl Limits {
+impl ClientLimits {
     /// The limit of connections, or fewer if the system allows fewer open files.
     pub fn connections(&self) -> u32 {
         let files = std::fs::read_to_string("/proc/self/limits").ok();
         let files = files.as_deref().and_then(open_files);
-        let most = files.map_or(u32::MAX, |files| files.saturating_sub(OTHER_FILES).max(1));
+        let most = files.map_or(u32::MAX, |files| files.saturating_sub(OTHER_OPEN_FILES).max(1));
         self.max_connections.min(most)
     }
 }

@@ -8,7 +8,7 @@
 mod reader;
 mod schema;
 
-use crate::rules::Rule;
+use crate::rules::VariableRule;
 use crate::source::Source;
 use crate::template::Template;
 use anyhow::Context as _;
@@ -46,7 +46,7 @@ pub struct Variable {
     /// Whether its value must not be shown.
     pub secret: bool,
     /// The values that it may have; any, if there is no rule.
-    pub rule: Option<Rule>,
+    pub rule: Option<VariableRule>,
 }
 
 /// A route and the component that answers it.

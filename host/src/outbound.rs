@@ -60,7 +60,7 @@ impl WasiHttpHooks for Outbound {
         if !self.allows(request.uri()) {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }
-        let call = self.callers.sends(&mut request);
+        let call = self.callers.begin_request(&mut request);
         if let Some(name) = internal_hosts::component(request.uri()).map(str::to_owned) {
             let sent = self.chained(name, request, options, call.trace());
             return record(call, sent);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use wasmtime_wasi_http::handler::{ProxyHandler, Request, Response, TrapOrPanicError};
 
-use crate::component::Component;
+use crate::component::ReadyComponent;
 use crate::guards::RequestGuard;
 use crate::instances::{Instances, Working};
 use crate::lifetime::Gone;
@@ -32,7 +32,7 @@ pub enum Running {
 
 impl Running {
     /// A component that has no instances yet, one of those that share the cores.
-    pub fn new(component: Component, placement: Placement, working: &Working) -> Self {
+    pub fn new(component: ReadyComponent, placement: Placement, working: &Working) -> Self {
         match placement {
             Placement::Bank => Self::Together(Arc::new(Instances::new(component, working.clone()))),
             Placement::Spin => Self::Spread(ProxyHandler::new(Spread(component))),
@@ -40,7 +40,7 @@ impl Running {
     }
 
     /// What it runs.
-    pub fn component(&self) -> &Component {
+    pub fn component(&self) -> &ReadyComponent {
         match self {
             Self::Together(instances) => instances.component(),
             Self::Spread(handler) => &handler.state().0,

@@ -15,16 +15,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::Limits;
+use crate::limits::ClientLimits;
 
-/// As many as an instance takes at once.
-const OWN: usize = 16;
-/// Of all components together. With the common places, those of bodies that come and those of calls between
-/// components these are fewer than the instances that there can be: a request may need one for itself.
-const ALL_OWN: usize = 256;
-const COMING: usize = 64;
-/// For calls between components, of all that are called together.
-const CALLED: usize = 128;
+/// The most places of one component: as many requests as an instance takes at once.
+const OWN_PLACES: usize = 16;
+/// The own places of all components together. With the common places, those for bodies that are still coming and those
+/// for calls between components they are fewer than the possible instances: a request may need one for itself.
+const ALL_OWN_PLACES: usize = 256;
+/// The places for requests whose bodies are still coming.
+const COMING_PLACES: usize = 64;
+/// The places for calls between components, of all called components together.
+const CALL_PLACES: usize = 128;
 
 /// The places that all components share.
 pub struct Places {
@@ -38,14 +39,14 @@ pub struct Places {
 #[derive(Clone)]
 pub struct OwnPlaces {
     places: Arc<Semaphore>,
-    /// What is free of the queue.
+    /// The free room in the queue.
     queue: Arc<Semaphore>,
 }
 
 /// A request's place, until it is answered.
 pub type Place = OwnedSemaphorePermit;
 
-/// So many requests wait for the component that no more may.
+/// Too many requests are waiting for the component.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Crowded;
 
@@ -53,9 +54,9 @@ pub struct Crowded;
 pub struct CallPlaces(Arc<Semaphore>);
 
 impl CallPlaces {
-    /// For one of so many components that are called.
+    /// The places of one component, if `components` are called.
     pub fn new(components: usize) -> Self {
-        Self(Arc::new(Semaphore::new(CALLED.checked_div(components).unwrap_or(CALLED).max(1))))
+        Self(Arc::new(Semaphore::new(CALL_PLACES.checked_div(components).unwrap_or(CALL_PLACES).max(1))))
     }
 
     /// A place for a call.
@@ -65,12 +66,12 @@ impl CallPlaces {
 }
 
 impl Places {
-    /// As `limits` say, for an application of so many components.
-    pub fn new(limits: &Limits, components: usize) -> Self {
+    /// The places that `limits` allow, for an application of so many components.
+    pub fn new(limits: &ClientLimits, components: usize) -> Self {
         let number = |most: u32| usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let (common, queue) = (number(limits.max_requests), number(limits.max_waiting));
-        let own = ALL_OWN.checked_div(components).unwrap_or(OWN).clamp(1, OWN);
-        let [common, coming] = [common, COMING].map(|most| Arc::new(Semaphore::new(most)));
+        let own = ALL_OWN_PLACES.checked_div(components).unwrap_or(OWN_PLACES).clamp(1, OWN_PLACES);
+        let [common, coming] = [common, COMING_PLACES].map(|most| Arc::new(Semaphore::new(most)));
         Self { common, coming, own, queue }
     }
 
@@ -113,10 +114,10 @@ mod tests {
     #[derive(Parser)]
     struct Flags {
         #[command(flatten)]
-        limits: Limits,
+        limits: ClientLimits,
     }
 
-    fn limits(flags: &str) -> Limits {
+    fn limits(flags: &str) -> ClientLimits {
         Flags::parse_from(["bank"].into_iter().chain(flags.split(' '))).limits
     }
 
@@ -130,7 +131,7 @@ mod tests {
         let places = Places::new(&limits("--max-requests 3"), 2);
         let (crowded, health) = (places.own(), places.own());
         let mut taken = all_free(&places, &crowded);
-        assert_eq!(taken.len(), OWN + 3);
+        assert_eq!(taken.len(), OWN_PLACES + 3);
         assert!(places.whole(&health).now_or_never().is_some());
         taken.pop();
         assert!(places.whole(&crowded).now_or_never().is_some());
@@ -160,8 +161,8 @@ mod tests {
         while let Some(place) = calls.call().now_or_never() {
             taken.push(place);
         }
-        assert_eq!(taken.len(), OWN + 1 + CALLED / 2);
-        assert!(CallPlaces::new(CALLED + 1).call().now_or_never().is_some());
+        assert_eq!(taken.len(), OWN_PLACES + 1 + CALL_PLACES / 2);
+        assert!(CallPlaces::new(CALL_PLACES + 1).call().now_or_never().is_some());
     }
 
     #[tokio::test]
@@ -172,7 +173,7 @@ mod tests {
         while let Some(place) = places.coming().now_or_never() {
             coming.push(place);
         }
-        assert_eq!(coming.len(), COMING);
+        assert_eq!(coming.len(), COMING_PLACES);
         assert!(places.whole(&own).now_or_never().is_some());
     }
 }

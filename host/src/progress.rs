@@ -4,7 +4,7 @@
 //! not read. There is none while a component works. The state is noted where it changes, in the task of the
 //! connection: [`Watched`] sees bytes come and go; the service sees requests begin and answers end.
 
-use crate::limits::Limits;
+use crate::limits::ClientLimits;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 /// A client that reads more slowly than this counts as one that does not read.
 const SLOWEST_BYTES_PER_SECOND: u64 = 1024;
 
-/// What is waited for.
+/// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Waiting for a request, of which nothing has arrived.
@@ -54,17 +54,17 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// A head is complete.
+    /// Notes that a head is complete.
     pub fn request_began(&self) {
         self.enter(Phase::Body);
     }
 
-    /// A component is asked.
-    pub fn request_is_whole(&self) {
+    /// Notes that a component gets the request now.
+    pub fn request_completed(&self) {
         self.enter(Phase::Answer);
     }
 
-    /// The connection has the complete answer.
+    /// Notes that the connection has the complete answer.
     pub fn answered(&self) {
         self.enter(Phase::Idle);
     }
@@ -82,7 +82,7 @@ impl Progress {
 
     /// Ready when the client has kept `bank` waiting for too long, or when the connection was closed to make room.
     /// Must be polled after the connection, in the same task: changes of state wake no other task.
-    pub async fn ended(&self, limits: &Limits) {
+    pub async fn ended(&self, limits: &ClientLimits) {
         let mut timer = Box::pin(sleep_until(after(Instant::now(), limits.keep_alive_timeout)));
         let mut closed = std::pin::pin!(self.closed.notified());
         poll_fn(|context| {
@@ -114,7 +114,7 @@ impl Progress {
         state.since = Instant::now();
     }
 
-    fn received(&self) {
+    fn note_received(&self) {
         let mut state = self.state();
         if state.phase == Phase::Idle {
             state.phase = Phase::Head;
@@ -122,17 +122,17 @@ impl Progress {
         }
     }
 
-    fn sent(&self, bytes: usize) {
+    fn note_sent(&self, bytes: usize) {
         if let Some((_, sent)) = &mut self.state().stalled {
             *sent = sent.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
         }
     }
 
-    fn stalls(&self) {
+    fn note_stall(&self) {
         self.state().stalled.get_or_insert_with(|| (Instant::now(), 0));
     }
 
-    fn all_is_sent(&self) {
+    fn note_all_sent(&self) {
         self.state().stalled = None;
     }
 
@@ -143,7 +143,7 @@ impl Progress {
 }
 
 impl State {
-    fn deadline(&self, limits: &Limits) -> Option<Instant> {
+    fn deadline(&self, limits: &ClientLimits) -> Option<Instant> {
         if let Some((since, sent)) = self.stalled {
             let earned = Duration::from_secs(sent.checked_div(SLOWEST_BYTES_PER_SECOND).unwrap_or(0));
             return Some(after(since, limits.send_timeout.saturating_add(earned)));
@@ -173,11 +173,11 @@ impl Watched {
         Self { stream, progress }
     }
 
-    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn note_written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
-            Poll::Ready(Ok(bytes)) => self.progress.sent(*bytes),
+            Poll::Ready(Ok(bytes)) => self.progress.note_sent(*bytes),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.progress.stalls(),
+            Poll::Pending => self.progress.note_stall(),
         }
         written
     }
@@ -201,7 +201,7 @@ impl AsyncRead for Watched {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if buffer.filled().len() > before {
-            self.progress.received();
+            self.progress.note_received();
         }
         Poll::Ready(Ok(()))
     }
@@ -214,7 +214,7 @@ impl AsyncWrite for Watched {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.noted(written)
+        self.note_written(written)
     }
 
     fn poll_write_vectored(
@@ -223,7 +223,7 @@ impl AsyncWrite for Watched {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
-        self.noted(written)
+        self.note_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -232,7 +232,7 @@ impl AsyncWrite for Watched {
 
     /// Called when the kernel has taken all output.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.progress.all_is_sent();
+        self.progress.note_all_sent();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

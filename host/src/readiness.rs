@@ -27,7 +27,7 @@ impl Readiness {
     }
 
     /// From now on it is not.
-    pub fn ends(&self) {
+    pub fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
     }
 

@@ -25,12 +25,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// For this long after a failed connection attempt, commands fail with the same error at once.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// A failure older than this is ignored: a command waits for a new connection.
-const FORGOTTEN: Duration = Duration::from_secs(1);
+const FAILURE_LIFETIME: Duration = Duration::from_secs(1);
 /// Connecting takes several round trips, five with TLS and a password. An attempt goes on for this long, even after
 /// the commands that started it have failed.
-const CONNECT: Duration = Duration::from_secs(3);
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long `bank` waits for a Redis: as long as components do (`store_timeout_ms` in the manifest).
 #[derive(Clone, Copy, Debug)]
@@ -91,14 +91,15 @@ impl Server {
     /// The server at an address. Nothing is connected yet.
     pub fn new(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
         // The kernel notices a peer that vanished silently.
-        let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(patience.answer().max(CONNECT));
+        let tcp =
+            TcpSettings::default().set_nodelay(true).set_user_timeout(patience.answer().max(CONNECT_LIMIT));
         let client = Client::open(info.set_tcp_settings(tcp))?;
         Ok(Self(Arc::new(Link { client, patience, state: Mutex::default() })))
     }
 
     /// Opens a connection for one component; connects to the server if necessary.
     pub async fn open(&self) -> Result<ComponentConnection, RedisError> {
-        let opened = self.opened();
+        let opened = self.shared_connection();
         opened.run(|_| async { Ok(()) }).await?;
         Ok(opened)
     }
@@ -118,10 +119,10 @@ impl Server {
         T: Send + 'static,
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
-        self.opened().run(command).await
+        self.shared_connection().run(command).await
     }
 
-    fn opened(&self) -> ComponentConnection {
+    fn shared_connection(&self) -> ComponentConnection {
         ComponentConnection { server: self.clone(), uses: Arc::default() }
     }
 }
@@ -208,7 +209,7 @@ impl ComponentConnection {
             uses.last.store(number, Ordering::Relaxed);
             let result = command(connection, number).await;
             if let Err(error) = &result {
-                line.heard(number, error);
+                line.note_error(number, error);
             }
             result
         });
@@ -227,7 +228,7 @@ impl ComponentConnection {
 impl Link {
     async fn connection(self: &Arc<Self>) -> Result<(MultiplexedConnection, u64), RedisError> {
         loop {
-            match self.way() {
+            match self.connection_state() {
                 LinkState::Open(connection, number) => return Ok((connection, number)),
                 LinkState::Shut(why) => return Err(why),
                 // The state says whether it succeeded.
@@ -239,14 +240,16 @@ impl Link {
     }
 
     /// The connection to the server, or why there is none. Starts an attempt to connect if one is due.
-    fn way(self: &Arc<Self>) -> LinkState {
+    fn connection_state(self: &Arc<Self>) -> LinkState {
         let mut state = self.state();
         if let Some(connection) = &state.connection {
             return LinkState::Open(connection.clone(), state.number);
         }
-        let failed = state.failed.clone().filter(|(when, _)| when.elapsed() < FORGOTTEN);
-        if state.attempt.is_none() && failed.as_ref().is_none_or(|(when, _)| when.elapsed() >= PAUSE) {
-            state.attempt = Some(self.clone().attempt());
+        let failed = state.failed.clone().filter(|(when, _)| when.elapsed() < FAILURE_LIFETIME);
+        if state.attempt.is_none()
+            && failed.as_ref().is_none_or(|(when, _)| when.elapsed() >= PAUSE_AFTER_FAILURE)
+        {
+            state.attempt = Some(self.clone().start_attempt());
         }
         match (failed, state.attempt.clone()) {
             (Some((_, why)), _) => LinkState::Shut(why),
@@ -257,18 +260,18 @@ impl Link {
 
     /// Connects, in a task that does not end with the command: if the deadline is shorter than connecting takes,
     /// nobody would ever be connected.
-    fn attempt(self: Arc<Self>) -> watch::Receiver<()> {
+    fn start_attempt(self: Arc<Self>) -> watch::Receiver<()> {
         let (ended, attempt) = watch::channel(());
         tokio::spawn(async move {
             let limit = self.patience.answer();
-            let longest = limit.max(CONNECT);
+            let longest = limit.max(CONNECT_LIMIT);
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(longest))
                 .set_response_timeout(Some(limit));
             let mut connect = pin!(self.client.get_multiplexed_async_connection_with_config(&config));
             let connected = timeout(limit, connect.as_mut()).await;
             let late = connected.is_err();
-            self.attempted(
+            self.finish_attempt(
                 connected
                     .unwrap_or_else(|_| Err((ErrorKind::Io, "the server did not answer in time").into())),
             );
@@ -281,7 +284,7 @@ impl Link {
         attempt
     }
 
-    fn attempted(&self, connected: Result<MultiplexedConnection, RedisError>) {
+    fn finish_attempt(&self, connected: Result<MultiplexedConnection, RedisError>) {
         let mut state = self.state();
         state.attempt = None;
         match connected {
@@ -290,7 +293,7 @@ impl Link {
         }
     }
 
-    fn heard(&self, number: u64, error: &RedisError) {
+    fn note_error(&self, number: u64, error: &RedisError) {
         if is_broken(error) {
             self.give_up(number, None);
         } else if is_the_wrong_server(error) {
@@ -308,7 +311,7 @@ impl Link {
         let Some(why) = why else { return };
         let now = Instant::now();
         let before = state.refused.replace(now);
-        if before.is_some_and(|before| now.duration_since(before) < PAUSE) {
+        if before.is_some_and(|before| now.duration_since(before) < PAUSE_AFTER_FAILURE) {
             state.failed = Some((now, why.clone()));
         }
     }

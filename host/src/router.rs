@@ -15,11 +15,11 @@ pub const WELL_KNOWN: &str = "/.well-known/spin/";
 
 /// The routes of an application, each with its target.
 pub struct Router<T> {
-    routes: routefinder::Router<Target<T>>,
+    routes: routefinder::Router<RouteTarget<T>>,
 }
 
 /// A route and what is behind it.
-pub struct Target<T> {
+pub struct RouteTarget<T> {
     /// As in the manifest.
     pub raw: String,
     /// Absolute, and without a slash at the end.
@@ -31,7 +31,7 @@ pub struct Target<T> {
 /// A route that matched a path.
 pub struct Match<'r, 'p, T> {
     /// The route.
-    pub target: &'r Target<T>,
+    pub target: &'r RouteTarget<T>,
     captures: Captures<'r, 'p>,
     path: &'p str,
 }
@@ -57,7 +57,7 @@ impl<T> Router<T> {
         }
         let mut router = routefinder::Router::new();
         for (route, to) in unique {
-            let target = Target::new(route.path, to);
+            let target = RouteTarget::new(route.path, to);
             let spec = target.spec().map_err(|error| {
                 anyhow!("route {} of component `{}`: {error}", target.raw, route.component)
             })?;
@@ -76,12 +76,12 @@ impl<T> Router<T> {
     }
 
     /// All routes, in the order in which they are tried.
-    pub fn targets(&self) -> impl Iterator<Item = &Target<T>> {
+    pub fn targets(&self) -> impl Iterator<Item = &RouteTarget<T>> {
         self.routes.iter().map(|(_, target)| target)
     }
 }
 
-impl<T> Target<T> {
+impl<T> RouteTarget<T> {
     fn new(raw: String, to: T) -> Self {
         Self { based: based(&raw), raw, to }
     }
@@ -102,7 +102,7 @@ pub fn based(route: &str) -> String {
 }
 
 /// As Spin lists it.
-impl<T> fmt::Display for Target<T> {
+impl<T> fmt::Display for RouteTarget<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let prefix = self.based.strip_suffix("/...").or_else(|| self.based.strip_suffix("/*"));
         match prefix {

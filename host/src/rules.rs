@@ -13,10 +13,10 @@ use std::fmt;
 use store::redis::cluster::Node;
 use url::Url;
 
-/// A rule as it is written.
+/// A rule, as the manifest has it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Written {
+pub struct RuleTable {
     one_of: Option<Vec<String>>,
     integer: Option<Bounds>,
     url: Option<Vec<String>>,
@@ -25,7 +25,7 @@ pub struct Written {
     origins: Option<Vec<String>>,
     header_name: Option<bool>,
     header_value: Option<bool>,
-    secret: Option<Secret>,
+    secret: Option<SecretLength>,
     #[serde(default)]
     or_empty: bool,
     needed_with: Option<BTreeMap<String, String>>,
@@ -43,13 +43,13 @@ pub struct Bounds {
 /// How long a secret is.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Secret {
+pub struct SecretLength {
     at_least: usize,
 }
 
 /// What values a variable may have.
 #[derive(Debug)]
-pub struct Rule {
+pub struct VariableRule {
     kind: RuleKind,
     or_empty: bool,
     /// It must not be empty if these variables have these values.
@@ -74,14 +74,14 @@ enum RuleKind {
     HeaderName,
     /// Visible ASCII characters.
     HeaderValue,
-    /// At least so many of them.
-    Secret(Secret),
+    /// At least so many visible ASCII characters.
+    Secret(SecretLength),
 }
 
-impl TryFrom<Written> for Rule {
+impl TryFrom<RuleTable> for VariableRule {
     type Error = &'static str;
 
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
+    fn try_from(written: RuleTable) -> Result<Self, Self::Error> {
         let kinds = [
             written.one_of.map(RuleKind::OneOf),
             written.integer.map(RuleKind::Integer),
@@ -108,7 +108,7 @@ impl TryFrom<Written> for Rule {
     }
 }
 
-impl Rule {
+impl VariableRule {
     /// Whether it allows `value`: by the same rule as the components (`crates/settings`). An address must also be one
     /// that a client can parse.
     pub fn allows(&self, value: &str) -> bool {
@@ -172,7 +172,7 @@ fn words(words: &[String]) -> Vec<&str> {
 }
 
 /// What is allowed.
-impl fmt::Display for Rule {
+impl fmt::Display for VariableRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let each = |schemes: &[String], rest: &str| {
             schemes.iter().map(|scheme| format!("{scheme}://{rest}")).collect::<Vec<_>>().join(" or ")
@@ -211,8 +211,8 @@ pub fn milliseconds(text: &str) -> anyhow::Result<std::time::Duration> {
 mod tests {
     use super::*;
 
-    fn rule(text: &str) -> Rule {
-        toml::from_str::<Written>(text).unwrap().try_into().unwrap()
+    fn rule(text: &str) -> VariableRule {
+        toml::from_str::<RuleTable>(text).unwrap().try_into().unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The HTTP server: accepts connections, and ends them.
 //!
-//! HTTP/1.1 with keep-alive and TCP_NODELAY, and with limits on what a client can take ([`Limits`]). SIGINT and
+//! HTTP/1.1 with keep-alive and TCP_NODELAY, and with limits on what a client can take ([`ClientLimits`]). SIGINT and
 //! SIGTERM stop it: it accepts no new connections, and requests in flight get 30 seconds. A second signal ends the
 //! process at once. A connection that its client keeps open is not cut: its next answer says `connection: close`.
 //! After SIGTERM it has 2 seconds for that request. After SIGINT there is no such wait, since a person sent it.
@@ -8,10 +8,10 @@
 //! With `--drain-seconds`, SIGTERM does not stop it yet: for so long it still accepts connections, because load
 //! balancers learn only slowly that this bank goes away. It is not ready from the signal on.
 
-use crate::answer::{App, Client};
+use crate::answer::{App, Peer};
 use crate::connections::{Connections, OpenConnection};
 use crate::guards::ProcessGuard;
-use crate::limits::Limits;
+use crate::limits::ClientLimits;
 use crate::progress::Watched;
 use crate::telemetry::OpenCounted;
 use anyhow::Context as _;
@@ -33,17 +33,17 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-const IN_FLIGHT: Duration = Duration::from_secs(30);
+const IN_FLIGHT_LIMIT: Duration = Duration::from_secs(30);
 /// How long an idle connection stays open after SIGTERM, so that no client sends a request into a connection that is
 /// just being closed.
 const IDLE_AFTER_TERM: Duration = Duration::from_secs(2);
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// The buffer for a head, and for a body or answer in transit.
-const BUFFER: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024;
 /// How much of an answer the kernel buffers. With more, a client that reads nothing could have megabytes produced for
 /// it.
 #[cfg(target_os = "linux")]
-const UNSENT: u32 = 64 * 1024;
+const UNSENT_BYTES: u32 = 64 * 1024;
 /// How often a client's host is probed before it is given up.
 const KEEPALIVE_PROBES: u32 = 3;
 
@@ -61,22 +61,22 @@ pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     app: Arc<App>,
-    limits: &Limits,
+    limits: &ClientLimits,
     drain: Duration,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (ending, ends) = watch::channel(Ending::NotYet);
     let (process, mut all_is_answered) = mpsc::channel::<Infallible>(1);
-    app.begins(&process);
+    app.hold_process(&process);
     let idle_for = tokio::select! {
         never = accept(listener, tls, app.clone(), Arc::new(limits.clone()), process, ends) => match never {},
         idle_for = drained(&app, &ending, drain, &mut signals) => idle_for?,
     };
     let _ = ending.send(Ending::After(idle_for));
     tokio::select! {
-        answered = timeout(IN_FLIGHT, all_is_answered.recv()) => {
+        answered = timeout(IN_FLIGHT_LIMIT, all_is_answered.recv()) => {
             if answered.is_err() {
-                eprintln!("Warning: requests are still in flight after {} s", IN_FLIGHT.as_secs());
+                eprintln!("Warning: requests are still in flight after {} s", IN_FLIGHT_LIMIT.as_secs());
             }
             Ok(())
         }
@@ -89,7 +89,7 @@ async fn accept(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     app: Arc<App>,
-    limits: Arc<Limits>,
+    limits: Arc<ClientLimits>,
     process: ProcessGuard,
     ends: watch::Receiver<Ending>,
 ) -> Infallible {
@@ -99,7 +99,7 @@ async fn accept(
         let (accepted, open) = next(&listener, &connections).await;
         let connection = Connection {
             app: app.clone(),
-            client: Client::new(
+            client: Peer::new(
                 scheme.clone(),
                 accepted.local_addr(),
                 accepted.peer_addr(),
@@ -123,7 +123,7 @@ async fn drained(
     signals: &mut Signals,
 ) -> anyhow::Result<Duration> {
     let idle_for = signals.next().await;
-    app.stops();
+    app.stop();
     if drain.is_zero() || idle_for.is_zero() {
         return Ok(idle_for);
     }
@@ -145,7 +145,7 @@ async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, 
             Ok((stream, _)) => return (stream, connections.admit().await),
             Err(error) => {
                 eprintln!("Warning: cannot accept a connection: {error}");
-                sleep(ACCEPT_AGAIN).await;
+                sleep(ACCEPT_RETRY_PAUSE).await;
             }
         }
     }
@@ -164,9 +164,9 @@ async fn idle_long_enough(mut ends: watch::Receiver<Ending>) {
 struct Connection {
     tls: Option<TlsAcceptor>,
     app: Arc<App>,
-    client: Client,
+    client: Peer,
     process: ProcessGuard,
-    limits: Arc<Limits>,
+    limits: Arc<ClientLimits>,
     open: OpenConnection,
     _counted: Option<OpenCounted>,
 }
@@ -216,7 +216,7 @@ impl Connection {
             .header_read_timeout(None)
             // A client that has sent its request may close its side, and still gets its answer.
             .half_close(true)
-            .max_buf_size(BUFFER)
+            .max_buf_size(BUFFER_BYTES)
             .serve_connection(stream, service);
         let (mut connection, mut ended) = (pin!(connection), pin!(progress.ended(&self.limits)));
         let mut idle = pin!(idle_long_enough(ends.clone()));
@@ -240,7 +240,7 @@ impl Connection {
     fn tune(&self, stream: &TcpStream) {
         let _ = stream.set_nodelay(true);
         #[cfg(target_os = "linux")]
-        let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
+        let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES);
         let each = self.limits.tcp_keepalive;
         let keepalive =
             TcpKeepalive::new().with_time(each).with_interval(each).with_retries(KEEPALIVE_PROBES);

@@ -24,7 +24,7 @@ impl Source {
         Ok(Self::new(path, text))
     }
 
-    /// A file that is already in memory.
+    /// A file whose text is already in memory.
     pub fn new(path: &Path, text: String) -> Self {
         Self { path: path.to_owned(), text }
     }

@@ -18,16 +18,16 @@ use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 
-use crate::component::{Component, State};
+use crate::component::{InstanceState, ReadyComponent};
 use crate::guards::RequestGuard;
 use crate::imports::Imports as _;
 use crate::lifetime::{IDLE, REQUESTS, REQUESTS_AT_ONCE};
 
 /// A component whose instances are created on demand.
-pub struct Spread(pub Component);
+pub struct Spread(pub ReadyComponent);
 
 /// Ends an instance that was idle for long.
-pub struct Idle(Pin<Box<Sleep>>);
+pub struct IdleExpiration(Pin<Box<Sleep>>);
 
 /// How many requests an instance takes, and the name of its component.
 pub struct Worker {
@@ -35,25 +35,25 @@ pub struct Worker {
 }
 
 impl HandlerState for Spread {
-    type StoreData = State;
-    type WorkerExpiration = Idle;
+    type StoreData = InstanceState;
+    type WorkerExpiration = IdleExpiration;
     type WorkerState = Worker;
 
-    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Idle, Worker>> {
+    async fn instantiate(&self) -> wasmtime::Result<Instance<InstanceState, IdleExpiration, Worker>> {
         let Self(component) = self;
-        let mut store = Store::new(&component.engine, State::new(component));
+        let mut store = Store::new(&component.engine, InstanceState::new(component));
         let proxy = Proxy::P3(component.service.instantiate_async(&mut store).await?);
         Ok(Instance {
             store,
             proxy,
-            view: State::http,
-            expiration: Idle(Box::pin(tokio::time::sleep(IDLE))),
+            view: InstanceState::http,
+            expiration: IdleExpiration(Box::pin(tokio::time::sleep(IDLE))),
             state: Worker { id: component.id.clone() },
         })
     }
 }
 
-impl WorkerExpiration for Idle {
+impl WorkerExpiration for IdleExpiration {
     fn poll(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -72,7 +72,7 @@ impl WorkerExpiration for Idle {
 }
 
 impl WorkerState for Worker {
-    type StoreData = State;
+    type StoreData = InstanceState;
     type RequestData = RequestGuard;
 
     fn should_accept_request(&self, at_once: usize, in_all: usize) -> ShouldAccept {
@@ -86,19 +86,19 @@ impl WorkerState for Worker {
     /// Never ready: the request holds its guard until it ends.
     fn on_request_start(
         &self,
-        store: StoreContextMut<'_, State>,
+        store: StoreContextMut<'_, InstanceState>,
         guard: RequestGuard,
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        let caller = store.data().callers().begins(task, guard.trace.clone());
+        let caller = store.data().callers().begin(task, guard.trace.clone());
         Box::pin(async move {
             let _guard = (guard, caller);
             pending().await
         })
     }
 
-    fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
-        store.data().is_over();
+    fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
+        store.data().finish();
         if let Err(error) = result {
             eprintln!("[{}] failed: {error:?}", self.id);
         }

@@ -27,7 +27,7 @@ pub use request::Exchange;
 
 use anyhow::Context as _;
 use counted::Counted;
-use end::End;
+use end::SignalShutdown;
 use meters::Meters;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _};
 use opentelemetry::metrics::MeterProvider as _;
@@ -51,7 +51,7 @@ pub struct Telemetry {
     tracer: Option<SdkTracer>,
     meters: Option<Meters>,
     logger: Option<SdkLogger>,
-    ends: Vec<End>,
+    ends: Vec<SignalShutdown>,
 }
 
 impl Telemetry {
@@ -73,7 +73,7 @@ impl Telemetry {
             let processor = Counted::new(BatchSpanProcessor::builder(exporter).build(), signal.clone());
             let provider = builder.with_span_processor(processor).build();
             let tracer = provider.tracer(NAME);
-            ends.push(End::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
+            ends.push(SignalShutdown::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
             tracer
         });
         let meters = metrics.map(|exporter| {
@@ -81,7 +81,7 @@ impl Telemetry {
             let builder = SdkMeterProvider::builder().with_resource(resource.clone());
             let provider = builder.with_periodic_exporter(exporter).build();
             let meters = Meters::new(&provider.meter(NAME), application.into());
-            ends.push(End::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
+            ends.push(SignalShutdown::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
             meters
         });
         let logger = logs.map(|exporter| {
@@ -90,7 +90,7 @@ impl Telemetry {
             let processor = Counted::new(BatchLogProcessor::builder(exporter).build(), signal.clone());
             let provider = builder.with_log_processor(processor).build();
             let logger = provider.logger(NAME);
-            ends.push(End::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
+            ends.push(SignalShutdown::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
             logger
         });
         Ok(Self { tracer, meters, logger, ends })
@@ -123,7 +123,7 @@ impl Telemetry {
     /// Sends what has not been sent yet, and shuts down. It waits for the collector for at most 5 s, and reports what
     /// is lost.
     pub fn end(&self) {
-        end::all(&self.ends);
+        end::shut_down_all(&self.ends);
     }
 }
 

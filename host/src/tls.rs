@@ -18,9 +18,9 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 /// How often the files are checked. Kubernetes takes a minute to bring a new Secret into a pod.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How often files are read again that change while they are read.
-const READ_AGAIN: usize = 5;
+const MOST_READS: usize = 5;
 
 /// Where the certificate and its key are.
 #[derive(Clone)]
@@ -38,29 +38,34 @@ struct Contents {
 
 /// The certificate for new connections.
 #[derive(Debug)]
-struct Shown(RwLock<Arc<CertifiedKey>>);
+struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
 
 /// Accepts TLS connections. Must be called inside a Tokio runtime, in which the files are checked from then on.
 pub fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     let files = CertificateFiles { certificate: certificate.to_owned(), key: key.to_owned() };
     let provider = Arc::new(ring::default_provider());
     let contents = files.read()?;
-    let shown = Arc::new(Shown(RwLock::new(Arc::new(files.certified(&contents, &provider)?))));
+    let current = Arc::new(CurrentCertificate(RwLock::new(Arc::new(files.certified(&contents, &provider)?))));
     let mut config = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_cert_resolver(shown.clone());
+        .with_cert_resolver(current.clone());
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    tokio::spawn(follow(files, contents, shown, provider));
+    tokio::spawn(follow(files, contents, current, provider));
     Ok(Arc::new(config).into())
 }
 
 /// Follows the files, for ever.
-async fn follow(files: CertificateFiles, first: Contents, shown: Arc<Shown>, provider: Arc<CryptoProvider>) {
+async fn follow(
+    files: CertificateFiles,
+    first: Contents,
+    current: Arc<CurrentCertificate>,
+    provider: Arc<CryptoProvider>,
+) {
     // The last contents, whether they could be served or not.
     let mut last = Ok(first);
     loop {
-        sleep(LOOK_AGAIN).await;
+        sleep(CHECK_EVERY).await;
         let now = files.read().map_err(|error| format!("{error:#}"));
         if now == last {
             continue;
@@ -71,7 +76,7 @@ async fn follow(files: CertificateFiles, first: Contents, shown: Arc<Shown>, pro
         };
         match certified {
             Ok(certified) => {
-                *shown.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+                *current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
                 eprintln!("Serving with the new certificate of {}.", files.certificate.display());
             }
             Err(error) => {
@@ -88,7 +93,7 @@ impl CertificateFiles {
     /// Both files as of one moment: the certificate is read before and after the key, and must be the same.
     fn read(&self) -> anyhow::Result<Contents> {
         let mut certificate = read(&self.certificate)?;
-        for _ in 0..READ_AGAIN {
+        for _ in 0..MOST_READS {
             let key = read(&self.key)?;
             let after = read(&self.certificate)?;
             if after == certificate {
@@ -117,7 +122,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-impl ResolvesServerCert for Shown {
+impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
     }

@@ -4,11 +4,11 @@
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::answer::App;
-use crate::arguments::Up;
+use crate::arguments::UpArguments;
 use crate::backup::unfinished;
 use crate::build_command;
 use crate::chain::Chain;
-use crate::component::Component;
+use crate::component::ReadyComponent;
 use crate::engine::{self, Compiler};
 use crate::fault;
 use crate::imports::Servers;
@@ -35,7 +35,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Runs the application until a signal comes.
-pub fn up(options: &Up) -> anyhow::Result<()> {
+pub fn up(options: &UpArguments) -> anyhow::Result<()> {
     let manifest = Manifest::load(&options.from)?;
     if options.build {
         build_command::build(&manifest, &[])?;
@@ -56,7 +56,7 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
     values.check(&manifest.variables)?;
     let patience = patience(&manifest, &values)?;
     let stores = stores(options, &manifest, &config, patience)?;
-    unfinished::is_none_of(config, &values)?;
+    unfinished::refuse_interrupted_import(config, &values)?;
     let ended = runtime.block_on(async {
         let telemetry = Arc::new(Telemetry::new(&manifest.name, environment)?);
         let app = Arc::new(app(options, &manifest, &values, &stores, patience, &telemetry)?);
@@ -73,7 +73,7 @@ pub fn up(options: &Up) -> anyhow::Result<()> {
 
 /// Listens, and serves `app` until a signal comes. `starting` is ended by a signal before that.
 async fn serve(
-    options: &Up,
+    options: &UpArguments,
     manifest: &Manifest,
     app: Arc<App>,
     starting: tokio::task::JoinHandle<()>,
@@ -94,7 +94,7 @@ async fn serve(
     serve::serve(listener, tls, app, &options.limits, drain, signals).await
 }
 
-fn runtime_config(options: &Up, manifest: &Manifest) -> anyhow::Result<RuntimeConfig> {
+fn runtime_config(options: &UpArguments, manifest: &Manifest) -> anyhow::Result<RuntimeConfig> {
     let state_dir = options.state_dir.as_deref().map(Path::new);
     RuntimeConfig::load(options.runtime_config_file.as_deref(), &manifest.folder, state_dir)
 }
@@ -108,7 +108,7 @@ fn patience(manifest: &Manifest, values: &Values) -> anyhow::Result<Patience> {
 
 /// Opens the stores that components may use, and no others.
 fn stores(
-    options: &Up,
+    options: &UpArguments,
     manifest: &Manifest,
     config: &RuntimeConfig,
     patience: Patience,
@@ -144,7 +144,7 @@ fn stores(
 }
 
 fn app(
-    options: &Up,
+    options: &UpArguments,
     manifest: &Manifest,
     values: &Values,
     stores: &Stores,
@@ -154,11 +154,12 @@ fn app(
     let compiler = Compiler::new(!options.disable_cache)?;
     let servers = Arc::new(Servers::new(patience));
     let chain = Arc::new(Chain::default());
-    let working = Working::none();
+    let working = Working::on_this_machine();
     let allowed = |component| Ok((component, Arc::new(allowed_hosts(component, values)?)));
-    let used: Vec<_> = used(manifest).into_iter().map(allowed).collect::<anyhow::Result<_>>()?;
+    let used: Vec<_> =
+        triggered_components(manifest).into_iter().map(allowed).collect::<anyhow::Result<_>>()?;
     let start = |(component, allowed): &(&manifest::Component, Arc<AllowedHosts>)| {
-        let component = Component {
+        let component = ReadyComponent {
             id: component.id.as_str().into(),
             engine: compiler.engine().clone(),
             service: compiler.compile(&component.id, &component.source)?,
@@ -175,7 +176,7 @@ fn app(
     };
     let running: HashMap<String, Running> = in_parallel(&used, start)?.into_iter().collect();
     engine::return_unused_memory();
-    chain.connect(called(&running, used.iter().map(|(_, allowed)| &**allowed)));
+    chain.connect(callable_components(&running, used.iter().map(|(_, allowed)| &**allowed)));
     let routes = manifest
         .routes
         .iter()
@@ -186,7 +187,7 @@ fn app(
 }
 
 /// The components that have a trigger; the others are never called.
-fn used(manifest: &Manifest) -> Vec<&manifest::Component> {
+fn triggered_components(manifest: &Manifest) -> Vec<&manifest::Component> {
     let routed = |id: &str| manifest.routes.iter().any(|route| route.component == id);
     let used =
         |component: &&manifest::Component| routed(&component.id) || manifest.private.contains(&component.id);
@@ -194,7 +195,7 @@ fn used(manifest: &Manifest) -> Vec<&manifest::Component> {
 }
 
 /// The components that some component may call by name.
-fn called<'a>(
+fn callable_components<'a>(
     running: &HashMap<String, Running>,
     allowed: impl Iterator<Item = &'a AllowedHosts> + Clone,
 ) -> HashMap<String, Running> {

@@ -3,10 +3,10 @@
 //! It only reads, and may run beside a running bank. Of the application it knows what `crates/teller` says about
 //! wallets, and nothing about its components.
 
-use crate::arguments::Verify;
+use crate::arguments::VerifyArguments;
 use crate::backup;
 use crate::exit::ExitError;
-use crate::kv::source::Source;
+use crate::kv::reader::StoreReader;
 use crate::redis::Patience;
 use crate::runtime_config::DEFAULT_LABEL;
 use anyhow::{Context as _, anyhow};
@@ -17,21 +17,21 @@ use store::keys;
 use store::kv::Kv;
 use teller::audit::{Sound, Unsound, audit, nothing_is_left_over};
 
-/// Nobody waits behind it.
+/// How long a call may take: nobody waits for the command.
 const PATIENCE: Patience = Patience::new(Duration::from_secs(10));
 /// How many entries lie between two reports of progress.
-const STEP: u64 = 100_000;
+const ENTRIES_PER_REPORT: u64 = 100_000;
 
 /// Checks the wallet, or all; the error says where the first break is.
-pub fn verify(options: &Verify) -> anyhow::Result<()> {
+pub fn verify(options: &VerifyArguments) -> anyhow::Result<()> {
     let Some(user) = &options.user else { return backup::verify_all(options) };
     let user: User = user.parse().map_err(|_| anyhow!("`{user}` is no user's name"))?;
     let store = options.store.store()?;
     let label = DEFAULT_LABEL;
-    let source = Source::open(label, &store, PATIENCE)
+    let reader = StoreReader::open(label, &store, PATIENCE)
         .with_context(|| format!("cannot open the key-value store `{label}`, {store}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let checked = runtime.block_on(check(&source, &user));
+    let checked = runtime.block_on(check(&reader, &user));
     match checked {
         // The reader of stdout may be gone, such as `head`: that must not panic.
         Ok(sound) => {
@@ -43,11 +43,11 @@ pub fn verify(options: &Verify) -> anyhow::Result<()> {
 }
 
 /// Checks the wallet and its pages; then, if the store can list keys, the whole index.
-async fn check(source: &Source, user: &User) -> Result<Sound, Unsound> {
-    let store = Kv::new(source);
+async fn check(reader: &StoreReader, user: &User) -> Result<Sound, Unsound> {
+    let store = Kv::new(reader);
     let sound = audit(&store, user, progress).await?;
     let prefix = keys::operation(user.as_str(), "");
-    match source.keys(prefix.as_str()).await {
+    match reader.keys(prefix.as_str()).await {
         Some(Ok(all)) => {
             let keys = all.iter().filter_map(|key| key.strip_prefix(prefix.as_str())?.parse().ok());
             nothing_is_left_over(&store, user, keys).await?;
@@ -59,7 +59,7 @@ async fn check(source: &Source, user: &User) -> Result<Sound, Unsound> {
 }
 
 fn progress(entries: u64) {
-    if entries.is_multiple_of(STEP) {
+    if entries.is_multiple_of(ENTRIES_PER_REPORT) {
         eprintln!("{entries} entries checked");
     }
 }

@@ -9,7 +9,7 @@ use common::{Bank, bank, guest, manifest};
 use std::time::{Duration, Instant};
 
 /// A bank with `guest` on every path, which has these lines, and `inner`, which has no path.
-fn two(lines: &str) -> Bank {
+fn bank_of_two(lines: &str) -> Bank {
     bank(&manifest_of_two(lines, ""), &[])
 }
 
@@ -32,13 +32,13 @@ fn called(bank: &Bank, url: &str, more: &str) -> String {
 
 #[test]
 fn a_component_reaches_another_one_by_its_name_and_hands_on_a_body() {
-    let bank = two(ALLOWED);
+    let bank = bank_of_two(ALLOWED);
     assert_eq!(called(&bank, "http://inner.spin.internal/body", "&body=hello"), "200 hello");
 }
 
 #[test]
 fn the_called_component_sees_what_its_caller_sent_and_what_spin_adds_and_nothing_of_the_client() {
-    let bank = two(ALLOWED);
+    let bank = bank_of_two(ALLOWED);
     let request = "GET /call?url=http://inner.spin.internal/a%3fb=1&header=authorization:Bearer%20x HTTP/1.1\r\n\
                    host: example.com\r\ncookie: session=1\r\nauthorization: Basic y\r\nuser_id: mallory\r\n\r\n";
     let response = http::request(&bank.address, request).unwrap();
@@ -65,11 +65,11 @@ fn nobody_is_called_without_being_an_allowed_host() {
     for lines in
         ["", "allowed_outbound_hosts = [\"http://other.spin.internal\", \"https://inner.spin.internal\"]"]
     {
-        let bank = two(lines);
+        let bank = bank_of_two(lines);
         assert_eq!(bank.get("/fetch?url=http://inner.spin.internal/"), "ErrorCode::HttpRequestDenied");
-        bank.says("disallowed destination 'http://inner.spin.internal'");
+        bank.wait_for_stderr("disallowed destination 'http://inner.spin.internal'");
     }
-    let bank = two("allowed_outbound_hosts = [\"http://*.spin.internal\"]");
+    let bank = bank_of_two("allowed_outbound_hosts = [\"http://*.spin.internal\"]");
     assert_eq!(bank.get("/fetch?url=http://inner.spin.internal/"), "200");
 }
 
@@ -97,15 +97,15 @@ fn a_component_with_a_route_can_be_called_too_on_any_path() {
 
 #[test]
 fn a_component_that_is_not_there_is_an_error_of_the_caller_and_named_on_stderr() {
-    let bank = two("allowed_outbound_hosts = [\"http://*.spin.internal\"]");
+    let bank = bank_of_two("allowed_outbound_hosts = [\"http://*.spin.internal\"]");
     let answer = bank.get("/fetch?url=http://nobody.spin.internal/");
     assert!(answer.starts_with("ErrorCode::InternalError"), "{answer}");
-    bank.says("[guest] called `nobody` in vain");
+    bank.wait_for_stderr("[guest] called `nobody` in vain");
 }
 
 #[test]
 fn a_called_component_that_traps_is_500_and_its_caller_lives_on() {
-    let bank = two(ALLOWED);
+    let bank = bank_of_two(ALLOWED);
     for path in ["trap", "error"] {
         assert_eq!(bank.get(&format!("/fetch?url=http://inner.spin.internal/{path}")), "500");
     }
@@ -114,7 +114,7 @@ fn a_called_component_that_traps_is_500_and_its_caller_lives_on() {
 
 #[test]
 fn a_caller_that_waits_no_longer_goes_on_at_once() {
-    let bank = two(ALLOWED);
+    let bank = bank_of_two(ALLOWED);
     let begun = Instant::now();
     assert_eq!(called(&bank, "http://inner.spin.internal/sleep?ms=30000", "&within=200"), "late");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
@@ -122,7 +122,7 @@ fn a_caller_that_waits_no_longer_goes_on_at_once() {
 
 #[test]
 fn calls_of_512_requests_at_once_are_all_answered() {
-    let bank = two(ALLOWED);
+    let bank = bank_of_two(ALLOWED);
     let path = "/call?url=http://inner.spin.internal/sleep%3fms=20";
     let mut clients: Vec<_> = (0..600).map(|_| Connection::open(&bank.address)).collect();
     for client in &mut clients {
@@ -152,7 +152,7 @@ fn calls_that_hold_up_an_instance_each_are_all_answered_too() {
 
 #[test]
 fn a_request_that_is_being_answered_by_way_of_a_call_is_not_cut_at_the_end() {
-    let mut bank = two(ALLOWED);
+    let mut bank = bank_of_two(ALLOWED);
     let mut client = Connection::open(&bank.address);
     client.send(b"GET /call?url=http://inner.spin.internal/sleep%3fms=700 HTTP/1.1\r\nhost: a\r\n\r\n");
     std::thread::sleep(Duration::from_millis(200));

@@ -27,7 +27,7 @@ fn a_request_for_which_too_many_wait_is_told_to_come_again_and_that_nothing_was_
     let bank = bank(&manifest(""), &SMALL);
     let crowd = sleepers(&bank, TAKEN_IN + 1, 600_000);
     // The line of the one for which there was no room.
-    bank.says(r#""route":"/...","status":503"#);
+    bank.wait_for_stderr(r#""route":"/...","status":503"#);
     let refused = get(&bank.address, "/");
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     assert_eq!(refused.header("content-type"), Some("application/problem+json"));

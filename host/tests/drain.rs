@@ -70,16 +70,17 @@ fn a_person_need_not_wait_for_it_to_drain() {
     assert_eq!(bank.exit_code(Duration::from_secs(1)), Some(1));
 }
 
-/// An exit code, not the end by a signal: the first process of a container is ended by none that it does not listen for.
+/// An exit code, not the end by a signal: the first process of a container is ended by none that it does not listen
+/// for.
 #[test]
 fn a_signal_ends_it_at_once_while_it_starts() {
     for signal in ["TERM", "INT"] {
         // Compiling the guest takes longer than what is waited for here.
         let mut bank = starting(&manifest(""), &["--disable-cache"]);
-        bank.says("Storing default key-value data to ");
+        bank.wait_for_stderr("Storing default key-value data to ");
         bank.signal(signal);
         assert_eq!(bank.exit_code(Duration::from_secs(1)), Some(0), "{signal}: {}", bank.stderr());
-        bank.says("Stopped by a signal before it served.");
+        bank.wait_for_stderr("Stopped by a signal before it served.");
     }
 }
 

@@ -5,15 +5,15 @@
 
 mod common;
 
-use bank::kv::Store as _;
-use bank::kv::redis::Redis;
+use bank::kv::KvStore as _;
+use bank::kv::redis::RedisStore;
 use bank::redis::{Patience, Server};
-use common::proxy::{Proxy, knows_who_asks, says};
+use common::proxy::{Proxy, server_that_answers, server_that_reports_asking};
 use redis::{IntoConnectionInfo as _, Value};
 use std::time::Duration;
 
-fn store(url: &str, patience: Patience) -> Redis {
-    Redis::new(url.into_connection_info().unwrap(), patience).unwrap()
+fn store(url: &str, patience: Patience) -> RedisStore {
+    RedisStore::new(url.into_connection_info().unwrap(), patience).unwrap()
 }
 
 async fn tell(redis: &common::redis::Redis, command: &[&str]) {
@@ -40,7 +40,7 @@ async fn the_first_write_after_a_failover_is_refused_and_the_next_goes_to_the_ne
         };
         writes(&format!("{write}-before")).await.unwrap();
         tell(&old, &["REPLICAOF", "127.0.0.1", &nobody]).await;
-        proxy.leads_to(new.port);
+        proxy.lead_to(new.port);
         let error = writes(&format!("{write}-refused")).await.unwrap_err().to_string();
         // As Redis says it, or in the words of the client library.
         assert!(["READONLY", "ReadOnly"].iter().any(|code| error.contains(code)), "{write}: {error}");
@@ -57,10 +57,10 @@ async fn a_server_that_says_not_to_ask_it_now_is_asked_once() {
         "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
         "-ERR Error running script (call to f_1): @user_script:8: -READONLY You can't write against a read only replica.\r\n",
     ] {
-        let proxy = Proxy::to(says(answer).0, Duration::ZERO);
+        let proxy = Proxy::to(server_that_answers(answer).0, Duration::ZERO);
         let store = store(&proxy.url(), Patience::DEFAULT);
         store.get("a").await.unwrap_err();
-        proxy.leads_to(new.port);
+        proxy.lead_to(new.port);
         assert_eq!(store.get("a").await, Ok(None), "{answer}");
     }
 }
@@ -68,7 +68,7 @@ async fn a_server_that_says_not_to_ask_it_now_is_asked_once() {
 /// Every command would connect anew otherwise.
 #[tokio::test]
 async fn an_address_that_still_leads_to_the_wrong_server_is_not_tried_all_the_time() {
-    let (port, connected) = says("-READONLY no\r\n");
+    let (port, connected) = server_that_answers("-READONLY no\r\n");
     let store = store(&format!("redis://127.0.0.1:{port}"), Patience::DEFAULT);
     for _ in 0..200 {
         store.get("a").await.unwrap_err();
@@ -83,7 +83,7 @@ async fn an_error_of_the_command_alone_costs_no_connection() {
     let proxy = Proxy::to(redis.port, Duration::ZERO);
     let store = store(&proxy.url(), Patience::DEFAULT);
     store.set("a", b"no number".to_vec()).await.unwrap();
-    proxy.leads_to(common::free_port());
+    proxy.lead_to(common::free_port());
     store.increment("a", 1).await.unwrap_err();
     store.set("a", b"1".to_vec()).await.unwrap();
 }
@@ -113,7 +113,7 @@ async fn who_closes_a_connection_and_opens_another_gets_another() {
 
 #[tokio::test]
 async fn an_asking_goes_right_in_front_of_the_next_command_of_who_said_it_and_of_no_other() {
-    let url = format!("redis://127.0.0.1:{}", knows_who_asks());
+    let url = format!("redis://127.0.0.1:{}", server_that_reports_asking());
     let server = Server::new(url.as_str().into_connection_info().unwrap(), Patience::DEFAULT).unwrap();
     let says = async |asks: bool| {
         let opened = server.open().await.unwrap();

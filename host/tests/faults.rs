@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use bank::fault::{Faulty, Profile};
-use bank::kv::sqlite::Sqlite;
-use bank::kv::{Failure, Store};
+use bank::kv::sqlite::SqliteStore;
+use bank::kv::{Failure, KvStore};
 use bank::source::Source;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ fn read(text: &str) -> anyhow::Result<Profile> {
 }
 
 /// A store, and the same store misbehaving.
-fn stores(quirks: &str) -> (Arc<dyn Store>, Faulty) {
-    let store: Arc<dyn Store> = Arc::new(Sqlite::in_memory("default").unwrap());
+fn stores(quirks: &str) -> (Arc<dyn KvStore>, Faulty) {
+    let store: Arc<dyn KvStore> = Arc::new(SqliteStore::in_memory("default").unwrap());
     let faulty = Faulty::new(store.clone(), read(&format!("seed = 1\n{quirks}")).unwrap());
     (store, faulty)
 }

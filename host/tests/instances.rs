@@ -126,6 +126,6 @@ fn placed_as_by_spin_a_trap_is_a_500_and_the_next_request_is_served() {
     let bank = spins();
     let trap = common::http::get(&bank.address, "/trap");
     assert_eq!((trap.status, trap.body.as_str()), (500, ""));
-    bank.says("wasm trap");
+    bank.wait_for_stderr("wasm trap");
     assert_eq!(asked(&bank, 0).1, 1);
 }

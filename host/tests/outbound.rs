@@ -36,8 +36,8 @@ fn what_is_not_allowed_is_denied_with_a_hint() {
     let bank = bank(&manifest("allowed_outbound_hosts = [\"https://example.com\"]"), &[]);
     let denied = bank.get(&format!("/fetch?url=http://127.0.0.1:{port}/"));
     assert_eq!(denied, "ErrorCode::HttpRequestDenied");
-    bank.says(&format!("disallowed destination 'http://127.0.0.1:{port}'"));
-    bank.says("allowed_outbound_hosts of [component.guest]");
+    bank.wait_for_stderr(&format!("disallowed destination 'http://127.0.0.1:{port}'"));
+    bank.wait_for_stderr("allowed_outbound_hosts of [component.guest]");
 }
 
 #[test]

@@ -174,9 +174,9 @@ fn a_trap_is_a_500_without_a_body_and_the_next_request_is_served() {
     let bank = bank(&manifest(""), &[]);
     let trap = http::get(&bank.address, "/trap");
     assert_eq!((trap.status, trap.body.as_str(), trap.header("content-length")), (500, "", Some("0")));
-    bank.says("[guest] failed:");
-    bank.says("wasm trap");
-    bank.says(FAILED);
+    bank.wait_for_stderr("[guest] failed:");
+    bank.wait_for_stderr("wasm trap");
+    bank.wait_for_stderr(FAILED);
     bank.get("/");
 }
 
@@ -185,9 +185,9 @@ fn an_error_instead_of_a_response_is_a_500_and_is_told() {
     let bank = bank(&manifest(""), &[]);
     let error = http::get(&bank.address, "/error");
     assert_eq!((error.status, error.body.as_str()), (500, ""));
-    bank.says("[guest] failed:");
-    bank.says("the component says no");
-    bank.says(FAILED);
+    bank.wait_for_stderr("[guest] failed:");
+    bank.wait_for_stderr("the component says no");
+    bank.wait_for_stderr(FAILED);
 }
 
 #[test]
@@ -196,9 +196,9 @@ fn what_a_component_prints_is_told_line_by_line_with_its_name() {
     bank.get("/say?err=one%0Atwo%0A&out=three%0A");
     bank.get("/say?err=%7B%22level%22:%22info%22%7D%0A");
     for line in ["[guest] one\n", "[guest] two\n", "[guest] three\n"] {
-        bank.says(line);
+        bank.wait_for_stderr(line);
     }
-    bank.says("{\"component\":\"guest\",\"level\":\"info\"}\n");
+    bank.wait_for_stderr("{\"component\":\"guest\",\"level\":\"info\"}\n");
     let quiet = common::bank(&manifest(""), &["--quiet"]);
     quiet.get("/say?err=one%0A");
     std::thread::sleep(Duration::from_millis(100));

@@ -178,7 +178,7 @@ fn make_up_takes_an_address_with_any_characters_for_both_ways_to_redis() {
     for made in [make_up(&[&argument], &[]), make_up(&[], &[("REDIS_URL", &url)])] {
         assert_eq!(value(&made.0, "redis_url"), expected);
         assert_eq!(value(&made.0, "store"), "Ok(\"redis\")");
-        made.0.says(&format!("Redis at 127.0.0.1:{}", redis.port));
+        made.0.wait_for_stderr(&format!("Redis at 127.0.0.1:{}", redis.port));
         let config = std::fs::read_to_string(made.0.folder.path().join("build/redis.toml")).unwrap();
         assert!(config.contains(&format!("url = \"{url}\"")), "{config}");
     }

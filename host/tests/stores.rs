@@ -5,9 +5,9 @@
 
 mod common;
 
-use bank::kv::redis::Redis;
-use bank::kv::sqlite::Sqlite;
-use bank::kv::{Failure, Store};
+use bank::kv::redis::RedisStore;
+use bank::kv::sqlite::SqliteStore;
+use bank::kv::{Failure, KvStore};
 use bank::redis::Patience;
 use redis::IntoConnectionInfo as _;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ const PATIENCE: Duration = Duration::from_millis(400);
 
 /// A store with what has to live as long.
 struct Opened {
-    store: Arc<dyn Store>,
+    store: Arc<dyn KvStore>,
     _kept: Box<dyn std::any::Any>,
 }
 
 fn opened() -> Vec<(&'static str, Opened)> {
     let folder = tempfile::tempdir().unwrap();
-    let sqlite: Arc<dyn Store> =
-        Arc::new(Sqlite::open(&folder.path().join("a/b.db"), "default", PATIENCE).unwrap());
-    let memory: Arc<dyn Store> = Arc::new(Sqlite::in_memory("default").unwrap());
+    let sqlite: Arc<dyn KvStore> =
+        Arc::new(SqliteStore::open(&folder.path().join("a/b.db"), "default", PATIENCE).unwrap());
+    let memory: Arc<dyn KvStore> = Arc::new(SqliteStore::in_memory("default").unwrap());
     let server = common::redis::Redis::start();
-    let redis: Arc<dyn Store> = Arc::new(connect(&server.url()));
+    let redis: Arc<dyn KvStore> = Arc::new(connect(&server.url()));
     vec![
         ("sqlite", Opened { store: sqlite, _kept: Box::new(folder) }),
         ("memory", Opened { store: memory, _kept: Box::new(()) }),
@@ -36,8 +36,8 @@ fn opened() -> Vec<(&'static str, Opened)> {
     ]
 }
 
-fn connect(url: &str) -> Redis {
-    Redis::new(url.into_connection_info().unwrap(), Patience::DEFAULT).unwrap()
+fn connect(url: &str) -> RedisStore {
+    RedisStore::new(url.into_connection_info().unwrap(), Patience::DEFAULT).unwrap()
 }
 
 fn bytes(text: &str) -> Vec<u8> {
@@ -151,7 +151,7 @@ async fn of_many_first_writers_one_wins_and_the_others_know() {
 #[tokio::test]
 async fn no_update_is_lost_when_swaps_race() {
     for (name, opened) in opened() {
-        let add = |store: Arc<dyn Store>| async move {
+        let add = |store: Arc<dyn KvStore>| async move {
             for _ in 0..25 {
                 loop {
                     let before = store.get("sum").await.unwrap();
@@ -190,13 +190,13 @@ async fn sqlite_keeps_what_it_answered_across_a_restart_in_the_table_of_spin() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kv.db");
     {
-        let store = Sqlite::open(&path, "default", PATIENCE).unwrap();
+        let store = SqliteStore::open(&path, "default", PATIENCE).unwrap();
         store.set("a", bytes("kept")).await.unwrap();
         store.increment("n", 258).await.unwrap();
-        let other = Sqlite::open(&path, "other", PATIENCE).unwrap();
+        let other = SqliteStore::open(&path, "other", PATIENCE).unwrap();
         assert_eq!(other.get("a").await, Ok(None), "labels are separate in one file");
     }
-    let store = Sqlite::open(&path, "default", PATIENCE).unwrap();
+    let store = SqliteStore::open(&path, "default", PATIENCE).unwrap();
     assert_eq!(store.get("a").await, Ok(Some(bytes("kept"))));
     assert_eq!(store.increment("n", 0).await, Ok(258));
     let database = rusqlite::Connection::open(&path).unwrap();
@@ -216,7 +216,7 @@ async fn sqlite_keeps_what_it_answered_across_a_restart_in_the_table_of_spin() {
 async fn sqlite_that_somebody_else_has_locked_fails_in_bounded_time_and_is_read_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kv.db");
-    let store = Sqlite::open(&path, "default", PATIENCE).unwrap();
+    let store = SqliteStore::open(&path, "default", PATIENCE).unwrap();
     store.set("a", bytes("before")).await.unwrap();
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -237,12 +237,12 @@ async fn sqlite_that_somebody_else_has_locked_fails_in_bounded_time_and_is_read_
 async fn sqlite_acknowledges_nothing_in_a_file_that_was_removed_or_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bank.db");
-    let store = Sqlite::open(&path, "default", PATIENCE).unwrap();
+    let store = SqliteStore::open(&path, "default", PATIENCE).unwrap();
     store.set("a", bytes("kept")).await.unwrap();
     std::fs::remove_file(&path).unwrap();
     for another in [false, true] {
         if another {
-            Sqlite::open(&path, "default", PATIENCE).unwrap().set("a", bytes("another")).await.unwrap();
+            SqliteStore::open(&path, "default", PATIENCE).unwrap().set("a", bytes("another")).await.unwrap();
         }
         let Err(Failure::Reported(why)) = store.set("a", bytes("lost")).await else {
             panic!("it is acknowledged")
@@ -317,13 +317,13 @@ async fn a_redis_password_is_never_told() {
     assert!(!message.contains("hunter2"), "{message}");
 }
 
-async fn fails_within(limit: Duration, store: &Redis) {
+async fn fails_within(limit: Duration, store: &RedisStore) {
     let start = Instant::now();
     assert!(store.get("a").await.is_err());
     assert!(start.elapsed() < limit, "{:?}", start.elapsed());
 }
 
-async fn comes_back_within(limit: Duration, store: &Redis) {
+async fn comes_back_within(limit: Duration, store: &RedisStore) {
     let start = Instant::now();
     while store.get("a").await.is_err() {
         assert!(start.elapsed() < limit, "still away after {limit:?}");

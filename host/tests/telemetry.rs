@@ -22,7 +22,7 @@ const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// A bank that tells `collector`, and sends nothing before it ends.
-fn told(collector: &Collector, manifest: &str, arguments: &[&str]) -> Bank {
+fn bank_with_telemetry(collector: &Collector, manifest: &str, arguments: &[&str]) -> Bank {
     let never = "3600000";
     let environment = [
         (ENDPOINT, &*collector.endpoint),
@@ -69,7 +69,7 @@ fn names(spans: &[Span]) -> Vec<&str> {
 #[test]
 fn a_request_is_a_span_of_its_clients_trace_and_the_calls_made_for_it_are_spans_below_it() {
     let collector = Collector::start();
-    let bank = told(&collector, &manifest(""), &[]);
+    let bank = bank_with_telemetry(&collector, &manifest(""), &[]);
     assert_eq!(get(&bank, "/mixed?key=n", TRACE).status, 200);
     end(bank);
     let (server, calls) = of_trace(&collector.spans(), TRACE);
@@ -95,7 +95,7 @@ fn a_request_is_a_span_of_its_clients_trace_and_the_calls_made_for_it_are_spans_
 fn calls_of_requests_that_share_an_instance_are_told_apart() {
     for placement in ["bank", "spin"] {
         let collector = Collector::start();
-        let bank = told(&collector, &manifest(""), &["--placement", placement]);
+        let bank = bank_with_telemetry(&collector, &manifest(""), &["--placement", placement]);
         let traces: Vec<String> = (1..=48).map(|number| format!("{number:032x}")).collect();
         std::thread::scope(|scope| {
             for trace in &traces {
@@ -120,7 +120,7 @@ fn a_trace_goes_on_in_the_component_that_is_called_and_in_other_servers() {
         manifest("allowed_outbound_hosts = [\"http://inner.spin.internal\"]"),
         guest()
     );
-    let bank = told(&collector, &manifest, &[]);
+    let bank = bank_with_telemetry(&collector, &manifest, &[]);
     let seen = get(&bank, "/call?url=http://inner.spin.internal/", TRACE).body;
     assert_eq!(get(&bank, "/call?url=http://inner.spin.internal/kv/get%3fkey=n", TRACE).status, 200);
     end(bank);
@@ -138,8 +138,11 @@ fn what_a_request_is_about_is_never_told() {
     let collector = Collector::start();
     let redis = common::redis::Redis::start();
     let config = redis.runtime_config();
-    let bank =
-        told(&collector, &manifest(""), &["--runtime-config-file", &config.path().display().to_string()]);
+    let bank = bank_with_telemetry(
+        &collector,
+        &manifest(""),
+        &["--runtime-config-file", &config.path().display().to_string()],
+    );
     let head = "POST /kv/set?key=mallory&value=4711.25 HTTP/1.1\r\nhost: secret-host\r\nuser_id: mallory\r\n\
                 authorization: Bearer mallory\r\nx-forwarded-for: 192.0.2.77\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(http::request(&bank.address, head).unwrap().status, 200);
@@ -159,7 +162,7 @@ fn what_a_request_is_about_is_never_told() {
 #[test]
 fn requests_calls_instances_and_connections_are_measured() {
     let collector = Collector::start();
-    let bank = told(&collector, &manifest(""), &[]);
+    let bank = bank_with_telemetry(&collector, &manifest(""), &[]);
     for _ in 0..3 {
         assert_eq!(get(&bank, "/kv/get?key=n", TRACE).status, 200);
     }
@@ -181,7 +184,7 @@ fn requests_calls_instances_and_connections_are_measured() {
 #[test]
 fn what_components_print_is_told_too() {
     let collector = Collector::start();
-    let bank = told(&collector, &manifest(""), &[]);
+    let bank = bank_with_telemetry(&collector, &manifest(""), &[]);
     bank.get("/say?err=hello%0aworld%0a");
     end(bank);
     let logs = collector.logs();
@@ -235,7 +238,7 @@ fn it_serves_while_the_collector_is_away_and_says_once_what_is_lost() {
             bank.get("/body");
             std::thread::sleep(Duration::from_millis(20));
         }
-        bank.says("Warning: traces cannot be sent to the OpenTelemetry collector");
+        bank.wait_for_stderr("Warning: traces cannot be sent to the OpenTelemetry collector");
         assert_eq!(bank.stderr().matches("traces cannot be sent").count(), 1, "{}", bank.stderr());
         end(bank);
     }
@@ -260,7 +263,7 @@ fn an_export_that_is_not_answered_fails_in_the_time_that_it_is_given() {
         ];
         let bank = bank_of(&manifest(""), &[], &environment);
         bank.get("/body");
-        bank.says("Warning: traces cannot be sent to the OpenTelemetry collector");
+        bank.wait_for_stderr("Warning: traces cannot be sent to the OpenTelemetry collector");
     }
 }
 
@@ -276,7 +279,7 @@ fn a_collector_that_hangs_holds_up_the_end_by_five_seconds_and_what_is_lost_is_s
         assert_eq!(bank.exit_code(Duration::from_secs(20)), Some(0), "{}", bank.stderr());
         assert!(began.elapsed() < Duration::from_secs(7), "{protocol}: {:?}", began.elapsed());
         let lost = "Warning: the last traces, metrics, logs are lost: the OpenTelemetry collector has not taken them within 5 s\n";
-        bank.says(lost);
+        bank.wait_for_stderr(lost);
         assert_eq!(bank.stderr().matches("Warning").count(), 1, "{protocol}: {}", bank.stderr());
     }
 }
@@ -295,11 +298,11 @@ fn what_finds_no_room_since_the_collector_is_slow_is_said_to_be_lost() {
     for _ in 0..4 {
         bank.get(&format!("/say?err={}", "x%0a".repeat(200)));
     }
-    bank.says("Warning: logs are lost: the OpenTelemetry collector takes them too slowly");
+    bank.wait_for_stderr("Warning: logs are lost: the OpenTelemetry collector takes them too slowly");
     bank.signal("TERM");
     assert_eq!(bank.exit_code(Duration::from_secs(20)), Some(0), "{}", bank.stderr());
     let lost = 800 - collector.logs().len();
-    bank.says(&format!("Warning: of the logs, {lost} records are lost: "));
+    bank.wait_for_stderr(&format!("Warning: of the logs, {lost} records are lost: "));
     assert_eq!(bank.stderr().matches("Warning").count(), 2, "{}", bank.stderr());
 }
 
@@ -310,5 +313,5 @@ fn what_a_collector_refuses_at_the_end_is_said_to_be_lost() {
     bank.get("/body");
     bank.signal("TERM");
     assert_eq!(bank.exit_code(Duration::from_secs(20)), Some(0), "{}", bank.stderr());
-    bank.says("Warning: the last traces are lost: ");
+    bank.wait_for_stderr("Warning: the last traces are lost: ");
 }

@@ -24,7 +24,8 @@ type Secured = Connection<StreamOwned<ClientConnection, TcpStream>>;
 /// `bank` looks at its files every second.
 const SOON: Duration = Duration::from_secs(10);
 
-/// A volume of a Secret, as the kubelet makes it: `tls.crt` leads to `..data/tls.crt`, and `..data` is replaced at once.
+/// A volume of a Secret, as the kubelet makes it: `tls.crt` leads to `..data/tls.crt`, and `..data` is replaced at
+/// once.
 struct Volume(TempDir);
 
 impl Volume {
@@ -110,7 +111,7 @@ fn ask(connection: &mut Secured, path: &str) -> Response {
     connection.response(true).expect("no answer")
 }
 
-fn says_soon(bank: &Bank, text: &str) {
+fn wait_for_stderr_soon(bank: &Bank, text: &str) {
     assert!(within(SOON, || bank.stderr().contains(text)), "{text:?} is not in {}", bank.stderr());
 }
 
@@ -150,7 +151,7 @@ fn a_changed_certificate_is_shown_to_who_comes_and_breaks_no_connection() {
     }
     assert!(!volume.is_shown(&bank, "one"));
     assert_eq!(ask(&mut kept, "/sleep?ms=1").body, "slept");
-    says_soon(&bank, "Serving with the new certificate of ");
+    wait_for_stderr_soon(&bank, "Serving with the new certificate of ");
 }
 
 #[test]
@@ -161,12 +162,12 @@ fn what_cannot_be_shown_is_told_once_and_the_certificate_stays() {
     volume.make("torn");
     std::fs::copy(volume.path("two").join("tls.key"), volume.path("torn").join("tls.key")).unwrap();
     volume.shows("torn");
-    says_soon(&bank, "do not go together");
+    wait_for_stderr_soon(&bank, "do not go together");
     assert!(volume.is_shown(&bank, "one"));
     std::fs::write(volume.path("torn").join("tls.crt"), "nonsense").unwrap();
-    says_soon(&bank, "holds no certificate in PEM");
+    wait_for_stderr_soon(&bank, "holds no certificate in PEM");
     std::fs::remove_file(volume.path("torn").join("tls.crt")).unwrap();
-    says_soon(&bank, "cannot read ");
+    wait_for_stderr_soon(&bank, "cannot read ");
     // Longer than until it looks again.
     std::thread::sleep(Duration::from_secs(3));
     assert!(volume.is_shown(&bank, "one"));

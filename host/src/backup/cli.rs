@@ -12,7 +12,7 @@ use store::redis::cluster::Node;
 
 /// The arguments of `bank export`.
 #[derive(Args)]
-pub struct Export {
+pub struct ExportArguments {
     /// Where to: a file, which must not be there yet; a folder (`backups/`), or `s3://BUCKET/PREFIX/`, for a name with
     /// the time in it; `-` for stdout
     #[arg(long, value_name = "PLACE")]
@@ -28,12 +28,12 @@ pub struct Export {
 
     /// Which store
     #[command(flatten)]
-    pub store: Application,
+    pub store: StoreArguments,
 }
 
 /// The arguments of `bank import`.
 #[derive(Args)]
-pub struct Import {
+pub struct ImportArguments {
     /// A file, or `s3://BUCKET/KEY.jsonl`; or a folder, or `s3://BUCKET/PREFIX/`, for the newest export in it
     #[arg(value_name = "EXPORT")]
     pub export: String,
@@ -48,12 +48,12 @@ pub struct Import {
 
     /// Which store
     #[command(flatten)]
-    pub store: Application,
+    pub store: StoreArguments,
 }
 
 /// Which store: the one that `bank up` would use with the same arguments.
 #[derive(Args)]
-pub struct Application {
+pub struct StoreArguments {
     /// The manifest, or the folder that it is in
     #[arg(short, long, value_name = "PATH", default_value = "spin.toml", visible_alias = "file")]
     pub from: PathBuf,
@@ -71,7 +71,7 @@ pub struct Application {
     pub variable: Vec<Assignment>,
 }
 
-impl Application {
+impl StoreArguments {
     /// Where its money is.
     pub(super) fn place(&self) -> anyhow::Result<Location> {
         let (config, values) = self.settings()?;

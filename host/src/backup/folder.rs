@@ -8,7 +8,7 @@
 //! export with fewer is of another store, or of one that has lost its disk. It is refused before it gets its final
 //! name, and before any older export is removed.
 
-use super::origin::Origin;
+use super::origin::ExportOrigin;
 use super::s3::{self, S3};
 use crate::exit::ExitError;
 use anyhow::{Context as _, bail};
@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 const PREFIX: &str = "bank-";
 const SUFFIX: &str = ".jsonl";
 /// The form of that time; each 0 is a digit.
-const TIME: &str = "00000000T000000.000Z";
+const TIME_FORM: &str = "00000000T000000.000Z";
 /// The suffix of a file that is still being written.
 pub const PARTIAL: &str = ".partial";
 /// The last two lines of an export are shorter than this.
-const TAIL: u64 = 4_096;
+const TAIL_BYTES: u64 = 4_096;
 
 /// A folder of exports.
 pub enum Folder {
@@ -47,14 +47,14 @@ pub fn name(now: &str) -> String {
 }
 
 /// Whether a name is a generated name of an export.
-fn is_named(name: &str) -> bool {
+fn is_export_name(name: &str) -> bool {
     let time = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
     let is_like = |(at, like): (u8, u8)| if like == b'0' { at.is_ascii_digit() } else { at == like };
-    time.is_some_and(|time| time.len() == TIME.len() && time.bytes().zip(TIME.bytes()).all(is_like))
+    time.is_some_and(|time| time.len() == TIME_FORM.len() && time.bytes().zip(TIME_FORM.bytes()).all(is_like))
 }
 
 /// Whether this place is one export rather than a folder.
-pub fn is_one(place: &str) -> bool {
+pub fn names_one_export(place: &str) -> bool {
     match s3::place(place) {
         Some((_, key)) => key.ends_with(SUFFIX),
         None => !place.ends_with('/') && !Path::new(place).is_dir(),
@@ -62,8 +62,8 @@ pub fn is_one(place: &str) -> bool {
 }
 
 /// The export at a place; in a folder, the newest one.
-pub fn export_at(place: &str) -> anyhow::Result<Origin> {
-    if is_one(place) { Origin::at(place) } else { Folder::at(place)?.newest() }
+pub fn export_at(place: &str) -> anyhow::Result<ExportOrigin> {
+    if names_one_export(place) { ExportOrigin::at(place) } else { Folder::at(place)?.newest() }
 }
 
 impl Folder {
@@ -83,10 +83,10 @@ impl Folder {
     }
 
     /// The newest export in it.
-    pub fn newest(&self) -> anyhow::Result<Origin> {
+    pub fn newest(&self) -> anyhow::Result<ExportOrigin> {
         match self.exports()?.pop() {
-            Some(name) => Ok(self.one(&name)),
-            None => bail!("there is no export in {}", self.called("")),
+            Some(name) => Ok(self.origin_of(&name)),
+            None => bail!("there is no export in {}", self.name_of("")),
         }
     }
 
@@ -96,13 +96,13 @@ impl Folder {
         if let Some(later) = exports.last().filter(|last| last.as_str() > name) {
             let why = "is of a later time than now, and would be taken for the newest: set the clock, or move it away";
             return Err(
-                ExitError::Refused(format!("{} {why}. Nothing was exported", self.called(later))).into()
+                ExitError::Refused(format!("{} {why}. Nothing was exported", self.name_of(later))).into()
             );
         }
         for name in exports.into_iter().rev() {
             match self.totals(&name)? {
                 Some(totals) => return Ok(Some(Last { name, totals })),
-                None => eprintln!("Warning: {} is no whole export", self.called(&name)),
+                None => eprintln!("Warning: {} is no whole export", self.name_of(&name)),
             }
         }
         Ok(None)
@@ -110,7 +110,7 @@ impl Folder {
 
     /// Removes the exports that are older than the newest `keep` complete ones, counted back from the one of this
     /// `name`.
-    pub fn keep(&self, name: &str, keep: u32) -> anyhow::Result<()> {
+    pub fn remove_older(&self, name: &str, keep: u32) -> anyhow::Result<()> {
         let mut exports = self.exports()?;
         exports.retain(|export| export.as_str() <= name);
         let mut left = keep;
@@ -122,17 +122,19 @@ impl Folder {
             }
         }
         for export in exports {
-            let export = self.one(&export);
+            let export = self.origin_of(&export);
             let removed = export.remove().with_context(|| format!("cannot remove {}", export.name()));
-            removed.with_context(|| format!("{} is there", self.called(name)))?;
+            removed.with_context(|| format!("{} is there", self.name_of(name)))?;
         }
         Ok(())
     }
 
     /// Removes unfinished files of exports that were killed.
-    pub fn sweep(&self) -> anyhow::Result<()> {
+    pub fn remove_unfinished(&self) -> anyhow::Result<()> {
         let Self::Files(folder) = self else { return Ok(()) };
-        for name in names(folder)?.iter().filter(|name| name.strip_suffix(PARTIAL).is_some_and(is_named)) {
+        for name in
+            names(folder)?.iter().filter(|name| name.strip_suffix(PARTIAL).is_some_and(is_export_name))
+        {
             let path = folder.join(name);
             // A process that is still writing it holds a lock on it.
             let is_left = |file: File| file.try_lock().is_ok();
@@ -144,8 +146,8 @@ impl Folder {
     }
 
     /// How an export in it is called in messages.
-    pub fn called(&self, name: &str) -> String {
-        self.one(name).name()
+    pub fn name_of(&self, name: &str) -> String {
+        self.origin_of(name).name()
     }
 
     /// The names of the exports in it, the oldest first.
@@ -154,7 +156,7 @@ impl Folder {
             Self::Files(folder) => names(folder)?,
             Self::Objects(s3, folder) => s3.list(folder)?,
         };
-        names.retain(|name| is_named(name));
+        names.retain(|name| is_export_name(name));
         if let Self::Files(folder) = self {
             // To open a pipe is to wait for its writer.
             names.retain(|name| folder.join(name).metadata().map_or(true, |found| found.is_file()));
@@ -163,16 +165,16 @@ impl Folder {
         Ok(names)
     }
 
-    fn one(&self, name: &str) -> Origin {
+    fn origin_of(&self, name: &str) -> ExportOrigin {
         match self {
-            Self::Files(folder) => Origin::File(folder.join(name)),
-            Self::Objects(s3, folder) => Origin::Object(s3.clone(), format!("{folder}{name}")),
+            Self::Files(folder) => ExportOrigin::File(folder.join(name)),
+            Self::Objects(s3, folder) => ExportOrigin::Object(s3.clone(), format!("{folder}{name}")),
         }
     }
 
     /// The totals of an export, if it is complete.
     fn totals(&self, name: &str) -> anyhow::Result<Option<Totals>> {
-        Ok(reading::totals_at_end(&self.one(name).tail(TAIL)?))
+        Ok(reading::totals_at_end(&self.origin_of(name).tail(TAIL_BYTES)?))
     }
 }
 
@@ -194,7 +196,7 @@ pub fn lock(file: &File, path: &Path) -> anyhow::Result<()> {
 
 impl Last {
     /// Checks that an export with these totals may become the newest.
-    pub fn precedes(&self, totals: &Totals) -> anyhow::Result<()> {
+    pub fn check_successor(&self, totals: &Totals) -> anyhow::Result<()> {
         let Some(less) = totals.less_than(&self.totals) else { return Ok(()) };
         let why = "Nothing ever leaves a store: is this the right one, and has it all its money? Nothing was exported. \
                    Where it is right, as after an older export was restored, export once with --accept-loss";
@@ -228,11 +230,11 @@ mod tests {
 
     #[test]
     fn only_what_an_export_named_is_one() {
-        assert!(is_named(&name(NOW)));
+        assert!(is_export_name(&name(NOW)));
         for other in
             ["bank-before.jsonl", "bank-20261128T021500.123Z.jsonl.partial", "bank-.jsonl", "x.jsonl"]
         {
-            assert!(!is_named(other), "{other}");
+            assert!(!is_export_name(other), "{other}");
         }
     }
 
@@ -253,8 +255,8 @@ mod tests {
             ("bank-z.jsonl", ending(9)),
         ]);
         let last = folder.last(&name(NOW)).unwrap().unwrap();
-        assert!(last.precedes(&Totals { wallets: 3, ..Totals::default() }).is_ok());
-        let why = last.precedes(&Totals { wallets: 2, ..Totals::default() }).unwrap_err().to_string();
+        assert!(last.check_successor(&Totals { wallets: 3, ..Totals::default() }).is_ok());
+        let why = last.check_successor(&Totals { wallets: 2, ..Totals::default() }).unwrap_err().to_string();
         assert!(why.contains("2 of 3 wallets that are in bank-20261127T000000.000Z.jsonl"), "{why}");
     }
 
@@ -275,7 +277,7 @@ mod tests {
             "bank-before.jsonl",
         ];
         let (path, folder) = of(&names.map(|name| (name, ending(1))));
-        folder.keep(&name(NOW), 1).unwrap();
+        folder.remove_older(&name(NOW), 1).unwrap();
         let mut left = super::names(path.path()).unwrap();
         left.sort();
         assert_eq!(left, names[2..]);
@@ -290,7 +292,7 @@ mod tests {
             ("bank-20261127T000000.000Z.jsonl", cut),
             ("bank-20261128T021500.123Z.jsonl", whole),
         ]);
-        folder.keep(&name(NOW), 2).unwrap();
+        folder.remove_older(&name(NOW), 2).unwrap();
         let mut left = super::names(path.path()).unwrap();
         left.sort();
         assert_eq!(left.first().unwrap(), "bank-20261126T000000.000Z.jsonl");
@@ -302,7 +304,7 @@ mod tests {
         let (path, folder) = of(&names.map(|name| (name, String::new())));
         let written = File::open(path.path().join(names[1])).unwrap();
         lock(&written, path.path()).unwrap();
-        folder.sweep().unwrap();
+        folder.remove_unfinished().unwrap();
         assert_eq!(super::names(path.path()).unwrap(), names[1..]);
     }
 }

@@ -6,10 +6,10 @@
 //! restored ([`store::keys::import`]): the same file may go on, any other is refused.
 
 use super::Reporter;
-use super::cli::Import;
+use super::cli::ImportArguments;
 use super::folder;
-use super::origin::Origin;
-use super::store::{Access, Store};
+use super::origin::ExportOrigin;
+use super::store::{Access, WholeStore};
 use super::walk::is_money;
 use crate::exit::ExitError;
 use backup::line::Begin;
@@ -17,16 +17,16 @@ use backup::{Line, Reading, Totals, Value, item};
 use std::io::{BufRead, Read as _};
 use store::keys;
 
-/// No line of an export is longer: a wallet stays under 8 KB.
-const LONGEST: u64 = 1 << 20;
+/// The longest line of an export: a wallet stays under 8 KB.
+const LONGEST_LINE: u64 = 1 << 20;
 /// The error for a file that was sound at the first reading and is not any more.
-const CHANGED: &str = "The file was changed while it was imported, and a part of it is in the store. Import it again as it \
-                       was, or empty the store";
+const FILE_CHANGED: &str = "The file was changed while it was imported, and a part of it is in the store. \
+                            Import it again as it was, or empty the store";
 /// How many keys are written at a time.
-const KEYS: usize = 4_096;
+const KEYS_AT_ONCE: usize = 4_096;
 
 /// Imports the file, or checks it.
-pub fn import(options: &Import) -> anyhow::Result<()> {
+pub fn import(options: &ImportArguments) -> anyhow::Result<()> {
     let origin = folder::export_at(&options.export)?;
     let (begin, totals, sha256) = read(&origin, "Nothing of it is imported", |_| Ok(()))?;
     let Begin { bank, store, began } = begin;
@@ -39,9 +39,9 @@ pub fn import(options: &Import) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut into = Into::open(options, &sha256)?;
-    let (_, _, again) = read(&origin, CHANGED, |line| into.take(line))?;
+    let (_, _, again) = read(&origin, FILE_CHANGED, |line| into.take(line))?;
     if again != sha256 {
-        return Err(ExitError::Broken(format!("{}: {CHANGED}", origin.name())).into());
+        return Err(ExitError::Broken(format!("{}: {FILE_CHANGED}", origin.name())).into());
     }
     into.end()?;
     eprintln!("imported. `bank verify --all` proves it");
@@ -51,7 +51,7 @@ pub fn import(options: &Import) -> anyhow::Result<()> {
 /// Reads a whole file and passes each line to `each`. Returns how it began, its totals and its SHA-256. If the file
 /// is broken, the error says where, with `where_broken`.
 fn read(
-    origin: &Origin,
+    origin: &ExportOrigin,
     where_broken: &str,
     mut each: impl FnMut(&Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Begin, Totals, String)> {
@@ -63,7 +63,7 @@ fn read(
     };
     loop {
         bytes.clear();
-        let read = file.by_ref().take(LONGEST).read_until(b'\n', &mut bytes);
+        let read = file.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes);
         read.map_err(|error| ExitError::Unavailable(format!("cannot read {}: {error}", origin.name())))?;
         if bytes.is_empty() {
             break;
@@ -79,21 +79,21 @@ fn read(
 
 /// A store into which a file is imported.
 struct Into {
-    store: Store,
+    store: WholeStore,
     waiting: Vec<(String, Vec<u8>)>,
     written: u64,
     progress: Reporter,
 }
 
 impl Into {
-    /// Writes a note into an empty store that says which file is imported, or finds that note.
-    fn open(options: &Import, sha256: &str) -> anyhow::Result<Self> {
-        let mut store = Store::open(&options.store.place()?, Access::Write)?;
+    /// Writes a note into an empty store, or finds it there: it says which file is imported.
+    fn open(options: &ImportArguments, sha256: &str) -> anyhow::Result<Self> {
+        let mut store = WholeStore::open(&options.store.place()?, Access::Write)?;
         let key = keys::import().to_string();
         let note = sha256.as_bytes().to_vec();
         let mut noted = store.get(std::slice::from_ref(&key))?.pop().flatten();
         if noted.is_none() {
-            is_empty(&mut store)?;
+            require_empty(&mut store)?;
             store.add(&[(key.clone(), note.clone())])?;
             noted = store.get(&[key])?.pop().flatten();
         } else {
@@ -119,7 +119,7 @@ impl Into {
             };
             self.waiting.push((item.key, value));
         }
-        if self.waiting.len() >= KEYS { self.write() } else { Ok(()) }
+        if self.waiting.len() >= KEYS_AT_ONCE { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> anyhow::Result<()> {
@@ -139,7 +139,7 @@ impl Into {
         }
         self.written = self.written.saturating_add(u64::try_from(waiting.len()).unwrap_or(u64::MAX));
         let written = self.written;
-        self.progress.say(|| format!("{written} keys written"));
+        self.progress.report(|| format!("{written} keys written"));
         Ok(())
     }
 
@@ -150,7 +150,7 @@ impl Into {
     }
 }
 
-fn is_empty(store: &mut Store) -> anyhow::Result<()> {
+fn require_empty(store: &mut WholeStore) -> anyhow::Result<()> {
     store.scan(&mut |key| {
         if !is_money(key) {
             return Ok(());

@@ -8,13 +8,13 @@ use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// A place that an export is read from, twice.
-pub enum Origin {
+pub enum ExportOrigin {
     File(PathBuf),
     Object(S3, String),
 }
 
-impl Origin {
-    /// The one that a place names.
+impl ExportOrigin {
+    /// The export at a place.
     pub fn at(place: &str) -> anyhow::Result<Self> {
         if let Some((bucket, key)) = s3::place(place) {
             return Ok(Self::Object(s3::of_environment(bucket)?, key.to_owned()));
@@ -40,7 +40,7 @@ impl Origin {
         }
     }
 
-    /// Its last bytes: so many, or all if it has fewer.
+    /// Its last `bytes` bytes, or all if it has fewer.
     pub fn tail(&self, bytes: u64) -> anyhow::Result<Vec<u8>> {
         match self {
             Self::File(path) => {
@@ -57,7 +57,7 @@ impl Origin {
         }
     }
 
-    /// How it is called, for people.
+    /// Its name in messages.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),

@@ -29,14 +29,13 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use url::Url;
 
-/// What a place in a bucket begins with.
+/// The beginning of every place in a bucket.
 const SCHEME: &str = "s3://";
-/// A request is signed for so long.
-const SIGNED: Duration = Duration::from_secs(900);
+/// How long the signature of a request is valid.
+const SIGNATURE_LIFETIME: Duration = Duration::from_secs(900);
 /// How long to wait for an answer, or for the next part of it. An uploaded part has to arrive within this time too.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often a request is tried that was not answered, or was answered with an error of the server, and the pauses
-/// between.
+/// How often a request without an answer, or answered with an error of the server, is tried, and the pauses between.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -90,7 +89,7 @@ impl S3 {
         Ok(Self(Rc::new(BucketClient { bucket, credentials, client: client()?, runtime })))
     }
 
-    /// How it is called, for people.
+    /// The name of an object in messages.
     pub fn name(&self, key: &str) -> String {
         format!("{SCHEME}{}/{key}", self.0.bucket.name())
     }
@@ -105,7 +104,8 @@ impl S3 {
             if let Some(next) = &next {
                 list.with_continuation_token(next.as_str());
             }
-            let answer = self.asks(&S3Request::new(Method::GET), || list.sign(SIGNED), folder)?;
+            let answer =
+                self.send_for_text(&S3Request::new(Method::GET), || list.sign(SIGNATURE_LIFETIME), folder)?;
             let listed = ListObjectsV2::parse_response(&answer)
                 .map_err(|error| anyhow!("{}: no list of objects: {error}", self.name(folder)))?;
             let keys = listed.contents.iter().filter_map(|object| object.key.strip_prefix(folder));
@@ -124,7 +124,8 @@ impl S3 {
     /// The size of an object in bytes, if it exists.
     pub fn size(&self, key: &str) -> anyhow::Result<Option<u64>> {
         let head = self.0.bucket.head_object(self.0.credentials.as_ref(), key);
-        let answer = self.answers(&S3Request::new(Method::HEAD), || head.sign(SIGNED), key)?;
+        let answer =
+            self.send_with_retries(&S3Request::new(Method::HEAD), || head.sign(SIGNATURE_LIFETIME), key)?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -134,12 +135,12 @@ impl S3 {
         length.map(Some).with_context(|| format!("{}: an object without a length", self.name(key)))
     }
 
-    /// The last bytes of an object: so many, or all if it has fewer.
+    /// The last `bytes` bytes of an object, or all if it has fewer.
     pub fn tail(&self, key: &str, bytes: u64) -> anyhow::Result<Vec<u8>> {
         let get = self.0.bucket.get_object(self.0.credentials.as_ref(), key);
         let ask = S3Request { range: Some(format!("bytes=-{bytes}")), ..S3Request::new(Method::GET) };
-        let answer = self.answers(&ask, || get.sign(SIGNED), key)?;
-        // Nothing is left of what is empty.
+        let answer = self.send_with_retries(&ask, || get.sign(SIGNATURE_LIFETIME), key)?;
+        // An empty object has no last bytes.
         if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(Vec::new());
         }
@@ -150,30 +151,31 @@ impl S3 {
     /// An object from its first byte.
     pub fn read(&self, key: &str) -> anyhow::Result<Box<dyn BufRead>> {
         let get = self.0.bucket.get_object(self.0.credentials.as_ref(), key);
-        let answer = self.sends(&S3Request::new(Method::GET), || get.sign(SIGNED), key)?;
+        let answer =
+            self.send_for_success(&S3Request::new(Method::GET), || get.sign(SIGNATURE_LIFETIME), key)?;
         let body = ObjectBody { s3: self.clone(), body: answer.into_body(), some: Bytes::new() };
         Ok(Box::new(BufReader::with_capacity(1 << 18, body)))
     }
 
     pub fn remove(&self, key: &str) -> anyhow::Result<()> {
         let delete = self.0.bucket.delete_object(self.0.credentials.as_ref(), key);
-        self.asks(&S3Request::new(Method::DELETE), || delete.sign(SIGNED), key).map(drop)
+        self.send_for_text(&S3Request::new(Method::DELETE), || delete.sign(SIGNATURE_LIFETIME), key).map(drop)
     }
 
     /// Sends a request that must succeed, and returns the answer.
-    fn asks(&self, ask: &S3Request, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<String> {
-        let answer = self.sends(ask, sign, key)?;
+    fn send_for_text(&self, ask: &S3Request, sign: impl Fn() -> Url, key: &str) -> anyhow::Result<String> {
+        let answer = self.send_for_success(ask, sign, key)?;
         self.text(answer).map_err(|why| self.unavailable(key, &why))
     }
 
     /// A request that must succeed.
-    fn sends(
+    fn send_for_success(
         &self,
         ask: &S3Request,
         sign: impl Fn() -> Url,
         key: &str,
     ) -> anyhow::Result<Response<Incoming>> {
-        self.succeeded(self.answers(ask, sign, key)?, key)
+        self.succeeded(self.send_with_retries(ask, sign, key)?, key)
     }
 
     fn succeeded(&self, answer: Response<Incoming>, key: &str) -> anyhow::Result<Response<Incoming>> {
@@ -186,7 +188,7 @@ impl S3 {
     }
 
     /// Sends a request until the answer is not a temporary error.
-    fn answers(
+    fn send_with_retries(
         &self,
         ask: &S3Request,
         sign: impl Fn() -> Url,
@@ -196,7 +198,7 @@ impl S3 {
         loop {
             tries = tries.saturating_add(1);
             let why = match self.send(ask, &sign()) {
-                Ok(answer) if !is_passing(answer.status()) => return Ok(answer),
+                Ok(answer) if !is_temporary(answer.status()) => return Ok(answer),
                 Ok(answer) => {
                     let status = answer.status();
                     format!("{status} {}", code(&self.text(answer).unwrap_or_default()))
@@ -248,7 +250,7 @@ impl S3Request {
 }
 
 /// Whether the server may answer differently a moment later.
-fn is_passing(status: StatusCode) -> bool {
+fn is_temporary(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 

@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom
 /// How many bytes are kept in memory.
 const IN_MEMORY: usize = 16 << 20;
 
-/// Takes texts without line feeds.
+/// Collects texts without line feeds.
 pub struct Sorter {
     texts: Vec<Box<[u8]>>,
     bytes: usize,
@@ -39,7 +39,7 @@ impl Sorter {
         Self { texts: Vec::new(), bytes: 0, most, runs: Vec::new() }
     }
 
-    /// Takes one more.
+    /// Adds a text.
     pub fn push(&mut self, text: &[u8]) -> anyhow::Result<()> {
         // A box has a length and a pointer, and the allocator rounds up.
         self.bytes = self.bytes.saturating_add(text.len()).saturating_add(32);
@@ -48,11 +48,11 @@ impl Sorter {
             return Ok(());
         }
         let texts = self.in_order();
-        self.runs.push(spilled(&texts)?);
+        self.runs.push(spill(&texts)?);
         Ok(())
     }
 
-    /// All of them in order.
+    /// All texts, in order.
     pub fn sorted(mut self) -> anyhow::Result<Sorted> {
         let mut runs = vec![SortedRun::Memory(self.in_order().into_iter())];
         runs.extend(self.runs.into_iter().map(SortedRun::File));
@@ -72,10 +72,10 @@ impl Sorter {
     }
 }
 
-fn spilled(texts: &[Box<[u8]>]) -> anyhow::Result<BufReader<File>> {
+fn spill(texts: &[Box<[u8]>]) -> anyhow::Result<BufReader<File>> {
     let mut scratch = Scratch::new()?;
     for text in texts {
-        scratch.0.write_all(text).and_then(|()| scratch.0.write_all(b"\n")).with_context(cannot)?;
+        scratch.0.write_all(text).and_then(|()| scratch.0.write_all(b"\n")).with_context(failure_context)?;
     }
     scratch.read()
 }
@@ -85,23 +85,23 @@ pub struct Scratch(BufWriter<File>);
 
 impl Scratch {
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self(BufWriter::new(tempfile::tempfile().with_context(cannot)?)))
+        Ok(Self(BufWriter::new(tempfile::tempfile().with_context(failure_context)?)))
     }
 
     pub fn push(&mut self, line: std::fmt::Arguments) -> anyhow::Result<()> {
-        writeln!(self.0, "{line}").with_context(cannot)
+        writeln!(self.0, "{line}").with_context(failure_context)
     }
 
     /// The file, from its first line.
     pub fn read(self) -> anyhow::Result<BufReader<File>> {
         let mut file =
-            self.0.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(cannot)?;
-        file.seek(SeekFrom::Start(0)).with_context(cannot)?;
+            self.0.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(failure_context)?;
+        file.seek(SeekFrom::Start(0)).with_context(failure_context)?;
         Ok(BufReader::new(file))
     }
 }
 
-fn cannot() -> String {
+fn failure_context() -> String {
     format!("cannot write a temporary file in {} (TMPDIR)", std::env::temp_dir().display())
 }
 
@@ -116,7 +116,7 @@ impl Sorted {
         Ok(())
     }
 
-    /// The next one.
+    /// The next text.
     pub fn next(&mut self) -> anyhow::Result<Option<Box<[u8]>>> {
         while let Some(Reverse((text, run))) = self.next.pop() {
             self.refill(run)?;
@@ -128,8 +128,8 @@ impl Sorted {
         Ok(None)
     }
 
-    /// The next texts, at most so many; none at the end.
-    pub fn some(&mut self, most: usize) -> anyhow::Result<Vec<Box<[u8]>>> {
+    /// The next texts, at most `most`; none at the end.
+    pub fn next_up_to(&mut self, most: usize) -> anyhow::Result<Vec<Box<[u8]>>> {
         let mut some = Vec::new();
         while some.len() < most
             && let Some(text) = self.next()?
@@ -156,7 +156,7 @@ mod tests {
             sorter.push(text.as_bytes()).unwrap();
         }
         let mut sorted = sorter.sorted().unwrap();
-        let all = sorted.some(usize::MAX).unwrap();
+        let all = sorted.next_up_to(usize::MAX).unwrap();
         all.into_iter().map(|text| String::from_utf8(text.into()).unwrap()).collect()
     }
 

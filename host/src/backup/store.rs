@@ -3,7 +3,7 @@
 //! SQLite is read in one transaction, so everything is as it was at one moment, whatever others write meanwhile.
 //! With Redis each command sees the state at its own moment. `SCAN` returns every key that exists from the
 //! beginning of a scan to its end, unless the server or the cluster changes meanwhile. Such a change, or a broken
-//! connection, ends the command ([`Store::unchanged`]).
+//! connection, ends the command ([`WholeStore::unchanged`]).
 
 mod redis;
 mod sqlite;
@@ -28,24 +28,24 @@ pub enum Access {
 }
 
 /// A store that is open.
-pub enum Store {
-    Sqlite(sqlite::Sqlite),
-    Redis(redis::Redis),
+pub enum WholeStore {
+    Sqlite(sqlite::SqliteFile),
+    Redis(redis::RedisNodes),
 }
 
 /// A stored value, if there is one.
 pub type Stored = Option<Vec<u8>>;
 
-impl Store {
+impl WholeStore {
     pub fn open(place: &Location, access: Access) -> anyhow::Result<Self> {
         match place {
             Location::Config(StoreConfig::Sqlite(path)) => {
-                sqlite::Sqlite::open(path, DEFAULT_LABEL, access).map(Self::Sqlite)
+                sqlite::SqliteFile::open(path, DEFAULT_LABEL, access).map(Self::Sqlite)
             }
             Location::Config(StoreConfig::Redis(info)) => {
-                redis::Redis::open(std::slice::from_ref(info.as_ref())).map(Self::Redis)
+                redis::RedisNodes::open(std::slice::from_ref(info.as_ref())).map(Self::Redis)
             }
-            Location::Nodes(infos) => redis::Redis::open(infos).map(Self::Redis),
+            Location::Nodes(infos) => redis::RedisNodes::open(infos).map(Self::Redis),
             Location::Config(StoreConfig::Memory) => {
                 bail!("a store in memory is gone with the bank that has it")
             }

@@ -1,7 +1,7 @@
 //! Where an export is written: to a file, an object in a bucket, or stdout. A file or an object gets its name once
 //! it is complete.
 
-use super::cli::Export;
+use super::cli::ExportArguments;
 use super::folder::{self, Folder, Last, PARTIAL};
 use super::s3::{self, Upload};
 use anyhow::{Context as _, ensure};
@@ -12,7 +12,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 
 /// An export that is being written.
-pub struct Target {
+pub struct ExportTarget {
     sink: Sink,
     /// The folder that it is written to, if the target is a folder.
     into: Option<InFolder>,
@@ -29,7 +29,7 @@ struct InFolder {
     folder: Folder,
     name: String,
     keep: Option<u32>,
-    /// What it must not have less than.
+    /// The export whose totals it must reach.
     last: Option<Last>,
 }
 
@@ -41,19 +41,19 @@ struct Partial {
     done: bool,
 }
 
-impl Target {
+impl ExportTarget {
     /// Begins to write at the place that the options name. `now` is the time in a generated name.
-    pub fn create(options: &Export, now: &str) -> anyhow::Result<Self> {
+    pub fn create(options: &ExportArguments, now: &str) -> anyhow::Result<Self> {
         let place = &*options.to;
-        let is_folder = place != "-" && !folder::is_one(place);
+        let is_folder = place != "-" && !folder::names_one_export(place);
         ensure!(options.keep.is_none() || is_folder, "--keep is for a folder");
         if is_folder {
             let folder = Folder::at(place)?;
             folder.create()?;
             let name = folder::name(now);
             let last = folder.last(&name)?.filter(|_| !options.accept_loss);
-            let sink = Sink::create(&folder.called(&name))?;
-            folder.sweep()?;
+            let sink = Sink::create(&folder.name_of(&name))?;
+            folder.remove_unfinished()?;
             return Ok(Self { sink, into: Some(InFolder { folder, name, keep: options.keep, last }) });
         }
         let sink =
@@ -64,7 +64,7 @@ impl Target {
     pub fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         match &mut self.sink {
             Sink::Stdout(out) => out.write_all(bytes).context("cannot write the export"),
-            Sink::File(partial) => partial.file.write_all(bytes).with_context(|| partial.cannot()),
+            Sink::File(partial) => partial.file.write_all(bytes).with_context(|| partial.failure_context()),
             Sink::Object(upload) => upload.write(bytes),
         }
     }
@@ -73,11 +73,11 @@ impl Target {
     pub fn finish(self, totals: &Totals) -> anyhow::Result<String> {
         let Self { sink, into } = self;
         if let Some(last) = into.as_ref().and_then(|into| into.last.as_ref()) {
-            last.precedes(totals)?;
+            last.check_successor(totals)?;
         }
         let name = sink.finish()?;
         if let Some(InFolder { folder, name, keep: Some(keep), .. }) = &into {
-            folder.keep(name, *keep)?;
+            folder.remove_older(name, *keep)?;
         }
         Ok(name)
     }
@@ -116,32 +116,33 @@ impl Partial {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&written);
         let file = file.with_context(cannot)?;
         folder::lock(&file, &path)?;
-        // Another export may have finished in between: then this is its file, and no longer the one that we wrote.
-        let is_named =
+        // Another export may have finished in between: then its file has this name, and no longer the one that we
+        // locked.
+        let is_still_named =
             || Ok::<_, std::io::Error>(std::fs::symlink_metadata(&written)?.ino() == file.metadata()?.ino());
-        ensure!(is_named().unwrap_or(false), "another export writes {}", path.display());
+        ensure!(is_still_named().unwrap_or(false), "another export writes {}", path.display());
         let partial = Self { file: BufWriter::with_capacity(1 << 18, file), written, path, done: false };
         ensure!(!partial.path.exists(), "{} is there already", partial.path.display());
         // What an interrupted export left is overwritten. Nobody else may see names and balances.
         let file = partial.file.get_ref();
-        file.set_len(0).with_context(|| partial.cannot())?;
-        file.set_permissions(Permissions::from_mode(0o600)).with_context(|| partial.cannot())?;
+        file.set_len(0).with_context(|| partial.failure_context())?;
+        file.set_permissions(Permissions::from_mode(0o600)).with_context(|| partial.failure_context())?;
         Ok(partial)
     }
 
-    fn cannot(&self) -> String {
+    fn failure_context(&self) -> String {
         format!("cannot write {}", self.written.display())
     }
 
     fn finish(mut self) -> anyhow::Result<String> {
-        self.file.flush().with_context(|| self.cannot())?;
-        self.file.get_ref().sync_all().with_context(|| self.cannot())?;
-        std::fs::rename(&self.written, &self.path).with_context(|| self.cannot())?;
+        self.file.flush().with_context(|| self.failure_context())?;
+        self.file.get_ref().sync_all().with_context(|| self.failure_context())?;
+        std::fs::rename(&self.written, &self.path).with_context(|| self.failure_context())?;
         self.done = true;
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         // The name is on the disk too.
         let folder = File::open(folder.unwrap_or(Path::new(".")));
-        folder.and_then(|folder| folder.sync_all()).with_context(|| self.cannot())?;
+        folder.and_then(|folder| folder.sync_all()).with_context(|| self.failure_context())?;
         Ok(self.path.display().to_string())
     }
 }

@@ -10,9 +10,9 @@ mod refusals;
 mod wallets;
 
 use super::sorted::Sorter;
-use super::store::{Access, Store};
+use super::store::{Access, WholeStore};
 use super::{Reporter, store, unfinished};
-use crate::arguments::Verify;
+use crate::arguments::VerifyArguments;
 use crate::exit::ExitError;
 use ::store::keys;
 use backup::line::Begin;
@@ -20,16 +20,16 @@ use backup::{Broken, Line, Reading, Totals};
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// So many breaks are named.
-const NAMED: u64 = 10;
+/// How many breaks are named.
+const MOST_NAMED: u64 = 10;
 
 /// Where lines go.
 pub type Out<'a> = dyn FnMut(&[u8]) -> anyhow::Result<()> + 'a;
 
-/// What is done with what is found.
+/// What happens to what is found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// A break ends it.
+    /// A break ends the walk.
     Export,
     /// Reports breaks, and compares the index with the entries.
     Verify,
@@ -37,7 +37,7 @@ enum Mode {
 
 /// A store that is being read.
 struct Walk<'a> {
-    store: Store,
+    store: WholeStore,
     mode: Mode,
     out: &'a mut Out<'a>,
     reading: Reading,
@@ -46,19 +46,19 @@ struct Walk<'a> {
 }
 
 /// What was found.
-pub struct Found {
+pub struct WalkReport {
     pub totals: Totals,
     pub began: String,
     broken: u64,
 }
 
 /// Writes the lines of an export to `out`.
-pub fn export<'a>(place: &store::Location, out: &'a mut Out<'a>) -> anyhow::Result<Found> {
+pub fn export<'a>(place: &store::Location, out: &'a mut Out<'a>) -> anyhow::Result<WalkReport> {
     walk(place, Mode::Export, out)
 }
 
 /// `bank verify --all`: the trial balance, and the first breaks.
-pub fn verify_all(options: &Verify) -> anyhow::Result<()> {
+pub fn verify_all(options: &VerifyArguments) -> anyhow::Result<()> {
     let found = walk(&options.store.place()?, Mode::Verify, &mut |_| Ok(()))?;
     let totals = &found.totals;
     let report = format!("{totals}\nbroken       {}", found.broken);
@@ -78,54 +78,54 @@ pub fn now() -> String {
     eventlog::rfc3339(SystemTime::now())
 }
 
-fn walk<'a>(place: &store::Location, mode: Mode, out: &'a mut Out<'a>) -> anyhow::Result<Found> {
+fn walk<'a>(place: &store::Location, mode: Mode, out: &'a mut Out<'a>) -> anyhow::Result<WalkReport> {
     let began = now();
-    let store = Store::open(place, Access::Read)?;
+    let store = WholeStore::open(place, Access::Read)?;
     let reading = Reading::new();
     let mut walk = Walk { store, mode, out, reading, broken: 0, progress: Reporter::new() };
-    walk.is_no_ruin()?;
+    walk.refuse_interrupted_import()?;
     let kind = walk.store.kind().to_owned();
     let bank = env!("CARGO_PKG_VERSION").to_owned();
     walk.emit(&Line::Export(Begin { bank, store: kind, began: began.clone() }))?;
-    walk.all()?;
+    walk.run()?;
     walk.store.unchanged()?;
     let sums = walk.reading.sums(now());
     walk.emit(&sums)?;
     let end = walk.reading.end();
     walk.emit(&end)?;
-    Ok(Found { totals: walk.reading.totals().clone(), began, broken: walk.broken })
+    Ok(WalkReport { totals: walk.reading.totals().clone(), began, broken: walk.broken })
 }
 
 impl Walk<'_> {
-    fn all(&mut self) -> anyhow::Result<()> {
+    fn run(&mut self) -> anyhow::Result<()> {
         let (mut users, mut counters) = (Sorter::new(), Sorter::new());
-        self.scan(|whose| match whose {
-            Whose::Wallet(user) => users.push(user.as_bytes()),
-            Whose::Counter(tag) => counters.push(tag.as_bytes()),
-            Whose::Operation(..) | Whose::Post(..) => Ok(()),
+        self.scan(|key| match key {
+            MoneyKey::Wallet(user) => users.push(user.as_bytes()),
+            MoneyKey::Counter(tag) => counters.push(tag.as_bytes()),
+            MoneyKey::Operation(..) | MoneyKey::Post(..) => Ok(()),
         })?;
         let due_refusals = self.wallets(users.sorted()?)?;
         let due_posts = self.counters(counters.sorted()?)?;
         let (mut operations, mut posts) = (Sorter::new(), Sorter::new());
-        self.scan(|whose| match whose {
-            Whose::Operation(user, key) => operations.push(format!("{user}\0{key}").as_bytes()),
-            Whose::Post(tag, key) => posts.push(format!("{tag}\0{key}").as_bytes()),
-            Whose::Wallet(_) | Whose::Counter(_) => Ok(()),
+        self.scan(|key| match key {
+            MoneyKey::Operation(user, key) => operations.push(format!("{user}\0{key}").as_bytes()),
+            MoneyKey::Post(tag, key) => posts.push(format!("{tag}\0{key}").as_bytes()),
+            MoneyKey::Wallet(_) | MoneyKey::Counter(_) => Ok(()),
         })?;
         self.refusals(operations.sorted()?, due_refusals)?;
         self.posts(posts.sorted()?, due_posts)
     }
 
     /// Passes on each key that concerns money.
-    fn scan(&mut self, mut each: impl FnMut(Whose<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    fn scan(&mut self, mut each: impl FnMut(MoneyKey<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let (mut strange, mut keys) = (0_u64, 0_u64);
         let progress = &mut self.progress;
         self.store.scan(&mut |key| {
             keys = keys.saturating_add(1);
-            progress.say(|| format!("{keys} keys found"));
-            match whose(key) {
-                Some(Sort::Money(whose)) => each(whose),
-                Some(Sort::Other) => Ok(()),
+            progress.report(|| format!("{keys} keys found"));
+            match kind_of(key) {
+                Some(KeyKind::Money(key)) => each(key),
+                Some(KeyKind::Other) => Ok(()),
                 None => {
                     strange = strange.saturating_add(1);
                     Ok(())
@@ -139,10 +139,10 @@ impl Walk<'_> {
     }
 
     /// Fails if an import into this store was interrupted.
-    fn is_no_ruin(&mut self) -> anyhow::Result<()> {
+    fn refuse_interrupted_import(&mut self) -> anyhow::Result<()> {
         let key = keys::import().as_str().to_owned();
         if self.store.get(&[key])?.iter().any(Option::is_some) {
-            return Err(unfinished::refused());
+            return Err(unfinished::interrupted());
         }
         Ok(())
     }
@@ -152,74 +152,77 @@ impl Walk<'_> {
         let bytes = line.encode();
         match self.reading.line(&bytes) {
             Ok(_) => (self.out)(&bytes),
-            Err(broken) => self.breaks(&broken),
+            Err(broken) => self.report_broken(&broken),
         }
     }
 
-    /// Something does not hold.
-    fn breaks(&mut self, what: &dyn std::fmt::Display) -> anyhow::Result<()> {
+    /// Reports something broken, which ends an export.
+    fn report_broken(&mut self, what: &dyn std::fmt::Display) -> anyhow::Result<()> {
         if self.mode == Mode::Export {
             let why = format!("{what}. Nothing was exported; `bank verify --all` says what else is broken");
             return Err(ExitError::Broken(why).into());
         }
         self.broken = self.broken.saturating_add(1);
-        if self.broken <= NAMED {
+        if self.broken <= MOST_NAMED {
             eprintln!("broken: {what}");
         }
         Ok(())
     }
 
-    fn unsound(&mut self, of: String, what: &'static str) -> anyhow::Result<()> {
-        self.breaks(&Broken::Unsound { of, what })
+    fn report_unsound(&mut self, of: String, what: &'static str) -> anyhow::Result<()> {
+        self.report_broken(&Broken::Unsound { of, what })
     }
 
-    fn say(&mut self) {
+    fn report_progress(&mut self) {
         let (totals, progress) = (self.reading.totals(), &mut self.progress);
-        progress.say(|| format!("{} wallets, {} entries read", totals.wallets, totals.entries()));
+        progress.report(|| format!("{} wallets, {} entries read", totals.wallets, totals.entries()));
     }
 }
 
-/// What a key has to do with money.
-enum Whose<'a> {
+/// A key that concerns money.
+enum MoneyKey<'a> {
     Wallet(String),
     Counter(&'a str),
     Operation(String, &'a str),
     Post(&'a str, &'a str),
 }
 
-enum Sort<'a> {
-    Money(Whose<'a>),
+/// What is stored under a key.
+enum KeyKind<'a> {
+    Money(MoneyKey<'a>),
     /// Rates, keys of issuers, what readiness writes, and what can be derived.
     Other,
 }
 
 /// What is stored under a key; `None` if the bank never writes such a key.
-fn whose(key: &str) -> Option<Sort<'_>> {
+fn kind_of(key: &str) -> Option<KeyKind<'_>> {
     let Some((tag, what)) = keys::parts(key) else {
-        return (key == keys::ready().as_str() || key == keys::import().as_str()).then_some(Sort::Other);
+        return (key == keys::ready().as_str() || key == keys::import().as_str()).then_some(KeyKind::Other);
     };
     let (kind, which) = what.split_once(':').unwrap_or((what, ""));
     let user = || keys::user(tag).filter(|user| user.parse::<ledger::User>().is_ok());
     let counter = || keys::counter_of_tag(tag).is_some();
     Some(match kind {
-        "wallet" if which == "tickets" => Sort::Other,
-        "wallet" => Sort::Money(Whose::Wallet(user()?)),
+        "wallet" if which == "tickets" => KeyKind::Other,
+        "wallet" => KeyKind::Money(MoneyKey::Wallet(user()?)),
         "operation" if which.parse::<ledger::IdempotencyKey>().is_ok() => {
-            Sort::Money(Whose::Operation(user()?, which))
+            KeyKind::Money(MoneyKey::Operation(user()?, which))
         }
-        "page" => user().map(|_| Sort::Other)?,
-        "cell" | "posts" if counter() => Sort::Money(Whose::Counter(tag)),
+        "page" => user().map(|_| KeyKind::Other)?,
+        "cell" | "posts" if counter() => KeyKind::Money(MoneyKey::Counter(tag)),
         "post" if counter() && which.parse::<ledger::IdempotencyKey>().is_ok() => {
-            Sort::Money(Whose::Post(tag, which))
+            KeyKind::Money(MoneyKey::Post(tag, which))
         }
-        "last" | "history" | "claim" | "keys" | "write" => Sort::Other,
+        "last" | "history" | "claim" | "keys" | "write" => KeyKind::Other,
         _ => return None,
     })
 }
 
 /// Whether a key concerns money: a store with such a key is not empty.
 pub fn is_money(key: &str) -> bool {
-    matches!(whose(key), Some(Sort::Money(_)) | None) || key.contains("}:page:") || key.ends_with(":tickets")
+    matches!(kind_of(key), Some(KeyKind::Money(_)) | None)
+        || key.contains("}:page:")
+        || key.ends_with(":tickets")
 }
 
 #[cfg(test)]

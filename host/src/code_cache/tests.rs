@@ -60,9 +60,9 @@ fn a_folder_that_others_may_write_to_is_refused() {
 
 #[test]
 fn a_folder_of_somebody_else_is_not_ones_own_even_if_only_they_may_write() {
-    assert!(is_of_one(1000, 1000, 0o40700));
-    assert!(!is_of_one(1000, 0, 0o40700));
-    assert!(!is_of_one(1000, 1000, 0o40770));
+    assert!(is_private(1000, 1000, 0o40700));
+    assert!(!is_private(1000, 0, 0o40700));
+    assert!(!is_private(1000, 1000, 0o40770));
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn a_folder_in_one_where_others_may_exchange_it_is_refused() {
     assert!(open(0o777).is_err());
     assert!(open(0o1777).is_ok(), "each may exchange only what is theirs");
     assert!(open(0o755).is_ok());
-    assert!(keeps_what_is_in_it(1000, 0, 0o40755));
-    assert!(!keeps_what_is_in_it(1000, 1001, 0o40755));
+    assert!(protects_entries(1000, 0, 0o40755));
+    assert!(!protects_entries(1000, 1001, 0o40755));
 }
 
 #[test]

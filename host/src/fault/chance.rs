@@ -26,7 +26,7 @@ impl Chance {
         self.next() >> 32 < share
     }
 
-    /// One of `from` to `to`.
+    /// A number from `from` to `to`, both included.
     pub fn between(&self, from: u64, to: u64) -> u64 {
         let span = to.saturating_sub(from).saturating_add(1);
         from.saturating_add(self.next().checked_rem(span).unwrap_or_default())

@@ -24,7 +24,7 @@ use toml::Spanned;
 /// What is wrong with a store.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
-    /// What chance begins with.
+    /// The seed of the random numbers.
     pub seed: u64,
     /// A swap always reports that it failed.
     pub swap_always_fails: bool,
@@ -57,13 +57,13 @@ pub enum Moment {
 
 /// What happens to one call.
 pub struct Fate {
-    /// It begins so much later.
+    /// How much later it begins.
     pub delay: Duration,
-    /// It stands still for so long.
+    /// When, and for how long, it hangs.
     pub hang: Option<(Moment, Duration)>,
-    /// Its answer is lost.
+    /// When its answer is lost, if it is.
     pub lose: Option<Moment>,
-    /// It ends its instance.
+    /// When it ends its instance, if it does.
     pub kill: Option<Moment>,
 }
 

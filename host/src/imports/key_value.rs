@@ -9,7 +9,7 @@ use wasmtime::AsContextMut as _;
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
 
 /// An open store.
-pub type OpenStore = Arc<dyn kv::Store>;
+pub type OpenStore = Arc<dyn kv::KvStore>;
 
 /// The stores that one instance may open, and those that it has open.
 pub struct KeyValueView<'a> {
@@ -22,9 +22,9 @@ pub struct KeyValueView<'a> {
 }
 
 /// Stands for `KeyValueView` in linkers.
-pub struct KeyValue;
+pub struct KeyValueInterface;
 
-impl HasData for KeyValue {
+impl HasData for KeyValueInterface {
     type Data<'a> = KeyValueView<'a>;
 }
 
@@ -47,7 +47,7 @@ impl HostStore for KeyValueView<'_> {
     }
 }
 
-impl<T: Send> HostStoreWithStore<T> for KeyValue {
+impl<T: Send> HostStoreWithStore<T> for KeyValueInterface {
     async fn open(accessor: &Accessor<T, Self>, label: String) -> Result<Resource<Store>, CallError<Error>> {
         accessor.with(|mut access| {
             let view = access.get();
@@ -78,7 +78,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
 
 /// An open store, and the call to it that begins.
 fn opened<T>(
-    accessor: &Accessor<T, KeyValue>,
+    accessor: &Accessor<T, KeyValueInterface>,
     store: &Resource<Store>,
     operation: &'static str,
 ) -> Result<(OpenStore, Call), Error> {

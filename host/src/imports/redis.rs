@@ -93,9 +93,9 @@ pub struct RedisView<'a> {
 }
 
 /// Stands for `RedisView` in linkers.
-pub struct Redis;
+pub struct RedisInterface;
 
-impl HasData for Redis {
+impl HasData for RedisInterface {
     type Data<'a> = RedisView<'a>;
 }
 
@@ -112,7 +112,7 @@ impl HostConnection for RedisView<'_> {
     }
 }
 
-impl<T: Send> HostConnectionWithStore<T> for Redis {
+impl<T: Send> HostConnectionWithStore<T> for RedisInterface {
     async fn open(
         accessor: &Accessor<T, Self>,
         address: String,

@@ -1,5 +1,5 @@
 //! `wasi:clocks/monotonic-clock.wait-for`, counted. wasmtime's own does the same without a look at the instance's
-//! state, so nobody else could count it.
+//! state, so its calls could not be counted.
 
 use super::Imports;
 use std::time::Duration;

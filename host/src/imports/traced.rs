@@ -7,7 +7,7 @@ use super::Imports;
 use super::bindings::wasi::keyvalue::{atomics, store};
 use super::call_error::CallError;
 use super::key_value::{KeyValueView, OpenStore};
-use super::wasi_keyvalue::Swap;
+use super::wasi_keyvalue::OpenSwap;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
@@ -28,7 +28,7 @@ pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()>
         },
     )?;
     let mut atomics = linker.instance(ATOMICS)?;
-    atomics.func_wrap_async("[method]cas.current", |mut store, (cas,): (Resource<Swap>,)| {
+    atomics.func_wrap_async("[method]cas.current", |mut store, (cas,): (Resource<OpenSwap>,)| {
         Box::new(async move {
             let mut view = noted(&mut store);
             let answer = atomics::HostCas::current(&mut view, cas).await;
@@ -45,7 +45,7 @@ pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()>
             })
         },
     )?;
-    atomics.func_wrap_async("swap", |mut store, (cas, value): (Resource<Swap>, Vec<u8>)| {
+    atomics.func_wrap_async("swap", |mut store, (cas, value): (Resource<OpenSwap>, Vec<u8>)| {
         Box::new(async move {
             let mut view = noted(&mut store);
             match atomics::Host::swap(&mut view, cas, value).await {

@@ -11,7 +11,7 @@ use crate::kv::Failure;
 use wasmtime::component::Resource;
 
 /// A compare-and-swap that has begun.
-pub struct Swap {
+pub struct OpenSwap {
     store: OpenStore,
     key: String,
     current: Option<Vec<u8>>,
@@ -47,7 +47,7 @@ impl HostBucket for KeyValueView<'_> {
         bucket: Resource<Bucket>,
         key: String,
     ) -> Result<Option<Vec<u8>>, CallError<Error>> {
-        let (store, call) = (self.bucket(&bucket)?, self.callers.noted("get"));
+        let (store, call) = (self.bucket(&bucket)?, self.callers.begin_noted("get"));
         Ok(record(call, store.get(&key).await)?)
     }
 
@@ -64,12 +64,12 @@ impl HostCas for KeyValueView<'_> {
         key: String,
     ) -> Result<Resource<Cas>, CallError<Error>> {
         let store = self.bucket(&bucket)?;
-        Ok(self.begin(Swap { store, key, current: None })?)
+        Ok(self.begin(OpenSwap { store, key, current: None })?)
     }
 
     async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, CallError<Error>> {
         let swap = self.table.get_mut(&cas).map_err(|_| gone())?;
-        let call = self.callers.noted("current");
+        let call = self.callers.begin_noted("current");
         swap.current = record(call, swap.store.get(&swap.key).await)?;
         Ok(swap.current.clone())
     }
@@ -87,19 +87,19 @@ impl atomics::Host for KeyValueView<'_> {
         key: String,
         delta: i64,
     ) -> Result<i64, CallError<Error>> {
-        let (store, call) = (self.bucket(&bucket)?, self.callers.noted("increment"));
+        let (store, call) = (self.bucket(&bucket)?, self.callers.begin_noted("increment"));
         Ok(record(call, store.increment(&key, delta).await)?)
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), CallError<CasError>> {
         let swap = self.table.delete(cas).map_err(|_| CasError::StoreError(gone()))?;
-        let Swap { store, key, current } = swap;
-        let call = self.callers.noted("swap");
+        let OpenSwap { store, key, current } = swap;
+        let call = self.callers.begin_noted("swap");
         if record(call, store.swap(&key, current, value).await)? {
             return Ok(());
         }
         let current = store.get(&key).await?;
-        let again = self.begin(Swap { store, key, current }).map_err(CasError::StoreError)?;
+        let again = self.begin(OpenSwap { store, key, current }).map_err(CasError::StoreError)?;
         Err(CasError::CasFailed(again).into())
     }
 
@@ -113,7 +113,7 @@ impl KeyValueView<'_> {
         self.table.get(bucket).cloned().map_err(|_| Error::NoSuchStore)
     }
 
-    fn begin(&mut self, swap: Swap) -> Result<Resource<Cas>, Error> {
+    fn begin(&mut self, swap: OpenSwap) -> Result<Resource<Cas>, Error> {
         let full = |_| Error::Other("too many swaps have begun".to_owned());
         self.table.push(swap).map_err(full)
     }

@@ -3,7 +3,7 @@
 //! A swap is one script that compares and sets, because Spin's transaction cannot be trusted (docs/spin.md, fact
 //! 1). If Redis is away, calls fail within a bounded time ([`crate::redis`]).
 
-use super::{Answer, Failure, Store};
+use super::{Failure, KvStore, StoreFuture};
 use crate::redis::{Patience, Server};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands as _, ConnectionInfo, RedisError, Script, Value};
@@ -21,16 +21,16 @@ redis.call('SET', KEYS[1], ARGV[3])
 return 1";
 
 /// How many keys a step of a `SCAN` looks at.
-const SCANNED: u32 = 1_000;
+const KEYS_PER_SCAN: u32 = 1_000;
 
 /// A store in a Redis server.
-pub struct Redis {
+pub struct RedisStore {
     server: Server,
     swap: Arc<Script>,
     patience: Patience,
 }
 
-impl Redis {
+impl RedisStore {
     /// The store at an address. Nothing is connected yet.
     pub fn new(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
         Ok(Self { server: Server::new(info, patience)?, swap: Arc::new(Script::new(SWAP)), patience })
@@ -42,7 +42,7 @@ impl Redis {
         let (mut keys, mut cursor) = (Vec::new(), 0_u64);
         loop {
             let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCANNED);
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(KEYS_PER_SCAN);
             let scan = move |mut connection| async move { scan.query_async(&mut connection).await };
             let (next, some): (u64, Vec<String>) = self.run(scan).await?;
             keys.extend(some);
@@ -60,7 +60,10 @@ impl Redis {
         Ok(self.run(both).await?.0)
     }
 
-    fn run<T, F>(&self, command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static) -> Answer<'_, T>
+    fn run<T, F>(
+        &self,
+        command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
+    ) -> StoreFuture<'_, T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
@@ -73,7 +76,7 @@ impl Redis {
     fn run_synchronous<T, F>(
         &self,
         command: impl FnOnce(MultiplexedConnection) -> F + Send + 'static,
-    ) -> Answer<'_, T>
+    ) -> StoreFuture<'_, T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
@@ -112,25 +115,25 @@ async fn transaction(
     Ok(set != Value::Nil)
 }
 
-impl Store for Redis {
-    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+impl KvStore for RedisStore {
+    fn get<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         let key = key.to_owned();
         self.run(move |mut connection| async move { connection.get(key).await })
     }
 
-    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()> {
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> StoreFuture<'a, ()> {
         let key = key.to_owned();
         self.run(move |mut connection| async move { connection.set(key, value).await })
     }
 
-    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64> {
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> StoreFuture<'a, i64> {
         let key = key.to_owned();
         self.run_synchronous(move |mut connection| async move {
             redis::cmd("INCRBY").arg(key).arg(delta).query_async(&mut connection).await
         })
     }
 
-    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
+    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> StoreFuture<'a, bool> {
         let (script, key) = (self.swap.clone(), key.to_owned());
         self.run_synchronous(move |mut connection| async move {
             let mut script = script.prepare_invoke();
@@ -140,7 +143,12 @@ impl Store for Redis {
         })
     }
 
-    fn swap_alone<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
+    fn swap_alone<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> StoreFuture<'a, bool> {
         let (server, key) = (self.server.clone(), key.to_owned());
         Box::pin(async move {
             let connection = server.another().await.map_err(failure)?;

@@ -11,7 +11,7 @@
 
 mod worker;
 
-use super::{Answer, Failure, Store};
+use super::{Failure, KvStore, StoreFuture};
 use anyhow::Context as _;
 use rusqlite::Connection;
 use std::os::unix::fs::MetadataExt as _;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use worker::{StoreCall, Write, Written};
+use worker::{StoreCall, Write, WriteOutcome};
 
 /// How long opening waits while another process has the file locked.
 pub(crate) const OPENING: Duration = Duration::from_secs(2);
@@ -32,12 +32,12 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
 )";
 
 /// A SQLite database.
-pub struct Sqlite {
+pub struct SqliteStore {
     reads: Sender<StoreCall>,
     writes: Sender<StoreCall>,
 }
 
-impl Sqlite {
+impl SqliteStore {
     /// Opens or creates a file; `label` is the store in it.
     ///
     /// Writes wait no longer than `patience` while another process has the file locked.
@@ -59,7 +59,7 @@ impl Sqlite {
         Ok(Self { reads: jobs.clone(), writes: jobs })
     }
 
-    async fn write(&self, key: &str, write: Write) -> Result<Written, Failure> {
+    async fn write(&self, key: &str, write: Write) -> Result<WriteOutcome, Failure> {
         let (reply, answer) = oneshot::channel();
         let job = StoreCall::Write { key: key.to_owned(), write, reply };
         self.writes.send(job).map_err(|_| stopped())?;
@@ -114,8 +114,8 @@ fn stopped() -> Failure {
     Failure::Reported("SQLite: the store has stopped".to_owned())
 }
 
-impl Store for Sqlite {
-    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+impl KvStore for SqliteStore {
+    fn get<'a>(&'a self, key: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let job = StoreCall::Read { key: key.to_owned(), reply };
@@ -124,23 +124,23 @@ impl Store for Sqlite {
         })
     }
 
-    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> Answer<'a, ()> {
+    fn set<'a>(&'a self, key: &'a str, value: Vec<u8>) -> StoreFuture<'a, ()> {
         Box::pin(async move { self.write(key, Write::Set(value)).await.map(drop) })
     }
 
-    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> Answer<'a, i64> {
+    fn increment<'a>(&'a self, key: &'a str, delta: i64) -> StoreFuture<'a, i64> {
         Box::pin(async move {
             match self.write(key, Write::Increment(delta)).await? {
-                Written::Sum(sum) => Ok(sum),
-                Written::Done | Written::Lost => Err(stopped()),
+                WriteOutcome::Sum(sum) => Ok(sum),
+                WriteOutcome::Done | WriteOutcome::Lost => Err(stopped()),
             }
         })
     }
 
-    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> Answer<'a, bool> {
+    fn swap<'a>(&'a self, key: &'a str, expected: Option<Vec<u8>>, value: Vec<u8>) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let written = self.write(key, Write::Swap { expected, value }).await?;
-            Ok(matches!(written, Written::Done))
+            Ok(matches!(written, WriteOutcome::Done))
         })
     }
 }

@@ -6,7 +6,7 @@ use super::schema::{self, Commands, Unsupported};
 use super::{Build, Component, Manifest, Route, Variable};
 use crate::allowed_hosts::AllowedHost;
 use crate::names;
-use crate::rules::{Rule, Written};
+use crate::rules::{RuleTable, VariableRule};
 use crate::source::{Source, Table};
 use crate::template::Template;
 use std::collections::HashSet;
@@ -25,7 +25,7 @@ pub struct Reader<'a> {
 impl Reader<'_> {
     /// Reads and checks all of it; the first error counts.
     pub fn manifest(&self) -> anyhow::Result<Manifest> {
-        let file: schema::File = self.source.parse()?;
+        let file: schema::ManifestFile = self.source.parse()?;
         self.version(&file.spin_manifest_version)?;
         self.unsupported(&file.application.trigger, "settings for all triggers are not done by `bank`")?;
         let bank = file.application.tool.bank;
@@ -75,7 +75,7 @@ impl Reader<'_> {
         result.map_err(|message| self.source.error(span, message))
     }
 
-    fn variables(&self, table: Table<schema::Variable>) -> anyhow::Result<Vec<Variable>> {
+    fn variables(&self, table: Table<schema::VariableTable>) -> anyhow::Result<Vec<Variable>> {
         let mut variables = Vec::new();
         for (name, variable) in table.0 {
             self.check(name.span(), names::variable(name.get_ref()))?;
@@ -96,7 +96,7 @@ impl Reader<'_> {
         Ok(variables)
     }
 
-    fn rules(&self, table: Table<Spanned<Written>>, variables: &mut [Variable]) -> anyhow::Result<()> {
+    fn rules(&self, table: Table<Spanned<RuleTable>>, variables: &mut [Variable]) -> anyhow::Result<()> {
         let place = |variables: &[Variable], name: &str, span: Range<usize>| {
             let unknown = || format!("no variable is named `{name}`: declare it under [variables]");
             let place = variables.iter().position(|variable| variable.name == name);
@@ -105,7 +105,7 @@ impl Reader<'_> {
         for (name, written) in table.0 {
             let index = place(variables, name.get_ref(), name.span())?;
             let span = written.span();
-            let rule: Result<Rule, &str> = written.into_inner().try_into();
+            let rule: Result<VariableRule, &str> = written.into_inner().try_into();
             let rule = rule.map_err(|message| self.source.error(span.clone(), message))?;
             for other in rule.others() {
                 place(variables, other, span.clone())?;
@@ -119,7 +119,7 @@ impl Reader<'_> {
 
     fn components(
         &self,
-        table: Table<schema::Component>,
+        table: Table<schema::ComponentTable>,
         variables: &[Variable],
     ) -> anyhow::Result<Vec<Component>> {
         let declared = variables.iter().map(|variable| variable.name.as_str()).collect();
@@ -134,7 +134,7 @@ impl Reader<'_> {
     fn component(
         &self,
         id: String,
-        component: schema::Component,
+        component: schema::ComponentTable,
         declared: &HashSet<&str>,
     ) -> anyhow::Result<Component> {
         self.nothing_unsupported(&component)?;
@@ -161,7 +161,7 @@ impl Reader<'_> {
         })
     }
 
-    fn nothing_unsupported(&self, component: &schema::Component) -> anyhow::Result<()> {
+    fn nothing_unsupported(&self, component: &schema::ComponentTable) -> anyhow::Result<()> {
         for (key, message) in [
             (&component.files, "`files` is not done by `bank`: build what a component serves into it"),
             (
@@ -225,7 +225,7 @@ impl Reader<'_> {
         Ok(templates)
     }
 
-    fn build(&self, build: schema::Build) -> anyhow::Result<Build> {
+    fn build(&self, build: schema::BuildTable) -> anyhow::Result<Build> {
         let folder = match build.workdir {
             Some(path) if Path::new(path.get_ref()).has_root() => {
                 let message = "`workdir` must be relative to the manifest's folder";

@@ -17,21 +17,21 @@ pub type Unsupported = Option<Spanned<Value>>;
 /// The whole file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct File {
+pub struct ManifestFile {
     pub spin_manifest_version: Spanned<Value>,
-    pub application: Application,
+    pub application: ApplicationTable,
     #[serde(default)]
-    pub variables: Table<Variable>,
+    pub variables: Table<VariableTable>,
     #[serde(default)]
     pub trigger: Triggers,
     #[serde(default)]
-    pub component: Table<Component>,
+    pub component: Table<ComponentTable>,
 }
 
 /// `[application]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Application {
+pub struct ApplicationTable {
     pub name: String,
     #[serde(default)]
     pub version: String,
@@ -50,23 +50,23 @@ pub struct Application {
 #[derive(Default, Deserialize)]
 pub struct Tools {
     #[serde(default)]
-    pub bank: Bank,
+    pub bank: BankTable,
 }
 
 /// `[application.tool.bank]`
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bank {
+pub struct BankTable {
     pub store_timeout_ms: Option<Spanned<String>>,
     pub readiness_path: Option<Spanned<String>>,
     #[serde(default)]
-    pub variables: Table<Spanned<rules::Written>>,
+    pub variables: Table<Spanned<rules::RuleTable>>,
 }
 
 /// `[variables]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Variable {
+pub struct VariableTable {
     #[serde(default, rename = "description")]
     _description: Option<String>,
     #[serde(default)]
@@ -132,7 +132,7 @@ pub struct Executor {
 /// `[component.NAME]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Component {
+pub struct ComponentTable {
     pub source: Spanned<Value>,
     #[serde(default)]
     pub description: String,
@@ -144,7 +144,7 @@ pub struct Component {
     pub allowed_outbound_hosts: Vec<Spanned<String>>,
     #[serde(default)]
     pub key_value_stores: Vec<Spanned<String>>,
-    pub build: Option<Build>,
+    pub build: Option<BuildTable>,
     #[serde(default, rename = "exclude_files")]
     _exclude_files: Vec<String>,
     #[serde(default, rename = "targets")]
@@ -165,7 +165,7 @@ pub struct Component {
 /// `[component.NAME.build]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Build {
+pub struct BuildTable {
     pub command: Commands,
     pub workdir: Option<Spanned<String>>,
     #[serde(default, rename = "watch")]

@@ -64,7 +64,7 @@ impl Callers {
     }
 
     /// Until the result is dropped, the guest's `task` belongs to the request of this `trace`.
-    pub fn begins(&self, task: GuestTaskId, trace: Option<Context>) -> Option<Caller> {
+    pub fn begin(&self, task: GuestTaskId, trace: Option<Context>) -> Option<Caller> {
         let inner = self.0.as_ref()?;
         inner.known().tasks.push((task, trace.unwrap_or_default()));
         Some(Caller { inner: inner.clone(), task })
@@ -82,7 +82,7 @@ impl Callers {
         inner.store_call(parent, system, operation())
     }
 
-    /// Notes which request makes the next call, for [`Callers::noted`] and [`Callers::sends`].
+    /// Notes which request makes the next call, for [`Callers::begin_noted`] and [`Callers::begin_request`].
     pub fn note<T: 'static>(&self, store: impl AsContextMut<Data = T>) {
         if let Some(inner) = &self.0 {
             let parent = inner.parent(store);
@@ -91,14 +91,14 @@ impl Callers {
     }
 
     /// Begins a call to a key-value store for the noted request.
-    pub fn noted(&self, operation: &'static str) -> Call {
+    pub fn begin_noted(&self, operation: &'static str) -> Call {
         let Some(inner) = &self.0 else { return Call(None) };
         let parent = inner.known().noted.take().unwrap_or_default();
         inner.store_call(parent, System::KeyValue, operation.into())
     }
 
     /// Begins an outbound request for the noted one; its headers get the trace.
-    pub fn sends<B>(&self, request: &mut Request<B>) -> Call {
+    pub fn begin_request<B>(&self, request: &mut Request<B>) -> Call {
         let Some(inner) = &self.0 else { return Call(None) };
         let parent = inner.known().noted.take().unwrap_or_default();
         let method = eventlog::method(request.method().as_str());
@@ -195,14 +195,14 @@ impl Call {
         self.0.as_ref()?.span.as_ref()
     }
 
-    /// It has ended; `why` it failed is one of a few words.
+    /// Ends the call. `why` it failed is one of a few words.
     pub fn ended(mut self, why: Option<Cow<'static, str>>) {
         if let Some(open) = self.0.take() {
             open.ended(why);
         }
     }
 
-    /// It was answered over HTTP.
+    /// Ends the call with the status of its HTTP answer.
     pub fn answered(mut self, status: StatusCode) {
         if let Some(mut open) = self.0.take() {
             open.attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));

@@ -9,13 +9,13 @@ use std::time::Duration;
 /// How long shutdown may take. It is also the SDK's own limit for metrics, which no argument changes.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// How a signal ends.
-pub struct End {
+/// How a signal is shut down.
+pub struct SignalShutdown {
     signal: Arc<Signal>,
     shut_down: Box<dyn Fn(Duration) -> OTelSdkResult + Send + Sync>,
 }
 
-impl End {
+impl SignalShutdown {
     /// `shut_down` sends what is left, within the given time.
     pub fn new(
         signal: Arc<Signal>,
@@ -25,7 +25,7 @@ impl End {
     }
 
     /// Shuts it down, and returns what was lost.
-    fn lost(&self) -> Option<&'static str> {
+    fn shut_down(&self) -> Option<&'static str> {
         self.signal.failed.store(false, Relaxed);
         let ended = (self.shut_down)(LONGEST);
         let dropped = self.signal.queue.dropped();
@@ -40,9 +40,9 @@ impl End {
 }
 
 /// Shuts all of them down at the same time: three signals wait for a collector that hangs no longer than one.
-pub fn all(ends: &[End]) {
+pub fn shut_down_all(ends: &[SignalShutdown]) {
     let lost: Vec<&str> = std::thread::scope(|scope| {
-        let threads: Vec<_> = ends.iter().map(|end| scope.spawn(|| end.lost())).collect();
+        let threads: Vec<_> = ends.iter().map(|end| scope.spawn(|| end.shut_down())).collect();
         threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect()
     });
     if !lost.is_empty() {

@@ -94,15 +94,15 @@ struct ActiveCount {
 }
 
 impl Active {
-    /// One has begun.
-    pub fn begins(&self, method: &str, scheme: &str) {
+    /// Counts a request that begins.
+    pub fn begin(&self, method: &str, scheme: &str) {
         if let Some(count) = self.of(method, scheme) {
             count.begun.fetch_add(1, Relaxed);
         }
     }
 
-    /// One that had begun is over.
-    pub fn ends(&self, method: &str, scheme: &str) {
+    /// Counts a request that ends.
+    pub fn end(&self, method: &str, scheme: &str) {
         if let Some(count) = self.of(method, scheme) {
             count.ended.fetch_add(1, Relaxed);
         }

@@ -22,7 +22,7 @@ impl Queue {
         Self { size, enqueued: AtomicU64::new(0), dequeued: AtomicU64::new(0), dropped: AtomicU64::new(0) }
     }
 
-    /// One more record is to be sent.
+    /// Counts a record that is to be sent.
     pub fn enqueue(&self) {
         self.enqueued.fetch_add(1, Relaxed);
     }

@@ -61,12 +61,12 @@ impl Exchange {
             status: None,
         });
         if let Some(meters) = &telemetry.meters {
-            meters.active_requests.begins(method, scheme);
+            meters.active_requests.begin(method, scheme);
         }
         Some(exchange)
     }
 
-    /// It goes to `component` by `route`; `headers` get its trace.
+    /// Notes that it goes to `component` by `route`; `headers` get its trace.
     pub fn goes_to(&mut self, route: &Arc<str>, component: &Arc<str>, headers: &mut HeaderMap) {
         self.goes_to = Some((route.clone(), component.clone()));
         if let Some(meters) = &self.telemetry.meters {
@@ -82,7 +82,7 @@ impl Exchange {
         self.trace.clone()
     }
 
-    /// Its answer begins.
+    /// Notes that its answer begins.
     pub fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
@@ -113,7 +113,7 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let attributes = self.outcome();
         if let Some(meters) = &self.telemetry.meters {
-            meters.active_requests.ends(self.method, self.scheme);
+            meters.active_requests.end(self.method, self.scheme);
             meters.request_duration.record(self.began.elapsed().as_secs_f64(), &attributes);
         }
         if let Some(span) = &mut self.span {

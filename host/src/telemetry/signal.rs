@@ -1,5 +1,5 @@
-//! The state of a signal (traces, metrics or logs): what waits to be sent, and whether exports fail. A failure is reported
-//! on stderr, at most once a minute.
+//! The state of a signal (traces, metrics or logs): what waits to be sent, and whether exports fail. A failure is
+//! reported on stderr, at most once a minute.
 
 use super::queue::Queue;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};

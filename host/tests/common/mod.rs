@@ -190,7 +190,7 @@ impl Bank {
     }
 
     /// Waits until stderr contains something.
-    pub fn says(&self, text: &str) {
+    pub fn wait_for_stderr(&self, text: &str) {
         let found = within(Duration::from_secs(5), || self.stderr().contains(text));
         assert!(found, "`{text}` is not in:\n{}", self.stderr());
     }

@@ -34,7 +34,7 @@ impl Proxy {
     }
 
     /// From now on.
-    pub fn leads_to(&self, port: u16) {
+    pub fn lead_to(&self, port: u16) {
         self.target.store(port, Ordering::SeqCst);
     }
 
@@ -55,7 +55,7 @@ fn pump(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
 }
 
 /// A server that says the same to every command: its port, and how often somebody connected.
-pub fn says(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
+pub fn server_that_answers(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     let connected = Arc::new(AtomicUsize::new(0));
     let counted = connected.clone();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -80,7 +80,7 @@ pub fn says(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
 }
 
 /// A server that says of every command whether an `ASKING` was right in front of it: its port.
-pub fn knows_who_asks() -> u16 {
+pub fn server_that_reports_asking() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

@@ -11,18 +11,19 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use store::redis::cluster::slot;
 
+/// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Nobody waits for the export, and a single step of a scan is short.
+/// How long an answer may take: nobody waits for the command, and a step of a scan is short.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How many keys a step of a scan looks at.
-const SCANNED: u32 = 2_000;
+const KEYS_PER_SCAN: u32 = 2_000;
 const SLOTS: usize = 16_384;
 
-pub struct Redis {
+pub struct RedisNodes {
     nodes: Vec<Node>,
     /// First slot, last slot, and the index of the node that has them; empty if this is no cluster.
     slots: Vec<(u16, u16, usize)>,
-    /// What it was when it was opened.
+    /// The identity of the servers when they were opened.
     identity: String,
 }
 
@@ -34,7 +35,7 @@ struct Node {
 /// A range of slots, and the host and port of their master.
 type Range = (u16, u16, String, u16);
 
-impl Redis {
+impl RedisNodes {
     /// Opens the cluster of the first of these nodes that answers, or the single server.
     pub fn open(infos: &[ConnectionInfo]) -> anyhow::Result<Self> {
         let mut failure = anyhow!("no address of Redis");
@@ -91,7 +92,7 @@ impl Redis {
             let mut cursor = "0".to_owned();
             loop {
                 let mut scan = redis::cmd("SCAN");
-                scan.arg(&cursor).arg("MATCH").arg("bank:*").arg("COUNT").arg(SCANNED);
+                scan.arg(&cursor).arg("MATCH").arg("bank:*").arg("COUNT").arg(KEYS_PER_SCAN);
                 let (next, keys): (String, Vec<Vec<u8>>) =
                     scan.query(&mut node.connection).map_err(|error| node.failed(&error))?;
                 for key in &keys {
@@ -185,20 +186,20 @@ impl Redis {
         let mut identity = String::new();
         let is_cluster = !self.slots.is_empty();
         for node in &mut self.nodes {
-            let info = node.said(redis::cmd("INFO").arg("replication"))?;
+            let info = node.query(redis::cmd("INFO").arg("replication"))?;
             if value(&info, "role") == Some("slave") {
                 let why =
                     format!("{} is a replica, and may lack what its master has: name the master", node.name);
                 return Err(ExitError::Unavailable(why).into());
             }
-            let server = node.said(redis::cmd("INFO").arg("server"))?;
+            let server = node.query(redis::cmd("INFO").arg("server"))?;
             let run = value(&server, "run_id").unwrap_or_default();
             let _ = writeln!(identity, "{} {run} {:?}", node.name, value(&info, "master_replid"));
             if is_cluster {
                 let ranges = node.ranges()?;
-                node.has_all(&ranges)?;
+                node.require_all_slots(&ranges)?;
                 let _ = writeln!(identity, "{ranges:?}");
-                node.moves_nothing()?;
+                node.require_no_moving_slots()?;
             }
         }
         Ok(identity)
@@ -251,7 +252,7 @@ impl Node {
         ExitError::Unavailable(format!("Redis at {}: {error}. Begin again", self.name)).into()
     }
 
-    fn said(&mut self, command: &mut redis::Cmd) -> anyhow::Result<String> {
+    fn query(&mut self, command: &mut redis::Cmd) -> anyhow::Result<String> {
         command.query(&mut self.connection).map_err(|error| self.failed(&error))
     }
 
@@ -262,21 +263,22 @@ impl Node {
             Ok(slots) => slots,
             // A server without cluster support refuses this too. But one node of a cluster must not be taken for the
             // whole.
-            Err(error) if self.is_of_a_cluster()? => return Err(self.failed(&error)),
+            Err(error) if self.is_cluster_node()? => return Err(self.failed(&error)),
             Err(_) => Vec::new(),
         };
         let asked = self.name.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
         Ok(slots.into_iter().filter_map(|slots| range(slots, &asked)).collect())
     }
 
-    fn is_of_a_cluster(&mut self) -> anyhow::Result<bool> {
-        let info = self.said(redis::cmd("INFO").arg("cluster"))?;
+    fn is_cluster_node(&mut self) -> anyhow::Result<bool> {
+        let info = self.query(redis::cmd("INFO").arg("cluster"))?;
         Ok(value(&info, "cluster_enabled") == Some("1"))
     }
 
-    /// If a shard is gone, the other nodes may still answer (`cluster-require-full-coverage no`).
-    fn has_all(&self, ranges: &[Range]) -> anyhow::Result<()> {
-        let missing = missing(ranges);
+    /// Fails unless some node has each slot. If a shard is gone, the other nodes may still answer
+    /// (`cluster-require-full-coverage no`).
+    fn require_all_slots(&self, ranges: &[Range]) -> anyhow::Result<()> {
+        let missing = missing_slots(ranges);
         if missing == 0 {
             return Ok(());
         }
@@ -285,8 +287,9 @@ impl Node {
         Err(ExitError::Unavailable(why).into())
     }
 
-    fn moves_nothing(&mut self) -> anyhow::Result<()> {
-        let nodes = self.said(redis::cmd("CLUSTER").arg("NODES"))?;
+    /// Fails if slots of this node are moving.
+    fn require_no_moving_slots(&mut self) -> anyhow::Result<()> {
+        let nodes = self.query(redis::cmd("CLUSTER").arg("NODES"))?;
         let own = nodes.lines().find(|line| line.contains("myself")).unwrap_or_default();
         if own.contains('[') {
             let why =
@@ -297,8 +300,8 @@ impl Node {
     }
 }
 
-/// How many slots nobody has.
-fn missing(ranges: &[Range]) -> usize {
+/// How many slots no node has.
+fn missing_slots(ranges: &[Range]) -> usize {
     let sizes =
         ranges.iter().map(|(first, last, ..)| usize::from(last.saturating_sub(*first)).saturating_add(1));
     SLOTS.saturating_sub(sizes.sum())
@@ -330,8 +333,8 @@ mod tests {
     #[test]
     fn slots_that_no_node_has_are_missing() {
         let of = |first, last| (first, last, "a".to_owned(), 1);
-        assert_eq!(missing(&[of(0, 5_460), of(5_461, 10_922), of(10_923, 16_383)]), 0);
-        assert_eq!(missing(&[of(0, 5_460), of(5_461, 10_922)]), 5_461);
-        assert_eq!(missing(&[of(0, 6), of(8, 16_383)]), 1);
+        assert_eq!(missing_slots(&[of(0, 5_460), of(5_461, 10_922), of(10_923, 16_383)]), 0);
+        assert_eq!(missing_slots(&[of(0, 5_460), of(5_461, 10_922)]), 5_461);
+        assert_eq!(missing_slots(&[of(0, 6), of(8, 16_383)]), 1);
     }
 }

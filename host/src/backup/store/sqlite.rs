@@ -9,7 +9,7 @@ use std::borrow::Borrow;
 use std::path::Path;
 
 /// Keys that are read at a time.
-const KEYS: usize = 1_000;
+const KEYS_AT_ONCE: usize = 1_000;
 
 const SCAN: &str = "SELECT key FROM spin_key_value
     WHERE store = ?1 AND key > ?2 AND key < 'bank;' ORDER BY key LIMIT ?3";
@@ -18,12 +18,12 @@ const ADD: &str = "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2
     ON CONFLICT (store, key) DO NOTHING";
 const REMOVE: &str = "DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2";
 
-pub struct Sqlite {
+pub struct SqliteFile {
     connection: Connection,
     label: String,
 }
 
-impl Sqlite {
+impl SqliteFile {
     pub fn open(path: &Path, label: &str, access: Access) -> anyhow::Result<Self> {
         let connection = match access {
             Access::Read => snapshot(path),
@@ -42,8 +42,8 @@ impl Sqlite {
         let mut last = "bank:".to_owned();
         loop {
             let mut statement = self.connection.prepare_cached(SCAN).map_err(failed)?;
-            let rows =
-                statement.query_map(params![self.label, last, KEYS as i64], |row| row.get::<_, String>(0));
+            let rows = statement
+                .query_map(params![self.label, last, KEYS_AT_ONCE as i64], |row| row.get::<_, String>(0));
             let keys = rows.and_then(Iterator::collect::<rusqlite::Result<Vec<String>>>).map_err(failed)?;
             for key in &keys {
                 each(key)?;

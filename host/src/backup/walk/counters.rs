@@ -25,9 +25,9 @@ impl Walk<'_> {
                     }
                     self.emit(&Line::Counter(tag, count))?;
                 }
-                Err(what) => self.breaks(&format!("the counter {}: {what}", tag.as_str()))?,
+                Err(what) => self.report_broken(&format!("the counter {}: {what}", tag.as_str()))?,
             }
-            self.say();
+            self.report_progress();
         }
         Ok(due)
     }
@@ -38,13 +38,13 @@ impl Walk<'_> {
         let opening = counter.posts();
         let empty = Tally::new().encode();
         let keys = [opening.plain().to_string(), opening.election().to_string(), counter.cell().to_string()];
-        let [mut posts, elected, mut cell] = self.together(keys)?;
+        let [mut posts, elected, mut cell] = self.read_at_once(keys)?;
         let elected = elected.and_then(|held| self.store.number(&held)).filter(|ticket| *ticket != 0);
         let is_elsewhere = posts.as_ref().is_none_or(|posts| *posts == empty);
         match elected {
             Some(ticket) if is_elsewhere => {
                 let keys = [opening.of_ticket(ticket).to_string(), counter.cell().to_string()];
-                [posts, cell] = self.together(keys)?;
+                [posts, cell] = self.read_at_once(keys)?;
                 if posts.is_none() {
                     return Ok(Err("its posts were opened, and are gone".to_owned()));
                 }
@@ -61,7 +61,7 @@ impl Walk<'_> {
         Ok(posts.map(|posts| Count { cell, posts }).map_err(|corrupt| corrupt.to_string()))
     }
 
-    fn together<const N: usize>(&mut self, keys: [String; N]) -> anyhow::Result<[Stored; N]> {
+    fn read_at_once<const N: usize>(&mut self, keys: [String; N]) -> anyhow::Result<[Stored; N]> {
         let held = self.store.get_at_once(&keys)?;
         held.try_into().ok().context("the store did not answer for each key")
     }
@@ -73,7 +73,7 @@ impl Walk<'_> {
             let owner = posts.owner()?;
             let (without, due) = due.up_to(owner.as_deref())?;
             for (tag, _) in without {
-                self.breaks(&format!("the counter {tag}: its index is gone"))?;
+                self.report_broken(&format!("the counter {tag}: its index is gone"))?;
             }
             let Some(owner) = owner else { return Ok(()) };
             let tag = Tag::new(&owner).context("a counter's name was changed")?;
@@ -87,19 +87,21 @@ impl Walk<'_> {
                 }
                 // If the counter had none in the index, all of these have come since.
                 if let [_, _, below] = due[..] {
-                    self.some_posts(&tag, &some, below, &mut found)?;
+                    self.write_posts(&tag, &some, below, &mut found)?;
                 }
-                self.say();
+                self.report_progress();
             }
             if let [base, indexed, _] = due[..]
                 && (found.0 != base || found.1 < indexed)
             {
-                self.breaks(&format!("the counter {owner}: its index does not add up to what it holds"))?;
+                self.report_broken(&format!(
+                    "the counter {owner}: its index does not add up to what it holds"
+                ))?;
             }
         }
     }
 
-    fn some_posts(
+    fn write_posts(
         &mut self,
         tag: &Tag,
         some: &[String],
@@ -113,7 +115,7 @@ impl Walk<'_> {
             let post = match Post::decode(&stored) {
                 Ok(post) if post.key.as_str() == key => post,
                 Ok(_) | Err(_) => {
-                    self.breaks(&format!(
+                    self.report_broken(&format!(
                         "the counter {}: a post of its index is not as it was",
                         tag.as_str()
                     ))?;

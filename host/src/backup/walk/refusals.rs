@@ -14,15 +14,15 @@ use std::io::{BufRead as _, BufReader, Lines};
 use store::keys;
 
 /// How many keys of one user are read at a time.
-const KEYS: usize = 512;
+const KEYS_AT_ONCE: usize = 512;
 
-/// Whose something is due, and what.
-type OneDue = (String, String);
+/// The owner of something that is due, and what is due.
+type DueItem = (String, String);
 
 /// What the index must have for the wallets that were read, in the order of their users.
 pub(super) struct Due {
     lines: Lines<BufReader<File>>,
-    next: Option<OneDue>,
+    next: Option<DueItem>,
 }
 
 impl Due {
@@ -45,7 +45,7 @@ impl Due {
     }
 
     /// What must be there for `whose`, and for the users before, who have nothing in the index.
-    pub(super) fn up_to(&mut self, whose: Option<&str>) -> anyhow::Result<(Vec<OneDue>, Option<String>)> {
+    pub(super) fn up_to(&mut self, whose: Option<&str>) -> anyhow::Result<(Vec<DueItem>, Option<String>)> {
         let mut before = Vec::new();
         while let Some((next, what)) = self.next.take() {
             match whose {
@@ -87,7 +87,7 @@ impl Owned {
         Ok(text.split_once('\0').map(|(owner, key)| (owner.to_owned(), key.to_owned())))
     }
 
-    /// Who comes next.
+    /// The next owner.
     pub(super) fn owner(&mut self) -> anyhow::Result<Option<String>> {
         self.ahead = self.next()?;
         Ok(self.ahead.as_ref().map(|(owner, _)| owner.clone()))
@@ -96,7 +96,7 @@ impl Owned {
     /// Some more keys of this owner; none at the end.
     pub(super) fn keys(&mut self, owner: &str) -> anyhow::Result<Vec<String>> {
         let mut keys = Vec::new();
-        while keys.len() < KEYS
+        while keys.len() < KEYS_AT_ONCE
             && let Some(next) = self.next()?
         {
             if next.0 != owner {
@@ -117,7 +117,7 @@ impl Walk<'_> {
             let owner = operations.owner()?;
             let (without, due) = due.up_to(owner.as_deref())?;
             for (user, missing) in without {
-                self.lacks(&user, missing.parse()?)?;
+                self.report_missing(&user, missing.parse()?)?;
             }
             let Some(owner) = owner else { return Ok(()) };
             let user: User = owner.parse().ok().context("a user's name was changed")?;
@@ -130,24 +130,24 @@ impl Walk<'_> {
                 }
                 // A refusal that has come since the wallet was read changes nothing, so it is not read.
                 if due > 0 || self.mode == Mode::Verify {
-                    found = found.saturating_add(self.some(&user, &some, due > 0)?);
+                    found = found.saturating_add(self.write_refusals(&user, &some, due > 0)?);
                 }
-                self.say();
+                self.report_progress();
             }
             if found < due {
-                self.lacks(&owner, due.saturating_sub(found))?;
+                self.report_missing(&owner, due.saturating_sub(found))?;
             }
         }
     }
 
-    fn lacks(&mut self, user: &str, missing: u64) -> anyhow::Result<()> {
-        self.breaks(&format!(
+    fn report_missing(&mut self, user: &str, missing: u64) -> anyhow::Result<()> {
+        self.report_broken(&format!(
             "the wallet of {user}: {missing} idempotency keys that were refused are not in the index"
         ))
     }
 
     /// Writes the refusals under these keys, and returns their number.
-    fn some(&mut self, user: &User, some: &[String], written: bool) -> anyhow::Result<u64> {
+    fn write_refusals(&mut self, user: &User, some: &[String], written: bool) -> anyhow::Result<u64> {
         let keys: Vec<String> =
             some.iter().map(|key| keys::operation(user.as_str(), key).to_string()).collect();
         let stored = self.store.get(&keys)?;
@@ -157,11 +157,11 @@ impl Walk<'_> {
             let outcome = match Outcome::decode(&stored) {
                 Ok(outcome) if outcome.id().key().map(IdempotencyKey::as_str) == Some(key) => outcome,
                 Ok(_) => {
-                    self.unsound(named(user), "the index has another key in the place of one")?;
+                    self.report_unsound(named(user), "the index has another key in the place of one")?;
                     continue;
                 }
                 Err(corrupt) => {
-                    self.breaks(&format!("an idempotency key of {user}: {corrupt}"))?;
+                    self.report_broken(&format!("an idempotency key of {user}: {corrupt}"))?;
                     continue;
                 }
             };
@@ -173,20 +173,20 @@ impl Walk<'_> {
             }
         }
         if self.mode == Mode::Verify {
-            self.are_there(user, &entries)?;
+            self.check_entries_exist(user, &entries)?;
         }
         Ok(refusals)
     }
 
-    /// Whether the entries in the index are in the wallet or its pages. A store that went back to an earlier wallet
+    /// Checks that the entries in the index are in the wallet or its pages. A store that went back to an earlier wallet
     /// leaves keys whose entries are gone.
-    fn are_there(&mut self, user: &User, outcomes: &[Outcome]) -> anyhow::Result<()> {
+    fn check_entries_exist(&mut self, user: &User, outcomes: &[Outcome]) -> anyhow::Result<()> {
         if outcomes.is_empty() {
             return Ok(());
         }
         // Read after the index: what was in the index then is in a wallet by now.
         let Some(wallet) = self.wallet_now(user)? else {
-            return self.unsound(named(user), "the index has entries of it, and it is gone or broken");
+            return self.report_unsound(named(user), "the index has entries of it, and it is gone or broken");
         };
         let entries = || outcomes.iter().filter_map(Outcome::entry);
         let sealed = entries().filter(|entry| entry.seq <= wallet.base().seq);
@@ -208,7 +208,7 @@ impl Walk<'_> {
                 page.is_some_and(|page| page.entries().any(|held| held == entry))
             };
             if !is_there {
-                self.unsound(
+                self.report_unsound(
                     format!("entry {} of {}", entry.seq, named(user)),
                     "the index has it, and it is gone",
                 )?;

@@ -8,11 +8,11 @@ use ledger::{Outcome, Page, User, Wallet};
 use store::keys;
 
 /// How many wallets are read at a time, and how many pages of one wallet.
-const WALLETS: usize = 512;
-const PAGES: u64 = 128;
+const WALLETS_AT_ONCE: usize = 512;
+const PAGES_AT_ONCE: u64 = 128;
 
 /// A wallet as it was found.
-enum At {
+enum FoundWallet {
     Nowhere,
     /// It was opened, and is gone.
     Gone,
@@ -24,20 +24,20 @@ impl Walk<'_> {
     pub(super) fn wallets(&mut self, mut users: Sorted) -> anyhow::Result<Scratch> {
         let mut due = Scratch::new()?;
         loop {
-            let some = users.some(WALLETS)?;
+            let some = users.next_up_to(WALLETS_AT_ONCE)?;
             if some.is_empty() {
                 return Ok(due);
             }
             let users: Vec<User> =
                 some.iter().filter_map(|user| str::from_utf8(user).ok()?.parse().ok()).collect();
             let found = self.find(&users)?;
-            let ahead = self.ahead(&users, &found)?;
+            let ahead = self.next_pages(&users, &found)?;
             for ((user, found), ahead) in users.iter().zip(found).zip(ahead) {
-                self.say();
+                self.report_progress();
                 match found {
-                    At::Nowhere => {}
-                    At::Gone => self.unsound(named(user), "it was opened, and is gone")?,
-                    At::Here(stored) => {
+                    FoundWallet::Nowhere => {}
+                    FoundWallet::Gone => self.report_unsound(named(user), "it was opened, and is gone")?,
+                    FoundWallet::Here(stored) => {
                         if let Some(missing) = self.wallet(user, &stored, ahead)? {
                             due.push(format_args!("{user} {missing}"))?;
                         }
@@ -49,40 +49,40 @@ impl Walk<'_> {
 
     /// Where each wallet is: mostly under its plain key, otherwise under that of the elected ticket
     /// ([`store::first_write`]).
-    fn find(&mut self, users: &[User]) -> anyhow::Result<Vec<At>> {
+    fn find(&mut self, users: &[User]) -> anyhow::Result<Vec<FoundWallet>> {
         let empty = Wallet::new().encode();
         let opening = |user: &User| keys::wallet(user.as_str());
         let plain: Vec<String> = users.iter().map(|user| opening(user).plain().to_string()).collect();
         let mut found = Vec::with_capacity(users.len());
         for (user, held) in users.iter().zip(self.store.get(&plain)?) {
             found.push(match held.filter(|held| *held != empty) {
-                Some(held) => At::Here(held),
+                Some(held) => FoundWallet::Here(held),
                 None => self.elected(&opening(user))?,
             });
         }
         Ok(found)
     }
 
-    fn elected(&mut self, opening: &keys::Opening) -> anyhow::Result<At> {
-        let ticket = self.one(opening.election().to_string())?;
+    fn elected(&mut self, opening: &keys::Opening) -> anyhow::Result<FoundWallet> {
+        let ticket = self.read_one(opening.election().to_string())?;
         let ticket = ticket.and_then(|held| self.store.number(&held)).filter(|ticket| *ticket != 0);
-        let Some(ticket) = ticket else { return Ok(At::Nowhere) };
-        Ok(self.one(opening.of_ticket(ticket).to_string())?.map_or(At::Gone, At::Here))
+        let Some(ticket) = ticket else { return Ok(FoundWallet::Nowhere) };
+        Ok(self.read_one(opening.of_ticket(ticket).to_string())?.map_or(FoundWallet::Gone, FoundWallet::Here))
     }
 
-    pub(super) fn one(&mut self, key: String) -> anyhow::Result<Stored> {
+    pub(super) fn read_one(&mut self, key: String) -> anyhow::Result<Stored> {
         Ok(self.store.get(&[key])?.pop().flatten())
     }
 
     /// The page after the last one of each wallet, if it exists; read after the wallet.
-    fn ahead(&mut self, users: &[User], found: &[At]) -> anyhow::Result<Vec<Stored>> {
+    fn next_pages(&mut self, users: &[User], found: &[FoundWallet]) -> anyhow::Result<Vec<Stored>> {
         if self.mode == Mode::Export {
             return Ok(users.iter().map(|_| None).collect());
         }
-        let next = |(user, found): (&User, &At)| {
+        let next = |(user, found): (&User, &FoundWallet)| {
             let base = match found {
-                At::Here(stored) => Wallet::decode(stored).map_or(0, |wallet| wallet.base().seq),
-                At::Nowhere | At::Gone => 0,
+                FoundWallet::Here(stored) => Wallet::decode(stored).map_or(0, |wallet| wallet.base().seq),
+                FoundWallet::Nowhere | FoundWallet::Gone => 0,
             };
             keys::page(user.as_str(), Page::number_of(base.saturating_add(1))).to_string()
         };
@@ -96,22 +96,22 @@ impl Walk<'_> {
         let wallet = match Wallet::decode(stored) {
             Ok(wallet) => wallet,
             Err(corrupt) => {
-                self.breaks(&format!("{}: {corrupt}", named(user)))?;
+                self.report_broken(&format!("{}: {corrupt}", named(user)))?;
                 return Ok(None);
             }
         };
         if let Some(page) = ahead
             && self.is_ahead(user, &page)?
         {
-            self.unsound(named(user), "it is an earlier one: a page has entries that it has not")?;
+            self.report_unsound(named(user), "it is an earlier one: a page has entries that it has not")?;
         }
         let pages = wallet.base().seq.div_euclid(ledger::seal::PAGE_ENTRIES as u64);
         let (mut number, mut keyed) = (0, 0_u64);
         while number < pages && self.broken == broken {
-            let numbers = number..pages.min(number.saturating_add(PAGES));
+            let numbers = number..pages.min(number.saturating_add(PAGES_AT_ONCE));
             number = numbers.end;
             keyed = keyed.saturating_add(self.pages(user, numbers)?);
-            self.say();
+            self.report_progress();
         }
         if self.broken == broken {
             self.emit(&Line::Wallet(user.clone(), wallet.clone()))?;
@@ -133,11 +133,11 @@ impl Walk<'_> {
             let page = match page.map(|page| Page::decode(number, &page)) {
                 Some(Ok(page)) => page,
                 Some(Err(corrupt)) => {
-                    self.breaks(&format!("page {number} of {}: {corrupt}", named(user)))?;
+                    self.report_broken(&format!("page {number} of {}: {corrupt}", named(user)))?;
                     return Ok(0);
                 }
                 None => {
-                    self.unsound(format!("page {number} of {}", named(user)), "it is missing")?;
+                    self.report_unsound(format!("page {number} of {}", named(user)), "it is missing")?;
                     return Ok(0);
                 }
             };
@@ -145,13 +145,13 @@ impl Walk<'_> {
             self.emit(&Line::Page(user.clone(), number, page))?;
         }
         if self.mode == Mode::Verify {
-            self.is_indexed(user, &index)?;
+            self.check_index(user, &index)?;
         }
         Ok(u64::try_from(index.len()).unwrap_or(u64::MAX))
     }
 
-    /// Compares the index with what must be in it.
-    fn is_indexed(&mut self, user: &User, index: &[(String, Outcome)]) -> anyhow::Result<()> {
+    /// Checks that the index has what must be in it.
+    fn check_index(&mut self, user: &User, index: &[(String, Outcome)]) -> anyhow::Result<()> {
         let keys: Vec<String> =
             index.iter().map(|(key, _)| keys::operation(user.as_str(), key).to_string()).collect();
         for ((_, outcome), held) in index.iter().zip(self.store.get(&keys)?) {
@@ -161,14 +161,16 @@ impl Walk<'_> {
                 Some(_) => "the index leads to another entry",
                 None => "the idempotency key is not in the index",
             };
-            self.unsound(format!("entry {seq} of {}", named(user)), what)?;
+            self.report_unsound(format!("entry {seq} of {}", named(user)), what)?;
         }
         Ok(())
     }
 
     /// Whether a page after the wallet's last one has entries that the wallet lacks now.
     fn is_ahead(&mut self, user: &User, stored: &[u8]) -> anyhow::Result<bool> {
-        let At::Here(now) = self.find(std::slice::from_ref(user))?.pop().unwrap_or(At::Nowhere) else {
+        let FoundWallet::Here(now) =
+            self.find(std::slice::from_ref(user))?.pop().unwrap_or(FoundWallet::Nowhere)
+        else {
             return Ok(true);
         };
         let Ok(wallet) = Wallet::decode(&now) else { return Ok(true) };
@@ -185,7 +187,7 @@ impl Walk<'_> {
     /// A user's wallet as it is now, if it exists and is sound.
     pub(super) fn wallet_now(&mut self, user: &User) -> anyhow::Result<Option<Wallet>> {
         match self.find(std::slice::from_ref(user))?.pop() {
-            Some(At::Here(stored)) => Ok(Wallet::decode(&stored).ok()),
+            Some(FoundWallet::Here(stored)) => Ok(Wallet::decode(&stored).ok()),
             _ => Ok(None),
         }
     }

@@ -23,7 +23,7 @@ const SWAP_PRESENT: &str =
 /// What a store is asked to do.
 pub enum StoreCall {
     Read { key: String, reply: Reply<Option<Vec<u8>>> },
-    Write { key: String, write: Write, reply: Reply<Written> },
+    Write { key: String, write: Write, reply: Reply<WriteOutcome> },
 }
 
 /// A change of one key.
@@ -33,9 +33,9 @@ pub enum Write {
     Swap { expected: Option<Vec<u8>>, value: Vec<u8> },
 }
 
-/// What came of it.
+/// The result of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteOutcome {
     Done,
     /// A swap found a value other than the expected one.
     Lost,
@@ -45,11 +45,11 @@ pub enum Written {
 type Reply<T> = oneshot::Sender<Result<T, Failure>>;
 
 /// How long to wait for a lock that has already delayed another call.
-const BRIEFLY: Duration = Duration::from_millis(10);
+const REPEATED_LOCK_WAIT: Duration = Duration::from_millis(10);
 
 /// How long a failure is held back: components retry until their deadline, and should not retry as fast as a full
 /// disk fails.
-const BEFORE_A_FAILURE: Duration = Duration::from_millis(20);
+const FAILURE_DELAY: Duration = Duration::from_millis(20);
 
 struct SqliteWorker {
     connection: Connection,
@@ -100,14 +100,14 @@ impl SqliteWorker {
         }
     }
 
-    fn write_all(&mut self, writes: &mut Vec<(String, Write, Reply<Written>)>) {
+    fn write_all(&mut self, writes: &mut Vec<(String, Write, Reply<WriteOutcome>)>) {
         let jobs = writes.iter().map(|(key, write, _)| (key.as_str(), write));
         let results = self.commit(jobs);
         let is_locked = results
             .as_ref()
             .is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy));
         // This fails only on a closed connection.
-        let _ = self.connection.busy_timeout(if is_locked { BRIEFLY } else { self.patience });
+        let _ = self.connection.busy_timeout(if is_locked { REPEATED_LOCK_WAIT } else { self.patience });
         match results {
             Ok(results) => {
                 for ((_, _, reply), result) in writes.drain(..).zip(results) {
@@ -121,7 +121,7 @@ impl SqliteWorker {
     fn commit<'a>(
         &mut self,
         writes: impl Iterator<Item = (&'a str, &'a Write)>,
-    ) -> rusqlite::Result<Vec<Result<Written, Failure>>> {
+    ) -> rusqlite::Result<Vec<Result<WriteOutcome, Failure>>> {
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
         let results = writes
@@ -136,8 +136,8 @@ impl SqliteWorker {
     }
 }
 
-fn refuse(writes: &mut Vec<(String, Write, Reply<Written>)>, failure: &Failure) {
-    std::thread::sleep(BEFORE_A_FAILURE);
+fn refuse(writes: &mut Vec<(String, Write, Reply<WriteOutcome>)>, failure: &Failure) {
+    std::thread::sleep(FAILURE_DELAY);
     for (_, _, reply) in writes.drain(..) {
         let _ = reply.send(Err(failure.clone()));
     }
@@ -152,11 +152,11 @@ fn carry_out(
     store: &str,
     key: &str,
     write: &Write,
-) -> rusqlite::Result<Result<Written, Failure>> {
+) -> rusqlite::Result<Result<WriteOutcome, Failure>> {
     match write {
         Write::Set(value) => {
             connection.prepare_cached(SET)?.execute(params![store, key, value])?;
-            Ok(Ok(Written::Done))
+            Ok(Ok(WriteOutcome::Done))
         }
         Write::Swap { expected, value } => {
             let rows = match expected {
@@ -165,7 +165,7 @@ fn carry_out(
                     connection.prepare_cached(SWAP_PRESENT)?.execute(params![store, key, value, expected])
                 }
             }?;
-            Ok(Ok(if rows == 1 { Written::Done } else { Written::Lost }))
+            Ok(Ok(if rows == 1 { WriteOutcome::Done } else { WriteOutcome::Lost }))
         }
         Write::Increment(delta) => {
             let sum = match sum(read(connection, store, key)?, *delta) {
@@ -174,7 +174,7 @@ fn carry_out(
             };
             let value = sum.to_le_bytes();
             connection.prepare_cached(SET)?.execute(params![store, key, value])?;
-            Ok(Ok(Written::Sum(sum)))
+            Ok(Ok(WriteOutcome::Sum(sum)))
         }
     }
 }

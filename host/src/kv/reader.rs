@@ -3,7 +3,7 @@
 //! A Redis may be any node of a cluster: what it does not have is read from the node that it names. All keys of a
 //! wallet are in one slot, and so on one node.
 
-use crate::kv::redis::Redis;
+use crate::kv::redis::RedisStore;
 use crate::kv::{self, Failure};
 use crate::redis::Patience;
 use crate::runtime_config::StoreConfig;
@@ -15,52 +15,52 @@ use store::kv::{Failed, RawKv};
 use store::reason::Reason;
 use store::redis::cluster::{Node, Redirect};
 
-/// A slot may move while it is read.
-const HOPS: usize = 5;
+/// How many redirects are followed: a slot may move while it is read.
+const MOST_HOPS: usize = 5;
 
-/// The store, for whoever has time.
-pub struct Source {
-    kind: SourceKind,
+/// A store for callers without a deadline.
+pub struct StoreReader {
+    kind: StoreKind,
     breaker: Breaker,
 }
 
-enum SourceKind {
-    Other(Arc<dyn kv::Store>),
-    Redis { info: Box<ConnectionInfo>, patience: Patience, at: Mutex<Arc<Redis>> },
+enum StoreKind {
+    Other(Arc<dyn kv::KvStore>),
+    Redis { info: Box<ConnectionInfo>, patience: Patience, at: Mutex<Arc<RedisStore>> },
 }
 
-impl Source {
-    /// What `config` names.
+impl StoreReader {
+    /// Opens the store that `config` names.
     pub fn open(label: &str, config: &StoreConfig, patience: Patience) -> anyhow::Result<Self> {
         if let StoreConfig::Redis(info) = config {
             return Self::of_redis(info.as_ref().clone(), patience);
         }
-        let kind = SourceKind::Other(kv::open_one(label, config, patience)?);
+        let kind = StoreKind::Other(kv::open_one(label, config, patience)?);
         Ok(Self { kind, breaker: Breaker::new() })
     }
 
     /// The Redis at this address, or its cluster.
     pub fn of_redis(info: ConnectionInfo, patience: Patience) -> anyhow::Result<Self> {
-        let at = Mutex::new(Arc::new(Redis::new(info.clone(), patience)?));
-        Ok(Self { kind: SourceKind::Redis { info: Box::new(info), patience, at }, breaker: Breaker::new() })
+        let at = Mutex::new(Arc::new(RedisStore::new(info.clone(), patience)?));
+        Ok(Self { kind: StoreKind::Redis { info: Box::new(info), patience, at }, breaker: Breaker::new() })
     }
 
     /// All keys with this prefix; `None` if this kind of store does not list keys.
     pub async fn keys(&self, prefix: &str) -> Option<Result<Vec<String>, Failure>> {
-        let SourceKind::Redis { at, .. } = &self.kind else { return None };
+        let StoreKind::Redis { at, .. } = &self.kind else { return None };
         let node = Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner));
         Some(node.keys(prefix).await)
     }
 
-    /// What is under a key.
+    /// The value of a key.
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
-        use kv::Store as _;
+        use kv::KvStore as _;
         let (info, patience, at) = match &self.kind {
-            SourceKind::Other(store) => return store.get(key).await,
-            SourceKind::Redis { info, patience, at } => (info, *patience, at),
+            StoreKind::Other(store) => return store.get(key).await,
+            StoreKind::Redis { info, patience, at } => (info, *patience, at),
         };
         let (mut node, mut asking) = (Arc::clone(&at.lock().unwrap_or_else(PoisonError::into_inner)), false);
-        for _ in 0..HOPS {
+        for _ in 0..MOST_HOPS {
             let answer = if asking { node.get_asking(key).await } else { node.get(key).await };
             let Some(failure) = answer.as_ref().err().map(ToString::to_string) else { return answer };
             let (named, asks) = match Redirect::of(Reason::of(&failure), &failure) {
@@ -69,7 +69,8 @@ impl Source {
                 _ => return answer,
             };
             let named = reached(info, &named).ok_or(Failure::Reported(failure))?;
-            let named = Redis::new(named, patience).map_err(|error| Failure::Reported(error.to_string()))?;
+            let named =
+                RedisStore::new(named, patience).map_err(|error| Failure::Reported(error.to_string()))?;
             (node, asking) = (Arc::new(named), asks);
             // While a slot is moving it still belongs to the node that sent the redirect.
             if !asking {
@@ -89,7 +90,7 @@ fn reached(info: &ConnectionInfo, node: &Node) -> Option<ConnectionInfo> {
     Some(info.clone().set_addr(named.addr().clone()))
 }
 
-impl RawKv for &Source {
+impl RawKv for &StoreReader {
     type Cas = ();
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
@@ -114,8 +115,8 @@ impl RawKv for &Source {
     async fn swap(&self, _cas: (), _value: &[u8]) {}
 }
 
-/// Whoever verifies has time.
-impl Limits for &Source {
+/// `bank verify` has no deadline.
+impl Limits for &StoreReader {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
