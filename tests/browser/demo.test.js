@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { close, hasNoBarriers, launch, open, PHONE, says, screenshot } from "./browser.js";
-import { ROOT } from "./house.js";
+import { ROOT } from "./deployment.js";
 
 // A light load, since other tests run beside this one.
 const LOAD = ["--clients", "60", "--rate", "60"];

@@ -5,30 +5,30 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { close, DESK, didNotShift, hasNoBarriers, launch, open, PHONE, says, screenshot, WALL } from "./browser.js";
 import { day } from "./day.js";
-import { House } from "./house.js";
+import { Deployment } from "./deployment.js";
 import { Proxy } from "./proxy.js";
 
-let house;
+let deployment;
 let browser;
 
 before(async () => {
-  house = await House.build({ ttl: 60 });
+  deployment = await Deployment.build({ ttl: 60 });
   browser = await launch();
-  const { rates } = await house.ask("/v1/rates");
-  await house.put("bank:{rates}:history", day(rates));
-  for (const amount of ["1250.00", "80.5", "0.00000001", "300", "42"]) await house.deposit("alice", amount);
-  await house.ask("/v1/withdraw", { method: "POST", user: "alice", body: { amount: "19.99" } });
-  await house.ask("/v1/bitcoins?bitcoins=21.5", { method: "POST" });
+  const { rates } = await deployment.ask("/v1/rates");
+  await deployment.put("bank:{rates}:history", day(rates));
+  for (const amount of ["1250.00", "80.5", "0.00000001", "300", "42"]) await deployment.deposit("alice", amount);
+  await deployment.ask("/v1/withdraw", { method: "POST", user: "alice", body: { amount: "19.99" } });
+  await deployment.ask("/v1/bitcoins?bitcoins=21.5", { method: "POST" });
 });
 
 after(async () => {
   await browser?.close();
-  await house?.end();
+  await deployment?.end();
 });
 
 // The dashboard of a returning user.
 async function returning(more) {
-  const page = await open(browser, house.urls[0], { user: "alice", ...more });
+  const page = await open(browser, deployment.urls[0], { user: "alice", ...more });
   await says(page, "#balance", /^1,652\.51000001$/);
   await says(page, "#entries li:first-child", /19\.99/);
   await says(page, "#shown", /^23 currencies$/);
@@ -56,7 +56,7 @@ for (const [place, viewport] of Object.entries({ desk: DESK, phone: PHONE, wall:
 }
 
 test("a first visit, before and after it has data, has no barrier and does not move", async () => {
-  const page = await open(browser, house.urls[0], { viewport: PHONE });
+  const page = await open(browser, deployment.urls[0], { viewport: PHONE });
   await says(page, "#wallet-note", /Write a user name/);
   await says(page, "#shown", /23/);
   await didNotShift(page);
@@ -71,7 +71,7 @@ test("a slow bank shows the page at once, and its data moves nothing", async () 
     await new Promise((resolve) => setTimeout(resolve, 700));
     await route.continue();
   });
-  const page = await open(browser, house.urls[0], { user: "alice", prepare });
+  const page = await open(browser, deployment.urls[0], { user: "alice", prepare });
   await screenshot(page, "loading");
   await hasNoBarriers(page);
   await says(page, "#balance", /^1,652/);
@@ -81,7 +81,7 @@ test("a slow bank shows the page at once, and its data moves nothing", async () 
 });
 
 test("a page that comes in two pieces is shown whole, and nothing moves", async () => {
-  const proxy = await Proxy.before(house.urls[0]);
+  const proxy = await Proxy.before(deployment.urls[0]);
   proxy.pauseAfter = 'href="/docs">API</a>';
   const page = await open(browser, proxy.url, { viewport: WALL });
   await says(page, "#shown", /23/);
@@ -92,7 +92,7 @@ test("a page that comes in two pieces is shown whole, and nothing moves", async 
 
 for (const [place, viewport] of Object.entries({ desk: DESK, phone: PHONE })) {
   test(`the page of a 503, with its examples, has no barrier on a ${place} and is not wider`, async () => {
-    const page = await open(browser, `${house.urls[0]}/problems/storage-unavailable`, { viewport, colorScheme: "dark" });
+    const page = await open(browser, `${deployment.urls[0]}/problems/storage-unavailable`, { viewport, colorScheme: "dark" });
     await says(page, "main", /one for each operation, chosen before the first try/);
     await hasNoBarriers(page);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -4,30 +4,30 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { close, hasNoBarriers, launch, open, PHONE, says, screenshot } from "./browser.js";
-import { House } from "./house.js";
+import { Deployment } from "./deployment.js";
 import { LOSSES, Proxy } from "./proxy.js";
 
 // The browser's own lines about the failures that the tests cause.
 const allowed = /status of \d+|ERR_/;
 const UNSURE = /is not known yet\. Try again: under the same key it cannot happen twice\.$/;
 
-let house;
+let deployment;
 let browser;
 let proxy;
 let users = 0;
 const freshUser = () => `loser-${++users}`;
 
 before(async () => {
-  house = await House.build();
+  deployment = await Deployment.build();
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  await house?.end();
+  await deployment?.end();
 });
 
-beforeEach(async () => { proxy = await Proxy.before(house.urls[0]); });
+beforeEach(async () => { proxy = await Proxy.before(deployment.urls[0]); });
 afterEach(() => proxy.end());
 
 // The dashboard of a user behind the proxy, once the wallet is shown.
@@ -51,8 +51,8 @@ async function count(page, amount) {
   await button(page, "#count", "Count").click();
 }
 
-const seq = async (user) => (await house.ask("/v1/wallet", { user })).seq;
-const total = async () => (await house.ask("/v1/bitcoins")).bitcoins;
+const seq = async (user) => (await deployment.ask("/v1/wallet", { user })).seq;
+const total = async () => (await deployment.ask("/v1/bitcoins")).bitcoins;
 const keys = (path) => new Set(proxy.posts.filter((post) => post.path.startsWith(path)).map(({ key }) => key));
 
 // Whether the form accepts nothing new, by a click or by Enter.

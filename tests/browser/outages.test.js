@@ -3,43 +3,43 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { close, hasNoBarriers, launch, open, says, screenshot } from "./browser.js";
-import { House } from "./house.js";
+import { Deployment } from "./deployment.js";
 
 // The browser's own lines about the failures that the tests cause.
 const allowed = /status of 503|ERR_/;
 
-let house;
+let deployment;
 let browser;
 
 before(async () => {
-  house = await House.build({ storageDeadline: 500 });
+  deployment = await Deployment.build({ storageDeadline: 500 });
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  await house?.end();
+  await deployment?.end();
 });
 
 test("while CoinGecko is away the last good rates stand in, and are seen to be stale at a glance", async () => {
-  const page = await open(browser, house.urls[0], { allowed });
+  const page = await open(browser, deployment.urls[0], { allowed });
   await says(page, "#freshness-text", /^Live/);
-  await house.upstream("500");
+  await deployment.upstream("500");
   await says(page, "#freshness-text", /^Stale · \d+ (s|min) old$/);
   await says(page, "#rates-note", /CoinGecko does not answer\. These are its last good rates/);
   await says(page, ".card.first .value", /67,187\.33/);
   await says(page, "#convert-note", /stale rates of/);
   await hasNoBarriers(page);
   await screenshot(page, "stale");
-  await house.upstream("ok");
+  await deployment.upstream("ok");
   await says(page, "#freshness-text", /^Live/, 30_000);
   await close(page);
 });
 
 test("a call that never ends holds up nothing but its own panel", async () => {
-  await house.deposit("patient", "8");
+  await deployment.deposit("patient", "8");
   const prepare = (page) => page.route("**/v1/rates", () => {});
-  const page = await open(browser, house.urls[0], { allowed, user: "patient", prepare });
+  const page = await open(browser, deployment.urls[0], { allowed, user: "patient", prepare });
   await says(page, "#balance", /^8\.00$/);
   await says(page, "#bitcoins", /^[\d.]+$/);
   await says(page, "#converted", /USD$/);
@@ -52,10 +52,10 @@ test("a call that never ends holds up nothing but its own panel", async () => {
 
 test("while the store is away every panel says so, and a deposit waits for it and counts once", async () => {
   const user = "waiting";
-  await house.deposit(user, "5");
-  const page = await open(browser, house.urls[0], { allowed, user });
+  await deployment.deposit(user, "5");
+  const page = await open(browser, deployment.urls[0], { allowed, user });
   await says(page, "#balance", /^5\.00$/);
-  await house.killRedis();
+  await deployment.killRedis();
   await says(page, "#wallet-note", /The store does not answer/);
   await says(page, "#counter-note", /The store does not answer/);
   await says(page, "#rates-note", /The store does not answer.*Shown are the rates of/);
@@ -65,19 +65,19 @@ test("while the store is away every panel says so, and a deposit waits for it an
   await page.locator("#move").getByLabel("Amount").fill("10");
   await page.getByRole("button", { name: "Deposit" }).click();
   await says(page, "#wallet-note", /Trying again in \d+ s under the same key: it happens once\./);
-  await house.startRedis();
+  await deployment.startRedis();
   await says(page, "#wallet-note", /^Deposited 10\.00: entry 2\./, 40_000);
   await says(page, "#balance", /^15\.00$/);
   await says(page, "#freshness-text", /^Live/, 40_000);
   await says(page, "#counter-note", /^Each click/);
-  assert.equal((await house.ask("/v1/wallet", { user })).seq, 2);
+  assert.equal((await deployment.ask("/v1/wallet", { user })).seq, 2);
   await close(page);
 });
 
 test("a deposit that was never answered can be sent again under its key", async () => {
   const user = "unsure";
-  await house.deposit(user, "5");
-  const page = await open(browser, house.urls[0], { allowed, user });
+  await deployment.deposit(user, "5");
+  const page = await open(browser, deployment.urls[0], { allowed, user });
   await says(page, "#balance", /^5\.00$/);
   const keys = new Set();
   let isAway = true;
@@ -114,7 +114,7 @@ for (const after of ["99999999999999999999", "2147484", "-5", "0", "Fri, 31 Dec 
         return route.fulfill({ status: 503, headers: { "retry-after": after }, body: "busy" });
       });
     };
-    const page = await open(browser, house.urls[0], { allowed, user: "hot", prepare });
+    const page = await open(browser, deployment.urls[0], { allowed, user: "hot", prepare });
     await says(page, "#wallet-note", /^Status 503/);
     await page.locator("#move").getByLabel("Amount").fill("10");
     await page.getByRole("button", { name: "Deposit" }).click();

@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { House, ROOT, freePort } from "./house.js";
+import { Deployment, ROOT, freePort } from "./deployment.js";
 
 // Pages that are read one after another, on one bank.
 const READ_TOGETHER = [["README.md", "docs/start.md"], ["NOTES.md"]];
@@ -32,8 +32,8 @@ function commands(page) {
 }
 
 // Replaces a page's address and Redis port by those of the test.
-function run(command, house) {
-  const here = command.replaceAll("http://127.0.0.1:3000", house.urls[0]).replaceAll("redis-cli -p 6379", `redis-cli -p ${house.redisPort}`);
+function run(command, deployment) {
+  const here = command.replaceAll("http://127.0.0.1:3000", deployment.urls[0]).replaceAll("redis-cli -p 6379", `redis-cli -p ${deployment.redisPort}`);
   return new Promise((resolve) => {
     execFile("bash", ["-uo", "pipefail", "-c", here], { cwd: folder, timeout: PATIENCE_MS }, (error, out, complaints) => resolve(error ? `${error}\n${complaints}` : out.trimEnd()));
   });
@@ -43,14 +43,14 @@ const pattern = (printed) => new RegExp(`^${printed.split("…").map((part) => p
 
 for (const pages of READ_TOGETHER) {
   test(`${pages.join(" and ")} show what the bank answers`, async () => {
-    const house = await House.build();
+    const deployment = await Deployment.build();
     try {
       for (const page of pages) {
         assert.ok(commands(page).length > 0, `${page} has no commands`);
-        for (const { command, printed } of commands(page)) assert.match(await run(command, house), pattern(printed), `${page}: ${command}`);
+        for (const { command, printed } of commands(page)) assert.match(await run(command, deployment), pattern(printed), `${page}: ${command}`);
       }
     } finally {
-      await house.end();
+      await deployment.end();
     }
   });
 }
@@ -88,17 +88,17 @@ function serve(command, { cwd, env }) {
 }
 
 test("make up serves what is in a Redis of one's own", async () => {
-  const house = await House.build();
+  const deployment = await Deployment.build();
   let up;
   try {
-    await house.deposit("alice", "10.50");
-    const lines = change(block("docs/start.md", "a Redis of yours"), { "redis://127.0.0.1:6379": `redis://127.0.0.1:${house.redisPort}` });
+    await deployment.deposit("alice", "10.50");
+    const lines = change(block("docs/start.md", "a Redis of yours"), { "redis://127.0.0.1:6379": `redis://127.0.0.1:${deployment.redisPort}` });
     up = await serve(lines, { cwd: ROOT, env: { LISTEN: `127.0.0.1:${await freePort()}` } });
     const wallet = await (await fetch(`${up.url}/v1/wallet`, { headers: { user_id: "alice" } })).json();
     assert.equal(wallet.balance, "10.50");
   } finally {
     await up?.end();
-    await house.end();
+    await deployment.end();
   }
 });
 
@@ -108,21 +108,21 @@ test("the lines about backups export, check, restore and drill", async () => {
   for (const name of ["spin.toml", "target"]) symlinkSync(join(ROOT, name), join(here, name));
   const env = { PATH: `${join(ROOT, "target/native")}:${process.env.PATH}` };
   const sh = (lines) => execFileSync("bash", ["-euc", lines], { cwd: here, env: { ...CLEAN, ...env }, encoding: "utf8", timeout: PATIENCE_MS });
-  const house = await House.build();
+  const deployment = await Deployment.build();
   const bank = await serve("exec bank up --listen 127.0.0.1:0", { cwd: here, env });
   try {
     const headers = { user_id: "alice", "content-type": "application/json" };
     await fetch(`${bank.url}/v1/deposit`, { method: "POST", headers, body: '{"amount":"10.50"}' });
     sh(change(block("docs/backup.md", "by hand"), {
       "backups/bank-20261128T031500.123Z.jsonl": "backups/*.jsonl",
-      "redis://:PASSWORD@host:6379": `redis://127.0.0.1:${house.redisPort}`,
+      "redis://:PASSWORD@host:6379": `redis://127.0.0.1:${deployment.redisPort}`,
     }));
-    assert.equal((await house.ask("/v1/wallet", { user: "alice" })).balance, "10.50");
+    assert.equal((await deployment.ask("/v1/wallet", { user: "alice" })).balance, "10.50");
     sh(block("docs/backup.md", "fewer is right"));
     assert.match(sh(change(block("docs/backup.md", "a drill"), { "/tmp/drill": join(here, "drill") })), /10\.50/);
   } finally {
     await bank.end();
-    await house.end();
+    await deployment.end();
   }
 });
 

@@ -3,25 +3,25 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { close, launch, open, says } from "./browser.js";
-import { House } from "./house.js";
+import { Deployment } from "./deployment.js";
 
-let house;
+let deployment;
 let browser;
 let users = 0;
 const freshUser = () => `user-${++users}`;
 
 before(async () => {
-  house = await House.build();
+  deployment = await Deployment.build();
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  await house?.end();
+  await deployment?.end();
 });
 
 async function wallet(user, more = {}) {
-  const page = await open(browser, house.urls[more.bank ?? 0], more);
+  const page = await open(browser, deployment.urls[more.bank ?? 0], more);
   await page.getByLabel("User").fill(user);
   await page.getByRole("button", { name: "Open" }).click();
   await says(page, "#balance", /^[\d,.]+$/);
@@ -34,7 +34,7 @@ async function move(page, button, amount) {
 }
 
 test("rates are all there, and say how fresh they are", async () => {
-  const page = await open(browser, house.urls[0]);
+  const page = await open(browser, deployment.urls[0]);
   await says(page, "#freshness-text", /^Live · \d+ s old$/);
   await says(page, "#shown", /^23 currencies$/);
   await says(page, ".card.first .value", /^\$67,187\.33$/);
@@ -43,7 +43,7 @@ test("rates are all there, and say how fresh they are", async () => {
 });
 
 test("rates are searched, filtered by kind and put in order", async () => {
-  const page = await open(browser, house.urls[0]);
+  const page = await open(browser, deployment.urls[0]);
   await says(page, "#shown", /23/);
   await page.getByLabel("Search").fill("YEN");
   await says(page, "#rates", /^jpyJapanese Yen10,557,343/);
@@ -60,13 +60,13 @@ test("rates are searched, filtered by kind and put in order", async () => {
 });
 
 test("the converter says what the server says, and what is wrong with an amount", async () => {
-  const page = await open(browser, house.urls[0], { allowed: /status of 400/ });
+  const page = await open(browser, deployment.urls[0], { allowed: /status of 400/ });
   const form = page.locator("#convert");
   await says(page, "#shown", /23/);
   await form.locator("[name=from]").selectOption("usd");
   await form.locator("[name=to]").selectOption("eth");
   await form.getByLabel("Amount").fill("0.00000001");
-  const { rate } = await house.ask("/v1/convert?amount=0.00000001&from=usd&to=eth");
+  const { rate } = await deployment.ask("/v1/convert?amount=0.00000001&from=usd&to=eth");
   await says(page, "#converted", /^0\.00 ETH$/);
   await says(page, "#convert-note", new RegExp(`^1 USD = ${rate} ETH`));
   await page.getByRole("button", { name: "Swap the currencies" }).click();
@@ -77,7 +77,7 @@ test("the converter says what the server says, and what is wrong with an amount"
 });
 
 test("a click counts bitcoins, and every replica's page shows the total", async () => {
-  const [page, other] = await Promise.all(house.urls.map((url) => open(browser, url)));
+  const [page, other] = await Promise.all(deployment.urls.map((url) => open(browser, url)));
   await says(page, "#bitcoins", /^0$/);
   await page.locator("#count").getByLabel("Amount").fill("0.00000001");
   await page.getByRole("button", { name: "Count" }).click();
@@ -152,7 +152,7 @@ test("an answer that is lost is asked for again under the same key, and the next
 
 test("every entry of a long wallet checks", async () => {
   const user = freshUser();
-  for (let round = 0; round < 21; round++) await Promise.all(Array.from({ length: 10 }, () => house.deposit(user, "0.1")));
+  for (let round = 0; round < 21; round++) await Promise.all(Array.from({ length: 10 }, () => deployment.deposit(user, "0.1")));
   const page = await wallet(user);
   await page.getByRole("button", { name: "Verify the chain" }).click();
   await says(page, "#verified", /All 210 entries check/);
@@ -161,7 +161,7 @@ test("every entry of a long wallet checks", async () => {
 
 test("the first broken entry of a chain is named", async () => {
   const user = freshUser();
-  for (let entry = 0; entry < 4; entry++) await house.deposit(user, "1");
+  for (let entry = 0; entry < 4; entry++) await deployment.deposit(user, "1");
   const page = await wallet(user);
   for (const [from, to, why] of [
     ['"amount":"1.00","balance":"2.00"', '"amount":"2.00","balance":"2.00"', /Broken at entry 2: Its hash/],
@@ -182,7 +182,7 @@ test("the first broken entry of a chain is named", async () => {
 
 test("everything is reached and done with the keyboard alone", async () => {
   const user = freshUser();
-  const page = await open(browser, house.urls[0]);
+  const page = await open(browser, deployment.urls[0]);
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the rates");
   const reached = new Set();
@@ -203,7 +203,7 @@ test("everything is reached and done with the keyboard alone", async () => {
 });
 
 test("the chosen colours are remembered", async () => {
-  const page = await open(browser, house.urls[0], { colorScheme: "light" });
+  const page = await open(browser, deployment.urls[0], { colorScheme: "light" });
   const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await paper();
   await page.getByRole("button", { name: "Colours: as the system" }).click();

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { House, ROOT } from "./house.js";
+import { Deployment, ROOT } from "./deployment.js";
 import { LOSSES, Proxy } from "./proxy.js";
 
 const PROGRAMS = { "curl.sh": "bash", "javascript.mjs": process.execPath, "python.py": "python3" };
@@ -27,19 +27,19 @@ const PATIENCE_MS = 120_000;
 
 const source = (name) => readFileSync(join(ROOT, "docs/retry", name), "utf8");
 
-let house;
+let deployment;
 let proxy;
 let folder;
 
 before(async () => {
-  house = await House.build();
-  proxy = await Proxy.before(house.urls[0]);
+  deployment = await Deployment.build();
+  proxy = await Proxy.before(deployment.urls[0]);
   folder = mkdtempSync(join(tmpdir(), "money-bank-retry-"));
 });
 
 after(async () => {
   await proxy?.end();
-  await house?.end();
+  await deployment?.end();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -66,7 +66,7 @@ for (const name of Object.keys(PROGRAMS)) {
       assert.match(out, /order-17/, loss);
       assert.doesNotMatch(out, /order-16/, loss);
       assert.deepEqual(proxy.posts.map(({ key }) => key), ["order-17", "order-17"], loss);
-      const { balance, seq } = await house.ask("/v1/wallet", { user });
+      const { balance, seq } = await deployment.ask("/v1/wallet", { user });
       assert.deepEqual([balance, seq], ["10.50", 1], loss);
     }
   });
@@ -78,7 +78,7 @@ for (const name of Object.keys(PROGRAMS)) {
     assert.equal((await run(name, user)).code, 0);
     assert.equal(proxy.posts.length, 5);
     assert.ok(proxy.posts.every(({ at }, index) => index === 0 || at - proxy.posts[index - 1].at >= 1000), "sooner than Retry-After said");
-    assert.equal((await house.ask("/v1/wallet", { user })).seq, 1);
+    assert.equal((await deployment.ask("/v1/wallet", { user })).seq, 1);
   });
 
   test(`${name} waits for a second at least and an hour at most, whatever it is told`, async () => {
@@ -112,8 +112,8 @@ for (const name of Object.keys(PROGRAMS)) {
   });
 
   test(`docs/retry.md, /docs and the page of a 503 show ${name}`, async () => {
-    const page = await (await fetch(`${house.urls[0]}/problems/storage-unavailable`)).text();
-    const { info } = await house.ask("/openapi.json");
+    const page = await (await fetch(`${deployment.urls[0]}/problems/storage-unavailable`)).text();
+    const { info } = await deployment.ask("/openapi.json");
     const places = { "docs/retry.md": readFileSync(join(ROOT, "docs/retry.md"), "utf8"), "/docs": info.description, page: page.replaceAll("&lt;", "<").replaceAll("&amp;", "&") };
     for (const [place, text] of Object.entries(places)) assert.ok(text.includes(source(name)), `${place} does not show docs/retry/${name}`);
   });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Issuer } from "../issuer/issuer.js";
 import { close, hasNoBarriers, launch, open, says, screenshot } from "./browser.js";
-import { House } from "./house.js";
+import { Deployment } from "./deployment.js";
 import { Proxy } from "./proxy.js";
 
 // So short that tokens expire during a test.
@@ -16,7 +16,7 @@ const refusal = (out) => out.writeHead(401, { "content-type": "application/probl
   .end('{"status":401,"code":"invalid-identity","detail":"The token has expired."}');
 
 let issuer;
-let house;
+let deployment;
 let browser;
 let proxy;
 let users = 0;
@@ -24,16 +24,16 @@ const freshUser = () => `signer-${++users}`;
 
 before(async () => {
   issuer = await Issuer.start({ seconds: SECONDS });
-  house = await House.build({ settings: issuer.settings });
-  proxy = await Proxy.before(house.urls[0]);
-  issuer.serves([house.urls[0], proxy.url]);
+  deployment = await Deployment.build({ settings: issuer.settings });
+  proxy = await Proxy.before(deployment.urls[0]);
+  issuer.serves([deployment.urls[0], proxy.url]);
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
   await proxy?.end();
-  await house?.end();
+  await deployment?.end();
   await issuer?.end();
 });
 
@@ -62,7 +62,7 @@ const runOut = (page) => page.waitForTimeout(SECONDS * 1000);
 
 test("somebody signs in, moves money, and nothing of the token is kept", async () => {
   const user = freshUser();
-  const page = await visit(house.urls[0]);
+  const page = await visit(deployment.urls[0]);
   await says(page, "#who-note", new RegExp(`^You sign in with ${issuer.url.slice(7)}\\.$`));
   await says(page, "#wallet-note", /^Sign in to see your wallet\.$/);
   await screenshot(page, "signed-out");
@@ -82,7 +82,7 @@ test("somebody signs in, moves money, and nothing of the token is kept", async (
 });
 
 test("the page may ask the bank and the issuer, and nobody else", async () => {
-  const { headers } = await fetch(house.urls[0]);
+  const { headers } = await fetch(deployment.urls[0]);
   const rules = headers.get("content-security-policy").split("; ");
   assert.deepEqual(rules.filter((rule) => rule.includes("//")), [`connect-src 'self' ${issuer.url}`]);
   assert.ok(rules.includes("form-action 'none'"));
@@ -90,7 +90,7 @@ test("the page may ask the bank and the issuer, and nobody else", async () => {
 
 test("a token that runs out is refreshed without a word, and a reload asks nobody anything", async () => {
   const user = freshUser();
-  const page = await visit(house.urls[0]);
+  const page = await visit(deployment.urls[0]);
   await signIn(page, user);
   for (const entry of [1, 2]) {
     await runOut(page);
@@ -151,7 +151,7 @@ test("a deposit that the bank refuses with 401 is sent again under its key with 
 
 test("an operation waits for its own user, and is never sent as another's", async () => {
   const [ann, bob] = [freshUser(), freshUser()];
-  const page = await visit(house.urls[0]);
+  const page = await visit(deployment.urls[0]);
   await signIn(page, ann);
   const waiting = { place: "wallet", user: ann, path: "/v1/deposit", body: '{"amount":"7"}', amount: "7", words: "deposit of 7", member: "entry", key: "k-7", begun: Date.now(), sent: 1, idle: 1, pause: null, waits: true };
   await page.evaluate((operation) => localStorage.setItem("operation:k-7", JSON.stringify(operation)), waiting);
@@ -171,11 +171,11 @@ test("an operation waits for its own user, and is never sent as another's", asyn
 });
 
 test("who signs out is signed out here and at the issuer", async () => {
-  const page = await visit(house.urls[0]);
+  const page = await visit(deployment.urls[0]);
   await signIn(page, freshUser());
   await page.getByRole("button", SIGNED_IN).click();
   await page.getByRole("button", { name: "Yes, sign me out" }).click();
-  await page.waitForURL(`${house.urls[0]}/**`);
+  await page.waitForURL(`${deployment.urls[0]}/**`);
   await says(page, "#wallet-note", /^Sign in to see your wallet\.$/);
   assert.equal(await page.getByLabel("User").inputValue(), "");
   await page.reload();
@@ -186,19 +186,19 @@ test("who signs out is signed out here and at the issuer", async () => {
 });
 
 test("an answer to no sign-in of this tab signs nobody in", async () => {
-  const page = await visit(`${house.urls[0]}/?code=stolen&state=another&iss=${encodeURIComponent(issuer.url)}`);
+  const page = await visit(`${deployment.urls[0]}/?code=stolen&state=another&iss=${encodeURIComponent(issuer.url)}`);
   await says(page, "#wallet-note", /^That was no answer to a sign-in of this tab\. Sign in again\. Sign in to see your wallet\.$/);
   assert.equal(new URL(page.url()).search, "");
   await close(page);
 });
 
 test("where headers name the user the page says in a line what that means", async () => {
-  const open_house = await House.build();
+  const open_house = await Deployment.build();
   try {
     const page = await open(browser, open_house.urls[0]);
     await says(page, "#who-note", /^Anybody here may open any wallet: the bank believes the name \(auth=header\)\.$/);
     await close(page);
-    const [header, jwt] = await Promise.all([open_house.urls[0], house.urls[0]].map((url) => fetch(url)));
+    const [header, jwt] = await Promise.all([open_house.urls[0], deployment.urls[0]].map((url) => fetch(url)));
     // A browser caches a page together with its policy: when the policy changes, the ETag must.
     assert.notEqual(header.headers.get("etag"), jwt.headers.get("etag"));
     assert.equal(await header.text(), await jwt.text());
@@ -208,7 +208,7 @@ test("where headers name the user the page says in a line what that means", asyn
 });
 
 test("Authorize in the documentation signs in with the issuer, and requests are then somebody's", async () => {
-  const page = await visit(`${house.urls[0]}/docs`);
+  const page = await visit(`${deployment.urls[0]}/docs`);
   await page.getByRole("button", { name: "Authorize" }).first().click();
   const dialog = page.locator(".dialog-ux");
   await dialog.getByText("authorization_code").first().waitFor();
@@ -234,7 +234,7 @@ test("Authorize in the documentation signs in with the issuer, and requests are 
 });
 
 test("the documentation takes no code that it has not asked for", async () => {
-  const page = await visit(`${house.urls[0]}/docs`);
+  const page = await visit(`${deployment.urls[0]}/docs`);
   const answers = await page.evaluate(async () => {
     const answer = (query) => new Promise((resolve) => {
       const hand = (what) => (said) => resolve(what ?? said.message);
@@ -259,7 +259,7 @@ const claiming = (token, claims) => token.split(".").map((part, index) => (index
   : Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(part, "base64url")), ...claims })).toString("base64url"))).join(".");
 
 test("a sign-out outlives a refresh under way", async () => {
-  const page = await visit(house.urls[0]);
+  const page = await visit(deployment.urls[0]);
   await changed(page, "/.well-known/openid-configuration", ({ end_session_endpoint, ...rest }) => rest);
   await signIn(page, freshUser());
   let release;
@@ -278,7 +278,7 @@ test("a sign-out outlives a refresh under way", async () => {
 
 for (const [claims, words] of [[{ exp: 1 }, "has expired"], [{ sub: "somebody else" }, "is another user's"], [{ nonce: "another" }, "is another sign-in's"]]) {
   test(`a refreshed id token that ${words} ends the sign-in`, async () => {
-    const page = await visit(house.urls[0]);
+    const page = await visit(deployment.urls[0]);
     await signIn(page, freshUser());
     await changed(page, "/token", (said) => ({ ...said, id_token: claiming(said.id_token, claims) }));
     await runOut(page);
@@ -291,7 +291,7 @@ for (const [claims, words] of [[{ exp: 1 }, "has expired"], [{ sub: "somebody el
 }
 
 test("an issuer that names itself in its answers is believed only where it does", async () => {
-  const page = await visit(house.urls[0]);
+  const page = await visit(deployment.urls[0]);
   issuer.namesItself = false;
   await page.getByRole("button", { name: "Sign in", exact: true }).first().click();
   await page.locator('input[name="login"]').fill(freshUser());

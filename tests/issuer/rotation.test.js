@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { House } from "../browser/house.js";
+import { Deployment } from "../browser/deployment.js";
 import { Issuer } from "./issuer.js";
 
 // An unknown key is looked up at most this often.
@@ -11,7 +11,7 @@ const CLIENTS = 8;
 
 test("keys are rotated under load, and nobody is refused for good", async () => {
   const issuer = await Issuer.start();
-  const house = await House.build({ settings: issuer.settings });
+  const deployment = await Deployment.build({ settings: issuer.settings });
   try {
     const users = Array.from({ length: CLIENTS }, (_, index) => `client-${index}`);
     const tokens = new Map();
@@ -22,7 +22,7 @@ test("keys are rotated under load, and nobody is refused for good", async () => 
       for (let round = 0; !isOver; round++) {
         const mine = tokens.get(user);
         const headers = { authorization: `Bearer ${mine[round % mine.length]}`, "content-type": "application/json" };
-        const answer = await fetch(`${house.urls[(index + round) % 2]}/v1/deposit`, { method: "POST", headers, body: '{"amount":"1"}' });
+        const answer = await fetch(`${deployment.urls[(index + round) % 2]}/v1/deposit`, { method: "POST", headers, body: '{"amount":"1"}' });
         // While one request of an instance fetches the new keys, others with such tokens get a 503 and retry.
         const isToComeBack = answer.status === 503 && (await answer.json()).outcome === "none";
         const said = isToComeBack ? "come back" : answer.status;
@@ -41,7 +41,7 @@ test("keys are rotated under load, and nobody is refused for good", async () => 
     const kids = new Set(users.flatMap((user) => tokens.get(user).map((token) => JSON.parse(Buffer.from(token.split(".")[0], "base64url")).kid)));
     assert.equal(kids.size, 2);
   } finally {
-    await house.end();
+    await deployment.end();
     await issuer.end();
   }
 });

@@ -3,19 +3,19 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { House } from "../browser/house.js";
+import { Deployment } from "../browser/deployment.js";
 import { Issuer, WAYS_TO_LIE } from "./issuer.js";
 
 let issuer;
-let house;
+let deployment;
 
 before(async () => {
   issuer = await Issuer.start();
-  house = await House.build({ settings: issuer.settings });
+  deployment = await Deployment.build({ settings: issuer.settings });
 });
 
 after(async () => {
-  await house?.end();
+  await deployment?.end();
   await issuer?.end();
 });
 
@@ -34,7 +34,7 @@ for (const algorithm of ["RS256", "PS256", "ES256", "EdDSA"]) {
     const token = await issuer.token(user, { algorithm });
     const { alg } = JSON.parse(Buffer.from(token.split(".")[0], "base64url"));
     assert.equal(alg, algorithm);
-    for (const bank of house.urls) {
+    for (const bank of deployment.urls) {
       const { status, user: whose, balance } = await ask(bank, "/v1/deposit", { token, amount: "10.50", key: "one" });
       assert.deepEqual([status, whose, balance], [200, user, "10.50"]);
     }
@@ -44,12 +44,12 @@ for (const algorithm of ["RS256", "PS256", "ES256", "EdDSA"]) {
 test("without a token nobody moves money, sees a wallet or counts", async () => {
   for (const [path, more] of [["/v1/deposit", { amount: "1" }], ["/v1/withdraw", { amount: "1" }], ["/v1/wallet", {}], ["/v1/wallet/entries", {}], ["/v1/bitcoins?bitcoins=1", {}], ["/v1/counters/a?by=1", {}]]) {
     for (const user of [undefined, "alice"]) {
-      const { status, code, challenge } = await ask(house.urls[0], path, { ...more, user });
+      const { status, code, challenge } = await ask(deployment.urls[0], path, { ...more, user });
       assert.deepEqual([status, code, challenge], [401, "missing-identity", "Bearer"], path);
     }
   }
   for (const path of ["/v1/bitcoins", "/v1/counters/a", "/v1/rates", "/healthz", "/readyz"]) {
-    assert.equal((await ask(house.urls[0], path)).status, 200, path);
+    assert.equal((await ask(deployment.urls[0], path)).status, 200, path);
   }
 });
 
@@ -58,15 +58,15 @@ test("a token that was changed, is somebody else's or lacks a scope opens nothin
   const [head, claims, signature] = token.split(".");
   const others = Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(claims, "base64url")), sub: "alice" })).toString("base64url");
   for (const forged of [`${head}.${others}.${signature}`, `${head}.${claims}.`, token.slice(0, -8), `${Buffer.from('{"alg":"none"}').toString("base64url")}.${claims}.`]) {
-    const { status, code, challenge } = await ask(house.urls[0], "/v1/wallet", { token: forged });
+    const { status, code, challenge } = await ask(deployment.urls[0], "/v1/wallet", { token: forged });
     assert.deepEqual([status, code], [401, "invalid-identity"]);
     assert.match(challenge, /^Bearer error="invalid_token"/);
   }
-  assert.equal((await ask(house.urls[0], "/v1/wallet", { token, user: "alice" })).status, 401);
-  assert.equal((await ask(house.urls[0], "/v1/wallet", { token, user: "carol" })).status, 200);
+  assert.equal((await ask(deployment.urls[0], "/v1/wallet", { token, user: "alice" })).status, 401);
+  assert.equal((await ask(deployment.urls[0], "/v1/wallet", { token, user: "carol" })).status, 200);
   const reader = await issuer.token("reader", { scope: "wallet:read" });
-  assert.equal((await ask(house.urls[0], "/v1/wallet", { token: reader })).status, 200);
-  const { status, code, challenge } = await ask(house.urls[0], "/v1/deposit", { token: reader, amount: "1" });
+  assert.equal((await ask(deployment.urls[0], "/v1/wallet", { token: reader })).status, 200);
+  const { status, code, challenge } = await ask(deployment.urls[0], "/v1/deposit", { token: reader, amount: "1" });
   assert.deepEqual([status, code], [403, "insufficient-scope"]);
   assert.match(challenge, /^Bearer error="insufficient_scope".*scope="wallet:write"/);
 });
@@ -79,7 +79,7 @@ test("the keys are fetched once for both banks, and good while the issuer is dea
   await issuer.die();
   try {
     for (const [index, token] of tokens.entries()) {
-      assert.equal((await ask(house.urls[index % 2], "/v1/deposit", { token, amount: "1" })).status, 200);
+      assert.equal((await ask(deployment.urls[index % 2], "/v1/deposit", { token, amount: "1" })).status, 200);
     }
   } finally {
     await issuer.revive();
@@ -89,7 +89,7 @@ test("the keys are fetched once for both banks, and good while the issuer is dea
 for (const lie of WAYS_TO_LIE) {
   test(`an issuer that answers ${lie} lets nobody in, and nothing happens`, async () => {
     const liar = await Issuer.start();
-    const victim = await House.build({ settings: liar.settings });
+    const victim = await Deployment.build({ settings: liar.settings });
     try {
       const token = await liar.token("alice");
       liar.lie = lie;

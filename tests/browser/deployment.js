@@ -11,28 +11,28 @@ import { createInterface } from "node:readline";
 export const ROOT = new URL("../..", import.meta.url).pathname;
 const PATIENCE_MS = 60_000;
 
-export class House {
+export class Deployment {
   #processes = new Map();
   #folder = mkdtempSync(join(tmpdir(), "money-bank-browser-"));
 
   // Starts everything. Rates live for `ttl` seconds. The storage deadline is long: the store works, but the machine may be busy. `settings`
   // are additional ones.
   static async build({ ttl = 2, storageDeadline = 3000, settings: more = {} } = {}) {
-    const house = new House();
+    const deployment = new Deployment();
     try {
-      house.redisPort = await freePort();
-      await house.startRedis();
-      house.coingecko = await house.#start("coingecko", "target/native/coingecko", [], /^Serving (\S+)/);
-      const config = join(house.#folder, "redis.toml");
-      writeFileSync(config, `[key_value_store.default]\ntype = "redis"\nurl = "redis://127.0.0.1:${house.redisPort}"\n`);
-      const settings = { coingecko_origin: house.coingecko, rates_ttl_seconds: ttl, storage_deadline_ms: storageDeadline, ...more };
+      deployment.redisPort = await freePort();
+      await deployment.startRedis();
+      deployment.coingecko = await deployment.#start("coingecko", "target/native/coingecko", [], /^Serving (\S+)/);
+      const config = join(deployment.#folder, "redis.toml");
+      writeFileSync(config, `[key_value_store.default]\ntype = "redis"\nurl = "redis://127.0.0.1:${deployment.redisPort}"\n`);
+      const settings = { coingecko_origin: deployment.coingecko, rates_ttl_seconds: ttl, storage_deadline_ms: storageDeadline, ...more };
       const variables = Object.entries(settings).flatMap(([name, value]) => ["--variable", `${name}=${value}`]);
-      const up = ["up", "--listen", "127.0.0.1:0", "--state-dir", house.#folder, "--runtime-config-file", config, ...variables];
-      const starts = [0, 1].map((index) => house.#start(`bank-${index}`, "target/native/bank", up, /^Serving (\S+)/));
-      house.urls = await Promise.all(starts);
-      return house;
+      const up = ["up", "--listen", "127.0.0.1:0", "--state-dir", deployment.#folder, "--runtime-config-file", config, ...variables];
+      const starts = [0, 1].map((index) => deployment.#start(`bank-${index}`, "target/native/bank", up, /^Serving (\S+)/));
+      deployment.urls = await Promise.all(starts);
+      return deployment;
     } catch (problem) {
-      await house.end();
+      await deployment.end();
       throw problem;
     }
   }
