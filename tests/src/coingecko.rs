@@ -44,7 +44,7 @@ pub struct Control {
     pub date: String,
 }
 
-/// What it was asked so far.
+/// The requests that it got so far.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Requests {
     pub hits: u64,

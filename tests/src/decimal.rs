@@ -10,7 +10,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// Plain notation only, as the service promises to write.
+    /// Reads plain notation only, as the service promises to write it.
     #[track_caller]
     pub fn read(text: &str) -> Self {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

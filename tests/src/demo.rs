@@ -1,16 +1,16 @@
 //! `make demo`: three banks, a Redis Cluster of two nodes, load, and a page where anybody breaks them and sees that the
 //! money stays right.
 //!
-//! It is built from the parts of `prove`: the house, the proxy, the published rule for retries. It prints one
+//! It is built from parts of `prove`: the deployment, the proxy, the published rule for retries. It prints one
 //! loopback address. Ctrl-C ends everything that it started, and leaves no file behind.
 
-use crate::demo::cluster::Cluster;
+use crate::demo::cluster::DemoCluster;
 use crate::demo::load::Load;
 use crate::demo::score::Score;
 use crate::demo::server::Server;
 use crate::demo::stage::{Order, Stage};
 use crate::demo::trouble::BANKS;
-use crate::prove::house::{House, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, Store};
 use crate::prove::process::LOGS;
 use crate::red;
 use anyhow::{Context as _, ensure};
@@ -37,11 +37,12 @@ mod server;
 mod slot;
 mod stage;
 mod steps;
+mod totals;
 mod trouble;
 
 /// Lets anybody break a bank and see what becomes of the money.
 #[derive(Parser)]
-pub struct Arguments {
+pub struct DemoArguments {
     /// The runner
     #[arg(long, default_value = "target/native/bank")]
     bank: PathBuf,
@@ -62,7 +63,7 @@ pub struct Arguments {
     record: Option<PathBuf>,
 }
 
-/// What runs, and ends together.
+/// Everything that runs, and ends together.
 struct Demo {
     stage: Stage,
     /// The clients and the page.
@@ -72,7 +73,7 @@ struct Demo {
 }
 
 /// Runs until it is told to end.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     ensure!(arguments.clients > 0 && arguments.rate > 0, "there must be clients that ask for something");
     let mut end = End::new()?;
     let folder = tempfile::Builder::new().prefix("money-bank-demo-").tempdir()?;
@@ -81,39 +82,43 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Logs go to a folder of the demo; tests may be using `build/logs`.
     std::env::set_current_dir(folder.path())?;
     std::fs::create_dir_all(LOGS)?;
-    let house = tokio::select! {
-        house = build(plan, folder.path()) => house?,
+    let deployment = tokio::select! {
+        deployment = build(plan, folder.path()) => deployment?,
         () = end.signal() => return Ok(()),
     };
-    let mut demo = Demo::begin(house, &arguments).await?;
+    let mut demo = Demo::begin(deployment, &arguments).await?;
     say(&format!("Money Bank, to be broken: {}   (Ctrl-C ends it)", demo.url))?;
-    let (score, door) = (Arc::clone(&demo.score), demo.stage.door());
+    let (score, orders) = (Arc::clone(&demo.score), demo.stage.orders());
     let outcome = tokio::select! {
         () = demo.stage.run() => Ok(()),
         () = end.signal() => Ok(()),
-        outcome = record_into(record, &score, &door) => outcome,
+        outcome = record_into(record, &score, &orders) => outcome,
     };
     demo.end().await;
     say("Everything that was started has ended.")?;
     outcome
 }
 
-/// Draws a recording into this file; without a file it runs for ever.
-async fn record_into(file: Option<PathBuf>, score: &Score, door: &mpsc::Sender<Order>) -> anyhow::Result<()> {
+/// Draws a recording into this file; without a file it never ends.
+async fn record_into(
+    file: Option<PathBuf>,
+    score: &Score,
+    orders: &mpsc::Sender<Order>,
+) -> anyhow::Result<()> {
     let Some(file) = file else { return std::future::pending().await };
-    let states = recording::record(score, door).await?;
+    let states = recording::record(score, orders).await?;
     std::fs::write(&file, film::of(&states)).with_context(|| file.display().to_string())
 }
 
 /// A cluster in this folder, and the banks of this plan on it.
-async fn build(plan: Plan, folder: &Path) -> anyhow::Result<(House, Cluster)> {
-    let cluster = Cluster::start(folder).await?;
-    let house = House::build(Plan { redis_url: Some(cluster.url()), ..plan }).await?;
-    Ok((house, cluster))
+async fn build(plan: Plan, folder: &Path) -> anyhow::Result<(Deployment, DemoCluster)> {
+    let cluster = DemoCluster::start(folder).await?;
+    let deployment = Deployment::build(Plan { redis_url: Some(cluster.url()), ..plan }).await?;
+    Ok((deployment, cluster))
 }
 
 /// Three banks as in production.
-fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
+fn plan(arguments: &DemoArguments) -> anyhow::Result<Plan> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let find = |path: &Path| {
         let found = root.join(path).canonicalize();
@@ -124,23 +129,26 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
 }
 
 impl Demo {
-    /// Starts the clients of this house's banks, and serves the page.
-    async fn begin((house, cluster): (House, Cluster), arguments: &Arguments) -> anyhow::Result<Self> {
+    /// Starts the clients of this deployment's banks, and serves the page.
+    async fn begin(
+        (deployment, cluster): (Deployment, DemoCluster),
+        arguments: &DemoArguments,
+    ) -> anyhow::Result<Self> {
         let listener = listen(arguments.port).await?;
         let port = listener.local_addr()?.port();
         let users = load::users(usize::from(arguments.clients));
-        let score = Arc::new(Score::new(users.len(), house.urls()));
+        let score = Arc::new(Score::new(users.len(), deployment.urls()));
         let (round, rounds) = watch::channel(0);
         let interval = Duration::from_secs(1) * u32::from(arguments.clients) / u32::from(arguments.rate);
-        let load = Load::new(house.client(), Arc::clone(&score), rounds, interval);
+        let load = Load::new(deployment.client(), Arc::clone(&score), rounds, interval);
         let mut tasks = JoinSet::new();
         // Spread over the first interval, so that they do not all send at the same time.
         for (index, user) in (0..arguments.clients).zip(&users) {
             let begin = interval * u32::from(index) / u32::from(arguments.clients);
             tasks.spawn(load.clone().client(usize::from(index), user.clone(), begin));
         }
-        let stage = Stage::new((house, cluster), Arc::clone(&score), round, users);
-        let server = Server::new(port, Arc::clone(&score), stage.door());
+        let stage = Stage::new((deployment, cluster), Arc::clone(&score), round, users);
+        let server = Server::new(port, Arc::clone(&score), stage.orders());
         tasks.spawn(async move {
             if let Err(problem) = server.serve(listener).await {
                 eprintln!("{}", red::line(&format!("demo: the page is no longer served: {problem}")));
@@ -155,7 +163,7 @@ impl Demo {
     }
 }
 
-/// On loopback alone: at this port, or at a free one if it is taken.
+/// Listens on loopback alone: at this port, or at a free one if it is taken.
 async fn listen(port: u16) -> std::io::Result<TcpListener> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
         Err(problem) if problem.kind() == ErrorKind::AddrInUse => {

@@ -37,33 +37,33 @@ impl Feed {
         &self.bank
     }
 
-    /// From now on it behaves so.
-    pub async fn behaves(&self, control: Control) {
+    /// Sets how the stand-in behaves from now on.
+    pub async fn control(&self, control: Control) {
         command(&self.server, &control).await.unwrap();
     }
 
     /// Sets its mode, with the usual values.
     pub async fn set_mode(&self, mode: &str) {
-        self.behaves(Control { mode: mode.into(), ..Control::default() }).await;
+        self.control(Control { mode: mode.into(), ..Control::default() }).await;
     }
 
     /// Sets the document that it answers with.
     pub async fn set_body(&self, body: &str) {
-        self.behaves(Control { mode: "body".into(), body: body.into(), ..Control::default() }).await;
+        self.control(Control { mode: "body".into(), body: body.into(), ..Control::default() }).await;
     }
 
     /// Makes it answer correctly, and waits until the bank has fetched.
-    pub async fn is_fresh(&self) {
-        self.is_fresh_with([]).await;
+    pub async fn refresh(&self) {
+        self.refresh_with([]).await;
     }
 
     /// The same with these values. A value that no test has used before identifies the new answer.
-    pub async fn is_fresh_with<const N: usize>(&self, values: [(&str, &str); N]) {
+    pub async fn refresh_with<const N: usize>(&self, values: [(&str, &str); N]) {
         let mark = unused_value();
         let values = values.map(|(code, value)| (code.to_owned(), value.to_owned()));
         let mut rates = BTreeMap::from(values);
         rates.insert("gbp".into(), mark.clone());
-        self.behaves(Control { mode: "ok".into(), rates, ..Control::default() }).await;
+        self.control(Control { mode: "ok".into(), rates, ..Control::default() }).await;
         self.until("fresh rates (is its rates_ttl_seconds 1 or 2?)", |answer| {
             answer.status == 200 && answer.json::<Value>()["rates"]["gbp"]["value"] == *mark
         })
@@ -83,7 +83,7 @@ impl Feed {
         }
     }
 
-    /// What the bank asked so far.
+    /// The requests of the bank so far.
     pub async fn requests(&self) -> Requests {
         self.server.get("/control").send().await.expect("the stand-in").json()
     }

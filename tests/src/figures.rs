@@ -7,7 +7,7 @@
     reason = "times and coordinates: nothing here is money"
 )]
 
-use crate::prove::house::Store;
+use crate::prove::deployment::Store;
 use crate::prove::process;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ mod tokens;
 
 /// Measures the bank on stores that it starts itself.
 #[derive(Parser)]
-pub struct Arguments {
+pub struct FiguresArguments {
     /// The runner; `bank`, or another that takes the same flags
     #[arg(long, default_value = "target/native/bank")]
     bank: PathBuf,
@@ -41,15 +41,15 @@ pub struct Arguments {
 #[derive(Subcommand)]
 enum Of {
     /// Answers and how long they took, before, during and after an outage
-    Outage(outage::Arguments),
+    Outage(outage::OutageArguments),
     /// How many deposits a second it carries
-    Load(load::Arguments),
+    Load(load::LoadArguments),
     /// What it costs a deposit to ask whose a token is
-    Tokens(tokens::Arguments),
+    Tokens(tokens::TokensArguments),
 }
 
 /// Measures what the arguments name.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: FiguresArguments) -> anyhow::Result<()> {
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     process::forget_logs()?;
     match &arguments.of {
@@ -65,7 +65,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-impl Arguments {
+impl FiguresArguments {
     /// What the adapter is called.
     fn name(store: Store) -> &'static str {
         match store {

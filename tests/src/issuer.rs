@@ -16,13 +16,13 @@ use tokio::task::JoinHandle;
 const DISCOVERY: &str = "/realm/.well-known/openid-configuration";
 const KEYS: &str = "/realm/keys";
 
-/// How it answers what it is asked.
+/// How it answers requests.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Mode {
-    /// Rightly.
+pub enum IssuerMode {
+    /// Correctly.
     #[default]
     Ok,
-    /// Rightly, after half a second.
+    /// Correctly, after half a second.
     Late,
     /// Never.
     Hangs,
@@ -47,7 +47,7 @@ pub struct Issuer {
 
 #[derive(Default)]
 struct State {
-    mode: Mutex<Mode>,
+    mode: Mutex<IssuerMode>,
     keys: Mutex<Vec<Value>>,
     hits: Mutex<BTreeMap<String, usize>>,
 }
@@ -71,7 +71,7 @@ impl Issuer {
             }
         });
         let issuer = Self { origin, state, task };
-        issuer.publishes(keys);
+        issuer.publish(keys);
         Ok(issuer)
     }
 
@@ -85,13 +85,13 @@ impl Issuer {
         format!("{}{KEYS}", self.origin)
     }
 
-    /// From now on its keys are these.
-    pub fn publishes(&self, keys: &[&Key]) {
+    /// Publishes these keys from now on.
+    pub fn publish(&self, keys: &[&Key]) {
         *self.state.keys.lock().unwrap() = keys.iter().map(|key| key.published()).collect();
     }
 
-    /// From now on it answers so.
-    pub fn set_mode(&self, mode: Mode) {
+    /// Sets how it answers from now on.
+    pub fn set_mode(&self, mode: IssuerMode) {
         *self.state.mode.lock().unwrap() = mode;
     }
 
@@ -122,27 +122,27 @@ async fn answer(
     let mode = state.mode.lock().unwrap().clone();
     let keys = json!({ "keys": &*state.keys.lock().unwrap() }).to_string();
     match &mode {
-        Mode::Late => tokio::time::sleep(Duration::from_millis(500)).await,
-        Mode::Hangs => std::future::pending().await,
+        IssuerMode::Late => tokio::time::sleep(Duration::from_millis(500)).await,
+        IssuerMode::Hangs => std::future::pending().await,
         _ => (),
     }
     let (issuer, jwks_uri) = match &mode {
-        Mode::Discovery(issuer, jwks_uri) => (issuer.clone(), jwks_uri.clone()),
+        IssuerMode::Discovery(issuer, jwks_uri) => (issuer.clone(), jwks_uri.clone()),
         _ => (format!("{origin}/realm"), format!("{origin}{KEYS}")),
     };
     let body = match path.as_str() {
         DISCOVERY => json!({"issuer": issuer, "jwks_uri": jwks_uri}).to_string(),
         KEYS => match &mode {
-            Mode::Padded(bytes) => format!("{}{keys}", " ".repeat(*bytes)),
-            Mode::Document(document) => document.clone(),
+            IssuerMode::Padded(bytes) => format!("{}{keys}", " ".repeat(*bytes)),
+            IssuerMode::Document(document) => document.clone(),
             _ => keys,
         },
         _ => String::new(),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     let status = match (&mode, path.as_str()) {
-        (Mode::Status(status), _) => *status,
-        (Mode::Redirect(to), _) => {
+        (IssuerMode::Status(status), _) => *status,
+        (IssuerMode::Redirect(to), _) => {
             let to = HeaderValue::from_str(&format!("{to}{path}")).unwrap();
             response.headers_mut().insert("location", to);
             302

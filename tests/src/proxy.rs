@@ -1,6 +1,6 @@
 //! A TCP proxy between a bank and its Redis that fails on command.
 //!
-//! It does to connections what networks do ([`Mode`]). No bytes are lost in the middle of a connection that lives
+//! It does to connections what networks do ([`ProxyMode`]). No bytes are lost in the middle of a connection that lives
 //! on: a swallowed answer ends with its connection, a held one is delivered later. Two facts of Linux help: a
 //! socket closed with a linger of zero resets its connection, and a listener whose queue is full drops new
 //! connections silently.
@@ -15,13 +15,13 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-/// How soon a connection on this machine is made, if at all.
-const KNOCK: Duration = Duration::from_millis(200);
+/// The time within which a connection on this machine is made, if at all.
+const CONNECT_WITHIN: Duration = Duration::from_millis(200);
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What happens to connections, open and new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum ProxyMode {
     /// Nothing.
     Pass,
     /// Open ones are reset, new ones refused.
@@ -31,15 +31,15 @@ pub enum Mode {
     /// Requests arrive this much later.
     Late(Duration),
     /// Bytes in this direction wait until the mode changes.
-    Hold(Way),
+    Hold(Direction),
     /// Bytes in this direction are thrown away; at the end the connection is reset.
-    Swallow(Way),
+    Swallow(Direction),
     /// The bank sees that no answer will come; its requests still arrive.
     HalfClose,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the bank.
     Asked,
     /// To the bank.
@@ -47,7 +47,7 @@ pub enum Way {
     Both,
 }
 
-impl Way {
+impl Direction {
     fn covers(self, other: Self) -> bool {
         self == other || self == Self::Both
     }
@@ -56,13 +56,13 @@ impl Way {
 /// Ends, with all its connections, when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
-    orders: watch::Sender<Order>,
+    orders: watch::Sender<ProxyState>,
     task: JoinHandle<()>,
 }
 
 #[derive(Clone, Copy)]
-struct Order {
-    mode: Mode,
+struct ProxyState {
+    mode: ProxyMode,
     /// Where new connections lead.
     target: SocketAddr,
     /// How often connections were cut; they are reset when it changes.
@@ -74,7 +74,7 @@ impl Proxy {
     pub async fn to(target: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (orders, given) = watch::channel(Order { mode: Mode::Pass, target, cut: 0 });
+        let (orders, given) = watch::channel(ProxyState { mode: ProxyMode::Pass, target, cut: 0 });
         let task = tokio::spawn(serve(Some(listener), address, given));
         Ok(Self { address, orders, task })
     }
@@ -83,10 +83,10 @@ impl Proxy {
         self.address
     }
 
-    pub fn set(&self, mode: Mode) {
+    pub fn set(&self, mode: ProxyMode) {
         self.orders.send_modify(|order| {
-            let ends = mode == Mode::Refuse || matches!(order.mode, Mode::Swallow(_));
-            *order = Order { mode, cut: order.cut + u64::from(ends), ..*order };
+            let ends = mode == ProxyMode::Refuse || matches!(order.mode, ProxyMode::Swallow(_));
+            *order = ProxyState { mode, cut: order.cut + u64::from(ends), ..*order };
         });
     }
 
@@ -107,15 +107,19 @@ impl Drop for Proxy {
     }
 }
 
-/// Listens as the mode says, and carries what comes.
-async fn serve(mut listener: Option<TcpListener>, address: SocketAddr, mut orders: watch::Receiver<Order>) {
+/// Listens as the mode says, and carries the connections.
+async fn serve(
+    mut listener: Option<TcpListener>,
+    address: SocketAddr,
+    mut orders: watch::Receiver<ProxyState>,
+) {
     let mut connections = JoinSet::new();
     loop {
         let mode = orders.borrow_and_update().mode;
         let mut crowd = None;
         match mode {
-            Mode::Refuse => listener = None,
-            Mode::Vanish => {
+            ProxyMode::Refuse => listener = None,
+            ProxyMode::Vanish => {
                 listener = None;
                 crowd = full(address).await;
             }
@@ -166,16 +170,16 @@ async fn full(address: SocketAddr) -> Option<(TcpListener, Vec<TcpStream>)> {
     socket.bind(address).ok()?;
     let listener = socket.listen(1).ok()?;
     let mut crowd = Vec::new();
-    while let Ok(Ok(stream)) = timeout(KNOCK, TcpStream::connect(address)).await {
+    while let Ok(Ok(stream)) = timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
         crowd.push(stream);
     }
     Some((listener, crowd))
 }
 
 /// One connection, until either side ends it or it is cut.
-async fn carry(mut bank: TcpStream, orders: watch::Receiver<Order>) -> anyhow::Result<()> {
+async fn carry(mut bank: TcpStream, orders: watch::Receiver<ProxyState>) -> anyhow::Result<()> {
     let _ = bank.set_nodelay(true);
-    let Order { cut: begun, target, .. } = *orders.borrow();
+    let ProxyState { cut: begun, target, .. } = *orders.borrow();
     let cut = {
         let (asked, answers) = bank.split();
         let mut cut = orders.clone();
@@ -194,14 +198,14 @@ async fn both(
     asked: ReadHalf<'_>,
     answers: WriteHalf<'_>,
     target: SocketAddr,
-    orders: watch::Receiver<Order>,
+    orders: watch::Receiver<ProxyState>,
 ) -> anyhow::Result<()> {
     let mut redis = TcpStream::connect(target).await.context("Redis is not there")?;
     redis.set_nodelay(true)?;
     let (from_redis, to_redis) = redis.split();
     tokio::try_join!(
-        pump(asked, to_redis, Way::Asked, orders.clone()),
-        pump(from_redis, answers, Way::Answered, orders),
+        pump(asked, to_redis, Direction::Asked, orders.clone()),
+        pump(from_redis, answers, Direction::Answered, orders),
     )?;
     Ok(())
 }
@@ -210,15 +214,15 @@ async fn both(
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
-    way: Way,
-    mut orders: watch::Receiver<Order>,
+    way: Direction,
+    mut orders: watch::Receiver<ProxyState>,
 ) -> std::io::Result<()> {
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut closing = orders.clone();
     loop {
         let read = tokio::select! {
             read = from.read(&mut chunk) => read?,
-            _ = closing.wait_for(|order| order.mode == Mode::HalfClose && way == Way::Answered) => 0,
+            _ = closing.wait_for(|order| order.mode == ProxyMode::HalfClose && way == Direction::Answered) => 0,
         };
         let mode = orders.wait_for(|order| !holds(order.mode, way)).await.map(|order| order.mode);
         if read == 0 {
@@ -227,18 +231,18 @@ async fn pump(
             return Ok(());
         }
         match mode {
-            Ok(Mode::Late(delay)) if way == Way::Asked => sleep(delay).await,
-            Ok(Mode::Swallow(swallowed)) if swallowed.covers(way) => continue,
+            Ok(ProxyMode::Late(delay)) if way == Direction::Asked => sleep(delay).await,
+            Ok(ProxyMode::Swallow(swallowed)) if swallowed.covers(way) => continue,
             _ => (),
         }
         to.write_all(&chunk[..read]).await?;
     }
 }
 
-fn holds(mode: Mode, way: Way) -> bool {
+fn holds(mode: ProxyMode, way: Direction) -> bool {
     match mode {
-        Mode::Hold(held) => held.covers(way),
-        Mode::Vanish => true,
+        ProxyMode::Hold(held) => held.covers(way),
+        ProxyMode::Vanish => true,
         _ => false,
     }
 }

@@ -27,7 +27,7 @@ impl Wire {
 
     /// Sends the bytes as they are; `{host}` stands for the address and, if the bank uses tokens, a header line with
     /// one.
-    pub async fn say(&mut self, text: &str) -> &mut Self {
+    pub async fn send(&mut self, text: &str) -> &mut Self {
         let user = text.split_once("user_id: ").and_then(|(_, rest)| rest.split("\r\n").next());
         let token = self.mint.as_ref().map(|mint| mint.authorization(user));
         let token = token.map(|token| format!("\r\nauthorization: {token}")).unwrap_or_default();
@@ -37,13 +37,13 @@ impl Wire {
         self
     }
 
-    /// Whether something of an answer comes.
-    pub async fn begins(&mut self) -> bool {
+    /// Whether an answer begins to arrive.
+    pub async fn receives_anything(&mut self) -> bool {
         tokio::time::timeout(limits::ANSWER, self.read_more()).await.is_ok_and(|read| read.is_some())
     }
 
     /// The next answer on the connection, or `None` when it ends without one.
-    pub async fn hear(&mut self) -> Option<Answer> {
+    pub async fn receive(&mut self) -> Option<Answer> {
         let begun = Instant::now();
         let heard = tokio::time::timeout(limits::ANSWER, self.next_answer()).await;
         let mut answer = heard.expect("an answer or an end")?;

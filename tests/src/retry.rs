@@ -15,14 +15,14 @@ pub fn wait(tried: &Result<Answer, String>) -> Option<Duration> {
     let Ok(answer) = tried else { return Some(PAUSE) };
     match answer.status {
         200..300 if serde_json::from_slice::<Value>(&answer.body).is_ok() => None,
-        408 | 429 => Some(told(answer)),
+        408 | 429 => Some(retry_after(answer)),
         400..500 => None,
-        _ => Some(told(answer)),
+        _ => Some(retry_after(answer)),
     }
 }
 
 /// The value of `Retry-After`, in seconds.
-fn told(answer: &Answer) -> Duration {
+fn retry_after(answer: &Answer) -> Duration {
     let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse().ok());
     seconds.map_or(PAUSE, Duration::from_secs)
 }

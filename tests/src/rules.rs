@@ -15,16 +15,16 @@ pub fn check(answer: &Answer) {
 
 /// The rules that hold for a 500 too.
 pub fn check_form(answer: &Answer) {
-    has_its_length(answer);
-    has_a_request_id(answer);
+    check_length(answer);
+    check_request_id(answer);
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer}");
-    says_what_may_be_cached(answer);
+    check_caching(answer);
     if answer.status >= 400 {
-        is_a_problem(answer);
+        check_problem(answer);
     }
 }
 
-fn has_its_length(answer: &Answer) {
+fn check_length(answer: &Answer) {
     let length = answer.header("content-length");
     let length = length.unwrap_or_else(|| panic!("no content-length: {answer}"));
     if answer.asked.method != Method::HEAD && answer.status != 304 {
@@ -33,7 +33,7 @@ fn has_its_length(answer: &Answer) {
     assert_eq!(answer.header("transfer-encoding"), None, "{answer}");
 }
 
-fn has_a_request_id(answer: &Answer) {
+fn check_request_id(answer: &Answer) {
     let id = answer.header("x-request-id");
     let id = id.unwrap_or_else(|| panic!("no x-request-id: {answer}"));
     assert!(is_sane(id), "x-request-id is not sane: {answer}");
@@ -50,7 +50,7 @@ pub fn is_sane(id: &str) -> bool {
 
 /// `/v1/rates` must be cacheable for the rest of its lifetime, and single rates may be. The dashboard and the
 /// documentation may be cached if the client revalidates each time. Nothing else may be cached.
-fn says_what_may_be_cached(answer: &Answer) {
+fn check_caching(answer: &Answer) {
     let said = answer.header("cache-control").unwrap_or_default();
     let path = answer.asked.path.split('?').next().unwrap_or_default();
     // The answer to a preflight is not that of the path.
@@ -70,7 +70,7 @@ fn says_what_may_be_cached(answer: &Answer) {
     assert!(right, "cache-control: {answer}");
 }
 
-fn is_a_problem(answer: &Answer) {
+fn check_problem(answer: &Answer) {
     let media_type = answer.header("content-type").unwrap_or_default();
     assert_eq!(media_type, "application/problem+json", "{answer}");
     if answer.asked.method == Method::HEAD {

@@ -15,7 +15,7 @@ async fn deposit(bank: &Bank, user: &str, token: &str) -> Answer {
 }
 
 /// Each token is refused, with one of the codes, by both operations; the wallet stays as it is.
-async fn refuses(tokens: &[&str], codes: &[&str]) {
+async fn assert_refused(tokens: &[&str], codes: &[&str]) {
     let bank = Bank::from_env();
     let user = fresh("ann");
     bank.deposit(&user, "5.00").await;
@@ -104,7 +104,7 @@ async fn strings_that_are_no_amount_are_refused() {
     ]
     .map(|text| format!("\"{text}\""));
     let tokens: Vec<&str> = quoted.iter().map(String::as_str).collect();
-    refuses(&tokens, &["invalid-amount"]).await;
+    assert_refused(&tokens, &["invalid-amount"]).await;
 }
 
 #[tokio::test]
@@ -127,29 +127,29 @@ async fn numbers_that_are_no_amount_are_refused() {
         "1e99999999999999999999",
         MANY,
     ];
-    refuses(&tokens, &["invalid-amount"]).await;
+    assert_refused(&tokens, &["invalid-amount"]).await;
 }
 
 #[tokio::test]
 async fn values_of_another_kind_are_refused() {
     let tokens = ["null", "true", "false", "[]", "[\"1\"]", "[1]", "{}", "{\"amount\":\"1\"}"];
-    refuses(&tokens, &["invalid-amount"]).await;
+    assert_refused(&tokens, &["invalid-amount"]).await;
 }
 
 #[tokio::test]
 async fn numbers_that_are_no_json_are_refused() {
     let tokens = ["01", "+1", "1.", ".5", "NaN", "Infinity", "0x10", "1_000", "'1'", "1 2", "--1", ""];
-    refuses(&tokens, &["malformed-request", "invalid-amount"]).await;
+    assert_refused(&tokens, &["malformed-request", "invalid-amount"]).await;
 }
 
 #[tokio::test]
 async fn a_fraction_of_thirty_eight_digits_is_refused_not_rounded() {
     let token = format!("1.{}1", "0".repeat(37));
-    refuses(&[&token, &format!("\"{token}\"")], &["invalid-amount"]).await;
+    assert_refused(&[&token, &format!("\"{token}\"")], &["invalid-amount"]).await;
 }
 
 #[tokio::test]
 async fn an_amount_as_long_as_a_body_may_be_is_refused() {
     let token = "9".repeat(4000);
-    refuses(&[&token, &format!("\"{token}\"")], &["invalid-amount"]).await;
+    assert_refused(&[&token, &format!("\"{token}\"")], &["invalid-amount"]).await;
 }

@@ -77,7 +77,7 @@ async fn a_thousand_posts_at_once_sum_exactly() {
 }
 
 /// Each query is refused with this code, and the total stays.
-async fn refuses(code: &str, queries: &[&str]) {
+async fn assert_refused(code: &str, queries: &[&str]) {
     let (bank, _turn) = alone().await;
     let before = now(&bank).await;
     for query in queries {
@@ -116,23 +116,23 @@ async fn what_is_no_amount_is_refused() {
     ]
     .map(|bitcoins| format!("?bitcoins={bitcoins}"));
     let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
-    refuses("invalid-amount", &queries).await;
+    assert_refused("invalid-amount", &queries).await;
 }
 
 #[tokio::test]
 async fn more_than_there_will_ever_be_is_refused() {
-    refuses("invalid-amount", &["?bitcoins=21000000.00000001", "?bitcoins=21000001"]).await;
+    assert_refused("invalid-amount", &["?bitcoins=21000000.00000001", "?bitcoins=21000001"]).await;
 }
 
 #[tokio::test]
 async fn a_post_that_does_not_say_how_many_is_malformed() {
-    refuses("malformed-request", &["", "?", "?other=1", "?Bitcoins=1", "?bitcoin=1"]).await;
+    assert_refused("malformed-request", &["", "?", "?other=1", "?Bitcoins=1", "?bitcoin=1"]).await;
 }
 
 #[tokio::test]
 async fn a_post_that_says_it_twice_is_malformed() {
     let queries = ["?bitcoins=1&bitcoins=1", "?bitcoins=1&x=y&bitcoins=2", "?bitcoins=1&%62itcoins=1"];
-    refuses("malformed-request", &queries).await;
+    assert_refused("malformed-request", &queries).await;
 }
 
 #[tokio::test]

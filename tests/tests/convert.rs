@@ -19,7 +19,7 @@ const QUARTER: &str = "0.25";
 
 async fn feed() -> Feed {
     let feed = Feed::from_env().await;
-    feed.is_fresh_with([("usd", USD), ("eth", ETH), ("xau", QUARTER), ("xag", "3")]).await;
+    feed.refresh_with([("usd", USD), ("eth", ETH), ("xau", QUARTER), ("xag", "3")]).await;
     feed
 }
 
@@ -28,7 +28,12 @@ async fn convert(feed: &Feed, amount: &str, from: &str, to: &str) -> Answer {
 }
 
 /// What must come out: to / from, times the amount, from the unrounded quotient.
-async fn is_exact(feed: &Feed, amount: &str, (from, from_value): (&str, &str), (to, to_value): (&str, &str)) {
+async fn assert_exact(
+    feed: &Feed,
+    amount: &str,
+    (from, from_value): (&str, &str),
+    (to, to_value): (&str, &str),
+) {
     let answer = convert(feed, amount, from, to).await.is(200);
     let body: Value = answer.json();
     let [of, by] = [to_value, from_value].map(Decimal::read);
@@ -55,7 +60,7 @@ async fn results_are_exact_at_any_size() {
     let (usd, eth, btc) = (("usd", USD), ("eth", ETH), ("btc", "1.0"));
     for amount in ["1.5", "0.00000001", "1", "3", "999999999999999.99999999", "123456789.12345678"] {
         for (from, to) in [(usd, eth), (eth, usd), (btc, usd), (usd, btc), (usd, usd)] {
-            is_exact(&feed, amount, from, to).await;
+            assert_exact(&feed, amount, from, to).await;
         }
     }
 }
@@ -64,11 +69,11 @@ async fn results_are_exact_at_any_size() {
 async fn the_longest_rates_convert_exactly() {
     let (long, small) = (format!("{0}.{0}", "9".repeat(40)), format!("0.{}1", "0".repeat(39)));
     let feed = Feed::from_env().await;
-    feed.is_fresh_with([("usd", &long), ("eth", &small)]).await;
+    feed.refresh_with([("usd", &long), ("eth", &small)]).await;
     let (usd, eth, btc) = (("usd", long.as_str()), ("eth", small.as_str()), ("btc", "1.0"));
     for amount in ["0.00000001", "1", "999999999999999.99999999"] {
         for (from, to) in [(usd, eth), (eth, usd), (btc, usd), (usd, btc), (eth, eth)] {
-            is_exact(&feed, amount, from, to).await;
+            assert_exact(&feed, amount, from, to).await;
         }
     }
 }
@@ -89,7 +94,7 @@ async fn results_half_way_go_to_the_even_digit() {
 async fn a_quotient_without_end_is_rounded_from_all_of_it() {
     let feed = feed().await;
     for amount in ["1", "2", "0.00000001", "0.00000002", "100000000000000"] {
-        is_exact(&feed, amount, ("xag", "3"), ("btc", "1.0")).await;
+        assert_exact(&feed, amount, ("xag", "3"), ("btc", "1.0")).await;
     }
 }
 

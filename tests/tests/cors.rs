@@ -66,7 +66,7 @@ async fn preflight(bank: &Bank, path: &str, method: &str, origin: &str) -> Answe
 }
 
 #[track_caller]
-fn may_be_read(answer: &Answer) {
+fn assert_readable(answer: &Answer) {
     assert_eq!(answer.header("access-control-allow-origin"), Some(origin().as_str()), "{answer}");
     assert!(words(answer, "vary").contains("origin"), "{answer}");
     let exposed = words(answer, "access-control-expose-headers");
@@ -74,7 +74,7 @@ fn may_be_read(answer: &Answer) {
 }
 
 #[track_caller]
-fn may_not_be_read(answer: &Answer) {
+fn assert_not_readable(answer: &Answer) {
     let said = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
     assert_eq!(said, None, "{answer}");
     // A cache must not give a page what a stranger was told.
@@ -87,7 +87,7 @@ async fn a_preflight_is_answered_on_every_route() {
     for path in PATHS {
         for method in ["GET", "POST"] {
             let answer = preflight(&bank, path, method, &origin).await.is(200);
-            may_be_read(&answer);
+            assert_readable(&answer);
             assert!(answer.body.is_empty(), "{answer}");
             let methods = words(&answer, "access-control-allow-methods");
             assert_eq!(methods, ["GET", "HEAD", "POST"].map(str::to_owned).into(), "{answer}");
@@ -113,16 +113,16 @@ async fn a_page_of_a_named_origin_reads_every_answer_and_every_problem() {
     for path in PATHS {
         // Whatever it is: 200, 304, 400, 401, 404, 405, 503.
         for method in ["GET", "POST", "DELETE", "OPTIONS"] {
-            may_be_read(&bank.request(method, *path).header("origin", &origin).await);
+            assert_readable(&bank.request(method, *path).header("origin", &origin).await);
         }
     }
     let deposit = || bank.post("/v1/deposit").header("origin", &origin).user(&user).idempotency_key("k");
-    may_be_read(&deposit().amount("1").await.is(200));
+    assert_readable(&deposit().amount("1").await.is(200));
     let again = deposit().amount("1").await.is(200);
     assert!(again.replayed());
-    may_be_read(&again);
-    may_be_read(&deposit().amount("2").await.is(422));
-    may_be_read(&deposit().json("x").await.is(400));
+    assert_readable(&again);
+    assert_readable(&deposit().amount("2").await.is(422));
+    assert_readable(&deposit().json("x").await.is(400));
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn what_a_page_has_already_is_not_sent_to_it_again() {
     let first = bank.get("/openapi.json").header("origin", &origin).await.is(200);
     let tag = first.header("etag").unwrap_or_default();
     let asked = bank.get("/openapi.json").header("origin", &origin).header("if-none-match", tag);
-    may_be_read(&asked.await.is(304));
+    assert_readable(&asked.await.is(304));
 }
 
 #[tokio::test]
@@ -141,9 +141,9 @@ async fn a_page_of_any_other_origin_reads_nothing() {
         for stranger in STRANGERS {
             let refused = preflight(&bank, path, "POST", stranger).await;
             assert!([404, 405].contains(&refused.status), "{refused}");
-            may_not_be_read(&refused);
+            assert_not_readable(&refused);
         }
-        may_not_be_read(&bank.get(*path).header("origin", "https://evil.example").await);
+        assert_not_readable(&bank.get(*path).header("origin", "https://evil.example").await);
     }
 }
 
@@ -153,7 +153,7 @@ async fn who_is_no_page_is_answered_as_ever() {
     for path in ["/healthz", "/v1/bitcoins", "/v1/nowhere"] {
         let answer = bank.get(path).await;
         rules::check(&answer);
-        may_not_be_read(&answer);
+        assert_not_readable(&answer);
     }
     bank.request("OPTIONS", "/v1/bitcoins").await.problem(405, "method-not-allowed");
 }

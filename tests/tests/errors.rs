@@ -10,7 +10,7 @@ use tests::request::Request;
 use tests::{Bank, fresh, limits};
 
 /// Asks both operations in the way that `wrong` makes them wrong.
-async fn refuses(status: u16, code: &str, wrong: impl Fn(Request<'_>) -> Request<'_>) {
+async fn assert_refused(status: u16, code: &str, wrong: impl Fn(Request<'_>) -> Request<'_>) {
     let bank = Bank::from_env();
     let user = fresh("ann");
     bank.deposit(&user, "5.00").await;
@@ -21,9 +21,9 @@ async fn refuses(status: u16, code: &str, wrong: impl Fn(Request<'_>) -> Request
     }
 }
 
-async fn refuses_bodies(status: u16, code: &str, bodies: &[&[u8]]) {
+async fn assert_bodies_refused(status: u16, code: &str, bodies: &[&[u8]]) {
     for body in bodies {
-        refuses(status, code, |request| request.json(Bytes::copy_from_slice(body))).await;
+        assert_refused(status, code, |request| request.json(Bytes::copy_from_slice(body))).await;
     }
 }
 
@@ -46,25 +46,25 @@ async fn a_body_that_is_no_json_is_malformed() {
         b"// one\n{\"amount\":\"1\"}",
         b"\0",
     ];
-    refuses_bodies(400, "malformed-request", bodies).await;
+    assert_bodies_refused(400, "malformed-request", bodies).await;
 }
 
 #[tokio::test]
 async fn a_body_that_is_no_utf_8_is_malformed() {
-    refuses_bodies(400, "malformed-request", &[b"{\"amount\":\"\xff\"}", b"\xff\xfe{\x00}\x00"]).await;
+    assert_bodies_refused(400, "malformed-request", &[b"{\"amount\":\"\xff\"}", b"\xff\xfe{\x00}\x00"]).await;
 }
 
 #[tokio::test]
 async fn json_that_is_no_object_is_malformed() {
     let bodies: &[&[u8]] = &[b"[]", b"null", b"1", b"\"1\"", b"true", b"[{\"amount\":\"1\"}]"];
-    refuses_bodies(400, "malformed-request", bodies).await;
+    assert_bodies_refused(400, "malformed-request", bodies).await;
 }
 
 #[tokio::test]
 async fn json_as_deep_as_a_body_allows_is_malformed() {
     let deep = ["[".repeat(4000), "{\"a\":".repeat(800), format!("{{\"b\":{}", "[".repeat(4000))];
     for body in deep {
-        refuses_bodies(400, "malformed-request", &[body.as_bytes()]).await;
+        assert_bodies_refused(400, "malformed-request", &[body.as_bytes()]).await;
     }
 }
 
@@ -76,7 +76,7 @@ async fn an_unknown_member_is_malformed() {
         b"{\"amount\":\"1\",\"Amount\":\"1\"}",
         b"{\"amount\":\"1\",\"user\":\"bob\"}",
     ];
-    refuses_bodies(400, "malformed-request", bodies).await;
+    assert_bodies_refused(400, "malformed-request", bodies).await;
 }
 
 #[tokio::test]
@@ -86,12 +86,12 @@ async fn a_repeated_member_is_malformed() {
         b"{\"amount\":\"1\",\"amount\":\"2\"}",
         b"{\"amount\":\"1\",\"am\\u006funt\":\"2\"}",
     ];
-    refuses_bodies(400, "malformed-request", bodies).await;
+    assert_bodies_refused(400, "malformed-request", bodies).await;
 }
 
 #[tokio::test]
 async fn a_body_without_an_amount_is_malformed() {
-    refuses_bodies(400, "malformed-request", &[b"{}", b" { } "]).await;
+    assert_bodies_refused(400, "malformed-request", &[b"{}", b" { } "]).await;
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_body_of_another_type_is_unsupported() {
         "",
         "text/plain; application/json",
     ] {
-        refuses(415, "unsupported-media-type", |request| {
+        assert_refused(415, "unsupported-media-type", |request| {
             request.header("content-type", media_type).body(r#"{"amount":"1"}"#)
         })
         .await;
@@ -115,12 +115,12 @@ async fn a_body_of_another_type_is_unsupported() {
 
 #[tokio::test]
 async fn a_body_that_does_not_say_what_it_is_is_unsupported() {
-    refuses(415, "unsupported-media-type", |request| request.body(r#"{"amount":"1"}"#)).await;
+    assert_refused(415, "unsupported-media-type", |request| request.body(r#"{"amount":"1"}"#)).await;
 }
 
 #[tokio::test]
 async fn a_body_that_says_that_it_is_compressed_is_unsupported() {
-    refuses(415, "unsupported-media-type", |request| {
+    assert_refused(415, "unsupported-media-type", |request| {
         let request = request.header("content-type", "application/json").header("content-encoding", "gzip");
         request.body(r#"{"amount":"1"}"#)
     })
@@ -157,7 +157,7 @@ async fn a_body_of_exactly_four_kibibytes_is_read() {
 async fn a_body_over_four_kibibytes_is_too_large() {
     for bytes in [limits::BODY_BYTES + 1, 100_000] {
         let body = Bytes::from(padded(bytes));
-        refuses(413, "payload-too-large", |request| request.json(body.clone())).await;
+        assert_refused(413, "payload-too-large", |request| request.json(body.clone())).await;
     }
 }
 
@@ -165,7 +165,7 @@ async fn a_body_over_four_kibibytes_is_too_large() {
 async fn a_body_over_four_kibibytes_is_too_large_also_without_a_length() {
     for bytes in [limits::BODY_BYTES + 1, 100_000] {
         let body = Bytes::from(padded(bytes));
-        refuses(413, "payload-too-large", |request| request.json(body.clone()).without_length()).await;
+        assert_refused(413, "payload-too-large", |request| request.json(body.clone()).without_length()).await;
     }
 }
 
@@ -174,7 +174,8 @@ async fn a_key_that_is_none_is_refused() {
     let too_long = "k".repeat(256);
     for key in ["", "a b", "\"a b\"", "\"\"", "é", "\t", &too_long] {
         let key = key.to_owned();
-        refuses(400, "invalid-idempotency-key", |request| request.idempotency_key(&key).amount("1")).await;
+        assert_refused(400, "invalid-idempotency-key", |request| request.idempotency_key(&key).amount("1"))
+            .await;
     }
 }
 

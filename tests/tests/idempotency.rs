@@ -9,7 +9,7 @@ use tests::{Answer, Bank, Receipt, fresh, settled_at_once};
 
 /// The second answer is the first one given again.
 #[track_caller]
-fn replays(first: &Answer, second: &Answer) {
+fn assert_replayed(first: &Answer, second: &Answer) {
     assert!(second.replayed(), "not marked as a replay: {second}");
     assert_eq!(second.status, first.status, "{second}");
     assert_eq!(second.body_to_replay(), first.body_to_replay());
@@ -44,7 +44,7 @@ async fn the_same_deposit_again_is_answered_again_and_counts_once() {
     bank.deposit(&user, "5.00").await;
     for _ in 0..3 {
         let again = keyed(&bank, "/v1/deposit", &user, "k").amount("10.00").await;
-        replays(&first, &again);
+        assert_replayed(&first, &again);
     }
     assert_eq!(bank.balance(&user).await, "15.00");
 }
@@ -56,7 +56,7 @@ async fn the_same_withdrawal_again_is_answered_again_though_nothing_is_left() {
     bank.deposit(&user, "10.00").await;
     let first = keyed(&bank, "/v1/withdraw", &user, "k").amount("10.00").await.is(200);
     let again = keyed(&bank, "/v1/withdraw", &user, "k").amount("10.00").await;
-    replays(&first, &again);
+    assert_replayed(&first, &again);
     assert_eq!(bank.wallet(&user).await.seq, 2);
 }
 
@@ -65,7 +65,7 @@ async fn a_raw_key_and_a_quoted_one_are_one_key() {
     let bank = Bank::from_env();
     let user = fresh("ann");
     let first = keyed(&bank, "/v1/deposit", &user, "abc").amount("1").await.is(200);
-    replays(&first, &keyed(&bank, "/v1/deposit", &user, "\"abc\"").amount("1").await);
+    assert_replayed(&first, &keyed(&bank, "/v1/deposit", &user, "\"abc\"").amount("1").await);
     assert_eq!(first.json::<Receipt>().entry.id, "abc");
 }
 
@@ -92,7 +92,7 @@ async fn the_same_amount_in_another_spelling_is_the_same_request() {
     let user = fresh("ann");
     let first = keyed(&bank, "/v1/deposit", &user, "k").amount("10").await.is(200);
     for body in [r#"{"amount":"10.00"}"#, r#"{"amount":10.0}"#, r#" { "amount" : 10 } "#] {
-        replays(&first, &keyed(&bank, "/v1/deposit", &user, "k").json(body).await);
+        assert_replayed(&first, &keyed(&bank, "/v1/deposit", &user, "k").json(body).await);
     }
 }
 
@@ -101,9 +101,9 @@ async fn the_short_path_is_the_same_operation() {
     let bank = Bank::from_env();
     let user = fresh("ann");
     let first = keyed(&bank, "/v1/deposit", &user, "in").amount("10").await.is(200);
-    replays(&first, &keyed(&bank, "/deposit", &user, "in").amount("10").await);
+    assert_replayed(&first, &keyed(&bank, "/deposit", &user, "in").amount("10").await);
     let first = keyed(&bank, "/withdraw", &user, "out").amount("10").await.is(200);
-    replays(&first, &keyed(&bank, "/v1/withdraw", &user, "out").amount("10").await);
+    assert_replayed(&first, &keyed(&bank, "/v1/withdraw", &user, "out").amount("10").await);
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_key_used_for_another_amount_is_refused_and_the_first_still_stands() {
     let first = keyed(&bank, "/v1/deposit", &user, "k").amount("10").await.is(200);
     let other = keyed(&bank, "/v1/deposit", &user, "k").amount("10.00000001").await;
     other.problem(422, "idempotency-key-reuse");
-    replays(&first, &keyed(&bank, "/v1/deposit", &user, "k").amount("10").await);
+    assert_replayed(&first, &keyed(&bank, "/v1/deposit", &user, "k").amount("10").await);
     assert_eq!(bank.balance(&user).await, "10.00");
 }
 
@@ -157,7 +157,7 @@ async fn a_refusal_is_given_again_even_after_the_balance_grew() {
     first.problem(422, "insufficient-funds");
     assert!(!first.replayed(), "{first}");
     bank.deposit(&user, "100.00").await;
-    replays(&first, &keyed(&bank, "/v1/withdraw", &user, "k").amount("7.50").await);
+    assert_replayed(&first, &keyed(&bank, "/v1/withdraw", &user, "k").amount("7.50").await);
     assert_eq!(bank.balance(&user).await, "105.00");
 }
 
@@ -169,7 +169,7 @@ async fn a_refusal_at_the_limit_is_given_again_even_after_there_is_room() {
     let first = keyed(&bank, "/v1/deposit", &user, "k").amount("1").await;
     first.problem(422, "limit-exceeded");
     bank.withdraw(&user, "999999999999999").await;
-    replays(&first, &keyed(&bank, "/v1/deposit", &user, "k").amount("1").await);
+    assert_replayed(&first, &keyed(&bank, "/v1/deposit", &user, "k").amount("1").await);
     assert_eq!(bank.balance(&user).await, "0.00");
 }
 

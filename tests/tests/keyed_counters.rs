@@ -17,7 +17,7 @@ fn post<'a>(bank: &'a Bank, path: &str, key: &str) -> Request<'a> {
 }
 
 #[track_caller]
-fn replays(first: &Answer, second: &Answer) {
+fn assert_replayed(first: &Answer, second: &Answer) {
     assert_eq!((second.status, second.replayed()), (first.status, true), "{second}");
     assert_eq!(second.body_to_replay(), first.body_to_replay());
 }
@@ -35,7 +35,7 @@ async fn a_post_under_a_key_counts_once() {
     for _ in 0..50 {
         bank.post(&path).await.is(200);
     }
-    replays(&first, &post(&bank, &path, "\"k\"").await);
+    assert_replayed(&first, &post(&bank, &path, "\"k\"").await);
     assert_eq!(value(&bank, &path).await, 51);
 }
 
@@ -64,7 +64,7 @@ async fn a_step_of_one_said_or_not_is_the_same_request() {
     let bank = Bank::from_env();
     let path = format!("/v1/counters/{}", fresh("visits"));
     let first = post(&bank, &path, "k").await.is(200);
-    replays(&first, &post(&bank, &format!("{path}?by=1"), "k").await);
+    assert_replayed(&first, &post(&bank, &format!("{path}?by=1"), "k").await);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_post_of_bitcoins_under_a_key_counts_once() {
     let first = post(&bank, "/v1/bitcoins?bitcoins=0.00000001", &key).await.is(200);
     bank.post("/v1/bitcoins?bitcoins=0.00000001").await.is(200);
     let before = bank.get("/v1/bitcoins").await.is(200);
-    replays(&first, &post(&bank, "/v1/bitcoins?bitcoins=0.00000001", &key).await);
+    assert_replayed(&first, &post(&bank, "/v1/bitcoins?bitcoins=0.00000001", &key).await);
     assert_eq!(bank.get("/v1/bitcoins").await.is(200).body, before.body);
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use tests::{Answer, Bank, limits, problem};
 
 #[track_caller]
-fn is_a_page(answer: &Answer) {
+fn assert_page(answer: &Answer) {
     let media_type = answer.header("content-type").unwrap_or_default();
     assert_eq!(media_type.to_lowercase().replace(' ', ""), "text/html;charset=utf-8", "{answer}");
     assert!(answer.text().to_lowercase().starts_with("<!doctype html>"), "{answer}");
@@ -30,7 +30,7 @@ async fn dashboard(bank: &Bank) -> Vec<Answer> {
 
 #[tokio::test]
 async fn the_dashboard_is_a_page() {
-    is_a_page(&Bank::from_env().get("/").await.is(200));
+    assert_page(&Bank::from_env().get("/").await.is(200));
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn every_problem_has_a_page_that_names_it() {
     let bank = Bank::from_env();
     for (status, code) in problem::TABLE {
         let answer = bank.get(format!("/problems/{code}")).await.is(200);
-        is_a_page(&answer);
+        assert_page(&answer);
         assert!(answer.text().contains(code), "{code}: {answer}");
         assert!(answer.text().contains(&status.to_string()), "{status}: {answer}");
         assert!(answer.text().contains(&format!(r#""code": "{code}""#)), "no example of {code}: {answer}");
@@ -168,7 +168,7 @@ async fn every_problem_has_a_page_that_names_it() {
 async fn the_type_of_a_problem_resolves() {
     let bank = Bank::from_env();
     let problem = bank.get("/nowhere").await.problem(404, "not-found");
-    is_a_page(&bank.get(problem.kind).await.is(200));
+    assert_page(&bank.get(problem.kind).await.is(200));
 }
 
 #[tokio::test]

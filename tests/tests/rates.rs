@@ -13,7 +13,7 @@ use tests::{Feed, fresh};
 async fn rates_are_those_of_the_upstream_with_every_digit() {
     let feed = Feed::from_env().await;
     let digits = "67187.3358936566000000000000000000000000000001";
-    feed.is_fresh_with([("usd", digits), ("jpy", "10557343"), ("xdr", "50601.700000")]).await;
+    feed.refresh_with([("usd", digits), ("jpy", "10557343"), ("xdr", "50601.700000")]).await;
     let answer = feed.bank().get("/v1/rates").await.is(200);
     let rates: Value = answer.json();
     assert_eq!((rates["base"].as_str(), rates["stale"].as_bool()), (Some("btc"), Some(false)));
@@ -32,7 +32,7 @@ async fn rates_are_those_of_the_upstream_with_every_digit() {
 #[tokio::test]
 async fn rates_say_when_they_are_from() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     let rates: Value = feed.bank().get("/v1/rates").await.is(200).json();
     let as_of = rates["as_of"].as_str().unwrap();
     let shape: String = as_of.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
@@ -43,7 +43,7 @@ async fn rates_say_when_they_are_from() {
 #[tokio::test]
 async fn one_rate_is_answered_alone_in_any_case_of_letters() {
     let feed = Feed::from_env().await;
-    feed.is_fresh_with([("usd", "67187.3358936566")]).await;
+    feed.refresh_with([("usd", "67187.3358936566")]).await;
     for code in ["usd", "USD", "uSd"] {
         let rate: Value = feed.bank().get(format!("/v1/rates/{code}")).await.is(200).json();
         assert_eq!((&rate["code"], &rate["base"]), (&"usd".into(), &"btc".into()));
@@ -56,7 +56,7 @@ async fn one_rate_is_answered_alone_in_any_case_of_letters() {
 #[tokio::test]
 async fn a_currency_nobody_knows_is_unknown() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     for code in ["nix", "us", "usdd", "%20usd", "u%2Fd", "%ff", &"u".repeat(2000), "stale", "rates"] {
         feed.bank().get(format!("/v1/rates/{code}")).await.problem(404, "unknown-currency");
     }
@@ -65,7 +65,7 @@ async fn a_currency_nobody_knows_is_unknown() {
 #[tokio::test]
 async fn the_upstream_is_asked_as_it_documents() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     let seen = feed.requests().await;
     assert_eq!(seen.path, "/api/v3/exchange_rates");
     assert!(seen.headers.contains_key("user-agent"), "{seen:?}");
@@ -74,7 +74,7 @@ async fn the_upstream_is_asked_as_it_documents() {
 #[tokio::test]
 async fn the_upstream_gets_its_api_key_and_nothing_of_the_caller() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     let user = fresh("ann");
     feed.until("an answer", |answer| answer.status == 200).await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
@@ -88,7 +88,7 @@ async fn the_upstream_gets_its_api_key_and_nothing_of_the_caller() {
 #[tokio::test]
 async fn fresh_rates_are_served_without_asking_again() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     let before = feed.requests().await.hits;
     let first: Value = feed.bank().get("/v1/rates").await.is(200).json();
     for _ in 0..10 {
@@ -103,8 +103,8 @@ async fn fresh_rates_are_served_without_asking_again() {
 #[tokio::test]
 async fn new_rates_are_there_once_the_old_ones_have_lived() {
     let feed = Feed::from_env().await;
-    feed.is_fresh_with([("usd", "60000.1")]).await;
-    feed.is_fresh_with([("usd", "70000.2")]).await;
+    feed.refresh_with([("usd", "60000.1")]).await;
+    feed.refresh_with([("usd", "70000.2")]).await;
     let rate: Value = feed.bank().get("/v1/rates/usd").await.is(200).json();
     assert_eq!(rate["value"], "70000.2");
 }
@@ -112,8 +112,8 @@ async fn new_rates_are_there_once_the_old_ones_have_lived() {
 #[tokio::test]
 async fn the_history_has_a_point_for_what_was_fetched() {
     let feed = Feed::from_env().await;
-    feed.is_fresh_with([("usd", "60000.1")]).await;
-    feed.is_fresh_with([("usd", "70000.2")]).await;
+    feed.refresh_with([("usd", "60000.1")]).await;
+    feed.refresh_with([("usd", "70000.2")]).await;
     let last = |column: &Value| column.as_array().and_then(|column| column.last().cloned());
     let begun = std::time::Instant::now();
     loop {
@@ -135,7 +135,7 @@ async fn the_history_has_a_point_for_what_was_fetched() {
 #[tokio::test]
 async fn head_of_rates_is_answered() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     for path in ["/v1/rates", "/v1/rates/usd", "/v1/rates/history", "/v1/convert?amount=1&from=usd&to=eth"] {
         feed.bank().head(path).await.is(200);
     }

@@ -22,7 +22,7 @@ fn etag(answer: &Answer) -> String {
 #[tokio::test]
 async fn rates_may_be_kept_for_what_is_left_of_their_life() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     for _ in 0..20 {
         let answer = feed.bank().get("/v1/rates").await.is(200);
         let age = answer.json::<Value>()["age_seconds"].as_u64().unwrap();
@@ -33,7 +33,7 @@ async fn rates_may_be_kept_for_what_is_left_of_their_life() {
 #[tokio::test]
 async fn stale_rates_may_not_be_kept() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     feed.set_mode("500").await;
     let stale = |answer: &Answer| answer.status == 200 && answer.json::<Value>()["stale"] == true;
     let answer = feed.until("stale rates", stale).await;
@@ -43,7 +43,7 @@ async fn stale_rates_may_not_be_kept() {
 #[tokio::test]
 async fn who_has_the_rates_already_is_told_so() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     // Between the two answers the rates may have been fetched again; then the next pair is judged.
     for _ in 0..5 {
         let first = feed.bank().get("/v1/rates").await.is(200);
@@ -60,7 +60,7 @@ async fn who_has_the_rates_already_is_told_so() {
 #[tokio::test]
 async fn any_of_several_tags_will_do() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     for _ in 0..5 {
         let first = etag(&feed.bank().get("/v1/rates").await.is(200));
         let mut seen = Vec::new();
@@ -79,9 +79,9 @@ async fn any_of_several_tags_will_do() {
 #[tokio::test]
 async fn who_has_other_rates_gets_the_new_ones() {
     let feed = Feed::from_env().await;
-    feed.is_fresh_with([("usd", "60000.1")]).await;
+    feed.refresh_with([("usd", "60000.1")]).await;
     let old = etag(&feed.bank().get("/v1/rates").await.is(200));
-    feed.is_fresh_with([("usd", "70000.2")]).await;
+    feed.refresh_with([("usd", "70000.2")]).await;
     let answer = feed.bank().get("/v1/rates").header("if-none-match", &old).await.is(200);
     assert_ne!(etag(&answer), old);
 }

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use tests::coingecko::document;
 use tests::{Answer, Feed};
 
-/// CoinGecko says `odd` beside its usual currencies, and the bank has heard it.
-async fn hears(feed: &Feed, odd: &str) -> Value {
+/// Lets CoinGecko send `odd` beside its usual currencies, and waits until the bank has it.
+async fn wait_for(feed: &Feed, odd: &str) -> Value {
     let nanos = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     let mark = format!("52651.{nanos:020}1");
     let usual = document::with(&BTreeMap::from([("gbp".to_owned(), mark.clone())]));
@@ -36,7 +36,7 @@ async fn one_odd_currency_takes_no_other_away() {
     let long = [format!("1{zeros}"), format!("1.{zeros}"), "1e41".into(), "1e-41".into(), "1e400".into()];
     let short = ["null", "0", "0.0", "-1", "true", "\"7\"", "{}", "[]"].map(str::to_owned);
     for value in long.into_iter().chain(short) {
-        let rates = hears(&feed, &odd(&value)).await;
+        let rates = wait_for(&feed, &odd(&value)).await;
         assert_eq!(rates["rates"].as_object().unwrap().len(), document::COUNT, "{value}: {rates}");
         feed.bank().get("/v1/rates/odd").await.problem(404, "unknown-currency");
         feed.bank().get("/v1/convert?amount=1&from=odd&to=usd").await.problem(404, "unknown-currency");
@@ -55,7 +55,7 @@ async fn a_currency_whose_members_are_odd_takes_no_other_away() {
         r#""ODD":{"name":"Odd","unit":"O","value":1,"type":"fiat"}"#,
         r#""o d":{"name":"Odd","unit":"O","value":1,"type":"fiat"}"#,
     ] {
-        let rates = hears(&feed, odd).await;
+        let rates = wait_for(&feed, odd).await;
         assert_eq!(rates["rates"].as_object().unwrap().len(), document::COUNT, "{odd}: {rates}");
     }
 }
@@ -65,7 +65,7 @@ async fn a_new_type_and_a_new_kind_of_code_are_passed_on() {
     let feed = Feed::from_env().await;
     for (code, kind) in [("odd", "stable coin"), ("odd-2", "fiat"), ("1inch-network-token", "crypto")] {
         let odd = format!(r#""{code}":{{"name":"Odd","unit":"O","value":2,"type":"{kind}"}}"#);
-        let rates = hears(&feed, &odd).await;
+        let rates = wait_for(&feed, &odd).await;
         assert_eq!(rates["rates"][code]["type"], kind, "{rates}");
         let one: Value = feed.bank().get(format!("/v1/rates/{code}")).await.is(200).json();
         assert_eq!((&one["code"], &one["value"]), (&code.into(), &"2".into()));
@@ -78,7 +78,7 @@ async fn a_new_type_and_a_new_kind_of_code_are_passed_on() {
 async fn a_rate_of_forty_digits_before_and_behind_the_point_is_passed_on_and_converted() {
     let feed = Feed::from_env().await;
     let value = format!("{0}.{0}", "7".repeat(40));
-    let rates = hears(&feed, &odd(&value)).await;
+    let rates = wait_for(&feed, &odd(&value)).await;
     assert_eq!(rates["rates"]["odd"]["value"], value);
     feed.bank().get("/v1/convert?amount=1&from=odd&to=usd").await.is(200);
 }

@@ -18,8 +18,8 @@ fn is_stale(answer: &Answer) -> bool {
     answer.status == 200 && answer.json::<Value>()["stale"] == true
 }
 
-/// The upstream turns bad; the bank goes on with what it has, says so, and is never slow.
-async fn stands_in(feed: &Feed) {
+/// The upstream fails; the bank answers with the rates that it has, marks them as stale, and is never slow.
+async fn assert_stands_in(feed: &Feed) {
     let good: Value = feed.bank().get("/v1/rates").await.is(200).json();
     let answer = feed.until("stale rates", is_stale).await;
     let stale: Value = answer.json();
@@ -30,18 +30,18 @@ async fn stands_in(feed: &Feed) {
     assert!(again.took < limits::RATES_ANSWER, "{:?}: {again}", again.took);
 }
 
-async fn stands_in_when_upstream_turns(mode: &str) {
+async fn assert_stands_in_when_upstream_turns(mode: &str) {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     feed.set_mode(mode).await;
-    stands_in(&feed).await;
+    assert_stands_in(&feed).await;
 }
 
-async fn stands_in_when_upstream_says(document: &str) {
+async fn assert_stands_in_when_upstream_says(document: &str) {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     feed.set_body(document).await;
-    stands_in(&feed).await;
+    assert_stands_in(&feed).await;
 }
 
 /// Seconds of the day in `2026-11-20T18:00:00Z` or `Fri, 20 Nov 2026 18:00:00 GMT`.
@@ -53,7 +53,7 @@ fn time_of_day(text: &str) -> i64 {
 #[tokio::test]
 async fn the_age_of_rates_is_their_age_when_they_are_answered() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     feed.set_mode("hang").await;
     let answer = feed.until("stale rates", is_stale).await;
     let rates: Value = answer.json();
@@ -67,7 +67,7 @@ macro_rules! stands_in_when_upstream_turns {
     ($($name:ident: $mode:literal;)*) => {
         $(#[tokio::test]
         async fn $name() {
-            stands_in_when_upstream_turns($mode).await;
+            assert_stands_in_when_upstream_turns($mode).await;
         })*
     };
 }
@@ -92,7 +92,7 @@ macro_rules! stands_in_when_upstream_says {
     ($($name:ident: $document:literal;)*) => {
         $(#[tokio::test]
         async fn $name() {
-            stands_in_when_upstream_says($document).await;
+            assert_stands_in_when_upstream_says($document).await;
         })*
     };
 }
@@ -108,7 +108,7 @@ stands_in_when_upstream_says! {
 #[tokio::test]
 async fn an_upstream_that_points_elsewhere_is_not_followed() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     feed.set_mode("redirect").await;
     feed.until("stale rates", is_stale).await;
     assert_eq!(feed.requests().await.path, "/api/v3/exchange_rates");
@@ -117,19 +117,19 @@ async fn an_upstream_that_points_elsewhere_is_not_followed() {
 #[tokio::test]
 async fn an_upstream_that_asks_for_time_is_given_it() {
     let seconds = Control { retry_after: "6".into(), ..Control::default() };
-    is_given_time(&Feed::from_env().await, seconds).await;
+    assert_given_time(&Feed::from_env().await, seconds).await;
 }
 
 #[tokio::test]
 async fn an_upstream_that_asks_for_time_by_a_date_is_given_it_by_its_own_clock() {
     let [date, retry_after] = ["09:00:00", "09:00:06"].map(|time| format!("Tue, 06 Nov 2001 {time} GMT"));
-    is_given_time(&Feed::from_env().await, Control { date, retry_after, ..Control::default() }).await;
+    assert_given_time(&Feed::from_env().await, Control { date, retry_after, ..Control::default() }).await;
 }
 
-async fn is_given_time(feed: &Feed, control: Control) {
-    feed.is_fresh().await;
+async fn assert_given_time(feed: &Feed, control: Control) {
+    feed.refresh().await;
     let before = feed.requests().await.hits;
-    feed.behaves(Control { mode: "429".into(), ..control }).await;
+    feed.control(Control { mode: "429".into(), ..control }).await;
     while feed.requests().await.hits == before {
         feed.bank().get("/v1/rates").await.is(200);
     }
@@ -147,31 +147,31 @@ async fn is_given_time(feed: &Feed, control: Control) {
 #[tokio::test]
 async fn an_upstream_that_recovers_is_believed_again() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     feed.set_mode("500").await;
     feed.until("stale rates", is_stale).await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     feed.until("rates that are not stale", |answer| !is_stale(answer)).await;
 }
 
 #[tokio::test]
 async fn rates_that_are_too_old_stand_in_no_more() {
     let feed = Feed::from_env().await;
-    feed.is_fresh().await;
+    feed.refresh().await;
     feed.set_mode("500").await;
     let answer = feed.until("the end of stale rates", |answer| answer.status == 503).await;
     answer.problem(503, "rates-unavailable");
     for path in ["/v1/rates/usd", "/v1/convert?amount=1&from=usd&to=eth"] {
         feed.bank().get(path).await.problem(503, "rates-unavailable");
     }
-    feed.is_fresh().await;
+    feed.refresh().await;
 }
 
 #[tokio::test]
 async fn a_strange_value_breaks_no_answer() {
     let feed = Feed::from_env().await;
     for value in ["0", "-1", "1e400", "1e-400", "null", "true", "\"67187.33\"", "1e2", "{}"] {
-        feed.is_fresh().await;
+        feed.refresh().await;
         let document = document::with(&[("usd".to_owned(), value.to_owned())].into());
         feed.set_body(&document).await;
         tokio::time::sleep(std::time::Duration::from_millis(1200)).await;

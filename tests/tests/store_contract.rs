@@ -12,7 +12,7 @@ struct Cases {
     cases: Vec<String>,
 }
 
-async fn keeps(case: &str) {
+async fn assert_kept(case: &str) {
     let host = Bank::from_env();
     let answer = host.post(format!("/contract/{case}?scope={}", fresh("scope"))).await;
     assert_eq!(answer.status, 200, "{answer}");
@@ -22,7 +22,7 @@ macro_rules! promises {
     ($($case:ident),* $(,)?) => {
         $(#[tokio::test]
         async fn $case() {
-            keeps(stringify!($case)).await;
+            assert_kept(stringify!($case)).await;
         })*
 
         #[tokio::test]

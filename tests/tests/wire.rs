@@ -19,8 +19,8 @@ fn deposit(user: &str, lines: &str, body: &str) -> String {
 
 async fn ask(bank: &Bank, text: &str) -> Option<Answer> {
     let mut wire = Wire::to(bank).await;
-    wire.say(text).await;
-    wire.hear().await
+    wire.send(text).await;
+    wire.receive().await
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_client_that_hangs_up_in_the_middle_moved_nothing() {
     let bank = Bank::from_env();
     let user = fresh("ann");
     let mut wire = Wire::to(&bank).await;
-    wire.say(&deposit(&user, "content-length: 40\r\n", AMOUNT)).await;
+    wire.send(&deposit(&user, "content-length: 40\r\n", AMOUNT)).await;
     drop(wire);
     assert_eq!(bank.wallet(&user).await.seq, 0);
     bank.deposit(&user, "1").await;
@@ -92,11 +92,11 @@ async fn a_body_that_does_not_come_within_10_s_is_408_and_moved_nothing() {
     for framing in [lines.as_str(), "transfer-encoding: chunked\r\n"] {
         let begun = if framing == lines { r#"{"amo"# } else { "5\r\n{\"amo\r\n" };
         let mut wire = Wire::to(&bank).await;
-        wire.say(&deposit(&user, framing, begun)).await;
-        let answer = wire.hear().await.expect("an answer");
+        wire.send(&deposit(&user, framing, begun)).await;
+        let answer = wire.receive().await.expect("an answer");
         rules::check(&answer);
         answer.problem(408, "request-timeout");
-        assert!(wire.hear().await.is_none(), "the connection goes on");
+        assert!(wire.receive().await.is_none(), "the connection goes on");
     }
     assert_eq!(bank.wallet(&user).await.seq, 0);
     // A 408 is not remembered under its key, and the rule for clients is to send the same again.
@@ -110,8 +110,8 @@ async fn a_post_whose_body_is_not_needed_waits_no_longer_for_it() {
     let counter = fresh("counter");
     let path = format!("/v1/counters/{counter}");
     let mut wire = Wire::to(&bank).await;
-    wire.say(&format!("POST {path} HTTP/1.1\r\nhost: {{host}}\r\ncontent-length: 14\r\n\r\n{{")).await;
-    wire.hear().await.expect("an answer").problem(408, "request-timeout");
+    wire.send(&format!("POST {path} HTTP/1.1\r\nhost: {{host}}\r\ncontent-length: 14\r\n\r\n{{")).await;
+    wire.receive().await.expect("an answer").problem(408, "request-timeout");
     assert_eq!(bank.get(path).await.json::<serde_json::Value>()["value"], 0);
 }
 
@@ -151,10 +151,10 @@ async fn a_client_that_waits_to_be_told_to_go_on_is_told() {
     let bank = Bank::from_env();
     let user = fresh("ann");
     let mut wire = Wire::to(&bank).await;
-    wire.say(&deposit(&user, "content-length: 14\r\nexpect: 100-continue\r\n", "")).await;
-    wire.hear().await.expect("an answer").is(100);
-    wire.say(AMOUNT).await;
-    wire.hear().await.expect("an answer").is(200);
+    wire.send(&deposit(&user, "content-length: 14\r\nexpect: 100-continue\r\n", "")).await;
+    wire.receive().await.expect("an answer").is(100);
+    wire.send(AMOUNT).await;
+    wire.receive().await.expect("an answer").is(200);
     assert_eq!(bank.balance(&user).await, "1.00");
 }
 
@@ -164,9 +164,9 @@ async fn requests_one_behind_the_other_on_a_connection_are_all_answered() {
     let user = fresh("ann");
     let one = deposit(&user, "content-length: 14\r\n", AMOUNT);
     let mut wire = Wire::to(&bank).await;
-    wire.say(&one.repeat(3)).await;
+    wire.send(&one.repeat(3)).await;
     for _ in 0..3 {
-        wire.hear().await.expect("an answer").is(200);
+        wire.receive().await.expect("an answer").is(200);
     }
     assert_eq!(bank.balance(&user).await, "3.00");
 }
@@ -176,8 +176,8 @@ async fn a_connection_goes_on_after_a_refusal() {
     let bank = Bank::from_env();
     let user = fresh("ann");
     let mut wire = Wire::to(&bank).await;
-    wire.say(&deposit(&user, "content-length: 2\r\n", "{}")).await;
-    wire.hear().await.expect("an answer").is(400);
-    wire.say(&deposit(&user, "content-length: 14\r\n", AMOUNT)).await;
-    wire.hear().await.expect("an answer").is(200);
+    wire.send(&deposit(&user, "content-length: 2\r\n", "{}")).await;
+    wire.receive().await.expect("an answer").is(400);
+    wire.send(&deposit(&user, "content-length: 14\r\n", AMOUNT)).await;
+    wire.receive().await.expect("an answer").is(200);
 }

@@ -4,5 +4,5 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tests::demo::run(tests::demo::Arguments::parse()).await
+    tests::demo::run(tests::demo::DemoArguments::parse()).await
 }

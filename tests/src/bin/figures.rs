@@ -4,5 +4,5 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tests::figures::run(tests::figures::Arguments::parse()).await
+    tests::figures::run(tests::figures::FiguresArguments::parse()).await
 }

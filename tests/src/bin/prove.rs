@@ -4,5 +4,5 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    tests::prove::run(tests::prove::Arguments::parse()).await
+    tests::prove::run(tests::prove::ProveArguments::parse()).await
 }

@@ -1,10 +1,11 @@
 //! The Redis of the demo: a cluster of two masters without replicas, each behind a proxy.
 //!
-//! Nodes announce their proxies, so that `MOVED` and `ASK` lead banks through them too. The demo itself, and the nodes
-//! among themselves, talk past them. Whatever breaks Redis breaks both nodes; only answers are lost on one way.
+//! Nodes announce the addresses of their proxies, so `MOVED` and `ASK` lead banks through these too. The demo itself,
+//! and the nodes among themselves, bypass the proxies. Whatever breaks Redis breaks both nodes, except that answers
+//! are lost from one node only.
 
 use crate::demo::slot::Move;
-use crate::prove::house::{PASSWORD, Redis, Talk};
+use crate::prove::deployment::{PASSWORD, Redis, RedisConnection};
 use crate::proxy::Proxy;
 use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
@@ -15,18 +16,18 @@ use tokio::time::sleep;
 
 const NODES: u16 = 2;
 const SLOTS: u16 = 16_384;
-/// How long the nodes may take until they are a cluster. After a start, a node refuses everything for two seconds.
+/// How long the nodes may take to form a cluster. After a start, a node refuses everything for two seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK: Duration = Duration::from_millis(50);
-/// How much is put into each node, and how much of it is beyond `maxmemory`, so that memory that clients free does not
-/// make room again.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// How much junk each node gets, and how much of it is beyond `maxmemory`, so that memory that clients free makes no
+/// room.
 const JUNK_MIB: u64 = 6;
 const BEYOND_MIB: u64 = 3;
 const MIB: u64 = 1 << 20;
 const REMOVE: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
 
 /// Both nodes.
-pub struct Cluster(Vec<Node>);
+pub struct DemoCluster(Vec<Node>);
 
 struct Node {
     redis: Redis,
@@ -34,7 +35,7 @@ struct Node {
     id: String,
 }
 
-impl Cluster {
+impl DemoCluster {
     /// Starts the nodes, and makes a cluster of them.
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
         let mut cluster = Self(Vec::new());
@@ -42,22 +43,22 @@ impl Cluster {
             cluster.0.push(Node::start(&folder.join(format!("redis-{number}")), number).await?);
         }
         let [first, others @ ..] = cluster.0.as_slice() else { anyhow::bail!("there are no nodes") };
-        let mut talk = first.redis.talk().await?;
+        let mut connection = first.redis.connect().await?;
         for Node { redis, .. } in others {
-            let (address, bus) = (redis.address(), redis.bus());
-            talk.command(&format!("CLUSTER MEET {} {} {bus}", address.ip(), address.port())).await?;
+            let (address, bus) = (redis.address(), redis.bus_port());
+            connection.command(&format!("CLUSTER MEET {} {} {bus}", address.ip(), address.port())).await?;
         }
-        cluster.is_whole().await?;
+        cluster.wait_until_whole().await?;
         Ok(cluster)
     }
 
-    /// Its URL, which names the proxies.
+    /// The URL of the cluster, which names the proxies.
     pub fn url(&self) -> String {
         let addresses: Vec<String> = self.0.iter().map(|node| node.proxy.address().to_string()).collect();
         format!("redis://:{PASSWORD}@{}", addresses.join(","))
     }
 
-    /// The way from the last node to the banks.
+    /// The proxy between the last node and the banks.
     pub fn proxy(&self) -> anyhow::Result<&Proxy> {
         Ok(&self.0.last().context("there are no nodes")?.proxy)
     }
@@ -70,7 +71,7 @@ impl Cluster {
     /// Starts every node on its data, and waits until they serve all slots.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         try_join_all(self.0.iter_mut().map(|node| node.redis.start_again())).await?;
-        self.is_whole().await
+        self.wait_until_whole().await
     }
 
     /// `STOP` makes every node hang, `CONT` lets it go on.
@@ -78,59 +79,59 @@ impl Cluster {
         try_join_all(self.0.iter().map(|node| node.redis.signal(signal))).await.map(drop)
     }
 
-    /// Fills every node, and lets none of it be evicted.
+    /// Fills every node, and turns eviction off.
     pub async fn fill(&self) -> anyhow::Result<()> {
         try_join_all(self.0.iter().map(Node::fill)).await.map(drop)
     }
 
-    /// Removes what filled them.
+    /// Removes what filled the nodes.
     pub async fn empty(&self) -> anyhow::Result<()> {
         self.remove("demo:junk:*").await?;
         for Node { redis, .. } in &self.0 {
-            redis.talk().await?.command("CONFIG SET maxmemory 0").await?;
+            redis.connect().await?.command("CONFIG SET maxmemory 0").await?;
         }
         Ok(())
     }
 
-    /// Removes all keys like this one.
+    /// Removes all keys that match this pattern.
     pub async fn remove(&self, pattern: &str) -> anyhow::Result<()> {
         for Node { redis, .. } in &self.0 {
-            let mut talk = redis.talk().await?;
-            talk.ask(&[b"EVAL", REMOVE.as_bytes(), b"0", pattern.as_bytes()]).await?;
+            let mut connection = redis.connect().await?;
+            connection.query(&[b"EVAL", REMOVE.as_bytes(), b"0", pattern.as_bytes()]).await?;
         }
         Ok(())
     }
 
-    /// The move of this key's slot to the next node.
+    /// Plans to move this key's slot to the next node.
     pub async fn plan_to_move(&self, key: &str) -> anyhow::Result<Move> {
         let mut owner = None;
         let mut slot = 0;
         for (index, node) in self.0.iter().enumerate() {
-            let mut talk = node.redis.talk().await?;
-            slot = number(&talk.say(&format!("CLUSTER KEYSLOT {key}")).await?)?;
-            if is_there(&mut talk, key).await? {
+            let mut connection = node.redis.connect().await?;
+            slot = connection.number(&format!("CLUSTER KEYSLOT {key}")).await?;
+            if owns_slot_of(&mut connection, key).await? {
                 owner = Some(index);
             }
         }
         let from = owner.context("no node has the slot")?;
         let to = (from + 1) % self.0.len();
         let slot = u16::try_from(slot)?;
-        Ok(Move { slot, from: self.0[from].end(), to: self.0[to].end(), number: to + 1 })
+        Ok(Move { slot, from: self.0[from].endpoint(), to: self.0[to].endpoint(), number: to + 1 })
     }
 
     /// Waits until each node says that every slot is served.
-    async fn is_whole(&self) -> anyhow::Result<()> {
+    async fn wait_until_whole(&self) -> anyhow::Result<()> {
         let begun = Instant::now();
         for Node { redis, .. } in &self.0 {
-            let mut talk = redis.talk().await?;
+            let mut connection = redis.connect().await?;
             loop {
-                let told = talk.ask(&[b"CLUSTER", b"INFO"]).await?.concat();
+                let told = connection.query(&[b"CLUSTER", b"INFO"]).await?.concat();
                 let told = String::from_utf8_lossy(&told);
                 if told.contains("cluster_state:ok") && told.contains(&format!("cluster_slots_ok:{SLOTS}")) {
                     break;
                 }
                 ensure!(begun.elapsed() < PATIENCE, "the cluster is not whole: {told}");
-                sleep(LOOK).await;
+                sleep(CHECK_EVERY).await;
             }
         }
         Ok(())
@@ -146,31 +147,31 @@ impl Cluster {
 }
 
 impl Node {
-    /// Alone, with its part of the slots.
+    /// Starts a node, alone, with its part of the slots.
     async fn start(folder: &Path, number: u16) -> anyhow::Result<Self> {
         // A node must know its proxy's address when it starts, and the proxy the node's only when a bank comes.
         let proxy = Proxy::to(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let redis = Redis::start_node(folder, proxy.address()).await?;
         proxy.lead_to(redis.address());
-        let mut talk = redis.talk().await?;
-        let id = String::from_utf8(talk.ask(&[b"CLUSTER", b"MYID"]).await?.concat())?;
-        talk.command(&format!("CLUSTER SET-CONFIG-EPOCH {number}")).await?;
+        let mut connection = redis.connect().await?;
+        let id = String::from_utf8(connection.query(&[b"CLUSTER", b"MYID"]).await?.concat())?;
+        connection.command(&format!("CLUSTER SET-CONFIG-EPOCH {number}")).await?;
         let part = SLOTS / NODES;
         let slots = (number - 1) * part..number * part;
         let slots: Vec<String> = slots.map(|slot| slot.to_string()).collect();
         let mut words: Vec<&[u8]> = vec![b"CLUSTER", b"ADDSLOTS"];
         words.extend(slots.iter().map(String::as_bytes));
-        talk.ask(&words).await?;
+        connection.query(&words).await?;
         Ok(Self { redis, proxy, id })
     }
 
-    fn end(&self) -> (SocketAddr, String) {
+    fn endpoint(&self) -> (SocketAddr, String) {
         (self.redis.address(), self.id.clone())
     }
 
-    /// Puts in more than `maxmemory`, which is set below what is used then.
+    /// Stores junk, and sets `maxmemory` below what is used then.
     async fn fill(&self) -> anyhow::Result<()> {
-        let mut talk = self.redis.talk().await?;
+        let mut connection = self.redis.connect().await?;
         let junk = vec![b'x'; usize::try_from(MIB)?];
         let mut due = JUNK_MIB;
         for n in 0_u64.. {
@@ -178,31 +179,25 @@ impl Node {
             if due == 0 {
                 break;
             }
-            if is_there(&mut talk, &key).await? {
-                talk.ask(&[b"SET", key.as_bytes(), &junk]).await?;
+            if owns_slot_of(&mut connection, &key).await? {
+                connection.query(&[b"SET", key.as_bytes(), &junk]).await?;
                 due -= 1;
             }
         }
         // The old connection has a buffer of its own, which counts as used.
-        let mut talk = self.redis.talk().await?;
-        let told = talk.ask(&[b"INFO", b"memory"]).await?.concat();
+        let mut connection = self.redis.connect().await?;
+        let told = connection.query(&[b"INFO", b"memory"]).await?.concat();
         let told = String::from_utf8_lossy(&told);
         let used = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
         let used: u64 = used.context("Redis does not say what it uses")?.trim().parse()?;
-        talk.command("CONFIG SET maxmemory-policy noeviction").await?;
-        talk.command(&format!("CONFIG SET maxmemory {}", used - BEYOND_MIB * MIB)).await
+        connection.command("CONFIG SET maxmemory-policy noeviction").await?;
+        connection.command(&format!("CONFIG SET maxmemory {}", used - BEYOND_MIB * MIB)).await
     }
 }
 
 /// Whether a key's slot is at this node.
-async fn is_there(talk: &mut Talk, key: &str) -> anyhow::Result<bool> {
-    let answer = talk.say(&format!("EXISTS {key}")).await?;
+async fn owns_slot_of(connection: &mut RedisConnection, key: &str) -> anyhow::Result<bool> {
+    let answer = connection.query_line(&format!("EXISTS {key}")).await?;
     ensure!(answer.starts_with(':') || answer.starts_with("-MOVED"), "EXISTS: {answer}");
     Ok(answer.starts_with(':'))
-}
-
-/// The number that an answer is.
-pub fn number(answer: &str) -> anyhow::Result<u64> {
-    let number = answer.strip_prefix(':').with_context(|| answer.to_owned())?;
-    Ok(number.parse()?)
 }

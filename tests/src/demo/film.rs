@@ -1,7 +1,7 @@
 //! `docs/demo.svg`: a recording, drawn like the page. Where animation is off, it shows the last frame.
 //!
-//! Numbers are on strips, one frame below the other, which move past a window. A curtain moves off the plot. There
-//! is no script: it is an image, and works on a forge too.
+//! Numbers are on strips, one frame below the other, that move past a window. A curtain moves off the plot. There is no
+//! script: it is an image, which a forge shows too.
 #![allow(
     clippy::float_arithmetic,
     clippy::cast_precision_loss,
@@ -9,7 +9,7 @@
 )]
 
 use crate::demo::film::plot::Plot;
-use crate::demo::score::State;
+use crate::demo::score::PageState;
 use crate::demo::server::palette;
 use crate::demo::slot::Moved;
 use crate::demo::steps::STEP;
@@ -22,7 +22,7 @@ mod plot;
 const WIDTH: f64 = 880.0;
 const HEIGHT: f64 = 462.0;
 const MARGIN: f64 = 16.0;
-/// How long the end is shown, in steps, before it begins again.
+/// How many steps the last frame is shown before the film begins again.
 const HOLD: usize = 8;
 const TILES: (f64, f64, f64) = (84.0, 160.0, 76.0);
 const BUTTONS: (f64, f64, f64) = (174.0, 99.0, 32.0);
@@ -47,7 +47,7 @@ fn colours() -> String {
 }
 
 /// The film of these states, one for each step.
-pub fn of(states: &[State]) -> String {
+pub fn of(states: &[PageState]) -> String {
     let label = "Redis is killed, hangs, its answers are lost, a bank is killed, a slot moves: nothing is lost, nothing is doubled.";
     let seconds = (states.len() + HOLD) as f64 * STEP.as_secs_f64();
     let film = Film { states, frames: states.len() + HOLD };
@@ -66,15 +66,15 @@ pub fn of(states: &[State]) -> String {
 }
 
 struct Film<'a> {
-    states: &'a [State],
+    states: &'a [PageState],
     frames: usize,
 }
 
-/// A figure with what it means.
+/// A figure and its meaning.
 struct Tile {
     name: &'static str,
-    figure: fn(&State) -> u64,
-    note: fn(&State) -> String,
+    figure: fn(&PageState) -> u64,
+    note: fn(&PageState) -> String,
     is_judged: bool,
 }
 
@@ -102,11 +102,19 @@ impl Tile {
         Self::judged("Doubled", |state| state.totals.doubled, |_| "entries too many".to_owned()),
     ];
 
-    const fn plain(name: &'static str, figure: fn(&State) -> u64, note: fn(&State) -> String) -> Self {
+    const fn plain(
+        name: &'static str,
+        figure: fn(&PageState) -> u64,
+        note: fn(&PageState) -> String,
+    ) -> Self {
         Self { name, figure, note, is_judged: false }
     }
 
-    const fn judged(name: &'static str, figure: fn(&State) -> u64, note: fn(&State) -> String) -> Self {
+    const fn judged(
+        name: &'static str,
+        figure: fn(&PageState) -> u64,
+        note: fn(&PageState) -> String,
+    ) -> Self {
         Self { name, figure, note, is_judged: true }
     }
 }
@@ -118,7 +126,7 @@ impl Film<'_> {
         STRIPS.map(end).concat()
     }
 
-    /// What moves, and how.
+    /// The animations.
     fn motion(&self, seconds: f64) -> String {
         let frames = self.frames;
         let end = 100.0 * self.states.len() as f64 / frames as f64;
@@ -175,7 +183,7 @@ impl Film<'_> {
             svg.rect("tile", (x, top), (width, height));
             svg.text("n", (x + 12.0, top + 18.0), "start", tile.name);
             let class = if tile.is_judged { "f g" } else { "f" };
-            let figure = |state: &State| grouped((tile.figure)(state));
+            let figure = |state: &PageState| grouped((tile.figure)(state));
             self.strip(svg, (x + 12.0, top + 22.0, width - 16.0), STRIPS[2], class, figure);
             self.strip(svg, (x + 12.0, top + 54.0, width - 16.0), STRIPS[0], "n", tile.note);
         }
@@ -202,7 +210,7 @@ impl Film<'_> {
         (x, y, width): (f64, f64, f64),
         height: usize,
         class: &str,
-        say: impl Fn(&State) -> String,
+        say: impl Fn(&PageState) -> String,
     ) {
         svg.raw(&format!(
             "<svg x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"><g class=\"s{height}\">"
@@ -227,8 +235,8 @@ fn labels(trouble: Trouble) -> [String; 2] {
     }
 }
 
-/// One sentence about that moment.
-fn sentence(state: &State) -> String {
+/// One sentence about a state.
+fn sentence(state: &PageState) -> String {
     let Some(last) = state.outages.first() else {
         return "Clients deposit 1.00 again and again, each under an idempotency key.".to_owned();
     };

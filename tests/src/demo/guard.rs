@@ -1,8 +1,8 @@
 //! Who may use the demo: its own page, and nobody else.
 //!
-//! It listens on loopback alone. But web pages run in the same browser, so that is not enough: a request must name
-//! this very address as its host (which stops DNS rebinding), and a request that breaks something must come from a
-//! page of this address.
+//! The demo listens on loopback alone. That is not enough, because other web pages run in the same browser: a request
+//! must name this very address as its host (which stops DNS rebinding), and a request that breaks something must come
+//! from a page of this address.
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, Method};
@@ -12,21 +12,21 @@ const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why a request is refused; `None` if it may pass. `port` is the demo's own.
 pub fn refusal(method: &Method, headers: &HeaderMap, port: u16) -> Option<&'static str> {
-    let Some(host) = only(headers, &HOST) else { return Some("there is not one Host") };
+    let Some(host) = only(headers, &HOST) else { return Some("the request needs exactly one Host header") };
     if ![format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host) {
-        return Some("that is another Host");
+        return Some("the Host header names another address");
     }
     let is_foreign = |origin: &str| origin != format!("http://{host}");
     match only(headers, &ORIGIN) {
-        Some(origin) if is_foreign(origin) => return Some("that is another Origin"),
-        None if headers.contains_key(ORIGIN) => return Some("there is not one Origin"),
-        None if method != Method::GET => return Some("there is no Origin"),
+        Some(origin) if is_foreign(origin) => return Some("the request comes from a page of another origin"),
+        None if headers.contains_key(ORIGIN) => return Some("the request needs exactly one Origin header"),
+        None if method != Method::GET => return Some("the request needs an Origin header"),
         _ => (),
     }
     let from_elsewhere = |site: &str| !["same-origin", "none"].contains(&site);
     let is_page = method == Method::GET;
     let elsewhere = headers.contains_key(SITE) && only(headers, &SITE).is_none_or(from_elsewhere);
-    (elsewhere && !is_page).then_some("that comes from another site")
+    (elsewhere && !is_page).then_some("the request comes from another site")
 }
 
 /// The value of a header that was sent exactly once.
@@ -54,7 +54,7 @@ mod tests {
     const ORIGIN: (&str, &str) = ("origin", "http://127.0.0.1:3900");
 
     #[test]
-    fn the_own_page_may_look_and_break() {
+    fn the_demos_own_page_may_look_and_break() {
         assert!(!refused(&Method::GET, &[HOST]));
         assert!(!refused(&Method::GET, &[HOST, ("sec-fetch-site", "none")]));
         assert!(!refused(&Method::POST, &[HOST, ORIGIN]));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_elses_page_may() {
+    fn no_other_page_may_look_or_break() {
         for lines in [
             &[][..],
             &[HOST],

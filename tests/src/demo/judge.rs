@@ -1,29 +1,29 @@
 //! The judge of one wallet: compares what its client was told with what the bank says now.
 //!
-//! It trusts nothing but answers. An acknowledged deposit counts as there if the wallet's history has the very
-//! entry that the client got, hash and all. The judge remembers what it has found, so it also notices a wallet that
+//! It trusts only answers. An acknowledged deposit counts as found if the wallet's history has the very entry that the
+//! client got, including its hash. The judge remembers what it has found, so it also notices a wallet that
 //! is removed or rolled back later. All deposits are of 1.00 ([`AMOUNT`]), so the balance of each entry is known.
 
 use crate::bank::{Entry, Wallet};
 use crate::{chain, money};
 use std::collections::BTreeMap;
 
-/// What is deposited each time.
+/// The amount of each deposit.
 pub const AMOUNT: &str = "1.00";
 
 /// What one client knows about its wallet.
 #[derive(Default)]
-pub struct Book {
+pub struct KnownWallet {
     /// A part of the hash of each entry that was found before: the n-th is that of entry n + 1.
     found: Vec<u64>,
-    /// What was acknowledged since.
-    told: Vec<Entry>,
+    /// The entries that were acknowledged since then.
+    acknowledged: Vec<Entry>,
 }
 
-/// What a wallet was found to be.
+/// What the judge found in a wallet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Acknowledged deposits that are there, and were not checked before.
+    /// Acknowledged deposits that are there, and that were not checked before.
     pub there: u64,
     /// Acknowledged deposits that are not there.
     pub lost: u64,
@@ -33,10 +33,10 @@ pub struct Verdict {
     pub broken: bool,
 }
 
-impl Book {
-    /// A deposit was acknowledged with this entry.
+impl KnownWallet {
+    /// Notes that a deposit was acknowledged with this entry.
     pub fn acknowledge(&mut self, entry: Entry) {
-        self.told.push(entry);
+        self.acknowledged.push(entry);
     }
 
     /// Whether this entry, and with it all before it, was found before.
@@ -46,7 +46,7 @@ impl Book {
     }
 
     /// Compares a wallet and its newest entries (oldest first, back to the last known one or to the first of all)
-    /// with what the client was told. From now on they are the known ones.
+    /// with what the client was told. From then on these entries are known.
     pub fn judge(&mut self, wallet: &Wallet, newest: &[Entry]) -> Verdict {
         let kept = newest.first().map_or(wallet.seq, |entry| entry.seq.saturating_sub(1));
         let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(self.found.len());
@@ -54,7 +54,7 @@ impl Book {
         verdict.lost += (self.found.len() - kept) as u64;
         self.found.truncate(kept);
         self.found.extend(newest.iter().map(|entry| part(&entry.hash)));
-        self.told.clear();
+        self.acknowledged.clear();
         verdict.broken = !adds_up(newest) || !self.ends_as(wallet);
         verdict
     }
@@ -66,7 +66,7 @@ impl Book {
         for entry in newest {
             *times.entry((entry.id.as_str(), entry.hash.as_str())).or_default() += 1;
         }
-        for told in &self.told {
+        for told in &self.acknowledged {
             match times.get_mut(&(told.id.as_str(), told.hash.as_str())).filter(|_| newest.contains(told)) {
                 Some(times) => {
                     *times = times.saturating_sub(1);
@@ -79,7 +79,7 @@ impl Book {
         verdict
     }
 
-    /// The wallet's state is the one after its last entry.
+    /// Whether the wallet's state is the one after its last entry.
     fn ends_as(&self, wallet: &Wallet) -> bool {
         let is_last = match self.found.last() {
             Some(found) => *found == part(&wallet.hash),
@@ -89,7 +89,7 @@ impl Book {
     }
 }
 
-/// Each entry follows from the one before it.
+/// Whether each entry follows from the one before it.
 fn adds_up(newest: &[Entry]) -> bool {
     let pairs = newest.windows(2).all(|pair| pair[1].hash == chain::hash(&pair[0].hash, &pair[1]));
     pairs && newest.iter().all(|entry| entry.amount == AMOUNT && entry.balance == balance_after(entry.seq))

@@ -6,9 +6,9 @@
 
 use crate::answer::Answer;
 use crate::bank::{Bank, Entry, Receipt, Wallet};
-use crate::demo::judge::{AMOUNT, Book};
+use crate::demo::judge::{AMOUNT, KnownWallet};
 use crate::demo::score::Score;
-use crate::demo::steps::Kind;
+use crate::demo::steps::TryOutcome;
 use crate::names::fresh;
 use crate::request::Request;
 use crate::retry;
@@ -22,19 +22,19 @@ use tokio::time::{MissedTickBehavior, sleep};
 const UNWATCHED: Duration = Duration::from_secs(120);
 /// How many wallets are read at the same time.
 const READERS: usize = 8;
-/// Entries in a page of a history, at most.
+/// The most entries in a page of a history.
 const PAGE: usize = 50;
 
 /// What all clients share.
 #[derive(Clone)]
 pub struct Load {
-    /// Whom they ask.
+    /// The banks that they send requests to.
     pub bank: Arc<Bank>,
     /// Where they report their answers.
     pub score: Arc<Score>,
     /// The round in which wallets are to be judged.
     pub round: watch::Receiver<u64>,
-    /// Between two deposits of one client.
+    /// The time between two deposits of one client.
     pub interval: Duration,
     readers: Arc<Semaphore>,
 }
@@ -46,24 +46,24 @@ struct Page {
 }
 
 /// One client.
-struct Client {
+struct Depositor {
     load: Load,
     index: usize,
     user: String,
-    book: Book,
+    known: KnownWallet,
     deposits: u64,
 }
 
 impl Load {
-    /// For clients of this bank.
+    /// A load on this bank.
     pub fn new(bank: Bank, score: Arc<Score>, round: watch::Receiver<u64>, interval: Duration) -> Self {
         let (bank, readers) = (Arc::new(bank), Arc::new(Semaphore::new(READERS)));
         Self { bank, score, round, interval, readers }
     }
 
-    /// One client, which starts after `begin` and runs for ever, with a new wallet.
+    /// Runs one client, which starts after `begin` and never ends, with a new wallet.
     pub async fn client(self, index: usize, user: String, begin: Duration) {
-        let mut client = Client { load: self, index, user, book: Book::default(), deposits: 0 };
+        let mut client = Depositor { load: self, index, user, known: KnownWallet::default(), deposits: 0 };
         sleep(begin).await;
         // After a delay it keeps its own schedule, so that an outage does not line all clients up.
         let mut times = tokio::time::interval(client.load.interval);
@@ -84,7 +84,7 @@ pub fn users(clients: usize) -> Vec<String> {
     (0..clients).map(|index| format!("{name}-{index}")).collect()
 }
 
-impl Client {
+impl Depositor {
     /// Deposits, unless nobody has looked at the page for long.
     async fn deposit_if_watched(&mut self) {
         if self.load.score.unwatched_for() < UNWATCHED {
@@ -102,19 +102,19 @@ impl Client {
             let request = bank.post("/v1/deposit").user(&self.user).idempotency_key(&key).amount(AMOUNT);
             let asked = Instant::now();
             let tried = request.send().await;
-            let kind = kind(&tried);
-            score.answered(kind, asked.elapsed());
+            let outcome = outcome_of(&tried);
+            score.note_answer(outcome, asked.elapsed());
             if let (None, Ok(answer)) = (retry::wait(&tried), &tried)
                 && let Ok(receipt) = serde_json::from_slice::<Receipt>(&answer.body)
             {
-                self.book.acknowledge(receipt.entry);
-                return score.acknowledged(waited, unknown);
+                self.known.acknowledge(receipt.entry);
+                return score.note_acknowledged(waited, unknown);
             }
             if !std::mem::replace(&mut waited, true) {
-                score.waits();
+                score.note_retry();
             }
-            if kind != Kind::Untouched && !std::mem::replace(&mut unknown, true) {
-                score.is_unknown();
+            if outcome != TryOutcome::Untouched && !std::mem::replace(&mut unknown, true) {
+                score.note_unknown();
             }
             sleep(retry::wait(&tried).unwrap_or(self.load.interval)).await;
         }
@@ -127,18 +127,18 @@ impl Client {
         let Ok(_one_of_few) = readers.acquire().await else { return };
         let newest = self.newest().await;
         let wallet: Wallet = self.read("/v1/wallet").await;
-        let verdict = self.book.judge(&wallet, &newest);
-        self.load.score.judged(self.index, round, verdict);
+        let verdict = self.known.judge(&wallet, &newest);
+        self.load.score.note_verdict(self.index, round, verdict);
     }
 
-    /// The entries that are not in the book, oldest first.
+    /// The entries that are not known yet, oldest first.
     async fn newest(&self) -> Vec<Entry> {
         let mut newest = Vec::new();
         let mut path = format!("/v1/wallet/entries?limit={PAGE}");
         loop {
             let page: Page = self.read(&path).await;
-            let is_new = !page.entries.iter().any(|entry| self.book.knows(entry));
-            newest.extend(page.entries.into_iter().take_while(|entry| !self.book.knows(entry)));
+            let is_new = !page.entries.iter().any(|entry| self.known.knows(entry));
+            newest.extend(page.entries.into_iter().take_while(|entry| !self.known.knows(entry)));
             match page.next.filter(|_| is_new) {
                 Some(next) => path = format!("/v1/wallet/entries?limit={PAGE}&cursor={next}"),
                 None => break,
@@ -164,13 +164,13 @@ impl Client {
     }
 }
 
-/// The kind of a try, by its answer alone.
-fn kind(tried: &Result<Answer, String>) -> Kind {
-    let Ok(answer) = tried else { return Kind::Silence };
+/// The outcome of a try, by its answer alone.
+fn outcome_of(tried: &Result<Answer, String>) -> TryOutcome {
+    let Ok(answer) = tried else { return TryOutcome::Silence };
     match (answer.status, serde_json::from_slice::<serde_json::Value>(&answer.body)) {
-        (200, Ok(_)) => Kind::Done,
-        (503, Ok(said)) if said["outcome"] == "none" => Kind::Untouched,
-        (503, _) => Kind::Unknown,
-        _ => Kind::Other,
+        (200, Ok(_)) => TryOutcome::Done,
+        (503, Ok(said)) if said["outcome"] == "none" => TryOutcome::Untouched,
+        (503, _) => TryOutcome::Unknown,
+        _ => TryOutcome::Other,
     }
 }

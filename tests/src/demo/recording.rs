@@ -1,10 +1,11 @@
 //! `make demo-recording`: breaks and mends things as a visitor would, and records what the page would show, twice a
 //! second.
 //!
-//! The run is real and takes as long as the recording. If the judge misses anything, there is no recording but an
-//! error.
+//! The run is real and takes as long as the recording. If the judge misses anything, there is an error and no
+//! recording.
 
-use crate::demo::score::{Score, State};
+use crate::demo::outage::Outage;
+use crate::demo::score::{PageState, Score};
 use crate::demo::stage::Order;
 use crate::demo::steps::STEP;
 use crate::demo::trouble::{Action, Trouble};
@@ -13,9 +14,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{interval, sleep};
 
-/// The time before it begins, in which caches warm up.
+/// The time before the recording begins, in which caches warm up.
 const WARM_UP: Duration = Duration::from_secs(6);
-/// How many steps it has.
+/// How many steps the recording has.
 const STEPS: u64 = 84;
 /// The visitor's actions, by step.
 const SCRIPT: &[(u64, Action)] = &[
@@ -30,17 +31,17 @@ const SCRIPT: &[(u64, Action)] = &[
 ];
 
 /// The states that the page showed, one for each step; the last state has the whole run.
-pub async fn record(score: &Score, door: &mpsc::Sender<Order>) -> anyhow::Result<Vec<State>> {
-    score.is_watched();
+pub async fn record(score: &Score, orders: &mpsc::Sender<Order>) -> anyhow::Result<Vec<PageState>> {
+    score.note_viewer();
     sleep(WARM_UP).await;
     let mut ticks = interval(STEP);
     let (mut states, mut pressed) = (Vec::new(), Vec::new());
     for step in 0..STEPS {
         ticks.tick().await;
-        score.is_watched();
+        score.note_viewer();
         for (_, action) in SCRIPT.iter().filter(|(at, _)| *at == step) {
             let (tell, told) = oneshot::channel();
-            door.send((*action, tell)).await.context("the stage has ended")?;
+            orders.send((*action, tell)).await.context("the stage has ended")?;
             pressed.push(told);
         }
         states.push(score.state());
@@ -50,6 +51,8 @@ pub async fn record(score: &Score, door: &mpsc::Sender<Order>) -> anyhow::Result
     }
     let last = states.last().context("there is no state")?;
     ensure!(last.outages.iter().all(|outage| outage.is_judged), "an outage was not judged in time");
+    let has_failed = |outage: &Outage| outage.moved.is_some_and(|moved| moved.has_failed);
+    ensure!(!last.outages.iter().any(has_failed), "a slot was not moved");
     ensure!(
         last.totals.lost + last.totals.doubled + last.totals.broken == 0,
         "the judge says {:?}",

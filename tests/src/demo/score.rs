@@ -5,45 +5,23 @@
 use crate::demo::judge::Verdict;
 use crate::demo::outage::{Outage, Outages};
 use crate::demo::slot::Moved;
-use crate::demo::steps::{Kind, STEP, Step, Steps};
+use crate::demo::steps::{STEP, Step, Steps, TryOutcome, whole_ms};
+use crate::demo::totals::Totals;
 use crate::demo::trouble::Trouble;
 use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts since the start.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Totals {
-    /// Answers of any kind.
-    pub answers: u64,
-    /// 503s with `outcome: none`.
-    pub untouched: u64,
-    /// Deposits that were acknowledged.
-    pub acknowledged: u64,
-    /// Operations of which some try may have moved money: a 503 with `outcome: unknown`, or no answer.
-    pub unknown: u64,
-    /// Those of them that a retry has settled since.
-    pub resolved: u64,
-    /// Acknowledged deposits that the judge has found.
-    pub found: u64,
-    /// Acknowledged deposits that are not there.
-    pub lost: u64,
-    /// Entries that are one too many.
-    pub doubled: u64,
-    /// Wallets that did not add up when they were read.
-    pub broken: u64,
-}
-
 /// All numbers at one moment, as the page gets them.
 #[derive(Clone, Serialize)]
-pub struct State {
-    /// Since the start.
+pub struct PageState {
+    /// The time since the start.
     pub at_ms: u64,
     /// How long a step is.
     pub step_ms: u64,
     /// The number of the first step in `steps`.
     pub first_step: u64,
-    /// What came in each.
+    /// The answers of each step.
     pub steps: Vec<Step>,
     /// Answers in the last second.
     pub per_second: u64,
@@ -53,12 +31,12 @@ pub struct State {
     pub waiting: u64,
     /// What is broken now.
     pub troubles: Vec<Trouble>,
-    /// Where the banks are.
+    /// The URLs of the banks.
     pub banks: Vec<String>,
+    /// The counts since the start.
     #[serde(flatten)]
-    /// The counts.
     pub totals: Totals,
-    /// The newest first.
+    /// The outages that are remembered, the newest first.
     pub outages: Vec<Outage>,
 }
 
@@ -81,7 +59,7 @@ struct Inner {
 }
 
 impl Score {
-    /// For this many clients of these banks; nothing has happened yet.
+    /// An empty score for this many clients of these banks.
     pub fn new(clients: usize, banks: Vec<String>) -> Self {
         let inner = Inner { banks, judged: vec![0; clients], ..Inner::default() };
         Self { begun: Instant::now(), inner: Mutex::new(inner) }
@@ -92,35 +70,35 @@ impl Score {
         (self.begun.elapsed(), inner)
     }
 
-    /// A try was answered, or had no answer.
-    pub fn answered(&self, kind: Kind, took: Duration) {
+    /// Counts the outcome of a try, which may have had no answer.
+    pub fn note_answer(&self, outcome: TryOutcome, took: Duration) {
         let (at, mut inner) = self.inner();
-        inner.steps.add(at, kind, took);
-        inner.totals.answers += u64::from(kind != Kind::Silence);
-        inner.totals.untouched += u64::from(kind == Kind::Untouched);
-        inner.outages.answered(at, kind, took);
+        inner.steps.add(at, outcome, took);
+        inner.totals.answers += u64::from(outcome != TryOutcome::Silence);
+        inner.totals.untouched += u64::from(outcome == TryOutcome::Untouched);
+        inner.outages.note_answer(at, outcome, took);
     }
 
-    /// An operation has to be retried for the first time.
-    pub fn waits(&self) {
+    /// Counts an operation that has to be retried. Called once for each operation.
+    pub fn note_retry(&self) {
         self.inner().1.waiting += 1;
     }
 
-    /// For the first time a try of an operation may have moved money.
-    pub fn is_unknown(&self) {
+    /// Counts an operation of which a try may have moved money. Called once for each operation.
+    pub fn note_unknown(&self) {
         self.inner().1.totals.unknown += 1;
     }
 
-    /// A deposit was acknowledged in the end.
-    pub fn acknowledged(&self, waited: bool, was_unknown: bool) {
+    /// Counts a deposit that was acknowledged in the end.
+    pub fn note_acknowledged(&self, waited: bool, was_unknown: bool) {
         let mut inner = self.inner().1;
         inner.totals.acknowledged += 1;
         inner.totals.resolved += u64::from(was_unknown);
         inner.waiting -= u64::from(waited);
     }
 
-    /// The wallet of a client was judged in this round.
-    pub fn judged(&self, client: usize, round: u64, verdict: Verdict) {
+    /// Counts what the judge found in the wallet of a client in this round.
+    pub fn note_verdict(&self, client: usize, round: u64, verdict: Verdict) {
         let mut inner = self.inner().1;
         inner.totals.found += verdict.there;
         inner.totals.lost += verdict.lost;
@@ -129,34 +107,34 @@ impl Score {
         inner.judged[client] = round;
     }
 
-    /// Every wallet was judged in this round or a later one.
+    /// Whether every wallet was judged in this round or a later one.
     pub fn is_round_over(&self, round: u64) -> bool {
         self.inner().1.judged.iter().all(|judged| *judged >= round)
     }
 
-    /// Something is broken from now on.
-    pub fn begins(&self, trouble: Trouble) {
+    /// Begins an outage.
+    pub fn begin_outage(&self, trouble: Trouble) {
         let (at, mut inner) = self.inner();
         let totals = inner.totals;
-        inner.outages.begins(trouble, at, totals);
+        inner.outages.begin(trouble, at, totals);
     }
 
-    /// What is known about the slot that moves.
-    pub fn moves(&self, moved: Moved) {
-        self.inner().1.outages.moves(moved);
+    /// Notes what is known about the slot that moves.
+    pub fn note_move(&self, moved: Moved) {
+        self.inner().1.outages.note_move(moved);
     }
 
-    /// A trouble ends; returns the number of its outage.
-    pub fn ends(&self, trouble: Trouble) -> Option<u64> {
+    /// Ends the outage with this trouble, and returns its number.
+    pub fn end_outage(&self, trouble: Trouble) -> Option<u64> {
         let (at, mut inner) = self.inner();
-        inner.outages.ends(trouble, at)
+        inner.outages.end(trouble, at)
     }
 
-    /// Every wallet was judged after that outage.
-    pub fn is_judged(&self, outage: u64) {
+    /// Notes that every wallet was judged after this outage.
+    pub fn note_outage_judged(&self, outage: u64) {
         let (_, mut inner) = self.inner();
         let totals = inner.totals;
-        inner.outages.is_judged(outage, totals);
+        inner.outages.note_judged(outage, totals);
     }
 
     /// What is broken now.
@@ -164,8 +142,8 @@ impl Score {
         self.inner().1.outages.troubles()
     }
 
-    /// Somebody looks at the page.
-    pub fn is_watched(&self) {
+    /// Notes that somebody looks at the page.
+    pub fn note_viewer(&self) {
         let (at, mut inner) = self.inner();
         inner.watched = at;
     }
@@ -176,14 +154,14 @@ impl Score {
         at.saturating_sub(inner.watched)
     }
 
-    /// All of it now.
-    pub fn state(&self) -> State {
+    /// The state for the page, as of now.
+    pub fn state(&self) -> PageState {
         let (at, mut inner) = self.inner();
         inner.steps.close_until(at);
         let (first_step, steps) = inner.steps.closed();
-        State {
-            at_ms: ms(at),
-            step_ms: ms(STEP),
+        PageState {
+            at_ms: whole_ms(at),
+            step_ms: whole_ms(STEP),
             first_step,
             steps: steps.iter().cloned().collect(),
             per_second: inner.steps.per_second(),
@@ -195,9 +173,4 @@ impl Score {
             outages: inner.outages.newest(inner.totals),
         }
     }
-}
-
-/// In whole milliseconds.
-pub fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,5 @@
-//! The HTTP server of the demo: the page, its state, and its orders. `GET /`, `GET /state`, `POST /begin/…`,
-//! `/end/…`, `/steal`.
+//! The HTTP server of the demo: the page, its state, and orders to break and mend things. `GET /`, `GET /state`,
+//! `POST /begin/…`, `/end/…`, `/steal`.
 
 use crate::demo::guard;
 use crate::demo::score::Score;
@@ -37,20 +37,20 @@ pub fn palette() -> &'static str {
     dashboard.split_inclusive('}').next().unwrap_or_default()
 }
 
-/// What answers.
+/// The server.
 pub struct Server {
     /// The demo's own port, by which requests of its page are recognised.
     port: u16,
     score: Arc<Score>,
-    door: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Order>,
 }
 
-type Answer = Response<Full<Bytes>>;
+type PageResponse = Response<Full<Bytes>>;
 
 impl Server {
-    /// Serves this score, and sends orders to this door.
-    pub fn new(port: u16, score: Arc<Score>, door: mpsc::Sender<Order>) -> Self {
-        Self { port, score, door }
+    /// Serves this score, and passes on orders.
+    pub fn new(port: u16, score: Arc<Score>, orders: mpsc::Sender<Order>) -> Self {
+        Self { port, score, orders }
     }
 
     /// Serves for ever.
@@ -68,7 +68,7 @@ impl Server {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<PageResponse, Infallible> {
         let (method, path) = (request.method(), request.uri().path());
         if let Some(why) = guard::refusal(method, request.headers(), self.port) {
             return Ok(text(StatusCode::FORBIDDEN, why));
@@ -83,20 +83,20 @@ impl Server {
         })
     }
 
-    fn state(&self) -> Answer {
-        self.score.is_watched();
+    fn state(&self) -> PageResponse {
+        self.score.note_viewer();
         match serde_json::to_vec(&self.score.state()) {
             Ok(state) => respond(StatusCode::OK, "application/json", state),
             Err(problem) => text(StatusCode::INTERNAL_SERVER_ERROR, problem.to_string()),
         }
     }
 
-    async fn order(&self, path: &str) -> Answer {
+    async fn order(&self, path: &str) -> PageResponse {
         let Some(action) = Action::read(path) else {
             return text(StatusCode::NOT_FOUND, "there is no such action");
         };
         let (tell, told) = oneshot::channel();
-        let done = match self.door.send((action, tell)).await {
+        let done = match self.orders.send((action, tell)).await {
             Ok(()) => told.await.unwrap_or_else(|_| Err("the demo ends".to_owned())),
             Err(_) => Err("the demo ends".to_owned()),
         };
@@ -107,11 +107,11 @@ impl Server {
     }
 }
 
-fn text(status: StatusCode, text: impl Into<String>) -> Answer {
+fn text(status: StatusCode, text: impl Into<String>) -> PageResponse {
     respond(status, "text/plain; charset=utf-8", text.into())
 }
 
-fn respond(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Answer {
+fn respond(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> PageResponse {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     for (name, value) in [

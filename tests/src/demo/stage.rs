@@ -1,12 +1,12 @@
-//! Breaks and mends the banks of a house, its Redis and the way to it, in one task; a slot moves beside it.
+//! Breaks and mends the banks of a deployment, its Redis and the way to it, in one task; a slot moves beside it.
 //!
 //! Every wallet is judged after each outage, and every few seconds between outages.
 
-use crate::demo::cluster::Cluster;
+use crate::demo::cluster::DemoCluster;
 use crate::demo::score::Score;
 use crate::demo::trouble::{Action, Trouble};
-use crate::prove::house::House;
-use crate::proxy::{Mode, Way};
+use crate::prove::deployment::Deployment;
+use crate::proxy::{Direction, ProxyMode};
 use anyhow::{Context as _, bail};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// How long a killed bank is away.
+/// How long a killed bank stays away.
 const BANK_AWAY: Duration = Duration::from_secs(2);
 /// The time between two rounds of the judge, while nothing is broken.
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(5);
 /// The time between two checks whether a round is over.
-const LOOK: Duration = Duration::from_millis(50);
-/// Answers are lost for one second in three: between two losses operations get through, and the next loss meets some under way.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
+/// Answers are lost for one second in three: in between, operations get through, so some are under way when answers
+/// are lost again.
 const BEAT: Duration = Duration::from_secs(1);
 const BEATS: u64 = 3;
 /// How long Redis may take to answer, since it may hang.
@@ -29,24 +30,24 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// An action, and where its result goes.
 pub type Order = (Action, oneshot::Sender<Result<(), String>>);
 
-/// The house, and everything that must know about what happens to it.
+/// The deployment, and everything that has to know what happens to it.
 pub struct Stage {
-    house: House,
-    cluster: Cluster,
+    deployment: Deployment,
+    cluster: DemoCluster,
     score: Arc<Score>,
     judge: Judge,
     users: Vec<String>,
     stolen: usize,
     /// How many slots have begun to move.
     moves: usize,
-    /// The move that goes on.
+    /// The move that is under way.
     moving: JoinSet<()>,
-    /// Where answers are lost: how many beats ago that began.
+    /// While answers are lost: how many beats ago that began.
     losing: Option<u64>,
     orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
 }
 
-/// Calls rounds.
+/// Starts the rounds in which wallets are judged.
 #[derive(Clone)]
 struct Judge {
     score: Arc<Score>,
@@ -54,16 +55,16 @@ struct Judge {
 }
 
 impl Stage {
-    /// For a house and its Redis with these clients' wallets; clients wait for `round`.
+    /// A stage with a deployment, its Redis and these clients' wallets; clients wait for `round`.
     pub fn new(
-        (house, cluster): (House, Cluster),
+        (deployment, cluster): (Deployment, DemoCluster),
         score: Arc<Score>,
         round: watch::Sender<u64>,
         users: Vec<String>,
     ) -> Self {
         let judge = Judge { score: Arc::clone(&score), round };
         Self {
-            house,
+            deployment,
             cluster,
             score,
             judge,
@@ -76,21 +77,21 @@ impl Stage {
         }
     }
 
-    /// Where orders are taken.
-    pub fn door(&self) -> mpsc::Sender<Order> {
+    /// Where orders are sent to.
+    pub fn orders(&self) -> mpsc::Sender<Order> {
         self.orders.0.clone()
     }
 
     /// Carries out orders, one after the other.
     pub async fn run(&mut self) {
-        let rounds = tokio::spawn(self.judge.clone().goes_round());
+        let rounds = tokio::spawn(self.judge.clone().judge_periodically());
         let mut beats = tokio::time::interval(BEAT);
         loop {
             tokio::select! {
                 order = self.orders.1.recv() => {
                     let Some((action, told)) = order else { break };
                     let done = self.act(action).await.map_err(|problem| format!("{problem:#}"));
-                    // Who asked may be gone.
+                    // The sender may be gone.
                     let _ = told.send(done);
                 }
                 _ = beats.tick() => self.beat(),
@@ -102,7 +103,7 @@ impl Stage {
     /// Ends everything that was started.
     pub async fn end(mut self) {
         self.moving.shutdown().await;
-        self.house.end().await;
+        self.deployment.end().await;
         self.cluster.end().await;
     }
 
@@ -119,27 +120,27 @@ impl Stage {
                 if trouble.is_of_redis() && broken.iter().any(|other| other.is_of_redis()) {
                     bail!("mend Redis first");
                 }
-                self.score.begins(trouble);
+                self.score.begin_outage(trouble);
                 let begun = self.begin(trouble).await;
                 if begun.is_err() {
-                    self.is_mended(trouble);
+                    self.end_outage(trouble);
                 }
                 begun
             }
             Action::End(trouble) if self.score.troubles().contains(&trouble) => {
-                self.end_of(trouble).await?;
-                self.is_mended(trouble);
+                self.mend(trouble).await?;
+                self.end_outage(trouble);
                 Ok(())
             }
             Action::End(_) => bail!("it is not broken"),
             Action::Restart(index) => {
-                self.house.start_bank(index).await?;
-                self.is_mended(Trouble::Bank(index));
+                self.deployment.start_bank(index).await?;
+                self.end_outage(Trouble::Bank(index));
                 Ok(())
             }
             Action::Moved(moved) => {
-                self.score.moves(moved);
-                self.is_mended(Trouble::Moves);
+                self.score.note_move(moved);
+                self.end_outage(Trouble::Moves);
                 Ok(())
             }
             Action::Steal => self.steal().await,
@@ -152,7 +153,7 @@ impl Stage {
             Trouble::Hangs => self.cluster.signal("STOP").await,
             Trouble::Full => self.cluster.fill().await,
             Trouble::Mute => {
-                self.cluster.proxy()?.set(Mode::Swallow(Way::Answered));
+                self.cluster.proxy()?.set(ProxyMode::Swallow(Direction::Answered));
                 self.losing = Some(0);
                 Ok(())
             }
@@ -161,13 +162,13 @@ impl Stage {
         }
     }
 
-    async fn end_of(&mut self, trouble: Trouble) -> anyhow::Result<()> {
+    async fn mend(&mut self, trouble: Trouble) -> anyhow::Result<()> {
         match trouble {
             Trouble::Killed => self.cluster.start_again().await,
             Trouble::Hangs => self.cluster.signal("CONT").await,
             Trouble::Full => self.cluster.empty().await,
             Trouble::Mute => {
-                self.cluster.proxy()?.set(Mode::Pass);
+                self.cluster.proxy()?.set(ProxyMode::Pass);
                 self.losing = None;
                 Ok(())
             }
@@ -180,45 +181,45 @@ impl Stage {
         let (Some(beats), Ok(proxy)) = (&mut self.losing, self.cluster.proxy()) else { return };
         *beats += 1;
         match *beats % BEATS {
-            0 => proxy.set(Mode::Swallow(Way::Answered)),
-            1 => proxy.set(Mode::Pass),
+            0 => proxy.set(ProxyMode::Swallow(Direction::Answered)),
+            1 => proxy.set(ProxyMode::Pass),
             _ => (),
         }
     }
 
-    fn is_mended(&self, trouble: Trouble) {
-        if let Some(outage) = self.score.ends(trouble) {
-            tokio::spawn(self.judge.clone().judges(outage));
+    fn end_outage(&self, trouble: Trouble) {
+        if let Some(outage) = self.score.end_outage(trouble) {
+            tokio::spawn(self.judge.clone().judge_after(outage));
         }
     }
 
-    /// Begins to move the slot of a wallet, at each call another one's.
+    /// Begins to move the slot of a wallet, each time of another one.
     async fn move_slot(&mut self) -> anyhow::Result<()> {
         // From the end, since wallets are removed from the beginning.
         let user = self.users.iter().rev().cycle().nth(self.moves).context("there are no wallets")?;
         let planned = self.cluster.plan_to_move(&format!("bank:{{{user}}}:wallet")).await?;
         self.moves += 1;
-        self.score.moves(planned.begun());
-        let door = self.door();
+        self.score.note_move(planned.begun());
+        let orders = self.orders();
         self.moving.spawn(async move {
             let moved = planned.carry_out().await;
             let (told, _) = oneshot::channel();
             // When the demo has ended, nobody takes orders any more.
-            let _ = door.send((Action::Moved(moved), told)).await;
+            let _ = orders.send((Action::Moved(moved), told)).await;
         });
         Ok(())
     }
 
     /// Kills a bank; it restarts after a while, as it would in a cluster.
     async fn kill_bank(&mut self, index: usize) -> anyhow::Result<()> {
-        self.house.process(index)?.kill().await?;
-        self.house.forget(index);
-        let door = self.door();
+        self.deployment.process(index)?.kill().await?;
+        self.deployment.forget_bank(index);
+        let orders = self.orders();
         tokio::spawn(async move {
             sleep(BANK_AWAY).await;
             let (told, _) = oneshot::channel();
             // When the demo has ended, nobody takes orders any more.
-            let _ = door.send((Action::Restart(index), told)).await;
+            let _ = orders.send((Action::Restart(index), told)).await;
         });
         Ok(())
     }
@@ -233,14 +234,14 @@ impl Stage {
         let removed = tokio::time::timeout(PATIENCE, self.cluster.remove(&keys)).await;
         removed.context("Redis does not answer")?.context("Redis is away")?;
         self.stolen += 1;
-        self.judge.calls();
+        self.judge.start_round();
         Ok(())
     }
 }
 
 impl Judge {
     /// Asks for every wallet to be judged; returns the number of the round.
-    fn calls(&self) -> u64 {
+    fn start_round(&self) -> u64 {
         let mut number = 0;
         self.round.send_modify(|round| {
             *round += 1;
@@ -250,20 +251,20 @@ impl Judge {
     }
 
     /// Judges every wallet after an outage.
-    async fn judges(self, outage: u64) {
-        let round = self.calls();
+    async fn judge_after(self, outage: u64) {
+        let round = self.start_round();
         while !self.score.is_round_over(round) {
-            sleep(LOOK).await;
+            sleep(CHECK_EVERY).await;
         }
-        self.score.is_judged(outage);
+        self.score.note_outage_judged(outage);
     }
 
     /// Judges every wallet again and again, while nothing is broken.
-    async fn goes_round(self) {
+    async fn judge_periodically(self) {
         loop {
             sleep(BETWEEN_ROUNDS).await;
             if self.score.troubles().is_empty() {
-                self.calls();
+                self.start_round();
             }
         }
     }

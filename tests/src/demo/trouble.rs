@@ -1,7 +1,7 @@
 //! The kinds of trouble, and the names that requests use for them.
 //!
-//! Redis has one trouble at a time; a bank may be killed beside it. A killed bank comes back by itself, and a slot
-//! arrives by itself. Any other trouble lasts until somebody ends it.
+//! Redis has one trouble at a time; a bank may be killed at the same time. A killed bank comes back by itself, and
+//! the move of a slot ends by itself. Any other trouble lasts until somebody ends it.
 
 use crate::demo::slot::Moved;
 use serde::{Serialize, Serializer};
@@ -14,7 +14,7 @@ pub const BANKS: usize = 3;
 pub enum Trouble {
     /// Both nodes of Redis get SIGKILL.
     Killed,
-    /// They get SIGSTOP: they take connections and say nothing.
+    /// They get SIGSTOP: they accept connections and answer nothing.
     Hangs,
     /// They hold more than `maxmemory`.
     Full,
@@ -79,7 +79,7 @@ impl Trouble {
         }
     }
 
-    /// As people say it.
+    /// Its name on the page.
     pub fn words(self) -> String {
         match self {
             Self::Killed => "Redis killed".to_owned(),
@@ -91,12 +91,12 @@ impl Trouble {
         }
     }
 
-    /// Whether it is over without anybody's help.
+    /// Whether it ends by itself.
     pub fn ends_by_itself(self) -> bool {
         matches!(self, Self::Moves | Self::Bank(_))
     }
 
-    /// Whether it is one of Redis, or of the way to it.
+    /// Whether it concerns Redis, or the way to it.
     pub fn is_of_redis(self) -> bool {
         !matches!(self, Self::Bank(_))
     }

@@ -4,10 +4,10 @@
 //! sent again at once under its key. Every wallet is opened before.
 
 use crate::bank::Bank;
-use crate::figures::Arguments as All;
-use crate::figures::sample::{Kind, Sample, count, quantile_ms};
+use crate::figures::FiguresArguments;
+use crate::figures::sample::{AnswerKind, Sample, count, quantile_ms};
 use crate::names::fresh;
-use crate::prove::house::{House, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, Store};
 use anyhow::ensure;
 use clap::Args;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct LoadArguments {
     /// How many wallets there are
     #[arg(long, default_value_t = 10_000)]
     wallets: usize,
@@ -33,7 +33,7 @@ pub struct Arguments {
     appendfsync: String,
 }
 
-pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
+pub async fn measure(all: &FiguresArguments, arguments: &LoadArguments) -> anyhow::Result<()> {
     println!("| store | banks | clients | wallets | fsync | deposits/s | p50 | p99 | slowest, ms | 503 |");
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for &store in &all.adapter {
@@ -42,25 +42,25 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn one(all: &All, arguments: &Arguments, store: Store) -> anyhow::Result<String> {
-    let Arguments { wallets, deposits, banks, fault, appendfsync } = arguments;
+async fn one(all: &FiguresArguments, arguments: &LoadArguments, store: Store) -> anyhow::Result<String> {
+    let LoadArguments { wallets, deposits, banks, fault, appendfsync } = arguments;
     let plan = Plan::new(store, &all.bank, &all.manifest);
-    let mut house = House::build(Plan { processes: *banks, fault: fault.clone(), ..plan }).await?;
-    house.redis()?.talk().await?.command(&format!("CONFIG SET appendfsync {appendfsync}")).await?;
-    let clients: Vec<Bank> = (0..all.clients).map(|client| house.client_of(client % banks)).collect();
+    let mut deployment = Deployment::build(Plan { processes: *banks, fault: fault.clone(), ..plan }).await?;
+    deployment.redis()?.connect().await?.command(&format!("CONFIG SET appendfsync {appendfsync}")).await?;
+    let clients: Vec<Bank> = (0..all.clients).map(|client| deployment.client_of(client % banks)).collect();
     let name = fresh("steady");
     let users: Vec<String> = (0..*wallets).map(|wallet| format!("{name}-{wallet}")).collect();
     run(&clients, &users, *wallets, "open").await?;
     let begun = Instant::now();
     let samples = run(&clients, &users, *deposits, "then").await?;
     let took = begun.elapsed();
-    let done = count(&samples, Kind::Done);
+    let done = count(&samples, AnswerKind::Done);
     ensure!(done == *deposits, "{done} of {deposits} were carried out");
     let [p50, p99, slowest] = [500, 990, 1000].map(|share| quantile_ms(&samples, share).unwrap_or_default());
     let fault = fault.as_ref().and_then(|fault| fault.file_stem()?.to_str());
     Ok(format!(
         "| {}{} | {banks} | {} | {wallets} | {appendfsync} | {:.0} | {p50} | {p99} | {slowest} | {} |",
-        All::name(store),
+        FiguresArguments::name(store),
         fault.map(|fault| format!(", {fault}")).unwrap_or_default(),
         all.clients,
         done as f64 / took.as_secs_f64(),
@@ -98,9 +98,9 @@ async fn deposit(bank: &Bank, user: &str, key: &str, samples: &mut Vec<Sample>) 
         sample.took = begun.elapsed();
         samples.push(sample);
         match sample.kind {
-            Kind::Done => return Ok(()),
-            Kind::Other => anyhow::bail!("{user}, {key}: neither 200 nor 503"),
-            Kind::Untouched | Kind::Unknown => (),
+            AnswerKind::Done => return Ok(()),
+            AnswerKind::Other => anyhow::bail!("{user}, {key}: neither 200 nor 503"),
+            AnswerKind::Untouched | AnswerKind::Unknown => (),
         }
     }
 }

@@ -4,10 +4,10 @@
 //! request again a moment later. Redis is killed and started again, or stopped so that it hangs.
 
 use crate::bank::Bank;
-use crate::figures::Arguments as All;
-use crate::figures::sample::{Kind, Sample, count, ms, quantile_ms};
+use crate::figures::FiguresArguments;
+use crate::figures::sample::{AnswerKind, Sample, count, ms, quantile_ms};
 use crate::names::fresh;
-use crate::prove::house::{House, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, Store};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct OutageArguments {
     /// How long the outage lasts
     #[arg(long, default_value_t = 18)]
     seconds: u64,
@@ -57,7 +57,7 @@ pub struct Figures {
     unknown: usize,
     other: usize,
     /// The run in steps of [`STEP`].
-    pub steps: Vec<Step>,
+    pub steps: Vec<StepFigures>,
 }
 
 #[derive(Serialize)]
@@ -69,7 +69,7 @@ struct Quantiles {
 }
 
 #[derive(Serialize)]
-pub struct Step {
+pub struct StepFigures {
     pub done: usize,
     pub unavailable: usize,
     pub p50_ms: Option<f64>,
@@ -84,7 +84,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 pub const STEP: Duration = Duration::from_millis(200);
 
-pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<Vec<Figures>> {
+pub async fn measure(all: &FiguresArguments, arguments: &OutageArguments) -> anyhow::Result<Vec<Figures>> {
     let mut figures = Vec::new();
     for how in [How::Killed, How::Hangs] {
         for &store in &all.adapter {
@@ -96,10 +96,15 @@ pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<Vec<Fig
     Ok(figures)
 }
 
-async fn one(all: &All, arguments: &Arguments, store: Store, how: How) -> anyhow::Result<Figures> {
+async fn one(
+    all: &FiguresArguments,
+    arguments: &OutageArguments,
+    store: Store,
+    how: How,
+) -> anyhow::Result<Figures> {
     let plan = Plan { processes: 1, ..Plan::new(store, &all.bank, &all.manifest) };
-    let mut house = House::build(plan).await?;
-    let bank = house.client();
+    let mut deployment = Deployment::build(plan).await?;
+    let bank = deployment.client();
     let users: Vec<String> = (0..all.clients).map(|_| fresh("steady")).collect();
     futures::future::join_all(users.iter().map(|user| bank.deposit(user, "1"))).await;
     let over = AtomicBool::new(false);
@@ -107,7 +112,7 @@ async fn one(all: &All, arguments: &Arguments, store: Store, how: How) -> anyhow
     let outage = async {
         sleep(BEFORE).await;
         let began = Instant::now();
-        let ended = away(&mut house, how, arguments.seconds).await?;
+        let ended = away(&mut deployment, how, arguments.seconds).await?;
         sleep(AFTER).await;
         over.store(true, Ordering::Relaxed);
         anyhow::Ok((began, ended))
@@ -125,20 +130,20 @@ async fn one(all: &All, arguments: &Arguments, store: Store, how: How) -> anyhow
 }
 
 /// Takes Redis away; returns the moment from which on it answers again.
-async fn away(house: &mut House, how: How, seconds: u64) -> anyhow::Result<Instant> {
+async fn away(deployment: &mut Deployment, how: How, seconds: u64) -> anyhow::Result<Instant> {
     let length = Duration::from_secs(seconds);
     match how {
         How::Killed => {
-            house.redis()?.kill().await?;
+            deployment.redis()?.kill().await?;
             sleep(length).await;
-            house.redis()?.start_again().await?;
+            deployment.redis()?.start_again().await?;
             Ok(Instant::now())
         }
         How::Hangs => {
-            house.redis()?.signal("STOP").await?;
+            deployment.redis()?.signal("STOP").await?;
             sleep(length).await;
             let ended = Instant::now();
-            house.redis()?.signal("CONT").await?;
+            deployment.redis()?.signal("CONT").await?;
             Ok(ended)
         }
     }
@@ -154,7 +159,7 @@ async fn deposits(bank: &Bank, user: &str, over: &AtomicBool) -> anyhow::Result<
             let answer = request.clone().send().await.map_err(anyhow::Error::msg)?;
             let sample = Sample::of(&answer);
             samples.push(sample);
-            if sample.kind == Kind::Done {
+            if sample.kind == AnswerKind::Done {
                 break;
             }
             sleep(PAUSE).await;
@@ -166,7 +171,7 @@ async fn deposits(bank: &Bank, user: &str, over: &AtomicBool) -> anyhow::Result<
 
 impl Figures {
     fn of(
-        all: &All,
+        all: &FiguresArguments,
         store: Store,
         how: How,
         [begun, began, ended]: [Instant; 3],
@@ -179,15 +184,16 @@ impl Figures {
         };
         let during = part(&|sample| sample.at >= began && asked(sample) < ended);
         let settled = part(&|sample| asked(sample) >= began + SETTLED && asked(sample) < ended);
-        let again = samples.iter().find(|sample| sample.kind == Kind::Done && sample.at > began + SETTLED)?;
+        let again =
+            samples.iter().find(|sample| sample.kind == AnswerKind::Done && sample.at > began + SETTLED)?;
         let length = samples.last()?.at - begun;
         let steps = length.as_millis().div_ceil(STEP.as_millis());
         let steps = (0..u32::try_from(steps).ok()?).map(|step| {
             let (from, to) = (begun + STEP * step, begun + STEP * (step + 1));
-            Step::of(&part(&|sample| (from..to).contains(&sample.at)))
+            StepFigures::of(&part(&|sample| (from..to).contains(&sample.at)))
         });
         Some(Self {
-            store: All::name(store),
+            store: FiguresArguments::name(store),
             how,
             began_ms: ms(began - begun),
             ended_ms: ms(ended - begun),
@@ -195,9 +201,9 @@ impl Figures {
             before: Quantiles::of(&part(&|sample| sample.at < began)),
             slowest_ms: quantile_ms(&samples, 1000)?,
             first_success_ms: ms(again.at.saturating_duration_since(ended)),
-            untouched: count(&samples, Kind::Untouched),
-            unknown: count(&samples, Kind::Unknown),
-            other: count(&samples, Kind::Other),
+            untouched: count(&samples, AnswerKind::Untouched),
+            unknown: count(&samples, AnswerKind::Unknown),
+            other: count(&samples, AnswerKind::Other),
             during: Quantiles::of(&during),
             breaker_open: Quantiles::of(&settled),
             steps: steps.collect(),
@@ -244,11 +250,11 @@ impl Quantiles {
     }
 }
 
-impl Step {
+impl StepFigures {
     fn of(samples: &[Sample]) -> Self {
         Self {
-            done: count(samples, Kind::Done),
-            unavailable: samples.len() - count(samples, Kind::Done),
+            done: count(samples, AnswerKind::Done),
+            unavailable: samples.len() - count(samples, AnswerKind::Done),
             p50_ms: quantile_ms(samples, 500),
             slowest_ms: quantile_ms(samples, 1000),
         }

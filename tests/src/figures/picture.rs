@@ -1,6 +1,6 @@
 //! `docs/outages.svg`: a panel for each outage, with the times of answers above and their number below.
 
-use crate::figures::outage::{Figures, STEP, Step};
+use crate::figures::outage::{Figures, STEP, StepFigures};
 use crate::figures::svg::Svg;
 
 const WIDTH: f64 = 880.0;
@@ -135,7 +135,7 @@ impl Panel<'_> {
     }
 
     /// The steps, and where they begin.
-    fn steps(&self) -> impl Iterator<Item = (f64, &Step)> {
+    fn steps(&self) -> impl Iterator<Item = (f64, &StepFigures)> {
         let steps = self.figures.steps.iter().enumerate();
         steps.map(|(index, step)| (self.x(index as f64 * STEP.as_secs_f64()), step))
     }

@@ -9,15 +9,15 @@ pub struct Sample {
     /// When it came.
     pub at: Instant,
     pub took: Duration,
-    pub kind: Kind,
+    pub kind: AnswerKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum AnswerKind {
     Done,
     /// 503, and nothing happened.
     Untouched,
-    /// 503, and a retry tells.
+    /// 503, and only a retry shows what happened.
     Unknown,
     /// Anything else, which must not happen.
     Other,
@@ -25,11 +25,11 @@ pub enum Kind {
 
 impl Sample {
     pub fn of(answer: &Answer) -> Self {
-        Self { at: Instant::now(), took: answer.took, kind: Kind::of(answer) }
+        Self { at: Instant::now(), took: answer.took, kind: AnswerKind::of(answer) }
     }
 }
 
-impl Kind {
+impl AnswerKind {
     fn of(answer: &Answer) -> Self {
         let outcome = || answer.json::<serde_json::Value>()["outcome"].clone();
         match answer.status {
@@ -41,7 +41,7 @@ impl Kind {
     }
 }
 
-pub fn count(samples: &[Sample], kind: Kind) -> usize {
+pub fn count(samples: &[Sample], kind: AnswerKind) -> usize {
     samples.iter().filter(|sample| sample.kind == kind).count()
 }
 

@@ -39,7 +39,7 @@ impl Svg {
         let _ = writeln!(self.0, "<path class=\"{class}\" d=\"{path}\"/>");
     }
 
-    /// What stands here as it is.
+    /// Adds markup as it is.
     pub fn raw(&mut self, text: &str) {
         self.0 += text;
         self.0.push('\n');

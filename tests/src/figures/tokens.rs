@@ -5,11 +5,11 @@
 //! client has a wallet of its own. Tokens are made before anything is measured.
 
 use crate::bank::Bank;
-use crate::figures::Arguments as All;
-use crate::figures::sample::{Kind, Sample, count, ms, quantile_ms};
+use crate::figures::FiguresArguments;
+use crate::figures::sample::{AnswerKind, Sample, count, ms, quantile_ms};
 use crate::issuer::Issuer;
 use crate::names::fresh;
-use crate::prove::house::{House, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, Store};
 use crate::token::{AUDIENCE, ISSUER, Key, SECRET, claims};
 use anyhow::ensure;
 use clap::Args;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 #[derive(Args)]
-pub struct Arguments {
+pub struct TokensArguments {
     /// How often each way has its turn
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -42,19 +42,19 @@ struct Way<'a> {
 type Asker = (String, Option<String>);
 
 /// Prints one JSON object.
-pub async fn measure(all: &All, arguments: &Arguments) -> anyhow::Result<()> {
+pub async fn measure(all: &FiguresArguments, arguments: &TokensArguments) -> anyhow::Result<()> {
     let hs256 = Key::secret(SECRET);
     let [rs256, es256, ed_dsa] = ["RS256", "ES256", "EdDSA"].map(|algorithm| Key::of(algorithm, 1));
     let issuer = Issuer::start(&[&rs256, &es256, &ed_dsa]).await?;
     let plan = || Plan { processes: 1, ..Plan::new(Store::Direct, &all.bank, &all.manifest) }.patient();
     let jwt =
         |issuer: &str| plan().with(&[("auth", "jwt"), ("jwt_issuer", issuer), ("jwt_audience", AUDIENCE)]);
-    let by_header = House::build(plan()).await?;
-    let by_secret = House::build(jwt(ISSUER).with(&[("jwt_secret", SECRET)])).await?;
-    let by_issuer = House::build(jwt(&issuer.name())).await?;
-    let way = |name, house: &House, key, is_new| Way {
+    let by_header = Deployment::build(plan()).await?;
+    let by_secret = Deployment::build(jwt(ISSUER).with(&[("jwt_secret", SECRET)])).await?;
+    let by_issuer = Deployment::build(jwt(&issuer.name())).await?;
+    let way = |name, deployment: &Deployment, key, is_new| Way {
         name,
-        bank: house.client(),
+        bank: deployment.client(),
         key,
         is_new,
         rates: vec![],
@@ -121,7 +121,7 @@ impl Way<'_> {
         });
         let samples = futures::future::try_join_all(all).await?.concat();
         let took = begun.elapsed();
-        let (done, deposits) = (count(&samples, Kind::Done), askers.len());
+        let (done, deposits) = (count(&samples, AnswerKind::Done), askers.len());
         ensure!(done == deposits, "{}: {done} of {deposits} were carried out", self.name);
         Ok((deposits as f64 / took.as_secs_f64(), quantile_ms(&samples, 500).unwrap_or_else(|| ms(took))))
     }

@@ -1,10 +1,10 @@
 //! A user of Redis needs no rights but those in `docs/redis.md`.
 //!
-//! Scenario: Redis is shared, and its operator gives rights one by one. Mechanism: a Redis gets the very lines of
-//! that page, and the suites run with that user. Needs: a house on Redis, behind one of its adapters.
+//! Scenario: Redis is shared, and its operator grants rights one by one. Mechanism: a Redis gets the very lines of
+//! that page, and the suites run with that user. Needs: a deployment on Redis, behind one of its adapters.
 
 use crate::names::fresh;
-use crate::prove::house::{House, Store};
+use crate::prove::deployment::{Deployment, Store};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
@@ -23,33 +23,33 @@ pub const SUITES: &[&str] = &[
     "wallet",
 ];
 
-/// Creates that user, and restarts the banks with it.
-pub async fn is_given(house: &mut House, store: Store) -> anyhow::Result<()> {
+/// Creates the user of Redis, and restarts the banks with it.
+pub async fn create_user(deployment: &mut Deployment, store: Store) -> anyhow::Result<()> {
     let marker = if store == Store::Direct { "store = redis" } else { "store = kv" };
     let line = PAGE.lines().skip_while(|line| !line.contains(&format!("`{marker}`")));
     let line = line.clone().find(|line| line.starts_with("ACL SETUSER bank ")).context("docs/redis.md")?;
-    let mut talk = house.redis()?.talk().await?;
-    talk.command(&line.replace("PASSWORD", ITS_PASSWORD)).await?;
-    let address = house.redis()?.address();
-    house.restart_at(format!("redis://{USER}:{ITS_PASSWORD}@{address}")).await
+    let mut connection = deployment.redis()?.connect().await?;
+    connection.command(&line.replace("PASSWORD", ITS_PASSWORD)).await?;
+    let address = deployment.redis()?.address();
+    deployment.restart_at(format!("redis://{USER}:{ITS_PASSWORD}@{address}")).await
 }
 
 /// If writes wait for replicas and the user may not call `WAIT`, no write is acknowledged, the bank is not ready, and
 /// the log says why.
-pub async fn must_wait(house: &mut House) -> anyhow::Result<()> {
-    house.restart_with(&[("redis_wait_replicas", "1")]).await?;
-    let bank = house.client();
+pub async fn assert_wait_is_needed(deployment: &mut Deployment) -> anyhow::Result<()> {
+    deployment.restart_with(&[("redis_wait_replicas", "1")]).await?;
+    let bank = deployment.client();
     let answer = bank.post("/v1/deposit").user(&fresh("may-not-wait")).idempotency_key("k").amount("1").await;
     let problem = answer.problem(503, "storage-unavailable");
     ensure!(problem.more.get("outcome") == Some(&Value::from("unknown")), "{answer}");
     bank.get("/readyz").await.problem(503, "storage-unavailable");
-    ensure!(house.logs()?.contains("\"reason\":\"NOPERM\""), "the log does not say NOPERM");
+    ensure!(deployment.logs()?.contains("\"reason\":\"NOPERM\""), "the log does not say NOPERM");
     Ok(())
 }
 
 /// The bank tried nothing that the user may not do: the log has no such line after the first `before` bytes.
-pub async fn is_enough(house: &House, before: usize) -> anyhow::Result<()> {
-    let said = house.logs()?;
+pub async fn assert_nothing_was_denied(deployment: &Deployment, before: usize) -> anyhow::Result<()> {
+    let said = deployment.logs()?;
     let since = said.get(before..).unwrap_or_default();
     ensure!(!since.contains("NOPERM"), "the log says NOPERM");
     Ok(())

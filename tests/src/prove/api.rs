@@ -5,7 +5,7 @@
 //! document: no 500, and no status, header, media type or member that is not documented. Both are in `build/venv`,
 //! where `make api-tools` installs them; without them this fails.
 
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use anyhow::Context as _;
 use std::path::Path;
 use std::time::Duration;
@@ -17,31 +17,31 @@ const TOOLS: &str = "build/venv/bin";
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The document is valid, and so are its examples.
-pub async fn is_described_well(house: &House) -> anyhow::Result<()> {
-    run(Command::new(tool("python")?).arg("tests/api/document.py").arg(document(house)?)).await
+pub async fn check_document(deployment: &Deployment) -> anyhow::Result<()> {
+    run(Command::new(tool("python")?).arg("tests/api/document.py").arg(document(deployment)?)).await
 }
 
 /// Every answer is as documented, to this many requests of each kind for each operation; with a token, if the bank
 /// uses tokens.
-pub async fn is_as_described(house: &House, seed: u64, cases: u32) -> anyhow::Result<()> {
+pub async fn check_answers(deployment: &Deployment, seed: u64, cases: u32) -> anyhow::Result<()> {
     let mut command = Command::new(tool("schemathesis")?);
     command.args([
         "--config-file",
         "tests/api/schemathesis.toml",
         "run",
-        &document(house)?,
+        &document(deployment)?,
         "--checks",
         "all",
     ]);
     command.args(["--seed", &seed.to_string(), "--max-examples", &cases.to_string(), "--no-color"]);
-    if let Some(mint) = house.mint() {
+    if let Some(mint) = deployment.mint() {
         command.arg("--header").arg(format!("Authorization: {}", mint.authorization(Some("alice"))));
     }
     run(command.env("HYPOTHESIS_STORAGE_DIRECTORY", "build/hypothesis")).await
 }
 
-fn document(house: &House) -> anyhow::Result<String> {
-    Ok(format!("{}/openapi.json", house.urls().first().context("no bank runs")?))
+fn document(deployment: &Deployment) -> anyhow::Result<String> {
+    Ok(format!("{}/openapi.json", deployment.urls().first().context("no bank runs")?))
 }
 
 fn tool(name: &str) -> anyhow::Result<std::path::PathBuf> {

@@ -1,12 +1,12 @@
 //! The arguments of `prove`: which parts to run.
 
-use super::house::{Plan, Store};
+use super::deployment::{Plan, Store};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// Proves the contract against banks that it starts itself.
 #[derive(Parser)]
-pub struct Arguments {
+pub struct ProveArguments {
     /// The runner; `bank`, or another that takes the same flags
     #[arg(long, default_value = "target/native/bank")]
     pub(super) bank: PathBuf,
@@ -79,7 +79,7 @@ pub(super) enum Part {
     Damage,
 }
 
-impl Arguments {
+impl ProveArguments {
     /// Whether this part is to be proven.
     pub(super) fn want(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)

@@ -1,11 +1,11 @@
 //! Exports in a bucket: the newest is restored, the oldest are removed, and an upload that broke off never appears.
 //!
 //! Mechanism: moto plays S3, and Amazon's own command shows what is in the bucket. Needs: what `make test-backup`
-//! installs, a house on SQLite, and one whose banks have stored nothing.
+//! installs, a deployment on SQLite, and one whose banks have stored nothing.
 
 use crate::names::fresh;
+use crate::prove::deployment::Deployment;
 use crate::prove::exported::lines;
-use crate::prove::house::House;
 use crate::prove::interrupted::Files;
 use crate::prove::process::Process;
 use crate::prove::shards::deposit;
@@ -20,7 +20,7 @@ const PROGRAMS: &str = "build/cloud/moto/bin";
 const PATIENCE: Duration = Duration::from_secs(60);
 const FOLDER: &str = "s3://money/exports/";
 /// With this many wallets an export has more than one part.
-const MANY: usize = 80_000;
+const MANY_WALLETS: usize = 80_000;
 
 const NO_SUCH_UPLOAD: &[u8] = b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 40\r\n\r\n\
                                 <Error><Code>NoSuchUpload</Code></Error>";
@@ -31,79 +31,79 @@ struct S3 {
     _process: Process,
 }
 
-/// All scenarios, from one house into the other.
-pub async fn keeps_exports(from: &mut House, into: &mut House) -> anyhow::Result<()> {
+/// All scenarios, from one deployment into the other.
+pub async fn run(from: &mut Deployment, into: &mut Deployment) -> anyhow::Result<()> {
     let s3 = S3::start().await?;
     let user = fresh("bucket");
     for n in 1..=3 {
         deposit(&from.client(), &user, n).await.is(200);
-        s3.runs(from, &["export", "--to", FOLDER, "--keep", "2"]).await?;
+        s3.must_run(from, &["export", "--to", FOLDER, "--keep", "2"]).await?;
     }
     let kept = s3.keys().await?;
     ensure!(kept.len() == 2, "of three exports {kept:?} are kept");
     into.stop_banks().await?;
-    into.loses_its_store().await?;
-    s3.runs(into, &["import", FOLDER]).await?;
-    let (there, restored) = (from.exports("there.jsonl").await?, into.exports("restored.jsonl").await?);
+    into.wipe_store().await?;
+    s3.must_run(into, &["import", FOLDER]).await?;
+    let (there, restored) = (from.export_to("there.jsonl").await?, into.export_to("restored.jsonl").await?);
     ensure!(lines(&there)? == lines(&restored)?, "the newest was not restored");
-    s3.runs(into, &["import", "--check", &format!("s3://money/{}", kept[0])]).await?;
-    says(
+    s3.must_run(into, &["import", "--check", &format!("s3://money/{}", kept[0])]).await?;
+    assert_exit(
         &s3.run(from, &["export", "--to", &format!("s3://money/{}", kept[0])]).await?,
         1,
         "is there already",
     )?;
-    says(&s3.run(from, &["import", "s3://nobodys/"]).await?, 1, "NoSuchBucket")?;
-    says(
+    assert_exit(&s3.run(from, &["import", "s3://nobodys/"]).await?, 1, "NoSuchBucket")?;
+    assert_exit(
         &s3.run(from, &["import", "s3://money/nothing/"]).await?,
         1,
         "there is no export in s3://money/nothing/",
     )?;
-    is_complete_or_not_there(&s3, from).await.context("a completion that is not answered")?;
-    is_whole_or_not_there(&s3, from, into, &user).await
+    lose_answer_to_completion(&s3, from).await.context("a completion that is not answered")?;
+    break_off_uploads(&s3, from, into, &user).await
 }
 
 /// The answer to the request that completes an upload is lost, and the upload is unknown when the request is
 /// repeated: either it was completed, or a lifecycle rule has removed it.
-async fn is_complete_or_not_there(s3: &S3, house: &House) -> anyhow::Result<()> {
+async fn lose_answer_to_completion(s3: &S3, deployment: &Deployment) -> anyhow::Result<()> {
     let (done, aborted) = ("s3://money/done/bank.jsonl", "s3://money/aborted/bank.jsonl");
-    let output = s3.unanswered(house, &["export", "--to", done], "POST").await?;
-    says(&output, 0, "exported as of ")?;
-    s3.runs(house, &["import", "--check", done]).await?;
-    let output = s3.unanswered(house, &["export", "--to", aborted], "DELETE").await?;
-    says(&output, 1, "404 Not Found NoSuchUpload")?;
+    let output = s3.run_unanswered(deployment, &["export", "--to", done], "POST").await?;
+    assert_exit(&output, 0, "exported as of ")?;
+    s3.must_run(deployment, &["import", "--check", done]).await?;
+    let output = s3.run_unanswered(deployment, &["export", "--to", aborted], "DELETE").await?;
+    assert_exit(&output, 1, "404 Not Found NoSuchUpload")?;
     ensure!(!s3.keys().await?.iter().any(|key| key.starts_with("aborted/")), "it is there");
     Ok(())
 }
 
 /// An export of several parts; one that is killed in the middle; one that ends at a break.
-async fn is_whole_or_not_there(
+async fn break_off_uploads(
     s3: &S3,
-    from: &mut House,
-    into: &mut House,
+    from: &mut Deployment,
+    into: &mut Deployment,
     user: &str,
 ) -> anyhow::Result<()> {
-    let files = Files::make(from, MANY).await?;
-    into.loses_its_store().await?;
-    into.imports(&files.large).await?;
+    let files = Files::make(from, MANY_WALLETS).await?;
+    into.wipe_store().await?;
+    into.import_and_verify(&files.large).await?;
     let key = "s3://money/many/bank.jsonl";
     let mut killed = s3.command(into, &["export", "--to", key])?.spawn()?;
-    s3.has_uploads(1).await?;
+    s3.wait_for_uploads(1).await?;
     killed.kill().await?;
     ensure!(!s3.keys().await?.iter().any(|key| key.starts_with("many/")), "a part of an export is there");
-    s3.runs(into, &["export", "--to", key]).await?;
-    s3.runs(into, &["import", "--check", key]).await?;
+    s3.must_run(into, &["export", "--to", key]).await?;
+    s3.must_run(into, &["import", "--check", key]).await?;
     let bytes = std::fs::metadata(&files.large)?.len();
     ensure!(bytes > 16 << 20, "an export of {bytes} bytes is one part");
     // A broken wallet ends an export after it has begun: nothing of that one is left.
     let (before, uploads) = (s3.keys().await?, s3.uploads().await?);
-    from.plant(&format!("bank:{{{user}}}:wallet"), b"{}").await?;
-    says(&s3.run(from, &["export", "--to", FOLDER]).await?, 3, user)?;
+    from.replace_stored(&format!("bank:{{{user}}}:wallet"), b"{}").await?;
+    assert_exit(&s3.run(from, &["export", "--to", FOLDER]).await?, 3, user)?;
     ensure!(s3.keys().await? == before, "a broken export is there");
     ensure!(s3.uploads().await? == uploads, "a part of a broken export is kept");
     Ok(())
 }
 
-fn says(output: &Output, code: i32, why: &str) -> anyhow::Result<()> {
+fn assert_exit(output: &Output, code: i32, why: &str) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.code() == Some(code) && said.contains(why), "{}: {said}", output.status);
     Ok(())
@@ -150,39 +150,44 @@ impl S3 {
         ]
     }
 
-    fn command(&self, house: &House, words: &[&str]) -> anyhow::Result<Command> {
-        let mut command = house.command_to(words)?;
+    fn command(&self, deployment: &Deployment, words: &[&str]) -> anyhow::Result<Command> {
+        let mut command = deployment.command_to(words)?;
         command.envs(self.environment());
         Ok(command)
     }
 
-    async fn run(&self, house: &House, words: &[&str]) -> anyhow::Result<Output> {
-        Ok(self.command(house, words)?.output().await?)
+    async fn run(&self, deployment: &Deployment, words: &[&str]) -> anyhow::Result<Output> {
+        Ok(self.command(deployment, words)?.output().await?)
     }
 
-    async fn runs(&self, house: &House, words: &[&str]) -> anyhow::Result<()> {
-        let output = self.run(house, words).await?;
+    async fn must_run(&self, deployment: &Deployment, words: &[&str]) -> anyhow::Result<()> {
+        let output = self.run(deployment, words).await?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "bank {}: {}: {said}", words.join(" "), output.status);
         Ok(())
     }
 
     /// The output of `bank` when its first completing request reaches S3 with this method and is not answered.
-    async fn unanswered(&self, house: &House, words: &[&str], method: &str) -> anyhow::Result<Output> {
+    async fn run_unanswered(
+        &self,
+        deployment: &Deployment,
+        words: &[&str],
+        method: &str,
+    ) -> anyhow::Result<Output> {
         let front = TcpListener::bind("127.0.0.1:0").await?;
-        let mut command = self.command(house, words)?;
+        let mut command = self.command(deployment, words)?;
         command.env("AWS_ENDPOINT_URL", format!("http://{}", front.local_addr()?));
         let mut completions = 0;
         let output = tokio::select! {
             output = command.output() => output?,
-            failed = self.answers_but_one(&front, method, &mut completions) => bail!("before S3: {failed:?}"),
+            failed = self.forward_all_but_one(&front, method, &mut completions) => bail!("before S3: {failed:?}"),
         };
         ensure!(completions == 2, "it was asked to complete it {completions} times");
         Ok(output)
     }
 
     /// Each connection is one request, and the server closes it.
-    async fn answers_but_one(
+    async fn forward_all_but_one(
         &self,
         front: &TcpListener,
         method: &str,
@@ -237,7 +242,7 @@ impl S3 {
         Ok(listed.matches("<UploadId>").count())
     }
 
-    async fn has_uploads(&self, uploads: usize) -> anyhow::Result<()> {
+    async fn wait_for_uploads(&self, uploads: usize) -> anyhow::Result<()> {
         let begun = Instant::now();
         while self.uploads().await? < uploads {
             ensure!(begun.elapsed() < PATIENCE, "nothing is uploaded");

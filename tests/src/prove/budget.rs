@@ -4,12 +4,12 @@
 //!
 //! Scenario: somebody adds a storage call, or keeps what an instance should forget. Mechanism: Redis reports every
 //! command that it gets (`MONITOR`) while one client does one thing at a time; the kernel reports the process's
-//! memory. Needs: a house on Redis that nobody else uses.
+//! memory. Needs: a deployment on Redis that nobody else uses.
 
 use crate::bank::Bank;
 use crate::budgets::Budgets;
 use crate::names::fresh;
-use crate::prove::house::{House, Talk};
+use crate::prove::deployment::{Deployment, RedisConnection};
 use crate::prove::process::Process;
 use crate::raw::Wire;
 use crate::request::{Request, at_once};
@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 /// Commands of the connection itself, and of the observer.
-const ASIDE: &[&str] = &["AUTH", "CLIENT", "ECHO", "HELLO", "PING", "SELECT"];
+const IGNORED_COMMANDS: &[&str] = &["AUTH", "CLIENT", "ECHO", "HELLO", "PING", "SELECT"];
 /// An instance keeps rates for a second, and remembers the wallets that it has used last: one of this many requests
 /// hits such an instance.
 const TRIES: usize = 10;
@@ -29,7 +29,7 @@ const AFTER_AN_ANSWER: Duration = Duration::from_millis(30);
 /// The twelfth operation finds a full log.
 const UNTIL_SEALED: usize = 12;
 /// With this many entries, 200 of them are in the wallet and in 24 pages.
-const LONG: usize = 208;
+const LONG_HISTORY: usize = 208;
 const AT_ONCE: usize = 50;
 const BEFORE: usize = 2_000;
 const REQUESTS: usize = 10_000;
@@ -38,15 +38,15 @@ const UNREAD: usize = 200;
 const LARGE_FILE: &str = "GET /docs/swagger-ui.js HTTP/1.1\r\nhost: {host}\r\n\r\n";
 
 /// Each request makes the storage calls that `budgets.toml` lists for this store, in that order.
-pub async fn of_storage_calls(house: &mut House, store: &str) -> anyhow::Result<()> {
-    let (bank, other) = (house.client_of(0), house.client_of(1));
-    let mut spy = Spy::on(house).await?;
+pub async fn check_storage_calls(deployment: &mut Deployment, store: &str) -> anyhow::Result<()> {
+    let (bank, other) = (deployment.client_of(0), deployment.client_of(1));
+    let mut recorder = CommandRecorder::on(deployment).await?;
     let mut costs = BTreeMap::new();
-    spy.reads(&bank, &mut costs).await?;
-    spy.counters(&bank, &mut costs).await?;
-    spy.money(&bank, &other, &mut costs).await?;
-    spy.known_wallet(&bank, &mut costs).await?;
-    spy.long_history(&bank, &mut costs).await?;
+    recorder.reads(&bank, &mut costs).await?;
+    recorder.counters(&bank, &mut costs).await?;
+    recorder.money(&bank, &other, &mut costs).await?;
+    recorder.known_wallet(&bank, &mut costs).await?;
+    recorder.long_history(&bank, &mut costs).await?;
     let mut budgets = Budgets::load();
     let expected = budgets.storage_calls.remove(store).unwrap_or_default();
     let lines = costs.iter().map(|(request, calls)| format!("\"{request}\" = \"{calls}\"\n"));
@@ -59,8 +59,8 @@ pub async fn of_storage_calls(house: &mut House, store: &str) -> anyhow::Result<
 }
 
 /// After 10,000 requests the process is as small as after the first of them.
-pub async fn of_memory(house: &mut House) -> anyhow::Result<()> {
-    let bank = house.client_of(0);
+pub async fn check_memory(deployment: &mut Deployment) -> anyhow::Result<()> {
+    let bank = deployment.client_of(0);
     let user = fresh("small");
     bank.deposit(&user, "1").await;
     let ask = async |count: usize| {
@@ -70,9 +70,9 @@ pub async fn of_memory(house: &mut House) -> anyhow::Result<()> {
         }
     };
     ask(BEFORE).await;
-    let before = house.process(0)?.resident_bytes()?;
+    let before = deployment.process(0)?.resident_bytes()?;
     ask(REQUESTS - BEFORE).await;
-    let after = house.process(0)?.resident_bytes()?;
+    let after = deployment.process(0)?.resident_bytes()?;
     let memory = Budgets::load().memory;
     println!("{before} bytes after {BEFORE} requests, {after} after {REQUESTS}");
     ensure!(after < memory.resident_bytes, "{after} bytes of {}", memory.resident_bytes);
@@ -81,19 +81,19 @@ pub async fn of_memory(house: &mut House) -> anyhow::Result<()> {
 }
 
 /// An answer that nobody reads takes no more memory than the pieces of it that are in transit.
-pub async fn of_unread_answers(house: &mut House) -> anyhow::Result<()> {
-    let bank = house.client_of(0);
-    let before = house.process(0)?.resident_bytes()?;
+pub async fn check_unread_answers(deployment: &mut Deployment) -> anyhow::Result<()> {
+    let bank = deployment.client_of(0);
+    let before = deployment.process(0)?.resident_bytes()?;
     let mut clients = Vec::new();
     for _ in 0..UNREAD {
         let mut client = Wire::to(&bank).await;
-        client.say(LARGE_FILE).await;
+        client.send(LARGE_FILE).await;
         clients.push(client);
     }
     for client in &mut clients {
-        ensure!(client.begins().await, "an answer does not begin");
+        ensure!(client.receives_anything().await, "an answer does not begin");
     }
-    let after = house.process(0)?.resident_bytes()?;
+    let after = deployment.process(0)?.resident_bytes()?;
     let each = after.saturating_sub(before).div_euclid(UNREAD as u64);
     let allowed = Budgets::load().memory.unread_bytes;
     println!("{each} bytes for each of {UNREAD} answers that nobody reads");
@@ -102,7 +102,7 @@ pub async fn of_unread_answers(house: &mut House) -> anyhow::Result<()> {
 }
 
 /// A start that finds nothing compiled takes no more CPU time than it may.
-pub async fn of_a_start(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+pub async fn check_start(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new(runner);
     command.args(["up", "--listen", "127.0.0.1:0", "--disable-cache", "-f"]).arg(manifest);
@@ -123,18 +123,19 @@ fn keyed_deposit<'b>(bank: &'b Bank, user: &str, number: usize) -> Request<'b> {
 
 type Costs = BTreeMap<String, String>;
 
-/// Hears all that Redis is told.
-struct Spy {
-    ear: Talk,
-    voice: Talk,
-    asked: usize,
+/// Observes every command that Redis gets.
+struct CommandRecorder {
+    monitor: RedisConnection,
+    connection: RedisConnection,
+    recorded: usize,
 }
 
-impl Spy {
-    async fn on(house: &mut House) -> anyhow::Result<Self> {
-        let (mut ear, voice) = (house.redis()?.talk().await?, house.redis()?.talk().await?);
-        ear.command("MONITOR").await?;
-        Ok(Self { ear, voice, asked: 0 })
+impl CommandRecorder {
+    async fn on(deployment: &mut Deployment) -> anyhow::Result<Self> {
+        let (mut monitor, connection) =
+            (deployment.redis()?.connect().await?, deployment.redis()?.connect().await?);
+        monitor.command("MONITOR").await?;
+        Ok(Self { monitor, connection, recorded: 0 })
     }
 
     async fn reads(&mut self, bank: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
@@ -147,13 +148,13 @@ impl Spy {
 
     async fn counters(&mut self, bank: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         let path = "/v1/bitcoins?bitcoins=5";
-        self.hear(bank.post(path)).await?;
-        costs.insert("POST /v1/bitcoins".to_owned(), self.hear(bank.post(path)).await?);
-        costs.insert("GET /v1/bitcoins".to_owned(), self.hear(bank.get("/v1/bitcoins")).await?);
+        self.record(bank.post(path)).await?;
+        costs.insert("POST /v1/bitcoins".to_owned(), self.record(bank.post(path)).await?);
+        costs.insert("GET /v1/bitcoins".to_owned(), self.record(bank.get("/v1/bitcoins")).await?);
         let path = format!("/v1/counters/{}", fresh("cost"));
-        self.hear(bank.post(&path).idempotency_key("first")).await?;
+        self.record(bank.post(&path).idempotency_key("first")).await?;
         let keyed = bank.post(&path).idempotency_key("second");
-        costs.insert("POST /v1/counters, under a key".to_owned(), self.hear(keyed).await?);
+        costs.insert("POST /v1/counters, under a key".to_owned(), self.record(keyed).await?);
         Ok(())
     }
 
@@ -169,20 +170,20 @@ impl Spy {
             (UNTIL_SEALED + 2, "POST /v1/deposit, some keys in the index"),
         ] {
             for number in deposited..number {
-                self.hear(keyed_deposit(other, &user, number)).await?;
+                self.record(keyed_deposit(other, &user, number)).await?;
             }
             deposited = number + 1;
-            costs.insert(name.to_owned(), self.hear(deposit(number)).await?);
+            costs.insert(name.to_owned(), self.record(deposit(number)).await?);
         }
-        costs.insert("POST /v1/deposit, again".to_owned(), self.hear(deposit(UNTIL_SEALED)).await?);
-        self.hear(keyed_deposit(other, &user, UNTIL_SEALED + 3)).await?;
-        costs.insert("POST /v1/deposit, again and sealed".to_owned(), self.hear(deposit(1)).await?);
-        self.hear(keyed_deposit(other, &user, UNTIL_SEALED + 4)).await?;
+        costs.insert("POST /v1/deposit, again".to_owned(), self.record(deposit(UNTIL_SEALED)).await?);
+        self.record(keyed_deposit(other, &user, UNTIL_SEALED + 3)).await?;
+        costs.insert("POST /v1/deposit, again and sealed".to_owned(), self.record(deposit(1)).await?);
+        self.record(keyed_deposit(other, &user, UNTIL_SEALED + 4)).await?;
         let withdrawal = bank.post("/v1/withdraw").user(&user).amount("1");
-        costs.insert("POST /v1/withdraw, no key".to_owned(), self.hear(withdrawal).await?);
-        costs.insert("GET /v1/wallet".to_owned(), self.hear(bank.get("/v1/wallet").user(&user)).await?);
+        costs.insert("POST /v1/withdraw, no key".to_owned(), self.record(withdrawal).await?);
+        costs.insert("GET /v1/wallet".to_owned(), self.record(bank.get("/v1/wallet").user(&user)).await?);
         let page = bank.get("/v1/wallet/entries?limit=10").user(&user);
-        costs.insert("GET /v1/wallet/entries, into a page".to_owned(), self.hear(page).await?);
+        costs.insert("GET /v1/wallet/entries, into a page".to_owned(), self.record(page).await?);
         Ok(())
     }
 
@@ -197,10 +198,10 @@ impl Spy {
     /// The cost of the cheapest of [`TRIES`] requests, since an instance may remember what another does not. Each
     /// request is sent when the one before has left no work: otherwise it would go to another instance.
     async fn shortest<'r>(&mut self, request: impl Fn() -> Request<'r>) -> anyhow::Result<String> {
-        let mut shortest = self.hear(request()).await?;
+        let mut shortest = self.record(request()).await?;
         for _ in 1..TRIES {
             tokio::time::sleep(AFTER_AN_ANSWER).await;
-            let calls = self.hear(request()).await?;
+            let calls = self.record(request()).await?;
             if calls.len() < shortest.len() {
                 shortest = calls;
             }
@@ -210,30 +211,30 @@ impl Spy {
 
     async fn long_history(&mut self, bank: &Bank, costs: &mut Costs) -> anyhow::Result<()> {
         let user = fresh("long");
-        for _ in 0..LONG {
-            self.hear(bank.post("/v1/deposit").user(&user).amount("1")).await?;
+        for _ in 0..LONG_HISTORY {
+            self.record(bank.post("/v1/deposit").user(&user).amount("1")).await?;
         }
-        let calls = self.hear(bank.get("/v1/wallet/entries?limit=200").user(&user)).await?;
+        let calls = self.record(bank.get("/v1/wallet/entries?limit=200").user(&user)).await?;
         costs.insert("GET /v1/wallet/entries, 200 of them".to_owned(), calls);
         Ok(())
     }
 
     /// The commands that Redis gets for a request; equal ones in a row count as one.
-    async fn hear(&mut self, request: Request<'_>) -> anyhow::Result<String> {
+    async fn record(&mut self, request: Request<'_>) -> anyhow::Result<String> {
         request.await.is(200);
-        self.asked += 1;
-        let mark = format!("request-{}-is-over", self.asked);
-        self.voice.ask(&[b"ECHO", mark.as_bytes()]).await?;
+        self.recorded += 1;
+        let mark = format!("request-{}-is-over", self.recorded);
+        self.connection.query(&[b"ECHO", mark.as_bytes()]).await?;
         let mut commands: Vec<(String, usize)> = Vec::new();
         loop {
-            let line = self.ear.line().await?;
+            let line = self.monitor.line().await?;
             if line.contains(&mark) {
                 break;
             }
             // `+1732147200.000000 [0 127.0.0.1:40000] "GET" "bank:{ann}:wallet"`, or `[0 lua]` for a part of a script.
             let (from, words) = line.split_once("] ").context("that is not what MONITOR says")?;
             let command = words.split('"').nth(1).unwrap_or_default().to_uppercase();
-            if from.ends_with(" lua") || ASIDE.contains(&command.as_str()) {
+            if from.ends_with(" lua") || IGNORED_COMMANDS.contains(&command.as_str()) {
                 continue;
             }
             match commands.last_mut() {

@@ -17,14 +17,14 @@ const EVERY_TWIN: usize = 7;
 /// One in this many is given up if every try was answered `none`: then it must never have happened.
 const EVERY_GIVEN_UP: usize = 3;
 
-pub struct Client<'a> {
+pub struct RetryingClient<'a> {
     bank: &'a Bank,
     /// Instances or whole processes die, so a bare 500, or no answer, is to be expected.
     kills: bool,
 }
 
 /// An operation, and the answer that settled it.
-pub struct Done {
+pub struct Settled {
     pub path: String,
     pub key: String,
     pub amount: Option<String>,
@@ -35,7 +35,7 @@ pub struct Done {
 pub struct Answers {
     /// Whose wallet, or which counter.
     pub user: String,
-    pub done: Vec<Done>,
+    pub done: Vec<Settled>,
     /// Keys of operations whose every try was answered `none`, and that nobody sent again.
     pub given_up: Vec<String>,
     pub sent_again: usize,
@@ -55,7 +55,7 @@ impl Answers {
 /// The tries of one operation, until an answer came.
 #[derive(Default)]
 struct Sent {
-    /// None if it was given up, because every try was answered `none`.
+    /// `None` if it was given up, because every try was answered `none`.
     answer: Option<Answer>,
     again: usize,
     /// Some try may have happened: it was not answered `none`.
@@ -63,13 +63,13 @@ struct Sent {
     slowest: Duration,
 }
 
-impl<'a> Client<'a> {
+impl<'a> RetryingClient<'a> {
     pub fn new(bank: &'a Bank, kills: bool) -> Self {
         Self { bank, kills }
     }
 
     /// Deposits and withdraws, sometimes more than there is.
-    pub async fn moves_money(&self, user: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Answers> {
+    pub async fn move_money(&self, user: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Answers> {
         let operation = |n: usize| {
             let (path, amount) = match n % 3 {
                 0 => ("/v1/deposit", 3 + n % 5),
@@ -82,7 +82,7 @@ impl<'a> Client<'a> {
     }
 
     /// Posts to a counter.
-    pub async fn counts(&self, counter: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Answers> {
+    pub async fn count(&self, counter: &str, client: usize, over: &AtomicBool) -> anyhow::Result<Answers> {
         let path = format!("/v1/counters/{counter}");
         self.repeat(counter, client, over, |_| (path.clone(), None)).await
     }
@@ -103,7 +103,7 @@ impl<'a> Client<'a> {
             n += 1;
             let twins = n.is_multiple_of(EVERY_TWIN);
             if twins {
-                self.twins(&request).await?;
+                self.send_twice_at_once(&request).await?;
             }
             let sent = self.send(request, !twins && n.is_multiple_of(EVERY_GIVEN_UP)).await?;
             answers.sent_again += sent.again;
@@ -111,7 +111,7 @@ impl<'a> Client<'a> {
             answers.slowest = answers.slowest.max(sent.slowest);
             match sent.answer {
                 None => answers.given_up.push(key),
-                Some(answer) => answers.done.push(Done { path, key, amount, answer }),
+                Some(answer) => answers.done.push(Settled { path, key, amount, answer }),
             }
         }
         Ok(answers)
@@ -126,20 +126,23 @@ impl<'a> Client<'a> {
     }
 
     /// Two requests at the same time under one key get the same answer.
-    async fn twins(&self, request: &Request<'a>) -> anyhow::Result<()> {
-        let (one, other) = tokio::join!(self.answered(request.clone()), self.answered(request.clone()));
+    async fn send_twice_at_once(&self, request: &Request<'a>) -> anyhow::Result<()> {
+        let (one, other) = tokio::join!(
+            self.send_until_answered(request.clone()),
+            self.send_until_answered(request.clone())
+        );
         let (one, other) = (one?, other?);
-        ensure!(same(&one, &other), "under one key: {one}\nand {other}");
+        ensure!(same_answer(&one, &other), "under one key: {one}\nand {other}");
         Ok(())
     }
 
     /// Sends a settled operation again, to get its replay.
-    pub async fn again(&self, user: &str, done: &Done) -> anyhow::Result<Answer> {
-        self.answered(self.request(user, &done.path, &done.key, done.amount.as_deref())).await
+    pub async fn replay(&self, user: &str, done: &Settled) -> anyhow::Result<Answer> {
+        self.send_until_answered(self.request(user, &done.path, &done.key, done.amount.as_deref())).await
     }
 
     /// Sends until there is an answer.
-    pub async fn answered(&self, request: Request<'a>) -> anyhow::Result<Answer> {
+    pub async fn send_until_answered(&self, request: Request<'a>) -> anyhow::Result<Answer> {
         self.send(request, false).await?.answer.context("it was not to be given up")
     }
 
@@ -170,7 +173,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The outcome of the request that was answered, and of no other; no answer has none.
+    /// The outcome of this try alone: `unknown` without an answer or a member `outcome`.
     fn outcome(&self, tried: &Result<Answer, String>) -> anyhow::Result<String> {
         match tried {
             Ok(answer) if answer.status == 500 && self.kills && answer.body.is_empty() => {}
@@ -187,6 +190,6 @@ impl<'a> Client<'a> {
 }
 
 /// Two answers to one request, whichever of them was the first.
-pub fn same(one: &Answer, other: &Answer) -> bool {
+pub fn same_answer(one: &Answer, other: &Answer) -> bool {
     one.status == other.status && one.body_to_replay() == other.body_to_replay()
 }

@@ -1,14 +1,14 @@
 //! Stored documents that something else has changed. The answer is a 500; the log names the kind of document but
 //! not its owner; the client learns nothing; and not one byte in the store is changed.
 //!
-//! Every request that has to read a document meets it, damaged in each of several ways. When it is mended, the bank
+//! Each document is damaged in several ways, and every request that has to read it is sent. When it is mended, the bank
 //! serves it again.
 
 use crate::answer::Answer;
 use crate::bank::{Bank, Wallet};
 use crate::limits;
 use crate::names::fresh;
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use crate::request::Request;
 use crate::rules;
 use anyhow::{Context as _, ensure};
@@ -31,13 +31,13 @@ struct Case<'a> {
 }
 
 /// Damages each kind of document in turn.
-pub async fn is_reported_and_left_alone(house: &House) -> anyhow::Result<()> {
-    let bank = house.client();
+pub async fn run(deployment: &Deployment) -> anyhow::Result<()> {
+    let bank = deployment.client();
     let owner = Owner::with_a_history(&bank).await;
     let before = (bank.wallet(&owner.user).await, owner.count(&bank).await);
     let mut answers = 0;
     for case in owner.cases(&bank) {
-        answers += case.run(house).await.with_context(|| case.key.clone())?;
+        answers += case.run(deployment).await.with_context(|| case.key.clone())?;
     }
     let after: (Wallet, String) = (bank.wallet(&owner.user).await, owner.count(&bank).await);
     ensure!(after == before, "it was {before:?}, it is {after:?}");
@@ -120,24 +120,24 @@ impl Owner {
 
 impl Case<'_> {
     /// Damages the document in every way, and mends it; returns how many requests met it.
-    async fn run(&self, house: &House) -> anyhow::Result<usize> {
-        let stored = house.stored().await?;
+    async fn run(&self, deployment: &Deployment) -> anyhow::Result<usize> {
+        let stored = deployment.stored().await?;
         let sound = stored.get(&self.key).context("it is not in the store")?;
         let damaged = self.damaged(sound)?;
         let named = self.as_the_log_names_it()?;
         for value in &damaged {
-            house.plant(&self.key, value).await?;
-            let held = house.stored().await?;
+            deployment.replace_stored(&self.key, value).await?;
+            let held = deployment.stored().await?;
             for request in &self.requests {
-                let logged = house.logs()?.matches(&named).count();
+                let logged = deployment.logs()?.matches(&named).count();
                 let answer = request.clone().send().await.map_err(anyhow::Error::msg)?;
-                tells_nothing(&answer)?;
-                names_it(house, &named, logged).await?;
-                ensure!(!house.logs()?.contains(&self.key), "the log says whose {named} is");
-                ensure!(house.stored().await? == held, "something was written: {answer}");
+                assert_reveals_nothing(&answer)?;
+                wait_until_logged(deployment, &named, logged).await?;
+                ensure!(!deployment.logs()?.contains(&self.key), "the log says whose {named} is");
+                ensure!(deployment.stored().await? == held, "something was written: {answer}");
             }
         }
-        house.plant(&self.key, sound).await?;
+        deployment.replace_stored(&self.key, sound).await?;
         Ok(damaged.len() * self.requests.len())
     }
 
@@ -159,7 +159,7 @@ impl Case<'_> {
 }
 
 /// A complete problem like any other, which reveals nothing internal.
-fn tells_nothing(answer: &Answer) -> anyhow::Result<()> {
+fn assert_reveals_nothing(answer: &Answer) -> anyhow::Result<()> {
     rules::check_form(answer);
     answer.problem(500, "internal-error");
     for inside in ["bank:", "corrupt", "keeper"] {
@@ -169,9 +169,9 @@ fn tells_nothing(answer: &Answer) -> anyhow::Result<()> {
 }
 
 /// The log of the bank that answered has one more line that names it.
-async fn names_it(house: &House, named: &str, logged: usize) -> anyhow::Result<()> {
+async fn wait_until_logged(deployment: &Deployment, named: &str, logged: usize) -> anyhow::Result<()> {
     let begun = Instant::now();
-    while house.logs()?.matches(named).count() <= logged {
+    while deployment.logs()?.matches(named).count() <= logged {
         ensure!(begun.elapsed() < limits::ANSWER, "no log has {named}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -2,12 +2,12 @@
 //!
 //! `tests/cors.rs` tests a bank with origins.
 
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use anyhow::ensure;
 
 /// Neither to a page nor to a preflight, on any kind of answer.
-pub async fn is_silent(house: &House) -> anyhow::Result<()> {
-    let bank = house.client();
+pub async fn assert_no_cors_headers(deployment: &Deployment) -> anyhow::Result<()> {
+    let bank = deployment.client();
     for path in
         ["/healthz", "/v1/bitcoins", "/v1/wallet", "/v1/deposit", "/v1/nowhere", "/problems/not-found"]
     {

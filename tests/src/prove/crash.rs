@@ -5,27 +5,27 @@
 //! often as you like.
 
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use anyhow::ensure;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-/// Clients go on for a while after the last accident.
+/// How long clients go on after the last accident.
 const AFTERWARDS: Duration = Duration::from_millis(700);
 /// How long a killed Redis stays away at most.
 const AWAY_MS: u64 = 400;
 
 /// One `bank` after the other is killed and started again.
-pub async fn of_a_bank_under_load(house: &mut House, rounds: u32) -> anyhow::Result<()> {
-    let bank = house.client();
-    let processes = house.urls().len() as u64;
+pub async fn kill_banks_under_load(deployment: &mut Deployment, rounds: u32) -> anyhow::Result<()> {
+    let bank = deployment.client();
+    let processes = deployment.urls().len() as u64;
     let killed = Crowd::during(&bank, Size::Large, true, async {
         for _ in 0..rounds {
-            some_time(700).await;
-            let index = usize::try_from(some(processes))?;
-            house.process(index)?.kill().await?;
-            house.forget(index);
-            house.start_banks().await?;
+            sleep_at_most(700).await;
+            let index = usize::try_from(random_below(processes))?;
+            deployment.process(index)?.kill().await?;
+            deployment.forget_bank(index);
+            deployment.start_banks().await?;
         }
         tokio::time::sleep(AFTERWARDS).await;
         Ok(())
@@ -39,14 +39,14 @@ pub async fn of_a_bank_under_load(house: &mut House, rounds: u32) -> anyhow::Res
 }
 
 /// Redis is killed and started again on what it kept.
-pub async fn of_the_store_under_load(house: &mut House, rounds: u32) -> anyhow::Result<()> {
-    let bank = house.client();
-    let redis = house.redis()?;
+pub async fn kill_redis_under_load(deployment: &mut Deployment, rounds: u32) -> anyhow::Result<()> {
+    let bank = deployment.client();
+    let redis = deployment.redis()?;
     let killed = Crowd::during(&bank, Size::Large, false, async {
         for _ in 0..rounds {
-            some_time(400).await;
+            sleep_at_most(400).await;
             redis.kill().await?;
-            some_time(AWAY_MS).await;
+            sleep_at_most(AWAY_MS).await;
             redis.start_again().await?;
         }
         tokio::time::sleep(AFTERWARDS).await;
@@ -61,10 +61,10 @@ pub async fn of_the_store_under_load(house: &mut House, rounds: u32) -> anyhow::
 }
 
 /// Sleeps for a random time up to this many milliseconds.
-async fn some_time(ms: u64) {
-    tokio::time::sleep(Duration::from_millis(some(ms))).await;
+async fn sleep_at_most(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(random_below(ms))).await;
 }
 
-fn some(below: u64) -> u64 {
+fn random_below(below: u64) -> u64 {
     RandomState::new().hash_one(below) % below
 }

@@ -1,11 +1,11 @@
 //! Clients that move money while something goes wrong, and the answers that they got.
 //!
 //! Some have a wallet of their own, others share one, some post to a counter. Each sends a request again, under its
-//! key, until it is answered ([`Client`]). Then every wallet is compared with these answers.
+//! key, until it is answered ([`RetryingClient`]). Then every wallet is compared with these answers.
 
 use crate::bank::Bank;
 use crate::names::fresh;
-use crate::prove::client::{Answers, Client};
+use crate::prove::client::{Answers, RetryingClient};
 use crate::prove::judge;
 use futures::future::try_join_all;
 use std::fmt;
@@ -18,7 +18,7 @@ const CLIENTS_OF_A_HOT_WALLET: usize = 5;
 #[derive(Clone, Copy)]
 pub enum Size {
     Large,
-    /// For what happens many times.
+    /// For scenarios that run many times.
     Small,
 }
 
@@ -70,12 +70,12 @@ impl Crowd {
             over.store(true, Ordering::Relaxed);
             ended
         };
-        let client = Client::new(bank, kills);
+        let client = RetryingClient::new(bank, kills);
         let (cold, hot) = wallets.split_at(size.cold_wallets());
         let hot = hot.iter().flat_map(|user| std::iter::repeat_n(user, CLIENTS_OF_A_HOT_WALLET));
         let money = cold.iter().chain(hot).enumerate();
-        let money = try_join_all(money.map(|(index, user)| client.moves_money(user, index, &over)));
-        let counters = (0..size.clients_of_the_counter()).map(|index| client.counts(&counter, index, &over));
+        let money = try_join_all(money.map(|(index, user)| client.move_money(user, index, &over)));
+        let counters = (0..size.clients_of_the_counter()).map(|index| client.count(&counter, index, &over));
         let (ended, money, counted) = tokio::join!(accident, money, try_join_all(counters));
         let answers = money?.into_iter().chain(counted?).collect();
         Ok((Self { wallets, counter, answers, kills }, ended?))
@@ -111,11 +111,11 @@ impl Crowd {
 
     /// Sends everything that was answered again under its key; returns how much was there, and how much was done
     /// anew.
-    pub async fn again(&self, bank: &Bank) -> anyhow::Result<(usize, usize)> {
-        let (client, mut there, mut anew) = (Client::new(bank, self.kills), 0, 0);
+    pub async fn replay_all(&self, bank: &Bank) -> anyhow::Result<(usize, usize)> {
+        let (client, mut there, mut anew) = (RetryingClient::new(bank, self.kills), 0, 0);
         for one in &self.answers {
             for done in &one.done {
-                let replayed = client.again(&one.user, done).await?.replayed();
+                let replayed = client.replay(&one.user, done).await?.replayed();
                 there += usize::from(replayed);
                 anew += usize::from(!replayed);
             }
@@ -125,7 +125,7 @@ impl Crowd {
 
     /// Every acknowledged operation is there once and nothing else is.
     pub async fn judge(&self, bank: &Bank) -> anyhow::Result<()> {
-        let judge = Client::new(bank, self.kills);
+        let judge = RetryingClient::new(bank, self.kills);
         let of = |user: &str| self.answers.iter().filter(|one| one.user == user).collect::<Vec<_>>();
         for wallet in &self.wallets {
             judge::wallet(&judge, wallet, &of(wallet)).await?;

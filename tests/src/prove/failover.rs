@@ -2,12 +2,12 @@
 //!
 //! Scenario: a Service or a DNS name that leads to another Redis from one moment to the next, without Sentinel to end
 //! the connections to the old one. Mechanism: a master and its replica behind a proxy whose connections stay; the two
-//! change places; then new connections lead to the new master. Needs: a house of one process on Redis.
+//! change places; then new connections lead to the new master. Needs: a deployment of one process on Redis.
 
 use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::names::fresh;
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use anyhow::ensure;
 use serde_json::Value;
 use std::time::Duration;
@@ -19,16 +19,16 @@ const BETWEEN: Duration = Duration::from_millis(100);
 
 /// While there is no master, the bank reads and reports `read-only`; the request after the first refusal goes to the
 /// new master.
-pub async fn is_followed(house: &mut House) -> anyhow::Result<()> {
-    let (bank, user) = (house.client(), fresh("fail-over"));
-    let heir = house.another_redis().await?;
-    heir.follow(house.redis()?.address()).await?;
+pub async fn run(deployment: &mut Deployment) -> anyhow::Result<()> {
+    let (bank, user) = (deployment.client(), fresh("fail-over"));
+    let heir = deployment.start_another_redis().await?;
+    heir.follow(deployment.redis()?.address()).await?;
     bank.deposit(&user, "1").await;
-    heir.has_caught_up().await?;
-    heir.talk().await?.command("REPLICAOF NO ONE").await?;
-    house.redis()?.follow(heir.address()).await?;
-    says_that_it_is_read_only(&bank, &user).await?;
-    house.proxy()?.lead_to(heir.address());
+    heir.wait_until_caught_up().await?;
+    heir.connect().await?.command("REPLICAOF NO ONE").await?;
+    deployment.redis()?.follow(heir.address()).await?;
+    assert_read_only(&bank, &user).await?;
+    deployment.proxy()?.lead_to(heir.address());
     let mut answers = Vec::new();
     while answers.last().is_none_or(|answer: &Answer| answer.status != 200) {
         ensure!(answers.len() < TRIES, "{answers:?}");
@@ -37,7 +37,7 @@ pub async fn is_followed(house: &mut House) -> anyhow::Result<()> {
     bank.get("/readyz").await.is(200);
     let wallet = bank.wallet(&user).await;
     ensure!((wallet.balance.as_str(), wallet.seq) == ("2.00", 2), "{wallet:?}");
-    ensure!(house.logs()?.contains("\"reason\":\"READONLY\""), "the log does not say READONLY");
+    ensure!(deployment.logs()?.contains("\"reason\":\"READONLY\""), "the log does not say READONLY");
     Ok(())
 }
 
@@ -45,7 +45,7 @@ async fn deposit(bank: &Bank, user: &str) -> Answer {
     bank.post("/v1/deposit").user(user).idempotency_key("the-second").amount("1").await
 }
 
-async fn says_that_it_is_read_only(bank: &Bank, user: &str) -> anyhow::Result<()> {
+async fn assert_read_only(bank: &Bank, user: &str) -> anyhow::Result<()> {
     let refused = deposit(bank, user).await;
     refused.problem(503, "storage-unavailable");
     for _ in 0..2 {

@@ -5,7 +5,7 @@
 //! compared with what the clients were told ([`super::judge`]).
 
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::house::{House, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, Store};
 use crate::prove::suites::Suites;
 use crate::prove::summary::Summary;
 use anyhow::{bail, ensure};
@@ -17,9 +17,9 @@ use std::time::Duration;
 /// A profile, and what clients notice of it.
 struct Profile {
     name: &'static str,
-    /// Something fails now and then, and clients have to retry.
+    /// Whether something fails now and then, so that clients have to retry.
     fails: bool,
-    /// Instances die, so a bare 500 is an answer.
+    /// Whether instances die, so that a bare 500 is to be expected.
     kills: bool,
     /// Whole suites run on it, on this kind of store, since clients see no failure.
     suites: Option<Store>,
@@ -49,12 +49,12 @@ const PROFILES: &[Profile] = &[
 const SUITES: &[&str] = &["first_deposits", "idempotency", "keyed_counters", "keys_for_ever", "wallet"];
 
 /// How long the clients go on.
-const WHILE: Duration = Duration::from_millis(4000);
+const LOAD_TIME: Duration = Duration::from_millis(4000);
 /// After this time nothing that was given up is still in flight.
-const SETTLED: Duration = Duration::from_millis(1200);
+const SETTLE_TIME: Duration = Duration::from_millis(1200);
 
-/// Every profile on one kind of store, each on a house of its own.
-pub async fn on(
+/// Every profile on one kind of store, each on a deployment of its own.
+pub async fn run_all(
     store: Store,
     runner: &Path,
     manifest: &Path,
@@ -62,11 +62,11 @@ pub async fn on(
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     for profile in PROFILES {
-        let house = House::build(plan(store, runner, manifest, profile)).await?;
-        let name = house.at("money under clients that send again");
-        summary.scenario(&name, survives(&house, profile)).await;
+        let deployment = Deployment::build(plan(store, runner, manifest, profile)).await?;
+        let name = deployment.scenario_name("money under clients that send again");
+        summary.scenario(&name, move_money(&deployment, profile)).await;
         if profile.suites == Some(store) {
-            suites.run(|suite| SUITES.contains(&suite), Some(&house), summary).await;
+            suites.run(|suite| SUITES.contains(&suite), Some(&deployment), summary).await;
         }
     }
     Ok(())
@@ -76,25 +76,25 @@ fn plan(store: Store, runner: &Path, manifest: &Path, profile: &Profile) -> Plan
     Plan { fault: Some(profile.file()), ..Plan::new(store, runner, manifest) }
 }
 
-async fn survives(house: &House, profile: &Profile) -> anyhow::Result<()> {
-    let bank = house.client();
+async fn move_money(deployment: &Deployment, profile: &Profile) -> anyhow::Result<()> {
+    let bank = deployment.client();
     let while_they_do = async {
-        tokio::time::sleep(WHILE).await;
+        tokio::time::sleep(LOAD_TIME).await;
         Ok(())
     };
     let (crowd, ()) = Crowd::during(&bank, Size::Large, profile.kills, while_they_do).await?;
     println!("{crowd}");
     ensure!(crowd.done() > 50, "only {} operations were answered", crowd.done());
     ensure!(!profile.fails || crowd.sent_again() > 0, "the faults hit nobody");
-    tokio::time::sleep(if profile.fails { SETTLED } else { Duration::ZERO }).await;
+    tokio::time::sleep(if profile.fails { SETTLE_TIME } else { Duration::ZERO }).await;
     crowd.judge(&bank).await
 }
 
-/// The proof of the proof: if a store loses money, that is noticed.
-pub async fn are_noticed(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+/// Tests the test: if a store loses money, that is noticed.
+pub async fn assert_loss_is_noticed(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let profile = profile("unguarded");
-    let house = House::build(plan(Store::Redis, runner, manifest, &profile)).await?;
-    match AssertUnwindSafe(survives(&house, &profile)).catch_unwind().await {
+    let deployment = Deployment::build(plan(Store::Redis, runner, manifest, &profile)).await?;
+    match AssertUnwindSafe(move_money(&deployment, &profile)).catch_unwind().await {
         Ok(Ok(())) => bail!("a store that guards nothing was found to be sound"),
         Ok(Err(noticed)) => println!("noticed: {noticed:#}"),
         Err(_) => println!("noticed, as above"),

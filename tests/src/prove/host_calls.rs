@@ -8,14 +8,14 @@
 use crate::bank::Bank;
 use crate::budgets::Budgets;
 use crate::names::fresh;
-use crate::prove::house::{House, Plan};
+use crate::prove::deployment::{Deployment, Plan};
 use crate::request::Request;
 use anyhow::{anyhow, bail, ensure};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How many requests a later instance serves, beside the first.
-const NEXT: u64 = 4;
+const LATER_REQUESTS: u64 = 4;
 /// An instance ends after a second without a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -75,17 +75,17 @@ pub fn plan(plan: Plan) -> Plan {
 }
 
 /// Each request makes the calls that `budgets.toml` lists for this store.
-pub async fn are_as_few_as_ever(house: &mut House, store: &str) -> anyhow::Result<()> {
-    let other = house.client_of(1);
+pub async fn assert_within_budget(deployment: &mut Deployment, store: &str) -> anyhow::Result<()> {
+    let other = deployment.client_of(1);
     // What is known of these wallets and of rates is in the store, and not in an instance of the bank in question.
     other.get("/v1/rates").await.is(200);
-    for number in 0..=usize::try_from(NEXT)? {
+    for number in 0..=usize::try_from(LATER_REQUESTS)? {
         other.deposit(&user(number), "10").await;
     }
     let allowed = Budgets::load().host_calls.remove(store).unwrap_or_default();
     let mut fewest = Err(anyhow!("no round was counted"));
     for _ in 0..TRIES {
-        fewest = match (costs(house).await, fewest) {
+        fewest = match (costs(deployment).await, fewest) {
             (Ok(costs), Ok(fewest)) => Ok(fewer(fewest, &costs)),
             (Err(_), Ok(fewest)) => Ok(fewest),
             (costs, Err(_)) => costs,
@@ -124,10 +124,10 @@ fn fewer(mut one: Costs, other: &Costs) -> Costs {
 }
 
 /// By request, for the first of an instance and for the next ones.
-async fn costs(house: &mut House) -> anyhow::Result<Costs> {
-    let bank = house.client_of(0);
-    let alone = round(house, &bank, 1).await?;
-    let several = round(house, &bank, NEXT + 1).await?;
+async fn costs(deployment: &mut Deployment) -> anyhow::Result<Costs> {
+    let bank = deployment.client_of(0);
+    let alone = round(deployment, &bank, 1).await?;
+    let several = round(deployment, &bank, LATER_REQUESTS + 1).await?;
     let (mut first, mut next) = (BTreeMap::new(), BTreeMap::new());
     for route in ROUTES {
         let (alone, several) = (&alone[route.component], &several[route.component]);
@@ -150,14 +150,18 @@ fn table(store: &str, costs: &Costs) -> String {
 fn each(alone: &Calls, several: &Calls) -> Calls {
     let each = several.iter().map(|(interface, calls)| {
         let more = calls.saturating_sub(*alone.get(interface).unwrap_or(&0));
-        (interface.clone(), (more + NEXT / 2) / NEXT)
+        (interface.clone(), (more + LATER_REQUESTS / 2) / LATER_REQUESTS)
     });
     each.filter(|(_, calls)| *calls > 0).collect()
 }
 
 /// What an instance of each component has called in all, after it has served this many requests.
-async fn round(house: &mut House, bank: &Bank, requests: u64) -> anyhow::Result<BTreeMap<String, Calls>> {
-    let before = house.process(0)?.logs()?.len();
+async fn round(
+    deployment: &mut Deployment,
+    bank: &Bank,
+    requests: u64,
+) -> anyhow::Result<BTreeMap<String, Calls>> {
+    let before = deployment.process(0)?.logs()?.len();
     for number in 0..usize::try_from(requests)? {
         for route in ROUTES {
             (route.request)(bank, number).await.is(200);
@@ -165,7 +169,7 @@ async fn round(house: &mut House, bank: &Bank, requests: u64) -> anyhow::Result<
     }
     let begun = Instant::now();
     loop {
-        let logs = house.process(0)?.logs()?.split_off(before);
+        let logs = deployment.process(0)?.logs()?.split_off(before);
         let found = logs.lines().filter_map(line).collect::<Vec<_>>();
         if ROUTES.iter().all(|route| found.iter().any(|(component, _)| component == route.component)) {
             ensure!(found.len() == ROUTES.len(), "more than one instance of a component:\n{logs}");

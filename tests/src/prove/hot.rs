@@ -5,7 +5,7 @@
 //! not fail it.
 
 use crate::names::fresh;
-use crate::prove::house::{House, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, Store};
 use crate::request::at_once;
 use anyhow::ensure;
 use std::time::Duration;
@@ -25,9 +25,9 @@ fn most_scripts(store: Store) -> usize {
 }
 
 /// 500 withdrawals of 1 from 100 at once: a hundred succeed, the others are refused, none gets a 503.
-pub async fn is_shared(house: &mut House, store: Store) -> anyhow::Result<()> {
-    let bank = house.client();
-    let before = scripts(house).await?;
+pub async fn withdraw_at_once(deployment: &mut Deployment, store: Store) -> anyhow::Result<()> {
+    let bank = deployment.client();
+    let before = scripts(deployment).await?;
     let user = fresh("hot");
     bank.deposit(&user, "100").await;
     let one = |n| bank.post("/v1/withdraw").user(&user).idempotency_key(format!("k{n}")).amount("1");
@@ -36,15 +36,15 @@ pub async fn is_shared(house: &mut House, store: Store) -> anyhow::Result<()> {
     ensure!((told(200), told(422)) == (100, WITHDRAWALS - 100), "{} 200, {} 422", told(200), told(422));
     let wallet = bank.wallet(&user).await;
     ensure!((wallet.balance.as_str(), wallet.seq) == ("0.00", 101), "{} at {}", wallet.balance, wallet.seq);
-    let scripts = scripts(house).await? - before;
+    let scripts = scripts(deployment).await? - before;
     println!("{scripts} scripts for {WITHDRAWALS} withdrawals");
     ensure!(scripts <= most_scripts(store) * WITHDRAWALS, "{scripts} scripts for {WITHDRAWALS} withdrawals");
     Ok(())
 }
 
 /// How many scripts Redis has run so far.
-async fn scripts(house: &mut House) -> anyhow::Result<usize> {
-    let told = house.redis()?.talk().await?.ask(&[b"INFO", b"commandstats"]).await?.concat();
+async fn scripts(deployment: &mut Deployment) -> anyhow::Result<usize> {
+    let told = deployment.redis()?.connect().await?.query(&[b"INFO", b"commandstats"]).await?.concat();
     let told = String::from_utf8_lossy(&told);
     let calls = told
         .lines()

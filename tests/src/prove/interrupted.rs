@@ -3,11 +3,11 @@
 //!
 //! Mechanism: the file is an object of a fake S3 server. The server sends all of it for the first read, which
 //! checks it, and half of it for the second, which stores it. That half is more than the import keeps in memory.
-//! Needs: a house whose banks do not run.
+//! Needs: a deployment whose banks do not run.
 
 use crate::names::fresh;
+use crate::prove::deployment::Deployment;
 use crate::prove::exported::lines;
-use crate::prove::house::House;
 use crate::prove::shards::deposit;
 use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
@@ -20,12 +20,12 @@ use tokio::process::Command;
 
 /// How many wallets without entries lie between those of two users. Each is three keys, and an import writes 4,096
 /// keys at a time.
-const BETWEEN: usize = 4_000;
+const WALLETS_BETWEEN: usize = 4_000;
 /// At least this many keys are in the store when the file stops.
-const STORED: usize = 4_096;
+const KEYS_STORED: usize = 4_096;
 const PATIENCE: Duration = Duration::from_secs(30);
 const OPERATIONS: u64 = 20;
-const NEW: &str = r#"{"v":1,"base":MARK,"end":MARK,"log":[]}"#;
+const EMPTY_WALLET: &str = r#"{"v":1,"base":MARK,"end":MARK,"log":[]}"#;
 
 /// The files to import: an export of some money, and one with many wallets in between, of which half is written.
 pub struct Files {
@@ -36,36 +36,36 @@ pub struct Files {
 }
 
 /// Every way of being interrupted: killed, stopped, a file that changes. A pipe is refused.
-pub async fn is_no_bank(house: &mut House) -> anyhow::Result<()> {
-    let files = Files::make(house, BETWEEN).await?;
-    house.stop_banks().await?;
-    house.loses_its_store().await?;
-    is_killed(house, &files).await.context("kill -9")?;
-    house.loses_its_store().await?;
-    is_stopped(house, &files).await.context("SIGTERM")?;
-    house.loses_its_store().await?;
-    is_changed(house, &files).await.context("a file that changes")?;
-    house.loses_its_store().await?;
-    is_no_pipe(house).await.context("a pipe")
+pub async fn run(deployment: &mut Deployment) -> anyhow::Result<()> {
+    let files = Files::make(deployment, WALLETS_BETWEEN).await?;
+    deployment.stop_banks().await?;
+    deployment.wipe_store().await?;
+    kill_import(deployment, &files).await.context("kill -9")?;
+    deployment.wipe_store().await?;
+    terminate_import(deployment, &files).await.context("SIGTERM")?;
+    deployment.wipe_store().await?;
+    change_file_during_import(deployment, &files).await.context("a file that changes")?;
+    deployment.wipe_store().await?;
+    refuse_pipe(deployment).await.context("a pipe")
 }
 
 /// The import is killed half way. Importing the same file again completes it.
-async fn is_killed(house: &mut House, files: &Files) -> anyhow::Result<()> {
+async fn kill_import(deployment: &mut Deployment, files: &Files) -> anyhow::Result<()> {
     let object = Object::serve(files, &files.half).await?;
-    let mut import = object.import_to(house)?.spawn()?;
-    let _open = object.is_read_twice().await?;
-    has(house, STORED).await?;
+    let mut import = object.import_to(deployment)?.spawn()?;
+    let _open = object.serve_two_reads().await?;
+    wait_for_keys(deployment, KEYS_STORED).await?;
     import.kill().await?;
-    is_refused(house, &files.small).await?;
-    house.imports(&files.large).await?;
-    is_whole(house, files).await
+    assert_store_is_refused(deployment, &files.small).await?;
+    deployment.import_and_verify(&files.large).await?;
+    assert_complete(deployment, files).await
 }
 
 /// It is stopped by SIGTERM, as a Job's container is: try again.
-async fn is_stopped(house: &House, files: &Files) -> anyhow::Result<()> {
+async fn terminate_import(deployment: &Deployment, files: &Files) -> anyhow::Result<()> {
     let object = Object::serve(files, &files.half).await?;
-    let mut import = object.import_to(house)?.spawn()?;
-    let _open = object.is_read_twice().await?;
+    let mut import = object.import_to(deployment)?.spawn()?;
+    let _open = object.serve_two_reads().await?;
     let process = import.id().context("it has ended")?.to_string();
     ensure!(Command::new("kill").args(["-TERM", &process]).status().await?.success(), "kill");
     let status = tokio::time::timeout(PATIENCE, import.wait()).await.context("it goes on")??;
@@ -75,38 +75,38 @@ async fn is_stopped(house: &House, files: &Files) -> anyhow::Result<()> {
 
 /// It stops in the middle, at a line that was different when the file was checked. After the store is emptied, an
 /// import works again.
-async fn is_changed(house: &mut House, files: &Files) -> anyhow::Result<()> {
+async fn change_file_during_import(deployment: &mut Deployment, files: &Files) -> anyhow::Result<()> {
     let object = Object::serve(files, &[&files.half[..], b"{}\n"].concat()).await?;
-    let mut import = object.import_to(house)?;
-    let (output, _open) = tokio::join!(import.output(), object.is_read_twice());
+    let mut import = object.import_to(deployment)?;
+    let (output, _open) = tokio::join!(import.output(), object.serve_two_reads());
     let output = output?;
     let why = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.code() == Some(3), "{}: {why}", output.status);
     ensure!(why.contains("was changed while it was imported, and a part of it is in the store"), "{why}");
-    ensure!(house.keys().await? >= STORED, "no part of it is in the store");
-    is_refused(house, &files.small).await?;
-    house.loses_its_store().await?;
-    house.imports(&files.small).await
+    ensure!(deployment.key_count().await? >= KEYS_STORED, "no part of it is in the store");
+    assert_store_is_refused(deployment, &files.small).await?;
+    deployment.wipe_store().await?;
+    deployment.import_and_verify(&files.small).await
 }
 
 /// A file that can be read only once is refused before anything is stored.
-async fn is_no_pipe(house: &House) -> anyhow::Result<()> {
-    let path = house.path("pipe");
+async fn refuse_pipe(deployment: &Deployment) -> anyhow::Result<()> {
+    let path = deployment.path("pipe");
     ensure!(Command::new("mkfifo").arg(&path).status().await?.success(), "mkfifo {}", path.display());
-    let why = house.fails(&["import", &path.display().to_string()], 1).await?;
+    let why = deployment.must_fail(&["import", &path.display().to_string()], 1).await?;
     ensure!(why.contains("is no file"), "{why}");
-    ensure!(house.keys().await? == 0, "{} keys are in the store", house.keys().await?);
+    ensure!(deployment.key_count().await? == 0, "{} keys are in the store", deployment.key_count().await?);
     Ok(())
 }
 
 /// Only the interrupted import may use the store as it is.
-async fn is_refused(house: &House, another: &Path) -> anyhow::Result<()> {
-    let file = house.path("of-a-half.jsonl").display().to_string();
-    house.does_not_start().await?;
+async fn assert_store_is_refused(deployment: &Deployment, another: &Path) -> anyhow::Result<()> {
+    let file = deployment.path("of-a-half.jsonl").display().to_string();
+    deployment.assert_does_not_start().await?;
     for words in
         [&["export", "--to", &file][..], &["verify", "--all"], &["import", &another.display().to_string()]]
     {
-        let why = house.fails(words, 5).await?;
+        let why = deployment.must_fail(words, 5).await?;
         ensure!(why.contains("interrupted"), "bank {}: {why}", words.join(" "));
     }
     ensure!(!Path::new(&file).exists(), "an export of a half is there");
@@ -114,23 +114,27 @@ async fn is_refused(house: &House, another: &Path) -> anyhow::Result<()> {
 }
 
 /// All of it is there, once, and old keys are replayed.
-async fn is_whole(house: &mut House, files: &Files) -> anyhow::Result<()> {
-    let there = house.exports("resumed.jsonl").await?;
+async fn assert_complete(deployment: &mut Deployment, files: &Files) -> anyhow::Result<()> {
+    let there = deployment.export_to("resumed.jsonl").await?;
     ensure!(lines(&there)? == lines(&files.large)?, "it is not what was imported");
-    house.start_banks().await?;
+    deployment.start_banks().await?;
     for user in &files.users {
-        let again = deposit(&house.client(), user, 1).await.is(200);
-        let balance = house.client().balance(user).await;
+        let again = deposit(&deployment.client(), user, 1).await.is(200);
+        let balance = deployment.client().balance(user).await;
         ensure!(balance == format!("{OPERATIONS}.00"), "{user} has {balance}: {again}");
     }
-    house.stop_banks().await
+    deployment.stop_banks().await
 }
 
 /// Waits until so many keys are stored.
-async fn has(house: &House, keys: usize) -> anyhow::Result<()> {
+async fn wait_for_keys(deployment: &Deployment, keys: usize) -> anyhow::Result<()> {
     let begun = Instant::now();
-    while house.keys().await? < keys {
-        ensure!(begun.elapsed() < PATIENCE, "{} keys are stored, and no {keys}", house.keys().await?);
+    while deployment.key_count().await? < keys {
+        ensure!(
+            begun.elapsed() < PATIENCE,
+            "{} keys are stored, and no {keys}",
+            deployment.key_count().await?
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
@@ -149,19 +153,19 @@ impl Object {
         Ok(Self { server, first: std::fs::read(&files.large)?, then: then.to_vec() })
     }
 
-    fn import_to(&self, house: &House) -> anyhow::Result<Command> {
-        let mut import = house.command_to(&["import", "s3://money/large.jsonl"])?;
+    fn import_to(&self, deployment: &Deployment) -> anyhow::Result<Command> {
+        let mut import = deployment.command_to(&["import", "s3://money/large.jsonl"])?;
         import.env("AWS_ENDPOINT_URL", format!("http://{}", self.server.local_addr()?));
         Ok(import)
     }
 
     /// Sends all of the first version, then the beginning of the second, and keeps the connection open.
-    async fn is_read_twice(&self) -> anyhow::Result<TcpStream> {
-        drop(self.gives(&self.first).await?);
-        self.gives(&self.then).await
+    async fn serve_two_reads(&self) -> anyhow::Result<TcpStream> {
+        drop(self.serve_one_read(&self.first).await?);
+        self.serve_one_read(&self.then).await
     }
 
-    async fn gives(&self, bytes: &[u8]) -> anyhow::Result<TcpStream> {
+    async fn serve_one_read(&self, bytes: &[u8]) -> anyhow::Result<TcpStream> {
         let accepted = tokio::time::timeout(PATIENCE, self.server.accept()).await;
         let (mut stream, _) = accepted.context("nobody reads it")??;
         let mut head = Vec::new();
@@ -179,20 +183,20 @@ impl Object {
 
 impl Files {
     /// Exports two users' money, and puts so many wallets between them.
-    pub async fn make(house: &House, wallets: usize) -> anyhow::Result<Self> {
+    pub async fn make(deployment: &Deployment, wallets: usize) -> anyhow::Result<Self> {
         let users = [fresh("a"), fresh("z")];
         for user in &users {
             for n in 1..=OPERATIONS {
-                deposit(&house.client(), user, n).await.is(200);
+                deposit(&deployment.client(), user, n).await.is(200);
             }
         }
-        let small = house.exports("small.jsonl").await?;
+        let small = deployment.export_to("small.jsonl").await?;
         let text = std::fs::read_to_string(&small)?;
         let split = text.lines().position(|line| line.contains(&format!("\"user\":\"{}\"", users[1])));
         let mut rest: Vec<&str> = text.lines().collect();
         let last = rest.split_off(split.context("the second user is not in the export")?);
         let mark = r#"{"seq":0,"balance":"0.00","hash":"HASH"}"#.replace("HASH", &"0".repeat(64));
-        let wallet = NEW.replace("MARK", &mark);
+        let wallet = EMPTY_WALLET.replace("MARK", &mark);
         let between = |n| format!(r#"{{"kind":"wallet","user":"m-{n:06}","value":{wallet}}}"#);
         let mut all: Vec<String> = rest.into_iter().map(str::to_owned).collect();
         all.extend((0..wallets).map(between));
@@ -206,14 +210,14 @@ impl Files {
         all.extend(
             last[..last.len() - 1].iter().map(|line| counted(line).unwrap_or_else(|| (*line).to_owned())),
         );
-        let large = house.path("large.jsonl");
-        std::fs::write(&large, ended(&all)?)?;
+        let large = deployment.path("large.jsonl");
+        std::fs::write(&large, with_end_line(&all)?)?;
         Ok(Self { small, large, half: half.into_bytes(), users })
     }
 }
 
 /// These lines and the last one, with their number and checksum.
-fn ended(lines: &[String]) -> anyhow::Result<String> {
+fn with_end_line(lines: &[String]) -> anyhow::Result<String> {
     let mut text = lines.join("\n") + "\n";
     let mut sha256 = String::new();
     for byte in Sha256::digest(&text) {

@@ -1,7 +1,7 @@
 //! What must be true of a wallet and of a counter once every client has been answered.
 
 use crate::bank::{Entry, Receipt, Wallet};
-use crate::prove::client::{Answers, Client, Done, same};
+use crate::prove::client::{Answers, RetryingClient, Settled, same_answer};
 use crate::{chain, money};
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ struct Page {
 
 /// Each acknowledged operation is there once and nothing else is; refused ones are not; the entries add up, chain,
 /// and were never below zero; each operation gets the same answer again.
-pub async fn wallet(client: &Client<'_>, user: &str, answers: &[&Answers]) -> anyhow::Result<()> {
+pub async fn wallet(client: &RetryingClient<'_>, user: &str, answers: &[&Answers]) -> anyhow::Result<()> {
     let entries = history(client, user).await?;
     let last = chain::check(chain::START, &entries);
     let mut balance = 0;
@@ -37,13 +37,13 @@ pub async fn wallet(client: &Client<'_>, user: &str, answers: &[&Answers]) -> an
         hash: last,
     };
     ensure!(now == expected, "the history says {expected:?}, the wallet {now:?}");
-    matches_the_answers(user, &entries, answers)?;
-    replays(client, user, answers).await?;
+    match_answers(user, &entries, answers)?;
+    replay_some(client, user, answers).await?;
     ensure!(wallet_now(client, user).await? == now, "replays moved money of {user}");
     Ok(())
 }
 
-fn matches_the_answers(user: &str, entries: &[Entry], answers: &[&Answers]) -> anyhow::Result<()> {
+fn match_answers(user: &str, entries: &[Entry], answers: &[&Answers]) -> anyhow::Result<()> {
     let mut acknowledged = BTreeMap::new();
     for done in answers.iter().flat_map(|one| &one.done) {
         if done.answer.status == 200 {
@@ -56,34 +56,37 @@ fn matches_the_answers(user: &str, entries: &[Entry], answers: &[&Answers]) -> a
     }
     for entry in entries {
         let given_up = answers.iter().any(|one| one.given_up.contains(&entry.id));
-        ensure!(!given_up, "{user}: the bank said that nothing had happened, but here it is: {entry:?}");
+        ensure!(!given_up, "{user}: the bank answered that nothing had happened, but here it is: {entry:?}");
         let told = acknowledged.remove(&entry.id);
-        ensure!(told.as_ref() == Some(entry), "{user}: the history has {entry:?}, told was {told:?}");
+        ensure!(
+            told.as_ref() == Some(entry),
+            "{user}: the history has {entry:?}, the client was told {told:?}"
+        );
     }
     ensure!(acknowledged.is_empty(), "{user}: acknowledged and not there: {acknowledged:?}");
     Ok(())
 }
 
-async fn replays(client: &Client<'_>, user: &str, answers: &[&Answers]) -> anyhow::Result<()> {
-    let done: Vec<&Done> = answers.iter().flat_map(|one| &one.done).collect();
+async fn replay_some(client: &RetryingClient<'_>, user: &str, answers: &[&Answers]) -> anyhow::Result<()> {
+    let done: Vec<&Settled> = answers.iter().flat_map(|one| &one.done).collect();
     let step = done.len().div_ceil(REPLAYS).max(1);
     let asked = done.iter().step_by(step).map(|done| async move {
-        let again = client.again(user, done).await?;
-        ensure!(again.replayed() && same(&done.answer, &again), "first {}\nthen {again}", done.answer);
+        let again = client.replay(user, done).await?;
+        ensure!(again.replayed() && same_answer(&done.answer, &again), "first {}\nthen {again}", done.answer);
         Ok(())
     });
     futures::future::try_join_all(asked).await.map(drop)
 }
 
 /// Every acknowledged post counted once: the totals in the answers are 1, 2, 3 and so on.
-pub async fn counter(client: &Client<'_>, counter: &str, answers: &[&Answers]) -> anyhow::Result<()> {
+pub async fn counter(client: &RetryingClient<'_>, counter: &str, answers: &[&Answers]) -> anyhow::Result<()> {
     let done = || answers.iter().flat_map(|one| &one.done);
     let totals = done().map(|done| total(&done.answer.clone().is(200)));
     let totals = totals.collect::<anyhow::Result<BTreeSet<u64>>>()?;
     let all = done().count() as u64;
-    ensure!(totals == (1..=all).collect(), "{all} posts, and the totals told are {totals:?}");
-    replays(client, counter, answers).await?;
-    let now = total(&client.answered(client.get(format!("/v1/counters/{counter}"))).await?)?;
+    ensure!(totals == (1..=all).collect(), "{all} posts, and their answers have the totals {totals:?}");
+    replay_some(client, counter, answers).await?;
+    let now = total(&client.send_until_answered(client.get(format!("/v1/counters/{counter}"))).await?)?;
     ensure!(now == all, "{all} posts were acknowledged, the counter says {now}");
     Ok(())
 }
@@ -92,17 +95,17 @@ fn total(answer: &crate::answer::Answer) -> anyhow::Result<u64> {
     answer.json::<serde_json::Value>()["value"].as_u64().with_context(|| format!("no value: {answer}"))
 }
 
-async fn wallet_now(client: &Client<'_>, user: &str) -> anyhow::Result<Wallet> {
-    Ok(client.answered(client.get("/v1/wallet").user(user)).await?.is(200).json())
+async fn wallet_now(client: &RetryingClient<'_>, user: &str) -> anyhow::Result<Wallet> {
+    Ok(client.send_until_answered(client.get("/v1/wallet").user(user)).await?.is(200).json())
 }
 
 /// All entries, oldest first.
-async fn history(client: &Client<'_>, user: &str) -> anyhow::Result<Vec<Entry>> {
+async fn history(client: &RetryingClient<'_>, user: &str) -> anyhow::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut query = "limit=50".to_owned();
     loop {
         let path = format!("/v1/wallet/entries?{query}");
-        let page: Page = client.answered(client.get(path).user(user)).await?.is(200).json();
+        let page: Page = client.send_until_answered(client.get(path).user(user)).await?.is(200).json();
         entries.extend(page.entries);
         let Some(next) = page.next else { break };
         query = format!("limit=50&cursor={next}");

@@ -5,17 +5,17 @@
 
 use crate::bank::Bank;
 use crate::names::fresh;
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use crate::request::Request;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// How long after the answer the line of a request may appear.
-const WRITTEN: Duration = Duration::from_secs(5);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+const LOGGED_WITHIN: Duration = Duration::from_secs(5);
+const CHECK_EVERY: Duration = Duration::from_millis(20);
 
-/// What no log may hold.
+/// What no log may contain.
 struct Secrets {
     user: String,
     key: String,
@@ -29,13 +29,13 @@ struct Case<'a> {
 }
 
 /// One line for each request, without anything that it was about.
-pub async fn tells_requests_and_no_secrets(house: &House) -> anyhow::Result<()> {
-    let bank = house.client();
+pub async fn assert_requests_and_no_secrets(deployment: &Deployment) -> anyhow::Result<()> {
+    let bank = deployment.client();
     let secrets = Secrets { user: fresh("nobody"), key: fresh("key"), token: fresh("token") };
     for (number, Case { request, says }) in secrets.cases(&bank).into_iter().enumerate() {
         let trace = trace_id();
         request.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")).await;
-        let line = line_of(house, &trace).await.with_context(|| format!("request {number}"))?;
+        let line = line_of(deployment, &trace).await.with_context(|| format!("request {number}"))?;
         for member in ["time", "level", "component", "event", "method", "duration_ms", "request_id"] {
             ensure!(!line[member].is_null(), "{member} is not there: {line}");
         }
@@ -45,9 +45,9 @@ pub async fn tells_requests_and_no_secrets(house: &House) -> anyhow::Result<()> 
     }
     let trace = trace_id();
     bank.get("/v1/rates").header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01")).await;
-    let line = line_of(house, &trace).await?;
+    let line = line_of(deployment, &trace).await?;
     ensure!(line["age_seconds"].is_u64(), "it does not say how old the rates are: {line}");
-    let said = house.logs()?;
+    let said = deployment.logs()?;
     let Secrets { user, key, token } = &secrets;
     for secret in [user, key, token, "31.41592653", "forged"] {
         let line = said.lines().find(|line| line.contains(secret));
@@ -97,16 +97,16 @@ fn trace_id() -> String {
 }
 
 /// The one line of the request with this trace id.
-async fn line_of(house: &House, trace: &str) -> anyhow::Result<Value> {
+async fn line_of(deployment: &Deployment, trace: &str) -> anyhow::Result<Value> {
     let begun = Instant::now();
     loop {
-        let said = house.logs()?;
+        let said = deployment.logs()?;
         // A line that is being written has no line feed yet.
         let whole = said.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let lines: Vec<&str> = whole.filter(|line| line.contains(trace)).collect();
         match lines[..] {
             [line] => return serde_json::from_str(line).with_context(|| line.to_owned()),
-            [] if begun.elapsed() < WRITTEN => tokio::time::sleep(BETWEEN_LOOKS).await,
+            [] if begun.elapsed() < LOGGED_WITHIN => tokio::time::sleep(CHECK_EVERY).await,
             _ => anyhow::bail!("{} lines: {lines:?}", lines.len()),
         }
     }

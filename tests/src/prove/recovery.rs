@@ -1,17 +1,20 @@
-//! How soon money moves again after a master has died.
+//! How soon a bank is ready again, and how soon money moves again after a master has died.
 
 use crate::bank::Bank;
+use crate::limits;
 use crate::prove::crowd::Crowd;
 use anyhow::ensure;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Clients try again this often.
-pub const TRIES_EVERY: Duration = Duration::from_millis(10);
-/// And so long.
+/// How often clients try again.
+pub const RETRY_EVERY: Duration = Duration::from_millis(10);
+/// How long they go on trying.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// After a failover, or beside one, money moves again within this.
+/// Within this time money moves again, after a failover or beside one.
 const LIMIT: Duration = Duration::from_secs(1);
+/// How often readiness is checked.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// The time until the first deposit of `user` that was sent after `since` is answered with a 2xx.
 pub async fn first_success(bank: &Bank, user: &str, since: Instant) -> anyhow::Result<Duration> {
@@ -20,8 +23,18 @@ pub async fn first_success(bank: &Bank, user: &str, since: Instant) -> anyhow::R
             return Ok(since.elapsed());
         }
         ensure!(since.elapsed() < PATIENCE, "{user} is not served again");
-        tokio::time::sleep(TRIES_EVERY).await;
+        tokio::time::sleep(RETRY_EVERY).await;
     }
+}
+
+/// Waits until a bank is ready again, and returns how long that took.
+pub async fn wait_until_ready(bank: &Bank) -> anyhow::Result<Duration> {
+    let begun = Instant::now();
+    while bank.get("/readyz").await.status != 200 {
+        ensure!(begun.elapsed() < limits::BACK_AGAIN, "not back after {:?}", begun.elapsed());
+        tokio::time::sleep(CHECK_EVERY).await;
+    }
+    Ok(begun.elapsed())
 }
 
 /// What was seen of several failovers.
@@ -49,11 +62,11 @@ impl Recoveries {
         ensure!(crowd.sent_again() > 0, "the accident hit nobody");
         crowd.judge(bank).await?;
         println!("a master killed {} times: 0 lost, 0 doubled", self.failovers.len());
-        self.are_quick()
+        self.assert_quick()
     }
 
     /// Nobody waited longer than a second after Redis could take a write again, nor on another shard.
-    fn are_quick(&self) -> anyhow::Result<()> {
+    fn assert_quick(&self) -> anyhow::Result<()> {
         for (ready, lost) in self.ready.iter().zip(&self.lost) {
             ensure!(
                 *lost <= *ready + LIMIT,

@@ -3,24 +3,24 @@
 use crate::bank::Bank;
 use crate::limits;
 use crate::names::fresh;
-use crate::prove::book::{self, Book};
-use crate::prove::house::House;
+use crate::prove::balances::{self, Balances};
+use crate::prove::deployment::Deployment;
 use crate::raw::Wire;
 use anyhow::{Context as _, ensure};
 use std::time::Duration;
 
 /// All end with code 0, start again, and give the same answers.
-pub async fn in_the_middle(house: &mut House, book: Option<&Book>) -> anyhow::Result<()> {
-    let before = house.client().get("/v1/bitcoins").await.is(200);
-    house.stop_banks().await?;
-    house.start_banks().await?;
-    let after = house.client().get("/v1/bitcoins").await.is(200);
+pub async fn restart_all(deployment: &mut Deployment, balances: Option<&Balances>) -> anyhow::Result<()> {
+    let before = deployment.client().get("/v1/bitcoins").await.is(200);
+    deployment.stop_banks().await?;
+    deployment.start_banks().await?;
+    let after = deployment.client().get("/v1/bitcoins").await.is(200);
     ensure!(after.body == before.body, "bitcoins: before {before}, after {after}");
-    book::still_holds(house, book).await
+    balances::assert_unchanged(deployment, balances).await
 }
 
 /// A deposit whose second half arrives after the signal is answered and counts, and the exit code is 0.
-pub async fn with_a_request_in_flight(house: &mut House) -> anyhow::Result<()> {
+pub async fn stop_with_request_in_flight(deployment: &mut Deployment) -> anyhow::Result<()> {
     let user = fresh("late");
     let body = r#"{"amount":"1"}"#;
     let (first, second) = body.split_at(5);
@@ -29,41 +29,41 @@ pub async fn with_a_request_in_flight(house: &mut House) -> anyhow::Result<()> {
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
         body.len()
     );
-    let mut wire = Wire::to(&house.client_of(0)).await;
-    wire.say(&head).await;
+    let mut wire = Wire::to(&deployment.client_of(0)).await;
+    wire.send(&head).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    house.process(0)?.signal("TERM").await?;
+    deployment.process(0)?.signal("TERM").await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    wire.say(second).await;
-    let answer = wire.hear().await.context("the request in flight was dropped")?;
+    wire.send(second).await;
+    let answer = wire.receive().await.context("the request in flight was dropped")?;
     ensure!(answer.status == 200, "the request in flight: {answer}");
-    let status = house.process(0)?.ended().await?;
-    house.forget(0);
+    let status = deployment.process(0)?.ended().await?;
+    deployment.forget_bank(0);
     ensure!(status.success(), "it ended with {status}");
-    house.start_banks().await?;
-    let balance = house.client().balance(&user).await;
+    deployment.start_banks().await?;
+    let balance = deployment.client().balance(&user).await;
     ensure!(balance == "1.00", "the request in flight left {balance}");
     Ok(())
 }
 
 /// Clients that send without a pause on kept connections are told to close them; not one request is without an
 /// answer.
-pub async fn cuts_no_connection_that_is_kept(house: &mut House) -> anyhow::Result<()> {
+pub async fn stop_with_kept_connections(deployment: &mut Deployment) -> anyhow::Result<()> {
     for _ in 0..5 {
-        let clients: Vec<_> = (0..16).map(|_| house.client_of(0)).collect();
+        let clients: Vec<_> = (0..16).map(|_| deployment.client_of(0)).collect();
         let asking: Vec<_> =
             clients.into_iter().map(|bank| tokio::spawn(until_told_to_close(bank))).collect();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        house.process(0)?.signal("TERM").await?;
+        deployment.process(0)?.signal("TERM").await?;
         let mut answered = 0;
         for client in asking {
             answered += client.await?.context("a kept connection was cut")?;
         }
-        let status = house.process(0)?.ended().await?;
-        house.forget(0);
+        let status = deployment.process(0)?.ended().await?;
+        deployment.forget_bank(0);
         ensure!(status.success(), "it ended with {status}");
         println!("{answered} requests on 16 kept connections, none cut");
-        house.start_banks().await?;
+        deployment.start_banks().await?;
     }
     Ok(())
 }
@@ -72,8 +72,8 @@ pub async fn cuts_no_connection_that_is_kept(house: &mut House) -> anyhow::Resul
 async fn until_told_to_close(bank: Bank) -> Option<u32> {
     let mut wire = Wire::to(&bank).await;
     for answered in 1.. {
-        wire.say("GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n").await;
-        let answer = wire.hear().await?;
+        wire.send("GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n").await;
+        let answer = wire.receive().await?;
         if answer.header("connection") == Some("close") {
             return Some(answered);
         }
@@ -82,13 +82,13 @@ async fn until_told_to_close(bank: Bank) -> Option<u32> {
 }
 
 /// When everything is compiled: the best of five starts, so that a busy machine does not matter.
-pub async fn is_quick(house: &mut House) -> anyhow::Result<()> {
+pub async fn assert_quick(deployment: &mut Deployment) -> anyhow::Result<()> {
     let mut best = Duration::MAX;
     for _ in 0..5 {
-        let status = house.process(0)?.stop().await?;
+        let status = deployment.process(0)?.stop().await?;
         ensure!(status.success(), "it ended with {status}");
-        best = best.min(house.start_bank(0).await?);
-        house.client_of(0).get("/healthz").await.is(200);
+        best = best.min(deployment.start_bank(0).await?);
+        deployment.client_of(0).get("/healthz").await.is(200);
     }
     println!("started in {best:?} of {:?}", limits::SECOND_START);
     ensure!(best < limits::SECOND_START, "the second start took {best:?}");

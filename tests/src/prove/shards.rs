@@ -2,12 +2,12 @@
 //!
 //! Scenario: a slot is left half moved; a node hangs, and no replica takes over; the node that the banks know is
 //! gone for good, and they restart. Mechanism: nodes begin a move, and one key is migrated; a node is stopped by a
-//! signal, and its replica may not take over; a node is killed. Needs: a house on a cluster.
+//! signal, and its replica may not take over; a node is killed. Needs: a deployment on a cluster.
 
 use crate::answer::Answer;
 use crate::bank::Bank;
-use crate::prove::house::{Cluster, House, Shard};
-use crate::prove::recovery::{PATIENCE, TRIES_EVERY, first_success};
+use crate::prove::deployment::{Cluster, Deployment, Shard};
+use crate::prove::recovery::{PATIENCE, RETRY_EVERY, first_success};
 use anyhow::ensure;
 use futures::future::try_join_all;
 use std::time::Instant;
@@ -19,9 +19,9 @@ const DEPOSITS: u64 = 100;
 
 /// Reads of a wallet whose slot is half moved go on, and so do other wallets of the same node. An operation that
 /// needs keys on both sides is not done, and the log says why. When the slot has moved it is done, once.
-pub async fn one_is_half_moved(house: &House, cluster: &Cluster) -> anyhow::Result<()> {
-    let bank = house.client();
-    let [shard, neighbour] = &cluster.two_users_of_one_node().await?[..] else { anyhow::bail!("no users") };
+pub async fn run_with_half_moved_slot(deployment: &Deployment, cluster: &Cluster) -> anyhow::Result<()> {
+    let bank = deployment.client();
+    let [shard, neighbour] = &cluster.two_users_of_one_master().await?[..] else { anyhow::bail!("no users") };
     for user in [&shard.user, &neighbour.user] {
         for n in 1..=OPERATIONS {
             deposit(&bank, user, n).await.is(200);
@@ -37,8 +37,8 @@ pub async fn one_is_half_moved(house: &House, cluster: &Cluster) -> anyhow::Resu
         assert_eq!(bank.wallet(&shard.user).await.seq, OPERATIONS);
     });
     refused.problem(503, "storage-unavailable");
-    ensure!(house.logs()?.contains("\"reason\":\"TRYAGAIN\""), "the log does not say TRYAGAIN");
-    let verified = house.verify(&shard.user).await?;
+    ensure!(deployment.logs()?.contains("\"reason\":\"TRYAGAIN\""), "the log does not say TRYAGAIN");
+    let verified = deployment.verify(&shard.user).await?;
     ensure!(verified.status.success(), "bank verify does not follow ASK: {verified:?}");
     cluster.end_move(moving).await?;
     deposit(&bank, &shard.user, next).await.is(200);
@@ -49,43 +49,49 @@ pub async fn one_is_half_moved(house: &House, cluster: &Cluster) -> anyhow::Resu
 
 /// Banks that start while a node hangs serve the wallets of all other nodes and are ready; its own wallets follow
 /// when its replica has taken over.
-pub async fn one_hangs(house: &mut House, cluster: &mut Cluster) -> anyhow::Result<()> {
-    let [lost, others @ ..] = &cluster.a_user_for_each().await?[..] else { anyhow::bail!("no shard") };
-    cluster.keeps_its_masters(true).await?;
-    let hung = cluster.stop_the_master_of(lost).await?;
-    house.restart_at(cluster.urls()).await?;
-    let bank = house.client();
+pub async fn start_while_node_hangs(
+    deployment: &mut Deployment,
+    cluster: &mut Cluster,
+) -> anyhow::Result<()> {
+    let [lost, others @ ..] = &cluster.one_user_per_master().await?[..] else { anyhow::bail!("no shard") };
+    cluster.forbid_failover(true).await?;
+    let hung = cluster.stop_master_of(lost).await?;
+    deployment.restart_at(cluster.urls()).await?;
+    let bank = deployment.client();
     let answers = tokio::join!(deposit(&bank, &lost.user, 1), async {
         for Shard { user, .. } in others {
             // One for each bank.
-            for n in 1..=house.urls().len() {
+            for n in 1..=deployment.urls().len() {
                 deposit(&bank, user, u64::try_from(n)?).await.is(200);
             }
         }
-        for _ in house.urls() {
+        for _ in deployment.urls() {
             bank.get("/readyz").await.is(200);
         }
         anyhow::Ok(())
     });
     answers.1?;
     answers.0.problem(503, "storage-unavailable");
-    cluster.keeps_its_masters(false).await?;
+    cluster.forbid_failover(false).await?;
     first_success(&bank, &lost.user, Instant::now()).await?;
-    cluster.wakes(hung).await?;
-    cluster.is_whole().await
+    cluster.resume_node(hung).await?;
+    cluster.wait_until_whole().await
 }
 
 /// Banks that know several nodes start while the first of them is gone for good.
-pub async fn the_first_is_gone(house: &mut House, cluster: &mut Cluster) -> anyhow::Result<()> {
-    let shards = cluster.a_user_for_each().await?;
-    cluster.kill_the_first().await?;
+pub async fn start_without_first_node(
+    deployment: &mut Deployment,
+    cluster: &mut Cluster,
+) -> anyhow::Result<()> {
+    let shards = cluster.one_user_per_master().await?;
+    cluster.kill_first_node().await?;
     for shard in &shards {
-        cluster.has_failed_over(shard).await?;
+        cluster.wait_for_failover(shard).await?;
     }
-    house.restart_at(cluster.urls()).await?;
-    let bank = house.client();
+    deployment.restart_at(cluster.urls()).await?;
+    let bank = deployment.client();
     for Shard { user, .. } in &shards {
-        for n in 1..=house.urls().len() {
+        for n in 1..=deployment.urls().len() {
             deposit(&bank, user, u64::try_from(n)?).await.is(200);
         }
     }
@@ -94,10 +100,10 @@ pub async fn the_first_is_gone(house: &mut House, cluster: &mut Cluster) -> anyh
 }
 
 /// However often banks are asked whether they are ready, no deposit that waits for a replica is disturbed.
-pub async fn probes_disturb_nobody(house: &mut House, cluster: &Cluster) -> anyhow::Result<()> {
-    house.restart_with(&[("redis_wait_replicas", "1")]).await?;
-    let bank = house.client();
-    let shards = cluster.a_user_for_each().await?;
+pub async fn probe_during_deposits(deployment: &mut Deployment, cluster: &Cluster) -> anyhow::Result<()> {
+    deployment.restart_with(&[("redis_wait_replicas", "1")]).await?;
+    let bank = deployment.client();
+    let shards = cluster.one_user_per_master().await?;
     let depositing = try_join_all(shards.iter().map(|shard| {
         let (bank, user) = (&bank, &shard.user);
         async move {
@@ -126,7 +132,7 @@ pub async fn deposit(bank: &Bank, user: &str, n: u64) -> Answer {
 
 /// The same, retried under its key while the store is away: for scenarios that need the money and do not check how it
 /// is served.
-pub async fn deposit_at_last(bank: &Bank, user: &str, n: u64) -> anyhow::Result<()> {
+pub async fn deposit_until_done(bank: &Bank, user: &str, n: u64) -> anyhow::Result<()> {
     let began = Instant::now();
     loop {
         let answer = deposit(bank, user, n).await;
@@ -134,6 +140,6 @@ pub async fn deposit_at_last(bank: &Bank, user: &str, n: u64) -> anyhow::Result<
             return Ok(());
         }
         ensure!(answer.status == 503 && began.elapsed() < PATIENCE, "{answer}");
-        tokio::time::sleep(TRIES_EVERY).await;
+        tokio::time::sleep(RETRY_EVERY).await;
     }
 }

@@ -1,6 +1,6 @@
-//! Runs the suites, which are cargo's own test executables, against a house.
+//! Runs the suites, which are cargo's own test executables, against a deployment.
 
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use crate::prove::summary::Summary;
 use anyhow::Context as _;
 use serde_json::Value;
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-/// What needs no bank.
+/// Suites that need no bank.
 const FILES: &[&str] = &["manifest", "packed_size", "tests"];
 /// These tests leave a bank unusable; they are ignored elsewhere.
 const AT_THE_END: &[&str] = &["counter_limit"];
-/// What runs when the balances have been through a restart.
+/// Suites that run after the banks were restarted.
 const AFTER_THE_RESTART: &[&str] = &["first_deposits", "idempotency", "overdraft", "wallet"];
 /// Suites in which the store matters little: one store is enough, and `make test-all` runs them on the others.
 const ON_ANY_STORE: &[&str] = &["convert", "rates_odd", "rates_outage", "wire"];
-/// Run by a component of its own, `tests/store-contract`.
+/// Suites that need a component of their own, `tests/store-contract`.
 const OF_THE_STORE: &[&str] = &["store_contract"];
 /// How long a suite may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -66,7 +66,7 @@ pub fn of_storage(name: &str) -> bool {
     any(name) && !at_the_end(name) && !ON_ANY_STORE.contains(&name)
 }
 
-/// What a bank can be asked.
+/// Every suite that sends requests to a bank.
 pub fn any(name: &str) -> bool {
     !files(name) && !of_the_store(name)
 }
@@ -100,12 +100,18 @@ fn suite(message: &str) -> Option<Suite> {
 
 impl Suites {
     /// Runs the wanted ones, one after the other.
-    pub async fn run(&self, wanted: fn(&str) -> bool, house: Option<&House>, summary: &mut Summary) {
+    pub async fn run(
+        &self,
+        wanted: fn(&str) -> bool,
+        deployment: Option<&Deployment>,
+        summary: &mut Summary,
+    ) {
         for suite in self.0.iter().filter(|suite| wanted(&suite.name)) {
-            let name = house.map_or(format!("files: {}", suite.name), |house| house.at(&suite.name));
+            let name = deployment
+                .map_or(format!("files: {}", suite.name), |deployment| deployment.scenario_name(&suite.name));
             println!("\nsuite {name}");
             let begun = Instant::now();
-            let result = suite.run(house).await.map_err(|problem| format!("{problem:#}"));
+            let result = suite.run(deployment).await.map_err(|problem| format!("{problem:#}"));
             summary.add(&name, result, begun.elapsed());
         }
     }
@@ -113,11 +119,11 @@ impl Suites {
 
 impl Suite {
     /// Runs it and shows its output; returns how many tests passed.
-    async fn run(&self, house: Option<&House>) -> anyhow::Result<String> {
+    async fn run(&self, deployment: Option<&Deployment>) -> anyhow::Result<String> {
         let mut command = Command::new(&self.program);
-        if let Some(house) = house {
-            house.reset_feed().await?;
-            command.envs(house.environment());
+        if let Some(deployment) = deployment {
+            deployment.reset_feed().await?;
+            command.envs(deployment.environment());
         }
         // The tests wait most of the time, so more of them run at once than there are cores.
         command.args(["--include-ignored", "--test-threads=8"]);

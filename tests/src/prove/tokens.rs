@@ -1,9 +1,10 @@
-//! A bank with `auth=jwt`, seen from outside: who gets in, how often the issuer is asked, and what is never logged.
+//! A bank with `auth=jwt`, seen from outside: which requests are served, how often the issuer is asked, and what is
+//! never logged.
 //!
 //! `gate.rs`: every route with every kind of token. `rotation.rs`: an issuer that changes its keys, dies and lies.
 
-use crate::prove::Arguments;
-use crate::prove::house::{House, Plan, Store};
+use crate::prove::ProveArguments;
+use crate::prove::deployment::{Deployment, Plan, Store};
 use crate::prove::summary::Summary;
 use crate::token::{self, SECRET};
 use anyhow::ensure;
@@ -13,34 +14,34 @@ use tokio::process::Command;
 mod gate;
 mod rotation;
 
-/// What begins every token: `{"` in base64url.
+/// The beginning of every token: `{"` in base64url.
 const BEGINS_A_TOKEN: &str = "eyJ";
 
 /// Scenarios with one secret.
-pub async fn of_a_secret(arguments: &Arguments, summary: &mut Summary) {
+pub async fn run_with_secret(arguments: &ProveArguments, summary: &mut Summary) {
     let plan = || Plan { processes: 1, ..arguments.plan(Store::Sqlite) };
     let name = "tokens: every route, with every token that is good or not";
-    summary.scenario(name, gate::is_kept(plan().with_tokens())).await;
+    summary.scenario(name, gate::try_every_token(plan().with_tokens())).await;
     let name = "tokens: switching auth never changes a wallet";
-    summary.scenario(name, gate::hides_no_wallet(plan())).await;
+    summary.scenario(name, gate::switch_authentication(plan())).await;
     let name = "tokens: a token is good until it expires, and not remembered past that";
-    summary.scenario(name, gate::closes_in_time(plan().with_tokens())).await;
+    summary.scenario(name, gate::let_token_expire(plan().with_tokens())).await;
     let name = "tokens: settings that do not go together are refused at the start";
-    summary.scenario(name, settings_are_refused(&plan())).await;
+    summary.scenario(name, refuse_conflicting_settings(&plan())).await;
 }
 
 /// Scenarios with an issuer.
-pub async fn of_an_issuer(arguments: &Arguments, summary: &mut Summary) {
+pub async fn run_with_issuer(arguments: &ProveArguments, summary: &mut Summary) {
     let name = "tokens: three banks ask the issuer once, follow its new keys, and do without it for a day";
-    summary.scenario(name, rotation::is_followed(arguments.plan(Store::Redis))).await;
+    summary.scenario(name, rotation::rotate_keys(arguments.plan(Store::Redis))).await;
     let name = "tokens: an issuer that lies, hangs or says too much is not believed, and is left alone";
     let plan = Plan { processes: 1, ..arguments.plan(Store::Sqlite) };
-    summary.scenario(name, rotation::never_believes_a_liar(plan)).await;
+    summary.scenario(name, rotation::refuse_lying_issuers(plan)).await;
 }
 
 /// No token, nor part of one, nor the secret.
-pub async fn are_not_logged(house: &House) -> anyhow::Result<()> {
-    let said = house.logs()?;
+pub async fn assert_not_logged(deployment: &Deployment) -> anyhow::Result<()> {
+    let said = deployment.logs()?;
     ensure!(said.contains("\"component\":\"identity\""), "identity was never asked:\n{said}");
     for secret in [BEGINS_A_TOKEN, SECRET] {
         let line = said.lines().find(|line| line.contains(secret));
@@ -49,7 +50,7 @@ pub async fn are_not_logged(house: &House) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn settings_are_refused(plan: &Plan) -> anyhow::Result<()> {
+async fn refuse_conflicting_settings(plan: &Plan) -> anyhow::Result<()> {
     let issuer = ("jwt_issuer", token::ISSUER);
     let audience = ("jwt_audience", token::AUDIENCE);
     let jwt = ("auth", "jwt");

@@ -7,7 +7,7 @@
 use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::names::fresh;
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
 use std::fmt;
@@ -17,7 +17,7 @@ const CLIENTS: usize = 9;
 const ROUNDS: usize = 40;
 
 /// A request and its answer.
-struct Done {
+struct Exchange {
     began: Instant,
     ended: Instant,
     /// What it added; 0 for a read.
@@ -25,21 +25,21 @@ struct Done {
     total: i64,
 }
 
-impl fmt::Display for Done {
+impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "one that added {} and was told {}", self.by, self.total)
+        write!(f, "one that added {} and was answered {}", self.by, self.total)
     }
 }
 
-/// Lets clients post and read until each has made this many requests, and checks the totals in their answers.
-pub async fn are_exact(house: &House) -> anyhow::Result<()> {
-    let (bank, path) = (house.client(), format!("/v1/counters/{}", fresh("exact")));
+/// Lets each client post and read [`ROUNDS`] times, and checks the totals in the answers.
+pub async fn run(deployment: &Deployment) -> anyhow::Result<()> {
+    let (bank, path) = (deployment.client(), format!("/v1/counters/{}", fresh("exact")));
     let clients = (0..CLIENTS).map(|client| client_of(&bank, &path, client));
     judge(try_join_all(clients).await?.into_iter().flatten().collect())
 }
 
 /// A third of them post under keys, a third without, a third reads.
-async fn client_of(bank: &Bank, path: &str, client: usize) -> anyhow::Result<Vec<Done>> {
+async fn client_of(bank: &Bank, path: &str, client: usize) -> anyhow::Result<Vec<Exchange>> {
     let mut done = Vec::new();
     for round in 0..ROUNDS {
         let by = i64::try_from(1 + (client * ROUNDS + round) % 97)?;
@@ -49,7 +49,7 @@ async fn client_of(bank: &Bank, path: &str, client: usize) -> anyhow::Result<Vec
             1 => (by, post.await),
             _ => (0, bank.get(path).await),
         };
-        done.push(Done { began, ended: Instant::now(), by, total: total(&answer)? });
+        done.push(Exchange { began, ended: Instant::now(), by, total: total(&answer)? });
     }
     Ok(done)
 }
@@ -60,7 +60,7 @@ fn total(answer: &Answer) -> anyhow::Result<i64> {
 }
 
 /// Puts the requests into the only order that the totals allow, and checks whether that order is possible.
-fn judge(mut done: Vec<Done>) -> anyhow::Result<()> {
+fn judge(mut done: Vec<Exchange>) -> anyhow::Result<()> {
     // A read comes after the post whose total it saw.
     done.sort_by_key(|one| (one.total, one.by == 0, one.began));
     let (mut total, mut latest) = (0, None);
@@ -75,14 +75,15 @@ fn judge(mut done: Vec<Done>) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Done, judge};
+    use super::{Exchange, judge};
     use std::time::{Duration, Instant};
 
     /// For each request: when it began and ended, what it added and which total it got.
     fn could_be(requests: &[(u64, u64, i64, i64)]) -> bool {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let done = |&(began, ended, by, total): &_| Done { began: at(began), ended: at(ended), by, total };
+        let done =
+            |&(began, ended, by, total): &_| Exchange { began: at(began), ended: at(ended), by, total };
         judge(requests.iter().map(done).collect()).is_ok()
     }
 

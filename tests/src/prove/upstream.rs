@@ -7,16 +7,16 @@
 
 use crate::coingecko::Requests;
 use crate::feed;
-use crate::prove::house::{API_KEY, House, Plan, Store};
+use crate::prove::deployment::{API_KEY, Deployment, Plan, Store};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
-/// How soon something must be in the log or in an answer.
+/// Within this time something must be in the log or in an answer.
 const NOTICED: Duration = Duration::from_secs(20);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 const HOUR_MS: u64 = 3_600_000;
 const TWO_DAYS_SECONDS: u64 = 172_800;
 /// The table in which `bank` finds the rules of settings.
@@ -42,56 +42,56 @@ fn plan(runner: &Path, manifest: &Path, variables: &[(&'static str, &str)]) -> P
 }
 
 /// Each failure has a word of its own in the log, and so has its end.
-pub async fn is_logged_by_cause(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
-    let house = House::build(plan(runner, manifest, &[])).await?;
+pub async fn assert_causes_are_logged(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+    let deployment = Deployment::build(plan(runner, manifest, &[])).await?;
     for (mode, cause) in CAUSES {
-        let log = Log::of(&house)?;
-        turn(&house, mode).await?;
+        let log = Log::of(&deployment)?;
+        set_mode(&deployment, mode).await?;
         let line = log.line("rates-not-fetched", &[]).await.with_context(|| format!("upstream: {mode}"))?;
         ensure!(line["cause"] == *cause, "{mode}: {line}");
         ensure!(line["detail"].is_string() && line["times"] == 1, "{mode}: {line}");
-        let log = Log::of(&house)?;
-        turn(&house, "ok").await?;
+        let log = Log::of(&deployment)?;
+        set_mode(&deployment, "ok").await?;
         log.line("rates-fetched-again", &[]).await.with_context(|| format!("after upstream: {mode}"))?;
     }
-    stays_quiet(&house).await?;
-    says_no_key(&house)
+    assert_logged_once(&deployment).await?;
+    assert_key_is_not_logged(&deployment)
 }
 
 /// A failure that goes on is logged once, though there are several fetches.
-async fn stays_quiet(house: &House) -> anyhow::Result<()> {
-    let log = Log::of(house)?;
-    turn(house, "500").await?;
-    let before = hits(house).await;
-    while hits(house).await < before + 4 {
-        house.client().get("/v1/rates").await;
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+async fn assert_logged_once(deployment: &Deployment) -> anyhow::Result<()> {
+    let log = Log::of(deployment)?;
+    set_mode(deployment, "500").await?;
+    let before = hits(deployment).await;
+    while hits(deployment).await < before + 4 {
+        deployment.client().get("/v1/rates").await;
+        tokio::time::sleep(CHECK_EVERY).await;
     }
     let said = log.lines("rates-not-fetched")?;
     ensure!(said.len() == 1, "four fetches failed, and the log says {said:?}");
     Ok(())
 }
 
-/// Failures before upstream answers have words of their own too.
-pub async fn is_not_reached(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
-    let no_tls = House::build(plan(runner, manifest, &[])).await?;
+/// A CoinGecko that cannot be reached has words of its own in the log.
+pub async fn assert_unreachable_is_logged(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+    let no_tls = Deployment::build(plan(runner, manifest, &[])).await?;
     let no_tls_origin = no_tls.coingecko().replace("http://", "https://");
     for (origin, cause) in [
         ("http://127.0.0.1:1", "refused"),
         ("http://no-such-name.invalid", "name-not-found"),
         (no_tls_origin.as_str(), "tls"),
     ] {
-        let house = House::build(plan(runner, manifest, &[("coingecko_origin", origin)])).await?;
-        let log = Log::of(&house)?;
+        let deployment = Deployment::build(plan(runner, manifest, &[("coingecko_origin", origin)])).await?;
+        let log = Log::of(&deployment)?;
         let line = log.line("rates-not-fetched", &[]).await.with_context(|| origin.to_owned())?;
         ensure!(line["cause"] == cause, "{origin}: {line}");
-        says_no_key(&house)?;
+        assert_key_is_not_logged(&deployment)?;
     }
     Ok(())
 }
 
 /// Settings have white space around them, and the header of a paid key is used.
-pub async fn gets_the_key_of_a_paid_plan(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+pub async fn use_paid_key(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let key = r#"CG-&#@%'"\key"#;
     let (spaced_key, ttl) = (format!("{key}\n"), " 1\r\n");
     let variables = [
@@ -102,43 +102,43 @@ pub async fn gets_the_key_of_a_paid_plan(runner: &Path, manifest: &Path) -> anyh
         ("store", "kv\n"),
         ("log_level", "\tinfo\n"),
     ];
-    let house = House::build(plan(runner, manifest, &variables)).await?;
-    house.client().get("/v1/rates").await.is(200);
-    let headers = seen(&house).await.headers;
+    let deployment = Deployment::build(plan(runner, manifest, &variables)).await?;
+    deployment.client().get("/v1/rates").await.is(200);
+    let headers = requests(&deployment).await.headers;
     ensure!(headers.get("x-cg-pro-api-key").map(String::as_str) == Some(key), "{headers:?}");
     ensure!(!headers.contains_key("x-cg-demo-api-key"), "{headers:?}");
-    let said = house.logs()?;
+    let said = deployment.logs()?;
     ensure!(!said.contains("bad-setting") && !said.contains("CG-"), "{said}");
     Ok(())
 }
 
 /// Rates that are fresh for two days are not fetched with every request while upstream fails.
-pub async fn is_left_alone_however_long_rates_live(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+pub async fn assert_long_lived_rates_are_not_refetched(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let ttl = TWO_DAYS_SECONDS.to_string();
-    let house = House::build(plan(runner, manifest, &[("rates_ttl_seconds", &ttl)])).await?;
-    turn(&house, "500").await?;
-    let before = hits(&house).await;
+    let deployment = Deployment::build(plan(runner, manifest, &[("rates_ttl_seconds", &ttl)])).await?;
+    set_mode(&deployment, "500").await?;
+    let before = hits(&deployment).await;
     for _ in 0..20 {
-        house.client().get("/v1/rates").await.problem(503, "rates-unavailable");
+        deployment.client().get("/v1/rates").await.problem(503, "rates-unavailable");
     }
-    let asked = hits(&house).await - before;
+    let asked = hits(&deployment).await - before;
     ensure!(asked == 1, "20 requests asked CoinGecko {asked} times");
     Ok(())
 }
 
-/// What a clock in the future has stored delays nobody, and is not shown.
-pub async fn is_asked_after_a_clock_was_ahead(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
-    let house = House::build(plan(runner, manifest, &[])).await?;
-    house.client().get("/v1/rates").await.is(200);
-    for (key, value) in house.stored().await? {
+/// Documents from a clock that was ahead delay nobody, and are not shown.
+pub async fn recover_from_clock_ahead(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+    let deployment = Deployment::build(plan(runner, manifest, &[])).await?;
+    deployment.client().get("/v1/rates").await.is(200);
+    for (key, value) in deployment.stored().await? {
         if ["bank:{rates}:last", "bank:{rates}:claim"].contains(&key.as_str()) {
-            house.plant(&key, &ahead(&value)?).await?;
+            deployment.replace_stored(&key, &an_hour_later(&value)?).await?;
         }
     }
     let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
     let begun = Instant::now();
     loop {
-        let rates: Value = house.client().get("/v1/rates").await.is(200).json();
+        let rates: Value = deployment.client().get("/v1/rates").await.is(200).json();
         let as_of = humantime::parse_rfc3339(rates["as_of"].as_str().context("no as_of")?)?;
         let as_of = as_of.duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
         ensure!(as_of <= now + NOTICED.as_secs(), "shown as of a time to come: {rates}");
@@ -146,12 +146,12 @@ pub async fn is_asked_after_a_clock_was_ahead(runner: &Path, manifest: &Path) ->
             return Ok(());
         }
         ensure!(begun.elapsed() < NOTICED, "nobody asks CoinGecko again: {rates}");
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(CHECK_EVERY).await;
     }
 }
 
 /// The document with all of its times an hour later.
-fn ahead(value: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn an_hour_later(value: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut document: serde_json::Map<String, Value> = serde_json::from_slice(value)?;
     for (name, time) in document.iter_mut().filter(|(name, _)| name.ends_with("_ms")) {
         let time_ms = time.as_u64().with_context(|| format!("{name} is no number"))?;
@@ -161,12 +161,12 @@ fn ahead(value: &[u8]) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Under Spin, which does not check them, components log a bad setting with what is allowed.
-pub async fn hears_of_bad_settings(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+pub async fn assert_bad_settings_are_logged(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let unjudged = Unjudged::copy_of(manifest)?;
     let variables =
         [("rates_ttl_seconds", "-1"), ("log_level", "loud"), ("coingecko_origin", "ftp://gecko:21")];
-    let house = House::build(plan(runner, &unjudged.manifest(), &variables)).await?;
-    let log = Log::of(&house)?;
+    let deployment = Deployment::build(plan(runner, &unjudged.manifest(), &variables)).await?;
+    let log = Log::of(&deployment)?;
     for (setting, value, allowed) in [
         ("log_level", "loud", "error, warn, info, debug"),
         ("rates_ttl_seconds", "-1", "an integer from 1 to 31536000"),
@@ -175,16 +175,16 @@ pub async fn hears_of_bad_settings(runner: &Path, manifest: &Path) -> anyhow::Re
         let line = log.line("bad-setting", &[("setting", setting)]).await?;
         ensure!(line["value"] == value && line["allowed"] == allowed, "{line}");
     }
-    ensure!(log.line("rates-not-fetched", &[]).await?["cause"] == "bad-origin", "{:?}", house.logs());
-    nothing_is_guessed_of_the_store(runner, &unjudged.manifest()).await
+    ensure!(log.line("rates-not-fetched", &[]).await?["cause"] == "bad-origin", "{:?}", deployment.logs());
+    assert_no_store_is_guessed(runner, &unjudged.manifest()).await
 }
 
-async fn nothing_is_guessed_of_the_store(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
-    let house = House::build(plan(runner, manifest, &[("store", "mongo")])).await?;
-    let log = Log::of(&house)?;
+async fn assert_no_store_is_guessed(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
+    let deployment = Deployment::build(plan(runner, manifest, &[("store", "mongo")])).await?;
+    let log = Log::of(&deployment)?;
     let line = log.line("bad-setting", &[("setting", "store")]).await?;
     ensure!(line["value"] == "mongo" && line["allowed"] == "kv, redis", "{line}");
-    house.client().get("/v1/bitcoins").await.problem(503, "storage-unavailable");
+    deployment.client().get("/v1/bitcoins").await.problem(503, "storage-unavailable");
     Ok(())
 }
 
@@ -209,20 +209,20 @@ impl Unjudged {
     }
 }
 
-/// What is appended to a house's log from now on.
+/// What is appended to a deployment's log from now on.
 struct Log<'a> {
-    house: &'a House,
+    deployment: &'a Deployment,
     begins: usize,
 }
 
 impl<'a> Log<'a> {
-    fn of(house: &'a House) -> anyhow::Result<Self> {
-        Ok(Self { house, begins: house.logs()?.len() })
+    fn of(deployment: &'a Deployment) -> anyhow::Result<Self> {
+        Ok(Self { deployment, begins: deployment.logs()?.len() })
     }
 
     /// The lines of this event so far.
     fn lines(&self, event: &str) -> anyhow::Result<Vec<Value>> {
-        let said = self.house.logs()?;
+        let said = self.deployment.logs()?;
         let added = said.get(self.begins..).unwrap_or_default();
         // A line that is being written has no line feed yet.
         let whole = added.split_inclusive('\n').filter(|line| line.ends_with('\n'));
@@ -234,32 +234,36 @@ impl<'a> Log<'a> {
     async fn line(&self, event: &str, members: &[(&str, &str)]) -> anyhow::Result<Value> {
         let begun = Instant::now();
         loop {
-            self.house.client().get("/v1/rates").await;
+            self.deployment.client().get("/v1/rates").await;
             let mut lines = self.lines(event)?.into_iter();
             if let Some(line) = lines.find(|line| members.iter().all(|(name, value)| line[*name] == *value)) {
                 return Ok(line);
             }
-            ensure!(begun.elapsed() < NOTICED, "no {event} {members:?} in the log:\n{}", self.house.logs()?);
-            tokio::time::sleep(BETWEEN_LOOKS).await;
+            ensure!(
+                begun.elapsed() < NOTICED,
+                "no {event} {members:?} in the log:\n{}",
+                self.deployment.logs()?
+            );
+            tokio::time::sleep(CHECK_EVERY).await;
         }
     }
 }
 
-fn says_no_key(house: &House) -> anyhow::Result<()> {
-    let said = house.logs()?;
+fn assert_key_is_not_logged(deployment: &Deployment) -> anyhow::Result<()> {
+    let said = deployment.logs()?;
     let line = said.lines().find(|line| line.contains(API_KEY));
     ensure!(line.is_none(), "the key is in the log: {}", line.unwrap_or_default());
     Ok(())
 }
 
-async fn turn(house: &House, mode: &str) -> anyhow::Result<()> {
-    feed::set_mode(&house.feed(), mode).await.map_err(anyhow::Error::msg)
+async fn set_mode(deployment: &Deployment, mode: &str) -> anyhow::Result<()> {
+    feed::set_mode(&deployment.feed(), mode).await.map_err(anyhow::Error::msg)
 }
 
-async fn seen(house: &House) -> Requests {
-    house.feed().get("/control").send().await.expect("the stand-in").json()
+async fn requests(deployment: &Deployment) -> Requests {
+    deployment.feed().get("/control").send().await.expect("the stand-in").json()
 }
 
-async fn hits(house: &House) -> u64 {
-    seen(house).await.hits
+async fn hits(deployment: &Deployment) -> u64 {
+    requests(deployment).await.hits
 }

@@ -1,6 +1,6 @@
 //! The proxy itself: it must do what it says before anything is concluded from it.
 
-use super::{KNOCK, Mode, Proxy, Way};
+use super::{CONNECT_WITHIN, Direction, Proxy, ProxyMode};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,10 +47,10 @@ async fn what_is_held_arrives_later() {
     let proxy = proxy().await;
     let mut stream = connected(&proxy).await;
     assert_eq!(echo(&mut stream, "one").await.unwrap().unwrap(), "one");
-    for way in [Way::Asked, Way::Answered, Way::Both] {
-        proxy.set(Mode::Hold(way));
+    for way in [Direction::Asked, Direction::Answered, Direction::Both] {
+        proxy.set(ProxyMode::Hold(way));
         assert!(echo(&mut stream, "two").await.is_none());
-        proxy.set(Mode::Pass);
+        proxy.set(ProxyMode::Pass);
         assert_eq!(heard(&mut stream).await.unwrap().unwrap(), "two");
     }
 }
@@ -59,9 +59,9 @@ async fn what_is_held_arrives_later() {
 async fn what_is_swallowed_never_arrives_and_ends_with_its_connection() {
     let proxy = proxy().await;
     let mut stream = connected(&proxy).await;
-    proxy.set(Mode::Swallow(Way::Both));
+    proxy.set(ProxyMode::Swallow(Direction::Both));
     assert!(echo(&mut stream, "one").await.is_none());
-    proxy.set(Mode::Pass);
+    proxy.set(ProxyMode::Pass);
     assert!(heard(&mut stream).await.unwrap().is_err());
     assert_eq!(echo(&mut connected(&proxy).await, "two").await.unwrap().unwrap(), "two");
 }
@@ -71,11 +71,11 @@ async fn refused_is_refused_and_open_again_afterwards() {
     let proxy = proxy().await;
     let mut stream = connected(&proxy).await;
     assert_eq!(echo(&mut stream, "one").await.unwrap().unwrap(), "one");
-    proxy.set(Mode::Refuse);
+    proxy.set(ProxyMode::Refuse);
     assert!(heard(&mut stream).await.unwrap().is_err());
     tokio::time::sleep(A_MOMENT).await;
     assert!(TcpStream::connect(proxy.address()).await.is_err());
-    proxy.set(Mode::Pass);
+    proxy.set(ProxyMode::Pass);
     tokio::time::sleep(A_MOMENT).await;
     assert_eq!(echo(&mut connected(&proxy).await, "two").await.unwrap().unwrap(), "two");
 }
@@ -83,10 +83,10 @@ async fn refused_is_refused_and_open_again_afterwards() {
 #[tokio::test]
 async fn who_knocks_at_what_has_vanished_hears_nothing() {
     let proxy = proxy().await;
-    proxy.set(Mode::Vanish);
-    tokio::time::sleep(A_MOMENT + KNOCK).await;
+    proxy.set(ProxyMode::Vanish);
+    tokio::time::sleep(A_MOMENT + CONNECT_WITHIN).await;
     assert!(timeout(A_MOMENT, TcpStream::connect(proxy.address())).await.is_err());
-    proxy.set(Mode::Pass);
+    proxy.set(ProxyMode::Pass);
     tokio::time::sleep(A_MOMENT).await;
     assert_eq!(echo(&mut connected(&proxy).await, "two").await.unwrap().unwrap(), "two");
 }
@@ -96,7 +96,7 @@ async fn half_closed_ends_the_answers_alone() {
     let proxy = proxy().await;
     let mut stream = connected(&proxy).await;
     assert_eq!(echo(&mut stream, "one").await.unwrap().unwrap(), "one");
-    proxy.set(Mode::HalfClose);
+    proxy.set(ProxyMode::HalfClose);
     assert_eq!(heard(&mut stream).await.unwrap().unwrap(), "");
     assert!(stream.write_all(b"two").await.is_ok());
 }
@@ -105,7 +105,7 @@ async fn half_closed_ends_the_answers_alone() {
 async fn late_is_late_and_cut_is_cut() {
     let proxy = proxy().await;
     let mut stream = connected(&proxy).await;
-    proxy.set(Mode::Late(A_MOMENT + A_MOMENT / 2));
+    proxy.set(ProxyMode::Late(A_MOMENT + A_MOMENT / 2));
     assert!(echo(&mut stream, "one").await.is_none());
     assert_eq!(heard(&mut stream).await.unwrap().unwrap(), "one");
     proxy.cut();

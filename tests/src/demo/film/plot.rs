@@ -1,6 +1,6 @@
 //! The plot of the recorded demo: the whole run, uncovered from left to right.
 
-use crate::demo::score::State;
+use crate::demo::score::PageState;
 use crate::demo::steps::{STEP, Step};
 use crate::figures::svg::Svg;
 
@@ -15,7 +15,7 @@ const POWERS: f64 = 3.0;
 const LIMIT_MS: f64 = 600.0;
 
 pub struct Plot<'a> {
-    state: &'a State,
+    state: &'a PageState,
     steps: &'a [Step],
     /// The number of the first step that is shown.
     first: u64,
@@ -28,7 +28,7 @@ pub struct Plot<'a> {
     most: u64,
 }
 
-/// What is what in the plot.
+/// The legend of the plot.
 pub fn legend(svg: &mut Svg, (mut x, y): (f64, f64)) {
     for (class, words) in [
         ("d", "200"),
@@ -51,7 +51,7 @@ pub fn legend(svg: &mut Svg, (mut x, y): (f64, f64)) {
 
 impl<'a> Plot<'a> {
     /// A plot of the last `steps` steps, within these edges.
-    pub fn of(state: &'a State, steps: usize, (left, top, right, bottom): (f64, f64, f64, f64)) -> Self {
+    pub fn of(state: &'a PageState, steps: usize, (left, top, right, bottom): (f64, f64, f64, f64)) -> Self {
         let skipped = state.steps.len().saturating_sub(steps);
         let steps = state.steps.get(skipped..).unwrap_or_default();
         let (top, floor) = (top + TOP, bottom - FOOT);
@@ -129,7 +129,7 @@ impl<'a> Plot<'a> {
         (self.right - self.left) / self.steps.len() as f64
     }
 
-    /// Where a moment of the run is.
+    /// The `x` of a moment of the run.
     fn at(&self, ms: u64) -> f64 {
         let steps = ms as f64 / self.state.step_ms as f64 - self.first as f64;
         (self.left + steps * self.step()).clamp(self.left, self.right)

@@ -1,4 +1,4 @@
-use super::{AMOUNT, Book, Verdict, balance_after};
+use super::{AMOUNT, KnownWallet, Verdict, balance_after};
 use crate::bank::{Entry, Wallet};
 use crate::chain;
 
@@ -29,17 +29,17 @@ fn wallet(entries: &[Entry]) -> Wallet {
     Wallet { user: "ann".to_owned(), balance: balance_after(seq), seq, hash }
 }
 
-/// A book in which these entries were acknowledged and found.
-fn found(entries: &[Entry]) -> Book {
-    let mut book = told(entries);
-    assert_eq!(book.judge(&wallet(entries), entries), there(entries.len() as u64));
-    book
+/// A known in which these entries were acknowledged and found.
+fn found(entries: &[Entry]) -> KnownWallet {
+    let mut known = told(entries);
+    assert_eq!(known.judge(&wallet(entries), entries), there(entries.len() as u64));
+    known
 }
 
-fn told(entries: &[Entry]) -> Book {
-    let mut book = Book::default();
-    entries.iter().cloned().for_each(|entry| book.acknowledge(entry));
-    book
+fn told(entries: &[Entry]) -> KnownWallet {
+    let mut known = KnownWallet::default();
+    entries.iter().cloned().for_each(|entry| known.acknowledge(entry));
+    known
 }
 
 fn there(there: u64) -> Verdict {
@@ -49,13 +49,13 @@ fn there(there: u64) -> Verdict {
 #[test]
 fn what_was_told_and_is_there_once_is_right() {
     let first = after(&[], &["a", "b"]);
-    let mut book = found(&first);
-    assert!(book.knows(&first[1]));
-    assert_eq!(book.judge(&wallet(&first), &[]), there(0));
+    let mut known = found(&first);
+    assert!(known.knows(&first[1]));
+    assert_eq!(known.judge(&wallet(&first), &[]), there(0));
     let second = after(&first, &["c"]);
-    assert!(!book.knows(&second[0]));
-    book.acknowledge(second[0].clone());
-    assert_eq!(book.judge(&wallet(&[first, second.clone()].concat()), &second), there(1));
+    assert!(!known.knows(&second[0]));
+    known.acknowledge(second[0].clone());
+    assert_eq!(known.judge(&wallet(&[first, second.clone()].concat()), &second), there(1));
 }
 
 #[test]
@@ -71,16 +71,16 @@ fn an_acknowledged_deposit_that_is_not_there_is_lost() {
 #[test]
 fn a_wallet_that_is_gone_or_rolled_back_is_lost_once() {
     let entries = after(&[], &["a", "b", "c"]);
-    let mut book = found(&entries);
-    assert_eq!(book.judge(&wallet(&[]), &[]), Verdict { lost: 3, ..Verdict::default() });
-    assert_eq!(book.judge(&wallet(&[]), &[]), there(0), "it is counted once");
-    let mut book = found(&entries);
-    let verdict = book.judge(&wallet(&entries[..1]), &[]);
+    let mut known = found(&entries);
+    assert_eq!(known.judge(&wallet(&[]), &[]), Verdict { lost: 3, ..Verdict::default() });
+    assert_eq!(known.judge(&wallet(&[]), &[]), there(0), "it is counted once");
+    let mut known = found(&entries);
+    let verdict = known.judge(&wallet(&entries[..1]), &[]);
     assert_eq!(verdict, Verdict { lost: 2, ..Verdict::default() });
-    let mut book = found(&entries);
+    let mut known = found(&entries);
     let anew = after(&[], &["d"]);
-    book.acknowledge(anew[0].clone());
-    assert_eq!(book.judge(&wallet(&anew), &anew), Verdict { there: 1, lost: 3, ..Verdict::default() });
+    known.acknowledge(anew[0].clone());
+    assert_eq!(known.judge(&wallet(&anew), &anew), Verdict { there: 1, lost: 3, ..Verdict::default() });
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_entry_too_many_is_doubled() {
     let entries = after(&[], &["a", "a"]);
     let verdict = told(&entries[..1]).judge(&wallet(&entries), &entries);
     assert_eq!(verdict, Verdict { there: 1, doubled: 1, ..Verdict::default() });
-    let verdict = Book::default().judge(&wallet(&entries[..1]), &entries[..1]);
+    let verdict = KnownWallet::default().judge(&wallet(&entries[..1]), &entries[..1]);
     assert_eq!(verdict, Verdict { doubled: 1, ..Verdict::default() });
 }
 

@@ -1,4 +1,4 @@
-// The page of `make demo`: shows the state twice a second, and orders what a button says.
+// The page of `make demo`: shows the state twice a second, and sends what a button orders.
 
 import { draw } from "./plot.js";
 
@@ -6,7 +6,7 @@ const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const PAUSE_MS = 500;
 
-// A refusal, or that nobody answers; shown until the next state that was ordered.
+// The last refusal. It is shown until an order succeeds.
 let trouble = "";
 let state;
 
@@ -61,11 +61,12 @@ function judged(id, count, note, isBroken = false) {
   $(id).parentElement.dataset.kind = count || isBroken ? "bad" : "";
 }
 
-// One sentence about now.
+// One sentence about the present state.
 function headline({ outages: [last], lost, doubled, troubles }) {
   if (lost || doubled) return [`The judge misses ${number.format(lost)} deposits, and finds ${number.format(doubled)} entries too many.`, "bad"];
   if (!last) return ["Three banks share a Redis Cluster of two. Clients deposit 1.00 again and again, each under a key. Press a button.", ""];
   if (troubles.length) return [`${last.words}. Whoever gets a 503, or nothing, sends the same again under the same key.`, "bad"];
+  if (last.moved?.has_failed) return [`${last.words}, and is left half moved. Start the demo again.`, "bad"];
   if (!last.is_judged) return ["Mended. Now every wallet is read, and held against what its client was told.", "wait"];
   if (last.moved) return [`${last.words} to Redis ${last.moved.to} with ${keys(last.moved)}: nothing was lost, nothing was doubled.`, "good"];
   return [`${last.words}, for ${seconds(last)}: nothing was lost, nothing was doubled.`, "good"];

@@ -1,4 +1,4 @@
-// The picture of the last minute, as docs/outages.svg has it: how long answers took above, how many there were below.
+// The plot of the last minute, drawn as in docs/outages.svg: the times of answers above, their number below.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SECONDS = 60;
@@ -9,12 +9,12 @@ const GAP = 12;
 const FOOT = 18;
 // Times from 1 ms to 1 s, by powers of ten.
 const POWERS = 3;
-// By when the bank promises an answer: half a second for storage, and a breath.
+// The time within which the bank promises an answer: half a second for storage, and a little more.
 const DEADLINE_MS = 600;
-// Which answers are drawn as what: those of `Kind` in tests/src/demo/steps.rs.
+// Which answers belong to which layer, by their place in `TryOutcome` (tests/src/demo/steps.rs).
 const LAYERS = [["done", [0]], ["none", [1]], ["unknown", [2, 3, 4]]];
 
-// Draws the state into the element, as large as that is.
+// Draws the state, as large as the element is.
 export function draw(svg, state) {
   const { clientWidth: width, clientHeight: height } = svg;
   if (!width) return;
@@ -23,7 +23,7 @@ export function draw(svg, state) {
   svg.replaceChildren(...away(plot, state), ...grid(plot), ...times(plot, state), ...counts(plot, state));
 }
 
-// Where things are: `x` of a moment, `y` of a time and of a count.
+// The scales: `x` of a step, `time` and `count` as `y`.
 function frame(width, height, state) {
   const end = state.first_step + state.steps.length;
   const begin = end - (SECONDS * 1000) / state.step_ms;

@@ -3,15 +3,15 @@
 use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::names::fresh;
-use crate::prove::house::{House, Plan};
-use crate::prove::tokens::are_not_logged;
+use crate::prove::deployment::{Deployment, Plan};
+use crate::prove::tokens::assert_not_logged;
 use crate::request::Request;
 use crate::token::{AUDIENCE, ISSUER, Key, SECRET, claims, now};
 use anyhow::ensure;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What a route asks of who comes.
+/// What a route asks of a client.
 #[derive(Clone, Copy, PartialEq)]
 enum Asks {
     /// A token that allows this.
@@ -93,10 +93,10 @@ fn bad_tokens(user: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Nobody passes whom the contract does not let pass, and money moves only with good tokens.
-pub async fn is_kept(plan: Plan) -> anyhow::Result<()> {
-    let house = House::build(plan).await?;
-    let bank = &house.client().with_tokens(None);
+/// Only requests that the contract allows are served, and money moves only with good tokens.
+pub async fn try_every_token(plan: Plan) -> anyhow::Result<()> {
+    let deployment = Deployment::build(plan).await?;
+    let bank = &deployment.client().with_tokens(None);
     let (ann, bob) = (fresh("ann"), fresh("bob"));
     let key = Key::secret(SECRET);
     let good = key.token(&with(&ann, json!({"aud": ["other", AUDIENCE]})));
@@ -106,15 +106,15 @@ pub async fn is_kept(plan: Plan) -> anyhow::Result<()> {
     }
     for &(method, path, asks) in ROUTES {
         let route = || ask(bank, method, path);
-        open_or(asks, route().await, "Bearer");
-        open_or(asks, route().header("user_id", &ann).await, "Bearer");
+        assert_open_or_challenged(asks, route().await, "Bearer");
+        assert_open_or_challenged(asks, route().header("user_id", &ann).await, "Bearer");
         for (what, token) in bad_tokens(&ann) {
             let answer = bearing(route(), &token).await;
             println!("{method} {path}, {what}: {}", answer.status);
-            open_or(asks, answer, "Bearer error=\"invalid_token\", error_description=\"");
+            assert_open_or_challenged(asks, answer, "Bearer error=\"invalid_token\", error_description=\"");
         }
-        of_scopes(bank, (method, path, asks), &ann).await;
-        of_a_header(bank, (method, path, asks), &good, &ann, &bob).await?;
+        try_every_scope(bank, (method, path, asks), &ann).await;
+        try_headers_beside_token(bank, (method, path, asks), &good, &ann, &bob).await?;
     }
     // First two deposits; then one on each of two routes with two kinds of good tokens and with a header; and as many
     // withdrawals.
@@ -123,7 +123,7 @@ pub async fn is_kept(plan: Plan) -> anyhow::Result<()> {
     let none = Key::secret(SECRET).token(&claims(ISSUER, &bob));
     let wallet: Value = bearing(bank.get("/v1/wallet"), &none).await.is(200).json();
     ensure!(wallet["seq"] == 0, "{wallet}");
-    are_not_logged(&house).await
+    assert_not_logged(&deployment).await
 }
 
 fn ask<'a>(bank: &'a Bank, method: &str, path: &str) -> Request<'a> {
@@ -137,7 +137,7 @@ fn bearing<'a>(request: Request<'a>, token: &str) -> Request<'a> {
 }
 
 /// Without a good token only open routes are served; the answer says what to bring.
-fn open_or(asks: Asks, answer: Answer, challenge: &str) {
+fn assert_open_or_challenged(asks: Asks, answer: Answer, challenge: &str) {
     if asks == Asks::Nothing {
         answer.is(200);
         return;
@@ -153,7 +153,7 @@ fn open_or(asks: Asks, answer: Answer, challenge: &str) {
 }
 
 /// A token whose scope does not cover the request gets 403; one whose scope does passes.
-async fn of_scopes(bank: &Bank, (method, path, asks): (&str, &str, Asks), user: &str) {
+async fn try_every_scope(bank: &Bank, (method, path, asks): (&str, &str, Asks), user: &str) {
     for scope in ["", "openid", "wallet:read", "wallet:write", "wallet:read wallet:write"] {
         let token = Key::secret(SECRET).token(&with(user, json!({ "scope": scope })));
         let answer = bearing(ask(bank, method, path), &token).await;
@@ -169,7 +169,7 @@ async fn of_scopes(bank: &Bank, (method, path, asks): (&str, &str, Asks), user: 
 }
 
 /// A header beside the token must name the same user, if the route needs a token.
-async fn of_a_header(
+async fn try_headers_beside_token(
     bank: &Bank,
     (method, path, asks): (&str, &str, Asks),
     token: &str,
@@ -194,12 +194,12 @@ async fn of_a_header(
 }
 
 /// The same user sees the same money, and gets the same answer to the same key, whichever way the user is named.
-pub async fn hides_no_wallet(plan: Plan) -> anyhow::Result<()> {
-    let mut house = House::build(plan).await?;
+pub async fn switch_authentication(plan: Plan) -> anyhow::Result<()> {
+    let mut deployment = Deployment::build(plan).await?;
     let (user, order) = (fresh("ann+tag@example.org"), fresh("order"));
     let token = Key::secret(SECRET).token(&claims(ISSUER, &user));
-    let ask = async |house: &House, name: &'static str, value: String| {
-        let bank = house.client();
+    let ask = async |deployment: &Deployment, name: &'static str, value: String| {
+        let bank = deployment.client();
         let again =
             bank.post("/v1/deposit").header(name, value.clone()).idempotency_key(&order).amount("12.50");
         let paths = ["/v1/wallet", "/v1/wallet?at=1", "/v1/wallet/entries"];
@@ -209,22 +209,22 @@ pub async fn hides_no_wallet(plan: Plan) -> anyhow::Result<()> {
         }
         seen
     };
-    let before = ask(&house, "user_id", user.clone()).await;
+    let before = ask(&deployment, "user_id", user.clone()).await;
     let jwt = [("auth", "jwt"), ("jwt_issuer", ISSUER), ("jwt_audience", AUDIENCE), ("jwt_secret", SECRET)];
-    house.restart_with(&jwt).await?;
-    let by_token = ask(&house, "authorization", format!("Bearer {token}")).await;
+    deployment.restart_with(&jwt).await?;
+    let by_token = ask(&deployment, "authorization", format!("Bearer {token}")).await;
     ensure!(by_token == before, "with tokens: {by_token:?}\nand before: {before:?}");
-    house.client().get("/v1/wallet").user(&user).await.problem(401, "missing-identity");
-    house.restart_with(&[("auth", "header")]).await?;
-    let after = ask(&house, "user_id", user).await;
+    deployment.client().get("/v1/wallet").user(&user).await.problem(401, "missing-identity");
+    deployment.restart_with(&[("auth", "header")]).await?;
+    let after = ask(&deployment, "user_id", user).await;
     ensure!(after == before, "with headers again: {after:?}\nand before: {before:?}");
     Ok(())
 }
 
 /// A token that was good a moment ago is refused once it has expired, including the leeway.
-pub async fn closes_in_time(plan: Plan) -> anyhow::Result<()> {
-    let house = House::build(plan).await?;
-    let bank = house.client().with_tokens(None);
+pub async fn let_token_expire(plan: Plan) -> anyhow::Result<()> {
+    let deployment = Deployment::build(plan).await?;
+    let bank = deployment.client().with_tokens(None);
     let user = fresh("ann");
     // With 30 s of leeway it is good for three more seconds.
     let expires = now() - 27;

@@ -19,7 +19,7 @@ pub(super) const BUS: u16 = 10_000;
 /// After this time a silent node counts as failed.
 const NODE_TIMEOUT_MS: u64 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(60);
-const LOOKS_EVERY: Duration = Duration::from_millis(50);
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// A user, and the slot of their wallet.
 pub struct Shard {
@@ -27,7 +27,7 @@ pub struct Shard {
     slot: u16,
 }
 
-/// A slot on its way.
+/// A slot that is moving.
 pub struct Moving {
     slot: String,
     from: u16,
@@ -38,7 +38,7 @@ pub struct Moving {
 
 pub struct Cluster {
     folder: PathBuf,
-    /// Each node speaks TLS with it.
+    /// The certificate, if the nodes speak TLS.
     certificate: Option<Certificate>,
     nodes: Vec<(u16, Option<Process>)>,
     /// A node that was stopped and will go on.
@@ -57,7 +57,7 @@ impl Cluster {
         create.extend(cluster.nodes.iter().map(|(port, _)| format!("127.0.0.1:{port}")));
         create.extend(["--cluster-replicas", "1", "--cluster-yes"].map(str::to_owned));
         cluster.cli(&create).await?;
-        cluster.is_whole().await?;
+        cluster.wait_until_whole().await?;
         Ok(cluster)
     }
 
@@ -77,7 +77,7 @@ impl Cluster {
         (0..MASTERS).map(|node| self.url_of("", PASSWORD, node))
     }
 
-    /// The URL of all of them.
+    /// One URL with the addresses of all nodes.
     pub fn urls(&self) -> String {
         let others: String =
             self.nodes.iter().skip(1).map(|(port, _)| format!(",127.0.0.1:{port}")).collect();
@@ -112,12 +112,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// For each master a user whose wallet it has.
-    pub async fn a_user_for_each(&self) -> anyhow::Result<Vec<Shard>> {
+    /// One user for each master, whose wallet that master has.
+    pub async fn one_user_per_master(&self) -> anyhow::Result<Vec<Shard>> {
         let mut shards: Vec<Shard> = Vec::new();
         let mut owners = Vec::new();
         while shards.len() < MASTERS {
-            let shard = self.a_shard().await?;
+            let shard = self.new_shard().await?;
             let owner = self.owner(shard.slot).await?.context("nobody has the slot")?;
             if !owners.contains(&owner) {
                 owners.push(owner);
@@ -128,17 +128,17 @@ impl Cluster {
     }
 
     /// Two users whose wallets are in different slots of one master.
-    pub async fn two_users_of_one_node(&self) -> anyhow::Result<[Shard; 2]> {
-        let first = self.a_shard().await?;
+    pub async fn two_users_of_one_master(&self) -> anyhow::Result<[Shard; 2]> {
+        let first = self.new_shard().await?;
         loop {
-            let second = self.a_shard().await?;
+            let second = self.new_shard().await?;
             if second.slot != first.slot && self.owner(second.slot).await? == self.owner(first.slot).await? {
                 return Ok([first, second]);
             }
         }
     }
 
-    async fn a_shard(&self) -> anyhow::Result<Shard> {
+    async fn new_shard(&self) -> anyhow::Result<Shard> {
         let user = fresh("shard");
         let key = format!("bank:{{{user}}}:wallet");
         let slot = self.cli_at(self.port()?, &["CLUSTER", "KEYSLOT", &key]).await?.trim().parse()?;
@@ -146,19 +146,19 @@ impl Cluster {
     }
 
     /// Kills the master that has a shard; returns which node it was.
-    pub async fn kill_the_master_of(&mut self, shard: &Shard) -> anyhow::Result<usize> {
+    pub async fn kill_master_of(&mut self, shard: &Shard) -> anyhow::Result<usize> {
         let index = self.master_of(shard).await?;
         self.nodes[index].1.take().context("it does not run")?.kill().await?;
         Ok(index)
     }
 
     /// Kills the node that [`Cluster::url`] names.
-    pub async fn kill_the_first(&mut self) -> anyhow::Result<()> {
+    pub async fn kill_first_node(&mut self) -> anyhow::Result<()> {
         self.nodes[0].1.take().context("it does not run")?.kill().await
     }
 
     /// Stops the master that has a shard, silently; returns which node it was.
-    pub async fn stop_the_master_of(&mut self, shard: &Shard) -> anyhow::Result<usize> {
+    pub async fn stop_master_of(&mut self, shard: &Shard) -> anyhow::Result<usize> {
         let index = self.master_of(shard).await?;
         self.nodes[index].1.as_ref().context("it does not run")?.signal("STOP").await?;
         self.stopped = Some(index);
@@ -166,14 +166,14 @@ impl Cluster {
     }
 
     /// Lets a stopped node go on.
-    pub async fn wakes(&mut self, index: usize) -> anyhow::Result<()> {
+    pub async fn resume_node(&mut self, index: usize) -> anyhow::Result<()> {
         self.stopped = None;
         self.nodes[index].1.as_ref().context("it does not run")?.signal("CONT").await
     }
 
-    /// Whether replicas may take over from a silent master.
-    pub async fn keeps_its_masters(&self, keeps: bool) -> anyhow::Result<()> {
-        let set = ["CONFIG", "SET", "cluster-replica-no-failover", if keeps { "yes" } else { "no" }];
+    /// Sets whether replicas are forbidden to take over from a silent master.
+    pub async fn forbid_failover(&self, forbidden: bool) -> anyhow::Result<()> {
+        let set = ["CONFIG", "SET", "cluster-replica-no-failover", if forbidden { "yes" } else { "no" }];
         for node in self.nodes().await?.iter().filter(|node| !node.is_master && node.is_well) {
             self.cli_at(node.port, &set).await?;
         }
@@ -221,11 +221,11 @@ impl Cluster {
     }
 
     /// Waits until a running node is the master of a shard, according to the cluster.
-    pub async fn has_failed_over(&self, shard: &Shard) -> anyhow::Result<()> {
+    pub async fn wait_for_failover(&self, shard: &Shard) -> anyhow::Result<()> {
         let begun = Instant::now();
         while self.owner(shard.slot).await.ok().flatten().is_none() {
             ensure!(begun.elapsed() < PATIENCE, "no replica was made the master");
-            tokio::time::sleep(LOOKS_EVERY).await;
+            tokio::time::sleep(CHECK_EVERY).await;
         }
         Ok(())
     }
@@ -247,14 +247,14 @@ impl Cluster {
     }
 
     /// Waits until every slot is served and every master has its replica.
-    pub async fn is_whole(&self) -> anyhow::Result<()> {
+    pub async fn wait_until_whole(&self) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
             let nodes = self.nodes().await.unwrap_or_default();
             let masters =
                 nodes.iter().filter(|node| node.is_master && !node.slots.is_empty() && node.is_well).count();
             let replicas = nodes.iter().filter(|node| !node.is_master && node.is_well).count();
-            if masters == MASTERS && replicas == MASTERS && self.each_agrees().await.unwrap_or(false) {
+            if masters == MASTERS && replicas == MASTERS && self.all_nodes_agree().await.unwrap_or(false) {
                 return Ok(());
             }
             ensure!(begun.elapsed() < PATIENCE, "the cluster is not whole: {nodes:?}");
@@ -279,7 +279,7 @@ impl Cluster {
 
     /// Each node serves, knows who has each slot, and is linked to its master or its replica. A node learns all of
     /// this by itself: one that does not know it yet answers CLUSTERDOWN, whatever the others say.
-    async fn each_agrees(&self) -> anyhow::Result<bool> {
+    async fn all_nodes_agree(&self) -> anyhow::Result<bool> {
         for (port, _) in &self.nodes {
             let cluster = self.cli_at(*port, &["CLUSTER", "INFO"]).await?;
             let replication = self.cli_at(*port, &["INFO", "replication"]).await?;
@@ -297,7 +297,7 @@ impl Cluster {
     }
 
     /// The answer of a shard's master to a command.
-    pub async fn ask(&self, shard: &Shard, command: &[&str]) -> anyhow::Result<String> {
+    pub async fn query(&self, shard: &Shard, command: &[&str]) -> anyhow::Result<String> {
         let port = self.owner(shard.slot).await?.context("nobody has the slot")?;
         Ok(self.cli_at(port, command).await?.trim_end().to_owned())
     }
@@ -308,7 +308,7 @@ impl Cluster {
     }
 
     /// Sends a command to each node. A replica may refuse it.
-    pub async fn tells_each(&self, command: &str) -> anyhow::Result<()> {
+    pub async fn command_each_node(&self, command: &str) -> anyhow::Result<()> {
         let words: Vec<&str> = command.split(' ').collect();
         for (port, _) in &self.nodes {
             self.cli_at(*port, &words).await?;
@@ -317,7 +317,7 @@ impl Cluster {
     }
 
     /// Sends a command to the node of [`Cluster::url`], which began with slot 0.
-    pub async fn tells_the_first(&self, command: &[&str]) -> anyhow::Result<()> {
+    pub async fn command_first_node(&self, command: &[&str]) -> anyhow::Result<()> {
         self.cli_at(self.nodes[0].0, command).await.map(drop)
     }
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-/// What it asks for.
+/// The password that it asks for.
 pub const PASSWORD: &str = "the-password-of-prove";
 const PATIENCE: Duration = Duration::from_secs(20);
 /// So long that no node ever takes the others for failed: it has no replica that could take over.
@@ -20,7 +20,7 @@ const NODE_TIMEOUT_MS: &str = "3600000";
 pub struct Redis {
     port: u16,
     folder: PathBuf,
-    /// Beside those that each one has.
+    /// Options beside those that every Redis here has.
     options: Vec<String>,
     process: Option<Process>,
 }
@@ -43,7 +43,7 @@ impl Redis {
         Self::start_at(port, folder, Vec::new()).await
     }
 
-    /// A node for a cluster, which sends the cluster's clients to that address.
+    /// A node for a cluster, which sends the cluster's clients to the address `announced`.
     pub async fn start_node(folder: &Path, announced: SocketAddr) -> anyhow::Result<Self> {
         let port = free_port().await?;
         let options = [
@@ -67,7 +67,7 @@ impl Redis {
     }
 
     /// Where it listens for the other nodes of its cluster.
-    pub fn bus(&self) -> u16 {
+    pub fn bus_port(&self) -> u16 {
         self.port.saturating_add(BUS)
     }
 
@@ -83,7 +83,7 @@ impl Redis {
     /// Starts it on its old data, and waits until it answers.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         self.begin_again(&[]).await?;
-        self.is_ready().await
+        self.wait_until_ready().await
     }
 
     /// Starts it on its old data, which it has yet to load.
@@ -97,7 +97,7 @@ impl Redis {
     }
 
     /// Waits until it has loaded its data and answers.
-    pub async fn is_ready(&mut self) -> anyhow::Result<()> {
+    pub async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let process = self.process.as_mut().context("Redis does not run")?;
         process.wait_for(|line| line.contains("Ready to accept connections").then_some(())).await?;
         let begun = Instant::now();
@@ -112,17 +112,17 @@ impl Redis {
 
     /// Becomes the replica of another.
     pub async fn follow(&self, master: SocketAddr) -> anyhow::Result<()> {
-        let mut talk = self.talk().await?;
-        talk.command(&format!("CONFIG SET masterauth {PASSWORD}")).await?;
-        talk.command("CONFIG SET repl-diskless-sync-delay 0").await?;
-        talk.command(&format!("REPLICAOF {} {}", master.ip(), master.port())).await
+        let mut connection = self.connect().await?;
+        connection.command(&format!("CONFIG SET masterauth {PASSWORD}")).await?;
+        connection.command("CONFIG SET repl-diskless-sync-delay 0").await?;
+        connection.command(&format!("REPLICAOF {} {}", master.ip(), master.port())).await
     }
 
     /// Waits until it has what its master has.
-    pub async fn has_caught_up(&self) -> anyhow::Result<()> {
+    pub async fn wait_until_caught_up(&self) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
-            let told = self.talk().await?.ask(&[b"INFO", b"replication"]).await?.concat();
+            let told = self.connect().await?.query(&[b"INFO", b"replication"]).await?.concat();
             if String::from_utf8_lossy(&told).contains("master_link_status:up") {
                 return Ok(());
             }
@@ -141,37 +141,44 @@ impl Redis {
     }
 
     async fn answers(&self) -> bool {
-        let asked = async { self.talk().await?.say("PING").await };
+        let asked = async { self.connect().await?.query_line("PING").await };
         asked.await.is_ok_and(|answer| answer == "+PONG")
     }
 
     /// A connection that may do everything, and stays open whatever happens to others.
-    pub async fn talk(&self) -> anyhow::Result<Talk> {
-        Talk::to(self.address()).await
+    pub async fn connect(&self) -> anyhow::Result<RedisConnection> {
+        RedisConnection::to(self.address()).await
     }
 }
 
-/// Commands, mostly in Redis' inline form, and the first lines of its answers.
-pub struct Talk(BufReader<TcpStream>);
+/// A connection for commands, mostly in Redis' inline form, that reads the first lines of the answers.
+pub struct RedisConnection(BufReader<TcpStream>);
 
-impl Talk {
+impl RedisConnection {
     /// A connection to the Redis at this address.
     pub async fn to(address: SocketAddr) -> anyhow::Result<Self> {
-        let mut talk = Self(BufReader::new(TcpStream::connect(address).await?));
-        talk.command(&format!("AUTH {PASSWORD}")).await?;
-        Ok(talk)
+        let mut connection = Self(BufReader::new(TcpStream::connect(address).await?));
+        connection.command(&format!("AUTH {PASSWORD}")).await?;
+        Ok(connection)
     }
 
-    pub async fn say(&mut self, command: &str) -> anyhow::Result<String> {
+    pub async fn query_line(&mut self, command: &str) -> anyhow::Result<String> {
         self.send(&format!("{command}\r\n")).await?;
         let mut answer = String::new();
         self.0.read_line(&mut answer).await?;
         Ok(answer.trim_end().to_owned())
     }
 
-    /// A command that Redis must not refuse.
+    /// The number that a command is answered with.
+    pub async fn number(&mut self, command: &str) -> anyhow::Result<u64> {
+        let answer = self.query_line(command).await?;
+        let number = answer.strip_prefix(':').with_context(|| format!("{command}: {answer}"))?;
+        Ok(number.parse()?)
+    }
+
+    /// Sends a command that Redis must not refuse.
     pub async fn command(&mut self, command: &str) -> anyhow::Result<()> {
-        let answer = self.say(command).await?;
+        let answer = self.query_line(command).await?;
         anyhow::ensure!(answer.starts_with(['+', ':']), "{command}: {answer}");
         Ok(())
     }
@@ -181,8 +188,8 @@ impl Talk {
         Ok(self.0.get_mut().write_all(text.as_bytes()).await?)
     }
 
-    /// Sends a command of any bytes; returns the values of the answer, of an array each. A null has none.
-    pub async fn ask(&mut self, command: &[&[u8]]) -> anyhow::Result<Vec<Vec<u8>>> {
+    /// Sends a command of any bytes. Returns the value of the answer, or each value of an array, without nulls.
+    pub async fn query(&mut self, command: &[&[u8]]) -> anyhow::Result<Vec<Vec<u8>>> {
         let mut sent = format!("*{}\r\n", command.len()).into_bytes();
         for word in command {
             sent.extend(format!("${}\r\n", word.len()).bytes());
@@ -219,7 +226,7 @@ impl Talk {
         Ok(line.trim_end().to_owned())
     }
 
-    /// Reads so many lines of answers and forgets them.
+    /// Reads this many lines of answers and drops them.
     pub async fn lines(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {
             self.0.read_line(&mut String::new()).await?;

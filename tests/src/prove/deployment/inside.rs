@@ -1,6 +1,6 @@
-//! What a house's store holds, read and written without the bank.
+//! What a deployment's store holds, read and written without the bank.
 
-use crate::prove::house::House;
+use crate::prove::deployment::Deployment;
 use anyhow::{Context as _, bail};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const ALL: &str = "SELECT key, value FROM spin_key_value";
 const COUNT: &str = "SELECT count(*) FROM spin_key_value";
-const PLANT: &str = "UPDATE spin_key_value SET value = ?2 WHERE key = ?1";
+const REPLACE: &str = "UPDATE spin_key_value SET value = ?2 WHERE key = ?1";
 
-impl House {
-    /// Every value under its key.
+impl Deployment {
+    /// Every stored value, by its key.
     pub async fn stored(&self) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
         let Some(redis) = &self.redis else {
             let file = self.file()?;
@@ -22,33 +22,33 @@ impl House {
             let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             return Ok(rows.collect::<Result<_, _>>()?);
         };
-        let (mut stored, mut talk) = (BTreeMap::new(), redis.talk().await?);
-        for key in talk.ask(&[b"KEYS", b"bank:*"]).await? {
-            let value = talk.ask(&[b"GET", &key]).await?.pop().context("a key went away")?;
+        let (mut stored, mut connection) = (BTreeMap::new(), redis.connect().await?);
+        for key in connection.query(&[b"KEYS", b"bank:*"]).await? {
+            let value = connection.query(&[b"GET", &key]).await?.pop().context("a key went away")?;
             stored.insert(String::from_utf8(key)?, value);
         }
         Ok(stored)
     }
 
-    /// How many keys there are.
-    pub async fn keys(&self) -> anyhow::Result<usize> {
+    /// How many keys are stored.
+    pub async fn key_count(&self) -> anyhow::Result<usize> {
         let Some(redis) = &self.redis else {
             // The table does not exist before the first write.
             let count: i64 = self.file()?.query_row(COUNT, [], |row| row.get(0)).unwrap_or_default();
             return Ok(count.try_into()?);
         };
-        let said = redis.talk().await?.say("DBSIZE").await?;
+        let said = redis.connect().await?.query_line("DBSIZE").await?;
         Ok(said.trim_start_matches(':').parse()?)
     }
 
     /// Replaces a value.
-    pub async fn plant(&self, key: &str, value: &[u8]) -> anyhow::Result<()> {
+    pub async fn replace_stored(&self, key: &str, value: &[u8]) -> anyhow::Result<()> {
         let Some(redis) = &self.redis else {
-            let changed = self.file()?.execute(PLANT, (key, value))?;
+            let changed = self.file()?.execute(REPLACE, (key, value))?;
             anyhow::ensure!(changed == 1, "{key} is not there");
             return Ok(());
         };
-        match redis.talk().await?.ask(&[b"SET", key.as_bytes(), value, b"XX"]).await?.as_slice() {
+        match redis.connect().await?.query(&[b"SET", key.as_bytes(), value, b"XX"]).await?.as_slice() {
             [answer] if answer == b"OK" => Ok(()),
             other => bail!("{key} is not there, or Redis says {other:?}"),
         }

@@ -20,7 +20,7 @@ const DOWN_AFTER_MS: u64 = 1_000;
 /// Within twice this time there is no second failover.
 const FAILOVER_TIMEOUT_MS: u64 = 500;
 const TILT_MS: &str = "500";
-const LOOKS_EVERY: Duration = Duration::from_millis(100);
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Sentinel {
@@ -38,12 +38,12 @@ impl Sentinel {
             servers.push(Redis::start(&folder.join(format!("redis-{index}"))).await?);
         }
         let [master, replicas @ ..] = servers.as_slice() else { anyhow::bail!("no server") };
-        let mut talk = master.talk().await?;
-        talk.command(&format!("CONFIG SET masterauth {PASSWORD}")).await?;
-        talk.command("CONFIG SET repl-diskless-sync-delay 0").await?;
+        let mut connection = master.connect().await?;
+        connection.command(&format!("CONFIG SET masterauth {PASSWORD}")).await?;
+        connection.command("CONFIG SET repl-diskless-sync-delay 0").await?;
         for replica in replicas {
             replica.follow(master.address()).await?;
-            replica.has_caught_up().await?;
+            replica.wait_until_caught_up().await?;
         }
         let mut sentinels = Vec::new();
         for index in 0..SENTINELS {
@@ -53,7 +53,7 @@ impl Sentinel {
         let port = sentinels[0].0;
         let leads = tokio::spawn(lead(Arc::clone(&proxy), port));
         let sentinel = Self { servers, sentinels, proxy, leads };
-        sentinel.is_whole().await?;
+        sentinel.wait_until_whole().await?;
         Ok(sentinel)
     }
 
@@ -63,7 +63,7 @@ impl Sentinel {
     }
 
     /// Kills the master; returns which one it was.
-    pub async fn kill_the_master(&mut self) -> anyhow::Result<usize> {
+    pub async fn kill_master(&mut self) -> anyhow::Result<usize> {
         let before = master(self.sentinels[0].0).await?;
         let index = self.servers.iter().position(|server| server.address() == before);
         let index = index.context("the master is none of ours")?;
@@ -72,11 +72,11 @@ impl Sentinel {
     }
 
     /// Waits until another server is the master, according to Sentinel.
-    pub async fn has_failed_over(&self, killed: usize) -> anyhow::Result<()> {
+    pub async fn wait_for_failover(&self, killed: usize) -> anyhow::Result<()> {
         let (begun, before) = (Instant::now(), self.servers[killed].address());
         while master(self.sentinels[0].0).await.is_ok_and(|now| now == before) {
             ensure!(begun.elapsed() < PATIENCE, "no replica was made the master");
-            tokio::time::sleep(LOOKS_EVERY).await;
+            tokio::time::sleep(CHECK_EVERY).await;
         }
         Ok(())
     }
@@ -88,11 +88,11 @@ impl Sentinel {
         let options =
             ["--replicaof", &host, &port, "--masterauth", PASSWORD, "--repl-diskless-sync-delay", "0"];
         self.servers[index].begin_again(&options).await?;
-        self.servers[index].is_ready().await
+        self.servers[index].wait_until_ready().await
     }
 
     /// Kills all replicas; returns which ones they were.
-    pub async fn kill_the_replicas(&mut self) -> anyhow::Result<Vec<usize>> {
+    pub async fn kill_replicas(&mut self) -> anyhow::Result<Vec<usize>> {
         let master = master(self.sentinels[0].0).await?;
         let mut killed = Vec::new();
         for (index, server) in self.servers.iter_mut().enumerate() {
@@ -105,7 +105,7 @@ impl Sentinel {
     }
 
     /// Waits until every Sentinel knows the others, and every replica has what the master has.
-    pub async fn is_whole(&self) -> anyhow::Result<()> {
+    pub async fn wait_until_whole(&self) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
             let mut well = true;
@@ -149,7 +149,7 @@ async fn lead(proxy: Arc<Proxy>, sentinel: u16) {
             proxy.lead_to(now);
             proxy.cut();
         }
-        tokio::time::sleep(LOOKS_EVERY).await;
+        tokio::time::sleep(CHECK_EVERY).await;
     }
 }
 

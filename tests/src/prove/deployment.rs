@@ -1,4 +1,4 @@
-//! A bank as it runs in production: a store, a stand-in for CoinGecko, and one or more `bank` processes.
+//! A bank as it is deployed in production: a store, a stand-in for CoinGecko, and one or more `bank` processes.
 
 use crate::bank::Bank;
 use crate::feed;
@@ -23,7 +23,7 @@ mod sentinel;
 
 use certificate::Certificate;
 pub use cluster::{Cluster, Shard};
-pub use redis::{PASSWORD, Redis, Talk};
+pub use redis::{PASSWORD, Redis, RedisConnection};
 pub use sentinel::Sentinel;
 
 /// The API key that the stand-in requires.
@@ -31,11 +31,11 @@ pub const API_KEY: &str = "the-key-of-prove";
 /// An allowed origin, which is set together with others.
 const CORS_ORIGIN: &str = "https://app.example";
 const CORS_ORIGINS: &str = "http://localhost:5173 https://app.example\n";
-/// So short that the suites need not wait long for rates to become stale.
+/// So short that the suites do not wait long for stale rates.
 const RATES_TTL_SECONDS: u64 = 1;
 /// As `spin.toml` has it.
 const STORAGE_DEADLINE: Duration = Duration::from_millis(500);
-/// So long that a slow disk under a crowd is no outage, in scenarios that are not about outages.
+/// For scenarios that are not about outages: so long that a slow disk under a crowd is no outage.
 const PATIENT_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,7 +70,7 @@ impl Store {
     }
 }
 
-/// What a house is built of.
+/// What a deployment consists of.
 #[derive(Clone)]
 pub struct Plan {
     pub store: Store,
@@ -81,16 +81,16 @@ pub struct Plan {
     pub fault: Option<PathBuf>,
     /// How they place requests on instances, if not as `bank` does.
     pub placement: Option<&'static str>,
-    /// Their instances tell how often they have called the host.
+    /// Whether instances print how often they have called the host.
     pub counts_host_calls: bool,
-    /// Where Redis is, if the house is not to start one.
+    /// Where Redis is, if the deployment is not to start one.
     pub redis_url: Option<String>,
-    /// The last of its processes reaches Redis through a proxy.
+    /// Whether the last of its processes reaches Redis through a proxy.
     pub proxy: bool,
     pub rates_ttl_seconds: u64,
     pub storage_deadline: Duration,
     pub cors_origins: &'static str,
-    /// Settings beside those of every house.
+    /// Settings beside those of every deployment.
     pub variables: Vec<(&'static str, String)>,
     /// Its clients send tokens of this issuer, signed with this secret.
     pub mint: Option<(String, String)>,
@@ -145,7 +145,7 @@ impl Plan {
     }
 }
 
-pub struct House {
+pub struct Deployment {
     plan: Plan,
     folder: TempDir,
     coingecko: String,
@@ -153,13 +153,13 @@ pub struct House {
     redis: Option<Redis>,
     proxy: Option<Proxy>,
     /// The URL of Redis for its processes, if it is not that of its own Redis.
-    other_url: Option<String>,
+    redis_url_override: Option<String>,
     /// The certificates that its processes trust, if not those of the machine.
-    trusts: Option<PathBuf>,
+    trusted_certificates: Option<PathBuf>,
     feed: Process,
 }
 
-impl House {
+impl Deployment {
     /// Starts everything; it is ready when this returns.
     pub async fn build(plan: Plan) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("money-bank-").tempdir()?;
@@ -177,14 +177,24 @@ impl House {
         };
         let any_port = || ("http://127.0.0.1:0".to_owned(), None);
         let banks = std::iter::repeat_with(any_port).take(plan.processes).collect();
-        let other_url = plan.redis_url.clone();
-        let mut house = Self { plan, folder, coingecko, banks, redis, proxy, other_url, trusts: None, feed };
-        house.start_banks().await?;
-        Ok(house)
+        let redis_url_override = plan.redis_url.clone();
+        let mut deployment = Self {
+            plan,
+            folder,
+            coingecko,
+            banks,
+            redis,
+            proxy,
+            redis_url_override,
+            trusted_certificates: None,
+            feed,
+        };
+        deployment.start_banks().await?;
+        Ok(deployment)
     }
 
-    /// `redis ×3: what is proven`
-    pub fn at(&self, what: &str) -> String {
+    /// The name of a scenario: `redis ×3: what is proven`.
+    pub fn scenario_name(&self, what: &str) -> String {
         let fault = self.fault_name().map(|fault| format!(", {fault}")).unwrap_or_default();
         let processes = self.banks.len();
         let times = if processes > 1 { format!(" ×{processes}") } else { String::new() };
@@ -221,7 +231,7 @@ impl House {
         self.proxy.as_ref().context("there is no proxy here")
     }
 
-    /// The environment of the suites.
+    /// The environment variables of the suites.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = vec![
             ("BANK_URL", self.urls().join(",")),
@@ -265,7 +275,7 @@ impl House {
         Ok(())
     }
 
-    /// Starts one; returns how long it took until it served.
+    /// Starts a bank, and returns how long it took until it served.
     pub async fn start_bank(&mut self, index: usize) -> anyhow::Result<Duration> {
         let begun = Instant::now();
         let listen = self.banks[index].0.trim_start_matches("http://").to_owned();
@@ -282,7 +292,7 @@ impl House {
     /// Restarts all banks with Redis at this URL.
     pub async fn restart_at(&mut self, redis_url: String) -> anyhow::Result<()> {
         self.stop_banks().await?;
-        self.other_url = Some(redis_url);
+        self.redis_url_override = Some(redis_url);
         self.start_banks().await
     }
 
@@ -294,16 +304,16 @@ impl House {
     }
 
     /// A Redis Cluster in the same folder; all banks get the address of one node.
-    pub async fn on_a_cluster(&mut self) -> anyhow::Result<Cluster> {
+    pub async fn use_cluster(&mut self) -> anyhow::Result<Cluster> {
         let cluster = Cluster::start(&self.folder.path().join("cluster"), None).await?;
         self.restart_at(cluster.url()).await?;
         Ok(cluster)
     }
 
     /// The same, with nodes that speak only TLS.
-    pub async fn on_a_cluster_with_tls(&mut self) -> anyhow::Result<Cluster> {
+    pub async fn use_tls_cluster(&mut self) -> anyhow::Result<Cluster> {
         let certificate = Certificate::make(self.folder.path()).await?;
-        self.trusts = Some(certificate.file.clone());
+        self.trusted_certificates = Some(certificate.file.clone());
         let cluster = Cluster::start(&self.folder.path().join("tls"), Some(certificate)).await?;
         self.restart_at(cluster.url()).await?;
         Ok(cluster)
@@ -319,18 +329,18 @@ impl House {
     }
 
     /// A Redis with replicas behind Sentinel in the same folder.
-    pub async fn behind_sentinel(&mut self) -> anyhow::Result<Sentinel> {
+    pub async fn use_sentinel(&mut self) -> anyhow::Result<Sentinel> {
         let sentinel = Sentinel::start(&self.folder.path().join("sentinel")).await?;
         self.restart_at(sentinel.url()).await?;
         Ok(sentinel)
     }
 
     /// Another Redis in the same folder.
-    pub async fn another_redis(&self) -> anyhow::Result<Redis> {
+    pub async fn start_another_redis(&self) -> anyhow::Result<Redis> {
         Redis::start(&self.folder.path().join("another-redis")).await
     }
 
-    /// Ends all of them with SIGTERM; each must exit with 0.
+    /// Ends all banks with SIGTERM; each must exit with 0.
     pub async fn stop_banks(&mut self) -> anyhow::Result<()> {
         for index in 0..self.banks.len() {
             let status = self.process(index)?.stop().await?;
@@ -357,8 +367,8 @@ impl House {
         self.banks.iter().filter_map(|(_, process)| process.as_ref()).map(Process::logs).collect()
     }
 
-    /// Forgets a process that has ended.
-    pub fn forget(&mut self, index: usize) {
+    /// Notes that the process of a bank has ended.
+    pub fn forget_bank(&mut self, index: usize) {
         self.banks[index].1 = None;
     }
 
@@ -369,7 +379,7 @@ impl House {
         }
         command.args(["up", "--listen", listen, "-f"]).arg(&self.plan.manifest);
         command.arg("--state-dir").arg(self.folder.path());
-        command.envs(self.trusts.as_ref().map(|file| ("SSL_CERT_FILE", file)));
+        command.envs(self.trusted_certificates.as_ref().map(|file| ("SSL_CERT_FILE", file)));
         if let Some(fault) = &self.plan.fault {
             command.arg("--fault").arg(fault);
         }
@@ -407,8 +417,8 @@ impl House {
 
     /// The URL of Redis for one of its processes.
     fn redis_url(&self, index: usize) -> Option<String> {
-        if self.other_url.is_some() {
-            return self.other_url.clone();
+        if self.redis_url_override.is_some() {
+            return self.redis_url_override.clone();
         }
         let redis = self.redis.as_ref()?;
         let last = index + 1 == self.banks.len();
