@@ -24,7 +24,7 @@ fn manifest_of_two(lines: &str, inner: &str) -> String {
 
 const ALLOWED: &str = "allowed_outbound_hosts = [\"http://inner.spin.internal\"]";
 
-/// What `guest` says of a call to this address.
+/// What `guest` reports about a call to this address.
 fn called(bank: &Bank, url: &str, more: &str) -> String {
     let escaped = url.replace('?', "%3f").replace('&', "%26");
     bank.get(&format!("/call?url={escaped}{more}"))

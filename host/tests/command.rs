@@ -17,7 +17,7 @@ fn run(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Its complaint, which names the place; nothing where it is content.
+/// What `bank health` prints to stderr, which names the address; nothing if the bank is healthy.
 fn complaint(address: &str, more: &[&str]) -> String {
     let asked = run(&[&["health", "--listen", address], more].concat());
     let said = String::from_utf8(asked.stderr).unwrap();

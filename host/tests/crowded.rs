@@ -23,7 +23,7 @@ fn sleepers(bank: &Bank, number: usize, ms: u32) -> Vec<Connection> {
 }
 
 #[test]
-fn a_request_for_which_too_many_wait_is_told_to_come_again_and_that_nothing_was_done() {
+fn a_request_behind_too_many_others_is_refused_with_outcome_none() {
     let bank = bank(&manifest(""), &SMALL);
     let crowd = sleepers(&bank, TAKEN_IN + 1, 600_000);
     // The line of the one for which there was no room.
@@ -36,7 +36,7 @@ fn a_request_for_which_too_many_wait_is_told_to_come_again_and_that_nothing_was_
 }
 
 #[test]
-fn whoever_is_taken_in_is_answered_and_the_crowd_leaves_nothing_behind() {
+fn every_request_that_is_accepted_is_answered_and_the_crowd_leaves_nothing_behind() {
     let bank = bank(&manifest(""), &SMALL);
     let crowd = sleepers(&bank, 60, 2000);
     let answers = crowd.into_iter().map(|mut client| client.response(true).unwrap().status);

@@ -36,7 +36,7 @@ fn after_sigterm_it_is_not_ready_at_once_and_serves_on() {
     }
     let refused = http::get(&bank.address, "/ready");
     assert_eq!(refused.header("content-type"), Some("application/problem+json"));
-    // Who comes now is answered, and told to go elsewhere with the next request; so is who was there before.
+    // New and old connections are answered, and told to send the next request elsewhere.
     assert_eq!(http::get(&bank.address, "/sleep?ms=1").body, "slept");
     let answer = ask(&mut kept, "/sleep?ms=1");
     assert_eq!((answer.body.as_str(), answer.header("connection")), ("slept", Some("close")));

@@ -49,7 +49,7 @@ async fn the_first_write_after_a_failover_is_refused_and_the_next_goes_to_the_ne
 }
 
 #[tokio::test]
-async fn a_server_that_says_not_to_ask_it_now_is_asked_once() {
+async fn a_server_that_refuses_to_serve_is_asked_once() {
     let new = common::redis::Redis::start();
     for answer in [
         "-READONLY You can't write against a read only replica.\r\n",
@@ -89,7 +89,7 @@ async fn an_error_of_the_command_alone_costs_no_connection() {
 }
 
 #[tokio::test]
-async fn who_closes_a_connection_and_opens_another_gets_another() {
+async fn a_component_that_closes_its_connection_and_opens_one_gets_another() {
     let redis = common::redis::Redis::start();
     let info = redis.url().as_str().into_connection_info().unwrap();
     let server = Server::new(info, Patience::DEFAULT).unwrap();
@@ -112,7 +112,7 @@ async fn who_closes_a_connection_and_opens_another_gets_another() {
 }
 
 #[tokio::test]
-async fn an_asking_goes_right_in_front_of_the_next_command_of_who_said_it_and_of_no_other() {
+async fn an_asking_goes_right_before_the_next_command_of_its_sender_and_of_no_other() {
     let url = format!("redis://127.0.0.1:{}", server_that_reports_asking());
     let server = Server::new(url.as_str().into_connection_info().unwrap(), Patience::DEFAULT).unwrap();
     let says = async |asks: bool| {
@@ -155,7 +155,7 @@ async fn a_wait_is_about_the_connection_that_was_written_to_or_fails() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_far_away_is_reached_by_who_has_the_time() {
+async fn a_redis_that_is_far_away_is_reached_by_callers_that_have_the_time() {
     let redis = common::redis::Redis::start();
     let proxy = Proxy::to(redis.port, Duration::from_millis(300));
     let store = store(&proxy.url(), Patience::new(Duration::from_secs(5)));

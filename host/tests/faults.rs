@@ -136,7 +136,7 @@ async fn a_seed_is_repeated() {
 }
 
 #[test]
-fn what_is_wrong_in_a_profile_is_told_with_its_line() {
+fn what_is_wrong_in_a_profile_is_reported_with_its_line() {
     for (text, expected) in [
         ("swap-always-fails = true", "fault.toml:1: missing field `seed`"),
         ("seed = 1\nswap_always_fails = true", "fault.toml:2: unknown field `swap_always_fails`"),

@@ -37,7 +37,7 @@ fn the_functions_of_components_are_named_for_perf_when_that_is_asked_for_only() 
 }
 
 #[test]
-fn who_has_said_all_may_close_its_side_and_is_answered() {
+fn a_client_that_has_sent_its_request_may_close_its_side_and_is_answered() {
     let bank = bank(&manifest(""), &[]);
     let body = "POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello";
     for (request, answer) in [
@@ -121,7 +121,7 @@ fn a_head_request_has_the_headers_of_a_get_and_no_body() {
 }
 
 #[test]
-fn requests_that_are_none_are_refused_and_the_next_is_served() {
+fn invalid_requests_are_refused_and_the_next_is_served() {
     let bank = bank(&manifest(""), &[]);
     for (request, status) in [
         ("GET / HTTP/1.1\r\n\r\n", 400),
@@ -181,7 +181,7 @@ fn a_trap_is_a_500_without_a_body_and_the_next_request_is_served() {
 }
 
 #[test]
-fn an_error_instead_of_a_response_is_a_500_and_is_told() {
+fn an_error_instead_of_a_response_is_a_500_and_is_logged() {
     let bank = bank(&manifest(""), &[]);
     let error = http::get(&bank.address, "/error");
     assert_eq!((error.status, error.body.as_str()), (500, ""));
@@ -191,7 +191,7 @@ fn an_error_instead_of_a_response_is_a_500_and_is_told() {
 }
 
 #[test]
-fn what_a_component_prints_is_told_line_by_line_with_its_name() {
+fn what_a_component_prints_is_logged_line_by_line_with_its_name() {
     let bank = bank(&manifest(""), &[]);
     bank.get("/say?err=one%0Atwo%0A&out=three%0A");
     bank.get("/say?err=%7B%22level%22:%22info%22%7D%0A");
@@ -311,7 +311,7 @@ fn asynchronous_and_synchronous_calls_of_an_instance_do_not_wait_for_one_another
 }
 
 #[test]
-fn who_is_answered_before_all_was_sent_can_send_the_rest_and_go_on() {
+fn a_client_that_is_answered_early_can_send_the_rest_and_go_on() {
     let bank = bank(&manifest(""), &[]);
     let mut connection = Connection::open(&bank.address);
     connection.send(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 300000\r\n\r\nsome of it ");
@@ -322,7 +322,7 @@ fn who_is_answered_before_all_was_sent_can_send_the_rest_and_go_on() {
 }
 
 #[test]
-fn who_goes_on_and_on_after_the_answer_is_cut_off() {
+fn a_client_that_goes_on_sending_after_the_answer_is_disconnected() {
     let bank = bank(&manifest(""), &[]);
     let mut connection = Connection::open(&bank.address);
     connection.send(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\nsome of it ");

@@ -70,7 +70,7 @@ fn a_head_that_does_not_end_is_not_waited_for() {
 }
 
 #[test]
-fn a_client_that_is_told_to_go_on_and_does_not_is_let_go_of() {
+fn a_client_that_is_told_to_continue_and_does_not_is_disconnected() {
     let bank = bank(&manifest(""), &SHORT_BODY);
     let mut stream = connected(&bank);
     stream
@@ -98,7 +98,7 @@ fn the_head_of_a_later_request_has_the_same_time() {
 }
 
 #[test]
-fn a_body_that_does_not_end_is_told_to_the_component_and_the_connection_closed() {
+fn a_body_that_does_not_end_is_reported_to_the_component_and_the_connection_closed() {
     let bank = bank(&manifest(""), &SHORT_BODY);
     let mut connection = Connection::open(&bank.address);
     connection.send(HALF_A_BODY.as_bytes());
@@ -117,7 +117,7 @@ fn a_body_that_comes_byte_by_byte_is_not_waited_for() {
 }
 
 #[test]
-fn a_large_body_that_does_not_end_is_told_too() {
+fn a_large_body_that_does_not_end_is_reported_too() {
     let bank = bank(&manifest(""), &SHORT_BODY);
     let mut connection = Connection::open(&bank.address);
     connection.send(b"POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n");

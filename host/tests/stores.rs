@@ -310,7 +310,7 @@ async fn redis_is_found_again_by_callers_that_never_wait_long() {
 }
 
 #[tokio::test]
-async fn a_redis_password_is_never_told() {
+async fn a_redis_password_is_never_shown() {
     let server = common::redis::Redis::start();
     let store = connect(&format!("redis://user:hunter2@127.0.0.1:{}", server.port));
     let Failure::Reported(message) = store.get("a").await.unwrap_err() else { panic!() };

@@ -134,7 +134,7 @@ fn a_trace_goes_on_in_the_component_that_is_called_and_in_other_servers() {
 }
 
 #[test]
-fn what_a_request_is_about_is_never_told() {
+fn what_a_request_is_about_is_never_sent() {
     let collector = Collector::start();
     let redis = common::redis::Redis::start();
     let config = redis.runtime_config();
@@ -182,7 +182,7 @@ fn requests_calls_instances_and_connections_are_measured() {
 }
 
 #[test]
-fn what_components_print_is_told_too() {
+fn what_components_print_is_sent_too() {
     let collector = Collector::start();
     let bank = bank_with_telemetry(&collector, &manifest(""), &[]);
     bank.get("/say?err=hello%0aworld%0a");
@@ -224,7 +224,7 @@ fn a_protocol_that_it_does_not_speak_stops_it_at_start() {
 }
 
 #[test]
-fn it_serves_while_the_collector_is_away_and_says_once_what_is_lost() {
+fn it_serves_while_the_collector_is_away_and_reports_once_what_is_lost() {
     for protocol in ["http/protobuf", "grpc"] {
         let nobody = format!("http://127.0.0.1:{}", common::free_port());
         let environment = [
@@ -268,7 +268,7 @@ fn an_export_that_is_not_answered_fails_in_the_time_that_it_is_given() {
 }
 
 #[test]
-fn a_collector_that_hangs_holds_up_the_end_by_five_seconds_and_what_is_lost_is_said_once() {
+fn a_collector_that_hangs_delays_the_end_by_five_seconds_and_what_is_lost_is_reported_once() {
     for protocol in ["http/protobuf", "grpc"] {
         let (_listener, endpoint) = hung();
         let environment = [(ENDPOINT, &*endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)];
@@ -285,7 +285,7 @@ fn a_collector_that_hangs_holds_up_the_end_by_five_seconds_and_what_is_lost_is_s
 }
 
 #[test]
-fn what_finds_no_room_since_the_collector_is_slow_is_said_to_be_lost() {
+fn what_finds_no_room_because_the_collector_is_slow_is_reported_as_lost() {
     let collector = Collector::slow(Duration::from_millis(200));
     let endpoint = format!("{}/v1/logs", collector.endpoint);
     let environment = [
@@ -307,7 +307,7 @@ fn what_finds_no_room_since_the_collector_is_slow_is_said_to_be_lost() {
 }
 
 #[test]
-fn what_a_collector_refuses_at_the_end_is_said_to_be_lost() {
+fn what_a_collector_refuses_at_the_end_is_reported_as_lost() {
     let nobody = format!("http://127.0.0.1:{}", common::free_port());
     let mut bank = bank_of(&manifest(""), &[], &[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &nobody)]);
     bank.get("/body");

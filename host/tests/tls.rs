@@ -137,7 +137,7 @@ fn it_serves_https_and_components_see_that() {
 }
 
 #[test]
-fn a_changed_certificate_is_shown_to_who_comes_and_breaks_no_connection() {
+fn a_changed_certificate_is_shown_to_new_connections_and_breaks_no_other() {
     let volume = Volume::new("one");
     let bank = volume.bank(&[]);
     let mut kept = volume.connect(&bank, "one").unwrap();
@@ -155,7 +155,7 @@ fn a_changed_certificate_is_shown_to_who_comes_and_breaks_no_connection() {
 }
 
 #[test]
-fn what_cannot_be_shown_is_told_once_and_the_certificate_stays() {
+fn an_invalid_certificate_is_reported_once_and_the_old_one_stays() {
     let volume = Volume::new("one");
     let bank = volume.bank(&[]);
     volume.make("two");
@@ -177,7 +177,7 @@ fn what_cannot_be_shown_is_told_once_and_the_certificate_stays() {
 }
 
 #[test]
-fn who_gets_not_done_with_the_handshake_is_cut_off_and_holds_up_nobody() {
+fn a_client_that_does_not_finish_the_handshake_is_disconnected_and_delays_nobody() {
     let volume = Volume::new("one");
     let bank = volume.bank(&["--head-timeout", "2"]);
     let began = Instant::now();
@@ -193,7 +193,7 @@ fn who_gets_not_done_with_the_handshake_is_cut_off_and_holds_up_nobody() {
 }
 
 #[test]
-fn who_speaks_no_tls_gets_no_answer() {
+fn a_client_without_tls_gets_no_answer() {
     let volume = Volume::new("one");
     let bank = volume.bank(&[]);
     let mut plain = http::connect(&bank.address);
@@ -204,7 +204,7 @@ fn who_speaks_no_tls_gets_no_answer() {
 }
 
 #[test]
-fn bank_health_needs_not_be_told_of_tls_nor_trust_the_certificate() {
+fn bank_health_detects_tls_and_need_not_trust_the_certificate() {
     let volume = Volume::new("one");
     let bank = volume.bank(&[]);
     let complaint = |path: &str| {
@@ -221,7 +221,7 @@ fn bank_health_needs_not_be_told_of_tls_nor_trust_the_certificate() {
 }
 
 #[test]
-fn it_does_not_start_with_what_it_cannot_show() {
+fn it_does_not_start_with_an_invalid_certificate() {
     let volume = Volume::new("one");
     volume.make("two");
     let file = |path: &str| volume.path(path).to_str().unwrap().to_owned();

@@ -148,7 +148,7 @@ async fn a_page_of_any_other_origin_reads_nothing() {
 }
 
 #[tokio::test]
-async fn who_is_no_page_is_answered_as_ever() {
+async fn a_client_that_is_no_page_is_answered_as_before() {
     let bank = Bank::from_env();
     for path in ["/healthz", "/v1/bitcoins", "/v1/nowhere"] {
         let answer = bank.get(path).await;

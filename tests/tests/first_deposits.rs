@@ -35,7 +35,7 @@ async fn their_entries_chain_from_the_first_to_the_last() {
 }
 
 #[tokio::test]
-async fn each_of_them_is_told_of_an_entry_that_is_its_own_and_stays() {
+async fn each_of_them_is_answered_with_an_entry_of_its_own_that_stays() {
     let bank = Bank::from_env();
     let user = fresh("ann");
     let entries = two_hundred_deposits(&bank, &user).await;

@@ -11,7 +11,7 @@ use tests::{Bank, fresh};
 const BYTES: [&[u8]; 2] = [b"versi\xf3n", b"\xe4\xb8"];
 
 #[tokio::test]
-async fn where_nobody_reads_them_they_are_ignored() {
+async fn bytes_in_headers_that_the_bank_does_not_read_are_ignored() {
     let bank = Bank::from_env();
     for bytes in BYTES {
         for name in ["user-agent", "referer", "x-anything", "cookie"] {

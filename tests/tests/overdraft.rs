@@ -58,7 +58,7 @@ async fn withdrawals_at_once_without_keys_take_no_more_than_there_is() {
     let done = answers.iter().filter(|answer| answer.status == 200).count();
     let wallet = bank.wallet(&user).await;
     let taken = wallet.seq - 1;
-    // Who was turned away for now (503) may have been served all the same, and has no key to learn it.
+    // A request that got a 503 may have been carried out all the same, and has no key to find out.
     assert!((done..=100).contains(&usize::try_from(taken).unwrap()), "{done} were told that they have it");
     assert_eq!(wallet.balance, format!("{}.00", 100 - taken));
 }

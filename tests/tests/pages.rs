@@ -69,7 +69,7 @@ fn varies_by_encoding(answer: &Answer) -> bool {
 }
 
 #[tokio::test]
-async fn who_takes_gzip_is_sent_the_dashboard_packed_and_nobody_else() {
+async fn the_dashboard_is_sent_packed_to_clients_that_accept_gzip_and_to_no_other() {
     let bank = Bank::from_env();
     for plain in dashboard(&bank).await {
         let path = &plain.asked.path;

@@ -41,7 +41,7 @@ async fn stale_rates_may_not_be_kept() {
 }
 
 #[tokio::test]
-async fn who_has_the_rates_already_is_told_so() {
+async fn a_client_that_has_the_rates_already_is_told_so() {
     let feed = Feed::from_env().await;
     feed.refresh().await;
     // Between the two answers the rates may have been fetched again; then the next pair is judged.
@@ -77,7 +77,7 @@ async fn any_of_several_tags_will_do() {
 }
 
 #[tokio::test]
-async fn who_has_other_rates_gets_the_new_ones() {
+async fn a_client_that_has_other_rates_gets_the_new_ones() {
     let feed = Feed::from_env().await;
     feed.refresh_with([("usd", "60000.1")]).await;
     let old = etag(&feed.bank().get("/v1/rates").await.is(200));

@@ -27,12 +27,12 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// One of one's own, on a free port.
+    /// A collector on a free port.
     pub fn start() -> Self {
         Self::slow(Duration::ZERO)
     }
 
-    /// One that answers after so long a time.
+    /// A collector that answers after this pause.
     pub fn slow(pause: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -47,13 +47,13 @@ impl Collector {
         collector
     }
 
-    /// Every byte of it, as text.
+    /// Every byte that was sent to it, as text.
     pub fn everything(&self) -> String {
         let sent = self.sent.lock().unwrap();
         sent.iter().map(|(path, body)| format!("{path} {}\n", String::from_utf8_lossy(body))).collect()
     }
 
-    /// To which paths.
+    /// The paths that were requested.
     pub fn paths(&self) -> Vec<String> {
         self.sent.lock().unwrap().iter().map(|(path, _)| path.clone()).collect()
     }

@@ -37,7 +37,7 @@ pub fn connect(address: &str) -> TcpStream {
 }
 
 impl<S: Read + Write> Connection<S> {
-    /// Over whatever leads there, such as TLS.
+    /// A connection over any stream, such as TLS.
     pub fn over(stream: S) -> Self {
         Self(BufReader::new(stream))
     }

@@ -131,7 +131,7 @@ pub fn starting(manifest: &str, arguments: &[&str]) -> Bank {
     Bank { folder, address: String::new(), announced: String::new(), child, stderr }
 }
 
-/// What `bank` says when it does not start.
+/// What `bank` prints when it does not start.
 pub fn refused(manifest: &str, arguments: &[&str]) -> String {
     refusal(manifest, |command| command.args(arguments))
 }
@@ -200,7 +200,7 @@ impl Bank {
         signal(self.child.id(), name);
     }
 
-    /// Waits for its end and answers the exit code.
+    /// Waits for its end and returns the exit code.
     pub fn exit_code(&mut self, limit: Duration) -> Option<i32> {
         let mut status = None;
         within(limit, || {

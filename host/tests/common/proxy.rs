@@ -33,7 +33,7 @@ impl Proxy {
         Self { port: own, target }
     }
 
-    /// From now on.
+    /// Leads new connections to this port from now on.
     pub fn lead_to(&self, port: u16) {
         self.target.store(port, Ordering::SeqCst);
     }
@@ -54,7 +54,7 @@ fn pump(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
-/// A server that says the same to every command: its port, and how often somebody connected.
+/// A server that gives every command the same answer: its port, and how often somebody connected.
 pub fn server_that_answers(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     let connected = Arc::new(AtomicUsize::new(0));
     let counted = connected.clone();
@@ -79,7 +79,7 @@ pub fn server_that_answers(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     (port, connected)
 }
 
-/// A server that says of every command whether an `ASKING` was right in front of it: its port.
+/// A server that answers every command with whether an `ASKING` came right before it: its port.
 pub fn server_that_reports_asking() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -66,7 +66,7 @@ impl Redis {
         file
     }
 
-    /// Neither alive nor dead.
+    /// Stops it by a signal, so that it hangs.
     pub fn freeze(&self) {
         signal(self.child.id(), "STOP");
     }

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn two_posts_are_not_told_the_same_total_and_none_is_left_out() {
+    fn two_posts_never_have_the_same_total_and_none_is_left_out() {
         assert!(!could_be(&[(0, 9, 3, 8), (0, 9, 5, 8)]));
         assert!(!could_be(&[(0, 9, 3, 3), (0, 9, 5, 9)]));
     }

@@ -81,7 +81,7 @@ async fn refused_is_refused_and_open_again_afterwards() {
 }
 
 #[tokio::test]
-async fn who_knocks_at_what_has_vanished_hears_nothing() {
+async fn a_connection_to_a_vanished_address_gets_no_answer() {
     let proxy = proxy().await;
     proxy.set(ProxyMode::Vanish);
     tokio::time::sleep(A_MOMENT + CONNECT_WITHIN).await;

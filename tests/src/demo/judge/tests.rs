@@ -47,7 +47,7 @@ fn there(there: u64) -> Verdict {
 }
 
 #[test]
-fn what_was_told_and_is_there_once_is_right() {
+fn an_acknowledged_deposit_that_is_there_once_is_found() {
     let first = after(&[], &["a", "b"]);
     let mut known = found(&first);
     assert!(known.knows(&first[1]));
