@@ -10,7 +10,7 @@
 //! Header fields reach the component as the bytes that were sent. Spin answers 500 if one of them is not UTF-8.
 
 use crate::body::{Arrived, is_decodable, read_small_body};
-use crate::call::{call, empty, full};
+use crate::call::{call, empty_response, full_body};
 use crate::chain::Chain;
 use crate::failed::RequestLine;
 use crate::guards::{ProcessGuard, RequestGuard};
@@ -136,12 +136,12 @@ impl App {
         limits: &ClientLimits,
         process: &ProcessGuard,
     ) -> Response<AnswerBody> {
-        client.progress.request_began();
+        client.progress.note_request();
         let mut exchange =
             Exchange::begin(&self.telemetry, request.method(), request.headers(), &client.scheme);
         let answer = self.answer_request(request, client, limits, process, exchange.as_deref_mut()).await;
         if let Some(exchange) = &mut exchange {
-            exchange.answered(answer.status());
+            exchange.note_answer(answer.status());
         }
         answer.map(|body| AnswerBody { body, progress: client.progress.clone(), _exchange: exchange })
     }
@@ -162,27 +162,27 @@ impl App {
     ) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
         if let Some(own) = self.own_answer(parts.uri.path()) {
-            return own.map(full);
+            return own.map(full_body);
         }
         let Some(found) = self.router.find(parts.uri.path()) else {
-            return empty(StatusCode::NOT_FOUND);
+            return empty_response(StatusCode::NOT_FOUND);
         };
         if !is_decodable(&parts.headers) {
-            return empty(StatusCode::NOT_IMPLEMENTED);
+            return empty_response(StatusCode::NOT_IMPLEMENTED);
         }
         parts.headers.remove(CONNECTION);
         let here = (client.scheme.clone(), client.here.as_ref());
         let Some(uri) = target::absolute(&parts.uri, parts.version, &mut parts.headers, here) else {
-            return empty(StatusCode::BAD_REQUEST);
+            return empty_response(StatusCode::BAD_REQUEST);
         };
         add_spin_headers(&mut parts.headers, &parts.uri, &found, client);
         let endpoint = &found.target.to;
         parts.uri = uri;
         if let Some(exchange) = &mut exchange {
-            exchange.goes_to(&endpoint.route, &endpoint.component, &mut parts.headers);
+            exchange.note_component(&endpoint.route, &endpoint.component, &mut parts.headers);
         }
         let (arrived, body) = read_small_body(&parts.headers, body, limits.body_timeout).await;
-        client.progress.request_completed();
+        client.progress.note_request_complete();
         let request = Request::from_parts(parts, body);
         let mut response = match self.place(&arrived, endpoint).await {
             Ok(place) => {
@@ -190,7 +190,7 @@ impl App {
                 call(&endpoint.running, request, RequestGuard { process: process.clone(), place, trace })
                     .await
             }
-            Err(Crowded) => refused(&request, endpoint),
+            Err(Crowded) => refuse_crowded(&request, endpoint),
         };
         if arrived.is_late() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -208,10 +208,10 @@ impl App {
 }
 
 /// The answer to a `request` that would have to wait behind too many others for `endpoint`. No component sees it.
-fn refused(request: &Request<WasiBody>, endpoint: &Endpoint) -> Response<WasiBody> {
+fn refuse_crowded(request: &Request<WasiBody>, endpoint: &Endpoint) -> Response<WasiBody> {
     let response = unavailable::response(CROWDED);
-    RequestLine::of(request).was_not_answered(endpoint.running.component(), response.status());
-    response.map(full)
+    RequestLine::of(request).log_failure(endpoint.running.component(), response.status());
+    response.map(full_body)
 }
 
 /// Adds Spin's header fields: which route was matched, and the client's address.
@@ -231,7 +231,7 @@ pub struct AnswerBody {
 
 impl Drop for AnswerBody {
     fn drop(&mut self) {
-        self.progress.answered();
+        self.progress.note_answer();
     }
 }
 

@@ -21,20 +21,20 @@ pub async fn call(running: &Running, request: Request<WasiBody>, guard: RequestG
             if !error.is::<Gone>() {
                 eprintln!("[{}] failed: {error:#}", component.id);
             }
-            line.was_not_answered(component, status);
-            empty(status)
+            line.log_failure(component, status);
+            empty_response(status)
         }
     }
 }
 
 /// A whole body.
-pub fn full(body: Bytes) -> WasiBody {
+pub fn full_body(body: Bytes) -> WasiBody {
     Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// An answer without a body.
-pub fn empty(status: StatusCode) -> Response<WasiBody> {
-    let mut response = Response::new(full(Bytes::new()));
+pub fn empty_response(status: StatusCode) -> Response<WasiBody> {
+    let mut response = Response::new(full_body(Bytes::new()));
     *response.status_mut() = status;
     response
 }

@@ -10,7 +10,7 @@
 //! waits. Each component that can be called has places of its own for calls. If components call one another in a
 //! circle and these places run out, they wait until the caller's first-byte timeout.
 
-use crate::call::{call, empty};
+use crate::call::{call, empty_response};
 use crate::guards::{ProcessGuard, RequestGuard};
 use crate::outbound::Chained;
 use crate::placement::Running;
@@ -81,7 +81,7 @@ impl Chain {
         let guard = RequestGuard { process, place, trace };
         match with_headers(request) {
             Some(request) => Ok(call(&callee.running, request, guard).await),
-            None => Ok(empty(StatusCode::BAD_REQUEST)),
+            None => Ok(empty_response(StatusCode::BAD_REQUEST)),
         }
     }
 }

@@ -117,7 +117,7 @@ impl Imports for InstanceState {
         &self.callers
     }
 
-    fn waits(&mut self) {
+    fn count_timer(&mut self) {
         self.calls.count(Interface::Timers);
     }
 }

@@ -50,9 +50,9 @@ impl Compiler {
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
             Engine::new(&config)
         });
-        let engine = engine.map_err(wasm)?;
+        let engine = engine.map_err(from_wasmtime)?;
         let mut linker = Linker::new(&engine);
-        offer(&mut linker).map_err(wasm)?;
+        add_imports(&mut linker).map_err(from_wasmtime)?;
         let cache = if cache { open_cache() } else { None };
         Ok(Self { engine, linker, cache, compiled: Mutex::default() })
     }
@@ -72,13 +72,13 @@ impl Compiler {
         }
         let component = self
             .component(path)
-            .map_err(wasm)
+            .map_err(from_wasmtime)
             .with_context(|| format!("component `{id}`: {} is no valid component", path.display()))?;
         let linked: InstancePre<InstanceState> =
-            self.linker.instantiate_pre(&component).map_err(wasm).with_context(|| {
+            self.linker.instantiate_pre(&component).map_err(from_wasmtime).with_context(|| {
                 format!("component `{id}` ({}) imports what `bank` does not offer", path.display())
             })?;
-        ServicePre::new(linked).map_err(wasm).with_context(|| {
+        ServicePre::new(linked).map_err(from_wasmtime).with_context(|| {
             format!("component `{id}` ({}) does not export wasi:http/handler@0.3.0", path.display())
         })
     }
@@ -113,7 +113,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn offer(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
+fn add_imports(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     outbound::add_to_linker(linker)?;
@@ -150,6 +150,6 @@ fn user_cache_folder() -> Option<PathBuf> {
 }
 
 /// wasmtime's errors are a type of their own.
-fn wasm(error: wasmtime::Error) -> anyhow::Error {
+fn from_wasmtime(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("{error:#}")
 }

@@ -25,7 +25,7 @@ impl RequestLine {
     }
 
     /// Logs that `component` has not answered, and that the client gets `status`.
-    pub fn was_not_answered(self, component: &ReadyComponent, status: StatusCode) {
+    pub fn log_failure(self, component: &ReadyComponent, status: StatusCode) {
         if !component.shown {
             return;
         }

@@ -63,7 +63,7 @@ pub trait Imports: Send + 'static {
     /// The requests that it works on.
     fn callers(&self) -> &Callers;
     /// Counts a timer.
-    fn waits(&mut self);
+    fn count_timer(&mut self);
 }
 
 /// Adds all of them to a linker.

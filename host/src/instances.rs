@@ -233,7 +233,7 @@ impl Runner {
         })
     }
 
-    fn answered(&self) {
+    fn note_answer(&self) {
         self.with(|instance| instance.in_flight = instance.in_flight.saturating_sub(1));
     }
 
@@ -322,7 +322,7 @@ impl Runner {
             loop {
                 match in_flight.poll_next_unpin(context) {
                     Poll::Ready(Some(Ok(()))) => {
-                        self.answered();
+                        self.note_answer();
                         idle.reset();
                         continue;
                     }

@@ -58,7 +58,7 @@ impl ComponentLog {
         }
         // If stderr is gone, there is nowhere to report it.
         let _ = std::io::stderr().lock().write_all(&attributed(&self.component, line));
-        self.telemetry.printed(&self.component, line.trim_ascii_end());
+        self.telemetry.send_line(&self.component, line.trim_ascii_end());
     }
 }
 

@@ -128,8 +128,8 @@ fn record(call: Call, sent: SendFuture) -> SendFuture {
     Box::new(async move {
         let result = Box::into_pin(sent).await;
         match &result {
-            Ok((response, _)) => call.answered(response.status()),
-            Err(error) => call.ended(Some(why(error).into())),
+            Ok((response, _)) => call.end_with_status(response.status()),
+            Err(error) => call.end(Some(why(error).into())),
         }
         result
     })

@@ -55,17 +55,17 @@ impl Default for Progress {
 
 impl Progress {
     /// Notes that a head is complete.
-    pub fn request_began(&self) {
+    pub fn note_request(&self) {
         self.enter(Phase::Body);
     }
 
     /// Notes that a component gets the request now.
-    pub fn request_completed(&self) {
+    pub fn note_request_complete(&self) {
         self.enter(Phase::Answer);
     }
 
     /// Notes that the connection has the complete answer.
-    pub fn answered(&self) {
+    pub fn note_answer(&self) {
         self.enter(Phase::Idle);
     }
 
@@ -82,7 +82,7 @@ impl Progress {
 
     /// Ready when the client has kept `bank` waiting for too long, or when the connection was closed to make room.
     /// Must be polled after the connection, in the same task: changes of state wake no other task.
-    pub async fn ended(&self, limits: &ClientLimits) {
+    pub async fn wait_for_end(&self, limits: &ClientLimits) {
         let mut timer = Box::pin(sleep_until(after(Instant::now(), limits.keep_alive_timeout)));
         let mut closed = std::pin::pin!(self.closed.notified());
         poll_fn(|context| {

@@ -193,11 +193,11 @@ impl Connection {
             biased;
             // Errors here are the client's.
             done = tls.accept(stream) => done.ok(),
-            () = progress.ended(&self.limits) => None,
+            () = progress.wait_for_end(&self.limits) => None,
             () = idle_long_enough(ends) => None,
         };
         // From here on it is a connection without a request, like any other.
-        progress.answered();
+        progress.note_answer();
         stream
     }
 
@@ -218,7 +218,7 @@ impl Connection {
             .half_close(true)
             .max_buf_size(BUFFER_BYTES)
             .serve_connection(stream, service);
-        let (mut connection, mut ended) = (pin!(connection), pin!(progress.ended(&self.limits)));
+        let (mut connection, mut ended) = (pin!(connection), pin!(progress.wait_for_end(&self.limits)));
         let mut idle = pin!(idle_long_enough(ends.clone()));
         let mut closes = false;
         loop {

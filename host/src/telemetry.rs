@@ -102,7 +102,7 @@ impl Telemetry {
     }
 
     /// Sends what a component has printed: one line, without its end.
-    pub fn printed(&self, component: &Arc<str>, line: &[u8]) {
+    pub fn send_line(&self, component: &Arc<str>, line: &[u8]) {
         let Some(logger) = &self.logger else { return };
         let mut record = logger.create_log_record();
         record.set_body(AnyValue::from(String::from_utf8_lossy(line).into_owned()));

@@ -18,7 +18,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 /// What `bank health` prints to stderr, which names the address; nothing if the bank is healthy.
-fn complaint(address: &str, more: &[&str]) -> String {
+fn health_error(address: &str, more: &[&str]) -> String {
     let asked = run(&[&["health", "--listen", address], more].concat());
     let said = String::from_utf8(asked.stderr).unwrap();
     assert_eq!(asked.status.success(), said.is_empty(), "{said}");
@@ -37,7 +37,7 @@ fn the_version_is_that_of_cargo_toml_with_the_commit_that_make_names() {
 #[test]
 fn a_bank_that_serves_is_healthy() {
     let bank = bank(&manifest(""), &[]);
-    assert_eq!(complaint(&bank.address, &["--path", "/exact/healthz"]), "");
+    assert_eq!(health_error(&bank.address, &["--path", "/exact/healthz"]), "");
 }
 
 #[test]
@@ -56,9 +56,9 @@ fn a_bank_that_refuses_stalls_or_is_away_is_not() {
         }
     });
     let url = format!("Error: http://{address}/healthz");
-    assert_eq!(complaint(&address, &[]), format!("{url} answers 503\n"));
-    assert_eq!(complaint(&address, &[]), format!("{url} answers no HTTP\n"));
-    assert!(complaint(&address, &[]).starts_with(&format!("{url} does not answer: ")));
+    assert_eq!(health_error(&address, &[]), format!("{url} answers 503\n"));
+    assert_eq!(health_error(&address, &[]), format!("{url} answers no HTTP\n"));
+    assert!(health_error(&address, &[]).starts_with(&format!("{url} does not answer: ")));
     answers.join().unwrap();
-    assert!(complaint(&address, &[]).contains("Connection refused"));
+    assert!(health_error(&address, &[]).contains("Connection refused"));
 }

@@ -38,12 +38,11 @@ pub enum ProxyMode {
     HalfClose,
 }
 
+/// The direction in which bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// From the bank.
-    Asked,
-    /// To the bank.
-    Answered,
+    FromBank,
+    ToBank,
     Both,
 }
 
@@ -204,8 +203,8 @@ async fn both(
     redis.set_nodelay(true)?;
     let (from_redis, to_redis) = redis.split();
     tokio::try_join!(
-        pump(asked, to_redis, Direction::Asked, orders.clone()),
-        pump(from_redis, answers, Direction::Answered, orders),
+        pump(asked, to_redis, Direction::FromBank, orders.clone()),
+        pump(from_redis, answers, Direction::ToBank, orders),
     )?;
     Ok(())
 }
@@ -222,7 +221,7 @@ async fn pump(
     loop {
         let read = tokio::select! {
             read = from.read(&mut chunk) => read?,
-            _ = closing.wait_for(|order| order.mode == ProxyMode::HalfClose && way == Direction::Answered) => 0,
+            _ = closing.wait_for(|order| order.mode == ProxyMode::HalfClose && way == Direction::ToBank) => 0,
         };
         let mode = orders.wait_for(|order| !holds(order.mode, way)).await.map(|order| order.mode);
         if read == 0 {
@@ -231,7 +230,7 @@ async fn pump(
             return Ok(());
         }
         match mode {
-            Ok(ProxyMode::Late(delay)) if way == Direction::Asked => sleep(delay).await,
+            Ok(ProxyMode::Late(delay)) if way == Direction::FromBank => sleep(delay).await,
             Ok(ProxyMode::Swallow(swallowed)) if swallowed.covers(way) => continue,
             _ => (),
         }

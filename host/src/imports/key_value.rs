@@ -92,6 +92,6 @@ fn opened<T>(
 
 /// Returns `answer`, and records how the call ended.
 pub(super) fn record<T>(call: Call, answer: Result<T, Failure>) -> Result<T, Failure> {
-    call.ended(answer.is_err().then(|| "failed".into()));
+    call.end(answer.is_err().then(|| "failed".into()));
     answer
 }

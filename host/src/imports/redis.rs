@@ -160,7 +160,7 @@ impl<T: Send> HostConnectionWithStore<T> for RedisInterface {
             CommandKind::Wait => opened.wait(whole).await,
             CommandKind::Any => opened.send(whole).await,
         };
-        call.ended(answer.as_ref().err().map(why));
+        call.end(answer.as_ref().err().map(why));
         let answer = answer.map_err(|error| Error::Other(error.to_string()))?;
         let mut results = Vec::new();
         flatten(answer, &mut results)?;

@@ -12,7 +12,7 @@ pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()>
     linker.allow_shadowing(true);
     linker.instance(CLOCK)?.func_wrap_concurrent("wait-for", |accessor, (nanoseconds,): (u64,)| {
         Box::pin(async move {
-            accessor.with(|mut access| access.data_mut().waits());
+            accessor.with(|mut access| access.data_mut().count_timer());
             if nanoseconds > 0 {
                 tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
             }

@@ -68,7 +68,7 @@ impl StoreReader {
                 Some(Redirect::Ask(node)) => (node, true),
                 _ => return answer,
             };
-            let named = reached(info, &named).ok_or(Failure::Reported(failure))?;
+            let named = info_of_node(info, &named).ok_or(Failure::Reported(failure))?;
             let named =
                 RedisStore::new(named, patience).map_err(|error| Failure::Reported(error.to_string()))?;
             (node, asking) = (Arc::new(named), asks);
@@ -82,7 +82,7 @@ impl StoreReader {
 }
 
 /// The address of a node, with the credentials and TLS of `info`.
-fn reached(info: &ConnectionInfo, node: &Node) -> Option<ConnectionInfo> {
+fn info_of_node(info: &ConnectionInfo, node: &Node) -> Option<ConnectionInfo> {
     // With the same scheme, so that `redis` parses host and port.
     let scheme =
         if matches!(info.addr(), ::redis::ConnectionAddr::TcpTls { .. }) { "rediss" } else { "redis" };

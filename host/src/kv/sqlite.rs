@@ -42,7 +42,7 @@ impl SqliteStore {
     ///
     /// Writes wait no longer than `patience` while another process has the file locked.
     pub fn open(path: &Path, label: &str, patience: Duration) -> anyhow::Result<Self> {
-        let writes = created(path)?;
+        let writes = open_or_create(path)?;
         let reads = connect(path)?;
         let opened = FileIdentity::of(path)?;
         Ok(Self {
@@ -92,7 +92,7 @@ impl FileIdentity {
 }
 
 /// Opens a connection to a file, and creates the file if there is none.
-pub(crate) fn created(path: &Path) -> anyhow::Result<Connection> {
+pub(crate) fn open_or_create(path: &Path) -> anyhow::Result<Connection> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot create the folder {}", folder.display()))?;

@@ -196,18 +196,18 @@ impl Call {
     }
 
     /// Ends the call. `why` it failed is one of a few words.
-    pub fn ended(mut self, why: Option<Cow<'static, str>>) {
+    pub fn end(mut self, why: Option<Cow<'static, str>>) {
         if let Some(open) = self.0.take() {
-            open.ended(why);
+            open.end(why);
         }
     }
 
     /// Ends the call with the status of its HTTP answer.
-    pub fn answered(mut self, status: StatusCode) {
+    pub fn end_with_status(mut self, status: StatusCode) {
         if let Some(mut open) = self.0.take() {
             open.attributes.push(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
             let failed = status.is_client_error() || status.is_server_error();
-            open.ended(failed.then(|| status.as_str().to_owned().into()));
+            open.end(failed.then(|| status.as_str().to_owned().into()));
         }
     }
 }
@@ -215,13 +215,13 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if let Some(open) = self.0.take() {
-            open.ended(Some("given_up".into()));
+            open.end(Some("given_up".into()));
         }
     }
 }
 
 impl OpenCall {
-    fn ended(mut self, why: Option<Cow<'static, str>>) {
+    fn end(mut self, why: Option<Cow<'static, str>>) {
         let failed = why.is_some();
         self.attributes.extend(why.map(|why| KeyValue::new("error.type", why)));
         if let Some(meters) = &self.inner.telemetry.meters {

@@ -67,7 +67,7 @@ impl Exchange {
     }
 
     /// Notes that it goes to `component` by `route`; `headers` get its trace.
-    pub fn goes_to(&mut self, route: &Arc<str>, component: &Arc<str>, headers: &mut HeaderMap) {
+    pub fn note_component(&mut self, route: &Arc<str>, component: &Arc<str>, headers: &mut HeaderMap) {
         self.goes_to = Some((route.clone(), component.clone()));
         if let Some(meters) = &self.telemetry.meters {
             meters.requests.count(component);
@@ -83,7 +83,7 @@ impl Exchange {
     }
 
     /// Notes that its answer begins.
-    pub fn answered(&mut self, status: StatusCode) {
+    pub fn note_answer(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 

@@ -153,7 +153,7 @@ impl Stage {
             Trouble::Hangs => self.cluster.signal("STOP").await,
             Trouble::Full => self.cluster.fill().await,
             Trouble::Mute => {
-                self.cluster.proxy()?.set(ProxyMode::Swallow(Direction::Answered));
+                self.cluster.proxy()?.set(ProxyMode::Swallow(Direction::ToBank));
                 self.losing = Some(0);
                 Ok(())
             }
@@ -181,7 +181,7 @@ impl Stage {
         let (Some(beats), Ok(proxy)) = (&mut self.losing, self.cluster.proxy()) else { return };
         *beats += 1;
         match *beats % BEATS {
-            0 => proxy.set(ProxyMode::Swallow(Direction::Answered)),
+            0 => proxy.set(ProxyMode::Swallow(Direction::ToBank)),
             1 => proxy.set(ProxyMode::Pass),
             _ => (),
         }

@@ -47,7 +47,7 @@ async fn what_is_held_arrives_later() {
     let proxy = proxy().await;
     let mut stream = connected(&proxy).await;
     assert_eq!(echo(&mut stream, "one").await.unwrap().unwrap(), "one");
-    for way in [Direction::Asked, Direction::Answered, Direction::Both] {
+    for way in [Direction::FromBank, Direction::ToBank, Direction::Both] {
         proxy.set(ProxyMode::Hold(way));
         assert!(echo(&mut stream, "two").await.is_none());
         proxy.set(ProxyMode::Pass);

@@ -40,7 +40,7 @@ impl RedisNodes {
     pub fn open(infos: &[ConnectionInfo]) -> anyhow::Result<Self> {
         let mut failure = anyhow!("no address of Redis");
         for info in infos {
-            match Self::through(info) {
+            match Self::open_through(info) {
                 Ok(redis) => return Ok(redis),
                 Err(error) => failure = error,
             }
@@ -48,7 +48,7 @@ impl RedisNodes {
         Err(failure)
     }
 
-    fn through(info: &ConnectionInfo) -> anyhow::Result<Self> {
+    fn open_through(info: &ConnectionInfo) -> anyhow::Result<Self> {
         let mut first = Node::connect(info)?;
         let ranges = first.ranges()?;
         let mut redis = Self { nodes: Vec::new(), slots: Vec::new(), identity: String::new() };

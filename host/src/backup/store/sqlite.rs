@@ -27,7 +27,7 @@ impl SqliteFile {
     pub fn open(path: &Path, label: &str, access: Access) -> anyhow::Result<Self> {
         let connection = match access {
             Access::Read => snapshot(path),
-            Access::Write => sqlite::created(path),
+            Access::Write => sqlite::open_or_create(path),
         };
         let connection = connection.map_err(|error| match error.downcast_ref() {
             Some(cause) if is_damaged(cause) => failed(cause),

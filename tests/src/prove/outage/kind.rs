@@ -38,10 +38,10 @@ impl OutageKind {
         Self::Network(ProxyMode::Refuse),
         Self::Network(ProxyMode::Vanish),
         Self::Network(ProxyMode::Late(LATE)),
-        Self::Network(ProxyMode::Hold(Direction::Asked)),
-        Self::Network(ProxyMode::Hold(Direction::Answered)),
+        Self::Network(ProxyMode::Hold(Direction::FromBank)),
+        Self::Network(ProxyMode::Hold(Direction::ToBank)),
         Self::Network(ProxyMode::Swallow(Direction::Both)),
-        Self::Network(ProxyMode::Swallow(Direction::Answered)),
+        Self::Network(ProxyMode::Swallow(Direction::ToBank)),
         Self::Network(ProxyMode::HalfClose),
         Self::Loading,
         Self::OutOfMemory,
@@ -59,9 +59,11 @@ impl OutageKind {
             Self::Network(ProxyMode::Refuse) => "connections are reset and refused",
             Self::Network(ProxyMode::Vanish) => "packets are dropped",
             Self::Network(ProxyMode::Late(_)) => "requests arrive after their deadline",
-            Self::Network(ProxyMode::Hold(Direction::Asked)) => "requests are held up, and arrive in the end",
+            Self::Network(ProxyMode::Hold(Direction::FromBank)) => {
+                "requests are held up, and arrive in the end"
+            }
             Self::Network(ProxyMode::Hold(_)) => "requests are carried out, their answers held up",
-            Self::Network(ProxyMode::Swallow(Direction::Answered)) => {
+            Self::Network(ProxyMode::Swallow(Direction::ToBank)) => {
                 "requests are carried out, their answers lost"
             }
             Self::Network(ProxyMode::Swallow(_)) => "connections are accepted, and nothing is answered",
