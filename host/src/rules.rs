@@ -130,7 +130,7 @@ impl VariableRule {
             }
             RuleKind::HeaderName => HeaderName.allows(value),
             RuleKind::HeaderValue => HeaderValue.allows(value),
-            RuleKind::Secret(Secret { at_least }) => settings::Secret(*at_least).allows(value),
+            RuleKind::Secret(SecretLength { at_least }) => settings::Secret(*at_least).allows(value),
         }
     }
 
@@ -192,7 +192,7 @@ impl fmt::Display for VariableRule {
                 f.write_str("allowed is the name of a header field that is not the connection's own")?;
             }
             RuleKind::HeaderValue => f.write_str("allowed are visible ASCII characters")?,
-            RuleKind::Secret(Secret { at_least }) => {
+            RuleKind::Secret(SecretLength { at_least }) => {
                 write!(f, "allowed are visible ASCII characters, at least {at_least} of them")?;
             }
         }
