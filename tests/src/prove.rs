@@ -220,7 +220,8 @@ async fn run_budgets(arguments: &ProveArguments, summary: &mut Summary) -> anyho
         let title = deployment.scenario_name("requests make the storage calls of budgets.toml and no others");
         summary.scenario(&title, budget::check_storage_calls(&mut deployment, name)).await;
         let mut counted = Deployment::build(host_calls::plan(arguments.plan(store))).await?;
-        let title = counted.at("requests call the host as often as budgets.toml has it, and no more");
+        let title =
+            counted.scenario_name("requests call the host as often as budgets.toml has it, and no more");
         summary.scenario(&title, host_calls::assert_within_budget(&mut counted, name)).await;
         drop(counted);
         let title = deployment.scenario_name("10,000 requests leave nothing in memory");

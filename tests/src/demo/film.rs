@@ -249,7 +249,7 @@ fn sentence(state: &PageState) -> String {
     if !last.is_judged {
         return "Mended. Now every wallet is read, and held against what its client was told.".to_owned();
     }
-    if let Some(Moved { slot, to, keys: Some(keys) }) = last.moved {
+    if let Some(Moved { slot, to, keys: Some(keys), .. }) = last.moved {
         return format!(
             "Slot {slot} moved to Redis {to} with {keys} keys: nothing was lost, nothing was doubled."
         );
