@@ -333,7 +333,7 @@ func TestTheChartTakesWhatTheAccountGives(t *testing.T) {
 			if p.count("helm_release") != 7 {
 				t.Errorf("%d releases, not five controllers, the operator and the bank", p.count("helm_release"))
 			}
-			for _, wanted := range []string{`image: "123456789012.dkr.ecr.us-east-1.amazonaws.com/money-bank:1.2.3"`, "{name: redis_wait_replicas, " + wait[environment] + "}",
+			for _, wanted := range []string{`image: "123456789012.dkr.ecr.us-east-1.amazonaws.com/money-bank@` + digest + `"`, `app.kubernetes.io/version: "1.2.3"`, "{name: redis_wait_replicas, " + wait[environment] + "}",
 				`{name: auth, value: "jwt"}`, `{name: "bank-valkey", key: url}`, "kind: ExternalSecret", `cidr: "10.10.0.0/19"`, `host: "bank.example.com"`} {
 				if !strings.Contains(out, wanted) {
 					t.Errorf("%s is not in:\n%s", wanted, out)
@@ -360,12 +360,14 @@ func TestWithTheRuntimeBankNothingOfSpinKubeIsInstalled(t *testing.T) {
 	}
 }
 
+const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 // rendered returns the plan of the cluster, and what Helm renders of the bank's release in it.
 func rendered(t *testing.T, environment, runtime string) (plan, string) {
 	t.Helper()
 	folder := filepath.Join(copied(t), "cluster")
 	write(t, filepath.Join(folder, "of-platform.tfvars.json"), platformOutput(environment, runtime))
-	p := planned(t, folder, "-var-file=of-platform.tfvars.json", "-var=tag=1.2.3")
+	p := planned(t, folder, "-var-file=of-platform.tfvars.json", "-var=tag=1.2.3", "-var=digest="+digest)
 	release := p.after(t, "module.bank.helm_release.this")
 	arguments := []string{"template", "bank", filepath.Join(folder, "../../../k8s/chart"), "--namespace", release["namespace"].(string), "--kube-version", "1.36"}
 	for i, values := range release["values"].([]any) {

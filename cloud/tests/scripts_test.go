@@ -95,6 +95,64 @@ func withoutPolicies(t *testing.T) string {
 	return folder
 }
 
+// pushed pushes an image to the account's registry, under the tag, and returns its digest.
+func pushed(t *testing.T, environment []string, tag string) string {
+	t.Helper()
+	manifest := `{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [], "annotations": {"tag": "` + tag + `"}}`
+	command := exec.Command("../../build/cloud/moto/bin/aws", "ecr", "put-image", "--repository-name", "money-bank", "--image-tag", tag,
+		"--image-manifest", manifest, "--query", "image.imageId.imageDigest", "--output", "text")
+	command.Env = environment
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// OpenTofu is a stand-in here. It prints the platform's output, and writes down how it was called.
+func TestUpClusterDeploysTheDigestThatTheTagNames(t *testing.T) {
+	long(t)
+	t.Parallel()
+	environment, root := aws(t), copied(t)
+	settings(t, root, "dev", "123456789012")
+	write(t, root+"/output.json", strings.TrimSuffix(strings.TrimPrefix(platformOutput("dev", "bank"), `{"platform": `), "}"))
+	stub := "#!/bin/sh\ncase \"$*\" in *' output -json platform') cat output.json ;; *) echo \"$*\" >>calls ;; esac\n"
+	if err := os.WriteFile(root+"/tofu", []byte(stub), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	environment = append(environment, "TOFU="+root+"/tofu")
+	create := exec.Command("../../build/cloud/moto/bin/aws", "ecr", "create-repository", "--repository-name", "money-bank")
+	create.Env = environment
+	if out, err := create.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	digest, another := pushed(t, environment, "1"), pushed(t, environment, "2")
+	if out, err := script(t, environment, root, "up", "cluster", "dev", "1"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := script(t, environment, root, "up", "cluster", "dev", "3"); err == nil || !strings.Contains(out, "ImageNotFoundException") {
+		t.Errorf("a tag that names no image: %v\n%s", err, out)
+	}
+	calls, err := os.ReadFile(root + "/calls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := "-var=tag=1 -var=digest=" + digest + "\n"
+	if digest == another || !strings.Contains(string(calls), wanted) || strings.Count(string(calls), "-chdir=cluster apply") != 1 {
+		t.Errorf("not one apply, with %q:\n%s", wanted, calls)
+	}
+}
+
+// settings writes mine.ENV.tfvars: the example, with the account.
+func settings(t *testing.T, root, environment, account string) {
+	t.Helper()
+	example, err := os.ReadFile("../aws/mine.tfvars.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, root+"/mine."+environment+".tfvars", strings.Replace(string(example), "123456789012", account, 1))
+}
+
 func TestUpShowsAPlanAndAsks(t *testing.T) {
 	long(t)
 	t.Parallel()
@@ -102,12 +160,8 @@ func TestUpShowsAPlanAndAsks(t *testing.T) {
 	if out, err := script(t, environment, root, "up", "platform", "dev"); err == nil || !strings.Contains(out, "mine.dev.tfvars is missing") {
 		t.Fatalf("without mine.dev.tfvars: %v\n%s", err, out)
 	}
-	example, err := os.ReadFile("../aws/mine.tfvars.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, root+"/mine.dev.tfvars", string(example))
-	write(t, root+"/mine.prod.tfvars", strings.Replace(string(example), "123456789012", "210987654321", 1))
+	settings(t, root, "dev", "123456789012")
+	settings(t, root, "prod", "210987654321")
 	// Here the state goes to the bucket, as it does for a person.
 	if err := os.Remove(root + "/platform/backend_override.tf"); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 # Everything that runs in the cluster: the controllers, then the bank.
 
-# The namespace comes first: External Secrets has its rights in it alone, so it must be there when that is installed. The label
-# is set before the release, so that no pod is made that Pod Security would have refused.
+# The namespace is made first, because External Secrets has rights in it only, and they are made when External Secrets is installed.
+# The label is set before the bank is installed, so that Pod Security checks each pod.
 resource "kubernetes_namespace_v1" "bank" {
   metadata {
     name   = "money-bank"
@@ -25,7 +25,7 @@ module "bank" {
   environment   = var.platform.environment
   runtime       = var.platform.runtime
   region        = var.platform.region
-  image         = { repository = var.platform.registry, tag = var.tag }
+  image         = { repository = var.platform.registry, tag = var.tag, digest = var.digest }
   host          = var.platform.zone
   email         = var.platform.email
   lets_encrypt  = var.platform.lets_encrypt

@@ -1,4 +1,4 @@
 output "url" {
-  description = "Where the bank is"
+  description = "The address of the bank"
   value       = "https://${var.platform.zone}"
 }

@@ -1,5 +1,5 @@
 variable "platform" {
-  description = "The output of that name of ../platform"
+  description = "The output `platform` of ../platform"
   type = object({
     environment  = string
     region       = string
@@ -25,16 +25,25 @@ variable "platform" {
 }
 
 variable "tag" {
-  description = "Which image of the registry"
+  description = "The tag of the image. It is only a label: the digest says which image is deployed"
   type        = string
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._-]*$", var.tag))
-    error_message = "The tag is that of an image that was pushed."
+    error_message = "The tag has the form of a tag: letters, digits and ._-."
+  }
+}
+
+variable "digest" {
+  description = "The digest of the image that the tag names. The image is deployed by this digest"
+  type        = string
+  validation {
+    condition     = can(regex("^sha256:[0-9a-f]{64}$", var.digest))
+    error_message = "The digest is sha256: and 64 hexadecimal digits."
   }
 }
 
 variable "versions" {
-  description = "Of the controllers' charts"
+  description = "The versions of the controllers' charts"
   type = object({
     cert_manager       = string
     cluster_autoscaler = string

@@ -1,8 +1,8 @@
 terraform {
   required_version = ">= 1.10"
 
-  # `cloud/aws/up` sets bucket and key. The lock is an object beside the state. The bucket encrypts both with KMS (../state);
-  # `encrypt` without a key's name would ask for AES256 instead.
+  # `cloud/aws/up` sets bucket and key. The lock is an object beside the state. The bucket encrypts both with KMS (../state).
+  # `encrypt` without the name of a key would request AES256 instead.
   backend "s3" {
     use_lockfile = true
   }
@@ -19,7 +19,7 @@ terraform {
   }
 }
 
-# Each run gets a token for its own role: no key is stored.
+# Each run gets a token for the role that runs it, so no key is stored.
 locals {
   token = {
     api_version = "client.authentication.k8s.io/v1"

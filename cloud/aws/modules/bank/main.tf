@@ -1,5 +1,5 @@
-# The bank, by this repository's chart. The chart's own values files hold what differs between environments. This module
-# adds what only the account knows: image, Valkey, networks, name, issuer.
+# The bank, installed by this repository's chart. The chart's values files contain what differs between environments. This module
+# adds what depends on the account: image, Valkey, networks, host name, issuer.
 
 locals {
   chart  = "${path.module}/../../../../k8s/chart"
@@ -9,6 +9,7 @@ locals {
     image = {
       repository = var.image.repository
       tag        = var.image.tag
+      digest     = var.image.digest
     }
     host = var.host
     auth = {
@@ -32,14 +33,14 @@ locals {
         email       = var.email
       }
     }
-    # The cluster has no disk driver for a claim, and a bucket needs a key that nothing here makes. cloud/README.md says how to
-    # turn exports on.
+    # The cluster has no driver for disks, so a claim would not be bound. A bucket needs an AWS key, which nothing here makes.
+    # cloud/README.md says how to turn exports on.
     backup       = { enabled = false }
     test         = { skipVerification = var.lets_encrypt == "staging" }
     extraObjects = local.objects
   }
   objects = [
-    # Without `auth` the store has the rights of External Secrets' own role. The operator serves no namespace but this one.
+    # Without `auth` the SecretStore uses the role of External Secrets. The operator serves this namespace only.
     {
       apiVersion = "external-secrets.io/v1"
       kind       = "SecretStore"

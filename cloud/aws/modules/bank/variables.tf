@@ -1,52 +1,53 @@
 variable "environment" {
-  description = "dev, staging or prod: which values file of the chart"
+  description = "dev, staging or prod. It selects the values file of the chart"
   type        = string
 }
 
 variable "runtime" {
-  description = "spinkube or bank: what runs the application"
+  description = "What runs the application: spinkube or bank"
   type        = string
 }
 
 variable "namespace" {
-  description = "Where the bank is; it must be there already"
+  description = "The namespace of the bank. It must exist already"
   type        = string
 }
 
 variable "region" {
-  description = "Where its secret is"
+  description = "The AWS region of the bank's secret"
   type        = string
 }
 
 variable "image" {
-  description = "The application, and its tag"
+  description = "The image of the application. It is deployed by its digest; the tag is only a label"
   type = object({
     repository = string
     tag        = string
+    digest     = string
   })
 }
 
 variable "host" {
-  description = "The name under which it is reached"
+  description = "The host name of the bank"
   type        = string
 }
 
 variable "email" {
-  description = "Whom Let's Encrypt warns"
+  description = "The address that Let's Encrypt sends warnings to"
   type        = string
 }
 
 variable "lets_encrypt" {
-  description = "staging, whose certificates nobody trusts, or production"
+  description = "The environment of Let's Encrypt: staging, whose certificates no browser trusts, or production"
   type        = string
   validation {
     condition     = contains(["staging", "production"], var.lets_encrypt)
-    error_message = "Let's Encrypt is staging or production."
+    error_message = "lets_encrypt is staging or production."
   }
 }
 
 variable "auth" {
-  description = "Who says who a user is: the issuer, the audience of its tokens, the dashboard's client"
+  description = "How users are identified: the issuer of tokens, their audience, and the client ID of the dashboard"
   type = object({
     issuer    = string
     audience  = string
@@ -55,16 +56,16 @@ variable "auth" {
 }
 
 variable "valkey_cidrs" {
-  description = "Where Valkey is"
+  description = "The addresses of Valkey's subnets"
   type        = list(string)
 }
 
 variable "wait_replicas" {
-  description = "How many replicas of Valkey must have a write before it is acknowledged"
+  description = "The number of Valkey's replicas that must have a write before it is acknowledged"
   type        = number
 }
 
 variable "secret_name" {
-  description = "The secret with Valkey's address"
+  description = "The name of the secret that holds Valkey's address"
   type        = string
 }

@@ -1,4 +1,4 @@
-# `tofu test`: which tokens the role trusts.
+# `tofu test`: which tokens the role trusts, and what it may do.
 
 provider "aws" {
   region = "us-east-1"
@@ -26,11 +26,24 @@ run "an_owner_with_a_number_and_a_name_without_one_is_refused" {
   expect_failures = [var.repository]
 }
 
-run "pushing_is_for_the_bank_s_repository_alone" {
+run "the_role_may_push_to_the_bank_s_repository_and_nothing_else" {
   command = plan
   assert {
-    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.push.policy).Statement : s.Resource == var.registry_arn || s.Action == "ecr:GetAuthorizationToken"])
-    error_message = "It may push elsewhere."
+    condition = jsondecode(aws_iam_role_policy.push.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        { Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
+        {
+          Effect = "Allow"
+          Action = [
+            "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer",
+            "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+          ]
+          Resource = "arn:aws:ecr:us-east-1:123456789012:repository/money-bank"
+        },
+      ]
+    }
+    error_message = "The role has other rights than those to push to the bank's repository."
   }
 }
 
@@ -49,7 +62,7 @@ run "main_of_the_repository_is_trusted_and_nothing_else" {
   }
 }
 
-# GitHub's form since 2026-07-15.
+# The form of GitHub's tokens since 2026-07-15.
 run "main_of_the_repository_with_these_numbers_is_trusted_and_nothing_else" {
   command = plan
   variables {

@@ -1,4 +1,4 @@
-# The rights of GitHub's workflows. They show a token that GitHub signed, so there is no AWS key that could leak.
+# The rights of GitHub's workflows. A workflow signs in with a token that GitHub signed, so there is no AWS key that could leak.
 
 locals {
   host = "token.actions.githubusercontent.com"
@@ -9,9 +9,9 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# `sub` names the repository and its branch. For a repository that was made, renamed or transferred since 2026-07-15, GitHub
-# adds the numbers of owner and repository, so that whoever takes over a free name is not trusted. IAM compares the whole
-# text: with the other form the role trusts nobody. No GitHub environment is trusted: anyone who may push a branch can name one.
+# `sub` names the repository and its branch. If a repository was made, renamed or transferred since 2026-07-15, GitHub adds the
+# numbers of owner and repository, so that nobody is trusted who takes over a free name. IAM compares the whole string: with the
+# other form the role trusts nobody. No GitHub environment is trusted, because anyone who may push a branch can name one.
 resource "aws_iam_role" "push" {
   name                 = "${var.name}-github-push"
   max_session_duration = 3600
@@ -29,7 +29,7 @@ resource "aws_iam_role" "push" {
   })
 }
 
-# The role may push images, only to the bank's repository.
+# The role may push images to the bank's repository, and nothing else.
 resource "aws_iam_role_policy" "push" {
   name = "push"
   role = aws_iam_role.push.id

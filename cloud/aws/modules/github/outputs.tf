@@ -1,4 +1,4 @@
 output "push_role" {
-  description = "The role that pushes images"
+  description = "The ARN of the role that pushes images"
   value       = aws_iam_role.push.arn
 }
