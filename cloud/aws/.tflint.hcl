@@ -1,4 +1,4 @@
-# The rules for the language. Those for AWS come from a plugin that tflint fetches from GitHub.
+# Only the rules for the language. The rules for AWS are in a plugin that tflint fetches from GitHub.
 plugin "terraform" {
   enabled = true
   preset  = "all"

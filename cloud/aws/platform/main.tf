@@ -1,9 +1,9 @@
 # Everything that an environment has in AWS, starting from an empty account. ../cluster has what runs in the cluster. It must be
-# applied where the API server can be reached. In prod that is within the VPC, so the VPC must exist first.
+# applied from a machine that can reach the API server. In prod such a machine is in the VPC, so the VPC must exist first.
 
 locals {
   name = "bank-${var.environment}"
-  # The store, by either service.
+  # The store, run by either service.
   store = one(concat(module.valkey, module.memorydb))
 }
 

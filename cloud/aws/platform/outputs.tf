@@ -1,5 +1,5 @@
 output "platform" {
-  description = "What ../cluster has to know"
+  description = "The input of ../cluster"
   value = {
     environment  = var.environment
     region       = var.region
@@ -11,8 +11,8 @@ output "platform" {
     runtime      = var.runtime
     secret_name  = local.store.secret_name
     valkey_cidrs = module.network.private_cidrs
-    # With two replicas, one that is unreachable must not stop writes. With one replica it does: that is the price of losing nothing.
-    # MemoryDB answers only when a write is safe, so the bank waits for no replica.
+    # The bank waits for one replica, so of two replicas one may be unreachable. If the only replica is unreachable, writes fail:
+    # otherwise a failover could lose them. MemoryDB answers only when a write is safe, so the bank waits for no replica.
     wait_replicas = var.valkey.service == "memorydb" ? 0 : min(1, var.valkey.replicas)
     cluster = {
       name           = module.eks.name
@@ -23,21 +23,21 @@ output "platform" {
 }
 
 output "name_servers" {
-  description = "What the domain above `zone` must name as its servers"
+  description = "The name servers of `zone`. The parent zone must delegate to them"
   value       = module.dns.name_servers
 }
 
 output "github_push_role" {
-  description = "The role by which a workflow of GitHub's, on main, pushes images"
+  description = "The ARN of the role that GitHub workflows on main use to push images"
   value       = module.github.push_role
 }
 
 output "exports_bucket" {
-  description = "Where exports go"
+  description = "The name of the bucket for exports"
   value       = module.exports.bucket
 }
 
 output "alarms_topic_arn" {
-  description = "Where alarms go"
+  description = "The ARN of the SNS topic that alarms are sent to"
   value       = module.alarms.topic_arn
 }

@@ -1,16 +1,16 @@
 # Your own settings, in mine.ENV.tfvars.
 
 variable "account" {
-  description = "The account of AWS that this environment is in, and no other"
+  description = "The AWS account of this environment. No other environment may use it"
   type        = string
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account))
-    error_message = "An account's number has 12 digits, and stands in quotes."
+    error_message = "The account is a number of 12 digits, in quotes."
   }
 }
 
 variable "region" {
-  description = "Of AWS"
+  description = "The AWS region"
   type        = string
 }
 
@@ -20,27 +20,27 @@ variable "zone" {
 }
 
 variable "email" {
-  description = "Who hears of alarms, of the budget and of certificates"
+  description = "The address that alarms, budget warnings and warnings about certificates are sent to"
   type        = string
 }
 
 variable "admins" {
-  description = "Who administers the cluster: ARNs of roles, by a name for each"
+  description = "The ARNs of the roles that administer the cluster, each under a name of your choice"
   type        = map(string)
 }
 
 variable "office_cidrs" {
-  description = "From where the API server is reached, where public_api is true"
+  description = "The addresses that may reach the API server over the Internet if public_api is true"
   type        = list(string)
 }
 
 variable "repository" {
-  description = "On GitHub, as its tokens name it: owner@ID/name@ID, or owner/name (mine.tfvars.example)"
+  description = "The repository on GitHub, in the form that GitHub's tokens have: owner@ID/name@ID, or owner/name (mine.tfvars.example)"
   type        = string
 }
 
 variable "auth" {
-  description = "Who says who a user is: the issuer, the audience of its tokens, the dashboard's client"
+  description = "How users are identified: the issuer of tokens, their audience, and the client ID of the dashboard"
   type = object({
     issuer    = string
     audience  = string
@@ -49,13 +49,13 @@ variable "auth" {
 }
 
 variable "rotation" {
-  description = "Raise it, and the store gets another password"
+  description = "Raise it to make a new password for the store"
   type        = number
   default     = 1
 }
 
 variable "runtime" {
-  description = "spinkube: SpinKube's operator, and its shim on each node. bank: a Deployment of the image that has bank in it; nodes are as they come"
+  description = "What runs the application. spinkube: SpinKube's operator, and a shim on each node. bank: a Deployment, on unchanged nodes"
   type        = string
   default     = "spinkube"
   validation {
@@ -65,7 +65,7 @@ variable "runtime" {
 }
 
 variable "shim" {
-  description = "With SpinKube: where nodes get containerd-shim-spin, and the SHA-256 of it, by architecture"
+  description = "The address of containerd-shim-spin and its SHA-256, by architecture. Only with SpinKube"
   type = object({
     urls   = map(string)
     sha256 = map(string)
@@ -73,7 +73,7 @@ variable "shim" {
   default = null
   validation {
     condition     = var.runtime == "bank" || var.shim != null
-    error_message = "SpinKube's nodes need the shim: say where it is, or set runtime to bank."
+    error_message = "SpinKube's nodes need the shim: set its address and SHA-256, or set runtime to bank."
   }
 }
 
@@ -84,38 +84,38 @@ variable "environment" {
   type        = string
   validation {
     condition     = contains(["dev", "staging", "prod"], var.environment)
-    error_message = "There are dev, staging and prod."
+    error_message = "The environment is dev, staging or prod."
   }
 }
 
 variable "cidr" {
-  description = "Addresses of the VPC, a /16"
+  description = "The addresses of the VPC, a /16"
   type        = string
 }
 
 variable "nat_in_each_zone" {
-  description = "A NAT gateway in each zone, instead of one for all"
+  description = "If true, each zone has a NAT gateway. If false, one zone has the only one"
   type        = bool
 }
 
 variable "endpoints" {
-  description = "AWS services that are reached by private addresses, besides S3"
+  description = "The AWS services that have an endpoint in the VPC, besides S3"
   type        = set(string)
 }
 
 variable "kubernetes_version" {
-  description = "Major and minor: 1.36 or newer, for the chart's pod policy"
+  description = "The version of Kubernetes, major and minor. The chart's pod policy needs 1.36 or newer"
   type        = string
   default     = "1.36"
 }
 
 variable "public_api" {
-  description = "Is the API server reached over the Internet, from office_cidrs?"
+  description = "If true, office_cidrs may reach the API server over the Internet"
   type        = bool
 }
 
 variable "node_groups" {
-  description = "Nodes, by name of their group; arch is arm64 or amd64"
+  description = "The groups of nodes, by name. arch is arm64 or amd64"
   type = map(object({
     arch           = string
     instance_types = list(string)
@@ -127,7 +127,7 @@ variable "node_groups" {
 }
 
 variable "valkey" {
-  description = "Its service, elasticache or memorydb, and its nodes"
+  description = "The service that runs Valkey (elasticache or memorydb), its nodes and replicas, and how many daily snapshots are kept"
   type = object({
     service       = optional(string, "elasticache")
     node_type     = string
@@ -136,7 +136,7 @@ variable "valkey" {
   })
   validation {
     condition     = var.environment != "prod" || var.valkey.replicas >= 1
-    error_message = "In prod a node of Valkey that dies must not take the money with it: keep a replica at least."
+    error_message = "prod needs at least one replica: otherwise money is lost when a node of Valkey dies."
   }
   validation {
     condition     = startswith(var.valkey.node_type, lookup({ elasticache = "cache.", memorydb = "db." }, var.valkey.service, "none"))
@@ -145,26 +145,26 @@ variable "valkey" {
 }
 
 variable "lets_encrypt" {
-  description = "staging, whose certificates nobody trusts, or production"
+  description = "The environment of Let's Encrypt: staging, whose certificates no browser trusts, or production"
   type        = string
 }
 
 variable "log_days" {
-  description = "How long logs are kept"
+  description = "How many days logs are kept"
   type        = number
 }
 
 variable "exports_kept_days" {
-  description = "After so many days an export goes"
+  description = "How many days an export is kept"
   type        = number
 }
 
 variable "monthly_dollars" {
-  description = "What a month may cost"
+  description = "The limit of the budget for a month, in US dollars"
   type        = number
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete the cluster"
+  description = "If true, AWS refuses to delete the cluster"
   type        = bool
 }

@@ -1,8 +1,8 @@
 terraform {
   required_version = ">= 1.10"
 
-  # `cloud/aws/up` sets bucket and key. The lock is an object beside the state. The bucket encrypts both with KMS (../state);
-  # `encrypt` without a key's name would ask for AES256 instead.
+  # `cloud/aws/up` sets bucket and key. The lock is an object beside the state. The bucket encrypts both with KMS (../state).
+  # `encrypt` without the name of a key would request AES256 instead.
   backend "s3" {
     use_lockfile = true
   }
@@ -17,7 +17,7 @@ terraform {
 
 provider "aws" {
   region = var.region
-  # A sign-in to another environment's account is refused.
+  # The provider refuses to work in another environment's account.
   allowed_account_ids = [var.account]
 
   default_tags {

@@ -1,5 +1,5 @@
-# Alarms for what nothing in the cluster sees: Valkey's nodes, and the NAT gateways. Nothing here watches the bank
-# itself: for that you install a Prometheus, which reads the chart's `monitoring.*`.
+# Alarms for Valkey's nodes and the NAT gateways, which nothing in the cluster monitors. To monitor the bank itself, install a
+# Prometheus, and set the chart's `monitoring.*`.
 
 data "aws_caller_identity" "here" {}
 
@@ -42,13 +42,13 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 locals {
-  # The dimensions of a node in CloudWatch. A MemoryDB node is named after its cluster, with a number.
+  # The dimensions of a node in CloudWatch. The name of a MemoryDB node is that of its cluster, with a number.
   services = {
     elasticache = { namespace = "AWS/ElastiCache", dimensions = { for node in var.valkey_nodes : node => { CacheClusterId = node } } }
     memorydb    = { namespace = "AWS/MemoryDB", dimensions = { for node in var.valkey_nodes : node => { ClusterName = var.name, NodeName = node } } }
   }
   service = local.services[var.valkey_service]
-  # For each node of Valkey. A full node is worst, because then every deposit is refused.
+  # Each node of Valkey has these alarms. A full node is the worst case, because it refuses every deposit.
   valkey = merge(local.everywhere, var.valkey_service == "elasticache" ? local.asynchronous : {})
   asynchronous = {
     lag = {
@@ -57,7 +57,7 @@ locals {
   }
   everywhere = {
     memory = {
-      metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", above = 75, text = "memory is filling (writes are refused when it is full), or the node is dead and says nothing"
+      metric = "DatabaseMemoryUsagePercentage", statistic = "Maximum", above = 75, text = "memory is nearly full (then writes are refused), or the node is dead and sends no metrics"
     }
     cpu = {
       metric = "EngineCPUUtilization", statistic = "Average", above = 70, text = "its one thread is busy: requests will miss their deadline"
@@ -82,7 +82,7 @@ resource "aws_cloudwatch_metric_alarm" "valkey" {
   period              = 60
   evaluation_periods  = 5
   datapoints_to_alarm = each.key == "${each.value.node}-evictions" ? 1 : 5
-  # A dead node sends nothing. One alarm for each node says so; the others would only repeat it.
+  # A dead node sends no metrics. Only one alarm of each node reports that.
   treat_missing_data = each.key == "${each.value.node}-memory" ? "breaching" : "missing"
   alarm_actions      = [aws_sns_topic.this.arn]
   ok_actions         = [aws_sns_topic.this.arn]
@@ -91,7 +91,7 @@ resource "aws_cloudwatch_metric_alarm" "valkey" {
 resource "aws_cloudwatch_metric_alarm" "nat" {
   count               = length(var.nat_gateway_ids)
   alarm_name          = "${var.name}-nat-${count.index}"
-  alarm_description   = "The NAT gateway has no ports left: rates and the issuer's keys are not reached"
+  alarm_description   = "The NAT gateway has no ports left: the bank cannot fetch exchange rates and the issuer's keys"
   namespace           = "AWS/NATGateway"
   metric_name         = "ErrorPortAllocation"
   dimensions          = { NatGatewayId = var.nat_gateway_ids[count.index] }

@@ -1,4 +1,4 @@
 output "topic_arn" {
-  description = "Where alarms go"
+  description = "The ARN of the SNS topic that alarms are sent to"
   value       = aws_sns_topic.this.arn
 }

@@ -1,24 +1,24 @@
 variable "name" {
-  description = "Begins the names of topic and alarms"
+  description = "The prefix of the names of the topic and the alarms"
   type        = string
 }
 
 variable "email" {
-  description = "Who hears of them, once the mail of AWS that asks for it is confirmed"
+  description = "The address that alarms are sent to, after its owner has confirmed the mail from AWS"
   type        = string
 }
 
 variable "valkey_service" {
-  description = "elasticache or memorydb"
+  description = "The service that runs Valkey: elasticache or memorydb"
   type        = string
 }
 
 variable "valkey_nodes" {
-  description = "Names of Valkey's nodes"
+  description = "The names of Valkey's nodes"
   type        = list(string)
 }
 
 variable "nat_gateway_ids" {
-  description = "The NAT gateways"
+  description = "The IDs of the NAT gateways"
   type        = list(string)
 }

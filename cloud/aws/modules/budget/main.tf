@@ -1,4 +1,4 @@
-# A mail when the month costs more than it should, or will.
+# A budget that sends mail when a month costs more than its limit, or is forecast to.
 
 resource "aws_budgets_budget" "this" {
   name         = var.name

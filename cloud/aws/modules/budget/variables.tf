@@ -1,14 +1,14 @@
 variable "name" {
-  description = "Of the budget"
+  description = "The name of the budget"
   type        = string
 }
 
 variable "monthly_dollars" {
-  description = "What a month may cost"
+  description = "The limit for a month, in US dollars"
   type        = number
 }
 
 variable "email" {
-  description = "Who hears of it"
+  description = "The address that warnings are sent to"
   type        = string
 }

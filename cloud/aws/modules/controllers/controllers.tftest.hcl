@@ -1,4 +1,4 @@
-# `tofu test`: what the controllers may do beyond the bank.
+# `tofu test`: what the controllers may do outside of the bank's namespace.
 
 variables {
   namespace    = "money-bank"

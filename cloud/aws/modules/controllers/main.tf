@@ -1,4 +1,5 @@
-# The controllers that the bank needs, each by its own project's chart: SpinKube, ingress, certificates, DNS, secrets, nodes.
+# The controllers that the bank needs, each installed by its own project's chart: SpinKube, ingress, certificates, DNS, secrets,
+# nodes.
 
 locals {
   releases = {
@@ -10,8 +11,9 @@ locals {
     external-secrets = {
       repository = "https://charts.external-secrets.io", chart = "external-secrets", version = var.versions.external_secrets
       namespace  = "external-secrets"
-      # Its role in AWS reads the bank's secret for whoever makes a SecretStore. So it serves the bank's namespace alone, and
-      # Kubernetes gives it no right over the Secrets of others (only its cert-controller, which has no role in AWS, has that).
+      # The operator's role in AWS reads the bank's secret for anyone who makes a SecretStore. So the operator serves only the
+      # bank's namespace, and has no rights in Kubernetes for Secrets of other namespaces. Only its cert-controller has such rights, and
+      # that has no role in AWS.
       values = {
         serviceAccount  = { name = "external-secrets" }
         scopedNamespace = var.namespace
@@ -72,7 +74,7 @@ resource "helm_release" "this" {
   values           = [yamlencode(each.value.values)]
 }
 
-# The operator's webhooks get their certificates from cert-manager. Its chart has no CRDs: `cloud/aws/up` installs them.
+# cert-manager issues the certificates of the operator's webhooks. The operator's chart has no CRDs: `cloud/aws/up` installs them.
 resource "helm_release" "spin_operator" {
   count            = var.runtime == "spinkube" ? 1 : 0
   name             = "spin-operator"

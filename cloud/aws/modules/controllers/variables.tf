@@ -1,30 +1,30 @@
 variable "namespace" {
-  description = "Where the bank is: the only namespace that External Secrets serves"
+  description = "The namespace of the bank. External Secrets serves no other namespace"
   type        = string
 }
 
 variable "cluster_name" {
-  description = "The cluster"
+  description = "The name of the cluster"
   type        = string
 }
 
 variable "region" {
-  description = "Where it is"
+  description = "The AWS region of the cluster"
   type        = string
 }
 
 variable "zone" {
-  description = "The domain in which external-dns writes"
+  description = "The domain that External DNS may write to"
   type        = string
 }
 
 variable "runtime" {
-  description = "spinkube: the operator too"
+  description = "What runs the application: spinkube or bank. With spinkube, SpinKube's operator is installed too"
   type        = string
 }
 
 variable "versions" {
-  description = "Of the charts"
+  description = "The versions of the controllers' charts"
   type = object({
     cert_manager       = string
     cluster_autoscaler = string

@@ -1,8 +1,8 @@
-# The zone of the bank's name. external-dns writes the bank's address. Only cert-manager's issuer may issue certificates for it.
+# The zone of the bank's host name. External DNS writes the bank's address into it. Only Let's Encrypt may issue certificates for it.
 
 resource "aws_route53_zone" "this" {
-  #checkov:skip=CKV2_AWS_38:DNSSEC needs a key in the parent domain, published by hand: a zone signed without it does not resolve
-  #checkov:skip=CKV2_AWS_39:queries for a public name need no log here
+  #checkov:skip=CKV2_AWS_38:DNSSEC needs a record in the parent zone, which a person must write: a signed zone without it does not resolve
+  #checkov:skip=CKV2_AWS_39:nobody needs a log of queries for a public name
   name    = var.zone
   comment = "The bank"
 }

@@ -1,4 +1,4 @@
 variable "zone" {
-  description = "A domain of yours, or a part of one, such as bank.example.com"
+  description = "The domain of the environment, such as bank.example.com"
   type        = string
 }

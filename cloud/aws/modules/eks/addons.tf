@@ -1,4 +1,4 @@
-# What every node runs. The network plugin enforces the chart's NetworkPolicies; the metrics server feeds its autoscaler.
+# The add-ons of the cluster. The network plugin enforces the chart's NetworkPolicies. The chart's autoscaler reads the metrics server.
 
 locals {
   addons = {
@@ -6,7 +6,7 @@ locals {
     kube-proxy             = null
     eks-pod-identity-agent = null
   }
-  # These add-ons run in pods, so they are not ready before there are nodes.
+  # These add-ons run in pods, so they are ready only when there are nodes.
   addons_on_nodes = toset(["coredns", "metrics-server"])
 }
 

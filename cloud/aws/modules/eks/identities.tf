@@ -1,5 +1,5 @@
-# Pod Identity: which service account may do what in AWS. A pod of another service account has no rights, unless it is on its
-# node's network (hostNetwork): such a pod reaches the node's role, which may change network interfaces (nodes.tf).
+# Pod Identity: the rights of each service account in AWS. A pod of another service account has no rights, unless it is on its
+# node's network (hostNetwork). Such a pod can use the node's role, which may change network interfaces (nodes.tf).
 
 locals {
   identities = {
@@ -40,7 +40,7 @@ locals {
         },
       ]
     }
-    # The operator reads only the bank's secret, and no other in the account.
+    # The operator may read only the bank's secret, and no other secret of the account.
     secrets = {
       namespace = "external-secrets"
       account   = "external-secrets"
@@ -70,7 +70,7 @@ resource "aws_iam_role" "pod" {
       Effect    = "Allow"
       Principal = { Service = "pods.eks.amazonaws.com" }
       Action    = ["sts:AssumeRole", "sts:TagSession"]
-      # Only for clusters of this account: by its own rights the service would take the role for any.
+      # Only clusters of this account may use the role. Without the condition the service could assume it for any account.
       Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.here.account_id } }
     }]
   })

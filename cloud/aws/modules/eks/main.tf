@@ -1,4 +1,4 @@
-# The cluster. Secrets are encrypted, the control plane's logs are kept, and only access entries give access.
+# The cluster. Its Secrets are encrypted, the control plane's logs are kept, and only access entries give access.
 
 data "aws_partition" "here" {}
 
@@ -35,7 +35,7 @@ resource "aws_iam_role_policy_attachment" "cluster" {
 }
 
 resource "aws_eks_cluster" "this" {
-  #checkov:skip=CKV_AWS_339:1.36, which the chart's pod policy needs, is newer than the newest that checkov 3.3.30 knows
+  #checkov:skip=CKV_AWS_339:the chart's pod policy needs 1.36, which checkov 3.3.30 does not know yet
   name                          = var.name
   version                       = var.kubernetes_version
   role_arn                      = aws_iam_role.cluster.arn
@@ -48,8 +48,8 @@ resource "aws_eks_cluster" "this" {
     bootstrap_cluster_creator_admin_permissions = false
   }
 
-  #trivy:ignore:AWS-0040 dev and staging are public; TestEachEnvironmentIsPlanned fails where prod is
-  #trivy:ignore:AWS-0041 from office_cidrs alone; the variable refuses what is wider than a /16
+  #trivy:ignore:AWS-0040 only dev and staging are public: TestEachEnvironmentIsPlanned fails if prod is
+  #trivy:ignore:AWS-0041 only from office_cidrs: the variable refuses ranges that are wider than a /16
   vpc_config {
     subnet_ids              = var.subnet_ids
     endpoint_private_access = true
@@ -88,7 +88,7 @@ resource "aws_eks_access_policy_association" "admin" {
   }
 }
 
-# Within the VPC the API server has a private address. Nodes use it, and installations in prod.
+# Within the VPC the API server has a private address. Nodes use it; in prod `cloud/aws/up cluster` uses it too.
 resource "aws_vpc_security_group_ingress_rule" "api" {
   security_group_id = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
   description       = "The API server, from the VPC"

@@ -1,5 +1,5 @@
 # Nodes of both architectures. With SpinKube each node installs the shim before it joins, and turns itself off if it cannot
-# (node.tftpl). So no Spin pod is scheduled to a node without it, and no privileged DaemonSet has to install it.
+# (node.tftpl). So no Spin pod is scheduled to a node without the shim, and no privileged DaemonSet has to install it.
 
 resource "aws_iam_role" "node" {
   name = "${var.name}-node"
@@ -13,7 +13,7 @@ resource "aws_iam_role" "node" {
   })
 }
 
-# AmazonSSMManagedInstanceCore is for people: with ssm:StartSession they are root on a node, whatever the access entries say.
+# AmazonSSMManagedInstanceCore is for people: whoever has ssm:StartSession is root on a node, even without an access entry.
 # AmazonEKS_CNI_Policy is for the network plugin, which runs on the node's network.
 resource "aws_iam_role_policy_attachment" "node" {
   for_each = toset([
@@ -27,7 +27,7 @@ resource "aws_launch_template" "node" {
   for_each = var.node_groups
   name     = "${var.name}-${each.key}"
 
-  # Only the node itself, and pods on its network, reach its metadata and so its role: other pods are one hop further away.
+  # Only the node itself and pods on its network reach its metadata, and so its role: other pods are one hop further away.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -81,7 +81,7 @@ resource "aws_eks_node_group" "this" {
     max_unavailable = 1
   }
 
-  # From then on the autoscaler sets the number of nodes.
+  # After the group is made, the autoscaler sets the number of nodes.
   lifecycle {
     ignore_changes = [scaling_config[0].desired_size]
   }

@@ -1,19 +1,19 @@
 output "name" {
-  description = "The cluster"
+  description = "The name of the cluster"
   value       = aws_eks_cluster.this.name
 }
 
 output "endpoint" {
-  description = "Its API server"
+  description = "The address of the API server"
   value       = aws_eks_cluster.this.endpoint
 }
 
 output "ca_certificate" {
-  description = "Who signed its certificate, in base64"
+  description = "The certificate of the authority that signed the API server's certificate, in base64"
   value       = aws_eks_cluster.this.certificate_authority[0].data
 }
 
 output "security_group_id" {
-  description = "What nodes and pods belong to"
+  description = "The ID of the security group of nodes and pods"
   value       = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
 }

@@ -1,40 +1,40 @@
 variable "name" {
-  description = "Of the cluster"
+  description = "The name of the cluster"
   type        = string
 }
 
 variable "kubernetes_version" {
-  description = "Major and minor"
+  description = "The version of Kubernetes, major and minor"
   type        = string
 }
 
 variable "subnet_ids" {
-  description = "Where the nodes are, a private subnet in each zone"
+  description = "The IDs of the nodes' private subnets, one in each zone"
   type        = list(string)
 }
 
 variable "vpc_cidr" {
-  description = "From where the private address of the API server is reached"
+  description = "The addresses of the VPC, which may reach the private address of the API server"
   type        = string
 }
 
 variable "public_access_cidrs" {
-  description = "From where the API server is reached over the Internet; empty: from nowhere"
+  description = "The addresses that may reach the API server over the Internet. Empty: none"
   type        = list(string)
   validation {
-    # Two halves of the Internet are the Internet too, so width is limited, not one text.
+    # The width of each range is limited, because two halves of the Internet are the whole Internet too.
     condition     = alltrue([for cidr in var.public_access_cidrs : can(cidrnetmask(cidr)) && try(tonumber(split("/", cidr)[1]) >= 16, false)])
-    error_message = "The API server is not for the whole Internet: name your own addresses, each a /16 or less, such as 192.0.2.0/24."
+    error_message = "The API server must not be open to the whole Internet: set your own addresses, each a /16 or smaller, such as 192.0.2.0/24."
   }
 }
 
 variable "admins" {
-  description = "Who administers the cluster: ARNs of roles, by a name for each"
+  description = "The ARNs of the roles that administer the cluster, each under a name of your choice"
   type        = map(string)
 }
 
 variable "node_groups" {
-  description = "Nodes, by name of their group; arch is arm64 or amd64"
+  description = "The groups of nodes, by name. arch is arm64 or amd64"
   type = map(object({
     arch           = string
     instance_types = list(string)
@@ -45,12 +45,12 @@ variable "node_groups" {
   }))
   validation {
     condition     = alltrue([for group in var.node_groups : contains(["arm64", "amd64"], group.arch) && group.min <= group.max])
-    error_message = "Each group of nodes has an arch of arm64 or amd64, and no more nodes at least than at most."
+    error_message = "In each group of nodes, arch is arm64 or amd64, and min is not larger than max."
   }
 }
 
 variable "shim" {
-  description = "Where nodes get containerd-shim-spin, and the SHA-256 of it, by architecture; null: they have none"
+  description = "The address of containerd-shim-spin and its SHA-256, by architecture. null: nodes have no shim"
   type = object({
     urls   = map(string)
     sha256 = map(string)
@@ -62,26 +62,26 @@ variable "shim" {
 }
 
 variable "zone_id" {
-  description = "The zone in which external-dns writes"
+  description = "The ID of the zone that External DNS may write to"
   type        = string
 }
 
 variable "secret_arn" {
-  description = "The secret with the address of Valkey"
+  description = "The ARN of the secret that holds Valkey's address"
   type        = string
 }
 
 variable "secret_key_arn" {
-  description = "The key it is encrypted with"
+  description = "The ARN of the KMS key that encrypts the secret"
   type        = string
 }
 
 variable "log_days" {
-  description = "How long the control plane's logs are kept"
+  description = "How many days the control plane's logs are kept"
   type        = number
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete the cluster"
+  description = "If true, AWS refuses to delete the cluster"
   type        = bool
 }

@@ -14,7 +14,7 @@ resource "aws_kms_key" "this" {
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV2_AWS_62:nothing waits for an export
   #checkov:skip=CKV_AWS_18:reads are not logged until you turn on CloudTrail's data events, which log them for all buckets of an account
-  #checkov:skip=CKV_AWS_144:an export is a copy already; a second region is only for those who must have one
+  #checkov:skip=CKV_AWS_144:an export is already a copy; add a second region only if you must have one
   bucket = "${var.name}-exports-${data.aws_caller_identity.here.account_id}-${data.aws_region.here.region}"
 }
 
@@ -82,7 +82,7 @@ resource "aws_s3_bucket_policy" "this" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "OverTlsAlone"
+      Sid       = "OverTlsOnly"
       Effect    = "Deny"
       Principal = "*"
       Action    = "s3:*"

@@ -1,4 +1,4 @@
 output "bucket" {
-  description = "The bucket"
+  description = "The name of the bucket"
   value       = aws_s3_bucket.this.bucket
 }

@@ -1,13 +1,13 @@
 variable "name" {
-  description = "Begins the name of the bucket"
+  description = "The prefix of the bucket's name"
   type        = string
 }
 
 variable "kept_days" {
-  description = "After so many days an export goes"
+  description = "How many days an export is kept"
   type        = number
   validation {
     condition     = var.kept_days > 30
-    error_message = "Exports move to cheaper storage after 30 days: keep them longer than that."
+    error_message = "Exports move to cheaper storage after 30 days: set more than 30."
   }
 }

@@ -1,4 +1,4 @@
-# A CloudWatch log group, encrypted with a key that CloudWatch may use for this group only.
+# A CloudWatch log group, and the KMS key that encrypts it. CloudWatch may use the key for this group only.
 
 data "aws_caller_identity" "here" {}
 

@@ -1,9 +1,9 @@
 output "arn" {
-  description = "The log group"
+  description = "The ARN of the log group"
   value       = aws_cloudwatch_log_group.this.arn
 }
 
 output "key_arn" {
-  description = "Its key"
+  description = "The ARN of the KMS key that encrypts the logs"
   value       = aws_kms_key.this.arn
 }

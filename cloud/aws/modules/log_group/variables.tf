@@ -1,14 +1,14 @@
 variable "name" {
-  description = "Name of the log group"
+  description = "The name of the log group"
   type        = string
 }
 
 variable "description" {
-  description = "What the key is for"
+  description = "The description of the KMS key"
   type        = string
 }
 
 variable "days" {
-  description = "How many days its logs are kept"
+  description = "How many days logs are kept"
   type        = number
 }

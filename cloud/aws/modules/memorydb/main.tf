@@ -10,7 +10,7 @@ module "access" {
   client_security_group_id = var.client_security_group_id
   user                     = aws_memorydb_user.this.user_name
   rotation                 = var.rotation
-  # Its one host name leads to all nodes, and each node knows the others.
+  # One host name leads to all nodes, and each node knows the others.
   address = aws_memorydb_cluster.this.cluster_endpoint[0].address
 }
 
@@ -70,7 +70,7 @@ resource "aws_memorydb_cluster" "this" {
   auto_minor_version_upgrade = true
 
   lifecycle {
-    # It holds the money. To destroy it on purpose, delete this line first.
+    # The store holds the money. To destroy it on purpose, delete this line first.
     prevent_destroy = true
   }
 }

@@ -1,30 +1,30 @@
 variable "name" {
-  description = "Of the cluster and of all that belongs to it"
+  description = "The name of the cluster, and the prefix of the names of everything that belongs to it"
   type        = string
 }
 
 variable "vpc_id" {
-  description = "Where it is"
+  description = "The ID of the VPC of the cluster"
   type        = string
 }
 
 variable "subnet_ids" {
-  description = "Its private subnets"
+  description = "The IDs of the private subnets of the cluster"
   type        = list(string)
 }
 
 variable "client_security_group_id" {
-  description = "Who may reach it"
+  description = "The ID of the security group that may reach the cluster"
   type        = string
 }
 
 variable "node_type" {
-  description = "Of each node, such as db.t4g.small"
+  description = "The type of each node, such as db.t4g.small"
   type        = string
 }
 
 variable "replicas" {
-  description = "Besides the primary, in other zones; 0: while its node is made anew nobody is served"
+  description = "The number of replicas, in other zones than the primary. 0: while the primary is replaced, the store is not available"
   type        = number
 }
 
@@ -33,11 +33,11 @@ variable "snapshot_days" {
   type        = number
   validation {
     condition     = var.snapshot_days > 0
-    error_message = "Without a snapshot nothing can be restored: keep one day at least."
+    error_message = "Keep at least one daily snapshot: without one nothing can be restored."
   }
 }
 
 variable "rotation" {
-  description = "Another number, another password"
+  description = "Any number. Another number makes a new password"
   type        = number
 }

@@ -1,4 +1,5 @@
-# Private addresses for AWS' services. S3, where images' layers are, costs nothing. Each other service costs by hour and zone.
+# Endpoints: private addresses of AWS' services. The one for S3, which stores the layers of images, is free. Each other endpoint
+# costs by hour and zone.
 
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id

@@ -1,4 +1,4 @@
-# Flow logs: which addresses connected to which, kept in CloudWatch for `log_days` days.
+# Flow logs record which addresses connected to which. CloudWatch keeps them for `log_days` days.
 
 module "log_group" {
   source      = "../log_group"

@@ -1,7 +1,7 @@
-# A VPC over three zones. Nodes and Valkey have private addresses only. Only the load balancer is public.
+# A VPC in three zones. Nodes and Valkey have private addresses only. Only the load balancer is public.
 
 data "aws_availability_zones" "here" {
-  #checkov:skip=CKV_AWS_394:only the first three are taken, and AWS gives new ones later letters
+  #checkov:skip=CKV_AWS_394:only the first three zones are used, and AWS names new zones with later letters
   state = "available"
   filter {
     name   = "opt-in-status"
@@ -15,7 +15,7 @@ data "aws_caller_identity" "here" {}
 
 locals {
   zones = slice(data.aws_availability_zones.here.names, 0, 3)
-  # A /16 in eighths: three for nodes and their pods, and one that is divided into the public subnets.
+  # The /16 is divided into eighths: three for nodes and pods, and one that is divided into the public subnets.
   private = { for i, zone in local.zones : zone => cidrsubnet(var.cidr, 3, i) }
   public  = { for i, zone in local.zones : zone => cidrsubnet(var.cidr, 8, 96 + i) }
   # One NAT gateway for all zones, or one in each zone. With one in each, the loss of a zone does not cut off the others.
@@ -29,7 +29,7 @@ resource "aws_vpc" "this" {
   tags                 = { Name = var.name }
 }
 
-# Without rules: a resource without its own security group can reach nothing.
+# The default group has no rules, so a resource without its own security group can reach nothing.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 }

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "Of the VPC and of all in it"
+  description = "The name of the VPC, and the prefix of the names of everything in it"
   type        = string
 }
 
 variable "cidr" {
-  description = "Addresses of the VPC, a /16"
+  description = "The addresses of the VPC, a /16"
   type        = string
   validation {
     condition     = can(cidrhost(var.cidr, 0)) && endswith(var.cidr, "/16")
@@ -13,16 +13,16 @@ variable "cidr" {
 }
 
 variable "nat_in_each_zone" {
-  description = "A NAT gateway in each zone, instead of one for all"
+  description = "If true, each zone has a NAT gateway. If false, one zone has the only one"
   type        = bool
 }
 
 variable "endpoints" {
-  description = "AWS services that are reached by private addresses, besides S3"
+  description = "The AWS services that have an endpoint in the VPC, besides S3"
   type        = set(string)
 }
 
 variable "log_days" {
-  description = "How long flow logs are kept"
+  description = "How many days flow logs are kept"
   type        = number
 }

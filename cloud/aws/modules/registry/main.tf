@@ -1,4 +1,4 @@
-# The repository of the application's images. Images are scanned when they are pushed, and a tag names one image for ever.
+# The repository of the application's images. Images are scanned when they are pushed. A tag always names the same image.
 
 resource "aws_kms_key" "this" {
   #checkov:skip=CKV2_AWS_64:KMS' own policy is meant: the account's IAM says who may use it
@@ -20,14 +20,14 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
-# What a tag names never goes: a tag whose image has gone may be pushed again, with another image.
+# Images with a tag never expire: after that the tag could be pushed again, with another image.
 resource "aws_ecr_lifecycle_policy" "this" {
   repository = aws_ecr_repository.this.name
   policy = jsonencode({
     rules = [
       {
         rulePriority = 1
-        description  = "What no tag names goes after a week"
+        description  = "Untagged images expire after a week"
         selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
         action       = { type = "expire" }
       },

@@ -1,9 +1,9 @@
 output "url" {
-  description = "Where images are pushed and pulled, without a tag"
+  description = "The address of the ECR repository, without a tag"
   value       = aws_ecr_repository.this.repository_url
 }
 
 output "arn" {
-  description = "The repository"
+  description = "The ARN of the ECR repository"
   value       = aws_ecr_repository.this.arn
 }

@@ -1,4 +1,4 @@
-# `tofu test`: what the page says about the registry.
+# `tofu test`: what cloud/README.md says about the registry.
 
 provider "aws" {
   region = "us-east-1"
@@ -24,10 +24,10 @@ run "a_tag_is_not_overwritten_and_each_image_is_scanned" {
   }
 }
 
-run "no_image_goes_that_a_tag_names" {
+run "images_with_a_tag_never_expire" {
   command = plan
   assert {
     condition     = jsondecode(aws_ecr_lifecycle_policy.this.policy).rules[*].selection.tagStatus == ["untagged"]
-    error_message = "A tag whose image has gone may be pushed again."
+    error_message = "Images with a tag expire."
   }
 }

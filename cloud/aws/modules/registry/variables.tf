@@ -1,4 +1,4 @@
 variable "name" {
-  description = "Of the repository"
+  description = "The name of the ECR repository"
   type        = string
 }

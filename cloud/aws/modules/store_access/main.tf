@@ -1,5 +1,5 @@
-# Access to a store: its key, its security group, its password, and the secret that brings its address into the cluster. All of
-# this is the same for Valkey and MemoryDB.
+# Access to a store: its KMS key, its security group, its password, and the secret that holds its address. All of this is the
+# same for Valkey and MemoryDB.
 
 resource "aws_kms_key" "this" {
   #checkov:skip=CKV2_AWS_64:KMS' own policy is meant: the account's IAM says who may use it
@@ -23,16 +23,16 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
   referenced_security_group_id = var.client_security_group_id
 }
 
-# Letters and digits only, so that an address needs no encoding.
+# The password has only letters and digits, so that it needs no encoding in the address.
 resource "random_password" "this" {
   length  = 64
   special = false
   keepers = { rotation = var.rotation }
 }
 
-# The address with its password, in the form of the chart's Secret. External Secrets copies it into the cluster.
+# The secret holds the address with the password, in the form of the chart's Secret. External Secrets copies it into the cluster.
 resource "aws_secretsmanager_secret" "url" {
-  #checkov:skip=CKV2_AWS_57:nothing rotates it by itself: whoever raises `rotation` does, with the store's password; a Lambda that may set both would be one more place that knows it
+  #checkov:skip=CKV2_AWS_57:a person rotates the password by raising `rotation`; a Lambda that rotates it would know the password too
   name                    = "${var.name}/redis"
   description             = "Address of ${var.service}, with its password"
   kms_key_id              = aws_kms_key.this.arn

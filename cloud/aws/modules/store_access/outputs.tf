@@ -1,25 +1,25 @@
 output "key_arn" {
-  description = "The key of data and secret"
+  description = "The ARN of the KMS key that encrypts the data and the secret"
   value       = aws_kms_key.this.arn
 }
 
 output "security_group_id" {
-  description = "The group that the store's nodes are in"
+  description = "The ID of the security group of the store's nodes"
   value       = aws_security_group.this.id
 }
 
 output "password" {
-  description = "What the bank signs in with"
+  description = "The password of the bank"
   value       = random_password.this.result
   sensitive   = true
 }
 
 output "secret_arn" {
-  description = "The secret with the store's address"
+  description = "The ARN of the secret that holds the store's address"
   value       = aws_secretsmanager_secret.url.arn
 }
 
 output "secret_name" {
-  description = "Its name"
+  description = "The name of that secret"
   value       = aws_secretsmanager_secret.url.name
 }

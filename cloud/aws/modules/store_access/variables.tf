@@ -1,25 +1,25 @@
 variable "name" {
-  description = "Of the store and of all that belongs to it"
+  description = "The name of the store, and the prefix of the names of everything that belongs to it"
   type        = string
 }
 
 variable "service" {
-  description = "What the store is: Valkey or MemoryDB"
+  description = "The kind of store: Valkey or MemoryDB"
   type        = string
 }
 
 variable "vpc_id" {
-  description = "Where it is"
+  description = "The ID of the VPC of the store"
   type        = string
 }
 
 variable "client_security_group_id" {
-  description = "Who may reach it"
+  description = "The ID of the security group that may reach the store"
   type        = string
 }
 
 variable "user" {
-  description = "As whom the bank signs in; empty: the default user"
+  description = "The bank's user name. Empty: the default user"
   type        = string
 }
 
@@ -29,6 +29,6 @@ variable "address" {
 }
 
 variable "rotation" {
-  description = "Another number, another password"
+  description = "Any number. Another number makes a new password"
   type        = number
 }

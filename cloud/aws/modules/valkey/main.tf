@@ -49,8 +49,8 @@ resource "aws_elasticache_replication_group" "this" {
   at_rest_encryption_enabled = true
   kms_key_id                 = module.access.key_arn
   auth_token                 = module.access.password
-  # The old password stays valid beside a new one, so that the bank is served while it takes over the new one. To end that,
-  # set SET (cloud/README.md).
+  # ROTATE keeps the old password valid beside the new one, so that the store serves the bank until its pods have the new one.
+  # SET ends that (cloud/README.md).
   auth_token_update_strategy = "ROTATE"
 
   snapshot_retention_limit   = var.snapshot_days
@@ -61,7 +61,7 @@ resource "aws_elasticache_replication_group" "this" {
   apply_immediately          = false
 
   lifecycle {
-    # It holds the money. To destroy it on purpose, delete this line first.
+    # The store holds the money. To destroy it on purpose, delete this line first.
     prevent_destroy = true
   }
 }

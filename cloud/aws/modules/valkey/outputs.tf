@@ -1,24 +1,24 @@
 output "id" {
-  description = "The replication group"
+  description = "The ID of the replication group"
   value       = aws_elasticache_replication_group.this.id
 }
 
 output "nodes" {
-  description = "Its nodes' names, as CloudWatch has them"
+  description = "The names of the nodes, as CloudWatch has them"
   value       = [for i in range(var.replicas + 1) : format("%s-%03d", var.name, i + 1)]
 }
 
 output "secret_arn" {
-  description = "The secret with its address"
+  description = "The ARN of the secret that holds the store's address"
   value       = module.access.secret_arn
 }
 
 output "secret_name" {
-  description = "Its name"
+  description = "The name of that secret"
   value       = module.access.secret_name
 }
 
 output "key_arn" {
-  description = "The key of data and secret"
+  description = "The ARN of the KMS key that encrypts the data and the secret"
   value       = module.access.key_arn
 }
