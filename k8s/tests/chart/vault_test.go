@@ -69,84 +69,107 @@ func inVault(t *testing.T) map[string]bool {
 	return written
 }
 
-// fromVault returns the Secrets that the objects make, each name and key, and each path and key that they ask Vault for.
+// secrets are the Secrets that objects make, each name and key, and what they ask Vault for, each path and key.
+type secrets struct {
+	made  map[string]bool
+	asked []string
+}
+
+// fromVault returns the Secrets of each way to Vault: External Secrets, the CSI driver, the agent injector.
 func fromVault(t *testing.T, objects []unstructured.Unstructured) (made map[string]bool, asked []string) {
-	made = map[string]bool{}
+	t.Helper()
+	all := secrets{made: map[string]bool{}}
 	for _, object := range objects {
 		switch object.GetKind() {
 		case "ExternalSecret":
-			var spec struct {
-				Target struct {
-					Name     string
-					Template struct{ Data map[string]string }
-				}
-				Data []struct {
-					SecretKey string
-					RemoteRef struct{ Key, Property string }
-				}
-			}
-			convert(t, object.Object["spec"], &spec)
-			for _, data := range spec.Data {
-				asked = append(asked, data.RemoteRef.Key+" "+data.RemoteRef.Property)
-				// With a template only its keys are made.
-				if spec.Target.Template.Data == nil {
-					made[spec.Target.Name+" "+data.SecretKey] = true
-				}
-			}
-			for key := range spec.Target.Template.Data {
-				made[spec.Target.Name+" "+key] = true
-			}
+			all.addExternalSecret(t, object)
 		case "SecretProviderClass":
-			var spec struct {
-				Parameters    map[string]string
-				SecretObjects []struct {
-					SecretName string
-					Data       []struct{ ObjectName, Key string }
-				}
-			}
-			convert(t, object.Object["spec"], &spec)
-			var files []struct{ ObjectName, SecretPath, SecretKey string }
-			if err := yaml.Unmarshal([]byte(spec.Parameters["objects"]), &files); err != nil {
-				t.Fatal(err)
-			}
-			mounted := map[string]bool{}
-			for _, file := range files {
-				mounted[file.ObjectName] = true
-				asked = append(asked, strings.TrimPrefix(file.SecretPath, "secret/data/")+" "+file.SecretKey)
-			}
-			for _, secret := range spec.SecretObjects {
-				for _, data := range secret.Data {
-					// A key whose file is not mounted is not made.
-					if mounted[data.ObjectName] {
-						made[secret.SecretName+" "+data.Key] = true
-					}
-				}
-			}
+			all.addProviderClass(t, object)
 		case "CronJob":
-			annotations, _, err := unstructured.NestedStringMap(object.Object, "spec", "jobTemplate", "spec", "template", "metadata", "annotations")
-			if err != nil {
-				t.Fatal(err)
-			}
-			for annotation, text := range annotations {
-				file, is := strings.CutPrefix(annotation, "vault.hashicorp.com/agent-inject-template-")
-				if !is {
-					continue
-				}
-				path := regexp.MustCompile(`with secret "secret/data/([^"]+)"`).FindStringSubmatch(text)
-				secret := regexp.MustCompile(`metadata: \{name: (.*)\}`).FindStringSubmatch(text)
-				if path == nil || secret == nil || annotations["vault.hashicorp.com/agent-inject-secret-"+file] != "secret/data/"+path[1] {
-					t.Fatalf("%s: %s", annotation, text)
-				}
-				for _, key := range regexp.MustCompile(`(?m)^  ([a-z-]+): \{\{`).FindAllStringSubmatch(text, -1) {
-					made[secret[1]+" "+key[1]] = true
-				}
-				for _, key := range regexp.MustCompile(`\.Data\.data(?:\.([a-z]+)| "([a-z-]+)")`).FindAllStringSubmatch(text, -1) {
-					asked = append(asked, path[1]+" "+key[1]+key[2])
-				}
+			all.addInjected(t, object)
+		}
+	}
+	return all.made, all.asked
+}
+
+func (s *secrets) addExternalSecret(t *testing.T, object unstructured.Unstructured) {
+	t.Helper()
+	var spec struct {
+		Target struct {
+			Name     string
+			Template struct{ Data map[string]string }
+		}
+		Data []struct {
+			SecretKey string
+			RemoteRef struct{ Key, Property string }
+		}
+	}
+	convert(t, object.Object["spec"], &spec)
+	for _, data := range spec.Data {
+		s.asked = append(s.asked, data.RemoteRef.Key+" "+data.RemoteRef.Property)
+		// With a template only its keys are made.
+		if spec.Target.Template.Data == nil {
+			s.made[spec.Target.Name+" "+data.SecretKey] = true
+		}
+	}
+	for key := range spec.Target.Template.Data {
+		s.made[spec.Target.Name+" "+key] = true
+	}
+}
+
+func (s *secrets) addProviderClass(t *testing.T, object unstructured.Unstructured) {
+	t.Helper()
+	var spec struct {
+		Parameters    map[string]string
+		SecretObjects []struct {
+			SecretName string
+			Data       []struct{ ObjectName, Key string }
+		}
+	}
+	convert(t, object.Object["spec"], &spec)
+	var files []struct{ ObjectName, SecretPath, SecretKey string }
+	if err := yaml.Unmarshal([]byte(spec.Parameters["objects"]), &files); err != nil {
+		t.Fatal(err)
+	}
+	mounted := map[string]bool{}
+	for _, file := range files {
+		mounted[file.ObjectName] = true
+		s.asked = append(s.asked, strings.TrimPrefix(file.SecretPath, "secret/data/")+" "+file.SecretKey)
+	}
+	for _, secret := range spec.SecretObjects {
+		for _, data := range secret.Data {
+			// A key whose file is not mounted is not made.
+			if mounted[data.ObjectName] {
+				s.made[secret.SecretName+" "+data.Key] = true
 			}
 		}
 	}
-	return made, asked
+}
+
+// addInjected reads the annotations of the CronJob that writes the Secrets, with files that Vault's agent makes from templates.
+func (s *secrets) addInjected(t *testing.T, object unstructured.Unstructured) {
+	t.Helper()
+	annotations, _, err := unstructured.NestedStringMap(object.Object, "spec", "jobTemplate", "spec", "template", "metadata", "annotations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for annotation, text := range annotations {
+		file, is := strings.CutPrefix(annotation, "vault.hashicorp.com/agent-inject-template-")
+		if !is {
+			continue
+		}
+		path := regexp.MustCompile(`with secret "secret/data/([^"]+)"`).FindStringSubmatch(text)
+		secret := regexp.MustCompile(`metadata: \{name: (.*)\}`).FindStringSubmatch(text)
+		if path == nil || secret == nil || annotations["vault.hashicorp.com/agent-inject-secret-"+file] != "secret/data/"+path[1] {
+			t.Fatalf("%s: %s", annotation, text)
+		}
+		for _, key := range regexp.MustCompile(`(?m)^  ([a-z-]+): \{\{`).FindAllStringSubmatch(text, -1) {
+			s.made[secret[1]+" "+key[1]] = true
+		}
+		for _, key := range regexp.MustCompile(`\.Data\.data(?:\.([a-z]+)| "([a-z-]+)")`).FindAllStringSubmatch(text, -1) {
+			s.asked = append(s.asked, path[1]+" "+key[1]+key[2])
+		}
+	}
 }
 
 func convert(t *testing.T, from, to any) {
