@@ -1,7 +1,8 @@
-# `helm test`: a deposit, its replay, an overdraft refused, readiness; over the Service at BANK_URL, and where CONTROLLER
-# is given, a deposit and the redirect at PUBLIC_URL by way of that ingress controller. AUTH: header; jwt, where the test has no
-# token, and sees that nobody gets in without one; gateway, which says itself who the user is.
-# SKIP_VERIFICATION: whatever certificate it has. BANK_CA: who is trusted at BANK_URL.
+# `helm test` checks readiness, a deposit, its replay, and that an overdraft is refused, at the Service (BANK_URL). If CONTROLLER is set, it
+# also checks a deposit and the redirect at PUBLIC_URL, through that ingress controller.
+# AUTH: header; jwt: the test has no token, and checks that requests without one are refused; gateway: a gateway identifies the user, so
+# through CONTROLLER it only checks readiness.
+# SKIP_VERIFICATION: accept any certificate at PUBLIC_URL. BANK_CA: the authority that is trusted at BANK_URL.
 set -eu
 
 curl() {
@@ -10,7 +11,7 @@ curl() {
     *) command curl ${SKIP_VERIFICATION:+--insecure} "$@" ;;
   esac
 }
-# Not by the process: of two dollar signs in a container's arguments Kubernetes leaves one.
+# Not by the process number: in a container's arguments Kubernetes replaces two dollar signs by one.
 read -r run </proc/sys/kernel/random/uuid
 user="helm-test-$run"
 
@@ -46,7 +47,7 @@ fi
 if [ -n "${CONTROLLER:-}" ]; then
   host=${PUBLIC_URL#*://}
   through() { what=$1; shift; "$what" "$@" --connect-to "$host::$CONTROLLER:"; }
-  # Certificates and routes take their time.
+  # Certificates and routes are not ready at once.
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
     ! curl --silent --fail --max-time 5 "$PUBLIC_URL/readyz" --connect-to "$host::$CONTROLLER:" >/dev/null || break
     sleep 5

@@ -2,7 +2,7 @@
 {{ .Values.backup.claim.existing | default (printf "%s-backup" (include "bank.name" .)) }}
 {{- end }}
 
-{{/* `bank` is in one image alone, whatever the application runs in. */}}
+{{/* The image that includes `bank`. With SpinKube it is another image than the application's. */}}
 {{- define "bank.backupImage" -}}
 {{- if .Values.backup.image }}{{ .Values.backup.image }}
 {{- else if eq .Values.runtime "bank" }}{{ include "bank.image" . }}
@@ -13,20 +13,20 @@
 {{- end }}
 {{- end }}
 
-{{/* Where exports are, for `bank`. No two releases share a folder. */}}
+{{/* The folder of exports, as `bank` takes it. Each release has its own folder. */}}
 {{- define "bank.backupPlace" -}}
 {{- with .Values.backup.s3 }}
 {{- if .bucket }}s3://{{ .bucket }}/{{ .prefix | default (printf "%s/%s" $.Release.Namespace (include "bank.name" $)) }}/{{ else }}/backups/{{ end }}
 {{- end }}
 {{- end }}
 
-{{/* Where S3 is reached: the port of its address, else that of the scheme. */}}
+{{/* The port of S3: the one in its address, otherwise the default port of the scheme. */}}
 {{- define "bank.s3Port" -}}
 {{- $endpoint := .Values.backup.s3.endpoint }}
 {{- include "bank.port" (list $endpoint (hasPrefix "http:" $endpoint | ternary "80" "443")) }}
 {{- end }}
 
-{{/* The Secret with the authorities that are trusted beside those of the web: a drill asks S3 alone. */}}
+{{/* The Secret with the authorities that are trusted besides the public ones. A drill calls only S3. */}}
 {{- define "bank.backupCa" -}}
 {{- if and .root.Values.backup.s3.bucket .root.Values.backup.s3.caSecret }}{{ .root.Values.backup.s3.caSecret }}
 {{- else if eq .component "backup" }}{{ .root.Values.redis.tls.caSecret }}
@@ -34,8 +34,8 @@
 {{- end }}
 
 {{/*
-A CronJob: `backup` exports, `drill` restores the newest export into a file that is thrown away, and verifies that. Called with the
-root, which of the two, and when.
+A CronJob. `backup` exports. `drill` restores the newest export into a temporary file, and verifies that file. Arguments: the root, the
+component (`backup` or `drill`), and the schedule.
 */}}
 {{- define "bank.backupJob" -}}
 {{- $job := . }}
@@ -55,7 +55,7 @@ spec:
   failedJobsHistoryLimit: 3
   jobTemplate:
     spec:
-      # What changed meanwhile (exit code 4) is tried again; what is broken (3) stays so.
+      # Exit codes 2, 3 and 5 are final. A Job that fails otherwise is tried again: with 4, something changed meanwhile.
       backoffLimit: 3
       activeDeadlineSeconds: {{ int .Values.backup.deadlineSeconds }}
       podFailurePolicy:
@@ -66,7 +66,7 @@ spec:
         metadata:
           labels:
             {{- include "bank.podLabels" (list . $job.component) | nindent 12 }}
-            {{- /* A drill calls nobody of the mesh. */}}
+            {{- /* A drill calls nothing in the mesh. */}}
             {{- $inMesh := list . (eq $job.component "backup") }}
             {{- with include "bank.meshLabels" $inMesh | trim }}{{ nindent 12 . }}{{ end }}
           {{- with include "bank.meshAnnotations" $inMesh | trim }}
@@ -80,7 +80,7 @@ spec:
           enableServiceLinks: false
           {{- include "bank.everyPod" . | nindent 10 }}
           {{- if and .Values.store.sqlite.enabled (eq $job.component "backup") }}
-          # The claim with SQLite's file is on one node.
+          # The claim with SQLite's file is on one node, so this pod must run there too.
           affinity:
             podAffinity:
               requiredDuringSchedulingIgnoredDuringExecution:
@@ -129,7 +129,7 @@ image: {{ include "bank.backupImage" . | quote }}
 command: [/bank]
 args: {{ toJson $container.arguments }}
 env:
-  # What does not fit into memory while keys are sorted.
+  # While keys are sorted, those that do not fit into memory go here.
   - {name: TMPDIR, value: /scratch}
   {{- if $container.place }}
   {{- with .Values.backup.s3 }}

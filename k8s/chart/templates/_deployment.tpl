@@ -1,6 +1,6 @@
 {{/*
-A Deployment of `bank`, and its Service: what the operator makes of a SpinApp, with all that a SpinApp can not say. Called with the
-root, a name, an image, how many replicas there are, and whether an autoscaler says so instead.
+A Deployment of `bank`, and its Service. It is what the operator makes of a SpinApp, with everything that a SpinApp cannot express.
+Arguments: the root, the name, the image, the number of replicas, and whether an autoscaler sets that number (`scaled`).
 */}}
 {{- define "bank.deployment" -}}
 {{- $app := . }}
@@ -18,7 +18,7 @@ spec:
   {{- end }}
   strategy:
     {{- if .Values.store.sqlite.enabled }}
-    # Two at one file would lock each other out.
+    # Two pods cannot use one SQLite file at the same time.
     type: Recreate
     {{- else }}
     rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
@@ -32,7 +32,7 @@ spec:
         {{- include "bank.podLabels" (list . "app") | nindent 8 }}
         {{ include "bank.appLabel" . }}: {{ $app.name }}
         {{- with include "bank.meshLabels" (list . true) | trim }}{{ nindent 8 . }}{{ end }}
-      # A changed Secret replaces no pods; a changed annotation does.
+      # A changed Secret does not replace pods. A changed annotation does.
       annotations:
         {{- if not .Values.store.sqlite.enabled }}
         checksum/redis-url: {{ include "bank.redisUrlMark" . | sha256sum | trunc 16 | quote }}
@@ -43,7 +43,7 @@ spec:
       serviceAccountName: {{ include "bank.name" . }}
       automountServiceAccountToken: false
       enableServiceLinks: false
-      # `bank` gives requests 30 s that are in flight when it takes no more.
+      # After the drain, `bank` gives requests in flight 30 s.
       terminationGracePeriodSeconds: {{ add .Values.podPolicy.drainSeconds 35 }}
       {{- include "bank.everyPod" . | nindent 6 }}
       {{- with .Values.podPolicy.affinity }}
@@ -87,9 +87,9 @@ spec:
 {{- end }}
 
 {{/*
-How many pods there are to be. Where an autoscaler says so, what it has said last: to say nothing after a number makes one of it.
-Nothing where the chart can ask no cluster, or at a first installation: the autoscaler brings its least. With Flagger this Deployment
-is the canary, which has no pods most of the time.
+The number of pods. With an autoscaler it is the number that the autoscaler set last: if an upgrade left the number out, Kubernetes would set
+it to 1. It is left out at the first installation, and if the chart cannot query the cluster: then the autoscaler sets its minimum. With
+Flagger this Deployment is the canary, which has no pods most of the time.
 */}}
 {{- define "bank.replicas" -}}
 {{- if .root.Values.canary.flagger.enabled }}
@@ -112,13 +112,13 @@ image: {{ $.image | quote }}
 command: [/bank, up]
 args:
   - --listen=0.0.0.0:{{ include "bank.podPort" . }}
-  # Without SQLite nothing is kept in the pod, whose root is read-only.
+  # Without SQLite the pod stores nothing: its root file system is read-only.
   - --state-dir={{ if .Values.store.sqlite.enabled }}/data{{ end }}
   - --disable-cache
-  # Serves on while the Service forgets the pod.
+  # The pod continues to serve until the Service has removed it.
   - --drain-seconds={{ .Values.podPolicy.drainSeconds }}
   {{- if .Values.tls.pods.enabled }}
-  # Read again when they change.
+  # `bank` reads these files again when they change.
   - --tls-cert=/etc/tls/tls.crt
   - --tls-key=/etc/tls/tls.key
   {{- end }}
@@ -136,7 +136,7 @@ env:
   - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ quote . }}}
   - {name: OTEL_SERVICE_NAME, value: {{ $.name | quote }}}
   {{- if $.root.Values.canary.flagger.enabled }}
-  # Flagger asks more often than once a minute.
+  # Flagger queries metrics more often than once a minute.
   - {name: OTEL_METRIC_EXPORT_INTERVAL, value: "5000"}
   {{- end }}
   - name: POD
@@ -188,7 +188,7 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
-{{/* Of SQLite's file. */}}
+{{/* The claim with SQLite's file. */}}
 {{- define "bank.claimName" -}}
 {{ include "bank.name" . }}-data
 {{- end }}

@@ -1,6 +1,6 @@
 {{/*
-The exporter beside Redis is a user of its own that may ask how Redis is: for neither a key, nor a setting, nor the log of slow
-commands, which holds documents. Its password is made where both run, and is in memory alone.
+The exporter beside Redis has its own user. This user may read the state of Redis, but no key, no setting, and not the log of slow
+commands, which contains documents. Its password is made in the pod, and is only in memory.
 */}}
 {{- define "bank.hasExporter" -}}
 {{- if .Values.monitoring.redisExporter.enabled }}true{{ end }}
@@ -9,7 +9,7 @@ commands, which holds documents. Its password is made where both run, and is in 
 {{- define "bank.exporterUser" -}}
 if [ ! -s /run/exporter/password.json ]; then
   password=$(head -c 32 /dev/urandom | sha256sum | cut -d ' ' -f 1)
-  # New exporters look for the address with the user, old ones for that without.
+  # New exporters look up the address with the user, old ones the address without it.
   printf '{"redis://exporter@localhost:6379":"%s","redis://localhost:6379":"%s"}' "$password" "$password" >/run/exporter/password.new
   mv /run/exporter/password.new /run/exporter/password.json
 fi
@@ -20,7 +20,7 @@ printf 'user exporter reset on -@all +ping +info +slowlog|len +latency|latest #%
 {{- define "bank.exporterContainer" -}}
 - name: exporter
   image: {{ .Values.monitoring.redisExporter.image | quote }}
-  # Neither its own name nor a setting: it may not.
+  # The exporter must not set its name or read settings: its user has no right to.
   args: [--redis.addr=redis://localhost:6379, --redis.user=exporter, --redis.password-file=/run/exporter/password.json, --config-command=-,
     --set-client-name=false, --exclude-latency-histogram-metrics, --web.listen-address=:9121]
   ports:

@@ -6,12 +6,12 @@
 {{ .Values.tls.secretName | default (printf "%s-tls" (include "bank.name" .)) }}
 {{- end }}
 
-{{/* With the certificate that pods show. */}}
+{{/* The Secret with the certificate of the pods. */}}
 {{- define "bank.podsTlsSecret" -}}
 {{ .Values.tls.pods.secretName | default (printf "%s-pods-tls" (include "bank.name" .)) }}
 {{- end }}
 
-{{/* Of the application's Service: http, or https where pods serve that. */}}
+{{/* The scheme of the application's Service: https if pods serve it, otherwise http. */}}
 {{- define "bank.serviceScheme" -}}
 {{ .Values.tls.pods.enabled | ternary "https" "http" }}
 {{- end }}
@@ -20,12 +20,12 @@
 {{ .Values.tls.pods.enabled | ternary 443 80 }}
 {{- end }}
 
-{{/* The name in the certificate of pods, by which whoever leads in knows them. Called with the root and the Service's name. */}}
+{{/* The name in the pods' certificate, which the ingress controller or Gateway verifies. Arguments: the root, the Service's name. */}}
 {{- define "bank.serviceHost" -}}
 {{ index . 1 }}.{{ (index . 0).Release.Namespace }}.svc
 {{- end }}
 
-{{/* Called with repository, tag and digest. */}}
+{{/* The image. Arguments: repository, tag and digest. */}}
 {{- define "bank.imageOf" -}}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ include "bank.text" .tag }}{{ end }}
 {{- end }}
@@ -34,7 +34,7 @@
 {{ .Values.image.repository | default (eq .Values.runtime "bank" | ternary "ghcr.io/money-bank/money-bank-bank" "ghcr.io/money-bank/money-bank") }}
 {{- end }}
 
-{{/* A released chart names the images that it was released with (../../../release/build). Called with the root and "app" or "bank". */}}
+{{/* A released chart names the images that it was released with (../../../release/build). Arguments: the root, and "app" or "bank". */}}
 {{- define "bank.releasedDigest" -}}
 {{- index (index . 0).Chart.Annotations (printf "money-bank/%s-digest" (index . 1)) }}
 {{- end }}
@@ -51,12 +51,12 @@
 {{ include "bank.name" . }}-canary
 {{- end }}
 
-{{/* What it does not name is the release's; a tag or a digest it does. */}}
+{{/* The canary has its own tag or digest. Without its own repository it uses the release's. */}}
 {{- define "bank.canaryImage" -}}
 {{ include "bank.imageOf" (merge (dict "repository" (.Values.canary.image.repository | default (include "bank.repository" .))) .Values.canary.image) }}
 {{- end }}
 
-{{/* A number as text; one from a file is a float: 20261126 would be 2.0261126e+07. */}}
+{{/* A number as text. A number from a values file is a float, so 20261126 would become 2.0261126e+07. */}}
 {{- define "bank.text" -}}
 {{- if or (kindIs "string" .) (and (kindIs "float64" .) (ne (floor .) .)) -}}
 {{ . }}
@@ -65,14 +65,14 @@
 {{- end }}
 {{- end }}
 
-{{/* Quantities as text: a SpinApp takes no number with a fraction. */}}
+{{/* Quantities as text, because a SpinApp accepts no number with a fraction. */}}
 {{- define "bank.quantities" -}}
 {{- range $name, $quantity := . }}
 {{ $name }}: {{ include "bank.text" $quantity | quote }}
 {{- end }}
 {{- end }}
 
-{{/* Called with requests and limits. */}}
+{{/* Resources. Argument: requests and limits. */}}
 {{- define "bank.resources" -}}
 {{- range $kind, $quantities := . }}
 {{- with include "bank.quantities" $quantities }}
@@ -82,7 +82,7 @@
 {{- end }}
 {{- end }}
 
-{{/* A quantity of Kubernetes, or a size of Redis, as a number. */}}
+{{/* A Kubernetes quantity, or a Redis size, as a number. */}}
 {{- define "bank.number" -}}
 {{- $text := include "bank.text" . }}
 {{- $unit := regexFind "[A-Za-z]+$" $text }}
@@ -99,18 +99,18 @@
 {{- end }}
 {{- end }}
 
-{{/* What a label may hold, of any text: 63 characters, the first and the last a letter or a digit. */}}
+{{/* Any text as the value of a label: at most 63 characters, the first and the last a letter or a digit. */}}
 {{- define "bank.label" -}}
 {{ regexReplaceAll "[^A-Za-z0-9._-]" . "_" | trimAll "._-" | trunc 63 | trimAll "._-" | quote }}
 {{- end }}
 
-{{/* What the release's objects are found by; pods carry it, so it never changes. */}}
+{{/* The labels that identify the release's objects. Pods have them too, so they never change. */}}
 {{- define "bank.instance" -}}
 app.kubernetes.io/part-of: money-bank
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{/* Called with the root and the component: (list $ "redis"). */}}
+{{/* Arguments: the root and the component, such as (list $ "redis"). */}}
 {{- define "bank.labels" -}}
 {{- $root := index . 0 -}}
 {{ include "bank.podLabels" . }}
@@ -120,7 +120,7 @@ helm.sh/chart: {{ include "bank.label" (printf "%s-%s" $root.Chart.Name $root.Ch
 environment: {{ $root.Values.environment }}
 {{- end }}
 
-{{/* Labels of pods: without versions, so that an upgrade replaces only what it changes. */}}
+{{/* Labels of pods. They have no versions, so that an upgrade replaces only pods that it changes. */}}
 {{- define "bank.podLabels" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ include "bank.name" $root }}
@@ -128,28 +128,28 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ include "bank.instance" $root }}
 {{- end }}
 
-{{/* The label that tells the pods of the release from those of its canary; with SpinKube the operator's. */}}
+{{/* The label that distinguishes the release's pods from those of its canary. With SpinKube the operator sets it. */}}
 {{- define "bank.appLabel" -}}
 {{ eq .Values.runtime "bank" | ternary "money-bank" "core.spinkube.dev" }}/app-name
 {{- end }}
 
-{{/* By it pods, and so budgets and policies, are selected. */}}
+{{/* The label that selects the release's pods, in budgets and policies too. */}}
 {{- define "bank.appSelector" -}}
 {{ include "bank.appLabel" . }}: {{ include "bank.name" . }}
 {{- end }}
 
-{{/* Where pods listen. */}}
+{{/* The port that pods listen on. */}}
 {{- define "bank.podPort" -}}
 {{ eq .Values.runtime "bank" | ternary 3000 80 }}
 {{- end }}
 
-{{/* Likewise, by labels that every release's pods have alike. */}}
+{{/* The labels that the pods of the release and of its canary have in common. */}}
 {{- define "bank.appComponent" -}}
 app.kubernetes.io/component: app
 {{ include "bank.instance" . }}
 {{- end }}
 
-{{/* The pods of the release and of its canary. Flagger makes another Deployment for the release. */}}
+{{/* A selector of the pods of the release and of its canary. Flagger makes another Deployment for the release. */}}
 {{- define "bank.appsSelector" -}}
 {{- if or .Values.canary.enabled .Values.canary.flagger.enabled }}
 {{- $other := .Values.canary.enabled | ternary (include "bank.canaryName" .) (printf "%s-primary" (include "bank.name" .)) }}
@@ -166,7 +166,7 @@ app.kubernetes.io/component: redis
 {{ include "bank.instance" . }}
 {{- end }}
 
-{{/* v1, v1beta1 or nothing: which MutatingAdmissionPolicy the API server has. */}}
+{{/* The version of MutatingAdmissionPolicy that the API server has: v1, v1beta1 or none. */}}
 {{- define "bank.podPolicyVersion" -}}
 {{- if and .Values.podPolicy.enabled (eq .Values.runtime "spinkube") }}
 {{- $group := "admissionregistration.k8s.io" }}
@@ -177,7 +177,7 @@ app.kubernetes.io/component: redis
 {{- end }}
 
 {{/*
-A check of the SpinApp. `httpHeaders` is there although it is empty: without it the operator's webhook adds
+A check of the SpinApp. It has an empty `httpHeaders`, because otherwise the operator's webhook adds
 `httpHeaders: null`, which its own CRD refuses (spin-operator 0.5.0 to 0.6.1).
 */}}
 {{- define "bank.check" -}}
@@ -188,8 +188,8 @@ httpGet:
 {{- end }}
 
 {{/*
-Liveness. A SpinApp knows no startup probe; where no pod policy adds one, liveness itself has to wait until the
-components are compiled, or it ends every pod that still compiles.
+The liveness probe. A SpinApp has no startup probe. If no pod policy adds one, the liveness probe has to wait until the components
+are compiled: otherwise it would end every pod that is still compiling.
 */}}
 {{- define "bank.liveness" -}}
 {{- $liveness := deepCopy .Values.probes.liveness }}
@@ -201,7 +201,7 @@ components are compiled, or it ends every pod that still compiles.
 {{- toYaml $liveness }}
 {{- end }}
 
-{{/* A container that Pod Security `restricted` accepts and that can write only to its volumes. */}}
+{{/* The securityContext of a container that Pod Security `restricted` accepts, and that can write only to its volumes. */}}
 {{- define "bank.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -209,7 +209,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Called with the root and the user: (list $ 999). OpenShift gives a namespace its own users, and refuses others. */}}
+{{/* Arguments: the root and the user, such as (list $ 999). OpenShift assigns users to each namespace, and refuses others. */}}
 {{- define "bank.podSecurity" -}}
 runAsNonRoot: true
 {{- if not (index . 0).Values.openshift }}
@@ -221,7 +221,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{/* What the pods that the chart makes itself have in common; with SpinKube the application's get it from the SpinApp and the pod policy. */}}
+{{/* Settings of all pods that the chart makes. With SpinKube the application's pods get them from the SpinApp and the pod policy. */}}
 {{- define "bank.everyPod" -}}
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
@@ -235,7 +235,7 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* Objects that others are asked to bring: a map, or a text of one or more documents. Labels and the namespace are added. */}}
+{{/* Objects from values: each is a map, or a text of one or more documents. Labels and the namespace are added. */}}
 {{- define "bank.extraObjects" -}}
 {{- $root := index . 0 }}
 {{- $text := index . 1 }}
@@ -250,12 +250,12 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* A timeout in front of the bank, in seconds: longer than the bank takes for any answer. It waits 10 s for a body. */}}
+{{/* The timeout of proxies in front of the bank, in seconds. It is longer than any answer takes: the bank waits 10 s for a body. */}}
 {{- define "bank.timeoutSeconds" -}}
 {{ add (div (add (int64 .Values.settings.storageDeadlineMs) 999) 1000) 14 }}
 {{- end }}
 
-{{/* By which certificate of which Secret `helm test` knows the ingress controller; empty: by the public ones, or not at all. */}}
+{{/* The Secret and key of the certificate that `helm test` trusts at the ingress controller. Empty: the public authorities, or no verification. */}}
 {{- define "bank.testTrusts" -}}
 {{- if not .Values.test.controller }}
 {{- else if .Values.test.caSecret }}

@@ -1,9 +1,9 @@
-{{/* Where the control plane of the mesh runs. */}}
+{{/* The namespace of the mesh's control plane. */}}
 {{- define "bank.meshNamespace" -}}
 {{ .Values.mesh.namespace | default (eq .Values.mesh.kind "linkerd" | ternary "linkerd" "istio-system") }}
 {{- end }}
 
-{{/* By which a mesh takes a pod in: Istio goes by labels, Linkerd by annotations. Called with the root and whether the pod is to be in it. */}}
+{{/* The labels that put a pod into a mesh of Istio. Linkerd uses annotations. Arguments: the root, and whether the pod is to be in the mesh. */}}
 {{- define "bank.meshLabels" -}}
 {{- $in := index . 1 }}
 {{- with (index . 0).Values.mesh.kind }}
@@ -15,7 +15,8 @@ istio.io/dataplane-mode: {{ $in | ternary "ambient" "none" }}
 {{- end }}
 {{- end }}
 
-{{/* Likewise. A proxy that is a sidecar of Kubernetes' own starts before the pod's containers and ends after them, so that Jobs end. */}}
+{{/* The annotations, likewise. The proxy is a native sidecar of Kubernetes: it starts before the pod's containers and ends after them, so
+that Jobs end. */}}
 {{- define "bank.meshAnnotations" -}}
 {{- $in := index . 1 }}
 {{- with (index . 0).Values.mesh.kind }}
@@ -25,14 +26,14 @@ sidecar.istio.io/nativeSidecar: "true"
 linkerd.io/inject: {{ $in | ternary "enabled" "disabled" }}
 {{- if $in }}
 config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
-# Of ports that no Server names, such as the proxy's own.
+# The policy of ports that no Server names, such as those of the proxy.
 config.linkerd.io/default-inbound-policy: all-authenticated
 {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Who may call the bank, as NAMESPACE/SERVICEACCOUNT, one a line; templates. */}}
+{{/* The ServiceAccounts that may call the bank, as NAMESPACE/SERVICEACCOUNT, one on each line. */}}
 {{- define "bank.meshCallers" -}}
 {{- range .Values.mesh.callers }}
 {{ tpl . $ }}
@@ -40,12 +41,12 @@ config.linkerd.io/default-inbound-policy: all-authenticated
 {{ .Release.Namespace }}/{{ include "bank.testAccount" . }}
 {{- end }}
 
-{{/* The ServiceAccount of `helm test`: in a mesh it is known by one of its own. */}}
+{{/* The ServiceAccount of `helm test`. In a mesh the test has its own, because a mesh identifies pods by it. */}}
 {{- define "bank.testAccount" -}}
 {{ include "bank.name" . }}-test
 {{- end }}
 
-{{/* The namespaces whose blackbox exporter asks. A mesh knows their names alone. */}}
+{{/* The namespaces of the blackbox exporter. A mesh needs their names, so namespaces that are given by labels are left out. */}}
 {{- define "bank.meshWatchers" -}}
 {{- if .Values.monitoring.blackboxExporter }}
 {{- range .Values.networkPolicy.monitoringNamespaces }}
@@ -56,14 +57,14 @@ config.linkerd.io/default-inbound-policy: all-authenticated
 {{- end }}
 {{- end }}
 
-{{/* Where all connections between pods of the mesh arrive, besides the ports that are meant, as a rule's port. */}}
+{{/* The port of the proxy, to which pods of the mesh connect instead of the intended port. It is a port of a network policy's rule. */}}
 {{- define "bank.meshPort" -}}
 {{- with get (dict "linkerd" 4143 "ambient" 15008) .Values.mesh.kind }}
 - {protocol: TCP, port: {{ . }}}
 {{- end }}
 {{- end }}
 
-{{/* A proxy in a pod calls its control plane; one on a node does that from there. */}}
+{{/* Egress to the control plane. A proxy in a pod calls it from the pod. A proxy on a node calls it from the node. */}}
 {{- define "bank.meshEgress" -}}
 {{- with get (dict "istio" (list 15012) "linkerd" (list 8080 8086 8090)) .Values.mesh.kind }}
 - to:
@@ -75,7 +76,7 @@ config.linkerd.io/default-inbound-policy: all-authenticated
 {{- end }}
 {{- end }}
 
-{{/* Prometheus asks proxies; and ambient sends the kubelet's probes on from an address of its own. */}}
+{{/* Ingress for Prometheus, which scrapes proxies. In ambient mode the kubelet's probes come from a separate address. */}}
 {{- define "bank.meshIngress" -}}
 {{- $ports := get (dict "istio" (list 15020 15090) "linkerd" (list 4191)) .Values.mesh.kind }}
 {{- if and $ports .Values.networkPolicy.monitoringNamespaces }}

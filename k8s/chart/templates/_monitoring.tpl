@@ -1,4 +1,4 @@
-{{/* A file of files/monitoring, with the release's own in place of what starts with a dollar sign. */}}
+{{/* A file of files/monitoring, with its variables ($NAMESPACE, …) replaced. */}}
 {{- define "bank.monitoringFile" -}}
 {{- $root := index . 0 -}}
 {{ $root.Files.Get (printf "files/monitoring/%s" (index . 1)) | replace "$NAMESPACE" $root.Release.Namespace | replace "$NAME" (include "bank.name" $root)
@@ -8,7 +8,7 @@
   | replace "$EXPORTERS" (and $root.Values.monitoring.redisExporter.enabled $root.Values.redis.enabled | ternary "1" "0") }}
 {{- end }}
 
-{{/* Labels of what a Prometheus or a Grafana has to find. */}}
+{{/* The labels of objects that Prometheus or Grafana have to find. */}}
 {{- define "bank.monitoringLabels" -}}
 {{ merge (include "bank.labels" (list . "monitoring") | fromYaml) (.Values.monitoring.labels | default dict) | toYaml }}
 {{- end }}
@@ -23,8 +23,9 @@ app.kubernetes.io/component: collector
 {{- end }}
 
 {{/*
-A regular expression of the names of pods that write the bank's lines: those of its Deployment, and of its canary's or Flagger's. A ReplicaSet
-makes their ends of these letters and digits, and cuts its own name to 58 characters. Pods of a release called NAME-two have a part more.
+A regular expression for the names of pods whose log lines are the bank's: pods of its Deployment, and of its canary's or Flagger's. A
+ReplicaSet uses only these letters and digits at the end of a name, and cuts its own name to 58 characters. The expression does not match
+pods of a release called NAME-two: their names have one more part.
 */}}
 {{- define "bank.podsPattern" -}}
 {{- $end := "[bcdfghjklmnpqrstvwxz2456789]" -}}
@@ -33,15 +34,15 @@ makes their ends of these letters and digits, and cuts its own name to 58 charac
 {{- end }}
 
 {{/*
-Where traces or lines go on to. While nobody takes them there so many wait, and no more: they are in the Collector's memory, and when that is
-full it counts no line either.
+An exporter of traces or log lines. If their receiver does not accept them, at most `queue_size` of them wait in the Collector's memory: if that
+memory were full, the Collector could not count lines any more.
 */}}
 {{- define "bank.collectorExporter" -}}
 endpoint: {{ quote . }}
 sending_queue: {sizer: items, queue_size: 20000}
 {{- end }}
 
-{{/* The Collector's configuration, and where traces and logs go on to. Of logs the files: what is sent by OTLP are the same lines. */}}
+{{/* The Collector's configuration, with the exporters of traces and logs. It forwards log lines from files, because OTLP sends the same lines. */}}
 {{- define "bank.collectorConfig" -}}
 {{- $config := .Files.Get "files/monitoring/collector.yaml" | fromYaml }}
 {{- $service := $config.service.pipelines }}
@@ -56,7 +57,7 @@ sending_queue: {sizer: items, queue_size: 20000}
 {{- toYaml $config }}
 {{- end }}
 
-{{/* Where the Collector may go. Called with an address. */}}
+{{/* Egress of the Collector to a receiver. Argument: its address. */}}
 {{- define "bank.collectorWay" -}}
 - to:
     {{- with include "bank.namespaceOfHost" . }}

@@ -1,4 +1,4 @@
-{{/* Peers of a policy. A namespace is its name, or labels of it. */}}
+{{/* Namespaces as peers of a network policy. A namespace is given by its name or by its labels. */}}
 {{- define "bank.namespaces" -}}
 {{- range . }}
 - namespaceSelector:
@@ -26,7 +26,7 @@
     {{- end }}
 {{- end }}
 
-{{/* Annotations as templates; what comes out empty is left out. Called with the root and the annotations. */}}
+{{/* Annotations whose values are templates. Empty results are left out. Arguments: the root and the annotations. */}}
 {{- define "bank.annotations" -}}
 {{- $root := index . 0 }}
 {{- $rendered := dict }}
@@ -36,7 +36,7 @@
 {{- if $rendered }}{{ toYaml $rendered }}{{ end }}
 {{- end }}
 
-{{/* The Gateway that leads to the application: the one that is made, or the parent. */}}
+{{/* The Gateway in front of the application: the one that the chart makes, or the parent. */}}
 {{- define "bank.gatewayName" -}}
 {{ .Values.gateway.parent.name | default (include "bank.name" .) }}
 {{- end }}
@@ -45,7 +45,7 @@
 {{ .Values.gateway.parent.namespace | default .Release.Namespace }}
 {{- end }}
 
-{{/* The proxies of a class that runs them in the Gateway's namespace, as a peer of a policy. */}}
+{{/* The Gateway's proxies as a peer of a network policy, for a class that runs them in the Gateway's namespace. */}}
 {{- define "bank.gatewayPeer" -}}
 {{- $namespace := include "bank.gatewayNamespace" . -}}
 - podSelector:
@@ -58,7 +58,7 @@
   {{- end }}
 {{- end }}
 
-{{/* The namespace that a host of the cluster names, such as `monitoring` in http://collector.monitoring.svc:4318; empty: none. */}}
+{{/* The namespace in a host name of the cluster, such as `monitoring` in http://collector.monitoring.svc:4318. Empty: there is none. */}}
 {{- define "bank.namespaceOfHost" -}}
 {{- $pattern := `^(?:https?://)?[a-z0-9-]+\.([a-z0-9-]+)(?:\.svc(?:\.[a-z0-9.-]+)?)?(?::[0-9]+)?$` }}
 {{- if regexMatch $pattern . }}{{ regexReplaceAll $pattern . "${1}" }}{{ end }}
@@ -68,7 +68,7 @@
 {{ or .Values.route.enabled (ne .Values.tls.mode "none") | ternary "https" "http" }}://{{ .Values.host }}
 {{- end }}
 
-{{/* The port of an address, which is its own or that of its scheme. Called with the address and the scheme's. */}}
+{{/* The port of an address. Arguments: the address, and the port if the address has none. */}}
 {{- define "bank.port" -}}
 {{ regexReplaceAll `^[a-z]+://(?:[^/?#]*@)?(?:\[[^]]*\]|[^:/?#]*)(?::([0-9]+))?(?:[/?#].*)?$` (index . 0) "${1}" | default (index . 1) }}
 {{- end }}
@@ -77,22 +77,22 @@
 {{- include "bank.port" (list . (hasPrefix "https:" . | ternary "443" "80")) }}
 {{- end }}
 
-{{/* Where the keys of tokens are fetched; empty: nowhere. */}}
+{{/* The address that the keys of tokens are fetched from. Empty: keys are not fetched. */}}
 {{- define "bank.keysUrl" -}}
 {{- with .Values.auth }}
 {{- if and (eq .mode "jwt") (not .secret.secretName) }}{{ .jwksUrl | default .issuer }}{{ end }}
 {{- end }}
 {{- end }}
 
-{{/* The namespace of an issuer in the cluster, such as `login` in https://keycloak.login.svc/realms/bank; empty: it is outside.
-A name that only begins so, such as keycloak.login.svc.example.com, is one outside. */}}
+{{/* The namespace of an issuer in the cluster, such as `login` in https://keycloak.login.svc/realms/bank. Empty: the issuer is outside. A
+name that only begins like that, such as keycloak.login.svc.example.com, is outside too. */}}
 {{- define "bank.issuerNamespace" -}}
 {{- $pattern := `^https?://[a-z0-9-]+\.([a-z0-9-]+)\.svc(\.cluster\.local)?\.?(:[0-9]+)?(/.*)?$` }}
 {{- $url := include "bank.keysUrl" . }}
 {{- if regexMatch $pattern $url }}{{ regexReplaceAll $pattern $url "${1}" }}{{ end }}
 {{- end }}
 
-{{/* The ports that the application may call outside of the cluster. */}}
+{{/* The ports that the application may connect to outside of the cluster. */}}
 {{- define "bank.publicPorts" -}}
 {{- $ports := list (include "bank.portOfUrl" .Values.settings.coingeckoOrigin) }}
 {{- $url := include "bank.keysUrl" . }}
@@ -100,7 +100,7 @@ A name that only begins so, such as keycloak.login.svc.example.com, is one outsi
 {{- uniq $ports | toYaml }}
 {{- end }}
 
-{{/* The pods of the gateway that is trusted to say who the user is. */}}
+{{/* The pods of the gateway that is trusted to identify users, as peers of a network policy. */}}
 {{- define "bank.trustedPeers" -}}
 {{- range .Values.networkPolicy.ingressNamespaces }}
 {{- $namespace := include "bank.namespaces" (list .) | fromYamlArray | first }}

@@ -1,11 +1,11 @@
 {{/*
-What a SpinApp can not say, as JSON patches to the pods that the operator makes: written as YAML here,
-turned into CEL by bank.cel. The sleep is the kubelet's own, so it needs no shell: while it lasts the
-Service forgets the pod, and only then comes the SIGTERM at which Spin ends at once.
+What a SpinApp cannot express, as JSON patches to the pods that the operator makes. It is written here as YAML, and bank.cel
+turns it into CEL. The kubelet itself sleeps in preStop, so the image needs no shell. During the sleep the Service removes the pod.
+Only then the pod gets SIGTERM, at which Spin ends at once.
 */}}
 {{- define "bank.podPatch" -}}
 {{- $grace := add .Values.podPolicy.drainSeconds 15 }}
-{{- /* Field by field: OpenShift has written its users there before. */}}
+{{- /* Field by field, because OpenShift has written its users into this object before. */}}
 {{- range $field, $value := include "bank.podSecurity" (list . .Values.podPolicy.runAsUser) | fromYaml }}
 /spec/securityContext/{{ $field }}: {{ toJson $value }}
 {{- end }}
@@ -28,8 +28,8 @@ Service forgets the pod, and only then comes the SIGTERM at which Spin ends at o
 /spec/containers/0/securityContext/allowPrivilegeEscalation: false
 /spec/containers/0/securityContext/readOnlyRootFilesystem: true
 {{- /*
-Not `drop` alone: containerd hands the shim an empty set then, and its library leaves all capabilities as they are.
-With one beside it just that one is left, which `restricted` allows.
+`drop` is not enough: containerd would pass an empty set to the shim, whose library then changes no capability.
+With one capability in `add`, only that one is left. `restricted` allows it.
 */}}
 /spec/containers/0/securityContext/capabilities:
   drop: [ALL]
@@ -45,7 +45,7 @@ With one beside it just that one is left, which `restricted` allows.
       seconds: {{ .Values.podPolicy.drainSeconds }}
 {{- end }}
 
-{{/* A value as a CEL literal. CEL's own maps and lists hold one type; dyn() takes that away. */}}
+{{/* A value as a CEL literal. All members of a CEL map or list have one type: dyn() allows any. */}}
 {{- define "bank.cel" -}}
 {{- if kindIs "map" . -}}
 dyn({ {{- $comma := "" }}{{ range $key, $value := . }}{{ $comma }}{{ quote $key }}: {{ include "bank.cel" $value }}{{ $comma = ", " }}{{ end -}} })
@@ -58,7 +58,7 @@ dyn({{ toJson . }})
 {{- end }}
 {{- end }}
 
-{{/* A policy for objects of the operator, and its binding. Called with the root, a suffix, the resource and the expression of its patches. */}}
+{{/* A policy for objects of the operator, and its binding. Arguments: the root, a suffix, the resource and the expression of the patches. */}}
 {{- define "bank.policy" -}}
 {{- $root := get . "root" }}
 {{- $name := printf "%s-%s%s" $root.Release.Namespace (include "bank.name" $root) .suffix }}
@@ -118,9 +118,9 @@ dyn({{ toJson . }})
 {{- end }}
 
 {{/*
-Where an autoscaler is, the operator says nothing of replicas, and the API server makes one of that: at the first
-installation, and when autoscaling is turned on, until the autoscaler acts. Always there, since a policy counts only
-after a second: it goes by an annotation, which the operator passes on.
+With an autoscaler the operator leaves the number of replicas out, and the API server sets it to 1: at the first installation, and
+when autoscaling is turned on, until the autoscaler acts. This patch sets the minimum instead. A new policy takes effect only after a
+second, so this one always exists. It applies to Deployments with an annotation, which the operator copies from the SpinApp.
 */}}
 {{- define "bank.replicasPatch" -}}
 {{- $least := `int(object.metadata.annotations["money-bank/min-replicas"])` -}}

@@ -2,7 +2,7 @@
 {{ include "bank.name" . }}-redis
 {{- end }}
 
-{{/* Where the pod of Redis runs, and whom it may push aside. */}}
+{{/* The nodes that Redis may run on, and its priority. */}}
 {{- define "bank.redisPlace" -}}
 {{- with .Values.redis.priorityClassName }}
 priorityClassName: {{ quote . }}
@@ -17,7 +17,7 @@ affinity:
 {{- end }}
 {{- end }}
 
-{{/* The Secret with the key `password`, whoever makes it. */}}
+{{/* The Secret with the key `password`, made by the chart or by others. */}}
 {{- define "bank.redisSecret" -}}
 {{ .Values.redis.password.secretName | default (include "bank.redisName" .) }}
 {{- end }}
@@ -26,15 +26,15 @@ affinity:
 {{- if and .Values.redis.enabled (ne .Values.redis.password.source "none") }}true{{ end }}
 {{- end }}
 
-{{/* Percent-encoded: `urlquery` writes a space as a plus, which is a plus in this part of an address. */}}
+{{/* The address of Redis. The password is percent-encoded: `urlquery` writes a space as a plus, which means a plus in this part of an address. */}}
 {{- define "bank.redisUrl" -}}
 {{- $root := index . 0 -}}
 redis://:{{ index . 1 | urlquery | replace "+" "%20" }}@{{ include "bank.redisName" $root }}:6379
 {{- end }}
 
 {{/*
-The passwords that Redis takes, as far as the chart knows them, as YAML: `password`, `previous`, and `rotation`, which made it. It
-is asked once, and remembered beside the values: a password that is made has to be the same everywhere.
+The passwords that Redis accepts, as far as the chart knows them, as YAML: `password`, `previous`, and the `rotation` that made the password.
+They are computed once and kept in the root, because a new password must be the same in all templates.
 */}}
 {{- define "bank.redisPasswords" -}}
 {{- if not (hasKey . "RedisPasswords") }}
@@ -50,7 +50,7 @@ is asked once, and remembered beside the values: a password that is made has to 
 {{- $previous := dig "data" "previous-password" "" $there | b64dec }}
 {{- $rotation := include "bank.text" .Values.redis.password.rotation }}
 {{- if eq .Values.redis.password.source "generated" }}
-{{- /* Made once: an upgrade finds the one that is there, without the one before. Another `rotation` makes a new one; "1", the default, asks for none. */}}
+{{- /* The password is made once. An upgrade keeps it, and removes the previous one. Another `rotation`, but not "1", makes a new password. */}}
 {{- $made := dig "metadata" "annotations" "rotation" "1" $there }}
 {{- if not $password }}
 {{- $password = randAlphaNum 40 }}
@@ -69,12 +69,12 @@ is asked once, and remembered beside the values: a password that is made has to 
 {{- end }}
 {{- end }}
 
-{{/* By scrypt: whoever may read an annotation must not be able to try passwords on it. */}}
+{{/* A hash by scrypt, because those who can read an annotation must not be able to guess the password with it. */}}
 {{- define "bank.secretMark" -}}
 {{- with . }}{{ derivePassword 1 "long" . "money-bank" "redis" }}{{ end }}
 {{- end }}
 
-{{/* Changes with what Redis takes, so that it starts anew; an annotation of its pod. */}}
+{{/* An annotation of Redis' pod that changes with the passwords, so that Redis restarts. */}}
 {{- define "bank.redisPasswordsMark" -}}
 {{- with include "bank.redisPasswords" . | fromJson }}
 {{- if .password }}{{ list (include "bank.secretMark" .password) (include "bank.secretMark" .previous) | toJson | sha256sum | trunc 16 }}{{ end }}
@@ -82,8 +82,8 @@ is asked once, and remembered beside the values: a password that is made has to 
 {{- end }}
 
 {{/*
-The password of an existing Secret that names no `url`, as far as a cluster can be asked: then the chart makes the
-address, in a Secret of its own. Empty where the Secret has one, or where there is nobody to ask.
+The password of an existing Secret without `url`. The chart then makes the address, in its own Secret. Empty if the Secret has a `url`, or
+if the chart cannot query the cluster.
 */}}
 {{- define "bank.passwordWithoutUrl" -}}
 {{- if and .Values.redis.enabled (eq .Values.redis.password.source "existing") }}
@@ -104,8 +104,8 @@ address, in a Secret of its own. Empty where the Secret has one, or where there 
 {{- end }}
 
 {{/*
-Does this address hold that password, with the line feed that a file ends in or without? Called with the root, the address and the
-password. urlParse writes both in one way of percent-encoding; it is given nothing that it would print in an error.
+Does this address contain that password, with or without the line feed at the end of a file? Arguments: the root, the address and the
+password. urlParse gives both the same percent-encoding. It gets nothing that it would print in an error.
 */}}
 {{- define "bank.urlHolds" -}}
 {{- $user := regexFind "^rediss?://([A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*@" (index . 1) }}
@@ -129,18 +129,18 @@ password. urlParse writes both in one way of percent-encoding; it is given nothi
 {{- end }}
 {{- end }}
 
-{{/* Changes when pods have to read their Secrets again. */}}
+{{/* An annotation that changes when pods have to read their Secrets again. */}}
 {{- define "bank.secretRevision" -}}
 {{ include "bank.text" .Values.secretRevision }}
 {{- end }}
 
-{{/* Changes with the address of Redis, or the password in it, as far as the chart knows it. */}}
+{{/* An annotation that changes with the address of Redis or its password, as far as the chart knows them. */}}
 {{- define "bank.redisUrlMark" -}}
 {{- if .Values.redis.enabled }}{{ with include "bank.redisPasswords" . | fromJson }}{{ include "bank.secretMark" .password }}{{ end }}
 {{- else }}{{ include "bank.secretMark" .Values.redis.external.url }}{{ end }}
 {{- end }}
 
-{{/* Where the network policy lets the application through to, for a Redis of your own. */}}
+{{/* The port of an external Redis, for the network policy. */}}
 {{- define "bank.redisPort" -}}
 {{- with .Values.redis.external }}
 {{- if .url }}{{ include "bank.port" (list .url "6379") }}{{ else }}{{ .port | default 6379 | int }}{{ end }}

@@ -1,6 +1,6 @@
 {{/*
-What makes no sense, and a sentence that says what to change. What has a wrong type or form is the schema's business. No
-sentence holds an address of Redis, which may hold a password.
+Values that contradict each other, each with a message that says what to change. The schema checks types and forms. No message contains
+an address of Redis, because that may contain a password.
 */}}
 {{- define "bank.refusals" -}}
 {{- range list "formIsAnother" "valuesContradict" "runtimeContradicts" "nameIsNone" "callerIsNone" "imageIsNone" "redisUrlIsNone" "cidrIsNone" "requestsExceedLimits" "redisOutgrows"
@@ -9,10 +9,10 @@ sentence holds an address of Redis, which may hold a password.
 {{- end }}
 {{- end }}
 
-{{/* Values of a form of their own: each with its pattern, and what it should be. */}}
+{{/* Values with a form: each with its pattern, and a description of the form. */}}
 {{- define "bank.refusal.formIsAnother" -}}
 {{- range $value, $form := dict
-  "host" (list .Values.host `^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$` "a name in small letters, such as bank.example.com, without scheme and port")
+  "host" (list .Values.host `^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$` "a name in lower case, such as bank.example.com, without scheme and port")
   "image.tag" (list (kindIs "float64" .Values.image.tag | ternary "" .Values.image.tag) `^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$` "letters, digits, dots, dashes and underscores, at most 128")
   "image.digest" (list .Values.image.digest `^(sha256:[0-9a-f]{64})?$` "sha256: and 64 hexadecimal digits")
   "canary.image.tag" (list (kindIs "float64" .Values.canary.image.tag | ternary "" .Values.canary.image.tag) `^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$` "letters, digits, dots, dashes and underscores, at most 128")
@@ -21,7 +21,7 @@ sentence holds an address of Redis, which may hold a password.
   "auth.jwksUrl" (list .Values.auth.jwksUrl `^(https?://[^/?#@ ]+(/[^# ]*)?)?$` "the address of a JSON Web Key Set, such as https://login.example.com/jwks")
   "settings.coingeckoOrigin" (list .Values.settings.coingeckoOrigin `^https?://[^/]+$` "scheme and host, such as https://api.coingecko.com, without a path")
   "settings.coingeckoApiKeyHeader" (list .Values.settings.coingeckoApiKeyHeader `^[A-Za-z0-9!#$%&'*+.^_\x60|~-]+$` "the name of a header, such as x-cg-pro-api-key")
-  "settings.corsOrigins" (list .Values.settings.corsOrigins `^( *https?://[^/ ]+)*$` "origins such as https://a.example, with spaces between, without paths")
+  "settings.corsOrigins" (list .Values.settings.corsOrigins `^( *https?://[^/ ]+)*$` "origins such as https://a.example, separated by spaces, without paths")
   "executor.otlpEndpoint" (list .Values.executor.otlpEndpoint `^(https?://[^/:]+:[0-9]+)?$` "scheme, host and port, such as http://collector.monitoring:4318, without a path")
   "podPolicy.spreadOver" (list .Values.podPolicy.spreadOver `^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$` "the name of a node's label, such as topology.kubernetes.io/zone")
   "monitoring.blackboxExporter" (list .Values.monitoring.blackboxExporter `^([A-Za-z0-9.-]+:[0-9]+)?$` "host and port, such as blackbox.monitoring:9115, without scheme and path")
@@ -37,7 +37,7 @@ sentence holds an address of Redis, which may hold a password.
 {{- end }}
 {{- end }}
 
-{{/* Callers are templates, so the schema can not know their form. */}}
+{{/* Callers are templates, so the schema cannot check their form. */}}
 {{- define "bank.refusal.callerIsNone" -}}
 {{- range .Values.mesh.callers }}
 {{- $caller := tpl . $ }}
@@ -47,7 +47,7 @@ mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, suc
 {{- end }}
 {{- end }}
 
-{{/* Values that do not go together. */}}
+{{/* Values that contradict each other. */}}
 {{- define "bank.refusal.valuesContradict" -}}
 {{- $prod := eq .Values.environment "prod" }}
 {{- $spinkube := eq .Values.runtime "spinkube" }}
@@ -66,29 +66,29 @@ mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, suc
 {{- range $sentence, $wrong := dict
   "backup.s3.existingSecret: name a Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, by which exports may be written to the bucket"
     (and .Values.backup.enabled .Values.backup.s3.bucket (not .Values.backup.s3.existingSecret))
-  "tls.mode: prod is reached over TLS: selfSigned, secret or certManager"
+  "tls.mode: prod requires TLS: set selfSigned, secret or certManager"
     (and $prod $way (eq .Values.tls.mode "none"))
-  "auth.mode: with header whoever can reach the bank moves anybody's money, and prod is reached from outside: set auth.mode=jwt, with auth.issuer and auth.audience; or auth.trustGateway=true, if a gateway in front signs users in, sets their header, and lets no client's through"
+  "auth.mode: with header anyone who can reach the bank can move anybody's money, and prod can be reached from outside: set auth.mode=jwt, with auth.issuer and auth.audience; or auth.trustGateway=true, if a gateway in front signs users in, sets their header, and removes such headers of clients"
     (and $prod (or $way .Values.route.enabled) $header (not $auth.trustGateway))
   "auth.issuer: auth.mode is jwt: name the issuer, such as https://login.example.com"
     (not (or $header $auth.issuer))
   "auth.audience: auth.mode is jwt: name the `aud` of the tokens that are meant for the bank"
     (not (or $header $auth.audience))
-  "auth.issuer: prod fetches the keys that it trusts over TLS: https://…"
+  "auth.issuer: prod must fetch keys over TLS: set an address https://…"
     (and $prod (not $header) (or (hasPrefix "http:" $auth.issuer) (hasPrefix "http:" $auth.jwksUrl)))
-  "auth.secret.secretName: auth.jwksUrl says where keys are, too: leave one of them empty"
+  "auth.secret.secretName: auth.jwksUrl is set too: leave one of them empty"
     (and $auth.jwksUrl $auth.secret.secretName)
   "auth.trustGateway: auth.mode is jwt, which trusts no gateway: set it to false"
     (and $auth.trustGateway (not $header))
-  "auth.trustGateway: without the network policy anybody in the cluster passes the gateway by: set networkPolicy.enabled=true"
+  "auth.trustGateway: without the network policy anyone in the cluster can bypass the gateway: set networkPolicy.enabled=true"
     (and $auth.trustGateway (not $network.enabled))
-  "auth.gatewayPods: which pods in networkPolicy.ingressNamespaces are the gateway? Nobody else may call the bank: name labels of theirs"
+  "auth.gatewayPods: only the gateway may call the bank: set the labels of its pods in networkPolicy.ingressNamespaces"
     (and $auth.trustGateway $network.enabled $network.ingressNamespaces (not $auth.gatewayPods))
-  "auth.trustGateway: route.enabled leads OpenShift's router to the bank, and the router sets no user: set it to false, and lead a Route to the gateway"
+  "auth.trustGateway: with route.enabled OpenShift's router calls the bank, and the router does not identify users: set it to false, and make a Route to the gateway"
     (and $auth.trustGateway .Values.route.enabled)
-  "auth.gatewayPods: gateway.inNamespace says that the Gateway's own pods are trusted, and these are others: leave it empty"
+  "auth.gatewayPods: with gateway.inNamespace the Gateway's own pods are trusted, and these are others: leave it empty"
     (and $auth.trustGateway .Values.gateway.inNamespace $auth.gatewayPods)
-  "auth.trustGateway: the network policy lets nobody but the gateway through, and monitoring.blackboxExporter is another: write a rule into networkPolicy.extraIngress, or leave monitoring.blackboxExporter empty"
+  "auth.trustGateway: the network policy allows only the gateway to call the bank, and not monitoring.blackboxExporter: add a rule to networkPolicy.extraIngress, or leave monitoring.blackboxExporter empty"
     (and $auth.trustGateway .Values.monitoring.blackboxExporter (not $network.extraIngress))
   "tls.secretName: tls.mode is secret: name the Secret with tls.crt and tls.key"
     (and (eq .Values.tls.mode "secret") (not .Values.tls.secretName))
@@ -98,77 +98,77 @@ mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, suc
     (and $cert.letsEncrypt (not (regexMatch "^[^@ ]+@[^@ ]+$" ($cert.email | default ""))))
   "tls.certManager.issuerKind: the issuer that tls.certManager.letsEncrypt makes is a ClusterIssuer"
     (and $cert.letsEncrypt (ne $cert.issuerKind "ClusterIssuer"))
-  "ingress.enabled, gateway.enabled, route.enabled: one way in, not two: leave one of them true, and set the others to false"
+  "ingress.enabled, gateway.enabled, route.enabled: only one of them may be true"
     (or (and .Values.ingress.enabled .Values.gateway.enabled) (and .Values.route.enabled $way))
   "gateway.className: name the class of the Gateway to make, or one that is there already in gateway.parent.name"
     (and .Values.gateway.enabled (not .Values.gateway.className) (not .Values.gateway.parent.name))
   "gateway.parent.name: a Gateway is made too, of gateway.className: leave one of them empty"
     (and .Values.gateway.enabled .Values.gateway.className .Values.gateway.parent.name)
-  (printf "tls.mode: the Gateway in the namespace %s takes its certificate from there, and %s makes one here: set tls.mode=secret, and tls.secretName to the Secret of that Gateway's listener" $gateway .Values.tls.mode)
+  (printf "tls.mode: the Gateway in the namespace %s reads its certificate there, but %s makes one here: set tls.mode=secret, and tls.secretName to the Secret of that Gateway's listener" $gateway .Values.tls.mode)
     (and .Values.gateway.enabled .Values.gateway.parent.name (ne $gateway .Release.Namespace) (has .Values.tls.mode (list "certManager" "selfSigned")))
-  "host: a name such as bank.example.com, not an address: neither an Ingress nor a certificate takes one here"
+  "host: must be a name such as bank.example.com, not an address, which an Ingress and a certificate do not accept here"
     (regexMatch "^[0-9.]+$" .Values.host)
-  "networkPolicy.ingressNamespaces: in which namespace does your ingress controller run? Nobody else may call the bank.\n  --values k8s/chart/controllers/<yours>.yaml                 the usual one, and all else that the controller needs\n  --set 'networkPolicy.ingressNamespaces={my-ingress}'        another one"
+  "networkPolicy.ingressNamespaces: set the namespace of your ingress controller: nothing else may call the bank.\n  --values k8s/chart/controllers/<yours>.yaml                 the usual namespace, and everything else that the controller needs\n  --set 'networkPolicy.ingressNamespaces={my-ingress}'        another namespace"
     (and $network.enabled $way (not $network.ingressNamespaces) (not .Values.gateway.inNamespace))
-  "executor.otlpEndpoint: the network policy lets nothing through to it: name the collector's namespace in networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraEgress"
+  "executor.otlpEndpoint: the network policy allows no connection to it: add the collector's namespace to networkPolicy.monitoringNamespaces, or a rule to networkPolicy.extraEgress"
     (and $network.enabled .Values.executor.otlpEndpoint (not $network.monitoringNamespaces) (not $network.extraEgress))
-  (printf "executor.otlpEndpoint: the network policy does not let the application through to the namespace %s: add it to networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraEgress" $collector)
+  (printf "executor.otlpEndpoint: the network policy allows no connection to the namespace %s: add it to networkPolicy.monitoringNamespaces, or a rule to networkPolicy.extraEgress" $collector)
     (and $network.enabled $collector $watchers (not (has $collector $watchers)) (not (has "" $watchers)) (not $network.extraEgress))
-  "monitoring.collector.namespace: the Collector reads files of the node, which the bank's own namespace must not allow: name another one"
+  "monitoring.collector.namespace: the Collector reads files of the node, which the bank's own namespace must not allow: set another one"
     (and .Values.monitoring.collector.enabled (eq .Values.monitoring.collector.namespace .Release.Namespace))
-  (printf "settings.logLevel: %s leaves out the lines of requests, from which the Collector, rules and dashboards have their numbers: set info or debug" .Values.settings.logLevel)
+  (printf "settings.logLevel: with %s requests are not logged, so the Collector cannot count them for rules and dashboards: set info or debug" .Values.settings.logLevel)
     (and (has .Values.settings.logLevel (list "error" "warn")) (or .Values.monitoring.collector.enabled .Values.monitoring.rules.enabled .Values.monitoring.dashboards.enabled))
-  "monitoring.blackboxExporter: the network policy lets it through to nobody: name its namespace in networkPolicy.monitoringNamespaces, or write a rule into networkPolicy.extraIngress"
+  "monitoring.blackboxExporter: the network policy allows it no connection: add its namespace to networkPolicy.monitoringNamespaces, or a rule to networkPolicy.extraIngress"
     (and $network.enabled .Values.monitoring.blackboxExporter (not $watchers) (not $network.extraIngress))
-  "canary.enabled: the weights are those of the Gateway API: set gateway.enabled=true"
+  "canary.enabled: weights need the Gateway API: set gateway.enabled=true"
     (and .Values.canary.enabled (not .Values.gateway.enabled))
-  "canary.image: the canary is another version: name its tag or its digest"
+  "canary.image: the canary is another version: set its tag or its digest"
     (and .Values.canary.enabled (not .Values.canary.image.tag) (not .Values.canary.image.digest))
-  "nameOverride: the canary is called by it too, with -canary behind it: 33 characters at most"
+  "nameOverride: the canary's name is this name and -canary: set at most 33 characters"
     (and .Values.canary.enabled (gt (len (include "bank.name" .)) 33))
   "canary.flagger.enabled: canary.enabled makes a canary too: set one of them to false"
     (and .Values.canary.enabled .Values.canary.flagger.enabled)
-  "canary.flagger.enabled: the weights are those of the Gateway API: set gateway.enabled=true"
+  "canary.flagger.enabled: weights need the Gateway API: set gateway.enabled=true"
     (and .Values.canary.flagger.enabled (not .Values.gateway.enabled))
-  "canary.flagger.enabled: Flagger judges by what `bank` tells of itself: set executor.otlpEndpoint"
+  "canary.flagger.enabled: Flagger judges by the metrics that `bank` sends: set executor.otlpEndpoint"
     (and .Values.canary.flagger.enabled (not .Values.executor.otlpEndpoint))
-  "test.controller: the network policy lets the test through to nobody: name the controller's namespace in networkPolicy.ingressNamespaces, or leave test.controller empty"
+  "test.controller: the network policy allows the test no connection to it: add the controller's namespace to networkPolicy.ingressNamespaces, or leave test.controller empty"
     (and $network.enabled .Values.test.controller (not $controllers))
-  "mesh.callers: in a mesh nobody calls the bank who is not named: name the gateway that leads to it, as NAMESPACE/SERVICEACCOUNT, such as traefik/traefik"
+  "mesh.callers: in a mesh only named callers may call the bank: add the gateway in front of it, as NAMESPACE/SERVICEACCOUNT, such as traefik/traefik"
     (and .Values.mesh.kind $way (not .Values.mesh.callers))
-  "mesh.kind: OpenShift's router is in no mesh: set route.enabled=false, and lead a Route to a gateway that is"
+  "mesh.kind: OpenShift's router is not in the mesh: set route.enabled=false, and make a Route to a gateway that is"
     (and .Values.mesh.kind .Values.route.enabled)
-  "mesh.kind: the proxies of a mesh see nothing in TLS of the pods' own, and have TLS of theirs: set tls.pods.enabled=false"
+  "mesh.kind: the proxies of a mesh cannot read TLS of the pods, and have TLS of their own: set tls.pods.enabled=false"
     (and .Values.mesh.kind .Values.tls.pods.enabled)
-  "test.skipVerification: trusts anybody, so test.caSecret has no meaning: leave one of them out"
+  "test.skipVerification: it accepts any certificate, so test.caSecret has no effect: leave one of them out"
     (and .Values.test.skipVerification .Values.test.caSecret)
-  "autoscaling.minReplicas: more than autoscaling.maxReplicas"
+  "autoscaling.minReplicas: it is more than autoscaling.maxReplicas"
     (and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)))
-  "resources.requests.cpu: the autoscaler goes by a share of it, so with autoscaling.enabled it must be there"
+  "resources.requests.cpu: the autoscaler's target is a percentage of it: set it, or autoscaling.enabled=false"
     (and .Values.autoscaling.enabled (not .Values.resources.requests.cpu))
-  "image.kind: an artifact of `spin registry push` does not run under the pod policy: the shim writes /spin.json into the pod's root, which is read-only. Push the plain image (k8s/images/app.Dockerfile), or set podPolicy.enabled=false"
+  "image.kind: an artifact of `spin registry push` does not run under the pod policy: the shim writes /spin.json into the pod's root file system, which is read-only. Push the plain image (k8s/images/app.Dockerfile), or set podPolicy.enabled=false"
     (and (eq .Values.image.kind "artifact") .Values.podPolicy.enabled $spinkube)
-  "tolerations: a SpinApp has no words for them, so without the pod policy they would not reach the application: set podPolicy.enabled=true"
+  "tolerations: a SpinApp cannot express them, so without the pod policy they would not reach the application: set podPolicy.enabled=true"
     (and .Values.tolerations (not .Values.podPolicy.enabled) $spinkube)
-  "podPolicy.affinity: nothing but the pod policy adds it: set podPolicy.enabled=true"
+  "podPolicy.affinity: only the pod policy adds it: set podPolicy.enabled=true"
     (and .Values.podPolicy.affinity (not .Values.podPolicy.enabled) $spinkube)
-  "redis.password.source: prod insists on a password: generated, existing or externalSecret"
+  "redis.password.source: prod requires a password: set generated, existing or externalSecret"
     (and $prod .Values.redis.enabled (eq $password.source "none"))
   "redis.password.secretName: redis.password.source is existing: name the Secret with `password`"
     (and .Values.redis.enabled (eq $password.source "existing") (not $password.secretName))
-  "redis.password.secretName: a Secret that the chart makes has the chart's name; redis.password.source=existing takes yours"
+  "redis.password.secretName: the chart names the Secrets that it makes: to use your own, set redis.password.source=existing"
     (and $password.secretName (has $password.source (list "generated" "none")))
   "externalSecret.storeName: redis.password.source is externalSecret: name the store"
     (and .Values.redis.enabled (eq $password.source "externalSecret") (not .Values.externalSecret.storeName))
   "externalSecret.remoteKey: redis.password.source is externalSecret: name the entry that holds the password"
     (and .Values.redis.enabled (eq $password.source "externalSecret") (not .Values.externalSecret.remoteKey))
-  "redis.external.url: redis.enabled is false: say where your Redis is, here or in a Secret (redis.external.secretName)"
+  "redis.external.url: redis.enabled is false: set the address of your Redis, here or in a Secret (redis.external.secretName)"
     (not (or .Values.redis.enabled $external.url $external.secretName .Values.store.sqlite.enabled))
-  "redis.external, networkPolicy.redisCidrs: they are for a Redis of your own, and redis.enabled is true, so that the chart runs one: set redis.enabled=false, or leave them empty"
+  "redis.external, networkPolicy.redisCidrs: they are for an external Redis, but redis.enabled is true, so the chart runs its own: set redis.enabled=false, or leave them empty"
     (and .Values.redis.enabled (or $external.url $external.secretName $external.port $network.redisCidrs))
-  "redis.external.secretName: redis.external.url says where Redis is, too: leave one of them empty"
+  "redis.external.secretName: redis.external.url is set too: leave one of them empty"
     (and $external.url $external.secretName)
-  "redis.tls.caSecret: certificates are the executor's business, and executor.create is false: name the Secret there, as caCertSecret"
+  "redis.tls.caSecret: the executor has the certificates, and executor.create is false: set the Secret there, as caCertSecret"
     (and .Values.redis.tls.caSecret (not .Values.executor.create) $spinkube)
   "redis.tls.caSecret: the chart's own Redis has no certificate: this is for a Redis of your own (redis.enabled=false)"
     (and .Values.redis.tls.caSecret (or .Values.executor.create (not $spinkube)) .Values.redis.enabled)
@@ -179,7 +179,7 @@ mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, suc
 {{- end }}
 {{- end }}
 
-{{/* What only one runtime has, and what SQLite has not. */}}
+{{/* Settings that only one runtime has, and settings that SQLite does not have. */}}
 {{- define "bank.refusal.runtimeContradicts" -}}
 {{- $native := eq .Values.runtime "bank" }}
 {{- $sqlite := .Values.store.sqlite.enabled }}
@@ -189,27 +189,27 @@ mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, suc
     (and $native (eq .Values.image.kind "artifact"))
   "runtimeClass.create: runtime is bank, which needs no RuntimeClass: set it to false"
     (and $native .Values.runtimeClass.create)
-  "settings.store: with runtime bank the key-value store is a file of the pod, and gone with it: set settings.store=redis; or store.sqlite.enabled=true, for one pod"
+  "settings.store: with runtime bank the key-value store is a file in the pod, and is lost with it: set settings.store=redis; or store.sqlite.enabled=true, for one pod"
     (and $native (not $sqlite) (eq .Values.settings.store "kv"))
   "tls.pods.enabled: the shim serves no TLS: set runtime=bank"
     (and $pods.enabled (not $native))
-  "tls.pods.secretName: name the Secret with the certificate of the pods, or cert-manager's issuer of it in tls.pods.issuer; and not both"
+  "tls.pods.secretName: name the Secret with the certificate of the pods, or set cert-manager's issuer of it in tls.pods.issuer, but not both"
     (and $pods.enabled (or (and $pods.secretName $pods.issuer) (not (or $pods.secretName $pods.issuer))))
-  "tls.pods.caConfigMap: by what is the Gateway to know the pods? Name a ConfigMap with the ca.crt of the authority that has issued their certificate"
+  "tls.pods.caConfigMap: the Gateway must be able to verify the pods: name a ConfigMap with the ca.crt of the authority that issued their certificate"
     (and $pods.enabled .Values.gateway.enabled (not $pods.caConfigMap))
-  "tls.pods.enabled: the Route of the chart ends TLS at the router: set it to false, or set route.enabled=false and lead a Route of yours (extraObjects) with `reencrypt` to the Service"
+  "tls.pods.enabled: the chart's Route terminates TLS at the router: set it to false, or set route.enabled=false and make your own Route (extraObjects) to the Service, with `reencrypt`"
     (and $pods.enabled .Values.route.enabled)
-  "store.sqlite.enabled: a SpinApp has no claim for a file: set runtime=bank"
+  "store.sqlite.enabled: only runtime bank can use a file: set runtime=bank"
     (and $sqlite (not $native))
-  "store.sqlite.enabled: redis.enabled is true, and the money is in one store, not two: set one of them to false"
+  "store.sqlite.enabled: redis.enabled is true, but the bank has only one store: set one of them to false"
     (and $sqlite .Values.redis.enabled)
-  "store.sqlite.enabled: redis.external says where a Redis is, and the money is in one store, not two: leave one of them out"
+  "store.sqlite.enabled: redis.external is set, but the bank has only one store: leave one of them out"
     (and $sqlite (or .Values.redis.external.url .Values.redis.external.secretName))
-  "store.sqlite.enabled: a file is for one pod: set replicas=1 and autoscaling.enabled=false, or use Redis"
+  "store.sqlite.enabled: only one pod can use a file: set replicas=1 and autoscaling.enabled=false, or use Redis"
     (and $sqlite (or .Values.autoscaling.enabled (gt (int .Values.replicas) 1)))
-  "store.sqlite.enabled: a file is for one pod, and the canary would be another: set canary.enabled=false, or use Redis"
+  "store.sqlite.enabled: only one pod can use a file, and the canary would be another: set canary.enabled=false, or use Redis"
     (and $sqlite (or .Values.canary.enabled .Values.canary.flagger.enabled))
-  "canary.flagger.enabled: the operator owns a SpinApp's Deployment, and Flagger has to: set runtime=bank, or use k8s/canary"
+  "canary.flagger.enabled: the operator owns a SpinApp's Deployment, but Flagger has to own it: set runtime=bank, or use k8s/canary"
     (and .Values.canary.flagger.enabled (not $native))
   "canary.flagger.enabled: the certificates of the pods are for other Services than Flagger makes: set tls.pods.enabled=false"
     (and .Values.canary.flagger.enabled $pods.enabled)
@@ -221,8 +221,8 @@ mesh.callers: {{ $caller }}: must be a namespace and a ServiceAccount in it, suc
 {{- end }}
 
 {{/*
-Both runtimes make a Deployment and a Service of the same name, the operator's or Helm's own, and neither takes over from the other.
-Installed again, the release finds its claim.
+Both runtimes have a Deployment and a Service of the same name, owned by the operator or by Helm. Neither can take them over from the
+other. A new installation of the release finds its claim again.
 */}}
 {{- define "bank.refusal.runtimeWouldChange" -}}
 {{- if .Release.IsUpgrade }}
@@ -232,18 +232,18 @@ Installed again, the release finds its claim.
 {{- else if .Capabilities.APIVersions.Has "core.spinkube.dev/v1alpha1/SpinApp" }}{{ $there = lookup "core.spinkube.dev/v1alpha1" "SpinApp" .Release.Namespace $name }}
 {{- end }}
 {{- if eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" ($there | default dict)) .Release.Name }}
-runtime: this release was installed with the other one, and the two do not take over from each other. The money stays in its claim or its Redis:
+runtime: this release was installed with the other one, and neither can take over from the other. The money stays in its claim or its Redis:
   helm -n {{ .Release.Namespace }} uninstall {{ .Release.Name }}
 and the same helm command again, with --install.
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Services are called by it: a letter first, no dots. YAML reads some words as something else. */}}
+{{/* The name is also the name of Services: it begins with a letter and has no dots. YAML reads some words as other types. */}}
 {{- define "bank.refusal.nameIsNone" -}}
 {{- $name := include "bank.name" . }}
 {{- if or (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) (has $name (list "null" "true" "false" "yes" "no" "on" "off" "y" "n")) }}
-{{- printf "nameOverride: %q is no name for a Service: a letter first, then letters, digits and dashes, and no word of YAML. Call the release otherwise, or set nameOverride" $name }}
+{{- printf "nameOverride: %q cannot be the name of a Service, which is a letter, then letters, digits and dashes, and no word of YAML. Choose another name for the release, or set nameOverride" $name }}
 {{- end }}
 {{- end }}
 
@@ -253,11 +253,11 @@ and the same helm command again, with --install.
 {{- if contains "://" .repository }}
 {{ $value }}.repository: {{ .repository }}: without {{ regexFind "^[^:]*://" .repository }}
 {{- else if regexMatch "(@|:[^/]*$)" .repository }}
-{{ $value }}.repository: {{ .repository }}: the tag belongs into {{ $value }}.tag, the digest into {{ $value }}.digest
+{{ $value }}.repository: {{ .repository }}: set the tag in {{ $value }}.tag, and the digest in {{ $value }}.digest
 {{- else if regexMatch "[A-Z]" .repository }}
-{{ $value }}.repository: {{ .repository }}: in small letters, as {{ lower .repository }}: no registry takes others
+{{ $value }}.repository: {{ .repository }}: must be in lower case: {{ lower .repository }}
 {{- else if kindIs "float64" .tag }}
-{{ $value }}.tag: in quotes, or by --set-string: YAML took it for the number {{ int64 .tag }}, and 0123456 would be 42798
+{{ $value }}.tag: write it in quotes, or use --set-string: YAML read it as the number {{ int64 .tag }}, and would read 0123456 as 42798
 {{- end }}
 {{- end }}
 {{- end }}
@@ -268,13 +268,13 @@ and the same helm command again, with --install.
 {{- if .url }}
 {{- $port := include "bank.redisPort" $ }}
 {{- if not (regexMatch `^rediss?://([^/?#]*@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[0-9]*)?(\?.*)?$` .url) }}
-redis.external.url: an address is redis://:password@host:6379, or rediss:// for TLS; what is not a letter or a digit in the password is percent-encoded
+redis.external.url: an address is redis://:password@host:6379, or rediss:// for TLS; in the password, characters other than letters and digits are percent-encoded
 {{- else if or (lt (int $port) 1) (gt (int $port) 65535) }}
 redis.external.url: its port is {{ $port }}: set one from 1 to 65535
 {{- else if and (eq $.Values.environment "prod") (not (regexMatch "^rediss?://[^/@]*:[^/@]+@" .url)) }}
-redis.external.url: prod insists on a password: redis://:password@host:6379
+redis.external.url: prod requires a password: redis://:password@host:6379
 {{- else if and .port (ne (int .port | toString) $port) }}
-redis.external.port: {{ int .port }} is not the port of redis.external.url, which is {{ $port }}: leave it 0, and it follows the address
+redis.external.port: {{ int .port }} is not the port of redis.external.url, which is {{ $port }}: set it to 0 to use the port of the address
 {{- end }}
 {{- end }}
 {{- end }}
@@ -286,7 +286,7 @@ redis.external.port: {{ int .port }} is not the port of redis.external.url, whic
 {{- range $name, $cidrs := dict "redisCidrs" .Values.networkPolicy.redisCidrs "dns.cidrs" .Values.networkPolicy.dns.cidrs }}
 {{- range $cidrs }}
 {{- if not (or (regexMatch $four .) (regexMatch $six .)) }}
-networkPolicy.{{ $name }}: {{ . }} is no block of addresses, such as 10.20.0.0/16 or fd00::/8
+networkPolicy.{{ $name }}: {{ . }} is not a block of addresses such as 10.20.0.0/16 or fd00::/8
 {{- end }}
 {{- end }}
 {{- end }}
@@ -309,14 +309,14 @@ networkPolicy.{{ $name }}: {{ . }} is no block of addresses, such as 10.20.0.0/1
 {{- $limit := get .resources.limits "memory" }}
 {{- if not .enabled }}
 {{- else if and $limit (gt (mulf $data 1.25) (include "bank.number" $limit | float64)) }}
-redis.maxMemory ({{ .maxMemory }}) leaves too little of redis.resources.limits.memory ({{ $limit }}): Redis needs a quarter more than its data, and the kernel ends it at the limit
+redis.maxMemory ({{ .maxMemory }}) leaves too little of redis.resources.limits.memory ({{ $limit }}): Redis needs a quarter more than its data, and the kernel kills it at the limit
 {{- else if gt (addf (mulf $data 3) 268435456) (include "bank.number" .storage.size | float64) }}
-redis.storage.size ({{ .storage.size }}) is too little for redis.maxMemory ({{ .maxMemory }}): Redis ends when its disk is full, and its log takes up to three times its data while it is written anew: set at least {{ divf (addf (mulf $data 3) 268435456) 1048576 | printf "%.0f" }}Mi
+redis.storage.size ({{ .storage.size }}) is too little for redis.maxMemory ({{ .maxMemory }}): Redis exits when its disk is full, and its append-only file takes up to three times its data while it is rewritten: set at least {{ divf (addf (mulf $data 3) 268435456) 1048576 | printf "%.0f" }}Mi
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* All pods that there may be at once: a rollout makes one more before it takes one away, and `helm test` its own. */}}
+{{/* The quota must allow all pods that can exist at the same time: a rollout adds one pod, and `helm test` another. */}}
 {{- define "bank.refusal.quotaIsTooSmall" -}}
 {{- if .Values.quota.enabled }}
 {{- $hard := .Values.quota.hard }}
@@ -325,7 +325,7 @@ redis.storage.size ({{ .storage.size }}) is too little for redis.maxMemory ({{ .
 {{- $redis := .Values.redis.enabled | ternary (list .Values.redis.resources) list }}
 {{- $claims := or .Values.redis.enabled .Values.store.sqlite.enabled }}
 {{- $others := append $redis .Values.test.resources }}
-{{- $all := printf "%d pods of the application, one more while they are replaced,%s and that of the test" $pods (.Values.redis.enabled | ternary " Redis" "") }}
+{{- $all := printf "%d pods of the application, one more during a rollout,%s and the pod of the test" $pods (.Values.redis.enabled | ternary " Redis" "") }}
 {{- range $key := list "requests.cpu" "cpu" "requests.memory" "memory" }}
 {{- $what := trimPrefix "requests." $key }}
 {{- $wanted := mulf (add1 $pods) (include "bank.number" (get $.Values.resources.requests $what | default 0) | float64) }}
@@ -345,13 +345,13 @@ quota.hard.persistentvolumeclaims: {{ $hard.persistentvolumeclaims }} leaves non
 {{- range append $others .Values.resources }}
 {{- if and (hasKey $hard "limits.cpu") $unlimited (not (hasKey .limits "cpu")) }}
 {{- $unlimited = false }}
-quota.hard.limits.cpu: it refuses every pod without a limit of the CPU, and the chart sets none: leave it out, or set limits.cpu in resources, redis.resources and test.resources
+quota.hard.limits.cpu: it refuses every pod without a CPU limit, and the chart sets none: leave it out, or set limits.cpu in resources, redis.resources and test.resources
 {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* A Secret of the chart that others are to make from now on: Helm deletes what it no longer renders. */}}
+{{/* A Secret of the chart that others are to make from now on. Helm would delete it, because the chart no longer renders it. */}}
 {{- define "bank.refusal.secretWouldGo" -}}
 {{- $named := dict }}
 {{- if has .Values.tls.mode (list "secret" "certManager") }}{{ $_ := set $named (include "bank.tlsSecret" .) "tls.secretName" }}{{ end }}
@@ -367,7 +367,7 @@ and the same helm command again.
 {{- end }}
 {{- end }}
 
-{{/* Under another name an empty Redis would start, and the money would seem gone. */}}
+{{/* Under another name an empty Redis would start, and the money would seem lost. */}}
 {{- define "bank.refusal.redisWouldBeAnother" -}}
 {{- if and .Release.IsUpgrade .Values.redis.enabled }}
 {{- $name := include "bank.redisName" . }}
@@ -380,7 +380,7 @@ nameOverride: the Redis of this release is {{ .metadata.name }}, and {{ $name }}
 {{- end }}
 {{- end }}
 
-{{/* A StatefulSet can not change its claims; the API server's words for that are of no help. */}}
+{{/* A StatefulSet cannot change its claims, and the API server's message about that does not help. */}}
 {{- define "bank.refusal.claimWouldChange" -}}
 {{- $name := include "bank.redisName" . }}
 {{- $storage := .Values.redis.storage }}
@@ -390,17 +390,17 @@ nameOverride: the Redis of this release is {{ .metadata.name }}, and {{ $name }}
 {{- if ne $class ($storage.className | default "") }}
 redis.storage.className: the claim of Redis was made with {{ $class | quote }}, and no claim can change its class: set it to that again
 {{- else if ne (include "bank.number" $claimed) (include "bank.number" $storage.size) }}
-redis.storage.size: the claim of Redis was made with {{ $claimed }}, and a StatefulSet can not change that. To have {{ $storage.size }}:
+redis.storage.size: the claim of Redis was made with {{ $claimed }}, and a StatefulSet cannot change that. To have {{ $storage.size }}:
   kubectl -n {{ $.Release.Namespace }} patch pvc data-{{ $name }}-0 -p '{"spec":{"resources":{"requests":{"storage":"{{ $storage.size }}"}}}}'
-  kubectl -n {{ $.Release.Namespace }} delete statefulset {{ $name }} --cascade=orphan   # Redis runs on
+  kubectl -n {{ $.Release.Namespace }} delete statefulset {{ $name }} --cascade=orphan   # Redis continues to run
 and the same helm command again. A claim can only grow, and only where its storage class allows it.
 {{- end }}
 {{- end }}
 {{- end }}
 
 {{/*
-An object of the chart that is still named when the chart no longer makes it. Cluster-wide ones are looked for with the pod policy
-only: who may make one may read these, others may not, and their upgrades must not fail for that.
+An object of the chart that is still used when the chart no longer makes it. Cluster-wide objects are looked up only with the pod
+policy: users who may make that policy may read them. Others may not, and their upgrades must not fail because of that.
 */}}
 {{- define "bank.refusal.namedObjectWouldGo" -}}
 {{- $cert := .Values.tls.certManager }}
@@ -425,7 +425,7 @@ and the same helm command again.
 {{- end }}
 {{- end }}
 
-{{/* Helm would end a Redis that holds the money, and the application would go on with another one. */}}
+{{/* Helm would delete the Redis that holds the money, and the application would continue with another Redis. */}}
 {{- define "bank.refusal.redisWouldGo" -}}
 {{- if and .Release.IsUpgrade (not .Values.redis.enabled) }}
 {{- $name := include "bank.redisName" . }}
@@ -437,7 +437,7 @@ and the same helm command again.
 {{- end }}
 {{- end }}
 
-{{/* Likewise the file of SQLite: its claim stays, and nobody would look into it. */}}
+{{/* The same for SQLite's file: its claim would stay, but the application would not use it. */}}
 {{- define "bank.refusal.fileWouldGo" -}}
 {{- if and .Release.IsUpgrade (not .Values.store.sqlite.enabled) }}
 {{- $name := include "bank.claimName" . }}

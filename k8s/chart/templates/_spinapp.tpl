@@ -1,4 +1,4 @@
-{{/* A SpinApp. Called with the root, its name, its image, how many replicas it has, and whether an autoscaler says so instead. */}}
+{{/* A SpinApp. Arguments: the root, the name, the image, the number of replicas, and whether an autoscaler sets that number (`scaled`). */}}
 {{- define "bank.spinApp" -}}
 {{- $app := . }}
 {{- with .root }}
@@ -21,7 +21,7 @@
     {{- if $app.scaled }}
     enableAutoscaling: true
     deploymentAnnotations:
-      # What the pod policy goes by.
+      # The pod policy reads this annotation.
       money-bank/min-replicas: {{ .Values.autoscaling.minReplicas | quote }}
     {{- else }}
     replicas: {{ $app.replicas }}
@@ -30,7 +30,7 @@
     podLabels:
       {{- include "bank.podLabels" (list . "app") | nindent 6 }}
       {{- with include "bank.meshLabels" (list . true) | trim }}{{ nindent 6 . }}{{ end }}
-    # A changed Secret or policy replaces no pods; a changed annotation does.
+    # A changed Secret or policy does not replace pods. A changed annotation does.
     podAnnotations:
       checksum/pod: {{ list (include "bank.podPatches" .) (include "bank.podPolicyVersion" .) (include "bank.redisUrlMark" .) | toJson | sha256sum | trunc 16 | quote }}
       secret-revision: {{ include "bank.secretRevision" . | quote }}

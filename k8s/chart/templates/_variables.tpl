@@ -1,6 +1,6 @@
-{{/* The application's variables: name, and value or where it is. Without a value: the default of spin.toml. */}}
+{{/* The application's variables: the name, and the value or its source. A variable without a value has the default of spin.toml. */}}
 {{- define "bank.variables" -}}
-{{- /* A setting is its variable in camel case. int64: a number from a values file is a float, and a million is 1e+06. */}}
+{{- /* The name of a setting is its variable's in camel case. int64, because numbers from values files are floats: a million would be 1e+06. */}}
 {{- range $setting, $value := include "bank.settings" . | fromYaml }}
 {{- with kindIs "string" $value | ternary $value (kindIs "bool" $value | ternary $value (int64 $value) | toString) }}
 - {name: {{ snakecase $setting }}, value: {{ quote . }}}
@@ -27,7 +27,7 @@
 {{- end }}
 {{- end }}
 
-{{/* With SQLite the key-value store is the store. */}}
+{{/* With SQLite the store is the key-value store. */}}
 {{- define "bank.settings" -}}
 {{- if .Values.store.sqlite.enabled }}{{ merge (dict "store" "kv") .Values.settings | toYaml }}{{ else }}{{ toYaml .Values.settings }}{{ end }}
 {{- end }}

@@ -86,7 +86,7 @@ func TestTraefikRedirectsAndSetsHSTSByMiddlewaresOfTheRelease(t *testing.T) {
 func TestAnIngressWithoutItsControllersNamespaceIsRefused(t *testing.T) {
 	for _, way := range []string{"ingress.enabled=true", "gateway.enabled=true,gateway.className=any"} {
 		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--set", way)
-		if err == nil || kit.Missing(output, "in which namespace does your ingress controller run?", "--values k8s/chart/controllers/") != nil {
+		if err == nil || kit.Missing(output, "set the namespace of your ingress controller", "--values k8s/chart/controllers/") != nil {
 			t.Errorf("%s: %v\n%s", way, err, output)
 		}
 	}

@@ -12,14 +12,14 @@ import (
 func TestTheNotesSayWhatIsMissing(t *testing.T) {
 	for values, said := range map[string]string{
 		"replicas=1":                 "! This API server has no MutatingAdmissionPolicy",
-		"ingress.enabled=false":      "Nothing leads to it from outside",
+		"ingress.enabled=false":      "It cannot be reached from outside",
 		"redis.password.source=none": "! Redis has no password",
 		"redis.enabled=false,redis.external.url=redis://c:63": "! networkPolicy.redisCidrs is empty",
 		"ingress.enabled=true,tls.mode=selfSigned":            "curl https://bank.localhost/readyz",
-		"tolerations[0].operator=Exists":                      "! Nor do `tolerations` and `podPolicy.affinity` reach it.",
+		"tolerations[0].operator=Exists":                      "! `tolerations` and `podPolicy.affinity` have no effect on it.",
 		"monitoring.collector.enabled=true":                   "executor.otlpEndpoint=http://bank-collector.monitoring:4318",
-		"monitoring.rules.enabled=true":                       "! There are rules, and no Collector of the chart's",
-		"replicas=2":                                          "Uninstalling leaves the claim of Redis",
+		"monitoring.rules.enabled=true":                       "! The rules are on, but the chart's Collector is off",
+		"replicas=2":                                          "An uninstall keeps the claim of Redis",
 	} {
 		notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--values", kit.InFront, "--set", values)
 		if err := kit.Missing(notes, said); err != nil {
@@ -32,9 +32,9 @@ func TestTheNotesSayWhatIsMissing(t *testing.T) {
 func TestTheNotesSayFirstWhomTheBankBelieves(t *testing.T) {
 	const jwt = "auth.mode=jwt,auth.audience=bank,auth.issuer=https://login.example.com"
 	for values, first := range map[string]string{
-		"replicas=1": "! auth.mode is header: the bank believes the header that names the user, so whoever can reach it moves anybody's money.\n! That is for local use.",
-		"auth.trustGateway=true,auth.gatewayPods.app=edge": "! auth.mode is header: the bank believes the header that names the user, so whoever can reach it moves anybody's money.\n! You say that a gateway",
-		jwt: "Money Bank is on its way.",
+		"replicas=1": "! auth.mode is header: the bank trusts the header that names the user, so anyone who can reach it can move anybody's money.\n! Use that only locally.",
+		"auth.trustGateway=true,auth.gatewayPods.app=edge": "! auth.mode is header: the bank trusts the header that names the user, so anyone who can reach it can move anybody's money.\n! auth.trustGateway says that a gateway",
+		jwt: "Money Bank is being installed.",
 	} {
 		notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--values", kit.InFront, "--set", values)
 		if _, said, _ := strings.Cut(notes, "\nNOTES:\n"); !strings.HasPrefix(said, first) {
@@ -42,7 +42,7 @@ func TestTheNotesSayFirstWhomTheBankBelieves(t *testing.T) {
 		}
 	}
 	notes := kit.Run(t, kit.Tool("helm"), "install", "bank", kit.Chart, "--dry-run=client", "--set", jwt+",auth.clientId=page")
-	if err := kit.Missing(notes, "Users are known by their tokens of https://login.example.com", "http://bank.localhost/docs/oauth2-redirect.html"); err != nil {
+	if err := kit.Missing(notes, "Users are identified by tokens of https://login.example.com", "http://bank.localhost/docs/oauth2-redirect.html"); err != nil {
 		t.Error(err)
 	}
 }
