@@ -109,24 +109,24 @@ test-browser: build redis-server ## The dashboard in Debian's Chromium, before t
 	node --test --test-concurrency=1 tests/browser/*.test.js
 
 .PHONY: observability
-observability: ## Make what watches the bank (Collector, rules, dashboards) from observability/, for the chart and compose.yaml
+observability: ## Generate the monitoring (Collector, rules, dashboards) from observability/, for the chart and compose.yaml
 	@scripts/need-go
 	cd observability && go run . ..
 
 .PHONY: observe
-observe: build redis-server prometheus observe-tools ## Three banks, traffic, and all that watches them, on this machine: a page of plots, and Prometheus' own
+observe: build redis-server prometheus observe-tools ## Run three banks, traffic and their monitoring on this machine: a page of plots, and Prometheus' own page
 	cargo build $(NATIVE) --package tests --bin coingecko
 	cd k8s/tests && go test -tags stay -count=1 -timeout 0 -run TestStayOpen -v ./observe
 
 .PHONY: test-observe
-test-observe: build redis-server prometheus observe-tools ## A day of three banks is watched with what the chart renders; each alert fires for what it is for, and is gone after
+test-observe: build redis-server prometheus observe-tools ## Monitor three banks for a day, with what the chart renders: each alert fires for its fault, and ends after it
 	cargo build $(NATIVE) --package tests --bin coingecko
 	cd observability && test -z "$$(gofmt -l .)" && go vet ./... && go test -count=1 ./...
 	cd k8s/tests && go test -count=1 -short -run '^Test(ADayIsSeen|EachRelease|Strangers)' -timeout 20m ./observe
 	@cat build/observe/alerts.md
 
 .PHONY: test-observe-more
-test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger kube-state-metrics cert-manager ## The same, with what takes long: a deposit in Jaeger, budgets that burn slowly, a full disk, a control plane's objects, certificates; as root
+test-observe-more: build redis-server prometheus observe-tools k8s-tools jaeger kube-state-metrics cert-manager ## The same, with longer tests: a deposit in Jaeger, budgets that burn slowly, a full disk, a control plane's objects, certificates; as root
 	@scripts/need prometheus-blackbox-exporter prometheus-blackbox-exporter
 	@scripts/need nginx nginx-light
 	@scripts/need etcd etcd-server
@@ -209,7 +209,7 @@ chart: k8s-tools redis-server ## Render k8s/manifests from the chart, and check 
 	cd k8s/tests && go test -count=1 ./chart
 
 .PHONY: checkov
-checkov: k8s-tools ## Ask checkov about the manifests; what it may say is in k8s/chart/README.md
+checkov: k8s-tools ## Run checkov on the manifests; the exceptions are in k8s/chart/README.md
 	k8s/checkov
 
 .PHONY: images

@@ -15,7 +15,7 @@ func collector() object {
 		extensions: object{"file_storage": object{"directory": "/var/lib/collector"}},
 		processor:  "filter/release",
 		processors: object{
-			// A release counts only what its own pods write: another release in its namespace, whose lines look the same, has a Collector of its own.
+			// A release counts only the lines of its own pods: another release in its namespace, whose lines look the same, has its own Collector.
 			// Without the variable, all pods of the namespace count as the bank's.
 			"filter/release": dropped(`not IsMatch(resource.attributes["k8s.pod.name"], "${env:BANK_PODS:-.}")`),
 			// The bank also sends its lines by OTLP. The Collector accepts them, so that the bank logs no failure, and drops them here.
@@ -33,15 +33,15 @@ func collectorOfCompose() object {
 	})
 }
 
-// lines says where the bank's lines come from, and which parts of the configuration that needs.
+// lines is a source of the bank's lines, with the parts of the configuration that it needs.
 type lines struct {
 	receiver, processor               string
 	receivers, processors, extensions object
 	pipelines                         object
 }
 
-// collecting takes in OTLP and the bank's lines, and gives out metrics, traces and logs. The chart adds where traces and logs go: without,
-// they are counted and end here.
+// collecting receives OTLP and the bank's lines, and exports metrics, traces and logs. The chart adds the exporters of traces and logs: without
+// them, both are counted and then dropped.
 func collecting(lines lines) object {
 	return object{
 		"extensions": joined(object{"health_check": object{"endpoint": "0.0.0.0:13133"}}, lines.extensions),
@@ -126,7 +126,7 @@ func keep(names []string) string {
 	return `keep_keys(attributes, ["` + strings.Join(names, `", "`) + `"])`
 }
 
-// few replaces every other value of an attribute by one.
+// few replaces all other values of an attribute by `_OTHER`.
 func few(name, values string) string {
 	attribute := `attributes["` + name + `"]`
 	return `set(` + attribute + `, "_OTHER") where ` + attribute + ` != nil and not IsMatch(` + attribute + `, "^(` + values + `)$")`
@@ -207,7 +207,7 @@ func privacy() object {
 	return object{"error_mode": "ignore", "trace_statements": []object{{"context": "span", "statements": statements}}}
 }
 
-// made are the metrics that the Collector makes of lines.
+// made are the metrics that the Collector makes from lines.
 func made() []object {
 	var all []object
 	for _, signal := range signals {
@@ -234,7 +234,7 @@ func made() []object {
 	return all
 }
 
-// labels are a signal's own and the common ones. A request has a code only when it is a problem.
+// labels are the signal's own labels and the common ones. A request has a code only if its answer is a problem.
 func labels(signal signal) []object {
 	var all []object
 	for _, name := range append(append([]string{}, everywhere...), signal.labels...) {

@@ -83,7 +83,7 @@ func source(kind, label string) *dashboard.DatasourceVariableBuilder {
 	return dashboard.NewDatasourceVariableBuilder(kind).Label(label).Type(kind)
 }
 
-// everything is what Grafana puts in for "All". Loki refuses a query all of whose matchers can match the empty string (`.*`). In a link's
+// everything is the value that Grafana uses for "All". Loki refuses a query all of whose matchers can match the empty string (`.*`). In a link's
 // address, where the text is not escaped, a plus (`.+`) would be read as a space.
 const everything = "..*"
 
@@ -92,12 +92,12 @@ func choice(name, label, query string) *dashboard.QueryVariableBuilder {
 		Datasource(reference("prometheus")).Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Multi(true).IncludeAll(true).AllValue(everything)
 }
 
-// rate is how often a counter grows, each second, by these labels.
+// rate is how much a counter grows per second, by these labels.
 func rate(by, counter string, matchers ...string) string {
 	return fmt.Sprintf("sum by (%s) (rate(%s{%s}[$__rate_interval]))", by, counter, where(matchers...))
 }
 
-// where matches what the reader has chosen.
+// where matches the namespaces and stores that the reader has selected.
 func where(matchers ...string) string {
 	return strings.Join(append([]string{`namespace=~"$namespace"`, `store=~"$store"`}, matchers...), ", ")
 }
@@ -105,7 +105,7 @@ func where(matchers ...string) string {
 // inside does the same for series without a store.
 const inside = `namespace=~"$namespace"`
 
-// quantile is the time within which this part of requests was answered.
+// quantile is the time within which this share of requests was answered.
 func quantile(part float64, by string, matchers ...string) string {
 	return fmt.Sprintf("histogram_quantile(%g, sum by (le%s) (rate(bank_request_duration_seconds_bucket{%s}[$__rate_interval])))", part, by, where(matchers...))
 }

@@ -1,5 +1,5 @@
-// The generator of what watches the bank: from the list of signals the Collector's configuration, Prometheus' rules and
-// Grafana's dashboards, written to where the chart and compose.yaml take them from.
+// The generator of the bank's monitoring. From the list of signals it generates the Collector's configuration, Prometheus' rules and
+// Grafana's dashboards, and writes them into the folders that the chart and compose.yaml read.
 package main
 
 import (
@@ -61,7 +61,7 @@ func generated() (map[string][]byte, error) {
 	return files, nil
 }
 
-// released does for compose.yaml what the chart does for a release.
+// released replaces variables for compose.yaml, as the chart does for a release.
 var released = strings.NewReplacer("$NAMESPACE/$NAME-collector", "collector", "$NAMESPACE", "money-bank", "$NAME", "bank", "$RATES_AGE_SECONDS", "900", "$BACKUP_AGE_SECONDS", "10800", "$EXPORTERS", "1",
 	"$COLLECTORS", "monitoring")
 

@@ -2,92 +2,92 @@ package main
 
 import "strings"
 
-// signals is the one list of the bank's metrics. The Collector makes each of them from the bank's log lines. Rules, dashboards and
-// the table of docs/observability.md use no others (main_test.go).
+// signals lists the bank's metrics. The Collector makes each of them from the bank's log lines. Rules, dashboards and the table of
+// docs/observability.md use no others (main_test.go).
 //
-// Labels have few values, all of them the bank's own: routes are templates, codes are those of the catalogue of problems, causes
-// those of docs/redis.md. No label identifies a user.
+// Labels have few values, all of them fixed by the bank: routes are templates, codes are those of the catalogue of problems, causes
+// are those of docs/redis.md. No label identifies a user.
 var signals = []signal{
 	{
 		name: "bank_requests_total", kind: sum, value: "1", when: isRequest,
-		help:   "Requests answered.",
+		help:   "Answered requests.",
 		labels: []string{"component", "method", "route", "status", "code"},
 	},
 	{
 		name: "bank_request_duration_seconds", kind: histogram, value: `attributes["duration_ms"] / 1000.0`, when: isRequest,
-		help:   "How long requests took, from the component's beginning to its answer.",
+		help:   "How long requests took, from the start of the component to its answer.",
 		labels: []string{"component", "route"},
 	},
 	{
-		// Every request adds 0 or 1, so that the series exists before its first error.
+		// Each request adds 0 or 1, so that the series exists before the first error.
 		name: "bank_server_errors_total", kind: sum, value: `Int(attributes["server_error"])`, when: isUsers,
-		help:   "Requests of users that were answered with 5xx.",
+		help:   "Users' requests that were answered with a 5xx.",
 		labels: []string{"component"},
 	},
 	{
 		name: "bank_operations_total", kind: sum, value: "1", when: isOperation,
-		help:   "Deposits, withdrawals and counts, by what became of them: done, replayed, refused, unknown, none or failed.",
+		help:   "Deposits, withdrawals and counter posts, by outcome: done, replayed, refused, unknown, none or failed.",
 		labels: []string{"kind", "outcome", "code"},
 	},
 	{
 		name: "bank_replays_total", kind: sum, value: `Int(attributes["replay"])`, when: isOperation,
-		help:   "Operations that were answered again under their idempotency key.",
+		help:   "Operations that got their first answer again, under their idempotency key.",
 		labels: []string{"kind"},
 	},
 	{
 		name: "bank_unknown_total", kind: sum, value: `Int(attributes["unknown"])`, when: isOperation,
-		help:   "Operations of which nobody knows yet whether they happened.",
+		help:   "Operations whose outcome is unknown: the store may have carried them out.",
 		labels: []string{"kind"},
 	},
 	{
 		name: "bank_readiness_checks_total", kind: sum, value: "1", when: isReadiness,
-		help:   "How often somebody asked whether the bank reaches its store.",
+		help:   "Readiness checks: does the bank reach its store?",
 		labels: []string{"pod"},
 	},
 	{
 		name: "bank_readiness_failures_total", kind: sum, value: `Int(attributes["server_error"])`, when: isReadiness,
-		help:   "How often it did not.",
+		help:   "Readiness checks that found that the bank did not reach its store.",
 		labels: []string{"pod"},
 	},
 	{
 		name: "bank_rates_age_seconds", kind: gauge, value: `attributes["age_seconds"]`, when: `attributes["age_seconds"] != nil`,
-		help: "How old the rates of the last answer with rates were.",
+		help: "The age of the exchange rates in the last answer that had some.",
 	},
 	{
 		name: "bank_store_failures_total", kind: sum, value: `Int(attributes["failures"])`,
 		when:   `attributes["event"] == "store" and attributes["state"] == "failing"`,
-		help:   "Calls of the store that failed, by cause.",
+		help:   "Failed calls of the store, by cause.",
 		labels: []string{"component", "cause"},
 	},
 	{
 		name: "bank_store_risks_total", kind: sum, value: "1", when: `attributes["event"] == "store" and attributes["state"] == "at risk"`,
-		help:   "How often the bank has said that its store may lose money, by cause.",
+		help:   "Log lines that say that the store may lose money, by cause.",
 		labels: []string{"cause"},
 	},
 	{
 		name: "bank_breaker_changes_total", kind: sum, value: "1", when: isBreaker,
-		help:   "How often an instance's breaker became open, half-open or closed.",
+		help:   "Changes of instances' breakers to open, half-open or closed.",
 		labels: []string{"component", "pod", "state"},
 	},
 	{
 		name: "bank_breaker_state", kind: gauge, value: `attributes["breaker"]`, when: isBreaker,
-		help:   "What a breaker became last: 0 closed, 1 half-open, 2 open.",
+		help:   "The last state of a breaker: 0 closed, 1 half-open, 2 open.",
 		labels: []string{"component", "pod"},
 	},
 	{
 		name: "bank_rates_failures_total", kind: sum, value: "1", when: `attributes["event"] == "rates-not-fetched"`,
-		help:   "How often the bank has said that it gets no rates: at once, and then once a minute.",
+		help:   "Log lines that say that the bank gets no exchange rates: one at once, then one a minute.",
 		labels: []string{"cause"},
 	},
 	{
 		name: "bank_events_total", kind: sum, value: "1", when: `attributes["event"] != nil and not (` + isRequest + `)`,
-		help:   "Lines of the log that are no requests.",
+		help:   "Log lines about something else than a request.",
 		labels: []string{"component", "level", "event"},
 	},
 }
 
-// pushed are the metrics that `bank` and Spin send themselves, by OTLP (docs/telemetry.md). The Collector accepts only these: no other sender
-// can make series.
+// pushed lists the metrics that `bank` and Spin send by OTLP (docs/telemetry.md). The Collector accepts no others, so no other sender can make
+// series.
 var pushed = []push{
 	{"http.server.request.duration", "http_server_request_duration_seconds", histogram},
 	{"http.server.active_requests", "http_server_active_requests", gauge},
@@ -96,14 +96,14 @@ var pushed = []push{
 	{"bank.instances", "bank_instances", gauge},
 	{"bank.connections", "bank_connections", gauge},
 	{"spin.request_count", "spin_request_count_total", sum},
-	// Spin's alone, if it is built with it.
+	// Only Spin sends these, if it is built with them.
 	{"spin.component_cpu_time", "spin_component_cpu_time", histogram},
 	{"spin.component_memory_used", "spin_component_memory_used", histogram},
 	{"spin.component_memory_used_on_init", "spin_component_memory_used_on_init", histogram},
 }
 
-// pushedAttributes are the attributes that those keep, each with its possible values. Any other value becomes `_OTHER`. A server's address is
-// not among them: `bank` calls few servers, but a sender could name many.
+// pushedAttributes lists the attributes that pushed metrics keep, and the possible values of each. Any other value becomes `_OTHER`. The
+// address of a server is not among them: `bank` calls few servers, but a sender could name many.
 var pushedAttributes = []attribute{
 	{"component_id", strings.Join(components, "|")},
 	{"db.operation.name", operationNames},
@@ -115,17 +115,17 @@ var pushedAttributes = []attribute{
 	{"url.scheme", "https?"},
 }
 
-// The possible values of attributes, also of spans.
+// The possible values of attributes of metrics and spans.
 const (
 	operationNames = "[A-Za-z_]{1,20}"
 	failureTypes   = "[1-5][0-9]{2}|client_gone|timeout|unreachable|failed|given_up|[A-Z]{2,20}"
 	methods        = "GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH"
 )
 
-// resourceAttributes are what is kept of a metric's sender: they become labels of `target_info`.
+// resourceAttributes are the attributes that describe the sender of a metric. They become labels of `target_info`.
 var resourceAttributes = []string{"k8s.namespace.name", "k8s.pod.name", "service.instance.id", "service.name", "service.namespace", "service.version"}
 
-// Conditions: which event a line of the log is.
+// Conditions: what a log line is about.
 const (
 	isRequest   = `attributes["event"] == "request"`
 	isUsers     = isRequest + ` and not IsMatch(attributes["component"], "^(` + notUsers + `)$")`
@@ -135,29 +135,29 @@ const (
 	isBreaker   = `attributes["event"] == "breaker"`
 )
 
-// notUsers are the components whose requests are not users': probes ask `health`, and other components ask `identity` for a request that
-// is counted itself.
+// notUsers are the components whose requests are not users': probes call `health`, and other components call `identity` during a request
+// that is counted already.
 const notUsers = "health|identity"
 
-// components are those of spin.toml. JSON lines of other programs in the bank's namespace are not counted: the text of their `event`
-// would become a label.
+// components are the components of spin.toml. JSON lines of other programs in the bank's namespace are not counted: their `event` would
+// become a label.
 var components = []string{"counter", "deposit", "docs", "health", "identity", "rates", "wallet", "web", "withdraw"}
 
-// routes are those of spin.toml.
+// routes are the routes of spin.toml.
 var routes = []string{"/...", "/deposit", "/docs/...", "/healthz", "/openapi.json", "/readyz", "/v1/bitcoins", "/v1/convert", "/v1/counters/:name",
 	"/v1/deposit", "/v1/rates", "/v1/rates/:code", "/v1/rates/history", "/v1/wallet", "/v1/wallet/entries", "/v1/withdraw", "/withdraw"}
 
-// notOurs are conditions of lines that no component of the bank has written.
+// notOurs are the conditions of lines that no component of the bank wrote.
 var notOurs = []string{
 	`attributes["event"] == nil or attributes["component"] == nil`,
 	`not IsMatch(attributes["component"], "^(` + strings.Join(components, "|") + `)$")`,
 	`not IsMatch(attributes["event"], "^[a-z-]{1,40}$")`,
 }
 
-// everywhere are the labels of every signal.
+// everywhere are the labels that every signal has.
 var everywhere = []string{"namespace", "store"}
 
-// derived are the attributes that the Collector computes from a line before it counts it, in order. They are removed afterwards.
+// derived are the attributes that the Collector computes from a line before it counts the line, in this order. It removes them afterwards.
 var derived = []string{
 	`set(attributes["namespace"], resource.attributes["k8s.namespace.name"])`,
 	`set(attributes["pod"], resource.attributes["k8s.pod.name"])`,
@@ -183,7 +183,7 @@ var derived = []string{
 	`set(attributes["breaker"], 2) where ` + isBreaker + ` and attributes["state"] == "open"`,
 }
 
-// seconds are the bounds of histograms of durations. 0.25 is the objective, 0.5 the storage deadline.
+// seconds are the bounds of the buckets for durations. 0.25 is the objective, 0.5 the storage deadline.
 var seconds = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
 type kind string
@@ -194,20 +194,20 @@ const (
 	histogram kind = "histogram"
 )
 
-// push is a pushed metric: its name there, and in Prometheus.
+// push is a pushed metric: its name in OTLP, and in Prometheus.
 type push struct {
 	name, shown string
 	kind        kind
 }
 
-// attribute has few values: those that its expression matches as a whole.
+// attribute is a name, and a regular expression that must match its whole value.
 type attribute struct{ name, values string }
 
 type signal struct {
 	name   string
 	kind   kind
 	help   string
-	value  string // an expression of OTTL, of a line
-	when   string // a condition of OTTL
+	value  string // an OTTL expression of a line
+	when   string // an OTTL condition of a line
 	labels []string
 }

@@ -25,9 +25,9 @@ func TestBudgetsBurnSlowly(t *testing.T) {
 		}
 		return names
 	}
-	h.runDrills(t, []drill{{"of 667 requests one fails, of 33 one is slow, of 333 checks one says no", at("Slow"), func(*House) { s.is.Store(&burn{667, 33, 333}) }, s.ends, lasts}})
+	h.runDrills(t, []drill{{"one request of 667 fails, one of 33 is slow, one check of 333 fails", at("Slow"), func(*House) { s.is.Store(&burn{667, 33, 333}) }, s.ends, lasts}})
 	h.neverFired(t, append(at("Steady"), at("Fast")...))
-	h.runDrills(t, []drill{{"of 200 requests one fails, of 10 one is slow, of 100 checks one says no", at("Steady"), func(*House) { s.is.Store(&burn{200, 10, 100}) }, s.ends, lasts}})
+	h.runDrills(t, []drill{{"one request of 200 fails, one of 10 is slow, one check of 100 fails", at("Steady"), func(*House) { s.is.Store(&burn{200, 10, 100}) }, s.ends, lasts}})
 	h.neverFired(t, at("Fast"))
 }
 

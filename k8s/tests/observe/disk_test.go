@@ -26,14 +26,14 @@ func TestAFullDiskIsTold(t *testing.T) {
 		all = append(all, key)
 	}
 	h.runDrills(t, []drill{
-		{"there is no room for the log anew", []string{"BankRedisLogFails"}, func(h *House) {
+		{"the disk has no room to rewrite the append-only file", []string{"BankRedisLogFails"}, func(h *House) {
 			disk.leave(t, 4)
 			h.cli("bgrewriteaof")
 		}, func(h *House) {
 			disk.clear()
 			h.cli("bgrewriteaof")
 		}, lasts},
-		{"there is no room for what is written", []string{"BankRedisDown"}, func(h *House) {
+		{"the disk is full when Redis writes", []string{"BankRedisDown"}, func(h *House) {
 			disk.leave(t, 0)
 			// With `appendfsync always` Redis acknowledges nothing that it could not write: it ends.
 			kit.Eventually(t, "Redis ends", func() error {

@@ -36,20 +36,20 @@ const (
 const alertTimeout = 10 * time.Minute
 
 var quick = []drill{
-	{"a bank starts while Redis keeps no append-only file", []string{"BankStoreAtRisk"}, func(h *House) {
+	{"a bank starts on a Redis without an append-only file", []string{"BankStoreAtRisk"}, func(h *House) {
 		h.cli("config", "set", "appendonly", "no")
 		h.startBank()
 	}, func(h *House) { h.cli("config", "set", "appendonly", "yes") }, looksBack},
 	{"Redis is killed", []string{"BankStoreAway", "BankRedisDown", "BankErrorBudgetFast", "BankReadinessBudgetFast"},
 		func(h *House) { h.redis.Kill() }, (*House).startRedis, lasts},
-	{"Redis hangs, again and again", []string{"BankUnknownOutcomes"}, (*House).hangRedis, func(*House) {}, passes},
+	{"Redis hangs repeatedly", []string{"BankUnknownOutcomes"}, (*House).hangRedis, func(*House) {}, passes},
 	// A stopped Redis opens few breakers under `bank`: its connection times out soon, and then fails at once.
-	{"a store takes longer than anybody waits", []string{"BankBreakerOpen"}, (*House).slowStore, func(*House) {}, passes},
-	{"Redis is filled to 85 %, then to the brim", []string{"BankRedisNearlyFull", "BankStoreRefuses"}, (*House).fillRedis,
+	{"a store answers too late", []string{"BankBreakerOpen"}, (*House).slowStore, func(*House) {}, passes},
+	{"Redis is filled to 85 %, then completely", []string{"BankRedisNearlyFull", "BankStoreRefuses"}, (*House).fillRedis,
 		func(h *House) { h.cli("eval", "for i=1,64 do redis.call('del','filler:'..i) end", "0") }, passes},
-	{"CoinGecko is dead", []string{"BankRatesStale"}, func(h *House) { h.coingecko.Kill() }, (*House).startCoingecko, lasts},
-	{"another hand changes a wallet", []string{"BankFaults"}, (*House).corrupt, func(h *House) { h.cli("del", "bank:{corrupt}:wallet") }, passes},
-	{"the process that writes the append-only file anew is killed", []string{"BankRedisLogFails"}, (*House).failRewrite, func(h *House) {
+	{"CoinGecko is killed", []string{"BankRatesStale"}, func(h *House) { h.coingecko.Kill() }, (*House).startCoingecko, lasts},
+	{"another program changes a wallet", []string{"BankFaults"}, (*House).corrupt, func(h *House) { h.cli("del", "bank:{corrupt}:wallet") }, passes},
+	{"the process that rewrites the append-only file is killed", []string{"BankRedisLogFails"}, (*House).failRewrite, func(h *House) {
 		h.cli("config", "set", "rdb-key-save-delay", "0")
 		h.cli("bgrewriteaof")
 	}, lasts},
@@ -59,19 +59,19 @@ var quick = []drill{
 func long() []drill {
 	slow, second := make(chan struct{}), &secondNode{}
 	return []drill{
-		{"Redis lets everybody wait for 0.45 s, again and again", []string{"BankLatencyBudgetFast"}, func(h *House) { go h.pauseRedis(slow) }, func(*House) { close(slow) }, lasts},
-		{"a bank asks for a replica that is not there", []string{"BankStoreRefuses"}, func(h *House) {
+		{"Redis pauses for 0.45 s, repeatedly", []string{"BankLatencyBudgetFast"}, func(h *House) { go h.pauseRedis(slow) }, func(*House) { close(slow) }, lasts},
+		{"a bank waits for a replica that does not exist", []string{"BankStoreRefuses"}, func(h *House) {
 			bank := h.startBankWith(nil, "/healthz", "SPIN_VARIABLE_REDIS_WAIT_REPLICAS=1")
 			for range 5 {
 				ask("POST", bank+"/v1/deposit", secretUser, "", `{"amount":"1"}`)
 			}
 		}, func(*House) {}, passes},
-		{"nobody asks anything", []string{"BankNoTraffic"}, func(h *House) { h.traffic.end() }, func(h *House) { h.traffic = h.day(6, 20*time.Millisecond) }, lasts},
-		{"what leads to the bank from outside is killed", []string{"BankUnreachable"}, func(h *House) { h.wayIn.process.Kill() }, func(h *House) { h.wayIn.start(h) }, lasts},
-		{"who asks from outside is killed", []string{"BankNotSeen"}, func(h *House) { h.prober.process.Kill() }, func(h *House) { h.prober.start(h) }, lasts},
+		{"all traffic ends", []string{"BankNoTraffic"}, func(h *House) { h.traffic.end() }, func(h *House) { h.traffic = h.day(6, 20*time.Millisecond) }, lasts},
+		{"the reverse proxy in front of the bank is killed", []string{"BankUnreachable"}, func(h *House) { h.wayIn.process.Kill() }, func(h *House) { h.wayIn.start(h) }, lasts},
+		{"the blackbox exporter is killed", []string{"BankNotSeen"}, func(h *House) { h.prober.process.Kill() }, func(h *House) { h.prober.start(h) }, lasts},
 		{"the Collector is killed", []string{"BankNotSeen"}, func(h *House) { h.collector.Kill() }, (*House).startCollector, lasts},
 		{"a node with a bank has no Collector", []string{"BankNotSeen"}, second.begins, second.startCollector, lasts},
-		{"one Collector of two is killed", []string{"BankNotSeen"}, func(*House) { second.collector.Kill() }, second.startCollector, lasts},
+		{"one of two Collectors is killed", []string{"BankNotSeen"}, func(*House) { second.collector.Kill() }, second.startCollector, lasts},
 	}
 }
 

@@ -61,7 +61,7 @@ func (f *table) keep(folder string) error {
 
 // written has a row for each drill.
 func (f *table) written() string {
-	text := "| alert | what was done to see it | fires after | gone after |\n|---|---|---|---|\n"
+	text := "| alert | fault that the test causes | fires after | ends after |\n|---|---|---|---|\n"
 	for _, test := range order {
 		all := f.timings[test]
 		for len(all) > 0 {

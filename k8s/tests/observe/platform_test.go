@@ -25,19 +25,19 @@ func TestThePlatformIsTold(t *testing.T) {
 	h.scrape = 5 * time.Second
 	h.startPrometheus(labelledJob("kube-state-metrics", p.startStateMetrics()), issuer, h.startProber().probeJob("https://"+certificate.listen, "https://"+certificate.listen))
 	h.runDrills(t, []drill{
-		{"a pod has no node to run on", []string{"BankTooFewPods"}, func(*House) {
+		{"no node accepts a pod", []string{"BankTooFewPods"}, func(*House) {
 			p.kubectl("cordon", "--selector=test=node")
 			p.kubectl("delete", "pod", p.pod(), "--wait=false")
 		}, func(*House) { p.kubectl("uncordon", "--selector=test=node") }, lasts},
-		{"a pod restarts again and again", []string{"BankPodsRestart"}, p.restart, func(*House) {}, passes},
-		{"the Deployment has as many pods as the autoscaler may make", []string{"BankAutoscalerAtLimit"},
+		{"a pod restarts repeatedly", []string{"BankPodsRestart"}, p.restart, func(*House) {}, passes},
+		{"the Deployment has the maximum number of pods of its autoscaler", []string{"BankAutoscalerAtLimit"},
 			func(*House) { p.scale(4) }, func(*House) { p.scale(3) }, lasts},
-		{"cert-manager makes a certificate of ten days", []string{"BankCertificateExpires"},
+		{"cert-manager issues a certificate for ten days", []string{"BankCertificateExpires"},
 			func(*House) { p.certificateOf(10) }, func(*House) { p.certificateOf(90) }, lasts},
 		{"no export was made for hours", []string{"BankBackupOld"}, func(*House) { p.lastExport(5 * time.Hour) }, func(*House) { p.export("0", "Succeeded") }, lasts},
-		{"a store that has lost money is not exported", []string{"BankBackupFails"},
+		{"an export is refused, because the store has lost money", []string{"BankBackupFails"},
 			func(*House) { p.export("5", "Failed") }, func(*House) { p.export("0", "Succeeded") }, lasts},
-		{"the bank shows a certificate of ten days", []string{"BankCertificateExpires"},
+		{"the bank serves a certificate for ten days", []string{"BankCertificateExpires"},
 			func(*House) { certificate.of(10) }, func(*House) { certificate.of(90) }, lasts},
 	})
 }
