@@ -43,7 +43,7 @@ func TestATagInAFileIsInQuotes(t *testing.T) {
 	for _, tag := range []string{"0123456", "1e5", "2"} {
 		values := kit.Write(t, t.TempDir()+"/values.yaml", "image: {tag: "+tag+"}\n")
 		output, err := kit.Try(kit.Tool("helm"), "template", "bank", kit.Chart, "--values", values)
-		if err == nil || kit.Missing(output, "image.tag: in quotes") != nil {
+		if err == nil || kit.Missing(output, "image.tag: write it in quotes") != nil {
 			t.Errorf("%s: %v\n%s", tag, err, output)
 		}
 	}

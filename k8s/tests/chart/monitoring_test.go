@@ -202,8 +202,8 @@ func TestACollectorThatCanNotWorkIsRefused(t *testing.T) {
 		{"monitoring.collector.enabled=true,monitoring.collector.namespace=default", "monitoring.collector.namespace: the Collector reads files of the node"},
 		{"monitoring.collector.tracesEndpoint=tempo:4318", "monitoring.collector.tracesEndpoint: must be scheme, host and port"},
 		{"monitoring.collector.logsEndpoint=http://loki:4318/otlp", "monitoring.collector.logsEndpoint: must be scheme, host and port"},
-		{"monitoring.collector.enabled=true,settings.logLevel=warn", "settings.logLevel: warn leaves out the lines of requests"},
-		{"monitoring.rules.enabled=true,settings.logLevel=error", "settings.logLevel: error leaves out the lines of requests"},
+		{"monitoring.collector.enabled=true,settings.logLevel=warn", "settings.logLevel: with warn requests are not logged"},
+		{"monitoring.rules.enabled=true,settings.logLevel=error", "settings.logLevel: with error requests are not logged"},
 		{"monitoring.rules.ratesAgeSeconds=0", "at '/monitoring/rules/ratesAgeSeconds'"},
 	} {
 		row.isRefused(t)

@@ -16,7 +16,7 @@ func podsGetWhatASpinAppCanNotSay(p *Plane) {
 		`[{"weight":50,"podAffinityTerm":{"topologyKey":"kubernetes.io/hostname","labelSelector":{"matchLabels":{"noisy":"yes"}}}}]}}`)
 	// The notes always say whom auth.mode=header believes.
 	for line := range strings.Lines(notes) {
-		if strings.HasPrefix(line, "! ") && !strings.HasPrefix(line, "! auth.mode is header") && !strings.HasPrefix(line, "! That is for local use") {
+		if strings.HasPrefix(line, "! ") && !strings.HasPrefix(line, "! auth.mode is header") && !strings.HasPrefix(line, "! Use that only locally") {
 			p.Errorf("the notes miss something: %s", line)
 		}
 	}

@@ -126,7 +126,7 @@ func theMoneyIsNotLeftBehindUnasked(p *Plane) {
 	p.refusedUpgrade(namespace, external, "redis.enabled: bank-redis holds the money", "delete statefulset bank-redis", "its claim data-bank-redis-0 stays")
 	p.kubectl("-n", namespace, "delete", "statefulset", "bank-redis")
 	notes := p.install(namespace, kit.Chart, "--set", external)
-	if err := kit.Missing(notes, "! The claim data-bank-redis-0, of the chart's own Redis, is still there"); err != nil {
+	if err := kit.Missing(notes, "! The claim data-bank-redis-0, of the chart's own Redis, still exists"); err != nil {
 		p.Error(err)
 	}
 	p.helm("uninstall", "bank", "--namespace", namespace)
