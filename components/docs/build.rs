@@ -6,7 +6,7 @@ use std::io::{Cursor, Read as _};
 use std::path::Path;
 use std::{env, fs};
 
-use openapi::Auth;
+use openapi::AuthMode;
 use pack::Table;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
@@ -28,8 +28,8 @@ const SWAGGER_UI: [(&str, &str); 3] = [
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let mut table = Table::begin()?;
-    table.add("/openapi.json", openapi::document(Auth::Header).to_json()?.as_bytes())?;
-    table.add("by-token.json", openapi::document(Auth::Jwt).to_json()?.as_bytes())?;
+    table.add("/openapi.json", openapi::document(AuthMode::Header).to_json()?.as_bytes())?;
+    table.add("by-token.json", openapi::document(AuthMode::Jwt).to_json()?.as_bytes())?;
     let out = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
     fs::write(Path::new(&out).join("issuer.rs"), format!("{:?}", openapi::ISSUER))?;
     for (path, file) in PAGE {

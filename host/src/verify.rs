@@ -15,7 +15,7 @@ use std::io::Write as _;
 use std::time::Duration;
 use store::keys;
 use store::kv::Kv;
-use teller::audit::{Sound, Unsound, audit, nothing_is_left_over};
+use teller::audit::{Sound, Unsound, audit, check_index};
 
 /// How long a call may take: nobody waits for the command.
 const PATIENCE: Patience = Patience::new(Duration::from_secs(10));
@@ -50,7 +50,7 @@ async fn check(reader: &StoreReader, user: &User) -> Result<Sound, Unsound> {
     match reader.keys(prefix.as_str()).await {
         Some(Ok(all)) => {
             let keys = all.iter().filter_map(|key| key.strip_prefix(prefix.as_str())?.parse().ok());
-            nothing_is_left_over(&store, user, keys).await?;
+            check_index(&store, user, keys).await?;
         }
         Some(Err(failure)) => eprintln!("keys of entries that are gone were not looked for: {failure}"),
         None => {}

@@ -14,7 +14,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use ledger::{Kind, Wallet};
+use ledger::{OperationKind, Wallet};
 use problem::Problem;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands as _, Script};
@@ -115,11 +115,11 @@ fn show_bitcoins(headers: &HeaderMap, satoshis: i64) -> Response {
 }
 
 async fn deposit(State(bank): State<Bank>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    operation::carry_out(bank, &headers, &body, Kind::Deposit).await
+    operation::carry_out(bank, &headers, &body, OperationKind::Deposit).await
 }
 
 async fn withdraw(State(bank): State<Bank>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    operation::carry_out(bank, &headers, &body, Kind::Withdrawal).await
+    operation::carry_out(bank, &headers, &body, OperationKind::Withdrawal).await
 }
 
 async fn wallet(State(mut bank): State<Bank>, headers: HeaderMap) -> Result<Response, Problem> {

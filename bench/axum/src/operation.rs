@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use crate::{Bank, answer::fresh_id};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use ledger::{Amount, Decision, IdempotencyKey, Kind, Operation, OperationId, Outcome, User, Wallet};
+use ledger::{Amount, Decision, IdempotencyKey, OperationKind, Operation, OperationId, Outcome, User, Wallet};
 use redis::AsyncCommands as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -29,7 +29,7 @@ pub async fn carry_out(
     mut bank: Bank,
     headers: &HeaderMap,
     body: &[u8],
-    kind: Kind,
+    kind: OperationKind,
 ) -> Result<Response, Problem> {
     let user = user(headers)?;
     let operation = operation(headers, body, kind)?;
@@ -103,7 +103,7 @@ fn show(headers: &HeaderMap, user: &User, decision: Decision) -> Result<Response
     Ok(answer::replayed(answer(headers, &shown), replayed))
 }
 
-fn operation(headers: &HeaderMap, body: &[u8], kind: Kind) -> Result<Operation, Problem> {
+fn operation(headers: &HeaderMap, body: &[u8], kind: OperationKind) -> Result<Operation, Problem> {
     let json = header(headers, "content-type").is_some_and(|kind| kind.starts_with("application/json"));
     if !json {
         return Err(Problem::media_type());

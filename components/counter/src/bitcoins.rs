@@ -5,9 +5,9 @@ use api::{Answer, Code, Problem, Request, limits, money};
 use serde_json::value::RawValue;
 
 /// Satoshis in a bitcoin.
-const SATOSHIS: i64 = 100_000_000;
+const SATOSHIS_PER_BITCOIN: i64 = 100_000_000;
 /// The most of one post.
-const MOST: i64 = limits::BITCOINS * SATOSHIS;
+const MAX_POST: i64 = limits::BITCOINS * SATOSHIS_PER_BITCOIN;
 
 /// The parameter `bitcoins`, in satoshis.
 pub fn parameter(request: &Request) -> Result<i64, Problem> {
@@ -15,7 +15,7 @@ pub fn parameter(request: &Request) -> Result<i64, Problem> {
         return Err(Problem::malformed("The query parameter bitcoins is missing."));
     };
     let satoshis = i64::try_from(money::amount(&text)?.units()).unwrap_or(i64::MAX);
-    if satoshis > MOST {
+    if satoshis > MAX_POST {
         return Err(Problem::new(Code::InvalidAmount, "At most 21000000 bitcoins at a time."));
     }
     Ok(satoshis)
@@ -30,7 +30,7 @@ pub fn answer(satoshis: i64) -> Answer {
 fn digits(satoshis: i64) -> String {
     // Posts only add. A total below zero was written by something else.
     let sign = if satoshis < 0 { "-" } else { "" };
-    let (size, one) = (satoshis.unsigned_abs(), SATOSHIS.unsigned_abs());
+    let (size, one) = (satoshis.unsigned_abs(), SATOSHIS_PER_BITCOIN.unsigned_abs());
     let (whole, rest) = (size.div_euclid(one), size.rem_euclid(one));
     match rest {
         0 => format!("{sign}{whole}"),

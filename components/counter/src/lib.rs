@@ -8,7 +8,7 @@
 mod bitcoins;
 mod named;
 
-use api::{Answer, Code, Problem, Request, Verb, clock, limits};
+use api::{Answer, Code, Method, Problem, Request, clock, limits};
 use store::keys::{self, CounterKeys};
 use teller::tally::{self, KeyedPost};
 
@@ -16,13 +16,13 @@ api::component!("counter", handle);
 
 async fn handle(request: Request) -> Result<Answer, Problem> {
     match request.path() {
-        "/v1/bitcoins" => match request.verb()? {
-            Verb::Get => bitcoins().await,
-            Verb::Post => add_bitcoins(request).await,
+        "/v1/bitcoins" => match request.route_method()? {
+            Method::Get => bitcoins().await,
+            Method::Post => add_bitcoins(request).await,
         },
-        _ => match request.verb()? {
-            Verb::Get => counter(request).await,
-            Verb::Post => add_to_counter(request).await,
+        _ => match request.route_method()? {
+            Method::Get => counter(request).await,
+            Method::Post => add_to_counter(request).await,
         },
     }
 }

@@ -21,7 +21,7 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
         request.get()?;
         return Ok(Answer::moved("/docs"));
     }
-    let sign_in = signin::read().await;
+    let sign_in = signin::current().await;
     let answer = match (request.path(), sign_in.auth()) {
         ("/docs/settings.js", _) => Some(sign_in.module(&request)),
         ("/openapi.json", Auth::Jwt) => by_token(&request, &sign_in),
@@ -39,5 +39,5 @@ fn file(request: &Request, sign_in: &SignIn) -> Option<Answer> {
 }
 
 fn by_token(request: &Request, sign_in: &SignIn) -> Option<Answer> {
-    Some(Asset::find(ASSETS, BY_TOKEN)?.filled(request, ISSUER, sign_in.issuer()))
+    Some(Asset::find(ASSETS, BY_TOKEN)?.answer_filled(request, ISSUER, sign_in.issuer()))
 }

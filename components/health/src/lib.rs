@@ -6,7 +6,7 @@
 
 use api::view::{AliveView, ChecksView, ReadyView};
 use api::{Answer, Problem, Request};
-use store::spin::Ready;
+use store::spin::Readiness;
 
 api::component!("health", handle);
 
@@ -26,11 +26,11 @@ fn alive(request: &Request) -> Result<Answer, Problem> {
 async fn ready(request: &Request) -> Result<Answer, Problem> {
     request.get()?;
     match store::spin::ready().await {
-        Ok(Ready::All) => {
+        Ok(Readiness::All) => {
             Ok(Answer::json(&ReadyView { status: "ready", checks: ChecksView { store: "ok" } }))
         }
-        Ok(Ready::ReadOnly) => Err(Problem::not_ready("read-only")),
-        Ok(Ready::TooFewReplicas) => Err(Problem::not_ready("too-few-replicas")),
+        Ok(Readiness::ReadOnly) => Err(Problem::not_ready("read-only")),
+        Ok(Readiness::TooFewReplicas) => Err(Problem::not_ready("too-few-replicas")),
         Err(_) => Err(Problem::not_ready("unavailable")),
     }
 }

@@ -11,16 +11,16 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use serde::Deserialize;
 
-use crate::outside::{Got, Outside};
-use crate::settings::Source;
+use crate::outside::{FetchedDocument, Outside};
+use crate::settings::KeyLocation;
 
 /// How long a fetch may take, in all.
 pub const DEADLINE: Duration = Duration::from_secs(3);
 /// How many redirects are followed.
-const REDIRECTS: usize = 3;
+const MAX_REDIRECTS: usize = 3;
 /// The domain of calls between components.
-const INSIDE: &str = "spin.internal";
-const DISCOVERY: &str = "/.well-known/openid-configuration";
+const COMPONENT_DOMAIN: &str = "spin.internal";
+const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 #[derive(Deserialize)]
 struct Discovery {
@@ -33,31 +33,31 @@ struct Discovery {
 /// # Errors
 ///
 /// Why there is none, for the log.
-pub async fn fetch(outside: &impl Outside, source: &Source) -> Result<Vec<u8>, String> {
-    match select(pin!(fetched(outside, source)), pin!(outside.pause(DEADLINE))).await {
+pub async fn fetch(outside: &impl Outside, source: &KeyLocation) -> Result<Vec<u8>, String> {
+    match select(pin!(fetch_keys(outside, source)), pin!(outside.pause(DEADLINE))).await {
         Either::Left((keys, _)) => keys,
         Either::Right(_) => Err("no answer within 3 seconds".to_owned()),
     }
 }
 
-async fn fetched(outside: &impl Outside, source: &Source) -> Result<Vec<u8>, String> {
+async fn fetch_keys(outside: &impl Outside, source: &KeyLocation) -> Result<Vec<u8>, String> {
     let url = match &source.jwks_url {
         Some(url) => url.clone(),
-        None => discovered(outside, &source.issuer).await?,
+        None => discover(outside, &source.issuer).await?,
     };
     document(outside, &url, "the key set").await
 }
 
 /// The address of the keys, as the issuer's discovery document says.
-async fn discovered(outside: &impl Outside, issuer: &str) -> Result<String, String> {
-    let url = format!("{}{DISCOVERY}", issuer.trim_end_matches('/'));
+async fn discover(outside: &impl Outside, issuer: &str) -> Result<String, String> {
+    let url = format!("{}{DISCOVERY_PATH}", issuer.trim_end_matches('/'));
     let found = document(outside, &url, "the discovery document").await?;
     let found: Discovery =
         serde_json::from_slice(&found).map_err(|_| "the discovery document cannot be read".to_owned())?;
     if found.issuer != issuer {
         return Err("the discovery document is another issuer's".to_owned());
     }
-    if is_inside(&found.jwks_uri) {
+    if is_own_component(&found.jwks_uri) {
         return Err("the discovery document names keys inside of this application".to_owned());
     }
     let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -69,23 +69,23 @@ async fn discovered(outside: &impl Outside, issuer: &str) -> Result<String, Stri
 
 async fn document(outside: &impl Outside, url: &str, what: &str) -> Result<Vec<u8>, String> {
     let mut url = url.to_owned();
-    for _ in 0..=REDIRECTS {
-        let Got { status, location, body } =
+    for _ in 0..=MAX_REDIRECTS {
+        let FetchedDocument { status, location, body } =
             outside.get(&url).await.map_err(|why| format!("{what}: {why}"))?;
         match (status, location) {
             (200, _) => return Ok(body),
             (301 | 302 | 303 | 307 | 308, Some(location)) => {
-                let same = of_same_origin(&url, &location);
+                let same = redirect_target(&url, &location);
                 url = same.ok_or_else(|| format!("{what}: status {status} leads to another origin"))?;
             }
             _ => return Err(format!("{what}: status {status}")),
         }
     }
-    Err(format!("{what}: more than {REDIRECTS} redirects"))
+    Err(format!("{what}: more than {MAX_REDIRECTS} redirects"))
 }
 
 /// The target of a redirect, if it has the same origin.
-fn of_same_origin(url: &str, location: &str) -> Option<String> {
+fn redirect_target(url: &str, location: &str) -> Option<String> {
     let origin = origin(url)?;
     if location.starts_with('/') && !location.starts_with("//") {
         return Some([origin, location].concat());
@@ -101,10 +101,10 @@ fn origin(url: &str) -> Option<&str> {
 }
 
 /// Whether an address is one of the application's own components (`http://NAME.spin.internal`).
-fn is_inside(url: &str) -> bool {
+fn is_own_component(url: &str) -> bool {
     let authority =
         origin(url).and_then(|origin| origin.split_once("://")).map_or("", |(_, authority)| authority);
     let host = authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    host.strip_suffix(INSIDE).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    host.strip_suffix(COMPONENT_DOMAIN).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }

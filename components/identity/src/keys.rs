@@ -18,41 +18,41 @@ use std::thread::LocalKey;
 use std::time::Duration;
 
 use api::Problem;
-use api::recent::Recent;
+use api::recent::RecentCache;
 use eventlog::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::keys::Opening;
 use store::{Store, keys};
-use token::{KeySet, Verified};
-use upstream::claim::{self, Mine};
+use token::{KeySet, VerifiedToken};
+use upstream::claim::{self, HeldClaim};
 use upstream::moment;
 use upstream::report::Report;
 
 use crate::issuer;
 use crate::outside::{Outside, Stores};
-use crate::settings::Source;
+use crate::settings::KeyLocation;
 use crate::unavailable;
 
 /// How long keys are used without a new fetch.
-const FRESH: Duration = Duration::from_secs(600);
+const FRESH_FOR: Duration = Duration::from_secs(600);
 /// How long they are used while a new fetch is under way.
-const STALE: Duration = Duration::from_secs(1200);
+const STALE_FOR: Duration = Duration::from_secs(1200);
 /// How long they are used while the issuer cannot be reached.
-const LONGEST: Duration = Duration::from_secs(86_400);
+const MAX_AGE: Duration = Duration::from_secs(86_400);
 /// How long after a fetch the next one may begin, for whatever reason.
-const AGAIN: Duration = Duration::from_secs(30);
+const REFETCH_AFTER: Duration = Duration::from_secs(30);
 /// How often a waiting request checks whether the fetch has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a request waits for the result of another one's fetch.
-const SOON: Duration = Duration::from_millis(500);
+const MAX_WAIT: Duration = Duration::from_millis(500);
 /// How many requests of an instance may wait like that. All calls of `identity` share a few places in the host.
-const MOST_WAITING: u32 = 4;
+const MAX_WAITING: u32 = 4;
 /// How often an instance without fresh keys looks for them in the store, and how often it checks whether the issuer
 /// may be asked for an unknown key.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a failure that goes on is logged again.
-const SAID_AGAIN: Duration = Duration::from_secs(60);
+const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// Keys as they are stored.
 #[derive(Serialize, Deserialize)]
@@ -67,17 +67,17 @@ struct StoredKeys {
 
 /// Keys, and when they were fetched.
 #[derive(Debug)]
-pub struct Kept {
+pub struct CachedKeys {
     /// The keys.
     pub set: KeySet,
     /// The tokens that were verified with them, by SHA-256.
-    pub verified: Recent<Verified>,
+    pub verified: RecentCache<VerifiedToken>,
     as_of_ms: u64,
 }
 
-impl Kept {
+impl CachedKeys {
     /// Whether they were fetched at that time or later.
-    pub fn are_since(&self, time_ms: u64) -> bool {
+    pub fn are_fetched_since(&self, time_ms: u64) -> bool {
         self.as_of_ms >= time_ms
     }
 }
@@ -87,9 +87,9 @@ thread_local! {
     static ASKING: Cell<u32> = const { Cell::new(0) };
     /// How many requests wait for that one's result.
     static WAITING: Cell<u32> = const { Cell::new(0) };
-    static REMEMBERED: RefCell<Option<Rc<Kept>>> = const { RefCell::new(None) };
+    static REMEMBERED: RefCell<Option<Rc<CachedKeys>>> = const { RefCell::new(None) };
     /// When old keys were last found to be good enough.
-    static LOOKED_MS: Cell<u64> = const { Cell::new(0) };
+    static CHECKED_MS: Cell<u64> = const { Cell::new(0) };
     /// When the issuer was last found to be off limits for now.
     static REFUSED_MS: Cell<u64> = const { Cell::new(0) };
 }
@@ -98,7 +98,7 @@ thread_local! {
 #[cfg(test)]
 pub fn forget() {
     REMEMBERED.set(None);
-    LOOKED_MS.set(0);
+    CHECKED_MS.set(0);
     REFUSED_MS.set(0);
 }
 
@@ -127,14 +127,14 @@ pub struct Keys<'a, S, O> {
     /// Whom they are fetched from.
     pub outside: &'a O,
     /// Which ones.
-    pub source: &'a Source,
+    pub source: &'a KeyLocation,
 }
 
-impl Kept {
+impl CachedKeys {
     /// Their age. If their time stamp is in the future, their age is that difference, so that they expire some day
     /// too.
     fn age(&self, now_ms: u64) -> Duration {
-        moment::since(self.as_of_ms, now_ms).unwrap_or_else(|ahead| ahead.max(FRESH))
+        moment::since(self.as_of_ms, now_ms).unwrap_or_else(|ahead| ahead.max(FRESH_FOR))
     }
 }
 
@@ -144,30 +144,30 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     /// # Errors
     ///
     /// 503 if there are none, or if they are too old.
-    pub async fn current(&self) -> Result<Rc<Kept>, Problem> {
+    pub async fn current(&self) -> Result<Rc<CachedKeys>, Problem> {
         let now_ms = self.outside.now_ms();
         let remembered = REMEMBERED.with_borrow(Clone::clone);
         if let Some(kept) = &remembered {
             let age = kept.age(now_ms);
-            if age < FRESH || (is_a_moment_ago(&LOOKED_MS, now_ms) && age <= LONGEST) {
+            if age < FRESH_FOR || (is_a_moment_ago(&CHECKED_MS, now_ms) && age <= MAX_AGE) {
                 return Ok(kept.clone());
             }
         }
         // A store that does not answer must not take keys away.
-        let stored = self.stored().await;
+        let stored = self.read_stored().await;
         let best = stored.as_ref().ok().cloned().flatten().or(remembered);
         let age = best.as_ref().map_or(Duration::MAX, |kept| kept.age(now_ms));
-        match best.filter(|_| age <= LONGEST) {
-            Some(kept) if age < FRESH => Ok(kept),
-            Some(kept) if age <= STALE || self.is_away().await => {
-                LOOKED_MS.set(now_ms);
+        match best.filter(|_| age <= MAX_AGE) {
+            Some(kept) if age < FRESH_FOR => Ok(kept),
+            Some(kept) if age <= STALE_FOR || self.is_away().await => {
+                CHECKED_MS.set(now_ms);
                 self.refresh();
                 Ok(kept)
             }
             Some(kept) => {
                 let newer = self.newer(kept.as_of_ms).await;
                 Ok(newer.unwrap_or_else(|| {
-                    LOOKED_MS.set(now_ms);
+                    CHECKED_MS.set(now_ms);
                     kept
                 }))
             }
@@ -181,51 +181,52 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
 
     /// Whether the issuer could not be reached a short while ago.
     async fn is_away(&self) -> bool {
-        claim::has_failed(&self.stores.open().await, &self.claim(), FRESH, self.outside.now_ms()).await
+        claim::has_failed(&self.stores.open().await, &self.claim(), FRESH_FOR, self.outside.now_ms()).await
     }
 
     /// Keys that were fetched after `kept`, for a token whose key is not in there; `None` if the issuer cannot be
     /// asked now, or if another request is still waiting for it.
-    pub async fn newer_than(&self, kept: &Kept) -> Option<Rc<Kept>> {
+    pub async fn newer_than(&self, kept: &CachedKeys) -> Option<Rc<CachedKeys>> {
         if is_a_moment_ago(&REFUSED_MS, self.outside.now_ms()) {
             return None;
         }
-        let stored = self.stored().await.ok().flatten();
+        let stored = self.read_stored().await.ok().flatten();
         if let Some(newer) = stored.filter(|stored| stored.as_of_ms > kept.as_of_ms) {
             return Some(newer);
         }
         if let Some(_seat) = WaitingPermit::take(&ASKING, 1) {
             return self.newer(kept.as_of_ms).await;
         }
-        let _seat = WaitingPermit::take(&WAITING, MOST_WAITING)?;
-        self.found_soon(kept.as_of_ms).await
+        let _seat = WaitingPermit::take(&WAITING, MAX_WAITING)?;
+        self.wait_briefly(kept.as_of_ms).await
     }
 
     /// Keys that were fetched after this time, if the one request that waits for them gets them soon.
-    async fn found_soon(&self, as_of_ms: u64) -> Option<Rc<Kept>> {
+    async fn wait_briefly(&self, as_of_ms: u64) -> Option<Rc<CachedKeys>> {
         let mut waited = Duration::ZERO;
-        while waited < SOON && ASKING.get() > 0 {
-            self.outside.pause(LOOK_AGAIN).await;
-            waited = waited.saturating_add(LOOK_AGAIN);
+        while waited < MAX_WAIT && ASKING.get() > 0 {
+            self.outside.pause(POLL_INTERVAL).await;
+            waited = waited.saturating_add(POLL_INTERVAL);
         }
         REMEMBERED.with_borrow(Clone::clone).filter(|kept| kept.as_of_ms > as_of_ms)
     }
 
     /// Keys that were fetched after this time: by another request, by this one, or by a fetch that is under way.
-    async fn newer(&self, as_of_ms: u64) -> Option<Rc<Kept>> {
+    async fn newer(&self, as_of_ms: u64) -> Option<Rc<CachedKeys>> {
         let mut waited = Duration::ZERO;
         loop {
             // Checked before the keys are read: a fetcher stores them first and settles its claim then.
             let is_fetching = self.is_fetching().await;
-            let stored = self.stored().await.ok().flatten();
-            let is_newer =
-                |kept: &Rc<Kept>| kept.as_of_ms > as_of_ms && kept.age(self.outside.now_ms()) <= LONGEST;
+            let stored = self.read_stored().await.ok().flatten();
+            let is_newer = |kept: &Rc<CachedKeys>| {
+                kept.as_of_ms > as_of_ms && kept.age(self.outside.now_ms()) <= MAX_AGE
+            };
             if let Some(newer) = stored.filter(is_newer) {
                 return Some(newer);
             }
             if !is_fetching {
-                if let Some(mine) = self.claimed().await {
-                    return self.fetched(mine).await;
+                if let Some(mine) = self.try_claim().await {
+                    return self.fetch(mine).await;
                 }
                 // Unless another request was faster, the issuer may not be asked yet.
                 if !self.is_fetching().await {
@@ -236,8 +237,8 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             if waited > issuer::DEADLINE {
                 return None;
             }
-            self.outside.pause(LOOK_AGAIN).await;
-            waited = waited.saturating_add(LOOK_AGAIN);
+            self.outside.pause(POLL_INTERVAL).await;
+            waited = waited.saturating_add(POLL_INTERVAL);
         }
     }
 
@@ -246,8 +247,8 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         let (stores, outside, source) = (self.stores.clone(), self.outside.clone(), self.source.clone());
         self.outside.spawn(async move {
             let keys = Keys { stores: &stores, outside: &outside, source: &source };
-            if let Some(mine) = keys.claimed().await {
-                keys.fetched(mine).await;
+            if let Some(mine) = keys.try_claim().await {
+                keys.fetch(mine).await;
             }
         });
     }
@@ -260,18 +261,18 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         keys::issuer_claim(&self.source.name())
     }
 
-    async fn claimed(&self) -> Option<Mine> {
+    async fn try_claim(&self) -> Option<HeldClaim> {
         let store = self.stores.open().await;
         let claim = self.claim();
         let claim = claim::claim(&store, &claim, issuer::DEADLINE, self.outside.now_ms());
         claim.await.ok().flatten()
     }
 
-    async fn fetched(&self, mut mine: Mine) -> Option<Rc<Kept>> {
+    async fn fetch(&self, mut mine: HeldClaim) -> Option<Rc<CachedKeys>> {
         let begun_ms = self.outside.now_ms();
         let fetched = issuer::fetch(self.outside, self.source).await;
-        let kept = fetched.and_then(|keys| self.keep(&keys, begun_ms));
-        mine.said = self.tell(&mine.said, &kept);
+        let kept = fetched.and_then(|keys| self.parse(&keys, begun_ms));
+        mine.said = self.log_failure(&mine.said, &kept);
         let store = self.stores.open().await;
         let kept = match kept {
             Ok((encoded, kept)) => {
@@ -281,12 +282,12 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             }
             Err(_) => None,
         };
-        let _ = claim::settle(&store, mine, begun_ms, AGAIN).await;
+        let _ = claim::settle(&store, mine, begun_ms, REFETCH_AFTER).await;
         kept
     }
 
     /// Logs a fetch that failed, and returns the latest report.
-    fn tell(&self, before: &Report, kept: &Result<(Vec<u8>, Kept), String>) -> Report {
+    fn log_failure(&self, before: &Report, kept: &Result<(Vec<u8>, CachedKeys), String>) -> Report {
         let (event, what) = match kept {
             Err(why) => ("keys-not-fetched", why.clone()),
             Ok((_, kept)) if kept.set.is_empty() => {
@@ -294,7 +295,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             }
             Ok(_) => ("", String::new()),
         };
-        let said = before.next(what, SAID_AGAIN, self.outside.now_ms());
+        let said = before.next(what, REPEAT_AFTER, self.outside.now_ms());
         if said.is_news(before) && !said.what.is_empty() {
             let members = [("cause", said.what.as_str().into()), ("times", said.times.into())];
             eventlog::event(Level::Warn, event, members);
@@ -303,26 +304,29 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     }
 
     /// The fetched keys in their stored form, and as they are used.
-    fn keep(&self, fetched: &[u8], as_of_ms: u64) -> Result<(Vec<u8>, Kept), String> {
+    fn parse(&self, fetched: &[u8], as_of_ms: u64) -> Result<(Vec<u8>, CachedKeys), String> {
         let read = || {
             let set = KeySet::of_issuer(fetched)?;
-            let Source { issuer, jwks_url } = self.source.clone();
+            let KeyLocation { issuer, jwks_url } = self.source.clone();
             let keys = serde_json::from_slice(fetched).ok()?;
             let stored = StoredKeys { v: 1, as_of_ms, issuer, jwks_url, keys };
-            Some((serde_json::to_vec(&stored).ok()?, Kept { set, verified: Recent::new(), as_of_ms }))
+            Some((
+                serde_json::to_vec(&stored).ok()?,
+                CachedKeys { set, verified: RecentCache::new(), as_of_ms },
+            ))
         };
         read().ok_or_else(|| "the key set is no JSON Web Key Set".to_owned())
     }
 
     /// The keys in the store. Keys that cannot be read, or of another source, count as none.
-    async fn stored(&self) -> Result<Option<Rc<Kept>>, Problem> {
+    async fn read_stored(&self) -> Result<Option<Rc<CachedKeys>>, Problem> {
         let stored = self.stores.open().await.get(&keys::issuer(&self.source.name())).await?;
         let Some(StoredKeys { v: 1, as_of_ms, issuer, jwks_url, keys }) =
             stored.and_then(|stored| serde_json::from_slice(&stored).ok())
         else {
             return Ok(None);
         };
-        if (Source { issuer, jwks_url }) != *self.source {
+        if (KeyLocation { issuer, jwks_url }) != *self.source {
             return Ok(None);
         }
         let known = REMEMBERED.with_borrow(Clone::clone).filter(|kept| kept.as_of_ms == as_of_ms);
@@ -330,15 +334,15 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             return Ok(known);
         }
         let set = KeySet::of_issuer(keys.get().as_bytes());
-        Ok(set.map(|set| remember(Kept { set, verified: Recent::new(), as_of_ms })))
+        Ok(set.map(|set| remember(CachedKeys { set, verified: RecentCache::new(), as_of_ms })))
     }
 }
 
 fn is_a_moment_ago(time_ms: &'static LocalKey<Cell<u64>>, now_ms: u64) -> bool {
-    moment::since(time_ms.get(), now_ms).is_ok_and(|ago| ago < LOOK)
+    moment::since(time_ms.get(), now_ms).is_ok_and(|ago| ago < CHECK_INTERVAL)
 }
 
-fn remember(kept: Kept) -> Rc<Kept> {
+fn remember(kept: CachedKeys) -> Rc<CachedKeys> {
     let kept = Rc::new(kept);
     REMEMBERED.set(Some(kept.clone()));
     kept

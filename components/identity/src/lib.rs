@@ -20,17 +20,17 @@ mod tests;
 
 use api::{Answer, Code, Problem, Request, Scope};
 use ledger::{Hash, User};
-use token::{KeySet, Refused, Rules, Verified};
+use token::{KeySet, Rules, TokenError, VerifiedToken};
 
 use crate::keys::Keys;
 use crate::outside::Host;
-use crate::settings::{Keeper, Settings};
+use crate::settings::{KeySource, Settings};
 
 api::component!("identity", handle);
 
 async fn handle(request: Request) -> Result<Answer, Problem> {
     request.verb()?;
-    let settings = settings::read().await?;
+    let settings = settings::current().await?;
     identify(&request, &settings, &Host, &Host).await
 }
 
@@ -44,13 +44,13 @@ async fn identify(
     outside: &impl outside::Outside,
 ) -> Result<Answer, Problem> {
     let token = request.bearer()?;
-    let judged = match &settings.keeper {
-        Keeper::Secret(keys) => judge(token, keys, &settings.rules, now(outside)),
-        Keeper::Issuer(source) => {
+    let judged = match &settings.key_source {
+        KeySource::Secret(keys) => verify_token(token, keys, &settings.rules, now(outside)),
+        KeySource::Issuer(source) => {
             by_issuer(token, &Keys { stores, outside, source }, &settings.rules).await?
         }
     };
-    let (Verified { user, scopes, .. }, seconds) = judged.map_err(refused)?;
+    let (VerifiedToken { user, scopes, .. }, seconds) = judged.map_err(refused)?;
     if user.parse::<User>().is_err() {
         return Err(Problem::bad_token("The token's user has characters that no user has, or too many."));
     }
@@ -63,7 +63,7 @@ async fn identify(
 }
 
 /// The result of verifying a token, and for how many seconds it may be remembered.
-type Judged = Result<(Verified, u64), Refused>;
+type Verification = Result<(VerifiedToken, u64), TokenError>;
 
 /// Verifies by the issuer's present keys. The result is remembered here too, since the instances that call serve few
 /// requests (Spin's default: 128), and each begins with no memory.
@@ -71,7 +71,7 @@ async fn by_issuer<S: outside::Stores, O: outside::Outside>(
     token: &str,
     keys: &Keys<'_, S, O>,
     rules: &Rules,
-) -> Result<Judged, Problem> {
+) -> Result<Verification, Problem> {
     let (begun_ms, hash) = (keys.outside.now_ms(), Hash::of(token));
     let mut kept = keys.current().await?;
     if let Some(known) = kept.verified.get(&hash, now(keys.outside)) {
@@ -79,10 +79,10 @@ async fn by_issuer<S: outside::Stores, O: outside::Outside>(
     }
     loop {
         let now = now(keys.outside);
-        match judge(token, &kept.set, rules, now) {
+        match verify_token(token, &kept.set, rules, now) {
             // The issuer may have new keys. The token is refused for good only if the keys were fetched after the
             // request began.
-            Err(Refused::UnknownKey) if !kept.are_since(begun_ms) => {
+            Err(TokenError::UnknownKey) if !kept.are_fetched_since(begun_ms) => {
                 let unknown =
                     || unavailable("The token's key is not known, and the issuer cannot be asked now.");
                 kept = keys.newer_than(&kept).await.ok_or_else(unknown)?;
@@ -97,7 +97,7 @@ async fn by_issuer<S: outside::Stores, O: outside::Outside>(
     }
 }
 
-fn judge(token: &str, keys: &KeySet, rules: &Rules, now: u64) -> Judged {
+fn verify_token(token: &str, keys: &KeySet, rules: &Rules, now: u64) -> Verification {
     let verified = token::verify(token, keys, rules, now)?;
     let seconds = verified.expires.saturating_sub(now).min(REMEMBERED_SECONDS);
     Ok((verified, seconds))
@@ -108,7 +108,7 @@ fn now(outside: &impl outside::Outside) -> u64 {
     outside.now_ms().checked_div(1000).unwrap_or_default()
 }
 
-fn refused(refused: Refused) -> Problem {
+fn refused(refused: TokenError) -> Problem {
     let mut why = refused.to_string();
     if let Some(first) = why.get_mut(..1) {
         first.make_ascii_uppercase();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outbound::Broken;
+use outbound::Error;
 use store::Store;
 use upstream::moment;
 
@@ -11,7 +11,7 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// What is at an address.
 #[derive(Debug, Clone, Default)]
-pub struct Got {
+pub struct FetchedDocument {
     /// The status.
     pub status: u16,
     /// Where a redirect leads.
@@ -29,7 +29,7 @@ pub trait Outside: Clone + 'static {
     /// Runs a task that no request waits for.
     fn spawn(&self, task: impl Future<Output = ()> + 'static);
     /// Gets a document. Redirects are not followed.
-    async fn get(&self, url: &str) -> Result<Got, &'static str>;
+    async fn get(&self, url: &str) -> Result<FetchedDocument, &'static str>;
 }
 
 /// The store of the keys. It is opened for each step, because an issuer may take longer than a request may wait for
@@ -46,7 +46,7 @@ pub trait Stores: Clone + 'static {
 pub struct Host;
 
 impl Stores for Host {
-    type Store = store::spin::Open;
+    type Store = store::spin::OpenStore;
 
     async fn open(&self) -> Self::Store {
         store::spin::open().await
@@ -66,7 +66,7 @@ impl Outside for Host {
         spin_sdk::wasip3::spawn(task);
     }
 
-    async fn get(&self, url: &str) -> Result<Got, &'static str> {
+    async fn get(&self, url: &str) -> Result<FetchedDocument, &'static str> {
         let begin = url.find("://").map_or(0, |at| at.saturating_add(3));
         let end =
             url.get(begin..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| at.saturating_add(begin));
@@ -79,10 +79,10 @@ impl Outside for Host {
         let answered =
             outbound::get(origin, if path.is_empty() { "/" } else { path }, &fields, BODY_LIMIT).await;
         let answered = answered.map_err(|broken| match broken {
-            Broken::TooLarge => "the answer is over 64 KiB",
-            other => other.words(),
+            Error::TooLarge => "the answer is over 64 KiB",
+            other => other.as_str(),
         })?;
         let location = answered.field("location").map(str::to_owned);
-        Ok(Got { status: answered.status, location, body: answered.body })
+        Ok(FetchedDocument { status: answered.status, location, body: answered.body })
     }
 }

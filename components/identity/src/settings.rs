@@ -17,30 +17,30 @@ pub struct Settings {
     /// `jwt_issuer`, `jwt_audience`, `jwt_user_claim`
     pub rules: Rules,
     /// Whose keys they are signed with.
-    pub keeper: Keeper,
+    pub key_source: KeySource,
     /// `jwt_scopes`
     pub asks_for_scopes: bool,
 }
 
 /// The source of the keys: one and no other.
 #[derive(Debug)]
-pub enum Keeper {
+pub enum KeySource {
     /// `jwt_secret`
     Secret(KeySet),
     /// What the issuer publishes.
-    Issuer(Source),
+    Issuer(KeyLocation),
 }
 
 /// The place where an issuer publishes its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct KeyLocation {
     /// `jwt_issuer`
     pub issuer: String,
     /// `jwt_jwks_url`; without it the issuer's discovery document says where they are.
     pub jwks_url: Option<String>,
 }
 
-impl Source {
+impl KeyLocation {
     /// A name that is unique to this source, for the names of stored keys: banks with different sources may share a
     /// store.
     pub fn name(&self) -> String {
@@ -53,7 +53,7 @@ impl Source {
 
 /// Settings as they are given.
 #[derive(Debug, Clone, Default)]
-pub struct Given {
+pub struct RawSettings {
     pub issuer: String,
     pub audience: String,
     pub user_claim: String,
@@ -71,7 +71,7 @@ thread_local! {
 /// # Errors
 ///
 /// 404 with `auth = header`; 503 if they are bad or contradict one another: then nobody gets in.
-pub async fn read() -> Result<Rc<Settings>, Problem> {
+pub async fn current() -> Result<Rc<Settings>, Problem> {
     if let Some(known) = KNOWN.with_borrow(Clone::clone) {
         return Ok(known);
     }
@@ -79,7 +79,7 @@ pub async fn read() -> Result<Rc<Settings>, Problem> {
     if AUTH.text().await.map_err(bad)? != "jwt" {
         return Err(Problem::not_found());
     }
-    let given = Given {
+    let given = RawSettings {
         issuer: JWT_ISSUER.text().await.map_err(bad)?,
         audience: JWT_AUDIENCE.text().await.map_err(bad)?,
         user_claim: JWT_USER_CLAIM.text().await.map_err(bad)?,
@@ -98,25 +98,29 @@ pub async fn read() -> Result<Rc<Settings>, Problem> {
 
 impl Settings {
     /// Settings that fit together, or the name of one that does not, and what is allowed.
-    pub fn new(given: Given) -> Result<Self, (&'static str, &'static str)> {
-        let Given { issuer, audience, user_claim, jwks_url, secret, scopes } = given;
+    pub fn new(given: RawSettings) -> Result<Self, (&'static str, &'static str)> {
+        let RawSettings { issuer, audience, user_claim, jwks_url, secret, scopes } = given;
         if issuer.is_empty() {
             return Err(("jwt_issuer", "with auth = jwt the `iss` of every token"));
         }
         if audience.is_empty() {
             return Err(("jwt_audience", "with auth = jwt one `aud` of every token"));
         }
-        let keeper = match (secret.is_empty(), jwks_url.is_empty()) {
-            (true, is_discovered) => Keeper::Issuer(Source {
+        let key_source = match (secret.is_empty(), jwks_url.is_empty()) {
+            (true, is_discovered) => KeySource::Issuer(KeyLocation {
                 issuer: issuer.clone(),
                 jwks_url: (!is_discovered).then_some(jwks_url),
             }),
-            (false, true) => Keeper::Secret(
+            (false, true) => KeySource::Secret(
                 KeySet::of_secret(secret.as_bytes()).ok_or(("jwt_secret", "at least 32 characters"))?,
             ),
             (false, false) => return Err(("jwt_secret", "either jwt_secret or jwt_jwks_url, not both")),
         };
-        Ok(Self { rules: Rules { issuer, audience, user_claim }, keeper, asks_for_scopes: scopes == "on" })
+        Ok(Self {
+            rules: Rules { issuer, audience, user_claim },
+            key_source,
+            asks_for_scopes: scopes == "on",
+        })
     }
 }
 
@@ -126,7 +130,7 @@ mod tests {
 
     #[test]
     fn keys_come_from_one_source_and_issuer_and_audience_are_demanded() {
-        let given = |issuer: &str, audience: &str, jwks_url: &str, secret: &str| Given {
+        let given = |issuer: &str, audience: &str, jwks_url: &str, secret: &str| RawSettings {
             issuer: issuer.into(),
             audience: audience.into(),
             user_claim: "sub".into(),

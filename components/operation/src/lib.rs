@@ -12,7 +12,7 @@
 use std::rc::Rc;
 
 use api::{Answer, Problem, Request, money};
-use ledger::Kind;
+use ledger::OperationKind;
 use teller::batch::Wallets;
 
 thread_local! {
@@ -25,15 +25,15 @@ api::component!(of component, handle);
 /// The component that `path` leads to.
 fn component(path: &str) -> &'static str {
     match kind(path) {
-        Some(Kind::Withdrawal) => "withdraw",
+        Some(OperationKind::Withdrawal) => "withdraw",
         _ => "deposit",
     }
 }
 
-fn kind(path: &str) -> Option<Kind> {
+fn kind(path: &str) -> Option<OperationKind> {
     match path {
-        "/v1/deposit" | "/deposit" => Some(Kind::Deposit),
-        "/v1/withdraw" | "/withdraw" => Some(Kind::Withdrawal),
+        "/v1/deposit" | "/deposit" => Some(OperationKind::Deposit),
+        "/v1/withdraw" | "/withdraw" => Some(OperationKind::Withdrawal),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ::upstream::claim::{self, Mine};
+use ::upstream::claim::{self, HeldClaim};
 use ::upstream::moment::{self, now_ms};
 use api::{Code, Problem};
 use eventlog::Level;
@@ -14,17 +14,17 @@ use store::{Store, is_same, keys};
 use crate::history::History;
 use crate::report::News;
 use crate::settings::{self, Lifetimes};
-use crate::sheet::{Read, Sheet};
+use crate::sheet::{FetchedSheet, Sheet};
 use crate::upstream;
 
 /// How often a waiting request checks whether the fetch has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How soon upstream is asked again after a failure, however long rates are fresh.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// A sheet, and how old it is now.
 #[derive(Debug)]
-pub struct Kept {
+pub struct CurrentRates {
     /// The rates.
     pub sheet: Rc<Sheet>,
     /// When they were fetched, since 1970; never later than now.
@@ -37,7 +37,7 @@ pub struct Kept {
     ahead: bool,
 }
 
-impl Kept {
+impl CurrentRates {
     /// The age of rates with a time stamp in the future is unknown: a clock was wrong when they were stored, or is
     /// now. They are stale at once, and their age is that difference, so that they expire some day too.
     fn new(sheet: Rc<Sheet>, now_ms: u64, lifetimes: Lifetimes) -> Self {
@@ -60,9 +60,9 @@ impl Kept {
 /// # Errors
 ///
 /// 503 `rates-unavailable` if upstream has none and there are none fresh enough; 503 `storage-unavailable`.
-pub async fn current() -> Result<Kept, Problem> {
+pub async fn current() -> Result<CurrentRates, Problem> {
     let lifetimes = settings::lifetimes().await;
-    let kept = read(lifetimes).await?;
+    let kept = read_stored(lifetimes).await?;
     if kept.as_ref().is_some_and(|kept| !kept.is_stale()) {
         return kept.ok_or_else(unavailable);
     }
@@ -74,21 +74,21 @@ pub async fn current() -> Result<Kept, Problem> {
             warn_of_a_clock(kept);
         }
         if let Some(sheet) = fetch(mine, lifetimes).await {
-            return Ok(Kept::new(Rc::new(sheet), now_ms(), lifetimes));
+            return Ok(CurrentRates::new(Rc::new(sheet), now_ms(), lifetimes));
         }
     }
     // The fetch took time, in which the rates have aged.
-    match kept.map(|kept| Kept::new(kept.sheet, now_ms(), lifetimes)) {
+    match kept.map(|kept| CurrentRates::new(kept.sheet, now_ms(), lifetimes)) {
         Some(kept) if kept.age <= lifetimes.max_stale => Ok(kept),
         _ if is_mine => Err(unavailable()),
-        _ => wait(lifetimes).await,
+        _ => wait_for_fetch(lifetimes).await,
     }
 }
 
-async fn read(lifetimes: Lifetimes) -> Result<Option<Kept>, Problem> {
+async fn read_stored(lifetimes: Lifetimes) -> Result<Option<CurrentRates>, Problem> {
     let stored = store::spin::open().await.get(&keys::rates()).await?;
     // A sheet that cannot be read is fetched again.
-    Ok(stored.and_then(decode).map(|sheet| Kept::new(sheet, now_ms(), lifetimes)))
+    Ok(stored.and_then(decode).map(|sheet| CurrentRates::new(sheet, now_ms(), lifetimes)))
 }
 
 thread_local! {
@@ -108,21 +108,23 @@ fn decode(stored: Vec<u8>) -> Option<Rc<Sheet>> {
     })
 }
 
-fn warn_of_a_clock(kept: &Kept) {
+fn warn_of_a_clock(kept: &CurrentRates) {
     let ahead = [("ahead_seconds", kept.age.as_secs().into())];
     eventlog::event(Level::Warn, "rates-from-the-future", ahead);
 }
 
 /// Fetches new rates and stores them, for the request that holds the claim.
-async fn fetch(mut mine: Mine, lifetimes: Lifetimes) -> Option<Sheet> {
+async fn fetch(mut mine: HeldClaim, lifetimes: Lifetimes) -> Option<Sheet> {
     let begun_ms = now_ms();
     let fetched = upstream::fetch(begun_ms).await;
     let store = store::spin::open().await;
     let (sheet, news, pause) = match fetched {
-        Ok(Read { sheet, left_out }) if left_out.is_empty() => (Some(sheet), News::Whole, lifetimes.ttl),
-        Ok(Read { sheet, left_out }) => (Some(sheet), News::LeftOut(left_out), lifetimes.ttl),
+        Ok(FetchedSheet { sheet, left_out }) if left_out.is_empty() => {
+            (Some(sheet), News::Whole, lifetimes.ttl)
+        }
+        Ok(FetchedSheet { sheet, left_out }) => (Some(sheet), News::LeftOut(left_out), lifetimes.ttl),
         Err(failed) => {
-            let pause = failed.retry_after.unwrap_or_default().max(lifetimes.ttl.min(RETRY));
+            let pause = failed.retry_after.unwrap_or_default().max(lifetimes.ttl.min(RETRY_AFTER));
             (None, News::Failed(failed), pause)
         }
     };
@@ -133,13 +135,13 @@ async fn fetch(mut mine: Mine, lifetimes: Lifetimes) -> Option<Sheet> {
     }
     let _ = claim::settle(&store, mine, begun_ms, pause).await;
     if let Some(sheet) = &sheet {
-        remember(&store, sheet).await;
+        add_to_history(&store, sheet).await;
     }
     sheet
 }
 
 /// Adds the rates to their history. A history that cannot be read begins anew.
-async fn remember(store: &impl Store, sheet: &Sheet) {
+async fn add_to_history(store: &impl Store, sheet: &Sheet) {
     let Ok(kept) = store.get(&keys::rates_history()).await else { return };
     let mut history = kept.as_deref().and_then(History::decode).unwrap_or_default();
     history.add(sheet);
@@ -157,19 +159,19 @@ pub async fn history() -> Result<Vec<u8>, Problem> {
 }
 
 /// Waits for the request that is fetching, as long as a fetch may take.
-async fn wait(lifetimes: Lifetimes) -> Result<Kept, Problem> {
+async fn wait_for_fetch(lifetimes: Lifetimes) -> Result<CurrentRates, Problem> {
     let mut waited = Duration::ZERO;
     loop {
         // Checked before the rates are read: a fetcher stores them first and settles its claim then.
         let is_fetching =
             claim::is_fetching(&store::spin::open().await, &keys::rates_claim(), now_ms()).await;
-        match read(lifetimes).await? {
+        match read_stored(lifetimes).await? {
             Some(kept) if kept.age <= lifetimes.max_stale => return Ok(kept),
             _ if is_fetching && waited < upstream::DEADLINE => (),
             _ => return Err(unavailable()),
         }
-        spin_sdk::time::sleep(LOOK_AGAIN).await;
-        waited = waited.saturating_add(LOOK_AGAIN);
+        spin_sdk::time::sleep(POLL_INTERVAL).await;
+        waited = waited.saturating_add(POLL_INTERVAL);
     }
 }
 
@@ -184,10 +186,10 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
     const NOW_MS: u64 = 1_793_000_000_000;
 
-    fn kept(as_of_ms: u64, ttl: Duration) -> Kept {
+    fn kept(as_of_ms: u64, ttl: Duration) -> CurrentRates {
         let body = br#"{"rates":{"usd":{"name":"n","unit":"u","value":1,"type":"fiat"}}}"#;
         let sheet = Sheet::from_upstream(body, as_of_ms).unwrap().sheet;
-        Kept::new(Rc::new(sheet), NOW_MS, Lifetimes { ttl, max_stale: DAY })
+        CurrentRates::new(Rc::new(sheet), NOW_MS, Lifetimes { ttl, max_stale: DAY })
     }
 
     #[test]

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use outbound::Broken;
+use outbound::Error;
 use spin_sdk::wasip3::http::types::ErrorCode;
 
 /// Why there are no new rates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
+pub struct FetchFailure {
     /// One word, always the same for the same cause.
     pub cause: &'static str,
     /// The rest of it.
@@ -17,7 +17,7 @@ pub struct Failed {
     pub retry_after: Option<Duration>,
 }
 
-impl Failed {
+impl FetchFailure {
     /// A failure without a `Retry-After`.
     pub fn new(cause: &'static str, detail: impl Into<String>) -> Self {
         Self { cause, detail: detail.into(), retry_after: None }
@@ -48,19 +48,19 @@ impl Failed {
     }
 }
 
-impl From<Broken> for Failed {
-    fn from(broken: Broken) -> Self {
+impl From<Error> for FetchFailure {
+    fn from(broken: Error) -> Self {
         match broken {
-            Broken::Field => {
+            Error::Field => {
                 Self::new("bad-key", "coingecko_api_key_header names a header that may not be sent")
             }
-            Broken::TooLarge => Self::new("too-large", "the answer is over 1 MiB"),
-            Broken::Host(code) => code.into(),
+            Error::TooLarge => Self::new("too-large", "the answer is over 1 MiB"),
+            Error::Host(code) => code.into(),
         }
     }
 }
 
-impl From<ErrorCode> for Failed {
+impl From<ErrorCode> for FetchFailure {
     fn from(code: ErrorCode) -> Self {
         use ErrorCode::{
             ConnectionReadTimeout, ConnectionRefused, ConnectionTerminated, ConnectionTimeout,
@@ -119,7 +119,7 @@ mod tests {
             (500, None, "status"),
             (204, None, "status"),
         ] {
-            let failed = Failed::of_status(status, code);
+            let failed = FetchFailure::of_status(status, code);
             assert_eq!(failed.cause, cause, "{status}");
             assert!(failed.detail.contains(&status.to_string()), "{failed:?}");
         }
@@ -141,7 +141,7 @@ mod tests {
             (ErrorCode::HttpProtocolError, "broke-off"),
             (ErrorCode::LoopDetected, "other"),
         ] {
-            assert_eq!(Failed::from(code).cause, cause);
+            assert_eq!(FetchFailure::from(code).cause, cause);
         }
     }
 }

@@ -4,7 +4,7 @@
 use crate::convert::convert;
 use crate::history::History;
 use crate::number::Number;
-use crate::sheet::{Read, Sheet};
+use crate::sheet::{FetchedSheet, Sheet};
 
 const NOW_MS: u64 = 1_793_000_000_000;
 
@@ -17,7 +17,7 @@ corpus::targets! {
 
 /// What is read can be shown, stored, read back, found by its code and calculated with.
 fn upstream(bytes: &[u8]) {
-    let Ok(Read { sheet, .. }) = Sheet::from_upstream(bytes, NOW_MS) else { return };
+    let Ok(FetchedSheet { sheet, .. }) = Sheet::from_upstream(bytes, NOW_MS) else { return };
     let again = Sheet::decode(&sheet.encode()).unwrap();
     assert_eq!((again.as_of_ms, again.rates.get()), (NOW_MS, sheet.rates.get()));
     let currencies = sheet.currencies();

@@ -1,8 +1,8 @@
 //! The history of the rates: a day of points in one document, written by the request that fetches.
 //!
-//! It is bounded, since every fetch rewrites it and every dashboard gets all of it: at most [`POINTS`] points and
-//! [`LIMIT`] bytes. When there are too many points, the one closest to its neighbours is dropped, so a young
-//! history is dense and a full one even. Values are cut to [`DIGITS`] digits: enough for a picture, not for money.
+//! It is bounded, since every fetch rewrites it and every dashboard gets all of it: at most [`MAX_POINTS`] points and
+//! [`MAX_BYTES`] bytes. When there are too many points, the one closest to its neighbours is dropped, so a young
+//! history is dense and a full one even. Values are cut to [`SIGNIFICANT_DIGITS`] digits: enough for a picture, not for money.
 //! `/v1/rates/history` shows the stored form as it is.
 
 use std::collections::BTreeMap;
@@ -13,11 +13,11 @@ use api::view::HistoryView;
 use crate::sheet::Sheet;
 
 /// Most points: one for every twenty minutes of a day.
-const POINTS: usize = 72;
+const MAX_POINTS: usize = 72;
 /// Most bytes of the document.
-const LIMIT: usize = 60_000;
+const MAX_BYTES: usize = 60_000;
 /// Significant digits of a value.
-const DIGITS: usize = 7;
+const SIGNIFICANT_DIGITS: usize = 7;
 /// How far it reaches back.
 const DAY_SECONDS: u64 = 86_400;
 
@@ -35,7 +35,7 @@ impl History {
     pub fn add(&mut self, sheet: &Sheet) {
         let values = sheet.currencies().into_iter().map(|(code, currency)| (code, cut(&currency.value)));
         self.push(sheet.as_of_ms.checked_div(1000).unwrap_or_default(), values.collect());
-        while self.at.len() > POINTS || (self.at.len() > 1 && self.encode().len() > LIMIT) {
+        while self.at.len() > MAX_POINTS || (self.at.len() > 1 && self.encode().len() > MAX_BYTES) {
             self.thin();
         }
     }
@@ -115,7 +115,7 @@ fn cut(value: &str) -> String {
         } else if digits > 0 || c != '0' {
             digits = digits.saturating_add(1);
         }
-        match (digits > DIGITS, is_fraction) {
+        match (digits > SIGNIFICANT_DIGITS, is_fraction) {
             (false, _) => cut.push(c),
             (true, false) => cut.push('0'),
             (true, true) => break,
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_day_is_kept_evenly_and_no_more() {
         let history = minutes(3000);
-        assert_eq!(history.at.len(), POINTS);
+        assert_eq!(history.at.len(), MAX_POINTS);
         let newest = 2999 * 60;
         assert_eq!(history.at.last(), Some(&newest));
         assert!(history.at[0] >= newest - DAY_SECONDS && history.at[0] < newest - DAY_SECONDS * 9 / 10);
@@ -191,7 +191,7 @@ mod tests {
         let currencies: Vec<(&str, &str)> = codes.iter().map(|code| (code.as_str(), long.as_str())).collect();
         let mut history = History::default();
         (0..8).for_each(|minute| history.add(&sheet(minute * 60, &currencies)));
-        assert!(history.encode().len() <= LIMIT, "{}", history.encode().len());
+        assert!(history.encode().len() <= MAX_BYTES, "{}", history.encode().len());
         assert!(!history.at.is_empty());
     }
 

@@ -8,10 +8,10 @@
 use num_bigint::BigUint;
 
 /// The most characters of a number that is read, and its largest exponent in either direction.
-const LENGTH: usize = 256;
-const EXPONENT: u32 = 128;
+const MAX_LENGTH: usize = 256;
+const MAX_EXPONENT: u32 = 128;
 /// The most digits of a rate, before the point and after it.
-const DIGITS: u32 = 40;
+const MAX_DIGITS: u32 = 40;
 
 /// A positive decimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Number {
 impl Number {
     /// Reads a JSON number that is greater than zero; `None` for anything else.
     pub fn parse(token: &str) -> Option<Self> {
-        if token.len() > LENGTH {
+        if token.len() > MAX_LENGTH {
             return None;
         }
         let (mantissa, exponent) = match token.split_once(['e', 'E']) {
@@ -34,7 +34,7 @@ impl Number {
         let digits = format!("{whole}{fraction}");
         if whole.is_empty()
             || !digits.bytes().all(|byte| byte.is_ascii_digit())
-            || exponent.unsigned_abs() > EXPONENT
+            || exponent.unsigned_abs() > MAX_EXPONENT
         {
             return None;
         }
@@ -49,7 +49,7 @@ impl Number {
 
     /// Whether it has no more digits than a rate may have, so that it can be read back from its plain notation.
     pub fn is_short(&self) -> bool {
-        self.scale <= DIGITS && self.digits < power(self.scale.saturating_add(DIGITS))
+        self.scale <= MAX_DIGITS && self.digits < power(self.scale.saturating_add(MAX_DIGITS))
     }
 
     /// A whole number of units of 10^-scale.

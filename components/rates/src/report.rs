@@ -7,12 +7,12 @@ use std::time::Duration;
 use eventlog::Level;
 use upstream::report::Report;
 
-use crate::failure::Failed;
+use crate::failure::FetchFailure;
 
 /// How often a failure that goes on is logged again.
-const FAILED_AGAIN: Duration = Duration::from_secs(60);
+const REPEAT_FAILURE_AFTER: Duration = Duration::from_secs(60);
 /// How often missing currencies are logged again.
-const LEFT_OUT_AGAIN: Duration = Duration::from_secs(3600);
+const REPEAT_LEFT_OUT_AFTER: Duration = Duration::from_secs(3600);
 
 /// How a fetch went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum News {
     /// These could not be used, and why.
     LeftOut(String),
     /// There are no new rates.
-    Failed(Failed),
+    Failed(FetchFailure),
 }
 
 impl News {
@@ -46,7 +46,7 @@ impl News {
                 "rates-left-out",
                 [("currencies", currencies.as_str().into()), times],
             ),
-            Self::Failed(Failed { cause, detail, .. }) => eventlog::event(
+            Self::Failed(FetchFailure { cause, detail, .. }) => eventlog::event(
                 Level::Warn,
                 "rates-not-fetched",
                 [("cause", (*cause).into()), ("detail", detail.as_str().into()), times],
@@ -58,8 +58,10 @@ impl News {
     fn after(&self, before: &Report, now_ms: u64) -> Report {
         let (what, again) = match self {
             Self::Whole => (String::new(), Duration::MAX),
-            Self::LeftOut(currencies) => (format!("left out: {currencies}"), LEFT_OUT_AGAIN),
-            Self::Failed(Failed { cause, detail, .. }) => (format!("{cause}: {detail}"), FAILED_AGAIN),
+            Self::LeftOut(currencies) => (format!("left out: {currencies}"), REPEAT_LEFT_OUT_AFTER),
+            Self::Failed(FetchFailure { cause, detail, .. }) => {
+                (format!("{cause}: {detail}"), REPEAT_FAILURE_AFTER)
+            }
         };
         before.next(what, again, now_ms)
     }
@@ -84,15 +86,15 @@ mod tests {
 
     #[test]
     fn a_failure_is_said_at_once_and_then_from_time_to_time_with_a_count() {
-        let failed = |_| News::Failed(Failed::new("refused", "no"));
+        let failed = |_| News::Failed(FetchFailure::new("refused", "no"));
         assert_eq!(told(failed, 150), [(1, 1), (61, 61), (121, 121)]);
     }
 
     #[test]
     fn another_failure_is_said_at_once_and_so_is_the_end_of_it() {
         let news = |second| match second {
-            ..5 => News::Failed(Failed::new("refused", "no")),
-            5..9 => News::Failed(Failed::new("bad-key", "no")),
+            ..5 => News::Failed(FetchFailure::new("refused", "no")),
+            5..9 => News::Failed(FetchFailure::new("bad-key", "no")),
             _ => News::Whole,
         };
         assert_eq!(told(news, 200), [(1, 1), (5, 1), (9, 1)]);

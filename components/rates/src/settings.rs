@@ -7,7 +7,7 @@ use settings::{
     COINGECKO_API_KEY, COINGECKO_API_KEY_HEADER, COINGECKO_ORIGIN, RATES_MAX_STALE_SECONDS, RATES_TTL_SECONDS,
 };
 
-use crate::failure::Failed;
+use crate::failure::FetchFailure;
 
 /// How long rates are fresh, and how long old ones may stand in for them.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +49,9 @@ pub async fn lifetimes() -> Lifetimes {
 /// # Errors
 ///
 /// A setting is bad: then CoinGecko is not called at all.
-pub async fn source() -> Result<Source, Failed> {
+pub async fn source() -> Result<Source, FetchFailure> {
     let bad = |cause, name| {
-        move |_| Failed::new(cause, format!("the setting {name} is bad: see bad-setting in the log"))
+        move |_| FetchFailure::new(cause, format!("the setting {name} is bad: see bad-setting in the log"))
     };
     Ok(Source {
         origin: COINGECKO_ORIGIN.text().await.map_err(bad("bad-origin", "coingecko_origin"))?,

@@ -11,16 +11,16 @@ use api::{Code, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::failure::Failed;
+use crate::failure::FetchFailure;
 use crate::number::Number;
 
 /// Most currencies of a sheet; most characters of a code, a name, a unit and a type.
-const CURRENCIES: usize = 1000;
-const CODE_LENGTH: usize = 64;
-const TEXT_LENGTH: usize = 256;
+const MAX_CURRENCIES: usize = 1000;
+const MAX_CODE_LENGTH: usize = 64;
+const MAX_TEXT_LENGTH: usize = 256;
 /// How many dropped currencies are named, and how much of each is shown.
-const NAMED: usize = 10;
-const SHOWN: usize = 24;
+const MAX_NAMED: usize = 10;
+const SHOWN_CHARACTERS: usize = 24;
 /// The version of the stored form.
 const VERSION: u8 = 1;
 
@@ -37,7 +37,7 @@ pub struct Sheet {
 
 /// A sheet as it was read from upstream.
 #[derive(Debug)]
-pub struct Read {
+pub struct FetchedSheet {
     /// What can be used.
     pub sheet: Sheet,
     /// The currencies that were dropped, and why; empty if there are none.
@@ -77,18 +77,18 @@ impl Sheet {
     ///
     /// # Errors
     /// It is not the documented JSON, or no currency of it can be used.
-    pub fn from_upstream(body: &[u8], as_of_ms: u64) -> Result<Read, Failed> {
+    pub fn from_upstream(body: &[u8], as_of_ms: u64) -> Result<FetchedSheet, FetchFailure> {
         let upstream: Upstream = serde_json::from_slice(body).map_err(|error| {
             let (cause, detail) = if error.is_data() {
                 ("not-rates", "the answer is JSON, but has no object of rates")
             } else {
                 ("not-json", "the answer is no JSON")
             };
-            Failed::new(cause, detail)
+            FetchFailure::new(cause, detail)
         })?;
         let (mut currencies, mut odd) = (BTreeMap::new(), Vec::new());
         for (code, rate) in upstream.rates {
-            let is_full = currencies.len() == CURRENCIES;
+            let is_full = currencies.len() == MAX_CURRENCIES;
             match if is_full { Err("one too many".to_owned()) } else { Currency::from_upstream(&code, &rate) }
             {
                 Ok(currency) => drop(currencies.insert(code, currency)),
@@ -97,10 +97,11 @@ impl Sheet {
         }
         let left_out = named(odd);
         if currencies.is_empty() {
-            return Err(Failed::new("no-rates", format!("no currency can be used: {left_out}")));
+            return Err(FetchFailure::new("no-rates", format!("no currency can be used: {left_out}")));
         }
-        let rates = to_raw_value(&currencies).map_err(|error| Failed::new("other", error.to_string()))?;
-        Ok(Read { sheet: Self { v: VERSION, as_of_ms, rates }, left_out })
+        let rates =
+            to_raw_value(&currencies).map_err(|error| FetchFailure::new("other", error.to_string()))?;
+        Ok(FetchedSheet { sheet: Self { v: VERSION, as_of_ms, rates }, left_out })
     }
 
     /// The stored form.
@@ -161,23 +162,23 @@ impl Currency {
 
 fn is_code(code: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=CODE_LENGTH).contains(&code.len()) && code.bytes().all(allowed)
+    (1..=MAX_CODE_LENGTH).contains(&code.len()) && code.bytes().all(allowed)
 }
 
 fn is_text(text: &str) -> bool {
-    text.chars().count() <= TEXT_LENGTH && !text.chars().any(char::is_control)
+    text.chars().count() <= MAX_TEXT_LENGTH && !text.chars().any(char::is_control)
 }
 
 /// The first few of them, and how many more there are.
 fn named(mut odd: Vec<String>) -> String {
-    let more = odd.len().saturating_sub(NAMED);
-    odd.truncate(NAMED);
+    let more = odd.len().saturating_sub(MAX_NAMED);
+    odd.truncate(MAX_NAMED);
     let named = odd.join(", ");
     if more == 0 { named } else { format!("{named}, and {more} more") }
 }
 
 fn shortened(text: &str) -> String {
-    let short: String = text.chars().take(SHOWN).collect();
+    let short: String = text.chars().take(SHOWN_CHARACTERS).collect();
     if short.len() == text.len() { short } else { format!("{short}…") }
 }
 
@@ -192,7 +193,7 @@ mod tests {
         "usd":{"name":"US Dollar","unit":"$","value":67187.3358936566,"type":"fiat"},
         "xau":{"name":"Gold - Troy Ounce","unit":"XAU","value":25.0000000000000000001,"type":"commodity"}}}"#;
 
-    fn read(body: &str) -> Read {
+    fn read(body: &str) -> FetchedSheet {
         Sheet::from_upstream(body.as_bytes(), 7).unwrap()
     }
 
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_documented_json_is_read_with_every_digit() {
-        let Read { sheet, left_out } = read(GOOD);
+        let FetchedSheet { sheet, left_out } = read(GOOD);
         let stored = Sheet::decode(&sheet.encode()).unwrap();
         assert_eq!((stored.as_of_ms, stored.rates.get()), (7, sheet.rates.get()));
         let values: Vec<_> = stored.currencies().into_values().map(|currency| currency.value).collect();
@@ -243,7 +244,7 @@ mod tests {
             ("US Dollar", r"US\u0000", "usd (a text is too long or has control characters)"),
         ] {
             assert!(GOOD.contains(from), "{from}");
-            let Read { sheet, left_out } = read(&GOOD.replacen(from, to, 1));
+            let FetchedSheet { sheet, left_out } = read(&GOOD.replacen(from, to, 1));
             assert_eq!(codes(&sheet), ["btc", "xau"], "{from} -> {to}");
             assert_eq!(left_out, said, "{from} -> {to}");
         }
@@ -256,7 +257,7 @@ mod tests {
             (r#""usd""#, r#""usd-2""#),
             (r#""usd""#, r#""1inch-network-token""#),
         ] {
-            let Read { sheet, left_out } = read(&GOOD.replacen(from, to, 1));
+            let FetchedSheet { sheet, left_out } = read(&GOOD.replacen(from, to, 1));
             assert_eq!((codes(&sheet).len(), left_out.as_str()), (3, ""), "{to}");
         }
     }
@@ -281,9 +282,9 @@ mod tests {
     #[test]
     fn many_currencies_are_cut_and_few_of_the_odd_ones_named() {
         let one = |code: usize| format!(r#""c{code:04}":{{"name":"n","unit":"u","value":1,"type":"t"}}"#);
-        let all: Vec<String> = (0..CURRENCIES + 25).map(one).collect();
-        let Read { sheet, left_out } = read(&format!(r#"{{"rates":{{{}}}}}"#, all.join(",")));
-        assert_eq!(codes(&sheet).len(), CURRENCIES);
+        let all: Vec<String> = (0..MAX_CURRENCIES + 25).map(one).collect();
+        let FetchedSheet { sheet, left_out } = read(&format!(r#"{{"rates":{{{}}}}}"#, all.join(",")));
+        assert_eq!(codes(&sheet).len(), MAX_CURRENCIES);
         assert!(
             left_out.starts_with("c1000 (one too many), ") && left_out.ends_with(", and 15 more"),
             "{left_out}"

@@ -6,13 +6,13 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use futures::future::{Either, select};
-use outbound::Answered;
+use outbound::FullResponse;
 use serde::Deserialize;
-use upstream::claim::LONGEST;
+use upstream::claim::MAX_CLAIM;
 
-use crate::failure::Failed;
+use crate::failure::FetchFailure;
 use crate::settings::{self, Source};
-use crate::sheet::{Read, Sheet};
+use crate::sheet::{FetchedSheet, Sheet};
 
 /// How long a fetch may take, in all.
 pub const DEADLINE: Duration = Duration::from_secs(3);
@@ -25,17 +25,17 @@ const USER_AGENT: &str = concat!("money-bank/", env!("CARGO_PKG_VERSION"));
 ///
 /// # Errors
 /// Why there is none.
-pub async fn fetch(now_ms: u64) -> Result<Read, Failed> {
-    match select(pin!(asked(now_ms)), pin!(spin_sdk::time::sleep(DEADLINE))).await {
+pub async fn fetch(now_ms: u64) -> Result<FetchedSheet, FetchFailure> {
+    match select(pin!(request(now_ms)), pin!(spin_sdk::time::sleep(DEADLINE))).await {
         Either::Left((sheet, _)) => sheet,
-        Either::Right(_) => Err(Failed::new("timed-out", "no answer within 3 seconds")),
+        Either::Right(_) => Err(FetchFailure::new("timed-out", "no answer within 3 seconds")),
     }
 }
 
-async fn asked(now_ms: u64) -> Result<Read, Failed> {
+async fn request(now_ms: u64) -> Result<FetchedSheet, FetchFailure> {
     let source = settings::source().await?;
     let answered = outbound::get(&source.origin, PATH, &fields(&source), BODY_LIMIT).await?;
-    judged(answered, now_ms, SystemTime::now())
+    read_answer(answered, now_ms, SystemTime::now())
 }
 
 fn fields(source: &Source) -> Vec<(String, Vec<u8>)> {
@@ -48,13 +48,13 @@ fn fields(source: &Source) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The result of an answer that arrived at `now`.
-fn judged(answered: Answered, now_ms: u64, now: SystemTime) -> Result<Read, Failed> {
+fn read_answer(answered: FullResponse, now_ms: u64, now: SystemTime) -> Result<FetchedSheet, FetchFailure> {
     if answered.status == 200 {
         return Sheet::from_upstream(&answered.body, now_ms);
     }
     let code = serde_json::from_slice(&answered.body).ok().and_then(ErrorBody::code);
     let retry_after = retry_after(&answered, now);
-    Err(Failed { retry_after, ..Failed::of_status(answered.status, code) })
+    Err(FetchFailure { retry_after, ..FetchFailure::of_status(answered.status, code) })
 }
 
 /// CoinGecko's own code for a failure: in one of two places.
@@ -77,15 +77,15 @@ impl ErrorBody {
 
 /// How long upstream asks not to be called (RFC 9110, section 10.2.3): seconds, or a date. A date is compared with
 /// upstream's own `Date`, if there is one, so that it does not matter whose clock is wrong.
-fn retry_after(answered: &Answered, now: SystemTime) -> Option<Duration> {
+fn retry_after(answered: &FullResponse, now: SystemTime) -> Option<Duration> {
     let wanted = answered.field("retry-after")?.trim();
     if !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number with too many digits is a long wait too.
-        return Some(wanted.parse().map_or(LONGEST, Duration::from_secs).min(LONGEST));
+        return Some(wanted.parse().map_or(MAX_CLAIM, Duration::from_secs).min(MAX_CLAIM));
     }
     let until = httpdate::parse_http_date(wanted).ok()?;
     let said = answered.field("date").and_then(|date| httpdate::parse_http_date(date.trim()).ok());
-    Some(until.duration_since(said.unwrap_or(now)).unwrap_or_default().min(LONGEST))
+    Some(until.duration_since(said.unwrap_or(now)).unwrap_or_default().min(MAX_CLAIM))
 }
 
 #[cfg(test)]
@@ -97,13 +97,13 @@ mod tests {
     /// Sun, 06 Nov 1994 08:49:37 GMT
     const NOW_SECONDS: u64 = 784_111_777;
 
-    fn answered(status: u16, fields: &[(&str, &str)], body: &str) -> Answered {
+    fn answered(status: u16, fields: &[(&str, &str)], body: &str) -> FullResponse {
         let field = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
-        Answered { status, fields: fields.iter().map(field).collect(), body: body.into() }
+        FullResponse { status, fields: fields.iter().map(field).collect(), body: body.into() }
     }
 
-    fn failed(answered: Answered) -> Failed {
-        judged(answered, 7, UNIX_EPOCH + Duration::from_secs(NOW_SECONDS)).unwrap_err()
+    fn failed(answered: FullResponse) -> FetchFailure {
+        read_answer(answered, 7, UNIX_EPOCH + Duration::from_secs(NOW_SECONDS)).unwrap_err()
     }
 
     #[test]

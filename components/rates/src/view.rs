@@ -7,7 +7,7 @@ use api::{Answer, Problem, Request, money};
 use ledger::Amount;
 use serde::Serialize;
 
-use crate::cache::Kept;
+use crate::cache::CurrentRates;
 use crate::convert::Conversion;
 use crate::sheet::Currency;
 
@@ -28,17 +28,23 @@ pub fn conversion(request: &Request) -> Result<(Amount, String, String), Problem
 }
 
 /// All rates.
-pub fn all(request: &Request, kept: &Kept) -> Answer {
+pub fn all(request: &Request, kept: &CurrentRates) -> Answer {
     cached(request, kept, &RatesView { base: "btc", age: age(kept), rates: &kept.sheet.rates })
 }
 
 /// One rate.
-pub fn one(request: &Request, kept: &Kept, code: &str, currency: &Currency) -> Answer {
+pub fn one(request: &Request, kept: &CurrentRates, code: &str, currency: &Currency) -> Answer {
     cached(request, kept, &OneRateView { code, base: "btc", rate: rate(currency), age: age(kept) })
 }
 
 /// A conversion.
-pub fn converted(kept: &Kept, amount: Amount, from: &str, to: &str, conversion: &Conversion) -> Answer {
+pub fn converted(
+    kept: &CurrentRates,
+    amount: Amount,
+    from: &str,
+    to: &str,
+    conversion: &Conversion,
+) -> Answer {
     Answer::json(&ConvertedView {
         amount: amount.to_string(),
         from,
@@ -55,7 +61,7 @@ fn rate(currency: &Currency) -> RateView<'_> {
     RateView { name, unit, value, r#type }
 }
 
-fn age(kept: &Kept) -> AgeView {
+fn age(kept: &CurrentRates) -> AgeView {
     let as_of = UNIX_EPOCH.checked_add(kept.as_of).unwrap_or(UNIX_EPOCH);
     AgeView {
         as_of: humantime::format_rfc3339_seconds(as_of).to_string(),
@@ -66,7 +72,7 @@ fn age(kept: &Kept) -> AgeView {
 
 /// Caches may keep rates for the rest of their lifetime. The tag is weak: the age in the body changes while the rates
 /// stay the same (RFC 9110, section 8.8.1).
-fn cached(request: &Request, kept: &Kept, document: &impl Serialize) -> Answer {
+fn cached(request: &Request, kept: &CurrentRates, document: &impl Serialize) -> Answer {
     let tag = format!("W/\"{:x}-{}\"", kept.sheet.as_of_ms, u8::from(kept.is_stale()));
     let answer = if request.has(&tag) { Answer::not_modified() } else { Answer::json(document) };
     let control = format!("public, max-age={}", kept.fresh_for.as_secs());

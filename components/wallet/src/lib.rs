@@ -9,11 +9,11 @@ use std::rc::Rc;
 
 use api::{Answer, Problem, Request, Scope};
 use teller::history;
-use teller::verified::Heads;
+use teller::verified::VerifiedMarks;
 
 thread_local! {
     /// The wallets that this instance has verified, by their bytes.
-    static HEADS: Rc<Heads> = Rc::default();
+    static MARKS: Rc<VerifiedMarks> = Rc::default();
 }
 
 api::component!("wallet", handle);
@@ -31,7 +31,7 @@ async fn wallet(request: Request) -> Result<Answer, Problem> {
     let (user, at) = (request.user(Scope::Read).await?, view::at(&request)?);
     let store = store::spin::open().await;
     let mark = match at {
-        None => history::now_by(&store, &user, &HEADS.with(Rc::clone)).await?,
+        None => history::current_cached(&store, &user, &MARKS.with(Rc::clone)).await?,
         Some(seq) => history::at(&store, &user, seq).await?.ok_or_else(|| view::no_such_entry(seq))?,
     };
     Ok(view::wallet(&user, &mark))

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use api::limits::{ENTRIES, ENTRIES_USUAL};
+use api::limits::{DEFAULT_ENTRIES, ENTRIES};
 use api::view::{EntriesView, EntryView, WalletView};
 use api::{Answer, Code, Problem, Request};
 use ledger::{Mark, User};
@@ -22,7 +22,7 @@ pub fn at(request: &Request) -> Result<Option<u64>, Problem> {
 
 /// The parameter `limit`.
 pub fn limit(request: &Request) -> Result<usize, Problem> {
-    let Some(text) = request.query("limit")? else { return Ok(ENTRIES_USUAL) };
+    let Some(text) = request.query("limit")? else { return Ok(DEFAULT_ENTRIES) };
     number(&text)
         .and_then(|limit| usize::try_from(limit).ok())
         .filter(|limit| ENTRIES.contains(limit))
@@ -99,7 +99,7 @@ mod tests {
         let plain = request("").unwrap();
         assert_eq!(
             (cursor(&plain).unwrap(), limit(&plain).unwrap(), at(&plain).unwrap()),
-            (None, ENTRIES_USUAL, None)
+            (None, DEFAULT_ENTRIES, None)
         );
     }
 

@@ -18,19 +18,19 @@ pub type Fields = Vec<(&'static str, Cow<'static, str>)>;
 pub struct Answer {
     status: StatusCode,
     fields: Fields,
-    body: Body,
+    body: AnswerBody,
     told: LogMembers,
 }
 
 /// The body of an answer.
-pub enum Body {
+pub enum AnswerBody {
     /// Made as a whole.
     Whole(Bytes),
     /// This many bytes, in pieces that are made as the client takes them.
     Pieces(usize, Box<dyn Iterator<Item = Vec<u8>>>),
 }
 
-impl Body {
+impl AnswerBody {
     /// In bytes.
     fn len(&self) -> usize {
         match self {
@@ -56,13 +56,13 @@ impl Body {
     }
 }
 
-impl From<Vec<u8>> for Body {
+impl From<Vec<u8>> for AnswerBody {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Whole(bytes.into())
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for AnswerBody {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} bytes", self.len())
     }
@@ -85,18 +85,18 @@ impl Answer {
     /// 200 with `document` as JSON.
     #[must_use]
     pub fn json(document: &impl Serialize) -> Self {
-        Self::new(StatusCode::OK, "application/json", Body::Whole(encode(document)))
+        Self::new(StatusCode::OK, "application/json", AnswerBody::Whole(encode(document)))
     }
 
     /// 200 with a page.
     #[must_use]
     pub fn html(page: impl Into<Bytes>) -> Self {
-        Self::new(StatusCode::OK, "text/html; charset=utf-8", Body::Whole(page.into()))
+        Self::new(StatusCode::OK, "text/html; charset=utf-8", AnswerBody::Whole(page.into()))
     }
 
     /// 200 with a file of this media type.
     #[must_use]
-    pub fn file(media_type: &'static str, body: impl Into<Body>) -> Self {
+    pub fn file(media_type: &'static str, body: impl Into<AnswerBody>) -> Self {
         Self::new(StatusCode::OK, media_type, body.into())
     }
 
@@ -114,7 +114,12 @@ impl Answer {
 
     /// A status and nothing else.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, fields: Fields::new(), body: Body::Whole(Bytes::new()), told: LogMembers::default() }
+        Self {
+            status,
+            fields: Fields::new(),
+            body: AnswerBody::Whole(Bytes::new()),
+            told: LogMembers::default(),
+        }
     }
 
     /// 308: the resource is at this path.
@@ -125,10 +130,10 @@ impl Answer {
 
     /// A problem document under its status.
     pub(crate) fn problem(status: StatusCode, document: &impl Serialize) -> Self {
-        Self::new(status, "application/problem+json", Body::Whole(encode(document)))
+        Self::new(status, "application/problem+json", AnswerBody::Whole(encode(document)))
     }
 
-    fn new(status: StatusCode, content_type: &'static str, body: Body) -> Self {
+    fn new(status: StatusCode, content_type: &'static str, body: AnswerBody) -> Self {
         let fields = vec![("content-type", content_type.into())];
         Self { status, fields, body, told: LogMembers::default() }
     }
@@ -178,14 +183,14 @@ impl Answer {
     }
 
     /// Notes which problem it is, for the log.
-    pub(crate) fn telling(self, code: &'static str, outcome: Option<&'static str>) -> Self {
+    pub(crate) fn with_log_code(self, code: &'static str, outcome: Option<&'static str>) -> Self {
         let told = LogMembers { code: Some(code), outcome, ..self.told };
         Self { told, ..self }
     }
 
     /// Status, header fields and body of the response to the request with this id.
     #[must_use]
-    pub fn into_parts(self, request_id: &str) -> (StatusCode, Fields, Body) {
+    pub fn into_parts(self, request_id: &str) -> (StatusCode, Fields, AnswerBody) {
         let Self { status, mut fields, body, .. } = self;
         fields.push(("content-length", body.len().to_string().into()));
         fields.push(("x-content-type-options", "nosniff".into()));

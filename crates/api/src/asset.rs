@@ -17,12 +17,12 @@ use crate::{Answer, Request};
 /// The length of a gzip header without a file name (RFC 1952).
 const GZIP_HEADER: usize = 10;
 /// How far back deflate may refer (RFC 1951), and the size of the pieces that are unpacked while the client reads.
-const PIECE: usize = 32 * 1024;
+const PIECE_BYTES: usize = 32 * 1024;
 /// How much of a packed file is unpacked at a time. Hundreds of clients may ask for a file at the same moment, and
 /// all other requests wait during a step.
-const STEP: usize = 1024;
+const STEP_BYTES: usize = 1024;
 /// A weight of one, in thousandths.
-const ONE: u16 = 1000;
+const FULL_WEIGHT: u16 = 1000;
 
 /// A file.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Asset {
     /// headers is a part of the entity tag.
     #[must_use]
     pub fn answer_with(&self, request: &Request, version: &str) -> Answer {
-        let is_packed = takes_gzip(request.headers());
+        let is_packed = accepts_gzip(request.headers());
         let dash = if version.is_empty() { "" } else { "-" };
         let tag = format!("\"{}{dash}{version}{}\"", self.hash, if is_packed { "-gzip" } else { "" });
         let answer = match () {
@@ -78,7 +78,7 @@ impl Asset {
 
     /// The file, unpacked, with `text` in place of `blank`. The file is JSON, and the blank is inside its strings.
     #[must_use]
-    pub fn filled(&self, request: &Request, blank: &str, text: &str) -> Answer {
+    pub fn answer_filled(&self, request: &Request, blank: &str, text: &str) -> Answer {
         let text = serde_json::to_string(text).unwrap_or_default();
         let text = text.trim_matches('"');
         made(request, self.media_type, &format!("{}-{}", self.hash, version(text)), || {
@@ -90,7 +90,7 @@ impl Asset {
 
 /// A generated file, or a 304 if the client has this version of it.
 #[must_use]
-pub fn made(
+pub fn generated(
     request: &Request,
     media_type: &'static str,
     version: &str,
@@ -110,21 +110,21 @@ pub fn version(text: &str) -> String {
 }
 
 /// A gzip file as it is.
-fn packed(file: &'static [u8]) -> Body {
-    Body::Pieces(file.len(), Box::new(file.chunks(PIECE).map(<[u8]>::to_vec)))
+fn packed(file: &'static [u8]) -> AnswerBody {
+    AnswerBody::Pieces(file.len(), Box::new(file.chunks(PIECE_BYTES).map(<[u8]>::to_vec)))
 }
 
 /// The contents of a gzip file. Its last four bytes are their length (RFC 1952, ISIZE).
-fn unpacked(file: &'static [u8]) -> Body {
+fn unpacked(file: &'static [u8]) -> AnswerBody {
     let length = file.last_chunk().copied().map_or(0, u32::from_le_bytes);
-    Body::Pieces(usize::try_from(length).unwrap_or_default(), Box::new(Unpacking::of(file)))
+    AnswerBody::Pieces(usize::try_from(length).unwrap_or_default(), Box::new(Unpacking::of(file)))
 }
 
 /// Unpacks a gzip file piece by piece.
 struct Unpacking {
     state: Box<DecompressorOxide>,
     /// The bytes unpacked last, as a ring: the next ones may repeat any of them.
-    window: Box<[u8; PIECE]>,
+    window: Box<[u8; PIECE_BYTES]>,
     /// Where in it the next piece begins.
     at: usize,
     /// What has not been read.
@@ -136,7 +136,7 @@ impl Unpacking {
     /// Unpacks `packed`, which was packed when the component was built.
     fn of(packed: &'static [u8]) -> Self {
         let rest = packed.get(GZIP_HEADER..).unwrap_or_default();
-        Self { state: Box::default(), window: Box::new([0; PIECE]), at: 0, rest, is_done: false }
+        Self { state: Box::default(), window: Box::new([0; PIECE_BYTES]), at: 0, rest, is_done: false }
     }
 }
 
@@ -145,7 +145,7 @@ impl Iterator for Unpacking {
 
     fn next(&mut self) -> Option<Vec<u8>> {
         while !self.is_done {
-            let step = self.rest.get(..STEP).unwrap_or(self.rest);
+            let step = self.rest.get(..STEP_BYTES).unwrap_or(self.rest);
             let more = if step.len() < self.rest.len() { TINFL_FLAG_HAS_MORE_INPUT } else { 0 };
             let flags = more | TINFL_FLAG_IGNORE_ADLER32;
             let (status, read, written) =
@@ -153,7 +153,7 @@ impl Iterator for Unpacking {
             self.is_done = !matches!(status, TINFLStatus::HasMoreOutput | TINFLStatus::NeedsMoreInput);
             self.rest = self.rest.get(read..).unwrap_or_default();
             let (from, to) = (self.at, self.at.saturating_add(written));
-            self.at = to % PIECE;
+            self.at = to % PIECE_BYTES;
             if let Some(piece) = self.window.get(from..to).filter(|piece| !piece.is_empty()) {
                 return Some(piece.to_vec());
             }
@@ -163,7 +163,7 @@ impl Iterator for Unpacking {
 }
 
 /// Whether the client accepts gzip, and prefers it or does not care.
-fn takes_gzip(headers: &Headers) -> bool {
+fn accepts_gzip(headers: &Headers) -> bool {
     let (mut gzip, mut other, mut plain) = (None, None, None);
     let values = headers.all("accept-encoding").filter_map(text);
     for one in values.flat_map(|value| value.split(',')) {
@@ -185,7 +185,7 @@ fn weight(parameters: &str) -> u16 {
     let mut named = parameters.split(';').filter_map(|one| one.split_once('='));
     match named.find(|(name, _)| name.trim().eq_ignore_ascii_case("q")) {
         Some((_, value)) => thousandths(value.trim()).unwrap_or(0),
-        None => ONE,
+        None => FULL_WEIGHT,
     }
 }
 
@@ -196,7 +196,7 @@ fn thousandths(text: &str) -> Option<u16> {
     }
     match (whole, format!("{fraction:0<3}").parse().ok()?) {
         ("0", fraction) => Some(fraction),
-        ("1", 0) => Some(ONE),
+        ("1", 0) => Some(FULL_WEIGHT),
         _ => None,
     }
 }
@@ -272,7 +272,9 @@ mod tests {
         let asked = |tag: &str, text: &str| {
             let request =
                 http::Request::get("/a").header("if-none-match", tag).header("accept-encoding", "gzip");
-            ASSET.filled(&Request::new(request.body(String::new()).unwrap()), "ai", text).into_response("r")
+            ASSET
+                .answer_filled(&Request::new(request.body(String::new()).unwrap()), "ai", text)
+                .into_response("r")
         };
         let response = asked("\"0123\"", "A\"I");
         assert_eq!(response.body(), b"plA\\\"In".as_slice());
@@ -296,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_file_is_unpacked_a_piece_at_a_time() {
-        for size in [1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE + 7] {
+        for size in [1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 5 * PIECE_BYTES + 7] {
             // It repeats what is nearly a window away, and parts of it cannot be packed.
             let mut plain: Vec<u8> = (0..size).map(|at| (at * at % 251 * (at / 977) % 256) as u8).collect();
             plain.extend_from_within(..);
@@ -304,13 +306,13 @@ mod tests {
             encoder.write_all(&plain).unwrap();
             let packed: &[u8] = encoder.finish().unwrap().leak();
             for (mut body, expected) in [(super::packed(packed), packed), (unpacked(packed), &plain[..])] {
-                let Body::Pieces(length, _) = body else { panic!("{body:?}") };
+                let AnswerBody::Pieces(length, _) = body else { panic!("{body:?}") };
                 assert_eq!(length, expected.len());
                 let pieces: Vec<_> = std::iter::from_fn(|| body.next_piece()).collect();
-                assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())), "{size}");
+                assert!(pieces.iter().all(|piece| (1..=PIECE_BYTES).contains(&piece.len())), "{size}");
                 assert!(pieces.concat() == expected, "{size}");
                 // No piece is made of more than a step of the packed file.
-                assert!(length == packed.len() || pieces.len() >= packed.len() / STEP, "{size}");
+                assert!(length == packed.len() || pieces.len() >= packed.len() / STEP_BYTES, "{size}");
             }
         }
     }

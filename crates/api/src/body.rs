@@ -15,7 +15,7 @@ pub use wasi::Body;
 
 /// Why a body ended before it was complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
+pub enum BodyError {
     /// The client went away, or its framing is wrong.
     BrokenOff,
     /// It did not come in time.

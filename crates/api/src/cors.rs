@@ -44,7 +44,7 @@ impl Origins {
     /// What `request` is granted. Browsers send `Origin` when a page of another origin makes the request.
     pub(crate) fn grant(&self, request: &Request) -> Grant {
         match request.header("origin") {
-            _ if self.0.is_empty() => Grant::Unspoken,
+            _ if self.0.is_empty() => Grant::NotConfigured,
             Some(origin) if self.0.iter().any(|named| named == origin) => Grant::To(origin.to_owned()),
             _ => Grant::Refused,
         }
@@ -55,7 +55,7 @@ impl Origins {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Grant {
     /// Nothing: nobody is named.
-    Unspoken,
+    NotConfigured,
     /// None, but the answer depends on the origin.
     Refused,
     /// That pages of this origin may.
@@ -75,9 +75,9 @@ impl Grant {
     }
 
     /// The same answer, saying so.
-    pub(crate) fn tell(self, answer: Answer) -> Answer {
+    pub(crate) fn add_headers(self, answer: Answer) -> Answer {
         match self {
-            Self::Unspoken => answer,
+            Self::NotConfigured => answer,
             Self::Refused => answer.varying("origin"),
             Self::To(origin) => answer
                 .varying("origin")

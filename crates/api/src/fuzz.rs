@@ -45,7 +45,7 @@ fn request(bytes: &[u8]) {
         let is_raw = value == key.as_str().as_bytes();
         assert!(is_raw || (value.starts_with(b"\"") && value.ends_with(b"\"")), "{value:?}");
     }
-    if let Ok(Some(user)) = read.named() {
+    if let Ok(Some(user)) = read.user_in_headers() {
         for name in ["user_id", "user-id", "x-user-id"] {
             let values: Vec<Vec<u8>> = sent(name);
             assert!(values.iter().all(|value| value == user.as_str().as_bytes()), "{values:?}");
@@ -56,7 +56,7 @@ fn request(bytes: &[u8]) {
         assert!(!token.is_empty() && token.trim_matches(' ') == token);
         assert!(values.len() == 1 && values[0].to_ascii_lowercase().starts_with(b"bearer "), "{values:?}");
     }
-    let _ = (read.verb(), read.get(), read.post(), read.query("amount"), read.has("\"tag\""));
+    let _ = (read.route_method(), read.get(), read.post(), read.query("amount"), read.has("\"tag\""));
     if let Ok(taken) = block_on(read.json_body()) {
         assert!(taken.len() <= BODY_BYTES && body.starts_with(&taken));
     }

@@ -12,7 +12,7 @@ use ledger::{Hash, User};
 use settings::AUTH;
 
 use crate::headers::Headers;
-use crate::recent::Recent;
+use crate::recent::RecentCache;
 use crate::{Code, Problem, Request, Scope, log};
 #[cfg(target_arch = "wasm32")]
 use component::Component;
@@ -30,7 +30,7 @@ struct TokenUser {
 
 thread_local! {
     static BY_TOKEN: Cell<Option<bool>> = const { Cell::new(None) };
-    static TOKENS: Recent<TokenUser> = const { Recent::new() };
+    static TOKENS: RecentCache<TokenUser> = const { RecentCache::new() };
 }
 
 /// The answer of `identity`: its status and header fields.
@@ -81,10 +81,10 @@ async fn user(
 ) -> Result<User, Problem> {
     if !by_token {
         return request
-            .named()?
+            .user_in_headers()?
             .ok_or_else(|| Problem::new(Code::MissingIdentity, "Name a user in the header user_id."));
     }
-    let known = known(request, now, identity).await?;
+    let known = user_of_token(request, now, identity).await?;
     let is_allowed = match scope {
         Scope::Read => known.reads,
         Scope::Write => known.writes,
@@ -93,9 +93,9 @@ async fn user(
 }
 
 /// The user of the request's token. A header may name the same user too, and no other.
-async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<TokenUser, Problem> {
-    let known = verified(request, now, identity).await?;
-    let named = request.named().map_err(Problem::asking_for_token)?;
+async fn user_of_token(request: &Request, now: u64, identity: &impl Ask) -> Result<TokenUser, Problem> {
+    let known = verify_token(request, now, identity).await?;
+    let named = request.user_in_headers().map_err(Problem::with_token_challenge)?;
     if named.is_some_and(|named| named != known.user) {
         return Err(Problem::bad_token("The token is another user's than the one that a header names."));
     }
@@ -103,30 +103,30 @@ async fn known(request: &Request, now: u64, identity: &impl Ask) -> Result<Token
 }
 
 /// The user of the request's token: remembered, or verified now.
-async fn verified(request: &Request, now: u64, identity: &impl Ask) -> Result<TokenUser, Problem> {
+async fn verify_token(request: &Request, now: u64, identity: &impl Ask) -> Result<TokenUser, Problem> {
     let sent = request.bearer()?;
     let token = Hash::of(sent);
     if let Some((known, _)) = TOKENS.with(|tokens| tokens.get(&token, now)) {
         return Ok(known);
     }
     let said = identity.ask(["Bearer ", sent].concat(), request.id()).await;
-    let (known, seconds) = judged(said)?;
+    let (known, seconds) = read_reply(said)?;
     TOKENS.with(|tokens| tokens.keep(token, known.clone(), now, seconds));
     Ok(known)
 }
 
 /// The user, and for how many seconds that may be remembered.
-fn judged(said: Option<Reply>) -> Result<(TokenUser, u64), Problem> {
+fn read_reply(said: Option<Reply>) -> Result<(TokenUser, u64), Problem> {
     let whole = said.and_then(|(status, fields)| match status {
-        200 => Some(Ok((whom(&fields)?, seconds(&fields)?))),
-        401 => Some(Err(Problem::bad_token(why(&fields)?))),
+        200 => Some(Ok((token_user(&fields)?, seconds(&fields)?))),
+        401 => Some(Err(Problem::bad_token(token_error(&fields)?))),
         _ => None,
     });
     let unavailable = || Problem::untouched(Code::StorageUnavailable, "Tokens cannot be verified now.");
     whole.unwrap_or_else(|| Err(unavailable()))
 }
 
-fn whom(fields: &Headers) -> Option<TokenUser> {
+fn token_user(fields: &Headers) -> Option<TokenUser> {
     let scopes = fields.first("scope")?;
     let has = |scope: Scope| scopes.split(' ').any(|one| one == scope.as_str());
     let user = fields.first("user-id")?.parse().ok()?;
@@ -138,7 +138,7 @@ fn seconds(fields: &Headers) -> Option<u64> {
 }
 
 /// What is wrong with the token: the `error_description` of RFC 6750.
-fn why(fields: &Headers) -> Option<String> {
+fn token_error(fields: &Headers) -> Option<String> {
     fields.first("www-authenticate")?.split('"').nth(3).map(str::to_owned)
 }
 

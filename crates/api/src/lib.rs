@@ -44,7 +44,7 @@ pub mod wasi;
 pub use answer::Answer;
 pub use asset::Asset;
 pub use problem::{Code, Problem};
-pub use request::{Request, Verb};
+pub use request::{Method, Request};
 pub use scope::Scope;
 
 /// Makes a crate the component of this name, which answers each request with `$handler`, an `async fn(Request) ->
@@ -95,7 +95,7 @@ pub async fn answer(
         None => handler(request).await.unwrap_or_else(|problem| problem.into_answer(line.request_id())),
     };
     line.end(&answer);
-    grant.tell(answer)
+    grant.add_headers(answer)
 }
 
 #[cfg(test)]

@@ -20,4 +20,4 @@ pub const COUNTER_BY: RangeInclusive<i64> = 1..=1_000_000_000;
 /// How many entries one answer may show.
 pub const ENTRIES: RangeInclusive<usize> = 1..=200;
 /// How many it shows if the request has no `limit`.
-pub const ENTRIES_USUAL: usize = 50;
+pub const DEFAULT_ENTRIES: usize = 50;

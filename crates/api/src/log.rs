@@ -11,7 +11,7 @@ use eventlog::{Level, Value};
 use ledger::{Hash, User};
 
 use crate::headers::{Headers, text};
-use crate::request::Noted;
+use crate::request::LoggedUser;
 use crate::{Answer, Request};
 
 /// What is known about a request before it is answered.
@@ -21,7 +21,7 @@ pub struct RequestLine {
     route: Option<String>,
     request_id: Rc<str>,
     trace_id: Option<String>,
-    user: Noted,
+    user: LoggedUser,
 }
 
 impl RequestLine {
@@ -33,7 +33,7 @@ impl RequestLine {
             route: route(headers),
             request_id: request.shared_id(),
             trace_id: trace_id(headers),
-            user: request.noted(),
+            user: request.logged_user(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Money in and out of JSON: amounts, read from their exact characters; operations; and their answers.
 
-use ledger::{Amount, Kind, Operation, OperationId, Outcome, User};
+use ledger::{Amount, Operation, OperationId, OperationKind, Outcome, User};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -23,7 +23,7 @@ pub struct OperationBody<'a> {
 /// # Errors
 ///
 /// 401, 403, 400, 413 or 415, in this order; 503 if tokens cannot be verified.
-pub async fn operation(request: Request, kind: Kind) -> Result<(User, Operation), Problem> {
+pub async fn operation(request: Request, kind: OperationKind) -> Result<(User, Operation), Problem> {
     let user = request.user(Scope::Write).await?;
     let id = match request.idempotency_key()? {
         Some(key) => OperationId::Keyed(key),
@@ -38,7 +38,7 @@ pub async fn operation(request: Request, kind: Kind) -> Result<(User, Operation)
 /// # Errors
 ///
 /// 422, if the operation was refused.
-pub fn answer(user: &User, answer: &teller::operation::Answer) -> Result<Answer, Problem> {
+pub fn answer(user: &User, answer: &teller::operation::OperationAnswer) -> Result<Answer, Problem> {
     match &answer.outcome {
         Outcome::Posted(entry) => Ok(Answer::json(&MovedView {
             user: user.as_str(),

@@ -80,7 +80,7 @@ pub struct Members {
 /// A problem as it is sent (RFC 9457).
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Problem))]
-pub struct Document<'a> {
+pub struct ProblemDocument<'a> {
     /// Where the kind of problem is explained, on this service.
     #[cfg_attr(feature = "openapi", schema(value_type = schema::ProblemType))]
     r#type: String,
@@ -162,11 +162,11 @@ impl Problem {
 
     /// The request comes with a bearer token that is not good: 401 `invalid-identity`.
     pub fn bad_token(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Code::InvalidIdentity, detail).asking_for_token()
+        Self::new(Code::InvalidIdentity, detail).with_token_challenge()
     }
 
     /// The same problem, asking for a bearer token that is good.
-    pub(crate) fn asking_for_token(self) -> Self {
+    pub(crate) fn with_token_challenge(self) -> Self {
         Self { challenge: Challenge::GoodToken, ..self }
     }
 
@@ -212,8 +212,8 @@ impl Problem {
             .unwrap_or_default()
     }
 
-    fn document<'a>(&'a self, request_id: &'a str) -> Document<'a> {
-        Document {
+    fn document<'a>(&'a self, request_id: &'a str) -> ProblemDocument<'a> {
+        ProblemDocument {
             r#type: format!("/problems/{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
@@ -230,7 +230,7 @@ impl Problem {
         let code = self.code;
         let answer = Answer::problem(code.status(), &self.document(request_id))
             .replayed(self.replayed)
-            .telling(code.as_str(), self.members.outcome);
+            .with_log_code(code.as_str(), self.members.outcome);
         let answer = match self.allow {
             Some(allow) => answer.with("allow", allow),
             None => answer,

@@ -4,25 +4,25 @@ use std::cell::RefCell;
 
 use ledger::Hash;
 
-/// How many buckets there are; a hash belongs to one.
-const PLACES: usize = 1 << u8::BITS;
+/// How many buckets there are; a hash belongs to entry.
+const BUCKETS: usize = 1 << u8::BITS;
 /// How many values fit into a bucket. With one, a few dozen hashes would evict each other.
-const IN_PLACE: usize = 4;
+const BUCKET_SIZE: usize = 4;
 
 /// Values, each of which is kept for some seconds.
 #[derive(Debug)]
-pub struct Recent<T>(RefCell<Vec<Vec<One<T>>>>);
+pub struct RecentCache<T>(RefCell<Vec<Vec<CacheEntry<T>>>>);
 
 #[derive(Debug)]
-struct One<T> {
+struct CacheEntry<T> {
     hash: Hash,
     /// In seconds since 1970, like `until`.
     since: u64,
     until: u64,
-    thing: T,
+    value: T,
 }
 
-impl<T: Clone> Recent<T> {
+impl<T: Clone> RecentCache<T> {
     /// Nothing yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -31,21 +31,21 @@ impl<T: Clone> Recent<T> {
 
     /// The value of `hash`, and for how many seconds it is still good at `now` (seconds since 1970).
     pub fn get(&self, hash: &Hash, now: u64) -> Option<(T, u64)> {
-        let places = self.0.borrow();
-        let one = places.get(place(hash))?.iter().find(|one| one.hash == *hash)?;
+        let buckets = self.0.borrow();
+        let entry = buckets.get(bucket(hash))?.iter().find(|entry| entry.hash == *hash)?;
         // If the clock was set back, the value is not used.
-        let left = (one.since <= now).then(|| one.until.checked_sub(now))??;
-        (left > 0).then(|| (one.thing.clone(), left))
+        let left = (entry.since <= now).then(|| entry.until.checked_sub(now))??;
+        (left > 0).then(|| (entry.value.clone(), left))
     }
 
     /// Keeps a value for this many seconds. The newest one in a bucket comes first; in a full bucket the oldest is
     /// dropped.
-    pub fn keep(&self, hash: Hash, thing: T, now: u64, seconds: u64) {
-        let mut places = self.0.borrow_mut();
-        places.resize_with(PLACES, Vec::new);
-        if let Some(place) = places.get_mut(place(&hash)) {
-            place.insert(0, One { hash, since: now, until: now.saturating_add(seconds), thing });
-            place.truncate(IN_PLACE);
+    pub fn keep(&self, hash: Hash, value: T, now: u64, seconds: u64) {
+        let mut buckets = self.0.borrow_mut();
+        buckets.resize_with(BUCKETS, Vec::new);
+        if let Some(bucket) = buckets.get_mut(bucket(&hash)) {
+            bucket.insert(0, CacheEntry { hash, since: now, until: now.saturating_add(seconds), value });
+            bucket.truncate(BUCKET_SIZE);
         }
     }
 
@@ -55,13 +55,13 @@ impl<T: Clone> Recent<T> {
     }
 }
 
-impl<T: Clone> Default for Recent<T> {
+impl<T: Clone> Default for RecentCache<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-fn place(hash: &Hash) -> usize {
+fn bucket(hash: &Hash) -> usize {
     let [first, ..] = hash.as_bytes();
     usize::from(*first)
 }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_thing_is_kept_until_its_time_is_over_and_says_how_much_is_left() {
-        let recent = Recent::new();
+        let recent = RecentCache::new();
         recent.keep(hash(1), "one", NOW, 60);
         assert_eq!(recent.get(&hash(1), NOW), Some(("one", 60)));
         assert_eq!(recent.get(&hash(1), NOW + 59), Some(("one", 1)));
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_newest_of_a_hash_counts() {
-        let recent = Recent::new();
+        let recent = RecentCache::new();
         recent.keep(hash(1), "old", NOW, 60);
         recent.keep(hash(1), "new", NOW + 60, 60);
         assert_eq!(recent.get(&hash(1), NOW + 61), Some(("new", 59)));
@@ -97,16 +97,16 @@ mod tests {
 
     #[test]
     fn sixty_four_things_are_all_kept() {
-        let recent = Recent::new();
+        let recent = RecentCache::new();
         (0..64).for_each(|number| recent.keep(hash(number), number, NOW, 60));
         assert!((0..64).all(|number| recent.get(&hash(number), NOW) == Some((number, 60))));
     }
 
     #[test]
     fn however_many_there_are_a_bounded_number_is_kept() {
-        let recent = Recent::new();
-        (0..4 * PLACES * IN_PLACE).for_each(|number| recent.keep(hash(number), number, NOW, 60));
-        assert_eq!(recent.0.borrow().iter().map(Vec::len).max(), Some(IN_PLACE));
-        assert_eq!(recent.0.borrow().len(), PLACES);
+        let recent = RecentCache::new();
+        (0..4 * BUCKETS * BUCKET_SIZE).for_each(|number| recent.keep(hash(number), number, NOW, 60));
+        assert_eq!(recent.0.borrow().iter().map(Vec::len).max(), Some(BUCKET_SIZE));
+        assert_eq!(recent.0.borrow().len(), BUCKETS);
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::future::{Either, select};
 use ledger::{IdempotencyKey, User};
 
-use crate::body::{Body, Cut, sleep};
+use crate::body::{Body, BodyError, sleep};
 use crate::headers::{Headers, text};
 use crate::limits::{BODY_BYTES, BODY_TIME, REQUEST_ID_LENGTH};
 use crate::{Code, Problem, clock};
@@ -18,7 +18,7 @@ const USER_HEADERS: [&str; 3] = ["user_id", "user-id", "x-user-id"];
 
 /// What a client wants of a path. `HEAD` is a `Get`: the host leaves the body out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+pub enum Method {
     /// `GET` or `HEAD`.
     Get,
     /// `POST`.
@@ -26,7 +26,7 @@ pub enum Verb {
 }
 
 /// The user's name for the log, set when the user is known.
-pub(crate) type Noted = Rc<RefCell<Option<String>>>;
+pub(crate) type LoggedUser = Rc<RefCell<Option<String>>>;
 
 /// A request whose head has been read and whose body has not.
 pub struct Request {
@@ -36,7 +36,7 @@ pub struct Request {
     query: String,
     headers: Headers,
     body: Body,
-    noted: Noted,
+    noted: LoggedUser,
 }
 
 impl Request {
@@ -57,7 +57,7 @@ impl Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = if path.is_empty() { "/" } else { path };
         let id = sane_id(&headers).map_or_else(|| clock::fresh_id().into(), Rc::from);
-        let noted = Noted::default();
+        let noted = LoggedUser::default();
         Self { id, method, path: path.to_owned(), query: query.to_owned(), headers, body, noted }
     }
 
@@ -82,7 +82,7 @@ impl Request {
     }
 
     /// What the log knows of the user.
-    pub(crate) fn noted(&self) -> Noted {
+    pub(crate) fn logged_user(&self) -> LoggedUser {
         self.noted.clone()
     }
 
@@ -97,10 +97,10 @@ impl Request {
     /// # Errors
     ///
     /// 405 `method-not-allowed`.
-    pub fn verb(&self) -> Result<Verb, Problem> {
+    pub fn route_method(&self) -> Result<Method, Problem> {
         match self.method() {
-            "GET" | "HEAD" => Ok(Verb::Get),
-            "POST" => Ok(Verb::Post),
+            "GET" | "HEAD" => Ok(Method::Get),
+            "POST" => Ok(Method::Post),
             _ => Err(Problem::method_not_allowed("GET, HEAD, POST")),
         }
     }
@@ -158,7 +158,7 @@ impl Request {
     /// # Errors
     ///
     /// 401 `invalid-identity` if it is not a user's name, or if two headers differ.
-    pub(crate) fn named(&self) -> Result<Option<User>, Problem> {
+    pub(crate) fn user_in_headers(&self) -> Result<Option<User>, Problem> {
         let mut names = USER_HEADERS.iter().flat_map(|name| self.headers.all(name));
         let Some(first) = names.next() else { return Ok(None) };
         if names.any(|other| other != first) {
@@ -229,7 +229,7 @@ impl Request {
         // The timer starts only if there is something to wait for: the body is polled first.
         match select(pin!(self.whole_body()), pin!(late)).await {
             Either::Left((body, _)) => body,
-            Either::Right(_) => Err(cut(Cut::Late)),
+            Either::Right(_) => Err(body_problem(BodyError::Late)),
         }
     }
 
@@ -244,10 +244,10 @@ impl Request {
         // Waiting for the end and for trailers would cost as much as all other reading.
         while length.is_none_or(|length| body.len() < length) {
             let most = length.unwrap_or(BODY_BYTES).saturating_sub(body.len()).max(1);
-            match self.body.next(most).await.map_err(cut)? {
+            match self.body.next(most).await.map_err(body_problem)? {
                 Some(part) => body.extend_from_slice(&part),
                 None if length.is_none() => break,
-                None => return Err(cut(Cut::BrokenOff)),
+                None => return Err(body_problem(BodyError::BrokenOff)),
             }
             if body.len() > BODY_BYTES {
                 return Err(too_large());
@@ -277,10 +277,10 @@ impl Request {
     }
 }
 
-fn cut(cut: Cut) -> Problem {
+fn body_problem(error: BodyError) -> Problem {
     match cut {
-        Cut::BrokenOff => Problem::malformed("The body broke off."),
-        Cut::Late => Problem::new(Code::RequestTimeout, Code::RequestTimeout.detail()),
+        BodyError::BrokenOff => Problem::malformed("The body broke off."),
+        BodyError::Late => Problem::new(Code::RequestTimeout, Code::RequestTimeout.detail()),
     }
 }
 

@@ -64,7 +64,7 @@ schemas! {
     /// A moment in UTC.
     Moment = text("Z$").format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     /// Which way money moves.
-    EntryKind = one_of([ledger::Kind::Deposit.as_str(), ledger::Kind::Withdrawal.as_str()]);
+    EntryKind = one_of([ledger::OperationKind::Deposit.as_str(), ledger::OperationKind::Withdrawal.as_str()]);
     /// Bitcoin.
     Base = one_of(["btc"]);
     /// Where a kind of problem is explained.

@@ -108,8 +108,8 @@ fn response(answer: Answer, request_id: &str) -> Response {
 
 /// The next piece of `body`. Other requests may run before a piece is made, since hundreds of clients may ask for one
 /// at the same moment.
-async fn next_piece(body: &mut answer::Body) -> Option<Vec<u8>> {
-    if let answer::Body::Pieces(..) = body {
+async fn next_piece(body: &mut answer::AnswerBody) -> Option<Vec<u8>> {
+    if let answer::AnswerBody::Pieces(..) = body {
         yield_async().await;
     }
     body.next_piece()

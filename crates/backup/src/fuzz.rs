@@ -2,9 +2,9 @@
 //! accepted reads the same after it was written again. Each target is a test of its corpus (`__fuzz__`), and what
 //! `make fuzz` starts from.
 
-use crate::item::{self, Value};
+use crate::item::{self, StoredValue};
 use crate::line::Line;
-use crate::reading::{Broken, Reading};
+use crate::reading::{ExportError, ExportReader};
 use crate::totals::Totals;
 
 corpus::targets! {
@@ -20,7 +20,7 @@ fn line(bytes: &[u8]) {
     assert_eq!(Line::decode(&written).as_ref(), Ok(&read));
     for item in item::items(&read) {
         assert!(item.key.starts_with("bank:{"), "{}", item.key);
-        assert_ne!(item.value, Value::Document(Vec::new()), "{}", item.key);
+        assert_ne!(item.value, StoredValue::Document(Vec::new()), "{}", item.key);
     }
 }
 
@@ -29,20 +29,20 @@ fn file(bytes: &[u8]) {
     let Ok(lines) = read(bytes) else { return };
     assert!(read(&bytes[..bytes.len() - 1]).is_err(), "it can be cut off");
     assert!(read(&[bytes, b"\n"].concat()).is_err(), "something can be added");
-    is_written_again(&lines);
+    check_rewritten(&lines);
 }
 
-fn read(bytes: &[u8]) -> Result<Vec<Line>, Broken> {
-    let mut reading = Reading::new();
+fn read(bytes: &[u8]) -> Result<Vec<Line>, ExportError> {
+    let mut reading = ExportReader::new();
     let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| reading.line(line)).collect();
-    reading.is_whole()?;
+    reading.finish()?;
     lines
 }
 
 /// Bad lines are skipped, as in `bank verify --all`, and the totals are computed here: the fuzzer need not guess a
 /// checksum.
 fn body(bytes: &[u8]) {
-    let mut reading = Reading::new();
+    let mut reading = ExportReader::new();
     let mut taken = Vec::new();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let before = (reading.totals().clone(), reading.sha256());
@@ -56,13 +56,13 @@ fn body(bytes: &[u8]) {
     let outcome = reading.line(&sums.encode()).map(|_| reading.totals().clone());
     assert_eq!(again(&taken), outcome, "a line that was refused counts");
     if outcome.is_ok() {
-        is_written_again(&taken);
+        check_rewritten(&taken);
     }
 }
 
 /// The totals of these lines, preceded by the line that is needed for them.
-fn again(lines: &[Line]) -> Result<Totals, Broken> {
-    let mut reading = Reading::new();
+fn again(lines: &[Line]) -> Result<Totals, ExportError> {
+    let mut reading = ExportReader::new();
     for line in lines {
         reading.line(&line.encode())?;
     }
@@ -71,10 +71,10 @@ fn again(lines: &[Line]) -> Result<Totals, Broken> {
     Ok(reading.totals().clone())
 }
 
-fn is_written_again(lines: &[Line]) {
-    let mut reading = Reading::new();
+fn check_rewritten(lines: &[Line]) {
+    let mut reading = ExportReader::new();
     let mut file = Vec::new();
-    let mut write = |reading: &mut Reading, line: &Line| {
+    let mut write = |reading: &mut ExportReader, line: &Line| {
         file.extend(line.encode());
         assert_eq!(reading.line(&line.encode()).as_ref(), Ok(line));
     };

@@ -14,12 +14,12 @@ pub struct Item {
     /// The key, as the store knows it.
     pub key: String,
     /// What is stored.
-    pub value: Value,
+    pub value: StoredValue,
 }
 
 /// What is stored under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum StoredValue {
     /// These bytes.
     Document(Vec<u8>),
     /// A number, in the form in which the store keeps counters.
@@ -28,11 +28,11 @@ pub enum Value {
 
 impl Item {
     fn document(key: &store::Document, value: Vec<u8>) -> Self {
-        Self { key: key.as_str().to_owned(), value: Value::Document(value) }
+        Self { key: key.as_str().to_owned(), value: StoredValue::Document(value) }
     }
 
     fn number(key: &impl ToString, number: i64) -> Self {
-        Self { key: key.to_string(), value: Value::Number(number) }
+        Self { key: key.to_string(), value: StoredValue::Number(number) }
     }
 }
 

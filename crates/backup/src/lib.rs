@@ -20,7 +20,7 @@ pub mod line;
 pub mod reading;
 pub mod totals;
 
-pub use item::{Item, Value};
+pub use item::{Item, StoredValue};
 pub use line::{Line, Malformed};
-pub use reading::{Broken, Reading};
+pub use reading::{ExportError, ExportReader};
 pub use totals::{Money, Totals};

@@ -19,7 +19,7 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     /// The first line: which bank wrote the file, from what kind of store, and since when.
-    Export(Begin),
+    Export(ExportStart),
     /// Eight entries that have left a wallet. All pages of a wallet come before it, the oldest first.
     Page(User, u64, Page),
     /// A wallet with its newest entries.
@@ -31,14 +31,14 @@ pub enum Line {
     /// The outcome of an idempotency key of a counter, which has left the counter.
     Post(Tag, Post),
     /// The last line but one: the totals of all lines.
-    Totals(Box<Sums>),
+    Totals(Box<ExportTotals>),
     /// The last one.
     End(End),
 }
 
 /// How an export begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Begin {
+pub struct ExportStart {
     /// The version of the bank that wrote it.
     pub bank: String,
     /// What it was read from.
@@ -49,7 +49,7 @@ pub struct Begin {
 
 /// What all lines come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sums {
+pub struct ExportTotals {
     /// Nothing that was acknowledged after this moment is in the file.
     pub ended: String,
     /// The trial balance.
@@ -135,7 +135,7 @@ impl Line {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = match self {
-            Self::Export(Begin { bank, store, began }) => {
+            Self::Export(ExportStart { bank, store, began }) => {
                 let (kind, bank) = ("export".into(), bank.into());
                 write(&BeginForm { kind, version: VERSION, bank, store: store.into(), began: began.into() })
             }
@@ -180,11 +180,11 @@ impl Line {
                 return Err(Malformed::Form);
             }
             let (bank, store, began) = (bank.into_owned(), store.into_owned(), began.into_owned());
-            return Ok(Self::Export(Begin { bank, store, began }));
+            return Ok(Self::Export(ExportStart { bank, store, began }));
         }
         if bytes.starts_with(br#"{"kind":"totals""#) {
             let SumsForm { ended, totals, .. } = read(bytes)?;
-            return Ok(Self::Totals(Box::new(Sums { ended: ended.into_owned(), totals })));
+            return Ok(Self::Totals(Box::new(ExportTotals { ended: ended.into_owned(), totals })));
         }
         if bytes.starts_with(br#"{"kind":"end""#) {
             let EndForm { lines, sha256, .. } = read(bytes)?;

@@ -9,12 +9,12 @@
 use ledger::{Entry, Mark, Page, Tally, User, Wallet};
 use sha2::{Digest, Sha256};
 
-use crate::line::{Begin, Count, End, Line, Malformed, Sums};
+use crate::line::{Count, End, ExportStart, ExportTotals, Line, Malformed};
 use crate::totals::Totals;
 
 /// Why a file cannot be relied on as an export.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum ExportError {
     /// A line is malformed.
     #[error("{0}")]
     Line(#[from] Malformed),
@@ -23,10 +23,10 @@ pub enum Broken {
     Beginning,
     /// There is more after the last line.
     #[error("there is more behind the last line")]
-    Behind,
+    TrailingData,
     /// The last line is not there.
     #[error("the last line is missing: the file was cut off")]
-    Cut,
+    Truncated,
     /// A line is not where it belongs, or there twice.
     #[error("{0} is not where it belongs, or there twice")]
     Order(String),
@@ -49,8 +49,8 @@ struct LinePosition(u8, String, String);
 
 /// An export that is being read, or written.
 #[derive(Debug, Clone)]
-pub struct Reading {
-    begin: Option<Begin>,
+pub struct ExportReader {
+    begin: Option<ExportStart>,
     /// The line of totals was read, and the last line.
     summed: bool,
     ended: bool,
@@ -89,7 +89,7 @@ pub fn totals_at_end(tail: &[u8]) -> Option<Totals> {
     }
 }
 
-impl Reading {
+impl ExportReader {
     /// Nothing was read.
     #[must_use]
     pub fn new() -> Self {
@@ -111,7 +111,7 @@ impl Reading {
 
     /// How the file began.
     #[must_use]
-    pub fn begin(&self) -> Option<&Begin> {
+    pub fn begin(&self) -> Option<&ExportStart> {
         self.begin.as_ref()
     }
 
@@ -131,17 +131,17 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// [`Broken`]; then nothing in the line counts.
-    pub fn line(&mut self, bytes: &[u8]) -> Result<Line, Broken> {
+    /// [`ExportError`]; then nothing in the line counts.
+    pub fn line(&mut self, bytes: &[u8]) -> Result<Line, ExportError> {
         if self.ended {
-            return Err(Broken::Behind);
+            return Err(ExportError::TrailingData);
         }
         if !bytes.ends_with(b"\n") {
-            return Err(Broken::Cut);
+            return Err(ExportError::Truncated);
         }
         let line = Line::decode(bytes);
         if self.begin.is_none() && !matches!(line, Ok(Line::Export(_)) | Err(Malformed::Version(_))) {
-            return Err(Broken::Beginning);
+            return Err(ExportError::Beginning);
         }
         let line = line?;
         self.take(&line, bytes)?;
@@ -153,7 +153,7 @@ impl Reading {
     /// The line of totals for all lines so far.
     #[must_use]
     pub fn sums(&self, ended: String) -> Line {
-        Line::Totals(Box::new(Sums { ended, totals: self.totals.clone() }))
+        Line::Totals(Box::new(ExportTotals { ended, totals: self.totals.clone() }))
     }
 
     /// The last line, behind that one.
@@ -166,9 +166,9 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// [`Broken::Cut`].
-    pub fn is_whole(&self) -> Result<&Totals, Broken> {
-        if self.ended { Ok(&self.totals) } else { Err(Broken::Cut) }
+    /// [`ExportError::Truncated`].
+    pub fn finish(&self) -> Result<&Totals, ExportError> {
+        if self.ended { Ok(&self.totals) } else { Err(ExportError::Truncated) }
     }
 
     /// Drops the wallet whose pages are being read.
@@ -176,8 +176,8 @@ impl Reading {
         self.group = None;
     }
 
-    fn take(&mut self, line: &Line, bytes: &[u8]) -> Result<(), Broken> {
-        self.is_in_order(line)?;
+    fn take(&mut self, line: &Line, bytes: &[u8]) -> Result<(), ExportError> {
+        self.check_order(line)?;
         match line {
             Line::Export(begin) => self.begin = Some(begin.clone()),
             Line::Page(user, number, page) => self.page(line, user, *number, page)?,
@@ -194,14 +194,16 @@ impl Reading {
                 self.sum = self.sum.saturating_add(post.total.map_or(0, |_| post.by.into()));
             }
             Line::Totals(sums) => {
-                self.adds_up()?;
+                self.check_sums()?;
                 if sums.totals != self.totals {
-                    return Err(Broken::Sums("the lines do not come to the totals behind them"));
+                    return Err(ExportError::Sums("the lines do not come to the totals behind them"));
                 }
                 self.summed = true;
             }
             Line::End(_) if self.end().encode() != bytes => {
-                return Err(Broken::Sums("the lines are not those that were written: some were changed"));
+                return Err(ExportError::Sums(
+                    "the lines are not those that were written: some were changed",
+                ));
             }
             Line::End(_) => self.ended = true,
         }
@@ -210,17 +212,17 @@ impl Reading {
     }
 
     /// Whether `line` may follow the lines so far.
-    fn is_in_order(&self, line: &Line) -> Result<(), Broken> {
+    fn check_order(&self, line: &Line) -> Result<(), ExportError> {
         if self.summed != matches!(line, Line::End(_)) {
-            return Err(Broken::Order(named(line)));
+            return Err(ExportError::Order(named(line)));
         }
         if matches!(line, Line::Export(_)) && self.begin.is_some() {
-            return Err(Broken::Order(named(line)));
+            return Err(ExportError::Order(named(line)));
         }
         if let (Some(place), Some(last)) = (place(line), &self.last)
             && place <= *last
         {
-            return Err(Broken::Order(named(line)));
+            return Err(ExportError::Order(named(line)));
         }
         if let Some(Group { user, .. }) = &self.group
             && !matches!(line, Line::Page(of, ..) | Line::Wallet(of, _) if of == user)
@@ -236,7 +238,7 @@ impl Reading {
         self.group.clone().unwrap_or_else(start)
     }
 
-    fn page(&mut self, line: &Line, user: &User, number: u64, page: &Page) -> Result<(), Broken> {
+    fn page(&mut self, line: &Line, user: &User, number: u64, page: &Page) -> Result<(), ExportError> {
         let mut group = self.group_of(user);
         if page.base() != &group.end || page.number() != number {
             return Err(unsound(line, "does not begin where the page before it ends"));
@@ -247,7 +249,7 @@ impl Reading {
         Ok(())
     }
 
-    fn wallet(&mut self, line: &Line, user: &User, wallet: &Wallet) -> Result<(), Broken> {
+    fn wallet(&mut self, line: &Line, user: &User, wallet: &Wallet) -> Result<(), ExportError> {
         let mut group = self.group_of(user);
         if *wallet.base() != group.end {
             return Err(unsound(line, "does not begin where its last page ends"));
@@ -267,7 +269,7 @@ impl Reading {
         Ok(())
     }
 
-    fn counter(&mut self, line: &Line, count: &Count) -> Result<(), Broken> {
+    fn counter(&mut self, line: &Line, count: &Count) -> Result<(), ExportError> {
         let keyed = count.posts.as_ref().map_or(0, Tally::sum);
         let total = count.cell.checked_add(keyed).filter(|total| *total >= 0);
         let total = total.ok_or_else(|| unsound(line, "is past every limit"))?;
@@ -280,24 +282,24 @@ impl Reading {
         Ok(())
     }
 
-    fn adds_up(&self) -> Result<(), Broken> {
+    fn check_sums(&self) -> Result<(), ExportError> {
         if self.group.is_some() {
-            return Err(Broken::Sums("the last pages have no wallet"));
+            return Err(ExportError::Sums("the last pages have no wallet"));
         }
         if !self.totals.balances() {
-            return Err(Broken::Sums("what came in less what went out is not what the wallets hold"));
+            return Err(ExportError::Sums("what came in less what went out is not what the wallets hold"));
         }
         if self.totals.refusals < self.due_refusals {
-            return Err(Broken::Sums("the index of wallets lacks idempotency keys"));
+            return Err(ExportError::Sums("the index of wallets lacks idempotency keys"));
         }
         if self.totals.posts < self.due_posts || self.sum != self.due_sum {
-            return Err(Broken::Sums("the index of counters does not add up to what the counters hold"));
+            return Err(ExportError::Sums("the index of counters does not add up to what the counters hold"));
         }
         Ok(())
     }
 }
 
-impl Default for Reading {
+impl Default for ExportReader {
     fn default() -> Self {
         Self::new()
     }
@@ -342,8 +344,8 @@ fn named(line: &Line) -> String {
     }
 }
 
-fn unsound(line: &Line, what: &'static str) -> Broken {
-    Broken::Unsound { of: named(line), what }
+fn unsound(line: &Line, what: &'static str) -> ExportError {
+    ExportError::Unsound { of: named(line), what }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ledger::{Entry, Kind};
+use ledger::{Entry, OperationKind};
 use serde::{Deserialize, Serialize};
 
 /// Units of 10^-8 in one.
@@ -44,8 +44,8 @@ impl Totals {
     /// Adds an entry.
     pub fn entry(&mut self, entry: &Entry) {
         let (count, sum) = match entry.kind {
-            Kind::Deposit => (&mut self.deposits, &mut self.deposited),
-            Kind::Withdrawal => (&mut self.withdrawals, &mut self.withdrawn),
+            OperationKind::Deposit => (&mut self.deposits, &mut self.deposited),
+            OperationKind::Withdrawal => (&mut self.withdrawals, &mut self.withdrawn),
         };
         *count = count.saturating_add(1);
         sum.0 = sum.0.saturating_add(entry.amount.units());

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 /// Work that is left for others when a request was answered.
-pub type Rest = Pin<Box<dyn Future<Output = ()>>>;
+pub type RemainingWork = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A request with a deadline of its own.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
@@ -20,7 +20,7 @@ pub trait Deadline {
     async fn in_time<T>(&self, call: impl Future<Output = T>) -> Option<T>;
 
     /// Runs `rest`, even after this request was answered.
-    fn spawn(&self, rest: Rest);
+    fn spawn(&self, rest: RemainingWork);
 }
 
 /// A request without a deadline, which leaves no work for others: one on a store in memory.
@@ -39,7 +39,7 @@ impl<R: NoDeadline> Deadline for R {
         Some(call.await)
     }
 
-    fn spawn(&self, _: Rest) {}
+    fn spawn(&self, _: RemainingWork) {}
 }
 
 /// Why a request has no answer.

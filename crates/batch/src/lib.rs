@@ -19,7 +19,7 @@ mod keyed;
 mod mutex;
 mod oneshot;
 
-pub use deadline::{Deadline, Missed, NoDeadline, Rest};
+pub use deadline::{Deadline, Missed, NoDeadline, RemainingWork};
 pub use job::Job;
 pub use keyed::Batchers;
 pub use mutex::{Guard, Mutex};

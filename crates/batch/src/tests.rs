@@ -14,7 +14,7 @@ use super::*;
 #[derive(Default)]
 struct Instance {
     now: Cell<u64>,
-    carried: RefCell<Vec<Rest>>,
+    carried: RefCell<Vec<RemainingWork>>,
 }
 
 impl Instance {
@@ -22,7 +22,7 @@ impl Instance {
         Request { instance: Rc::clone(self), deadline: Duration::from_millis(deadline) }
     }
 
-    fn is(&self, now: u64) {
+    fn set_time(&self, now: u64) {
         self.now.set(now);
     }
 
@@ -59,7 +59,7 @@ impl Deadline for Request {
         .await
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         self.instance.carried.borrow_mut().push(rest);
     }
 }
@@ -206,7 +206,7 @@ fn a_leader_whose_deadline_passes_before_a_retry_lets_another_lead() {
         assert!(poll(&mut first).is_pending());
         assert!(poll(&mut second).is_pending());
     }
-    instance.is(10);
+    instance.set_time(10);
     assert_eq!(poll(&mut first), Poll::Ready(Err(Missed::Unsent)));
     drop(first);
     while instance.carries_on() {}
@@ -296,7 +296,7 @@ fn a_request_whose_deadline_passes_is_told_at_once_and_the_others_go_on_without_
         assert!(poll(&mut second).is_pending());
     }
     assert_eq!(sent.borrow().as_slice(), [1, 2]);
-    instance.is(10);
+    instance.set_time(10);
     assert_eq!(poll(&mut first), Poll::Ready(Err(Missed::Unanswered)), "it was sent");
     drop(first);
     assert!(poll(&mut second).is_pending());
@@ -317,10 +317,10 @@ fn a_batch_ends_with_the_latest_deadline_in_it() {
         assert!(poll(&mut first).is_pending());
         assert!(poll(&mut second).is_pending());
     }
-    instance.is(10);
+    instance.set_time(10);
     assert!(poll(&mut first).is_pending());
     assert_eq!(poll(&mut second), Poll::Ready(Err(Missed::Unanswered)));
-    instance.is(20);
+    instance.set_time(20);
     assert_eq!(poll(&mut first), Poll::Ready(Err(Missed::Unanswered)));
 }
 
@@ -337,7 +337,7 @@ fn a_follower_whose_deadline_passes_before_its_batch_is_never_sent() {
     let mut third = Box::pin(batcher.run(3, &late, sending(&sent, &gate)));
     assert!(poll(&mut second).is_pending());
     assert!(poll(&mut third).is_pending());
-    instance.is(10);
+    instance.set_time(10);
     assert_eq!(poll(&mut second), Poll::Ready(Err(Missed::Unsent)));
     gate.set(true);
     assert_eq!(block_on(first), Ok(2));
@@ -365,7 +365,7 @@ fn a_job_of_a_batch_that_was_not_sent_yet_is_abandoned() {
         assert!(poll(&mut second).is_pending());
         assert!(poll(&mut third).is_pending());
     }
-    instance.is(10);
+    instance.set_time(10);
     assert_eq!(poll(&mut first), Poll::Ready(Err(Missed::Unsent)));
     assert_eq!(poll(&mut second), Poll::Ready(Err(Missed::Unsent)));
     drop((first, second));

@@ -17,7 +17,7 @@ macro_rules! targets {
         #[test]
         fn $test() {
             $crate::run(
-                $crate::Place {
+                $crate::TargetLocation {
                     package: env!("CARGO_PKG_NAME"),
                     folder: env!("CARGO_MANIFEST_DIR"),
                     module: module_path!(),
@@ -32,7 +32,7 @@ macro_rules! targets {
 
 /// Where a target is.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub struct TargetLocation {
     /// The package.
     pub package: &'static str,
     /// The folder of the package.
@@ -48,7 +48,7 @@ pub struct Place {
 /// Runs the target on every input of its corpus, which must not be empty.
 #[cfg(not(fuzzing))]
 #[allow(clippy::panic, clippy::expect_used, reason = "it is a test's")]
-pub fn run(place: Place, target: fn(&[u8])) {
+pub fn run(place: TargetLocation, target: fn(&[u8])) {
     let from_root = std::path::Path::new(place.file);
     let mut roots = std::path::Path::new(place.folder).ancestors();
     let file = roots.find_map(|root| Some(root.join(from_root)).filter(|file| file.exists()));
@@ -69,7 +69,7 @@ pub fn run(place: Place, target: fn(&[u8])) {
 
 /// Lets libFuzzer look for inputs that break the target.
 #[cfg(fuzzing)]
-pub fn run(place: Place, target: fn(&[u8])) {
+pub fn run(place: TargetLocation, target: fn(&[u8])) {
     let location = bolero::TargetLocation {
         package_name: place.package,
         manifest_dir: place.folder,

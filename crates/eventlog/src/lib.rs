@@ -95,13 +95,13 @@ impl Value<'_> {
 /// The methods that are logged by name, and the word for any other (OpenTelemetry's semantic conventions). A client
 /// can invent any number of methods, and metrics count requests by their method.
 pub const METHODS: [&str; 10] =
-    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", OTHER];
-const OTHER: &str = "_OTHER";
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", OTHER_METHOD];
+const OTHER_METHOD: &str = "_OTHER";
 
 /// A request's method for the log: one of [`METHODS`].
 #[must_use]
 pub fn method(name: &str) -> &'static str {
-    METHODS.into_iter().find(|known| *known == name).unwrap_or(OTHER)
+    METHODS.into_iter().find(|known| *known == name).unwrap_or(OTHER_METHOD)
 }
 
 /// A JSON string, which has no control character in it (RFC 8259, section 7).
@@ -111,21 +111,21 @@ fn quoted(text: &str) -> String {
 
 thread_local! {
     static COMPONENT: Cell<&'static str> = const { Cell::new("") };
-    static LEAST: Cell<Option<Level>> = const { Cell::new(None) };
+    static MIN_LEVEL: Cell<Option<Level>> = const { Cell::new(None) };
 }
 
 /// Begins the log of an instance: sets the component's name and, once, the least level.
 pub async fn begin(component: &'static str, least: impl AsyncFnOnce() -> Level) {
-    if LEAST.get().is_none() {
+    if MIN_LEVEL.get().is_none() {
         COMPONENT.set(component);
-        LEAST.set(Some(least().await));
+        MIN_LEVEL.set(Some(least().await));
     }
 }
 
 /// Whether an event of this level gets into the log.
 #[must_use]
 pub fn is_shown(level: Level) -> bool {
-    level <= LEAST.get().unwrap_or(Level::Info)
+    level <= MIN_LEVEL.get().unwrap_or(Level::Info)
 }
 
 /// Writes an event with these members, in this order.

@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Entry, Mark};
-use crate::operation::{Kind, StoredId};
-use crate::outcome::{Outcome, Refused};
+use crate::operation::{OperationKind, StoredId};
+use crate::outcome::{Outcome, RefusedOperation};
 use crate::refusal::Refusal;
 use crate::seal::{PAGE_ENTRIES, Page};
 use crate::timestamp::Timestamp;
@@ -225,13 +225,13 @@ fn replay<'a>(
 enum Record<'a> {
     /// An entry, and the mark after it.
     Posted(Posted<'a>, Mark),
-    Refused(Refused),
+    Refused(RefusedOperation),
 }
 
 /// What an entry was made of. Nothing is copied of a document of which only the head is wanted.
 struct Posted<'a> {
     id: StoredId<'a>,
-    kind: Kind,
+    kind: OperationKind,
     amount: Amount,
     at: Timestamp,
 }
@@ -314,11 +314,11 @@ fn read_posted<'a>(record: &'a RecordDocument<'_>) -> Result<Posted<'a>, Corrupt
     })
 }
 
-fn read_refused(record: &RecordDocument<'_>) -> Result<Refused, Corrupt> {
+fn read_refused(record: &RecordDocument<'_>) -> Result<RefusedOperation, Corrupt> {
     let RecordDocument { at: None, refused: Some(refusal), balance: Some(balance), .. } = record else {
         return Err(Corrupt("a refusal is not of its form"));
     };
-    Ok(Refused {
+    Ok(RefusedOperation {
         id: (&StoredId::read(&record.id, !record.made)?).into(),
         kind: record.kind.parse().map_err(|_| Corrupt("a kind is unknown"))?,
         amount: record.amount.parse().map_err(|_| Corrupt("an amount is malformed"))?,

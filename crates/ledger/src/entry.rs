@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::operation::{Kind, Operation, OperationId};
+use crate::operation::{Operation, OperationId, OperationKind};
 use crate::refusal::Refusal;
 use crate::timestamp::Timestamp;
 use crate::{Amount, Balance, Corrupt};
@@ -36,7 +36,7 @@ pub struct Entry {
     /// The operation that made it.
     pub id: OperationId,
     /// Which way money moved.
-    pub kind: Kind,
+    pub kind: OperationKind,
     /// How much.
     pub amount: Amount,
     /// The balance after it.
@@ -127,10 +127,16 @@ impl Mark {
     /// # Errors
     ///
     /// As [`Mark::post`].
-    pub(crate) fn after(&self, id: &str, kind: Kind, amount: Amount, at: Timestamp) -> Result<Self, Refusal> {
+    pub(crate) fn after(
+        &self,
+        id: &str,
+        kind: OperationKind,
+        amount: Amount,
+        at: Timestamp,
+    ) -> Result<Self, Refusal> {
         let balance = match kind {
-            Kind::Deposit => self.balance.credit(amount).ok_or(Refusal::LimitExceeded)?,
-            Kind::Withdrawal => self.balance.debit(amount).ok_or(Refusal::InsufficientFunds)?,
+            OperationKind::Deposit => self.balance.credit(amount).ok_or(Refusal::LimitExceeded)?,
+            OperationKind::Withdrawal => self.balance.debit(amount).ok_or(Refusal::InsufficientFunds)?,
         };
         let seq = self.seq.checked_add(1).ok_or(Refusal::LimitExceeded)?;
         let hash = chain(&self.hash, seq, id, kind, amount, balance, at);
@@ -147,7 +153,7 @@ impl Entry {
 
     /// Whether `operation` asks for what this entry did.
     #[must_use]
-    pub fn does(&self, operation: &Operation) -> bool {
+    pub fn matches(&self, operation: &Operation) -> bool {
         self.kind == operation.kind && self.amount == operation.amount
     }
 }
@@ -158,7 +164,7 @@ fn chain(
     previous: &Hash,
     seq: u64,
     id: &str,
-    kind: Kind,
+    kind: OperationKind,
     amount: Amount,
     balance: Balance,
     at: Timestamp,
@@ -185,7 +191,7 @@ impl Write for Lines {
 mod tests {
     use super::*;
 
-    fn operation(kind: Kind, amount: &str) -> Operation {
+    fn operation(kind: OperationKind, amount: &str) -> Operation {
         Operation {
             id: OperationId::Keyed("order-17".parse().unwrap()),
             kind,
@@ -196,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_sha256_of_the_contracts_seven_lines() {
-        let entry = Mark::START.post(&operation(Kind::Deposit, "10.5")).unwrap();
+        let entry = Mark::START.post(&operation(OperationKind::Deposit, "10.5")).unwrap();
         let lines =
             format!("{}\n1\norder-17\ndeposit\n10.50\n10.50\n2026-11-20T18:00:00.123Z", "0".repeat(64));
         assert_eq!(entry.hash, Hash(Sha256::digest(lines).into()));
@@ -209,8 +215,8 @@ mod tests {
 
     #[test]
     fn each_entry_builds_on_the_one_before() {
-        let first = Mark::START.post(&operation(Kind::Deposit, "10")).unwrap();
-        let second = first.mark().post(&operation(Kind::Withdrawal, "2.5")).unwrap();
+        let first = Mark::START.post(&operation(OperationKind::Deposit, "10")).unwrap();
+        let second = first.mark().post(&operation(OperationKind::Withdrawal, "2.5")).unwrap();
         assert_eq!((second.seq, second.balance.to_string().as_str()), (2, "7.50"));
         assert_ne!(second.hash, first.hash);
     }
@@ -218,14 +224,14 @@ mod tests {
     #[test]
     fn what_cannot_be_posted_is_refused() {
         let refused = |kind, amount| Mark::START.post(&operation(kind, amount)).unwrap_err();
-        assert_eq!(refused(Kind::Withdrawal, "0.00000001"), Refusal::InsufficientFunds);
+        assert_eq!(refused(OperationKind::Withdrawal, "0.00000001"), Refusal::InsufficientFunds);
         let full = Mark { balance: "999999999999999".parse().unwrap(), ..Mark::START };
-        assert_eq!(full.post(&operation(Kind::Deposit, "1")).unwrap_err(), Refusal::LimitExceeded);
+        assert_eq!(full.post(&operation(OperationKind::Deposit, "1")).unwrap_err(), Refusal::LimitExceeded);
     }
 
     #[test]
     fn a_hash_reads_back_as_it_prints() {
-        let hash = Mark::START.post(&operation(Kind::Deposit, "1")).unwrap().hash;
+        let hash = Mark::START.post(&operation(OperationKind::Deposit, "1")).unwrap().hash;
         assert_eq!(hash.to_string().parse::<Hash>().unwrap(), hash);
         let good = hash.to_string();
         for bad in [&good[1..], &good.to_uppercase(), &good.replace(&good[..1], "g"), &format!("{good}0")] {

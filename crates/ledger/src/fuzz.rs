@@ -2,7 +2,9 @@
 //! it was written again. Each target is a test of its corpus (`__fuzz__`), and what `make fuzz` starts from.
 
 use crate::seal::PAGE_ENTRIES;
-use crate::{Amount, Balance, Hash, IdempotencyKey, Kind, Operation, OperationId, Outcome, Page, Post};
+use crate::{
+    Amount, Balance, Hash, IdempotencyKey, Operation, OperationId, OperationKind, Outcome, Page, Post,
+};
 use crate::{Tally, Timestamp, User, Wallet};
 
 corpus::targets! {
@@ -36,7 +38,7 @@ fn goes_on(mut wallet: Wallet) {
         }
     }
     assert_eq!(wallet.head(), &before, "sealing moves no money");
-    for kind in [Kind::Deposit, Kind::Withdrawal] {
+    for kind in [OperationKind::Deposit, OperationKind::Withdrawal] {
         let _ = wallet.decide(&Operation {
             id: OperationId::Keyed(format!("fuzz-{}", kind.as_str()).parse().unwrap()),
             kind,
@@ -108,7 +110,7 @@ fn text(bytes: &[u8]) {
     if let Ok(key) = text.parse::<IdempotencyKey>() {
         assert_eq!(key.as_str(), text);
     }
-    if let Ok(kind) = text.parse::<Kind>() {
+    if let Ok(kind) = text.parse::<OperationKind>() {
         assert_eq!(kind.as_str(), text);
     }
 }

@@ -30,7 +30,7 @@ pub struct NotWellFormed;
 
 /// Which way money moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum OperationKind {
     /// Into the wallet.
     Deposit,
     /// Out of the wallet.
@@ -60,7 +60,7 @@ pub struct Operation {
     /// What it is known by.
     pub id: OperationId,
     /// Which way.
-    pub kind: Kind,
+    pub kind: OperationKind,
     /// How much.
     pub amount: Amount,
     /// When it was asked for.
@@ -151,7 +151,7 @@ fn visible(text: &str) -> bool {
     (1..=KEY_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-impl Kind {
+impl OperationKind {
     /// The word for it in entries and in the hash chain.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -162,7 +162,7 @@ impl Kind {
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for OperationKind {
     type Err = NotWellFormed;
 
     fn from_str(text: &str) -> Result<Self, NotWellFormed> {

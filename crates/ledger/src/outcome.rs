@@ -2,17 +2,17 @@
 //! every entry, and every refusal under an idempotency key.
 
 use crate::entry::Entry;
-use crate::operation::{Kind, Operation, OperationId};
+use crate::operation::{Operation, OperationId, OperationKind};
 use crate::refusal::Refusal;
 use crate::{Amount, Balance};
 
 /// A refused operation, with what its answer shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedOperation {
     /// The operation.
     pub id: OperationId,
     /// What it asked for.
-    pub kind: Kind,
+    pub kind: OperationKind,
     /// How much it asked for.
     pub amount: Amount,
     /// Why not.
@@ -27,7 +27,7 @@ pub enum Outcome {
     /// Money moved.
     Posted(Entry),
     /// Nothing moved.
-    Refused(Refused),
+    Refused(RefusedOperation),
 }
 
 /// A wallet's decision on an operation.
@@ -71,7 +71,7 @@ impl Outcome {
     #[must_use]
     pub fn answer(self, operation: &Operation) -> Decision {
         let same = match &self {
-            Self::Posted(entry) => entry.does(operation),
+            Self::Posted(entry) => entry.matches(operation),
             Self::Refused(refused) => refused.kind == operation.kind && refused.amount == operation.amount,
         };
         if same { Decision::Known(self) } else { Decision::KeyReuse }

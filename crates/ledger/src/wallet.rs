@@ -8,7 +8,7 @@
 use crate::Corrupt;
 use crate::entry::{Entry, Mark};
 use crate::operation::{Operation, OperationId};
-use crate::outcome::{Decision, Outcome, Refused};
+use crate::outcome::{Decision, Outcome, RefusedOperation};
 use crate::seal::{PAGE_ENTRIES, Page, Seal};
 
 /// A log with this many operations is full: with the longest keys, and every character of them escaped, the wallet
@@ -72,7 +72,7 @@ impl Wallet {
         }
         let outcome = match self.head.post(operation) {
             Ok(entry) => Outcome::Posted(entry),
-            Err(refusal) => Outcome::Refused(Refused {
+            Err(refusal) => Outcome::Refused(RefusedOperation {
                 id: operation.id.clone(),
                 kind: operation.kind,
                 amount: operation.amount,

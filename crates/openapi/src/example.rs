@@ -1,7 +1,7 @@
 //! The wallet of the examples. The ledger makes its entries, so their hashes chain.
 
 use api::view::{AgeView, EntryView, MovedView, WalletView};
-use ledger::{Entry, IdempotencyKey, Kind, Mark, Operation, OperationId};
+use ledger::{Entry, IdempotencyKey, Mark, Operation, OperationId, OperationKind};
 
 /// Whose it is.
 pub const USER: &str = "alice";
@@ -13,9 +13,9 @@ pub const USER: &str = "alice";
 /// Never: the operations are valid.
 fn history() -> Vec<Entry> {
     let operations = [
-        (Kind::Deposit, "100", "order-16", "2026-11-20T17:00:00.000Z"),
-        (Kind::Deposit, "10.50", "order-17", "2026-11-20T18:00:00.123Z"),
-        (Kind::Withdrawal, "7.50", "order-18", "2026-11-20T18:30:00.456Z"),
+        (OperationKind::Deposit, "100", "order-16", "2026-11-20T17:00:00.000Z"),
+        (OperationKind::Deposit, "10.50", "order-17", "2026-11-20T18:00:00.123Z"),
+        (OperationKind::Withdrawal, "7.50", "order-18", "2026-11-20T18:30:00.456Z"),
     ];
     let mut mark = Mark::START;
     let mut entries = Vec::new();
@@ -29,13 +29,13 @@ fn history() -> Vec<Entry> {
     entries
 }
 
-fn operation(kind: Kind, amount: &str, key: &str, at: &str) -> Option<Operation> {
+fn operation(kind: OperationKind, amount: &str, key: &str, at: &str) -> Option<Operation> {
     let id = OperationId::Keyed(key.parse::<IdempotencyKey>().ok()?);
     Some(Operation { id, kind, amount: amount.parse().ok()?, at: at.parse().ok()? })
 }
 
 /// The newest operation of this kind.
-pub fn moved(kind: Kind) -> Vec<(&'static str, MovedView<'static>)> {
+pub fn moved(kind: OperationKind) -> Vec<(&'static str, MovedView<'static>)> {
     let entry = history().into_iter().rfind(|entry| entry.kind == kind);
     let moved =
         |entry: Entry| MovedView { user: USER, balance: entry.balance.to_string(), entry: (&entry).into() };

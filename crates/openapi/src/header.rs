@@ -6,24 +6,30 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Header, HeaderBuilder, RefOr, Schema};
 
 /// On every answer: name and description.
-pub const COMMON: [&str; 4] = ["content-length", "x-request-id", "x-content-type-options", "cache-control"];
+pub const COMMON_HEADERS: [&str; 4] =
+    ["content-length", "x-request-id", "x-content-type-options", "cache-control"];
 
 /// The header of this name, as every answer that carries it does.
-pub fn described(name: &str) -> Header {
+pub fn by_name(name: &str) -> Header {
     match name {
         "content-length" => header("The body's length in bytes.", integer(0)),
         "x-request-id" => {
-            let says = "The caller's id, where it sent a sane one: 1 to 128 of A-Z, a-z, 0-9 and ._-; else a new one.";
-            header(says, RequestId::schema())
+            let description = "The caller's id, where it sent a sane one: 1 to 128 of A-Z, a-z, 0-9 and ._-; else a new one.";
+            header(description, RequestId::schema())
         }
         "x-content-type-options" => header("Always `nosniff`.", schema::one_of(["nosniff"]).into()),
         "cache-control" => {
-            let says = "`no-store`; rates may be kept for what is left of their life, assets after asking.";
-            header(says, schema::text("^(no-store|no-cache|public, max-age=[0-9]+(, immutable)?)$").into())
+            let description =
+                "`no-store`; rates may be kept for what is left of their life, assets after asking.";
+            header(
+                description,
+                schema::text("^(no-store|no-cache|public, max-age=[0-9]+(, immutable)?)$").into(),
+            )
         }
         "idempotent-replayed" => {
-            let says = "There, and `true`, when the answer is one given again under its idempotency key.";
-            header(says, schema::one_of(["true"]).into())
+            let description =
+                "There, and `true`, when the answer is one given again under its idempotency key.";
+            header(description, schema::one_of(["true"]).into())
         }
         "retry-after" => header("Seconds to wait before sending the request again.", integer(0)),
         "allow" => header("The methods that the path serves.", schema::text("^[A-Z]+(, [A-Z]+)*$").into()),
@@ -31,8 +37,8 @@ pub fn described(name: &str) -> Header {
             header("Names what was sent; for `if-none-match`.", schema::text("^(W/)?\"[!#-~]*\"$").into())
         }
         "vary" => {
-            let says = "What the answer depends on; `origin` where `cors_origins` names any.";
-            header(says, schema::text("^(accept-encoding|origin|accept-encoding, origin)$").into())
+            let description = "What the answer depends on; `origin` where `cors_origins` names any.";
+            header(description, schema::text("^(accept-encoding|origin|accept-encoding, origin)$").into())
         }
         "content-encoding" => {
             header("How the body is packed, for who accepts it.", schema::one_of(["gzip"]).into())

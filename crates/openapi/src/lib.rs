@@ -15,21 +15,21 @@ mod security;
 
 use utoipa::openapi::{Info, InfoBuilder, License, OpenApi, Paths, Server, Tag, tag::TagBuilder};
 
-use crate::operation::Shared;
+use crate::operation::DocumentParts;
 
-pub use crate::security::{Auth, ISSUER};
+pub use crate::security::{AuthMode, ISSUER};
 
 /// The whole document of a bank with this setting of `auth`.
 #[must_use]
-pub fn document(auth: Auth) -> OpenApi {
-    let mut shared = Shared::of(auth);
+pub fn document(auth: AuthMode) -> OpenApi {
+    let mut shared = DocumentParts::of(auth);
     let mut paths = Paths::new();
     for operation in routes::all() {
         operation.add_to(&mut paths, &mut shared);
     }
     let mut document = OpenApi::new(info(auth), paths);
     document.servers = Some(vec![Server::new("/")]);
-    document.tags = Some(routes::TAGS.iter().map(|(name, says)| tag(name, says)).collect());
+    document.tags = Some(routes::TAGS.iter().map(|(name, description)| tag(name, description)).collect());
     document.components = Some(shared.into_components());
     document
 }
@@ -47,19 +47,19 @@ const DESCRIPTION: &str = concat!(
     "```\n",
 );
 
-fn info(auth: Auth) -> Info {
+fn info(auth: AuthMode) -> Info {
     let mut license = License::new("Apache-2.0");
     license.identifier = Some("Apache-2.0".to_owned());
     InfoBuilder::new()
         .title("Money Bank")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(format!("{}\n\n{DESCRIPTION}", auth.says())))
+        .description(Some(format!("{}\n\n{DESCRIPTION}", auth.description())))
         .license(Some(license))
         .build()
 }
 
-fn tag(name: &str, says: &str) -> Tag {
-    TagBuilder::new().name(name).description(Some(says)).build()
+fn tag(name: &str, description: &str) -> Tag {
+    TagBuilder::new().name(name).description(Some(description)).build()
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
     /// Linters want this: an operation without `security` does not say whether it requires anything.
     #[test]
     fn every_operation_says_what_it_asks_for() {
-        for (auth, open) in [(Auth::Header, 20), (Auth::Jwt, 12)] {
+        for (auth, open) in [(AuthMode::Header, 20), (AuthMode::Jwt, 12)] {
             let document = serde_json::to_value(document(auth)).unwrap();
             let paths = document["paths"].as_object().unwrap().values();
             let operations: Vec<_> = paths.flat_map(|item| item.as_object().unwrap().values()).collect();
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn no_two_schemas_share_a_name() {
-        let mut shared = Shared::of(Auth::Jwt);
+        let mut shared = DocumentParts::of(AuthMode::Jwt);
         let mut paths = Paths::new();
         for operation in routes::all() {
             operation.add_to(&mut paths, &mut shared);

@@ -18,15 +18,15 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::security::{Access, Auth};
+use crate::security::{Access, AuthMode};
 use crate::{header, parameter};
 
 /// What may go wrong on every path.
-const ALWAYS: [Code; 2] = [Code::MethodNotAllowed, Code::InternalError];
+const COMMON_PROBLEMS: [Code; 2] = [Code::MethodNotAllowed, Code::InternalError];
 
 /// What all operations share: the setting of `auth`, and the document's `components`.
-pub struct Shared {
-    auth: Auth,
+pub struct DocumentParts {
+    auth: AuthMode,
     schemas: Vec<(String, RefOr<Schema>)>,
     problems: BTreeSet<Vec<&'static str>>,
     headers: BTreeSet<&'static str>,
@@ -67,27 +67,27 @@ impl Route {
             path,
             inner: OperationBuilder::new().operation_id(Some(id)),
             answers: BTreeMap::new(),
-            headers: header::COMMON.into(),
-            problems: ALWAYS.into(),
+            headers: header::COMMON_HEADERS.into(),
+            problems: COMMON_PROBLEMS.into(),
             schemas: Vec::new(),
             access: Access::Open,
         }
     }
 
     /// It needs a token of any user, if the bank uses tokens.
-    pub fn of_anybody_known(mut self) -> Self {
+    pub fn with_any_token(mut self) -> Self {
         self.access = Access::AnyToken;
         self.may_fail([Code::MissingIdentity, Code::InvalidIdentity])
     }
 
     /// It needs a user; if the bank uses tokens, with this scope.
-    pub fn of_the_user(mut self, scope: &'static str) -> Self {
+    pub fn with_user(mut self, scope: &'static str) -> Self {
         self.access = Access::User(scope);
         self.may_fail([Code::MissingIdentity, Code::InvalidIdentity, Code::InsufficientScope])
     }
 
     /// Its group, its name, and its description.
-    pub fn says(mut self, tag: &str, summary: &str, description: &str) -> Self {
+    pub fn described(mut self, tag: &str, summary: &str, description: &str) -> Self {
         self.inner = self.inner.tag(tag).summary(Some(summary)).description(Some(description));
         self
     }
@@ -114,7 +114,7 @@ impl Route {
     }
 
     /// 200 with JSON, its schema and examples.
-    pub fn answers<T: ToSchema + Serialize>(self, says: &str, examples: &[(&str, T)]) -> Self {
+    pub fn answers<T: ToSchema + Serialize>(self, description: &str, examples: &[(&str, T)]) -> Self {
         let example = |(name, shown): &(&str, T)| {
             (name.replace(' ', "-"), example(name, serde_json::to_value(shown).unwrap_or_default()))
         };
@@ -123,21 +123,24 @@ impl Route {
             .schema(Some(this.schema::<T>()))
             .examples_from_iter(examples.iter().map(example))
             .build();
-        this.answers
-            .insert(200, ResponseBuilder::new().description(says).content("application/json", content));
+        this.answers.insert(
+            200,
+            ResponseBuilder::new().description(description).content("application/json", content),
+        );
         this
     }
 
     /// 200 with something else.
-    pub fn answers_as(mut self, says: &str, media_type: &str, kind: Type) -> Self {
+    pub fn answers_as(mut self, description: &str, media_type: &str, kind: Type) -> Self {
         let schema: RefOr<Schema> = ObjectBuilder::new().schema_type(kind).into();
         let content = Content::builder().schema(Some(schema)).build();
-        self.answers.insert(200, ResponseBuilder::new().description(says).content(media_type, content));
+        self.answers
+            .insert(200, ResponseBuilder::new().description(description).content(media_type, content));
         self
     }
 
     /// 304 for who has it already.
-    pub fn can_be_kept(mut self) -> Self {
+    pub fn cacheable(mut self) -> Self {
         let unchanged = ResponseBuilder::new().description("What the client has still holds. No body.");
         self.answers.insert(304, unchanged);
         self.takes([parameter::if_none_match()]).with_headers(["etag"])
@@ -156,9 +159,9 @@ impl Route {
     }
 
     /// Writes it into the document.
-    pub fn add_to(self, paths: &mut Paths, shared: &mut Shared) {
-        let mut operation = self.inner.securities(Some(shared.auth.asked(self.access)));
-        if let (Auth::Header, Access::User(_)) = (shared.auth, self.access) {
+    pub fn add_to(self, paths: &mut Paths, shared: &mut DocumentParts) {
+        let mut operation = self.inner.securities(Some(shared.auth.requirements(self.access)));
+        if let (AuthMode::Header, Access::User(_)) = (shared.auth, self.access) {
             operation = parameter::user().into_iter().fold(operation, OperationBuilder::parameter);
         }
         if matches!(self.method, HttpMethod::Post) {
@@ -181,9 +184,9 @@ impl Route {
     }
 }
 
-impl Shared {
+impl DocumentParts {
     /// Nothing yet.
-    pub fn of(auth: Auth) -> Self {
+    pub fn of(auth: AuthMode) -> Self {
         Self { auth, schemas: Vec::new(), problems: BTreeSet::new(), headers: BTreeSet::new() }
     }
 
@@ -198,8 +201,9 @@ impl Shared {
 
     /// Everything that operations refer to.
     pub fn into_components(mut self) -> Components {
-        let mut components = ComponentsBuilder::new().schema("Problem", api::problem::Document::schema());
-        api::problem::Document::schemas(&mut self.schemas);
+        let mut components =
+            ComponentsBuilder::new().schema("Problem", api::problem::ProblemDocument::schema());
+        api::problem::ProblemDocument::schemas(&mut self.schemas);
         for (name, schema) in self.schemas {
             components = components.schema(name, schema);
         }
@@ -208,7 +212,7 @@ impl Shared {
         }
         self.headers.extend(["retry-after", "allow", "idempotent-replayed"]);
         for name in self.headers {
-            components = components.header(name, header::described(name));
+            components = components.header(name, header::by_name(name));
         }
         for (name, scheme) in self.auth.schemes() {
             components = components.security_scheme(name, scheme);
@@ -245,7 +249,7 @@ fn problem(names: &[&'static str]) -> Response {
     let mut response = ResponseBuilder::new()
         .description(meanings.join("\n\n"))
         .content("application/problem+json", content);
-    response = with_headers(response, header::COMMON);
+    response = with_headers(response, header::COMMON_HEADERS);
     for code in codes() {
         response = match code {
             Code::MethodNotAllowed => with_headers(response, ["allow"]),

@@ -1,6 +1,6 @@
 //! The parameters of requests: in the path, in the query, in headers.
 
-use api::limits::{BITCOINS, COUNTER_BY, ENTRIES, ENTRIES_USUAL};
+use api::limits::{BITCOINS, COUNTER_BY, DEFAULT_ENTRIES, ENTRIES};
 use api::schema::{self, Amount, BitcoinsAmount, CounterName, User};
 use ledger::operation::KEY_LENGTH;
 use serde_json::json;
@@ -11,38 +11,39 @@ use utoipa::openapi::{RefOr, Required, Schema};
 
 /// On every request.
 pub fn request_id() -> Parameter {
-    let says =
+    let description =
         "An id for the request, echoed in the answer where it is sane: 1 to 128 of A-Z, a-z, 0-9 and ._-.";
-    optional(ParameterIn::Header, "x-request-id", says, string())
+    optional(ParameterIn::Header, "x-request-id", description, string())
 }
 
 /// Whose wallet: one of three headers, since some gateways drop names with underscores.
 pub fn user() -> [Parameter; 3] {
-    let says = "Whose wallet. One of `user_id`, `user-id` and `x-user-id` must be there; two of them must not differ.";
-    let header = |name| parameter(ParameterIn::Header, name, says, User::schema()).required(Required::False);
+    let description = "Whose wallet. One of `user_id`, `user-id` and `x-user-id` must be there; two of them must not differ.";
+    let header =
+        |name| parameter(ParameterIn::Header, name, description, User::schema()).required(Required::False);
     let first = header("user_id").example(Some(json!("alice")));
     [first.build(), header("user-id").build(), header("x-user-id").build()]
 }
 
 /// On every `POST`.
 pub fn idempotency_key() -> Parameter {
-    let says = "Makes the request safe to send again: under one key it happens once, and its first answer is given \
+    let description = "Makes the request safe to send again: under one key it happens once, and its first answer is given \
                 again, for ever. Raw or as a quoted string, which is the same key: `order-17`, `\"order-17\"`.";
     let plain = KEY_LENGTH.saturating_sub(1);
     let form = format!(r#"^([!#-~][!-~]{{0,{plain}}}|"([!#-\[\]-~]|\\["\\]){{1,{KEY_LENGTH}}}")$"#);
-    optional(ParameterIn::Header, "idempotency-key", says, schema::text(&form).into())
+    optional(ParameterIn::Header, "idempotency-key", description, schema::text(&form).into())
 }
 
 /// For answers with an entity tag.
 pub fn if_none_match() -> Parameter {
-    let says = "Entity tags of what the client has. Where one of them still holds, the answer is 304.";
-    optional(ParameterIn::Header, "if-none-match", says, string())
+    let description = "Entity tags of what the client has. Where one of them still holds, the answer is 304.";
+    optional(ParameterIn::Header, "if-none-match", description, string())
 }
 
 /// `?bitcoins=`
 pub fn bitcoins() -> Parameter {
-    let says = format!("How many to add: an amount of at most {BITCOINS}.");
-    required(ParameterIn::Query, "bitcoins", &says, BitcoinsAmount::schema(), "0.5")
+    let description = format!("How many to add: an amount of at most {BITCOINS}.");
+    required(ParameterIn::Query, "bitcoins", &description, BitcoinsAmount::schema(), "0.5")
 }
 
 /// `?by=`
@@ -58,21 +59,21 @@ pub fn counter_name() -> Parameter {
 
 /// `?at=`
 pub fn at() -> Parameter {
-    let says = "The wallet as of the entry with this number; 0 is the start.";
-    optional(ParameterIn::Query, "at", says, integer(0).into())
+    let description = "The wallet as of the entry with this number; 0 is the start.";
+    optional(ParameterIn::Query, "at", description, integer(0).into())
 }
 
 /// `?limit=`
 pub fn limit() -> Parameter {
     let most = isize::try_from(*ENTRIES.end()).ok();
-    let limit = integer(1).maximum(most).default(Some(json!(ENTRIES_USUAL)));
+    let limit = integer(1).maximum(most).default(Some(json!(DEFAULT_ENTRIES)));
     optional(ParameterIn::Query, "limit", "How many entries at most.", limit.into())
 }
 
 /// `?cursor=`
 pub fn cursor() -> Parameter {
-    let says = "`next` of the answer before. It keeps its place while new entries arrive.";
-    optional(ParameterIn::Query, "cursor", says, string())
+    let description = "`next` of the answer before. It keeps its place while new entries arrive.";
+    optional(ParameterIn::Query, "cursor", description, string())
 }
 
 /// `/v1/rates/{code}`
@@ -108,14 +109,20 @@ fn integer(minimum: impl TryInto<isize>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(minimum.try_into().ok())
 }
 
-fn required(place: ParameterIn, name: &str, says: &str, schema: RefOr<Schema>, example: &str) -> Parameter {
-    parameter(place, name, says, schema).required(Required::True).example(Some(json!(example))).build()
+fn required(
+    place: ParameterIn,
+    name: &str,
+    description: &str,
+    schema: RefOr<Schema>,
+    example: &str,
+) -> Parameter {
+    parameter(place, name, description, schema).required(Required::True).example(Some(json!(example))).build()
 }
 
-fn optional(place: ParameterIn, name: &str, says: &str, schema: RefOr<Schema>) -> Parameter {
-    parameter(place, name, says, schema).required(Required::False).build()
+fn optional(place: ParameterIn, name: &str, description: &str, schema: RefOr<Schema>) -> Parameter {
+    parameter(place, name, description, schema).required(Required::False).build()
 }
 
-fn parameter(place: ParameterIn, name: &str, says: &str, schema: RefOr<Schema>) -> ParameterBuilder {
-    ParameterBuilder::new().name(name).parameter_in(place).description(Some(says)).schema(Some(schema))
+fn parameter(place: ParameterIn, name: &str, description: &str, schema: RefOr<Schema>) -> ParameterBuilder {
+    ParameterBuilder::new().name(name).parameter_in(place).description(Some(description)).schema(Some(schema))
 }

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{
 
 /// The setting `auth`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
+pub enum AuthMode {
     /// A header names the user, and is believed whoever sends it.
     Header,
     /// A token does.
@@ -28,9 +28,9 @@ pub enum Access {
 /// document.
 pub const ISSUER: &str = "https://issuer.invalid";
 
-impl Auth {
+impl AuthMode {
     /// The text that comes before everything else about the bank.
-    pub fn says(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Header => {
                 "**This bank believes the header that names the user (`auth=header`): whoever can reach it moves \
@@ -46,7 +46,7 @@ impl Auth {
     }
 
     /// The alternatives that an operation accepts; none if it requires nothing.
-    pub fn asked(self, access: Access) -> Vec<SecurityRequirement> {
+    pub fn requirements(self, access: Access) -> Vec<SecurityRequirement> {
         let scopes = match (self, access) {
             (Self::Header, _) | (_, Access::Open) => return Vec::new(),
             (Self::Jwt, Access::AnyToken) => None,

@@ -7,11 +7,11 @@ use spin_sdk::wasip3::wit_bindgen::StreamResult;
 use spin_sdk::wasip3::wit_future;
 
 /// How much is read at once.
-const PART: usize = 1 << 14;
+const CHUNK_BYTES: usize = 1 << 14;
 
 /// An answer, with all of its body.
 #[derive(Debug)]
-pub struct Answered {
+pub struct FullResponse {
     /// Its status.
     pub status: u16,
     /// Its header fields.
@@ -20,7 +20,7 @@ pub struct Answered {
     pub body: Vec<u8>,
 }
 
-impl Answered {
+impl FullResponse {
     /// The first value of a header.
     pub fn field(&self, name: &str) -> Option<&str> {
         let (_, value) = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name))?;
@@ -30,7 +30,7 @@ impl Answered {
 
 /// Why there is no whole answer.
 #[derive(Debug)]
-pub enum Broken {
+pub enum Error {
     /// A header field may not be sent.
     Field,
     /// The body is over the limit.
@@ -39,16 +39,16 @@ pub enum Broken {
     Host(ErrorCode),
 }
 
-impl From<ErrorCode> for Broken {
+impl From<ErrorCode> for Error {
     fn from(code: ErrorCode) -> Self {
         Self::Host(code)
     }
 }
 
-impl Broken {
+impl Error {
     /// In words, for the log.
     #[must_use]
-    pub fn words(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         use ErrorCode::{
             ConnectionReadTimeout, ConnectionRefused, ConnectionTimeout, DestinationIpProhibited,
             DestinationNotFound, DestinationUnavailable, DnsError, DnsTimeout, HttpRequestDenied,
@@ -82,13 +82,13 @@ pub async fn get(
     path: &str,
     fields: &[(String, Vec<u8>)],
     limit: usize,
-) -> Result<Answered, Broken> {
+) -> Result<FullResponse, Error> {
     let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
     let scheme = if scheme.eq_ignore_ascii_case("https") { Scheme::Https } else { Scheme::Http };
     let response = response(&scheme, authority.trim_end_matches('/'), path, fields).await?;
     let (status, fields) = (response.get_status_code(), response.get_headers().copy_all());
     let body = body(response, limit).await?;
-    Ok(Answered { status, fields, body })
+    Ok(FullResponse { status, fields, body })
 }
 
 /// Calls another component of the application by its name, and reads no body: status and header fields. It does not
@@ -100,7 +100,7 @@ pub async fn get(
 pub async fn head(
     authority: &str,
     fields: &[(String, Vec<u8>)],
-) -> Result<(u16, Vec<(String, Vec<u8>)>), Broken> {
+) -> Result<(u16, Vec<(String, Vec<u8>)>), Error> {
     let response = response(&Scheme::Http, authority, "/", fields).await?;
     Ok((response.get_status_code(), response.get_headers().copy_all()))
 }
@@ -110,8 +110,8 @@ async fn response(
     authority: &str,
     path: &str,
     fields: &[(String, Vec<u8>)],
-) -> Result<Response, Broken> {
-    let fields = Fields::from_list(fields).map_err(|_| Broken::Field)?;
+) -> Result<Response, Error> {
+    let fields = Fields::from_list(fields).map_err(|_| Error::Field)?;
     let (no_trailers, trailers) = wit_future::new(|| Ok(None));
     let (request, _) = Request::new(fields, None, trailers, None);
     request
@@ -124,15 +124,15 @@ async fn response(
     Ok(response)
 }
 
-async fn body(response: Response, limit: usize) -> Result<Vec<u8>, Broken> {
+async fn body(response: Response, limit: usize) -> Result<Vec<u8>, Error> {
     let (_result, told) = wit_future::new(|| Ok(()));
     let (mut parts, trailers) = Response::consume_body(response, told);
     let mut body = Vec::new();
     loop {
-        let (result, part) = parts.read(Vec::with_capacity(PART)).await;
+        let (result, part) = parts.read(Vec::with_capacity(CHUNK_BYTES)).await;
         body.extend_from_slice(&part);
         match result {
-            _ if body.len() > limit => return Err(Broken::TooLarge),
+            _ if body.len() > limit => return Err(Error::TooLarge),
             StreamResult::Complete(_) => (),
             StreamResult::Dropped => break,
             StreamResult::Cancelled => return Err(ErrorCode::HttpResponseIncomplete.into()),

@@ -14,7 +14,7 @@ mod rule;
 mod table;
 
 pub use rule::{
-    HeaderName, HeaderValue, Integer, OF_THE_CONNECTION, OneOf, Origin, PublicUrl, Rule, Secret, Url,
+    CONNECTION_HEADERS, HeaderName, HeaderValue, Integer, OneOf, Origin, PublicUrl, Rule, Secret, Url,
 };
 pub use table::*;
 
@@ -31,10 +31,10 @@ pub struct Setting<R: ?Sized> {
 
 /// A setting that cannot be used. That has been logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bad;
+pub struct BadSetting;
 
 thread_local! {
-    static SAID: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+    static LOGGED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<R> Setting<R> {
@@ -48,8 +48,8 @@ impl<R: Rule + 'static> Setting<R> {
     ///
     /// # Errors
     ///
-    /// [`Bad`], if it is not allowed or cannot be read.
-    pub async fn text(&self) -> Result<String, Bad> {
+    /// [`BadSetting`], if it is not allowed or cannot be read.
+    pub async fn text(&self) -> Result<String, BadSetting> {
         read(self).await
     }
 }
@@ -63,40 +63,40 @@ impl Setting<Integer> {
 }
 
 /// Reads a setting of any kind. Boxed, so that a component contains this code once and not once per kind.
-fn read(setting: &Setting<dyn Rule>) -> Pin<Box<dyn Future<Output = Result<String, Bad>> + '_>> {
+fn read(setting: &Setting<dyn Rule>) -> Pin<Box<dyn Future<Output = Result<String, BadSetting>> + '_>> {
     Box::pin(async move {
         match given(setting.name).await {
             Ok(None) => Ok(setting.default.to_owned()),
-            Ok(Some(given)) => match setting.judged(&given) {
+            Ok(Some(given)) => match setting.check(&given) {
                 Some(value) => Ok(value.to_owned()),
                 None => {
                     // An address may hold a password.
                     let is_shown = !setting.secret && !given.contains('@');
                     let value = if is_shown { given.trim_ascii() } else { "(secret)" };
-                    Err(setting.say("bad-setting", value, &setting.rule.words()))
+                    Err(setting.log_once("bad-setting", value, &setting.rule.words()))
                 }
             },
-            Err(cause) => Err(setting.say("setting-not-read", cause, &setting.rule.words())),
+            Err(cause) => Err(setting.log_once("setting-not-read", cause, &setting.rule.words())),
         }
     })
 }
 
 impl Setting<dyn Rule> {
     /// `given`, trimmed, if it is allowed.
-    fn judged<'a>(&self, given: &'a str) -> Option<&'a str> {
+    fn check<'a>(&self, given: &'a str) -> Option<&'a str> {
         let value = given.trim_ascii();
         let is_allowed = if value.is_empty() { self.or_empty } else { self.rule.allows(value) };
         is_allowed.then_some(value)
     }
 
     /// Tells the log, once an instance.
-    fn say(&self, event: &str, value: &str, allowed: &str) -> Bad {
-        if !SAID.with_borrow(|said| said.contains(&self.name)) {
-            SAID.with_borrow_mut(|said| said.push(self.name));
+    fn log_once(&self, event: &str, value: &str, allowed: &str) -> BadSetting {
+        if !LOGGED.with_borrow(|said| said.contains(&self.name)) {
+            LOGGED.with_borrow_mut(|said| said.push(self.name));
             let members = [("setting", self.name), ("value", value), ("allowed", allowed)];
             eventlog::event(Level::Error, event, members.map(|(name, text)| (name, Value::from(text))));
         }
-        Bad
+        BadSetting
     }
 }
 

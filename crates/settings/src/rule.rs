@@ -38,7 +38,7 @@ pub struct PublicUrl<'a>(pub &'a [&'a str]);
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a>(pub &'a [&'a str]);
 
-/// The name of a header field (RFC 9110, section 5.1) that is not [`OF_THE_CONNECTION`].
+/// The name of a header field (RFC 9110, section 5.1) that is not [`CONNECTION_HEADERS`].
 #[derive(Debug, Clone, Copy)]
 pub struct HeaderName;
 
@@ -52,7 +52,7 @@ pub struct Secret(pub usize);
 
 /// Header fields that belong to the connection or say where a message goes and ends (RFC 9110, sections 7.2, 7.6.1
 /// and 8.6): a setting cannot name one.
-pub const OF_THE_CONNECTION: [&str; 10] = [
+pub const CONNECTION_HEADERS: [&str; 10] = [
     "connection",
     "content-length",
     "host",
@@ -120,7 +120,7 @@ impl Rule for Origin<'_> {
 
 impl Rule for HeaderName {
     fn allows(&self, value: &str) -> bool {
-        let is_of_the_connection = OF_THE_CONNECTION.iter().any(|name| name.eq_ignore_ascii_case(value));
+        let is_of_the_connection = CONNECTION_HEADERS.iter().any(|name| name.eq_ignore_ascii_case(value));
         value.bytes().all(is_token) && !is_of_the_connection
     }
 

@@ -7,7 +7,7 @@ mod fuzz;
 /// A setting whatever its rule is.
 trait Judge {
     fn name(&self) -> &'static str;
-    fn judged<'a>(&self, given: &'a str) -> Option<&'a str>;
+    fn check<'a>(&self, given: &'a str) -> Option<&'a str>;
     fn default(&self) -> &'static str;
     fn is_secret(&self) -> bool;
     fn words(&self) -> String;
@@ -18,9 +18,9 @@ impl<R: Rule + 'static> Judge for Setting<R> {
         self.name
     }
 
-    fn judged<'a>(&self, given: &'a str) -> Option<&'a str> {
+    fn check<'a>(&self, given: &'a str) -> Option<&'a str> {
         let setting: &Setting<dyn Rule> = self;
-        setting.judged(given)
+        setting.check(given)
     }
 
     fn default(&self) -> &'static str {
@@ -149,14 +149,14 @@ fn components_allow_what_the_manifest_says_and_nothing_else() {
         let Some(setting) = setting(&name) else { continue };
         let (good, bad) = edges(&rule);
         for value in good {
-            assert_eq!(setting.judged(&value), Some(value.as_str()), "{name}");
-            assert_eq!(setting.judged(&format!(" \t{value}\r\n")), Some(value.as_str()), "{name}");
+            assert_eq!(setting.check(&value), Some(value.as_str()), "{name}");
+            assert_eq!(setting.check(&format!(" \t{value}\r\n")), Some(value.as_str()), "{name}");
         }
         for value in bad {
-            assert_eq!(setting.judged(&value), None, "{name}: {value:?}");
+            assert_eq!(setting.check(&value), None, "{name}: {value:?}");
         }
         let may_be_empty = rule.get("or_empty").and_then(toml::Value::as_bool).unwrap_or_default();
-        assert_eq!(setting.judged(" \n").is_some(), may_be_empty, "{name}");
+        assert_eq!(setting.check(" \n").is_some(), may_be_empty, "{name}");
     }
 }
 
@@ -167,7 +167,7 @@ fn every_setting_has_the_default_of_the_manifest_which_is_allowed() {
         let (name, default) = (setting.name(), setting.default());
         let declared = &manifest["variables"][name];
         assert_eq!(declared["default"].as_str(), Some(default), "{name}");
-        assert_eq!(setting.judged(default), Some(default), "{name}");
+        assert_eq!(setting.check(default), Some(default), "{name}");
         let secret = declared.get("secret").and_then(toml::Value::as_bool).unwrap_or_default();
         assert_eq!(secret, setting.is_secret(), "{name}");
     }
@@ -183,10 +183,10 @@ fn every_setting_has_a_rule_in_the_manifest() {
 #[test]
 fn a_key_survives_with_every_special_character_and_without_its_line_feed() {
     for key in ["CG-abc123", r#"&#@%"'\~|^`{}[]<>?/:;,.=+-_)(*$!"#] {
-        assert_eq!(setting("coingecko_api_key").unwrap().judged(&format!("{key}\n")), Some(key));
+        assert_eq!(setting("coingecko_api_key").unwrap().check(&format!("{key}\n")), Some(key));
     }
     for key in ["a b", "a\nb", "schl\u{fc}ssel"] {
-        assert_eq!(setting("coingecko_api_key").unwrap().judged(key), None, "{key:?}");
+        assert_eq!(setting("coingecko_api_key").unwrap().check(key), None, "{key:?}");
     }
 }
 

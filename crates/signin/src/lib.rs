@@ -38,7 +38,7 @@ thread_local! {
 
 /// The settings, read once by each instance. A bad setting counts as not given; a bad `auth` counts as `jwt`, which
 /// lets nobody in.
-pub async fn read() -> Rc<SignIn> {
+pub async fn current() -> Rc<SignIn> {
     if let Some(known) = KNOWN.with(|known| known.get().cloned()) {
         return known;
     }
@@ -80,7 +80,7 @@ impl SignIn {
         let text = serde_json::to_string(self).unwrap_or_default();
         let text = format!("export default {text};\n");
         let version = version(&text);
-        asset::made(request, "text/javascript; charset=utf-8", &version, || text.into_bytes())
+        asset::generated(request, "text/javascript; charset=utf-8", &version, || text.into_bytes())
     }
 
     /// The policy of a page: it loads only what the bank itself serves, has no inline code, and may call the issuer

@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-use store::redis::{Step, StepReply, Verb};
+use store::redis::{Step, StepReply, StepVerb};
 
 /// A key of the store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -192,19 +192,21 @@ impl fmt::Display for Call {
 /// A step, for the eye.
 fn told(Step { key, verb }: &Step) -> String {
     match verb {
-        Verb::Get => format!("get {key}"),
-        Verb::Set(_) => format!("set {key}"),
-        Verb::Swap { absent, before, .. } => {
+        StepVerb::Get => format!("get {key}"),
+        StepVerb::Set(_) => format!("set {key}"),
+        StepVerb::Swap { absent, before, .. } => {
             let absent = absent.iter().map(|key| format!(", without {key}"));
             let before = before.iter().map(|(key, _)| format!(", after {key}"));
             absent.chain(before).fold(format!("swap {key}"), |told, more| told + &more)
         }
-        Verb::Add(delta) => format!("add {delta} to {key}"),
-        Verb::AddWithin { delta, bound } => format!("add {delta} to {key}, up to {bound}"),
-        Verb::Total { delta, bound, .. } => format!("add {delta} to {key}, with what is keyed up to {bound}"),
-        Verb::Post { cell, own, .. } => format!("swap {key}, with {own} and {cell}"),
-        Verb::Elect(candidate) => format!("elect {candidate} at {key}"),
-        Verb::First { .. } => format!("open {key} with a first value"),
+        StepVerb::Add(delta) => format!("add {delta} to {key}"),
+        StepVerb::AddWithin { delta, bound } => format!("add {delta} to {key}, up to {bound}"),
+        StepVerb::Total { delta, bound, .. } => {
+            format!("add {delta} to {key}, with what is keyed up to {bound}")
+        }
+        StepVerb::Post { cell, own, .. } => format!("swap {key}, with {own} and {cell}"),
+        StepVerb::Elect(candidate) => format!("elect {candidate} at {key}"),
+        StepVerb::First { .. } => format!("open {key} with a first value"),
     }
 }
 

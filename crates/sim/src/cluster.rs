@@ -43,7 +43,7 @@ pub enum Shift {
 
 /// What a node says to a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Says {
+pub enum NodeAnswer {
     /// It carries it out.
     Served,
     /// Another node must be asked, or the same one later; in Redis' words.
@@ -141,14 +141,14 @@ impl Cluster {
 
     /// The answer of the node at `address` to a script.
     #[must_use]
-    pub fn says(&self, address: &str, asking: bool, steps: &[Step], disk: &Disk) -> Says {
+    pub fn answer(&self, address: &str, asking: bool, steps: &[Step], disk: &Disk) -> NodeAnswer {
         let node = node(address);
         if self.away == Some(node) {
-            return Says::Away;
+            return NodeAnswer::Away;
         }
         let slots = slots(steps);
         let (Some(&slot), 1) = (slots.first(), slots.len()) else {
-            return Says::Elsewhere("CROSSSLOT Keys in request don't hash to the same slot".to_owned());
+            return NodeAnswer::Elsewhere("CROSSSLOT Keys in request don't hash to the same slot".to_owned());
         };
         let keys: BTreeSet<Key> = steps.iter().flat_map(Step::keys).map(Key::from).collect();
         let owner = self.owner(slot);
@@ -159,14 +159,14 @@ impl Cluster {
         match moving {
             Some(moving) if moving.to == node && asking => {
                 let missing = missing(&|key| moving.keys.contains(key));
-                if missing > 0 && keys.len() > 1 { try_again() } else { Says::Served }
+                if missing > 0 && keys.len() > 1 { try_again() } else { NodeAnswer::Served }
             }
             Some(moving) if owner == node => match missing(&|key| !moving.keys.contains(key)) {
-                0 => Says::Served,
+                0 => NodeAnswer::Served,
                 missing if missing == keys.len() => elsewhere("ASK", slot, moving.to),
                 _ => try_again(),
             },
-            _ if owner == node => Says::Served,
+            _ if owner == node => NodeAnswer::Served,
             _ => elsewhere("MOVED", slot, owner),
         }
     }
@@ -180,12 +180,12 @@ impl Cluster {
     }
 }
 
-fn elsewhere(what: &str, slot: u16, node: u16) -> Says {
-    Says::Elsewhere(format!("{what} {slot} {}", address(node)))
+fn elsewhere(what: &str, slot: u16, node: u16) -> NodeAnswer {
+    NodeAnswer::Elsewhere(format!("{what} {slot} {}", address(node)))
 }
 
-fn try_again() -> Says {
-    Says::Elsewhere("TRYAGAIN Multiple keys request during rehashing of slot".to_owned())
+fn try_again() -> NodeAnswer {
+    NodeAnswer::Elsewhere("TRYAGAIN Multiple keys request during rehashing of slot".to_owned())
 }
 
 /// A redirect that an instance got, and for which steps.

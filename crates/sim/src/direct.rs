@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use batch::NoDeadline;
 use store::breaker::{Breaker, Limits};
-use store::kv::{Failed, Kv, RawKv};
+use store::kv::{Kv, KvFailure, RawKv};
 
 use crate::call::{Reply, Value};
-use crate::disk::{Disk, Origin};
-use crate::planted::{Bug, Crooked, CrookedRaw};
+use crate::disk::{CallId, Disk};
+use crate::planted::{Bug, BuggyRaw, BuggyStore};
 use crate::task::{Answer, Queues, Task, perform};
 
 /// The disk, without anybody else and without faults.
@@ -28,7 +28,7 @@ pub struct Direct {
 /// After this many reads it is an endless loop, and the store counts as unavailable.
 const MOST_READS: u32 = 20_000;
 /// Nobody: the origin of a direct call.
-const NOBODY: Origin = Origin { client: usize::MAX, request: 0, call: 0 };
+const NOBODY: CallId = CallId { client: usize::MAX, request: 0, call: 0 };
 
 impl Direct {
     /// A store with the contents of `disk`; `disk` itself does not change.
@@ -50,8 +50,8 @@ impl Direct {
             None => at_once(perform(|| Kv::new(self.clone()), &Queues::default(), task)),
             Some(bug) => {
                 let shared = Rc::new(task.clone());
-                let kv = || Kv::new(CrookedRaw::new(self.clone(), bug));
-                let open = || Crooked::new(kv(), bug, Rc::clone(&shared));
+                let kv = || Kv::new(BuggyRaw::new(self.clone(), bug));
+                let open = || BuggyStore::new(kv(), bug, Rc::clone(&shared));
                 at_once(bug.perform(open, &Queues::default(), task))
             }
         }
@@ -98,28 +98,28 @@ impl Wake for Woken {
 impl RawKv for Direct {
     type Cas = ();
 
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
         self.reads.set(self.reads.get() + 1);
         if self.reads.get() > MOST_READS {
-            return Err(Failed::Other);
+            return Err(KvFailure::Other);
         }
         Ok(self.disk.borrow().get(&key.into()).map(|value| value.bytes().to_vec()))
     }
 
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed> {
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), KvFailure> {
         self.disk.borrow_mut().set(&key.into(), value.into());
         Ok(())
     }
 
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, KvFailure> {
         match self.disk.borrow_mut().increment(&key.into(), delta) {
             Ok((Reply::Number(sum), _)) => Ok(sum),
-            Ok((Reply::Overflow, _)) => Err(Failed::Overflow),
-            Ok(_) | Err(_) => Err(Failed::Other),
+            Ok((Reply::Overflow, _)) => Err(KvFailure::Overflow),
+            Ok(_) | Err(_) => Err(KvFailure::Other),
         }
     }
 
-    async fn begin(&self, key: &str) -> Result<((), Option<Vec<u8>>), Failed> {
+    async fn begin(&self, key: &str) -> Result<((), Option<Vec<u8>>), KvFailure> {
         let mut disk = self.disk.borrow_mut();
         disk.unwatch(NOBODY.client, NOBODY.request, &[]);
         Ok(((), disk.begin(NOBODY, &key.into()).map(|value| value.bytes().to_vec())))

@@ -102,7 +102,7 @@ impl fmt::Display for Flavour {
 
 /// Identifies a call for ever: the client, the number of its request, and the number of the call within that request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin {
+pub struct CallId {
     /// The client.
     pub client: usize,
     /// Counts the client's requests.
@@ -124,7 +124,7 @@ pub struct Cell {
 
 /// How a write is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Means {
+pub enum WriteMeans {
     /// `set`.
     Set,
     /// `increment`.
@@ -147,13 +147,13 @@ pub struct Written {
     /// What is there now.
     pub after: Value,
     /// How.
-    pub means: Means,
+    pub means: WriteMeans,
 }
 
 /// A compare-and-swap that has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Watch {
-    origin: Origin,
+    origin: CallId,
     key: Key,
     current: Option<Value>,
     touched: bool,
@@ -199,7 +199,7 @@ impl Disk {
 
     /// Writes `value` whatever is there.
     pub fn set(&mut self, key: &Key, value: Value) -> Written {
-        self.write(key, value, Means::Set)
+        self.write(key, value, WriteMeans::Set)
     }
 
     /// Adds `delta`; a key that is absent counts as 0.
@@ -227,7 +227,7 @@ impl Disk {
             Flavour::Sqlite => Value::from(&sum.to_le_bytes()[..]),
             _ => Value::from(sum.to_string().as_bytes()),
         };
-        Ok((Reply::Number(sum), Some(self.write(key, value, Means::Increment))))
+        Ok((Reply::Number(sum), Some(self.write(key, value, WriteMeans::Increment))))
     }
 
     /// Carries out a step of a script.
@@ -237,12 +237,12 @@ impl Disk {
             None => Stored::Nothing,
         };
         let (said, writes) = model::carry_out(step, holds);
-        let written = writes.into_iter().map(|Write { key, value, means }| {
-            let means = match means {
-                model::Means::Set => Means::Set,
-                model::Means::Increment => Means::Increment,
-                model::Means::Swap => Means::Swap,
-                model::Means::Elect => Means::Elect,
+        let written = writes.into_iter().map(|Write { key, value, kind }| {
+            let means = match kind {
+                model::WriteKind::Set => WriteMeans::Set,
+                model::WriteKind::Increment => WriteMeans::Increment,
+                model::WriteKind::Swap => WriteMeans::Swap,
+                model::WriteKind::Elect => WriteMeans::Elect,
             };
             self.write(&key.as_str().into(), Value::from(&value[..]), means)
         });
@@ -251,28 +251,28 @@ impl Disk {
     }
 
     /// Begins a compare-and-swap.
-    pub fn begin(&mut self, origin: Origin, key: &Key) -> Option<Value> {
+    pub fn begin(&mut self, origin: CallId, key: &Key) -> Option<Value> {
         let current = self.get(key);
         self.watches.push(Watch { origin, key: key.clone(), current: current.clone(), touched: false });
         current
     }
 
     /// Ends the compare-and-swap that `origin` began; `None` if it wrote nothing.
-    pub fn swap(&mut self, origin: Origin, value: Value) -> Option<Written> {
+    pub fn swap(&mut self, origin: CallId, value: Value) -> Option<Written> {
         let place = self.watches.iter().position(|watch| watch.origin == origin)?;
         let Watch { key, current, touched, .. } = self.watches.remove(place);
         let commits = match self.flavour {
             Flavour::Sqlite => current.is_none() || self.get(&key) == current,
             _ => !touched,
         };
-        let means = if current.is_some() { Means::Swap } else { Means::SwapOfAbsent };
+        let means = if current.is_some() { WriteMeans::Swap } else { WriteMeans::SwapOfAbsent };
         commits.then(|| self.write(&key, value, means))
     }
 
     /// Forgets the compare-and-swaps of a request, except those that `kept` names.
-    pub fn unwatch(&mut self, client: usize, request: u32, kept: &[Origin]) {
+    pub fn unwatch(&mut self, client: usize, request: u32, kept: &[CallId]) {
         self.watches.retain(|watch| {
-            let Origin { client: of, request: which, .. } = watch.origin;
+            let CallId { client: of, request: which, .. } = watch.origin;
             (of, which) != (client, request) || kept.contains(&watch.origin)
         });
     }
@@ -283,13 +283,13 @@ impl Disk {
         hash_of(&(self.contents, &self.watches))
     }
 
-    fn write(&mut self, key: &Key, value: Value, means: Means) -> Written {
+    fn write(&mut self, key: &Key, value: Value, means: WriteMeans) -> Written {
         for watch in self.watches.iter_mut().filter(|watch| watch.key == *key) {
             watch.touched = true;
         }
         let cells = Rc::make_mut(&mut self.cells);
         let before = cells.get(key).cloned();
-        let incremented = means == Means::Increment;
+        let incremented = means == WriteMeans::Increment;
         let cell = cells.entry(key.clone()).or_insert_with(|| Cell {
             value: value.clone(),
             incremented: false,

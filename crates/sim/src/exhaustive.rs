@@ -12,13 +12,13 @@ use crate::call::hash_of;
 use crate::cases::Case;
 use crate::disk::{Disk, Flavour};
 use crate::invariants::Violation;
-use crate::mind::{Learned, School};
+use crate::mind::{Learned, Memo};
 use crate::planted::Bug;
 use crate::rest::{Thoroughness, rest};
 use crate::story::tell;
 use crate::task::{Answer, Task};
 use crate::truth::Truth;
-use crate::world::{Choice, Effect, Over, World};
+use crate::world::{Choice, Effect, EndedRequest, World};
 use store::{breaker, keys};
 
 /// What was explored.
@@ -38,7 +38,7 @@ pub struct Explored {
 
 /// A shortest story that breaks an invariant.
 #[derive(Debug, Clone)]
-pub struct Broken {
+pub struct Counterexample {
     /// What it breaks.
     pub violation: Violation,
     /// How many choices it takes.
@@ -76,7 +76,7 @@ struct Path {
 
 struct Explorer<'a> {
     case: &'a Case,
-    school: Rc<School>,
+    memo: Rc<Memo>,
     rested: HashSet<u64>,
     explored: Explored,
     most_states: u64,
@@ -92,25 +92,24 @@ pub fn explore(
     faults: u8,
     bug: Option<Bug>,
     most_states: u64,
-) -> Result<Explored, Box<Broken>> {
+) -> Result<Explored, Box<Counterexample>> {
     let explored = Explored::default();
-    let mut explorer =
-        Explorer { case, school: School::new(bug), rested: HashSet::new(), explored, most_states };
+    let mut explorer = Explorer { case, memo: Memo::new(bug), rested: HashSet::new(), explored, most_states };
     let start = explorer.start(flavour, faults, bug);
     let (violation, choices) = match start.map(|start| explorer.go(start)) {
         Ok(Ok(())) => return Ok(explorer.explored),
         Ok(Err((violation, path))) => (violation, choices(path.as_ref())),
-        // Broken before anybody else came.
+        // The case broke an invariant before any of its clients came.
         Err(violation) => (violation, Vec::new()),
     };
     let mut told = explorer.beginnings();
     told.extend(choices);
     let mut story = match explorer.prepared(flavour, bug) {
-        Ok(fresh) => tell(fresh, &explorer.school, &told),
+        Ok(fresh) => tell(fresh, &explorer.memo, &told),
         Err(_) => Vec::new(),
     };
     story.push(violation.to_string());
-    Err(Box::new(Broken { violation, choices: told.len(), story, explored: explorer.explored }))
+    Err(Box::new(Counterexample { violation, choices: told.len(), story, explored: explorer.explored }))
 }
 
 fn choices(mut path: Option<&Rc<Path>>) -> Vec<Choice> {
@@ -132,10 +131,10 @@ impl Explorer<'_> {
             // Nothing is there that could not be incremented.
             disk.increment(&keys::wallet("ann").tickets().as_str().into(), 1).ok();
         }
-        let mut world = World::new(&self.school, clients + 1, self.case.seats, disk, truth);
+        let mut world = World::new(&self.memo, clients + 1, self.case.seats, disk, truth);
         for task in &self.case.before {
             // The last client prepares the store, alone.
-            world.alone(&self.school, clients, task)?;
+            world.alone(&self.memo, clients, task)?;
         }
         Ok(world)
     }
@@ -150,7 +149,7 @@ impl Explorer<'_> {
     fn start(&self, flavour: Flavour, faults: u8, bug: Option<Bug>) -> Result<State, Violation> {
         let mut world = self.prepared(flavour, bug)?;
         for choice in self.beginnings() {
-            world.step(&self.school, &choice)?;
+            world.step(&self.memo, &choice)?;
         }
         let places = self.case.scripts.iter().map(|_| ScriptPosition { next: 1, tries: 0 }).collect();
         Ok(State { world, places, faults })
@@ -211,16 +210,16 @@ impl Explorer<'_> {
     /// Makes `choice`, and starts the next request of a client whose request ended.
     fn make(&self, state: &mut State, choice: &Choice) -> Result<(), Violation> {
         state.faults -= u8::from(choice.is_fault());
-        let step = state.world.step(&self.school, choice)?;
+        let step = state.world.step(&self.memo, choice)?;
         self.go_on(state, step)
     }
 
     /// Starts the next request of each client whose request ended.
     fn go_on(&self, state: &mut State, step: Effect) -> Result<(), Violation> {
         let Effect::Done(over) = step else { return Ok(()) };
-        for Over { client, task, answer } in over {
+        for EndedRequest { client, task, answer } in over {
             if let Some(task) = self.next(state, client, &task, answer.as_ref()) {
-                let step = state.world.step(&self.school, &Choice::Start(client, task))?;
+                let step = state.world.step(&self.memo, &Choice::Start(client, task))?;
                 self.go_on(state, step)?;
             }
         }
@@ -269,7 +268,7 @@ impl State {
             if self.world.seats() > 1 {
                 choices.push(Choice::GiveUp(client));
             }
-            if self.world.breaker(client) == breaker::State::Open {
+            if self.world.breaker(client) == breaker::BreakerState::Open {
                 choices.push(Choice::Wait(client));
             }
         }

@@ -4,7 +4,7 @@ use crate::cases::cases;
 use crate::disk::Flavour;
 use crate::exhaustive::explore;
 use crate::planted::Bug;
-use crate::run::{Setting, run};
+use crate::run::{RunSettings, run};
 
 /// Seeds that are tried at most.
 const SEEDS: u64 = 400;
@@ -17,7 +17,7 @@ const STATES: u64 = 20_000;
 
 /// How a bug was found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundBug {
     /// The invariant that it broke.
     pub sentence: &'static str,
     /// The seed, or the small case.
@@ -30,14 +30,14 @@ pub struct Found {
 
 /// With random seeds, from the first on, on all backends in turn.
 #[must_use]
-pub fn by_chance(bug: Bug) -> Option<Found> {
+pub fn by_chance(bug: Bug) -> Option<FoundBug> {
     let mut operations = 0;
     for (seed, &flavour) in (1..=SEEDS).zip(bug.flavours().iter().cycle()) {
-        let setting = Setting { seed, operations: OPERATIONS, flavour, bug: Some(bug) };
+        let setting = RunSettings { seed, operations: OPERATIONS, flavour, bug: Some(bug) };
         match run(setting) {
             Ok(figures) => operations += figures.operations,
             Err(failure) => {
-                return Some(Found {
+                return Some(FoundBug {
                     sentence: failure.violation.sentence,
                     place: format!("seed {seed}, {flavour}"),
                     looked_at: operations + failure.figures.operations,
@@ -51,7 +51,7 @@ pub fn by_chance(bug: Bug) -> Option<Found> {
 
 /// In the small cases, without faults first.
 #[must_use]
-pub fn by_exhaustion(bug: Bug) -> Option<Found> {
+pub fn by_exhaustion(bug: Bug) -> Option<FoundBug> {
     let fewest = if bug.needs_silence() { MOST_FAULTS } else { 0 };
     for faults in fewest..=MOST_FAULTS {
         for case in &cases() {
@@ -61,7 +61,7 @@ pub fn by_exhaustion(bug: Bug) -> Option<Found> {
                 match explore(case, flavour, faults, Some(bug), STATES) {
                     Ok(_) => {}
                     Err(broken) => {
-                        return Some(Found {
+                        return Some(FoundBug {
                             sentence: broken.violation.sentence,
                             place: format!("{}, {flavour}, {faults} faults", case.name),
                             looked_at: broken.explored.states,

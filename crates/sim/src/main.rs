@@ -16,9 +16,9 @@ use clap::{Parser, ValueEnum};
 use sim::cases::cases;
 use sim::disk::Flavour;
 use sim::exhaustive::explore;
-use sim::hunt::{Found, by_chance, by_exhaustion};
+use sim::hunt::{FoundBug, by_chance, by_exhaustion};
 use sim::planted::Bug;
-use sim::run::{Failure, Figures, Setting, run, story};
+use sim::run::{Failure, Figures, RunSettings, run, story};
 use sim::shrink::shrink;
 
 /// Simulates the bank on stores that lie.
@@ -137,7 +137,7 @@ fn random(arguments: &Arguments) -> bool {
 
 fn one_seed(arguments: &Arguments, seed: u64, progress: &Sums, printing: &Mutex<()>) {
     let flavour = arguments.flavour.unwrap_or(Flavour::of_seed(seed));
-    let setting = Setting { seed, operations: arguments.ops, flavour, bug: arguments.plant };
+    let setting = RunSettings { seed, operations: arguments.ops, flavour, bug: arguments.plant };
     match run(setting) {
         Ok(figures) => progress.add(figures),
         Err(failure) => {
@@ -149,8 +149,8 @@ fn one_seed(arguments: &Arguments, seed: u64, progress: &Sums, printing: &Mutex<
     }
 }
 
-fn tell(setting: Setting, failure: &Failure, whole: bool) {
-    let Setting { seed, operations, flavour, bug } = setting;
+fn tell(setting: RunSettings, failure: &Failure, whole: bool) {
+    let RunSettings { seed, operations, flavour, bug } = setting;
     println!("seed {seed}, {flavour}: {}", failure.violation);
     let (choices, violation) =
         if whole { (failure.choices.clone(), failure.violation.clone()) } else { shrink(setting, failure) };
@@ -207,7 +207,7 @@ fn hunt() -> bool {
     for &bug in Bug::value_variants() {
         let (chance, small) = (by_chance(bug), by_exhaustion(bug));
         all &= chance.is_some() && small.is_some();
-        let figures = |found: &Option<Found>| {
+        let figures = |found: &Option<FoundBug>| {
             found
                 .as_ref()
                 .map_or("unfound | -".to_owned(), |found| format!("{} | {}", found.looked_at, found.steps))

@@ -16,20 +16,20 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use batch::Rest;
-use store::breaker::State;
+use batch::RemainingWork;
+use store::breaker::BreakerState;
 use store::kv::Kv;
 use store::redis::Redis;
 
 use crate::call::Reply;
 use crate::direct::Woken;
 use crate::disk::Adapter;
-use crate::planted::{Bug, Crooked, CrookedRaw};
+use crate::planted::{Bug, BuggyRaw, BuggyStore};
 use crate::raw::{Mailbox, Pending, Shared};
 use crate::task::{Answer, Queues, Task, perform};
 
 /// How much time passes at once: half of the time that the breaker stays open.
-const A_WHILE: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(250);
 
 /// What can happen to an instance from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -85,7 +85,7 @@ pub struct View {
     /// Its seats.
     pub seats: Vec<Seat>,
     /// What its breaker lets through.
-    pub breaker: State,
+    pub breaker: BreakerState,
     /// A deadline has passed since the store last answered.
     pub missed: bool,
     /// Answered requests have left work for others.
@@ -93,22 +93,23 @@ pub struct View {
 }
 
 impl View {
-    const NEW: Self = Self { seats: Vec::new(), breaker: State::Closed, missed: false, carries_on: false };
+    const NEW: Self =
+        Self { seats: Vec::new(), breaker: BreakerState::Closed, missed: false, carries_on: false };
 
     /// Whether it is as good as new.
     fn rests(&self) -> bool {
         let busy = self.carries_on || self.seats.iter().any(|seat| seat.taken);
-        !self.missed && self.breaker == State::Closed && !busy
+        !self.missed && self.breaker == BreakerState::Closed && !busy
     }
 }
 
 /// An instance under way.
 pub trait Mind: Sized {
     /// What all instances share.
-    type School;
+    type Memo;
 
     /// An instance that nobody has asked for anything.
-    fn new(school: &Self::School, adapter: Adapter) -> Self;
+    fn new(memo: &Self::Memo, adapter: Adapter) -> Self;
 
     /// Lets something happen to it.
     fn feed(&mut self, input: Input);
@@ -126,7 +127,7 @@ pub struct Live {
     shared: Rc<Shared>,
     batchers: Rc<Queues>,
     seats: Vec<(Rc<Mailbox>, Option<RequestFuture>)>,
-    carried: Vec<Rest>,
+    carried: Vec<RemainingWork>,
     view: View,
 }
 
@@ -141,12 +142,12 @@ impl Live {
             }
             (_, None) => Box::pin(async move { perform(|| Redis::new(open()), &batchers, &task).await }),
             (Adapter::Kv, Some(bug)) => Box::pin(async move {
-                let open = || Crooked::new(Kv::new(CrookedRaw::new(open(), bug)), bug, Rc::clone(&task));
+                let open = || BuggyStore::new(Kv::new(BuggyRaw::new(open(), bug)), bug, Rc::clone(&task));
                 bug.perform(open, &batchers, &task).await
             }),
             (_, Some(bug)) => Box::pin(async move {
-                let redis = || Redis::new(CrookedRaw::new(open(), bug));
-                bug.perform(|| Crooked::new(redis(), bug, Rc::clone(&task)), &batchers, &task).await
+                let redis = || Redis::new(BuggyRaw::new(open(), bug));
+                bug.perform(|| BuggyStore::new(redis(), bug, Rc::clone(&task)), &batchers, &task).await
             }),
         }
     }
@@ -201,7 +202,7 @@ impl Live {
 
 impl Mind for Live {
     /// The bug that is planted, if one is.
-    type School = Option<Bug>;
+    type Memo = Option<Bug>;
 
     fn new(bug: &Option<Bug>, adapter: Adapter) -> Self {
         Self {
@@ -234,7 +235,7 @@ impl Mind for Live {
                     *request = None;
                 }
             }
-            Input::Wait => self.shared.now.set(self.shared.now.get() + A_WHILE),
+            Input::Wait => self.shared.now.set(self.shared.now.get() + TICK),
         }
         self.run();
     }
@@ -252,7 +253,7 @@ impl fmt::Debug for Live {
 
 /// Everything that instances have been seen to do: a tree.
 #[derive(Debug)]
-pub struct School {
+pub struct Memo {
     bug: Option<Bug>,
     roots: RefCell<HashMap<Adapter, usize>>,
     nodes: RefCell<Vec<MemoNode>>,
@@ -269,13 +270,13 @@ struct MemoNode {
 /// A node in that tree.
 #[derive(Debug, Clone)]
 pub struct Learned {
-    school: Rc<School>,
+    memo: Rc<Memo>,
     root: usize,
     node: usize,
     view: Rc<View>,
 }
 
-impl School {
+impl Memo {
     /// Nothing is known yet.
     #[must_use]
     pub fn new(bug: Option<Bug>) -> Rc<Self> {
@@ -325,21 +326,21 @@ impl Learned {
 }
 
 impl Mind for Learned {
-    type School = Rc<School>;
+    type Memo = Rc<Memo>;
 
-    fn new(school: &Rc<School>, adapter: Adapter) -> Self {
-        let known = school.roots.borrow().get(&adapter).copied();
+    fn new(memo: &Rc<Memo>, adapter: Adapter) -> Self {
+        let known = memo.roots.borrow().get(&adapter).copied();
         let root = known.unwrap_or_else(|| {
-            let root = school.learn(adapter, Vec::new());
-            school.roots.borrow_mut().insert(adapter, root);
+            let root = memo.learn(adapter, Vec::new());
+            memo.roots.borrow_mut().insert(adapter, root);
             root
         });
-        Self { school: Rc::clone(school), root, node: root, view: school.view(root) }
+        Self { memo: Rc::clone(memo), root, node: root, view: memo.view(root) }
     }
 
     fn feed(&mut self, input: Input) {
-        self.node = self.school.next(self.place(), input);
-        self.view = self.school.view(self.node);
+        self.node = self.memo.next(self.place(), input);
+        self.view = self.memo.view(self.node);
     }
 
     fn view(&self) -> &View {

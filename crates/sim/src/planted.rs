@@ -1,7 +1,7 @@
 //! The proof of the proof: bugs that the simulator must find.
 //!
-//! Each is made between the bank's code and the store: by [`Crooked`], in the place of an adapter, or by
-//! [`CrookedRaw`], below the adapter. These pass calls on, but change, drop or reorder some. The store and the bank
+//! Each is made between the bank's code and the store: by [`BuggyStore`], in the place of an adapter, or by
+//! [`BuggyRaw`], below the adapter. These pass calls on, but change, drop or reorder some. The store and the bank
 //! see exactly what they would see if the bug were in the code. So the proven code is the shipped code, without a
 //! switch in it.
 
@@ -10,18 +10,18 @@ mod nodes;
 mod raw;
 
 pub use bug::Bug;
-pub use raw::CrookedRaw;
+pub use raw::BuggyRaw;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use batch::{Deadline, Rest};
+use batch::{Deadline, RemainingWork};
 use ledger::{Operation, Outcome, Tally, User, Wallet};
 use store::keys::Opening;
 use store::{
-    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal,
+    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal,
     first_write, keys, one_by_one,
 };
 
@@ -30,7 +30,7 @@ use crate::task::Task;
 
 /// The store port, used with a bug.
 #[derive(Debug)]
-pub struct Crooked<S> {
+pub struct BuggyStore<S> {
     store: S,
     bug: Bug,
     task: Rc<Task>,
@@ -40,7 +40,7 @@ pub struct Crooked<S> {
     took_over: Cell<bool>,
 }
 
-impl<S: Store> Crooked<S> {
+impl<S: Store> BuggyStore<S> {
     /// The port for one request that carries out `task`.
     pub fn new(store: S, bug: Bug, task: Rc<Task>) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl<S: Store> Crooked<S> {
     }
 }
 
-impl<S: Store + Deadline> Deadline for Crooked<S> {
+impl<S: Store + Deadline> Deadline for BuggyStore<S> {
     fn deadline(&self) -> Duration {
         self.store.deadline()
     }
@@ -135,12 +135,12 @@ impl<S: Store + Deadline> Deadline for Crooked<S> {
         }
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         self.store.spawn(rest);
     }
 }
 
-impl<S: Store> Store for Crooked<S> {
+impl<S: Store> Store for BuggyStore<S> {
     async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
         if is_wallet(key) {
             for later in self.later() {
@@ -264,8 +264,8 @@ impl<S: Store> Store for Crooked<S> {
         }
     }
 
-    fn goes_together(&self) -> bool {
-        self.store.goes_together()
+    fn shares_round_trips(&self) -> bool {
+        self.store.shares_round_trips()
     }
 
     async fn add_to_total(
@@ -296,12 +296,12 @@ impl<S: Store> Store for Crooked<S> {
         &self,
         key: &Document,
         current: &[u8],
-        next: WithTotal<'_>,
+        next: ValueWithTotal<'_>,
     ) -> Result<(Swap, Option<i64>), Unavailable> {
         if self.bug != Bug::ReadsTheCellBeforeTheScript {
             return self.store.swap_total(key, current, next).await;
         }
-        let WithTotal { cell, own, limit, head, tail, otherwise } = next;
+        let ValueWithTotal { cell, own, limit, head, tail, otherwise } = next;
         let total = self.store.count(cell).await?.checked_add(own).filter(|total| *total <= limit);
         let value = match total {
             Some(total) => [head, total.to_string().as_bytes(), tail].concat(),

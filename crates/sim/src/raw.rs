@@ -14,14 +14,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use batch::{Deadline, Rest};
+use batch::{Deadline, RemainingWork};
 use store::breaker::{Breaker, Limits};
-use store::kv::{Failed, RawKv};
+use store::kv::{KvFailure, RawKv};
 use store::reason::Reason;
-use store::redis::cluster::{Map, Node, Redirect};
-use store::redis::nodes::{self, Nodes, Unanswered, Waits};
-use store::redis::script::{Value, unkept};
-use store::redis::{self, RawRedis, Step, StepReply, Steps};
+use store::redis::cluster::{Node, Redirect, SlotMap};
+use store::redis::nodes::{self, Nodes, StepQueues, Unanswered};
+use store::redis::script::{ReplyValue, mark_too_few_replicas};
+use store::redis::{self, RawRedis, Step, StepQueue, StepReply};
 
 use crate::call::{Call, Reply};
 use crate::cluster;
@@ -63,13 +63,13 @@ pub struct Shared {
     /// The time since it began.
     pub now: Cell<Duration>,
     /// The steps that wait for the script in flight.
-    waits: Waits,
+    waits: StepQueues,
     /// How the store is reached.
     adapter: Adapter,
     /// What is known of the cluster.
-    map: RefCell<Map>,
+    map: RefCell<SlotMap>,
     /// Work that answered requests have left for others.
-    pub carried: RefCell<Vec<Rest>>,
+    pub carried: RefCell<Vec<RemainingWork>>,
     opened: Cell<u32>,
     passed: Cell<u32>,
 }
@@ -198,28 +198,28 @@ impl RawKv for Raw {
     /// The number of the call that began it, and its key.
     type Cas = (u32, String);
 
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
         match self.ask(Call::Get(key.into())).await {
             Reply::Value(value) => Ok(value.map(|value| value.bytes().to_vec())),
             other => Err(failed(&other)),
         }
     }
 
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed> {
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), KvFailure> {
         match self.ask(Call::Set(key.into(), value.into())).await {
             Reply::Ended => Ok(()),
             other => Err(failed(&other)),
         }
     }
 
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, KvFailure> {
         match self.ask(Call::Increment(key.into(), delta)).await {
             Reply::Number(sum) => Ok(sum),
             other => Err(failed(&other)),
         }
     }
 
-    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed> {
+    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), KvFailure> {
         let mut asking = self.ask(Call::Begin(key.into()));
         match (&mut asking).await {
             Reply::Value(value) => {
@@ -235,19 +235,19 @@ impl RawKv for Raw {
 }
 
 impl RawRedis for Raw {
-    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, redis::Failed>> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, redis::ScriptFailure>> {
         if self.shared.adapter == Adapter::Cluster {
             return nodes::run(self, steps).await;
         }
         let answer = match self.ask(Call::Script(steps.into())).await {
             Reply::Steps(said) => Ok(self.keep(said).await),
-            Reply::Refused => Err(redis::Failed::Refused),
-            _ => Err(redis::Failed::Broken),
+            Reply::Refused => Err(redis::ScriptFailure::Refused),
+            _ => Err(redis::ScriptFailure::Broken),
         };
         redis::each(answer, steps.len())
     }
 
-    fn at(&self, key: &str) -> (Self, Rc<Steps>) {
+    fn at(&self, key: &str) -> (Self, Rc<StepQueue>) {
         let steps = self.shared.waits.at(&self.shared.map.borrow(), key);
         (self.until(self.deadline()), steps)
     }
@@ -258,12 +258,12 @@ impl RawRedis for Raw {
 }
 
 impl Raw {
-    /// Waits until the replica has what was written, or marks it as `Unkept`.
+    /// Waits until the replica has what was written, or marks it as `TooFewReplicas`.
     async fn keep(&self, mut said: Vec<StepReply>) -> Vec<StepReply> {
         if self.waits_for_replicas() && said.iter().any(StepReply::is_done) {
             let have = self.ask(Call::Wait).await;
             if !matches!(have, Reply::Number(1..)) {
-                unkept(&mut said);
+                mark_too_few_replicas(&mut said);
             }
         }
         said
@@ -271,7 +271,7 @@ impl Raw {
 }
 
 impl Nodes for Raw {
-    fn map(&self) -> &RefCell<Map> {
+    fn map(&self) -> &RefCell<SlotMap> {
         &self.shared.map
     }
 
@@ -286,20 +286,25 @@ impl Nodes for Raw {
                 Err(redirect.map_or(Unanswered::Away, |redirect| Unanswered::Redirected(redirect, reason)))
             }
             Reply::Away => Err(Unanswered::Away),
-            Reply::Refused => Err(Unanswered::Failed(redis::Failed::Refused)),
-            _ => Err(Unanswered::Failed(redis::Failed::Broken)),
+            Reply::Refused => Err(Unanswered::Failed(redis::ScriptFailure::Refused)),
+            _ => Err(Unanswered::Failed(redis::ScriptFailure::Broken)),
         }
     }
 
-    async fn slots(&self, node: &Node) -> Vec<Value> {
+    async fn slots(&self, node: &Node) -> Vec<ReplyValue> {
         let Reply::Map(ranges) = self.ask(Call::Slots(node.address(cluster::URL).into())).await else {
             return Vec::new();
         };
         let range = |(first, last, port): (u16, u16, u16)| {
-            let host = Value::Bytes(b"node".into());
-            [Value::Code(first.into()), Value::Code(last.into()), host, Value::Code(port.into())]
+            let host = ReplyValue::Bytes(b"node".into());
+            [
+                ReplyValue::Code(first.into()),
+                ReplyValue::Code(last.into()),
+                host,
+                ReplyValue::Code(port.into()),
+            ]
         };
-        let id = || Value::Bytes(b"id".into());
+        let id = || ReplyValue::Bytes(b"id".into());
         ranges.into_iter().flat_map(|of| range(of).into_iter().chain([id()])).collect()
     }
 
@@ -359,11 +364,11 @@ impl Deadline for Raw {
         .await
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         self.shared.carried.borrow_mut().push(rest);
     }
 }
 
-fn failed(reply: &Reply) -> Failed {
-    if *reply == Reply::Overflow { Failed::Overflow } else { Failed::Other }
+fn failed(reply: &Reply) -> KvFailure {
+    if *reply == Reply::Overflow { KvFailure::Overflow } else { KvFailure::Other }
 }

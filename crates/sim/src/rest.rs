@@ -1,7 +1,7 @@
 //! What must hold when all requests have ended: an undisturbed reader finds all entries, every balance and every
 //! first answer; nobody is locked out; counters show their sum.
 
-use ledger::{Kind, Operation, OperationId};
+use ledger::{Operation, OperationId, OperationKind};
 use store::Unavailable;
 
 use crate::direct::Direct;
@@ -91,7 +91,7 @@ fn a_new_deposit(disk: &Disk, truth: &Truth, account: &Account) -> Result<(), Vi
     let parsed = ("0.00000001".parse(), "2026-11-20T18:00:00.123Z".parse());
     let (Ok(amount), Ok(at)) = parsed else { return Ok(()) };
     let operation =
-        Operation { id: OperationId::Made("the-last".to_owned()), kind: Kind::Deposit, amount, at };
+        Operation { id: OperationId::Made("the-last".to_owned()), kind: OperationKind::Deposit, amount, at };
     let task = Task::Operate(account.user.clone(), vec![operation]);
     let answer = Direct::on(disk).perform(truth.bug(), &task);
     match &answer {

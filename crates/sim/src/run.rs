@@ -17,7 +17,7 @@ use crate::story::tell;
 use crate::task::Task;
 use crate::truth::Truth;
 use crate::workload::{Mixture, Workload};
-use crate::world::{Choice, Effect, Over, World};
+use crate::world::{Choice, Effect, EndedRequest, World};
 
 /// After this many steps other clients are favoured.
 const PHASE: u64 = 500;
@@ -28,7 +28,7 @@ const TRIES: u32 = 5;
 
 /// What is run.
 #[derive(Debug, Clone, Copy)]
-pub struct Setting {
+pub struct RunSettings {
     /// Decides everything.
     pub seed: u64,
     /// How many operations are asked for.
@@ -84,7 +84,7 @@ struct Run {
 ///
 /// # Errors
 /// The [`Failure`] that it came to.
-pub fn run(setting: Setting) -> Result<Figures, Box<Failure>> {
+pub fn run(setting: RunSettings) -> Result<Figures, Box<Failure>> {
     let mut run = Run::new(setting);
     match run.go(setting.operations) {
         Ok(()) => Ok(run.figures),
@@ -109,7 +109,7 @@ fn store(seed: u64, flavour: Flavour) -> Disk {
 }
 
 impl Run {
-    fn new(Setting { seed, flavour, bug, .. }: Setting) -> Self {
+    fn new(RunSettings { seed, flavour, bug, .. }: RunSettings) -> Self {
         let mut random = Random::new(seed);
         let mixture = Mixture::draw(&mut random);
         let clients =
@@ -269,7 +269,7 @@ impl Run {
         self.figures.faults += u64::from(late || choice.is_fault());
         self.choices.push(choice.clone());
         let Effect::Done(over) = self.world.step(&self.bug, &choice)? else { return Ok(()) };
-        for Over { client, task, answer } in over {
+        for EndedRequest { client, task, answer } in over {
             let unknown = answer.is_none_or(|answer| answer.unavailable().is_some());
             let patient = unknown && task.is_keyed() && self.random.permille(self.mixture.patience);
             if let Some(state) = self.clients.get_mut(client).filter(|state| patient && state.tries < TRIES) {
@@ -300,8 +300,8 @@ fn finish(world: &mut World<Live>, bug: Option<Bug>) -> Result<(), Violation> {
 
 /// Makes the same choices again, as far as possible. Returns which ones those were, and what they broke.
 #[must_use]
-pub fn again(setting: Setting, choices: &[Choice]) -> (Vec<Choice>, Option<Violation>) {
-    let Setting { seed, flavour, bug, .. } = setting;
+pub fn again(setting: RunSettings, choices: &[Choice]) -> (Vec<Choice>, Option<Violation>) {
+    let RunSettings { seed, flavour, bug, .. } = setting;
     let Mixture { clients, seats, .. } = Run::new(setting).mixture;
     let mut world = World::new(&bug, clients, seats, store(seed, flavour), Truth::new(bug));
     let mut made = Vec::new();
@@ -319,7 +319,7 @@ pub fn again(setting: Setting, choices: &[Choice]) -> (Vec<Choice>, Option<Viola
 
 /// What `choices` do, line by line.
 #[must_use]
-pub fn story(setting: Setting, choices: &[Choice]) -> Vec<String> {
+pub fn story(setting: RunSettings, choices: &[Choice]) -> Vec<String> {
     let Run { world, bug, .. } = Run::new(setting);
     tell(world, &bug, choices)
 }

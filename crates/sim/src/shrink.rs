@@ -4,14 +4,14 @@
 //! clients, then stretches of choices, each half as long as the ones before.
 
 use crate::invariants::Violation;
-use crate::run::{Failure, Setting, again};
+use crate::run::{Failure, RunSettings, again};
 use crate::world::Choice;
 
 /// How many choices are repeated at most, in all.
 const PATIENCE: usize = 3_000_000;
 
 struct Shrink {
-    setting: Setting,
+    setting: RunSettings,
     best: Vec<Choice>,
     violation: Violation,
     patience: usize,
@@ -19,7 +19,7 @@ struct Shrink {
 
 /// Leaves choices out as long as something still breaks.
 #[must_use]
-pub fn shrink(setting: Setting, failure: &Failure) -> (Vec<Choice>, Violation) {
+pub fn shrink(setting: RunSettings, failure: &Failure) -> (Vec<Choice>, Violation) {
     let mut shrink = Shrink {
         setting,
         best: failure.choices.clone(),

@@ -6,14 +6,14 @@ use crate::mind::Mind;
 use crate::world::{Choice, Effect, World};
 
 /// Tells what `choices` do to `world`, up to the violation.
-pub fn tell<M: Mind>(mut world: World<M>, school: &M::School, choices: &[Choice]) -> Vec<String> {
+pub fn tell<M: Mind>(mut world: World<M>, memo: &M::Memo, choices: &[Choice]) -> Vec<String> {
     let mut lines = Vec::new();
     for choice in choices {
         let line = describe(&world, choice);
         let called = call(&world, choice);
         let keys = called.as_ref().map(Call::keys).unwrap_or_default();
         let before: Vec<_> = keys.iter().map(|key| world.disk().get(key)).collect();
-        let step = world.step(school, choice);
+        let step = world.step(memo, choice);
         let effect = called.map(|call| effect(&call, choice, &before, &world)).unwrap_or_default();
         lines.push(format!("{line}{effect}"));
         match step {
@@ -96,7 +96,7 @@ fn effect<M: Mind>(call: &Call, choice: &Choice, before: &[Option<Value>], world
 
 /// Numbers in full, documents by their size and the last characters that differ.
 fn text(value: &Value) -> String {
-    match store::counter::read(value.bytes()) {
+    match store::counter::decode(value.bytes()) {
         Some((number, _)) => number.to_string(),
         None => match ledger::Wallet::decode(value.bytes()) {
             Ok(wallet) => format!("seq {}, balance {}", wallet.head().seq, wallet.head().balance),

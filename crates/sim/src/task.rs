@@ -17,7 +17,8 @@ pub struct Queues {
     /// The real one.
     pub wallets: Wallets,
     /// The one of [`crate::planted::Bug::TellsFollowersUntouched`].
-    pub careless: batch::Batchers<User, Operation, Result<teller::operation::Answer, Error>, LastKnown>,
+    pub careless:
+        batch::Batchers<User, Operation, Result<teller::operation::OperationAnswer, Error>, LastKnown>,
 }
 
 /// A request.
@@ -64,13 +65,13 @@ pub enum Task {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// To `Operate`: one for each.
-    Operated(Vec<Result<teller::operation::Answer, Error>>),
+    Operated(Vec<Result<teller::operation::OperationAnswer, Error>>),
     /// To `Walk`: all entries, in the order in which they were shown, and whether that was the end.
     Walked(Result<(Vec<Entry>, bool), Error>),
     /// To `Past`.
     Stood(Result<Option<Mark>, Error>),
     /// To `Count` and `CountOnce`.
-    Counted(Result<tally::Answer, Error>),
+    Counted(Result<tally::PostAnswer, Error>),
     /// To `Total`.
     Totalled(Result<i64, Error>),
 }
@@ -279,10 +280,10 @@ impl std::fmt::Display for Answer {
     }
 }
 
-fn operated(answer: &Result<teller::operation::Answer, Error>) -> String {
+fn operated(answer: &Result<teller::operation::OperationAnswer, Error>) -> String {
     match answer {
         Err(error) => error.to_string(),
-        Ok(teller::operation::Answer { outcome, replayed }) => {
+        Ok(teller::operation::OperationAnswer { outcome, replayed }) => {
             let replayed = if *replayed { " (replayed)" } else { "" };
             match outcome {
                 Outcome::Posted(entry) => {

@@ -17,7 +17,7 @@ use crate::direct::{Direct, at_once};
 use crate::disk::{Disk, Written};
 use crate::invariants::{Ended, Event, Violation, check};
 use crate::model::Model;
-use crate::planted::{Bug, Crooked, CrookedRaw};
+use crate::planted::{Bug, BuggyRaw, BuggyStore};
 use crate::task::{Answer, Task};
 
 /// What the hash tag of a named counter begins with.
@@ -207,7 +207,7 @@ impl Truth {
         let found: Result<Option<Found>, Unavailable> = match self.bug {
             None => at_once(first_write::find(&Kv::new(direct), opening, empty))?,
             Some(bug) => {
-                let store = Crooked::new(Kv::new(CrookedRaw::new(direct, bug)), bug, Rc::new(as_for));
+                let store = BuggyStore::new(Kv::new(BuggyRaw::new(direct, bug)), bug, Rc::new(as_for));
                 at_once(first_write::find(&store, opening, empty))?
             }
         };

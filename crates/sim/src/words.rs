@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "literals of this crate: one that is malformed has to stop it")]
 
-use ledger::{Amount, Kind, Operation, OperationId, Timestamp, User};
+use ledger::{Amount, Operation, OperationId, OperationKind, Timestamp, User};
 
 use crate::task::Task;
 
@@ -39,16 +39,16 @@ pub fn made(id: &str) -> OperationId {
 /// A deposit to ann's wallet.
 #[must_use]
 pub fn deposit(id: OperationId, text: &str) -> Task {
-    operate(id, Kind::Deposit, text)
+    operate(id, OperationKind::Deposit, text)
 }
 
 /// A withdrawal from ann's wallet.
 #[must_use]
 pub fn withdrawal(id: OperationId, text: &str) -> Task {
-    operate(id, Kind::Withdrawal, text)
+    operate(id, OperationKind::Withdrawal, text)
 }
 
-fn operate(id: OperationId, kind: Kind, text: &str) -> Task {
+fn operate(id: OperationId, kind: OperationKind, text: &str) -> Task {
     let at = moment("2026-11-20T18:00:00.123Z");
     Task::Operate(user("ann"), vec![Operation { id, kind, amount: amount(text), at }])
 }

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use ledger::{Kind, Operation, OperationId, User};
+use ledger::{Operation, OperationId, OperationKind, User};
 use teller::tally::KeyedPost;
 
 use crate::random::Random;
@@ -224,8 +224,12 @@ impl Workload {
         user(random.pick(names).unwrap_or(&"ann"))
     }
 
-    fn kind(&self, random: &mut Random) -> Kind {
-        if random.permille(self.mixture.withdrawals) { Kind::Withdrawal } else { Kind::Deposit }
+    fn kind(&self, random: &mut Random) -> OperationKind {
+        if random.permille(self.mixture.withdrawals) {
+            OperationKind::Withdrawal
+        } else {
+            OperationKind::Deposit
+        }
     }
 
     fn key(&mut self, random: &mut Random) -> String {

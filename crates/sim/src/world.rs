@@ -21,12 +21,12 @@
 
 use std::rc::Rc;
 
-use store::breaker::State;
+use store::breaker::BreakerState;
 use store::redis;
 
 use crate::call::{Call, Reply};
 use crate::cluster::{Cluster, SentOn};
-use crate::disk::{Disk, Origin};
+use crate::disk::{CallId, Disk};
 use crate::invariants::{Ended, Event, Violation, check};
 use crate::mind::{Input, Mind, Question, Seat};
 use crate::task::Task;
@@ -38,11 +38,11 @@ mod flight;
 mod instance;
 mod share;
 
-pub use choice::{Choice, Effect, Over};
+pub use choice::{Choice, Effect, EndedRequest};
 use failover::Replica;
 use flight::{Flight, adds_as_much, take};
 use instance::{Busy, Cause, Client, Instance};
-use share::{End, Share};
+use share::{RequestEnd, Share};
 
 /// No script follows more redirects than this.
 const PATIENCE: u32 = 16;
@@ -74,9 +74,9 @@ pub struct World<M> {
 impl<M: Mind> World<M> {
     /// `clients` clients, `seats` to an instance, around a store about which the truth is known.
     #[must_use]
-    pub fn new(school: &M::School, clients: usize, seats: usize, disk: Disk, truth: Truth) -> Self {
+    pub fn new(memo: &M::Memo, clients: usize, seats: usize, disk: Disk, truth: Truth) -> Self {
         let flavour = disk.flavour();
-        let instance = |place| Instance::new(M::new(school, flavour.adapter(place)));
+        let instance = |place| Instance::new(M::new(memo, flavour.adapter(place)));
         let instances = (0..clients.div_ceil(seats)).map(instance).collect();
         let clients = (0..clients).map(|_| Client { request: 0, busy: None }).collect();
         Self {
@@ -137,7 +137,7 @@ impl<M: Mind> World<M> {
     }
 
     /// The calls of a client that wait for an answer.
-    pub fn waiting(&self, client: usize) -> impl Iterator<Item = (Origin, &Call)> {
+    pub fn waiting(&self, client: usize) -> impl Iterator<Item = (CallId, &Call)> {
         let flying = self.flying.iter().filter(move |flight| flight.origin.client == client);
         flying.map(|flight| (flight.origin, &flight.call))
     }
@@ -158,18 +158,18 @@ impl<M: Mind> World<M> {
 
     /// What the breaker of a client's instance lets through.
     #[must_use]
-    pub fn breaker(&self, client: usize) -> State {
-        self.instance(client).map_or(State::Closed, |instance| instance.mind.view().breaker)
+    pub fn breaker(&self, client: usize) -> BreakerState {
+        self.instance(client).map_or(BreakerState::Closed, |instance| instance.mind.view().breaker)
     }
 
     /// The writes that are under way.
-    pub fn late(&self) -> impl Iterator<Item = Origin> {
+    pub fn late(&self) -> impl Iterator<Item = CallId> {
         self.late.iter().map(|late| late.origin)
     }
 
     /// The call of a write that is under way.
     #[must_use]
-    pub fn late_call(&self, origin: Origin) -> Option<&Call> {
+    pub fn late_call(&self, origin: CallId) -> Option<&Call> {
         self.late.iter().find(|late| late.origin == origin).map(|late| &late.call)
     }
 
@@ -177,7 +177,7 @@ impl<M: Mind> World<M> {
     ///
     /// # Errors
     /// The [`Violation`] that it led to.
-    pub fn step(&mut self, school: &M::School, choice: &Choice) -> Result<Effect, Violation> {
+    pub fn step(&mut self, memo: &M::Memo, choice: &Choice) -> Result<Effect, Violation> {
         match choice {
             Choice::Start(client, task) => self.start(*client, task),
             Choice::Serve(origin) => self.answer(*origin, |world, flight| world.carry_out(flight, None)),
@@ -191,7 +191,7 @@ impl<M: Mind> World<M> {
             }
             Choice::Expire(_) => Ok(Effect::Nothing),
             Choice::GiveUp(client) => self.give_up(*client),
-            Choice::Crash(client) => self.crash(school, *client),
+            Choice::Crash(client) => self.crash(memo, *client),
             Choice::Land(origin) => self.land(*origin),
             Choice::Forget(origin) => Ok(self.forget(*origin)),
             Choice::Wait(client) => self.feed(*client, Input::Wait),
@@ -206,12 +206,12 @@ impl<M: Mind> World<M> {
     ///
     /// # Errors
     /// The [`Violation`] that it led to.
-    pub fn alone(&mut self, school: &M::School, client: usize, task: &Rc<Task>) -> Result<(), Violation> {
-        self.step(school, &Choice::Start(client, Rc::clone(task)))?;
+    pub fn alone(&mut self, memo: &M::Memo, client: usize, task: &Rc<Task>) -> Result<(), Violation> {
+        self.step(memo, &Choice::Start(client, Rc::clone(task)))?;
         loop {
             let waiting = self.waiting(client).map(|(origin, _)| origin).next();
             let Some(origin) = waiting else { return Ok(()) };
-            self.step(school, &Choice::Serve(origin))?;
+            self.step(memo, &Choice::Serve(origin))?;
         }
     }
 
@@ -245,7 +245,7 @@ impl<M: Mind> World<M> {
     /// Answers a call with what `reply` says.
     fn answer(
         &mut self,
-        origin: Origin,
+        origin: CallId,
         reply: impl FnOnce(&mut Self, &Flight) -> Result<Reply, Violation>,
     ) -> Result<Effect, Violation> {
         let Some(flight) = take(&mut self.flying, origin) else { return Ok(Effect::Nothing) };
@@ -278,7 +278,7 @@ impl<M: Mind> World<M> {
         SentOn::of(text, steps).map(|told| SentOn { may_end: times >= PATIENCE, ..told })
     }
 
-    fn refuse(&mut self, origin: Origin, step: Option<usize>) -> Result<Effect, Violation> {
+    fn refuse(&mut self, origin: CallId, step: Option<usize>) -> Result<Effect, Violation> {
         let found = self.flying.iter().find(|flight| flight.origin == origin);
         match (found.map(|flight| flight.call.steps()), step) {
             (None | Some([]), _) => Ok(Effect::Nothing),
@@ -288,9 +288,9 @@ impl<M: Mind> World<M> {
     }
 
     fn give_up(&mut self, place: usize) -> Result<Effect, Violation> {
-        let share = self.share(place).map(|share| Share { end: End::Doubt, ..share });
+        let share = self.share(place).map(|share| Share { end: RequestEnd::Doubt, ..share });
         let Some(over) = self.die(place) else { return Ok(Effect::Nothing) };
-        share.into_iter().for_each(|share| self.is_gone(share));
+        share.into_iter().for_each(|share| self.note_gone(share));
         let mut step = self.feed(place, Input::GiveUp(place % self.seats))?;
         self.unwatch(place);
         if let Effect::Done(all) = &mut step {
@@ -299,9 +299,9 @@ impl<M: Mind> World<M> {
         Ok(step)
     }
 
-    fn crash(&mut self, school: &M::School, client: usize) -> Result<Effect, Violation> {
+    fn crash(&mut self, memo: &M::Memo, client: usize) -> Result<Effect, Violation> {
         let neighbours = self.neighbours(client);
-        let over: Vec<Over> = neighbours.clone().filter_map(|client| self.die(client)).collect();
+        let over: Vec<EndedRequest> = neighbours.clone().filter_map(|client| self.die(client)).collect();
         let (sent, others): (Vec<_>, _) =
             self.flying.drain(..).partition(|flight| neighbours.contains(&flight.origin.client));
         self.flying = others;
@@ -312,30 +312,30 @@ impl<M: Mind> World<M> {
         over.iter().for_each(|over| self.unwatch(over.client));
         let (place, adapter) = (client / self.seats, self.disk.flavour().adapter(client / self.seats));
         if let Some(instance) = self.instances.get_mut(place) {
-            *instance = Instance::new(M::new(school, adapter));
+            *instance = Instance::new(M::new(memo, adapter));
         }
         Ok(Effect::Done(over))
     }
 
     /// A client's request ends without an answer.
-    fn die(&mut self, place: usize) -> Option<Over> {
+    fn die(&mut self, place: usize) -> Option<EndedRequest> {
         let client = self.clients.get_mut(place)?;
         let task = client.busy.take()?.task;
         let request = client.request;
-        self.end(place, request, End::Doubt, 0);
+        self.end(place, request, RequestEnd::Doubt, 0);
         if let Task::Count { counter, .. } | Task::CountOnce { counter, .. } = &*task {
             self.truth.doubt(counter);
         }
-        Some(Over { client: place, task, answer: None })
+        Some(EndedRequest { client: place, task, answer: None })
     }
 
-    fn land(&mut self, origin: Origin) -> Result<Effect, Violation> {
+    fn land(&mut self, origin: CallId) -> Result<Effect, Violation> {
         let Some(flight) = take(&mut self.late, origin) else { return Ok(Effect::Nothing) };
         self.carry_out(&flight, None)?;
         Ok(Effect::Done(Vec::new()))
     }
 
-    fn forget(&mut self, origin: Origin) -> Effect {
+    fn forget(&mut self, origin: CallId) -> Effect {
         if take(&mut self.late, origin).is_none() {
             return Effect::Nothing;
         }
@@ -383,8 +383,8 @@ impl<M: Mind> World<M> {
         &mut self,
         place: usize,
         cause: Cause,
-        before: State,
-    ) -> Result<Option<Over>, Violation> {
+        before: BreakerState,
+    ) -> Result<Option<EndedRequest>, Violation> {
         let Some(seat) = self.seat(place) else { return Ok(None) };
         let (Some(answer), late) = (seat.answer.clone(), seat.late) else { return Ok(None) };
         let share = self.share(place);
@@ -393,22 +393,22 @@ impl<M: Mind> World<M> {
         let Busy { task, began, moved, net, totals, sent, fell_back, .. } = busy;
         let unavailable = answer.unavailable();
         if unavailable.is_some() {
-            let (end, untouched) = (End::of(&answer), answer.untouched());
-            share.into_iter().for_each(|share| self.is_gone(Share { end, untouched, ..share }));
+            let (end, untouched) = (RequestEnd::of(&answer), answer.untouched());
+            share.into_iter().for_each(|share| self.note_gone(Share { end, untouched, ..share }));
         }
-        let closed = [before, self.breaker(place)] == [State::Closed; 2];
+        let closed = [before, self.breaker(place)] == [BreakerState::Closed; 2];
         let of_others = cause == Cause::Deadline && closed && !late;
         check(&Event::Unanswered { task: &task, unavailable, sent, of_others })?;
-        self.end(place, request, End::of(&answer), answer.untouched());
+        self.end(place, request, RequestEnd::of(&answer), answer.untouched());
         self.unwatch_request(place, request);
         if !fell_back || !answer.is_of_a_moment() {
             self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net, totals: &totals })?;
         }
-        Ok(Some(Over { client: place, task, answer: Some(answer) }))
+        Ok(Some(EndedRequest { client: place, task, answer: Some(answer) }))
     }
 
     /// Calls of the instance may still be for this request.
-    fn is_gone(&mut self, share: Share) {
+    fn note_gone(&mut self, share: Share) {
         if let Some(instance) = self.instances.get_mut(share.client / self.seats) {
             instance.remember(share);
         }
@@ -421,7 +421,7 @@ impl<M: Mind> World<M> {
         }
     }
 
-    fn end(&mut self, client: usize, request: u32, end: End, untouched: u64) {
+    fn end(&mut self, client: usize, request: u32, end: RequestEnd, untouched: u64) {
         let shares = self.flying.iter_mut().chain(&mut self.late).flat_map(|flight| &mut flight.shares);
         for share in shares.filter(|share| (share.client, share.request) == (client, request)) {
             share.end = end;
@@ -436,10 +436,10 @@ impl<M: Mind> World<M> {
 
     fn unwatch_request(&mut self, client: usize, request: u32) {
         let begun = |late: &Flight| match late.call {
-            Call::Swap { begun, .. } => Some(Origin { call: begun, ..late.origin }),
+            Call::Swap { begun, .. } => Some(CallId { call: begun, ..late.origin }),
             _ => None,
         };
-        let kept: Vec<Origin> = self.late.iter().filter_map(begun).collect();
+        let kept: Vec<CallId> = self.late.iter().filter_map(begun).collect();
         self.disk.unwatch(client, request, &kept);
     }
 }

@@ -6,7 +6,7 @@
 use sim::cases::cases;
 use sim::disk::Flavour;
 use sim::exhaustive::explore;
-use sim::run::{Setting, run};
+use sim::run::{RunSettings, run};
 
 fn holds(name: &str, faults: u8) {
     let case = cases().into_iter().find(|case| case.name == name).unwrap();
@@ -21,7 +21,7 @@ fn holds(name: &str, faults: u8) {
 /// it; that was taken for an answer, and the replica that took over had neither. Fails on the code of the commit before.
 #[test]
 fn an_attempt_that_has_come_through_is_answered_once_the_replica_has_it() {
-    let setting = Setting { seed: 5, operations: 2_000, flavour: Flavour::Failover, bug: None };
+    let setting = RunSettings { seed: 5, operations: 2_000, flavour: Flavour::Failover, bug: None };
     if let Err(failure) = run(setting) {
         panic!("{}", failure.violation);
     }

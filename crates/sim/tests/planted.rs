@@ -4,7 +4,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "in a test a panic is an answer")]
 
 use clap::ValueEnum;
-use sim::hunt::{Found, by_chance, by_exhaustion};
+use sim::hunt::{FoundBug, by_chance, by_exhaustion};
 use sim::planted::Bug;
 
 /// No small case shows this one: it needs a wallet that another instance seals meanwhile. Nor is any case about a cluster
@@ -14,7 +14,7 @@ fn by_chance_alone(bug: Bug) -> bool {
 }
 
 /// The bugs that this hunt does not find, those aside that it need not find.
-fn unfound(hunt: fn(Bug) -> Option<Found>, aside: impl Fn(Bug) -> bool) -> Vec<Bug> {
+fn unfound(hunt: fn(Bug) -> Option<FoundBug>, aside: impl Fn(Bug) -> bool) -> Vec<Bug> {
     let is_missed = |bug: &Bug| {
         let found = hunt(*bug);
         println!("{bug:?}: {found:?}");

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use sim::disk::Flavour;
-use sim::run::{Setting, run, story};
+use sim::run::{RunSettings, run, story};
 use sim::shrink::shrink;
 
 const OPERATIONS: u64 = 2_000;
@@ -18,7 +18,7 @@ const OPERATIONS: u64 = 2_000;
 fn every_seed_holds(flavour: Flavour, seeds: Range<u64>) {
     let mut operations = 0;
     for seed in seeds {
-        let setting = Setting { seed, operations: OPERATIONS, flavour, bug: None };
+        let setting = RunSettings { seed, operations: OPERATIONS, flavour, bug: None };
         match run(setting) {
             Ok(figures) => operations += figures.operations,
             Err(failure) => {
@@ -64,7 +64,7 @@ fn a_quarter_of_a_million_operations_holds_where_failovers_forget_what_no_replic
 
 #[test]
 fn a_seed_is_the_same_run_for_ever() {
-    let setting = Setting { seed: 11, operations: 500, flavour: Flavour::Switching, bug: None };
+    let setting = RunSettings { seed: 11, operations: 500, flavour: Flavour::Switching, bug: None };
     let (once, again) = (run(setting).unwrap(), run(setting).unwrap());
     assert_eq!((once.steps, once.entries, once.faults), (again.steps, again.entries, again.faults));
 }

@@ -1,6 +1,6 @@
 //! A request's deadline, and the instance's circuit breaker.
 //!
-//! After [`MISSES`] missed deadlines in a row the breaker is open for [`OPEN_FOR`]: calls fail at once, and nothing
+//! After [`MISSES_TO_OPEN`] missed deadlines in a row the breaker is open for [`OPEN_FOR`]: calls fail at once, and nothing
 //! is sent. Then it is half-open: one call goes through as a probe, the others still fail at once. If the probe is
 //! answered, the breaker closes; if not, it is open for as long again. An error counts as an answer: a store that
 //! refuses at once delays nobody. Only a call that was sent can miss a deadline. A request that ran out of time
@@ -12,13 +12,13 @@ use std::time::Duration;
 pub use batch::Missed;
 
 /// How many missed deadlines in a row open it.
-pub const MISSES: u32 = 3;
+pub const MISSES_TO_OPEN: u32 = 3;
 /// How long it stays open before a probe goes through.
 pub const OPEN_FOR: Duration = Duration::from_millis(500);
 
 /// What the breaker lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum BreakerState {
     /// Everything.
     Closed,
     /// Nothing.
@@ -37,7 +37,7 @@ pub struct Breaker {
     doubts: Cell<u64>,
 }
 
-impl State {
+impl BreakerState {
     /// The state's name in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -73,22 +73,23 @@ impl Breaker {
     }
 
     /// What it lets through at `now`.
-    pub fn state(&self, now: Duration) -> State {
+    pub fn state(&self, now: Duration) -> BreakerState {
         match self.opens_until.get() {
-            None => State::Closed,
-            Some(until) if now < until => State::Open,
-            Some(_) => State::HalfOpen,
+            None => BreakerState::Closed,
+            Some(until) if now < until => BreakerState::Open,
+            Some(_) => BreakerState::HalfOpen,
         }
     }
 
     /// Lets a call through, or not. The time is a call of the host, so it is asked for only if it matters.
     fn admit(&self, limits: &impl Limits) -> Option<Pass<'_>> {
-        let state = if self.opens_until.get().is_some() { self.state(limits.now()) } else { State::Closed };
+        let state =
+            if self.opens_until.get().is_some() { self.state(limits.now()) } else { BreakerState::Closed };
         let probe = match state {
-            State::Closed => false,
-            State::Open => return None,
-            State::HalfOpen if self.probing.replace(true) => return None,
-            State::HalfOpen => true,
+            BreakerState::Closed => false,
+            BreakerState::Open => return None,
+            BreakerState::HalfOpen if self.probing.replace(true) => return None,
+            BreakerState::HalfOpen => true,
         };
         Some(Pass { breaker: self, probe })
     }
@@ -105,10 +106,10 @@ impl Breaker {
         let before = self.state(now);
         let misses = self.misses.get().saturating_add(1);
         self.misses.set(misses);
-        if misses >= MISSES {
+        if misses >= MISSES_TO_OPEN {
             self.opens_until.set(Some(now.saturating_add(OPEN_FOR)));
         }
-        misses >= MISSES && before != State::Open
+        misses >= MISSES_TO_OPEN && before != BreakerState::Open
     }
 }
 
@@ -143,7 +144,7 @@ pub trait Limits {
     async fn by_deadline<T>(&self, call: impl Future<Output = T>) -> Option<T>;
 
     /// Called when the breaker has changed.
-    fn changed(&self, _state: State) {}
+    fn changed(&self, _state: BreakerState) {}
 }
 
 /// Makes a call within the deadline, if the breaker allows it.
@@ -158,7 +159,7 @@ pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Resu
     let sending = async {
         sent.set(true);
         if pass.probe {
-            limits.changed(State::HalfOpen);
+            limits.changed(BreakerState::HalfOpen);
         }
         call.await
     };
@@ -167,8 +168,8 @@ pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Resu
         return Err(Missed::Unsent);
     }
     let changed = match &answer {
-        Some(_) => breaker.answered().then_some(State::Closed),
-        None => breaker.missed(limits.now()).then_some(State::Open),
+        Some(_) => breaker.answered().then_some(BreakerState::Closed),
+        None => breaker.missed(limits.now()).then_some(BreakerState::Open),
     };
     changed.into_iter().for_each(|state| limits.changed(state));
     answer.ok_or(Missed::Unanswered)
@@ -190,7 +191,7 @@ mod tests {
         now: Cell<Duration>,
         /// No request has time left.
         late: Cell<bool>,
-        changes: std::cell::RefCell<Vec<State>>,
+        changes: std::cell::RefCell<Vec<BreakerState>>,
     }
 
     impl Instance {
@@ -215,7 +216,7 @@ mod tests {
             block_on(ask(self, ready(())))
         }
 
-        fn state(&self) -> State {
+        fn state(&self) -> BreakerState {
             self.breaker.state(self.now.get())
         }
     }
@@ -239,7 +240,7 @@ mod tests {
             }
         }
 
-        fn changed(&self, state: State) {
+        fn changed(&self, state: BreakerState) {
             self.changes.borrow_mut().push(state);
         }
     }
@@ -247,7 +248,7 @@ mod tests {
     #[test]
     fn every_state_has_its_name() {
         assert_eq!(
-            [State::Closed, State::Open, State::HalfOpen].map(State::as_str),
+            [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen].map(BreakerState::as_str),
             ["closed", "open", "half-open"]
         );
     }
@@ -262,7 +263,13 @@ mod tests {
         instance.pass(500);
         assert!(instance.answer().is_ok());
         assert!(instance.answer().is_ok());
-        let told = [State::Open, State::HalfOpen, State::Open, State::HalfOpen, State::Closed];
+        let told = [
+            BreakerState::Open,
+            BreakerState::HalfOpen,
+            BreakerState::Open,
+            BreakerState::HalfOpen,
+            BreakerState::Closed,
+        ];
         assert_eq!(*instance.changes.borrow(), told);
     }
 
@@ -275,10 +282,10 @@ mod tests {
             assert_eq!(instance.answer(), Ok(()));
         }
         for _ in 0..3 {
-            assert_eq!(instance.state(), State::Closed);
+            assert_eq!(instance.state(), BreakerState::Closed);
             assert_eq!(instance.miss(), Err(Missed::Unanswered));
         }
-        assert_eq!(instance.state(), State::Open);
+        assert_eq!(instance.state(), BreakerState::Open);
     }
 
     #[test]
@@ -289,7 +296,7 @@ mod tests {
             assert_eq!(instance.answer(), Err(Missed::Unsent));
         }
         instance.late.set(false);
-        assert_eq!((instance.state(), instance.breaker.doubts()), (State::Closed, 0));
+        assert_eq!((instance.state(), instance.breaker.doubts()), (BreakerState::Closed, 0));
         assert_eq!(instance.answer(), Ok(()));
     }
 
@@ -300,9 +307,9 @@ mod tests {
         instance.pass(499);
         assert_eq!(instance.answer(), Err(Missed::Unsent));
         instance.pass(1);
-        assert_eq!(instance.state(), State::HalfOpen);
+        assert_eq!(instance.state(), BreakerState::HalfOpen);
         assert_eq!(instance.answer(), Ok(()));
-        assert_eq!(instance.state(), State::Closed);
+        assert_eq!(instance.state(), BreakerState::Closed);
     }
 
     #[test]
@@ -315,10 +322,10 @@ mod tests {
         assert_eq!(instance.answer(), Err(Missed::Unsent), "only one at a time");
         drop(probe);
         assert_eq!(instance.miss(), Err(Missed::Unanswered), "a probe that was given up leaves room");
-        assert_eq!(instance.state(), State::Open);
+        assert_eq!(instance.state(), BreakerState::Open);
         instance.pass(500);
         assert_eq!(instance.answer(), Ok(()));
-        assert_eq!(instance.state(), State::Closed);
+        assert_eq!(instance.state(), BreakerState::Closed);
     }
 
     #[test]
@@ -326,8 +333,8 @@ mod tests {
         let instance = Instance::new();
         (0..3).for_each(|_| assert!(instance.miss().is_err()));
         assert!(instance.breaker.answered());
-        assert_eq!(instance.state(), State::Closed);
+        assert_eq!(instance.state(), BreakerState::Closed);
         assert_eq!(instance.miss(), Err(Missed::Unanswered));
-        assert_eq!(instance.state(), State::Closed, "it takes three again");
+        assert_eq!(instance.state(), BreakerState::Closed, "it takes three again");
     }
 }

@@ -7,7 +7,7 @@
 use futures::future::{join, join_all};
 
 use crate::keys::scratch::{counter, document, election, opening};
-use crate::{Added, Before, NotIncremented, Store, Swap, Unavailable, WithTotal, first_write, keys};
+use crate::{Added, Before, NotIncremented, Store, Swap, Unavailable, ValueWithTotal, first_write, keys};
 
 /// The result of a case: success, or a sentence about what went wrong.
 type CaseResult = Result<(), String>;
@@ -33,7 +33,7 @@ macro_rules! cases {
         mod memory {
             $(#[test]
             fn $name() {
-                for store in [crate::memory::Memory::new(), crate::memory::Memory::that_goes_together()] {
+                for store in [crate::memory::Memory::new(), crate::memory::Memory::with_shared_round_trips()] {
                     futures::executor::block_on(super::$name(&store, "memory")).unwrap();
                 }
             })*
@@ -284,7 +284,7 @@ async fn what_was_written_into_an_opened_document_is_found(store: &impl Store, s
 async fn a_total_is_added_to_within_its_limit_in_one_go(store: &impl Store, scope: &str) -> CaseResult {
     let counter = keys::counter(&format!("total {scope}"));
     let (cell, posts) = (counter.cell(), counter.posts());
-    if !store.goes_together() {
+    if !store.shares_round_trips() {
         return expect("apart", store.add_to_total(&counter, 1, 9).await, Err(Unavailable::Untouched));
     }
     let add = |delta| store.add_to_total(&counter, delta, i64::MAX);
@@ -313,9 +313,9 @@ async fn a_swap_writes_the_total_of_its_moment(store: &impl Store, scope: &str) 
     said(store.set(&key, b"one").await)?;
     let next = |own, limit| {
         let (head, tail, otherwise) = (&b"<"[..], &b">"[..], &b"past"[..]);
-        WithTotal { cell: &cell, own, limit, head, tail, otherwise }
+        ValueWithTotal { cell: &cell, own, limit, head, tail, otherwise }
     };
-    if !store.goes_together() {
+    if !store.shares_round_trips() {
         let apart = store.swap_total(&key, b"one", next(1, 9)).await;
         return expect("apart", apart, Err(Unavailable::Untouched));
     }

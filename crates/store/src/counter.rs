@@ -14,8 +14,8 @@ pub enum Form {
 
 /// The number in `stored`, and its form; `None` if it is not a counter or could be read both ways.
 #[must_use]
-pub fn read(stored: &[u8]) -> Option<(i64, Form)> {
-    let text = text(stored);
+pub fn decode(stored: &[u8]) -> Option<(i64, Form)> {
+    let text = decode_text(stored);
     let bytes = <[u8; 8]>::try_from(stored).ok().map(i64::from_le_bytes);
     match (text, bytes) {
         (Some(number), None) => Some((number, Form::Text)),
@@ -26,14 +26,14 @@ pub fn read(stored: &[u8]) -> Option<(i64, Form)> {
 
 /// The number in `stored`, as decimal text, as on Redis.
 #[must_use]
-pub fn text(stored: &[u8]) -> Option<i64> {
+pub fn decode_text(stored: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(stored).ok()?;
     text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 /// `number` in the form that the store uses.
 #[must_use]
-pub fn write(number: i64, form: Form) -> Vec<u8> {
+pub fn encode(number: i64, form: Form) -> Vec<u8> {
     match form {
         Form::Bytes => number.to_le_bytes().to_vec(),
         Form::Text => number.to_string().into_bytes(),
@@ -50,22 +50,22 @@ mod tests {
     fn both_forms_read_back() {
         for number in [0, 1, -1, 41, 9_999_999, 100_000_000, i64::MAX, i64::MIN] {
             for form in [Form::Bytes, Form::Text] {
-                assert_eq!(read(&write(number, form)), Some((number, form)), "{number} {form:?}");
+                assert_eq!(decode(&encode(number, form)), Some((number, form)), "{number} {form:?}");
             }
         }
     }
 
     #[test]
     fn eight_digits_could_be_either_form() {
-        assert_eq!(read(b"12345678"), None);
-        assert_eq!(read(b"-1234567"), None);
-        assert_eq!(read(&i64::from_le_bytes(*b"12345678").to_le_bytes()), None);
+        assert_eq!(decode(b"12345678"), None);
+        assert_eq!(decode(b"-1234567"), None);
+        assert_eq!(decode(&i64::from_le_bytes(*b"12345678").to_le_bytes()), None);
     }
 
     #[test]
     fn anything_else_is_no_counter() {
         for stored in [&b""[..], b"x", b"+1", b"01", b" 1", b"1.0", b"{}", b"9223372036854775808"] {
-            assert_eq!(read(stored), None, "{stored:?}");
+            assert_eq!(decode(stored), None, "{stored:?}");
         }
     }
 
@@ -92,7 +92,7 @@ mod tests {
                 [only] => Some(only),
                 _ => None,
             };
-            prop_assert_eq!(read(&stored), only);
+            prop_assert_eq!(decode(&stored), only);
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Found {
 ///
 /// [`Unavailable::Untouched`].
 pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result<Option<Found>, Unavailable> {
-    if let Some(found) = glance(store, opening, empty).await? {
+    if let Some(found) = find_plain(store, opening, empty).await? {
         return Ok(Some(found));
     }
     match store.elected(&opening.election()).await? {
@@ -45,7 +45,7 @@ pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result
 /// # Errors
 ///
 /// [`Unavailable::Untouched`].
-pub async fn glance(
+pub async fn find_plain(
     store: &impl Store,
     opening: &Opening,
     empty: &[u8],

@@ -4,8 +4,8 @@
 use crate::counter;
 use crate::keys;
 use crate::reason::Reason;
-use crate::redis::cluster::{Map, Node, Redirect, slot};
-use crate::redis::script::{self, StepReply, Value};
+use crate::redis::cluster::{Node, Redirect, SlotMap, slot};
+use crate::redis::script::{self, ReplyValue, StepReply};
 
 corpus::targets! {
     answers: answer,
@@ -14,11 +14,11 @@ corpus::targets! {
 }
 
 /// A line is a value: `:17` a code, `$text` bytes, `_` nothing.
-fn values(bytes: &[u8]) -> Option<Vec<Value>> {
+fn values(bytes: &[u8]) -> Option<Vec<ReplyValue>> {
     let value = |line: &[u8]| match line.split_first()? {
-        (b':', code) => Some(Value::Code(str::from_utf8(code).ok()?.parse().ok()?)),
-        (b'$', bytes) => Some(Value::Bytes(bytes.to_vec())),
-        (b'_', []) => Some(Value::Nil),
+        (b':', code) => Some(ReplyValue::Code(str::from_utf8(code).ok()?.parse().ok()?)),
+        (b'$', bytes) => Some(ReplyValue::Bytes(bytes.to_vec())),
+        (b'_', []) => Some(ReplyValue::Nil),
         _ => None,
     };
     bytes.split(|byte| *byte == b'\n').map(value).collect()
@@ -27,14 +27,14 @@ fn values(bytes: &[u8]) -> Option<Vec<Value>> {
 /// The answer to the script, or to `CLUSTER SLOTS`.
 fn answer(bytes: &[u8]) {
     let Some(values) = values(bytes) else { return };
-    let (mut map, asked) = (Map::new(), Node::named("redis://asked:7").remove(0));
+    let (mut map, asked) = (SlotMap::new(), Node::named("redis://asked:7").remove(0));
     let has_learnt = map.learn(&asked, &values);
     let nodes = map.nodes();
     assert_eq!((map.is_cluster(), map.is_cluster()), (has_learnt, !nodes.is_empty()));
     for slot in [0, 1, 5460, 5461, 16_383, u16::MAX] {
         let node = map.node(slot);
         assert!(node == Node::default() || nodes.contains(&node));
-        is_of_redis_url(&node);
+        check_address(&node);
     }
     let Some(said) = script::replies(values.clone()) else { return };
     assert_eq!(said.len(), values.len() / 2, "two values for each step");
@@ -43,15 +43,15 @@ fn answer(bytes: &[u8]) {
             StepReply::Done(_) => 1,
             StepReply::Unchanged(_) => 0,
             StepReply::Refused(_) => -1,
-            StepReply::Unkept => panic!("no script says so"),
+            StepReply::TooFewReplicas => panic!("no script says so"),
         };
-        assert_eq!(step[0], Value::Code(expected));
+        assert_eq!(step[0], ReplyValue::Code(expected));
     }
 }
 
 /// User, password and database stay those of `redis_url`, whatever a node's name is: its address names only that
 /// node.
-fn is_of_redis_url(node: &Node) {
+fn check_address(node: &Node) {
     let address = node.address("redis://user:secret@host:1/5");
     assert!(address.starts_with("redis://user:secret@") && address.ends_with("/5"), "{address}");
     assert!(*node == Node::default() || Node::named(&address) == [node.clone()], "{address}");
@@ -65,7 +65,7 @@ fn error(bytes: &[u8]) {
     match Redirect::of(reason, text) {
         Some(Redirect::Moved(_, node) | Redirect::Ask(node)) => {
             assert_ne!(node, Node::default());
-            is_of_redis_url(&node);
+            check_address(&node);
         }
         Some(Redirect::Later | Redirect::Down | Redirect::Apart) | None => {}
     }
@@ -76,10 +76,10 @@ fn error(bytes: &[u8]) {
 }
 
 fn counted(bytes: &[u8]) {
-    if let Some((number, form)) = counter::read(bytes) {
-        assert_eq!(counter::write(number, form), bytes);
+    if let Some((number, form)) = counter::decode(bytes) {
+        assert_eq!(counter::encode(number, form), bytes);
     }
-    if let Some(number) = counter::text(bytes) {
+    if let Some(number) = counter::decode_text(bytes) {
         assert_eq!(number.to_string().as_bytes(), bytes);
     }
 }

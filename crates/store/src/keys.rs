@@ -100,7 +100,7 @@ impl Document {
 
 /// A name as a part of keys: percent-encoded where it could end the part (`:`), begin or end a Redis hash tag (`{`,
 /// `}`) or look encoded (`%`). Any other name is used as it is.
-fn part(name: &str) -> String {
+fn encode_name(name: &str) -> String {
     let mut part = String::with_capacity(name.len());
     for character in name.chars() {
         match character {
@@ -117,19 +117,19 @@ fn part(name: &str) -> String {
 /// A user's wallet.
 #[must_use]
 pub fn wallet(user: &str) -> Opening {
-    Opening { tag: part(user), name: "wallet" }
+    Opening { tag: encode_name(user), name: "wallet" }
 }
 
 /// A page of a wallet's sealed entries, counted from 0.
 #[must_use]
 pub fn page(user: &str, number: u64) -> Document {
-    Document(key(&part(user), format_args!("page:{number}")))
+    Document(key(&encode_name(user), format_args!("page:{number}")))
 }
 
 /// The outcome of a user's idempotency key, once it has left the wallet.
 #[must_use]
 pub fn operation(user: &str, idempotency_key: &str) -> Document {
-    Document(key(&part(user), format_args!("operation:{idempotency_key}")))
+    Document(key(&encode_name(user), format_args!("operation:{idempotency_key}")))
 }
 
 /// The keys of a counter: a cell that anyone increments, and the posts under idempotency keys.
@@ -168,26 +168,26 @@ pub fn bitcoins() -> CounterKeys {
 #[must_use]
 pub fn counter(name: &str) -> CounterKeys {
     // This is no user's tag: a colon in a user's name is encoded.
-    CounterKeys { tag: format!("counter:{}", part(name)) }
+    CounterKeys { tag: format!("counter:{}", encode_name(name)) }
 }
 
 /// The counter whose keys have this hash tag, if it is a counter's.
 #[must_use]
 pub fn counter_of_tag(tag: &str) -> Option<CounterKeys> {
-    let is_whole = tag.strip_prefix("counter:").and_then(whole).is_some_and(|name| !name.is_empty());
+    let is_whole = tag.strip_prefix("counter:").and_then(decode_name).is_some_and(|name| !name.is_empty());
     (is_whole || tag == "bitcoins").then(|| CounterKeys { tag: tag.to_owned() })
 }
 
 /// The user whose keys have this hash tag, if it is a user's: the keys under it tell.
 #[must_use]
 pub fn user(tag: &str) -> Option<String> {
-    whole(tag)
+    decode_name(tag)
 }
 
 /// Decodes a part of a key; `None` if it is not an encoded name.
-fn whole(text: &str) -> Option<String> {
+fn decode_name(text: &str) -> Option<String> {
     let name = text.replace("%3A", ":").replace("%7B", "{").replace("%7D", "}").replace("%25", "%");
-    (part(&name) == text).then_some(name)
+    (encode_name(&name) == text).then_some(name)
 }
 
 /// The note of an import that has not ended.
@@ -229,7 +229,7 @@ pub fn issuer_claim(source: &str) -> Opening {
 }
 
 fn of_issuer(source: &str) -> String {
-    format!("issuer:{}", part(source))
+    format!("issuer:{}", encode_name(source))
 }
 
 /// A key that is written to learn whether the store answers, and takes writes.
@@ -239,12 +239,12 @@ pub fn ready() -> Document {
 }
 
 /// How many keys there are of [`ready_in_cluster`].
-pub const READY: u8 = 64;
+pub const READY_KEYS: u8 = 64;
 
-/// Like [`ready`]: one of [`READY`] keys in different slots.
+/// Like [`ready`]: one of [`READY_KEYS`] keys in different slots.
 #[must_use]
 pub fn ready_in_cluster(number: u8) -> Document {
-    Document(key(&format!("ready:{}", number % READY), "write"))
+    Document(key(&format!("ready:{}", number % READY_KEYS), "write"))
 }
 
 #[cfg(any(test, feature = "contract"))]

@@ -13,7 +13,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use batch::{Deadline, Rest};
+use batch::{Deadline, RemainingWork};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
@@ -24,7 +24,7 @@ use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailabl
 const ELECTION_TRIES: usize = 8;
 
 /// After a call that took longer than this, the next one first checks whether the store still answers.
-const SLOW: Duration = Duration::from_millis(100);
+const SLOW_CALL: Duration = Duration::from_millis(100);
 
 /// Spin's key-value calls. Implemented by [`crate::spin`] and by the simulator.
 ///
@@ -38,26 +38,26 @@ pub trait RawKv: Limits {
     /// `spin:key-value` `store.get`.
     ///
     /// # Errors
-    /// [`Failed`].
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed>;
+    /// [`KvFailure`].
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure>;
 
     /// `spin:key-value` `store.set`.
     ///
     /// # Errors
-    /// [`Failed`].
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed>;
+    /// [`KvFailure`].
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), KvFailure>;
 
     /// `wasi:keyvalue/atomics` `increment`.
     ///
     /// # Errors
-    /// [`Failed`].
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed>;
+    /// [`KvFailure`].
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, KvFailure>;
 
     /// `wasi:keyvalue/atomics` `cas.new` and `cas.current`.
     ///
     /// # Errors
-    /// [`Failed`].
-    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed>;
+    /// [`KvFailure`].
+    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), KvFailure>;
 
     /// `wasi:keyvalue/atomics` `swap`. Its answer is worthless (fact 1).
     async fn swap(&self, cas: Self::Cas, value: &[u8]);
@@ -65,7 +65,7 @@ pub trait RawKv: Limits {
 
 /// The store answered with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failed {
+pub enum KvFailure {
     /// A counter would overflow.
     Overflow,
     /// Anything else.
@@ -108,7 +108,7 @@ impl<R: RawKv> Kv<R> {
     async fn held<T>(&self, call: impl Future<Output = T>) -> T {
         let began = self.raw.now();
         let answer = call.await;
-        if self.raw.now().saturating_sub(began) > SLOW {
+        if self.raw.now().saturating_sub(began) > SLOW_CALL {
             self.raw.breaker().doubt();
         }
         answer
@@ -116,9 +116,13 @@ impl<R: RawKv> Kv<R> {
 
     async fn number(&self, key: &str) -> Result<Option<i64>, Unavailable> {
         let Some(stored) = self.read(key).await? else { return Ok(None) };
-        match counter::read(&stored) {
+        match counter::decode(&stored) {
             Some((number, _)) => Ok(Some(number)),
-            None => self.held(self.raw.increment(key, 0)).await.map(Some).map_err(|_| Unavailable::Untouched),
+            None => self
+                .call_blocking(self.raw.increment(key, 0))
+                .await
+                .map(Some)
+                .map_err(|_| Unavailable::Untouched),
         }
     }
 
@@ -126,9 +130,10 @@ impl<R: RawKv> Kv<R> {
     /// request may have missed its deadline meanwhile.
     async fn propose(&self, key: &str, candidate: i64) -> Result<(), Unavailable> {
         self.probe(key).await?;
-        let (cas, current) = self.held(self.raw.begin(key)).await.map_err(|_| Unavailable::Unknown)?;
-        if let Some((0, form)) = current.as_deref().and_then(counter::read) {
-            self.held(self.raw.swap(cas, &counter::write(candidate, form))).await;
+        let (cas, current) =
+            self.call_blocking(self.raw.begin(key)).await.map_err(|_| Unavailable::Unknown)?;
+        if let Some((0, form)) = current.as_deref().and_then(counter::decode) {
+            self.call_blocking(self.raw.swap(cas, &counter::encode(candidate, form))).await;
         }
         Ok(())
     }
@@ -147,7 +152,7 @@ impl<R: RawKv + Deadline> Deadline for Kv<R> {
         self.raw.in_time(call).await
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         self.raw.spawn(rest);
     }
 }
@@ -168,11 +173,11 @@ impl<R: RawKv> Store for Kv<R> {
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
         self.probe(key.as_str()).await?;
         let (cas, found) =
-            self.held(self.raw.begin(key.as_str())).await.map_err(|_| Unavailable::Untouched)?;
+            self.call_blocking(self.raw.begin(key.as_str())).await.map_err(|_| Unavailable::Untouched)?;
         if !found.as_deref().is_some_and(|found| is_same(found, current)) {
             return Ok(Swap::Lost(found));
         }
-        self.held(self.raw.swap(cas, next)).await;
+        self.call_blocking(self.raw.swap(cas, next)).await;
         Ok(Swap::Unknown)
     }
 
@@ -187,9 +192,9 @@ impl<R: RawKv> Store for Kv<R> {
 
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
         self.probe(key.as_str()).await?;
-        self.held(self.raw.increment(key.as_str(), delta)).await.map_err(|failed| match failed {
-            Failed::Overflow => NotIncremented::Overflow,
-            Failed::Other => Unavailable::Unknown.into(),
+        self.call_blocking(self.raw.increment(key.as_str(), delta)).await.map_err(|failed| match failed {
+            KvFailure::Overflow => NotIncremented::Overflow,
+            KvFailure::Other => Unavailable::Unknown.into(),
         })
     }
 
@@ -223,7 +228,7 @@ impl<R: RawKv> Store for Kv<R> {
         let key = key.as_str();
         self.probe(key).await?;
         for _ in 0..ELECTION_TRIES {
-            match self.held(self.raw.increment(key, 0)).await {
+            match self.call_blocking(self.raw.increment(key, 0)).await {
                 Ok(0) => {
                     self.propose(key, candidate).await.map_err(|_| Unavailable::Unknown)?;
                     self.probe(key).await.map_err(|_| Unavailable::Unknown)?;

@@ -72,7 +72,7 @@ pub enum Added {
 
 /// A value to write, with a total that only the store knows.
 #[derive(Debug, Clone, Copy)]
-pub struct WithTotal<'a> {
+pub struct ValueWithTotal<'a> {
     /// The other part of the total.
     pub cell: &'a Counter,
     /// The document's own part; 1 or more.
@@ -176,7 +176,7 @@ pub trait Store {
     }
 
     /// Adds `delta` (1 or more) to the cell of `counter` unless the total (the cell and the sum of the posts under
-    /// keys) would pass `limit` (0 or more), all in one call. Only if the store [`Store::goes_together`]; otherwise
+    /// keys) would pass `limit` (0 or more), all in one call. Only if the store [`Store::shares_round_trips`]; otherwise
     /// nothing happens.
     ///
     /// # Errors
@@ -192,7 +192,7 @@ pub trait Store {
     }
 
     /// Like [`Store::swap`], but writes the total of that moment into the value, or the other value if the total
-    /// would be too large. Returns the total too. Only if the store [`Store::goes_together`]; otherwise nothing
+    /// would be too large. Returns the total too. Only if the store [`Store::shares_round_trips`]; otherwise nothing
     /// happens.
     ///
     /// # Errors
@@ -202,7 +202,7 @@ pub trait Store {
         &self,
         _key: &Document,
         _current: &[u8],
-        _next: WithTotal<'_>,
+        _next: ValueWithTotal<'_>,
     ) -> Result<(Swap, Option<i64>), Unavailable> {
         Err(Unavailable::Untouched)
     }
@@ -229,7 +229,7 @@ pub trait Store {
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented>;
 
     /// Whether concurrent calls share one round trip, including a swap with all that comes before it.
-    fn goes_together(&self) -> bool {
+    fn shares_round_trips(&self) -> bool {
         false
     }
 

@@ -10,7 +10,9 @@ use batch::NoDeadline;
 use crate::first_write::Found;
 use crate::keys::Opening;
 use crate::redis::model;
-use crate::{Added, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys};
+use crate::{
+    Added, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal, keys,
+};
 
 /// A store that lives as long as this value and its clones, which share their contents.
 #[derive(Debug, Default, Clone)]
@@ -28,9 +30,9 @@ impl Memory {
         Self::default()
     }
 
-    /// An empty store whose [`Store::goes_together`] is true.
+    /// An empty store whose [`Store::shares_round_trips`] is true.
     #[must_use]
-    pub fn that_goes_together() -> Self {
+    pub fn with_shared_round_trips() -> Self {
         Self { together: true, ..Self::default() }
     }
 }
@@ -69,7 +71,7 @@ impl Store for Memory {
         self.set(&opening.plain(), first).await.map(|()| Swap::Done)
     }
 
-    fn goes_together(&self) -> bool {
+    fn shares_round_trips(&self) -> bool {
         self.together
     }
 
@@ -100,7 +102,7 @@ impl Store for Memory {
         &self,
         key: &Document,
         current: &[u8],
-        next: WithTotal<'_>,
+        next: ValueWithTotal<'_>,
     ) -> Result<(Swap, Option<i64>), Unavailable> {
         if !self.together {
             return Err(Unavailable::Untouched);
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_first_write_goes_at_once_where_nobody_has_begun() {
-        let store = Memory::that_goes_together();
+        let store = Memory::with_shared_round_trips();
         let opening = crate::keys::wallet("ann");
         assert_eq!(block_on(store.write_first(&opening, b"empty", b"money")), Ok(Swap::Done));
         assert_eq!(block_on(store.get(&opening.plain())), Ok(Some(b"money".to_vec())));
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn it_goes_together_where_it_was_told_to() {
-        assert!(Memory::that_goes_together().goes_together());
-        assert!(!Memory::new().goes_together());
+        assert!(Memory::with_shared_round_trips().shares_round_trips());
+        assert!(!Memory::new().shares_round_trips());
     }
 }

@@ -37,7 +37,7 @@ const CODES: &[(&str, &[&str])] = &[
 ];
 
 /// The codes after which nothing of a script was carried out, and nothing will be.
-const REFUSALS: &[&str] = &[
+const REFUSAL_CODES: &[&str] = &[
     "ASK",
     "BUSY",
     "CLUSTERDOWN",
@@ -57,10 +57,10 @@ const REFUSALS: &[&str] = &[
 ];
 
 /// The codes of a server that is not, or not yet, the master that the address stands for.
-const ELSEWHERE: &[&str] = &["LOADING", "MASTERDOWN", "READONLY"];
+const NOT_MASTER_CODES: &[&str] = &["LOADING", "MASTERDOWN", "READONLY"];
 
 /// SQLite's errors that only writes get.
-const OF_SQLITE: &[&str] = &["disk full", "locked", "read-only"];
+const SQLITE_WRITE_ERRORS: &[&str] = &["disk full", "locked", "read-only"];
 
 /// Other reasons, each with phrases to find in the text, in lower case. The first that matches counts.
 const PHRASES: &[(&str, &[&str])] = &[
@@ -103,7 +103,7 @@ impl Reason {
     /// It did not answer by the deadline.
     pub const TIMED_OUT: Self = Self("timed out");
     /// The address is not valid, or not allowed by the manifest.
-    pub const NO_ADDRESS: Self = Self("the address is none, or not allowed");
+    pub const BAD_ADDRESS: Self = Self("the address is none, or not allowed");
     /// The host allows no more connections.
     pub const TOO_MANY_CONNECTIONS: Self = Self("too many connections");
     /// No node tells which node has what.
@@ -143,14 +143,14 @@ impl Reason {
     /// Whether nothing was carried out, and nothing will be. Any other reason leaves it open.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        REFUSALS.contains(&self.0)
+        REFUSAL_CODES.contains(&self.0)
     }
 
     /// Whether another server must be asked: this one is not, or not yet, the master that the address stands for. The
     /// connection is dropped, and the next call connects again.
     #[must_use]
     pub fn leads_elsewhere(self) -> bool {
-        ELSEWHERE.contains(&self.0)
+        NOT_MASTER_CODES.contains(&self.0)
     }
 
     /// Whether the server answers reads and refuses writes because it is a replica.
@@ -164,7 +164,7 @@ impl Reason {
     #[must_use]
     pub fn is_an_answer(self) -> bool {
         CODES.iter().any(|(code, _)| *code == self.0)
-            || OF_SQLITE.contains(&self.0)
+            || SQLITE_WRITE_ERRORS.contains(&self.0)
             || self == Self::TOO_FEW_REPLICAS
     }
 }
@@ -280,7 +280,7 @@ mod tests {
         let of_redis = CODES.iter().map(|(code, _)| *code);
         let others = [
             Reason::TIMED_OUT,
-            Reason::NO_ADDRESS,
+            Reason::BAD_ADDRESS,
             Reason::TOO_MANY_CONNECTIONS,
             Reason::TOO_FEW_REPLICAS,
             Reason::ANOTHER_ANSWER,

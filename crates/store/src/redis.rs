@@ -16,14 +16,15 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use batch::{Batcher, Deadline, Job, Rest};
+use batch::{Batcher, Deadline, Job, RemainingWork};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
 use crate::first_write::Found;
 use crate::keys::Opening;
 use crate::{
-    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
+    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal,
+    keys,
 };
 
 pub mod cluster;
@@ -33,26 +34,29 @@ pub mod readiness;
 pub mod risks;
 pub mod script;
 
-pub use script::{Step, StepReply, Verb};
+pub use script::{Step, StepReply, StepVerb};
 
 /// Sends the scripts of one request, with its deadline and its instance's breaker.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait RawRedis: Limits + Deadline + Sized + 'static {
     /// Carries out `steps` in one script; returns an answer to each.
-    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>>;
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>>;
 
     /// The same request with the breaker of the server that has a key, as far as is known, and the queue of steps on
     /// that key.
-    fn at(&self, key: &str) -> (Self, Rc<Steps>);
+    fn at(&self, key: &str) -> (Self, Rc<StepQueue>);
 
-    /// Whether a write is [`StepReply::Unkept`] if too few replicas have it.
+    /// Whether a write is [`StepReply::TooFewReplicas`] if too few replicas have it.
     fn waits_for_replicas(&self) -> bool {
         false
     }
 }
 
 /// The result of each of the steps that were sent in one script.
-pub fn each(answer: Result<Vec<StepReply>, Failed>, steps: usize) -> Vec<Result<StepReply, Failed>> {
+pub fn each(
+    answer: Result<Vec<StepReply>, ScriptFailure>,
+    steps: usize,
+) -> Vec<Result<StepReply, ScriptFailure>> {
     match answer {
         Ok(said) => said.into_iter().map(Ok).collect(),
         Err(failed) => vec![Err(failed); steps],
@@ -61,7 +65,7 @@ pub fn each(answer: Result<Vec<StepReply>, Failed>, steps: usize) -> Vec<Result<
 
 /// The script was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failed {
+pub enum ScriptFailure {
     /// Redis, or the connection to it, reports that the script was not carried out.
     Refused,
     /// The connection broke: the script may have been carried out, or may still be.
@@ -71,11 +75,11 @@ pub enum Failed {
 }
 
 /// What came of a step.
-type Answer = Result<StepReply, Lost>;
+type Answer = Result<StepReply, StepFailure>;
 
 /// Why nothing is known of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lost {
+pub enum StepFailure {
     /// It was not and will not be carried out.
     NotDone,
     /// It was sent, and its deadline passed, or the leader of its batch is gone.
@@ -86,7 +90,7 @@ pub enum Lost {
 
 /// The queue of steps of one instance, for one server or for one slot. Each batch is one script. A step that comes
 /// back is tried again.
-pub type Steps = Batcher<Step, Result<Answer, Box<Step>>>;
+pub type StepQueue = Batcher<Step, Result<Answer, Box<Step>>>;
 
 /// The port straight on Redis, for one request.
 pub struct Redis<R>(R);
@@ -97,12 +101,12 @@ impl<R: RawRedis> Redis<R> {
         Self(raw)
     }
 
-    async fn step(&self, key: &str, verb: Verb) -> Answer {
+    async fn step(&self, key: &str, verb: StepVerb) -> Answer {
         let step = Step { key: key.to_owned(), verb };
         let again = step.verb.is_read().then(|| step.clone());
         let answer = self.go(step).await;
         match (answer, again) {
-            (Err(Lost::Broken), Some(step)) => self.go(step).await,
+            (Err(StepFailure::Broken), Some(step)) => self.go(step).await,
             (answer, _) => answer,
         }
     }
@@ -114,14 +118,14 @@ impl<R: RawRedis> Redis<R> {
                 Ok(Ok(answer)) => return answer,
                 // It waits for its slot now.
                 Ok(Err(again)) => step = *again,
-                Err(Missed::Unsent) => return Err(Lost::NotDone),
-                Err(Missed::Unanswered) => return Err(Lost::Missed),
+                Err(Missed::Unsent) => return Err(StepFailure::NotDone),
+                Err(Missed::Unanswered) => return Err(StepFailure::Missed),
             }
         }
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
-        match self.step(key, Verb::Get).await {
+        match self.step(key, StepVerb::Get).await {
             Ok(StepReply::Unchanged(value)) => Ok(value),
             _ => Err(Unavailable::Untouched),
         }
@@ -134,7 +138,8 @@ impl<R: RawRedis> Redis<R> {
             return Ok(elected);
         }
         let text = elected.to_string().into_bytes();
-        let verb = Verb::Swap { current: text.clone(), next: text, absent: Vec::new(), before: Vec::new() };
+        let verb =
+            StepVerb::Swap { current: text.clone(), next: text, absent: Vec::new(), before: Vec::new() };
         match self.step(key.as_str(), verb).await {
             Ok(StepReply::Done(_)) => Ok(elected),
             other => Err(unwritten(&other)),
@@ -143,7 +148,7 @@ impl<R: RawRedis> Redis<R> {
 
     async fn number(&self, key: &str) -> Result<Option<i64>, Unavailable> {
         let stored = self.read(key).await?;
-        stored.map(|stored| counter::text(&stored).ok_or(Unavailable::Untouched)).transpose()
+        stored.map(|stored| counter::decode_text(&stored).ok_or(Unavailable::Untouched)).transpose()
     }
 }
 
@@ -155,19 +160,20 @@ async fn send<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Res
         jobs.into_iter().zip(&sent).filter(|(_, sent)| **sent).map(|(job, _)| job.what).collect();
     let answers = match ask(&raw, raw.run(&steps)).await {
         Ok(said) => said,
-        Err(Missed::Unsent) => vec![Err(Failed::Refused); steps.len()],
+        Err(Missed::Unsent) => vec![Err(ScriptFailure::Refused); steps.len()],
         Err(Missed::Unanswered) => Vec::new(),
     };
     let mut answers = answers.into_iter();
     let mut said = steps.into_iter().map(|step| match answers.next() {
         Some(Ok(said)) => Ok(Ok(said)),
-        Some(Err(Failed::Refused)) => Ok(Err(Lost::NotDone)),
-        Some(Err(Failed::Broken)) => Ok(Err(Lost::Broken)),
-        Some(Err(Failed::BySlot)) => Err(Box::new(step)),
-        None => Ok(Err(Lost::Missed)),
+        Some(Err(ScriptFailure::Refused)) => Ok(Err(StepFailure::NotDone)),
+        Some(Err(ScriptFailure::Broken)) => Ok(Err(StepFailure::Broken)),
+        Some(Err(ScriptFailure::BySlot)) => Err(Box::new(step)),
+        None => Ok(Err(StepFailure::Missed)),
     });
-    let answer =
-        |sent| if sent { said.next().unwrap_or(Ok(Err(Lost::Missed))) } else { Ok(Err(Lost::NotDone)) };
+    let answer = |sent| {
+        if sent { said.next().unwrap_or(Ok(Err(StepFailure::Missed))) } else { Ok(Err(StepFailure::NotDone)) }
+    };
     sent.into_iter().map(answer).collect()
 }
 
@@ -179,15 +185,17 @@ pub(crate) fn is_overflow(why: &str) -> bool {
 /// Whether a write with this answer may have happened.
 fn unwritten(answer: &Answer) -> Unavailable {
     match answer {
-        Ok(StepReply::Unkept) | Err(Lost::Missed | Lost::Broken) => Unavailable::Unknown,
-        Ok(_) | Err(Lost::NotDone) => Unavailable::Untouched,
+        Ok(StepReply::TooFewReplicas) | Err(StepFailure::Missed | StepFailure::Broken) => {
+            Unavailable::Unknown
+        }
+        Ok(_) | Err(StepFailure::NotDone) => Unavailable::Untouched,
     }
 }
 
 /// The total after a post, and the document that has the keyed part.
 fn total_of(said: &[u8], key: Document) -> Option<Added> {
     let mut parts = said.splitn(2, |byte| *byte == b' ');
-    let total = counter::text(parts.next()?)?;
+    let total = counter::decode_text(parts.next()?)?;
     Some(Added::To(total, parts.next().map(|value| Found { key, value: value.to_vec() })))
 }
 
@@ -196,7 +204,7 @@ fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
     match answer {
         Ok(StepReply::Done(_)) => Ok(Swap::Done),
         Ok(StepReply::Unchanged(value)) => Ok(Swap::Lost(value)),
-        Err(Lost::Broken) => Ok(Swap::Unknown),
+        Err(StepFailure::Broken) => Ok(Swap::Unknown),
         other => Err(unwritten(&other)),
     }
 }
@@ -214,7 +222,7 @@ impl<R: RawRedis> Deadline for Redis<R> {
         self.0.in_time(call)
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         self.0.spawn(rest);
     }
 }
@@ -225,7 +233,7 @@ impl<R: RawRedis> Store for Redis<R> {
     }
 
     async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
-        match self.step(key.as_str(), Verb::Set(value.to_vec())).await {
+        match self.step(key.as_str(), StepVerb::Set(value.to_vec())).await {
             Ok(StepReply::Done(_)) => Ok(()),
             other => Err(unwritten(&other)),
         }
@@ -243,7 +251,7 @@ impl<R: RawRedis> Store for Redis<R> {
         next: &[u8],
     ) -> Result<Swap, Unavailable> {
         let text = |key: &Document| key.as_str().to_owned();
-        let verb = Verb::Swap {
+        let verb = StepVerb::Swap {
             current: current.to_vec(),
             next: next.to_vec(),
             absent: before.absent.iter().map(text).collect(),
@@ -262,7 +270,7 @@ impl<R: RawRedis> Store for Redis<R> {
     }
 
     async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
-        let verb = Verb::First {
+        let verb = StepVerb::First {
             tickets: opening.tickets().as_str().to_owned(),
             elected: opening.election().as_str().to_owned(),
             empty: empty.to_vec(),
@@ -271,7 +279,7 @@ impl<R: RawRedis> Store for Redis<R> {
         swapped(self.step(opening.plain().as_str(), verb).await)
     }
 
-    fn goes_together(&self) -> bool {
+    fn shares_round_trips(&self) -> bool {
         true
     }
 
@@ -291,7 +299,7 @@ impl<R: RawRedis> Store for Redis<R> {
         // An election is for ever, so a losing ticket goes to the elected one.
         for _ in 0..2 {
             let document = posts.of_ticket(ticket);
-            let verb = Verb::Total {
+            let verb = StepVerb::Total {
                 election: posts.election().as_str().to_owned(),
                 document: document.as_str().to_owned(),
                 ticket,
@@ -305,7 +313,7 @@ impl<R: RawRedis> Store for Redis<R> {
                 }
                 Ok(StepReply::Unchanged(None)) => return Ok(Added::Past),
                 Ok(StepReply::Unchanged(Some(elected))) => {
-                    ticket = counter::text(&elected).ok_or(Unavailable::Untouched)?;
+                    ticket = counter::decode_text(&elected).ok_or(Unavailable::Untouched)?;
                 }
                 Ok(StepReply::Refused(why)) if why == script::NO_SUM => return Ok(Added::Unread),
                 other => return Err(unwritten(&other)),
@@ -318,10 +326,10 @@ impl<R: RawRedis> Store for Redis<R> {
         &self,
         key: &Document,
         current: &[u8],
-        next: WithTotal<'_>,
+        next: ValueWithTotal<'_>,
     ) -> Result<(Swap, Option<i64>), Unavailable> {
-        let WithTotal { cell, own, limit, head, tail, otherwise } = next;
-        let verb = Verb::Post {
+        let ValueWithTotal { cell, own, limit, head, tail, otherwise } = next;
+        let verb = StepVerb::Post {
             current: current.to_vec(),
             head: head.to_vec(),
             tail: tail.to_vec(),
@@ -332,7 +340,7 @@ impl<R: RawRedis> Store for Redis<R> {
         };
         match self.step(key.as_str(), verb).await {
             Ok(StepReply::Done(Some(total))) => {
-                let total = counter::text(&total).ok_or(Unavailable::Unknown)?;
+                let total = counter::decode_text(&total).ok_or(Unavailable::Unknown)?;
                 Ok((Swap::Done, Some(total)))
             }
             other => swapped(other).map(|swap| (swap, None)),
@@ -344,9 +352,9 @@ impl<R: RawRedis> Store for Redis<R> {
     }
 
     async fn increment(&self, key: &Counter, delta: i64) -> Result<i64, NotIncremented> {
-        match self.step(key.as_str(), Verb::Add(delta)).await {
+        match self.step(key.as_str(), StepVerb::Add(delta)).await {
             Ok(StepReply::Done(sum)) => {
-                sum.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown.into())
+                sum.as_deref().and_then(counter::decode_text).ok_or(Unavailable::Unknown.into())
             }
             Ok(StepReply::Refused(why)) if is_overflow(&why) => Err(NotIncremented::Overflow),
             other => Err(unwritten(&other).into()),
@@ -359,9 +367,9 @@ impl<R: RawRedis> Store for Redis<R> {
         delta: i64,
         bound: i64,
     ) -> Result<Option<i64>, Unavailable> {
-        match self.step(key.as_str(), Verb::AddWithin { delta, bound }).await {
+        match self.step(key.as_str(), StepVerb::AddWithin { delta, bound }).await {
             Ok(StepReply::Done(sum)) => {
-                let sum = sum.as_deref().and_then(counter::text);
+                let sum = sum.as_deref().and_then(counter::decode_text);
                 sum.map(Some).ok_or(Unavailable::Unknown)
             }
             Ok(StepReply::Unchanged(_)) => Ok(None),
@@ -378,12 +386,13 @@ impl<R: RawRedis> Store for Redis<R> {
     }
 
     async fn elect(&self, key: &Election, candidate: i64) -> Result<i64, Unavailable> {
-        match self.step(key.as_str(), Verb::Elect(candidate)).await {
+        match self.step(key.as_str(), StepVerb::Elect(candidate)).await {
             Ok(StepReply::Done(elected)) => {
-                elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown)
+                elected.as_deref().and_then(counter::decode_text).ok_or(Unavailable::Unknown)
             }
             Ok(StepReply::Unchanged(elected)) => {
-                let elected = elected.as_deref().and_then(counter::text).ok_or(Unavailable::Unknown)?;
+                let elected =
+                    elected.as_deref().and_then(counter::decode_text).ok_or(Unavailable::Unknown)?;
                 self.kept(key, elected).await
             }
             other => Err(unwritten(&other)),

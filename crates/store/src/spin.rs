@@ -10,11 +10,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use batch::{Deadline, Rest};
+use batch::{Deadline, RemainingWork};
 use eventlog::Level;
 use futures::future::select_ok;
 
-use crate::breaker::{Breaker, Limits, State};
+use crate::breaker::{Breaker, BreakerState, Limits};
 use crate::keys::Opening;
 use crate::kv::Kv;
 use crate::reason::Reason;
@@ -22,7 +22,8 @@ use crate::redis::Redis;
 use crate::redis::cluster::Node;
 use crate::trouble::Notice;
 use crate::{
-    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, WithTotal, keys,
+    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal,
+    keys,
 };
 
 mod kv;
@@ -33,43 +34,43 @@ use redis::Server;
 use settings::Backend;
 
 /// The store for one request.
-pub enum Open {
+pub enum OpenStore {
     /// `store = kv`.
-    Kv(Kv<Request>),
+    Kv(Kv<StoreRequest>),
     /// `store = redis`.
-    Redis(Redis<Request>),
+    Redis(Redis<StoreRequest>),
     /// The setting `store` names neither: nothing is stored, nothing is read.
     Neither,
 }
 
 /// After a lost swap a request waits for a random part of this many times the time that it has lost. That is little
 /// if two compete. If a crowd does, and keeps the processor and the store busy, it is much.
-const TIMES_LOST: u32 = 4;
-const LONGEST_STEP: Duration = Duration::from_millis(300);
+const BACKOFF_FACTOR: u32 = 4;
+const MAX_BACKOFF: Duration = Duration::from_millis(300);
 
 thread_local! {
     static BEGAN: Instant = Instant::now();
 }
 
 /// The store for one request, whose deadline begins now.
-pub async fn open() -> Open {
+pub async fn open() -> OpenStore {
     let settings = settings::settings().await;
     if settings.backend == Backend::Redis {
         redis::name_nodes().await;
     }
     let deadline = since_began().saturating_add(settings.deadline);
     let time = Time::until(settings.deadline, deadline);
-    let request = Request { time, server: Server::at(&Node::default()) };
+    let request = StoreRequest { time, server: Server::at(&Node::default()) };
     match settings.backend {
-        Backend::Kv => Open::Kv(Kv::new(request)),
-        Backend::Redis => Open::Redis(Redis::new(request)),
-        Backend::Unknown => Open::Neither,
+        Backend::Kv => OpenStore::Kv(Kv::new(request)),
+        Backend::Redis => OpenStore::Redis(Redis::new(request)),
+        Backend::Unknown => OpenStore::Neither,
     }
 }
 
 /// What of the store is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ready {
+pub enum Readiness {
     /// It answers.
     All,
     /// It answers reads and refuses writes, because it is a replica.
@@ -85,10 +86,10 @@ pub enum Ready {
 /// # Errors
 ///
 /// [`Unavailable::Untouched`] if it does not answer.
-pub async fn ready() -> Result<Ready, Unavailable> {
+pub async fn ready() -> Result<Readiness, Unavailable> {
     let store = Rc::new(open().await);
-    let is_redis = matches!(*store, Open::Redis(_));
-    let keys = if is_redis { redis::keys_of_readiness() } else { vec![crate::keys::ready()] };
+    let is_redis = matches!(*store, OpenStore::Redis(_));
+    let keys = if is_redis { redis::readiness_keys() } else { vec![crate::keys::ready()] };
     let write = |key: &Document| {
         let (store, key) = (Rc::clone(&store), key.clone());
         Box::pin(async move { store.set(&key, b"ready").await })
@@ -100,16 +101,16 @@ pub async fn ready() -> Result<Ready, Unavailable> {
                 spin_sdk::wasip3::spawn(async { _ = other.await });
             }
             if is_redis {
-                redis::tell_risks();
+                redis::log_risks();
             }
-            Ok(Ready::All)
+            Ok(Readiness::All)
         }
-        Err(_) if redis::is_read_only() => Ok(Ready::ReadOnly),
-        Err(Unavailable::Unknown) if redis::has_too_few_replicas() => Ok(Ready::TooFewReplicas),
+        Err(_) if redis::is_read_only() => Ok(Readiness::ReadOnly),
+        Err(Unavailable::Unknown) if redis::has_too_few_replicas() => Ok(Readiness::TooFewReplicas),
         Err(_) => {
             for key in &keys {
                 if store.get(key).await.is_ok() {
-                    return Ok(Ready::All);
+                    return Ok(Readiness::All);
                 }
             }
             Err(Unavailable::Untouched)
@@ -122,7 +123,7 @@ fn since_began() -> Duration {
 }
 
 /// The calls of one request, under its deadline and its instance's breaker.
-pub struct Request {
+pub struct StoreRequest {
     time: Rc<Time>,
     server: Rc<Server>,
 }
@@ -164,7 +165,7 @@ impl Time {
     }
 }
 
-impl Request {
+impl StoreRequest {
     /// Makes a call. If it is given up after the deadline has passed, it counts as not answered in time.
     async fn call<T>(&self, call: impl Future<Output = T>) -> T {
         let mut waits = PendingCall { request: self, answered: false };
@@ -195,7 +196,7 @@ impl Request {
 
 /// A call under way.
 struct PendingCall<'a> {
-    request: &'a Request,
+    request: &'a StoreRequest,
     answered: bool,
 }
 
@@ -208,7 +209,7 @@ impl Drop for PendingCall<'_> {
     }
 }
 
-impl Limits for Request {
+impl Limits for StoreRequest {
     fn now(&self) -> Duration {
         since_began()
     }
@@ -239,21 +240,21 @@ impl Limits for Request {
         let left = self.time.deadline.saturating_sub(since_began());
         let lost = self.time.all.saturating_sub(left).checked_div(together).unwrap_or_default();
         let longest = lost
-            .saturating_mul(TIMES_LOST)
+            .saturating_mul(BACKOFF_FACTOR)
             .min(left.saturating_sub(left.checked_div(4).unwrap_or_default()))
-            .min(LONGEST_STEP);
+            .min(MAX_BACKOFF);
         let longest_us = u64::try_from(longest.as_micros()).unwrap_or_default();
         let wait_us = getrandom::u64().unwrap_or_default().checked_rem(longest_us).unwrap_or_default();
         spin_sdk::time::sleep(Duration::from_micros(wait_us)).await;
     }
 
-    fn changed(&self, state: State) {
-        let level = if state == State::Closed { Level::Info } else { Level::Warn };
+    fn changed(&self, state: BreakerState) {
+        let level = if state == BreakerState::Closed { Level::Info } else { Level::Warn };
         eventlog::event(level, "breaker", [("state", state.as_str().into())]);
     }
 }
 
-impl Deadline for Request {
+impl Deadline for StoreRequest {
     fn deadline(&self) -> Duration {
         self.time.deadline
     }
@@ -268,13 +269,13 @@ impl Deadline for Request {
         self.by_deadline(call)
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         // It is a part of the request's task, which the host lets run on after the response.
         spin_sdk::wasip3::spawn(rest);
     }
 }
 
-impl Deadline for Open {
+impl Deadline for OpenStore {
     fn deadline(&self) -> Duration {
         match self {
             Self::Kv(store) => store.deadline(),
@@ -299,7 +300,7 @@ impl Deadline for Open {
         }
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         match self {
             Self::Kv(store) => store.spawn(rest),
             Self::Redis(store) => store.spawn(rest),
@@ -319,7 +320,7 @@ macro_rules! ask {
     };
 }
 
-impl Store for Open {
+impl Store for OpenStore {
     async fn get(&self, key: &Document) -> Result<Option<Vec<u8>>, Unavailable> {
         ask!(self, store => store.get(key))
     }
@@ -366,7 +367,7 @@ impl Store for Open {
         &self,
         key: &Document,
         current: &[u8],
-        next: WithTotal<'_>,
+        next: ValueWithTotal<'_>,
     ) -> Result<(Swap, Option<i64>), Unavailable> {
         ask!(self, store => store.swap_total(key, current, next))
     }
@@ -379,8 +380,8 @@ impl Store for Open {
         }
     }
 
-    fn goes_together(&self) -> bool {
-        matches!(self, Self::Redis(store) if store.goes_together())
+    fn shares_round_trips(&self) -> bool {
+        matches!(self, Self::Redis(store) if store.shares_round_trips())
     }
 
     async fn count(&self, key: &Counter) -> Result<i64, Unavailable> {

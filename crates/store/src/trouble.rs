@@ -1,7 +1,7 @@
-//! When the log reports a failing store: at every change, and then every [`AGAIN`], with a count.
+//! When the log reports a failing store: at every change, and then every [`REPEAT_AFTER`], with a count.
 //!
 //! A store that does not take writes may still answer reads, so only a write that was taken ends that kind of
-//! failure. The same message appears at most once in [`AGAIN`], however often it comes and goes.
+//! failure. The same message appears at most once in [`REPEAT_AFTER`], however often it comes and goes.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::reason::Reason;
 
 /// How long nothing is said twice.
-pub const AGAIN: Duration = Duration::from_secs(10);
+pub const REPEAT_AFTER: Duration = Duration::from_secs(10);
 
 /// What is to be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ struct Failures {
     /// What the last line said.
     said: Option<Reason>,
     failures: u64,
-    /// What was reported in the last [`AGAIN`], and when.
+    /// What was reported in the last [`REPEAT_AFTER`], and when.
     lately: Vec<(Option<Reason>, Duration)>,
 }
 
@@ -71,7 +71,7 @@ impl Trouble {
 
 impl Failures {
     fn say(&mut self, now: Duration, reason: Option<Reason>) -> Option<Notice> {
-        self.lately.retain(|(_, when)| now.saturating_sub(*when) < AGAIN);
+        self.lately.retain(|(_, when)| now.saturating_sub(*when) < REPEAT_AFTER);
         if self.lately.iter().any(|(said, _)| *said == reason) {
             return None;
         }

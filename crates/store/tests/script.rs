@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use store::redis::model::{self, Stored};
-use store::redis::script::{self, Step, StepReply, Verb};
+use store::redis::script::{self, Step, StepReply, StepVerb};
 
 use server::Server;
 
@@ -85,7 +85,7 @@ fn keys() -> impl Strategy<Value = Keys> {
     proptest::collection::btree_map(key(), held(), KEYS.len())
 }
 
-fn verb() -> impl Strategy<Value = Verb> {
+fn verb() -> impl Strategy<Value = StepVerb> {
     let more = || number().prop_filter("what is added is 1 or more", |delta| *delta > 0);
     let names = || proptest::collection::vec(name(), 0..3);
     let written = proptest::collection::vec((name(), value()), 0..3);
@@ -95,24 +95,24 @@ fn verb() -> impl Strategy<Value = Verb> {
     let texts = proptest::array::uniform4(value());
     let post = (texts, name(), own, number());
     prop_oneof![
-        1 => Just(Verb::Get),
-        1 => value().prop_map(Verb::Set),
-        1 => (value(), value(), names(), written).prop_map(|(current, next, absent, before)| Verb::Swap {
+        1 => Just(StepVerb::Get),
+        1 => value().prop_map(StepVerb::Set),
+        1 => (value(), value(), names(), written).prop_map(|(current, next, absent, before)| StepVerb::Swap {
             current,
             next,
             absent,
             before
         }),
-        1 => number().prop_map(Verb::Add),
-        1 => (more(), number()).prop_map(|(delta, bound)| Verb::AddWithin { delta, bound }),
+        1 => number().prop_map(StepVerb::Add),
+        1 => (more(), number()).prop_map(|(delta, bound)| StepVerb::AddWithin { delta, bound }),
         3 => total.prop_map(|(election, document, ticket, delta, bound)| {
-            Verb::Total { election, document, ticket, delta, bound }
+            StepVerb::Total { election, document, ticket, delta, bound }
         }),
         2 => post.prop_map(|([current, head, tail, otherwise], cell, own, bound)| {
-            Verb::Post { current, head, tail, otherwise, cell, own, bound }
+            StepVerb::Post { current, head, tail, otherwise, cell, own, bound }
         }),
-        1 => number().prop_map(Verb::Elect),
-        1 => (name(), name(), value(), value()).prop_map(|(tickets, elected, empty, first)| Verb::First {
+        1 => number().prop_map(StepVerb::Elect),
+        1 => (name(), name(), value(), value()).prop_map(|(tickets, elected, empty, first)| StepVerb::First {
             tickets,
             elected,
             empty,
@@ -172,7 +172,7 @@ fn the_model_says_what_redis_says_of_random_scripts() {
     agreed.unwrap();
 }
 
-fn step(key: &str, verb: Verb) -> Step {
+fn step(key: &str, verb: StepVerb) -> Step {
     Step { key: key.to_owned(), verb }
 }
 
@@ -180,28 +180,28 @@ fn step(key: &str, verb: Verb) -> Step {
 fn a_step_that_fails_ends_no_other_and_a_value_of_a_foreign_type_is_left_alone() {
     let mut server = Server::start();
     server.hold(&Keys::from([("bank:b", Stored::Foreign), ("bank:c", Stored::Bytes(b"old".into()))]));
-    let swap = |absent: &[&str], before: &[&str]| Verb::Swap {
+    let swap = |absent: &[&str], before: &[&str]| StepVerb::Swap {
         current: b"old".into(),
         next: b"new".into(),
         absent: absent.iter().map(|key| (*key).to_owned()).collect(),
         before: before.iter().map(|key| ((*key).to_owned(), b"x".to_vec())).collect(),
     };
     let first =
-        Verb::First { tickets: "bank:b".into(), elected: "bank:d".into(), empty: vec![], first: vec![] };
+        StepVerb::First { tickets: "bank:b".into(), elected: "bank:d".into(), empty: vec![], first: vec![] };
     let failing = [
-        step("bank:b", Verb::Get),
-        step("bank:b", Verb::Set(b"x".into())),
-        step("bank:b", Verb::Add(1)),
-        step("bank:b", Verb::AddWithin { delta: 1, bound: 9 }),
-        step("bank:b", Verb::Elect(7)),
+        step("bank:b", StepVerb::Get),
+        step("bank:b", StepVerb::Set(b"x".into())),
+        step("bank:b", StepVerb::Add(1)),
+        step("bank:b", StepVerb::AddWithin { delta: 1, bound: 9 }),
+        step("bank:b", StepVerb::Elect(7)),
         step("bank:b", swap(&[], &[])),
         step("bank:c", swap(&["bank:b"], &[])),
         step("bank:c", swap(&[], &["bank:d", "bank:b"])),
         step("bank:d", first),
     ];
     let mut steps = Vec::from(failing);
-    steps.insert(0, step("bank:a", Verb::Add(5)));
-    steps.push(step("bank:a", Verb::Add(1)));
+    steps.insert(0, step("bank:a", StepVerb::Add(5)));
+    steps.push(step("bank:a", StepVerb::Add(1)));
     let said = on_redis(&mut server, &steps);
     let done = |sum: &str| StepReply::Done(Some(sum.into()));
     let refused = std::iter::repeat_n(StepReply::Refused("WRONGTYPE".into()), steps.len() - 2);
@@ -218,10 +218,10 @@ fn a_command_that_a_user_may_not_give_is_the_answer_of_its_step_alone() {
     let said = on_redis(
         &mut server,
         &[
-            step("bank:a", Verb::Set(b"1".into())),
-            step("bank:b", Verb::Add(1)),
-            step("bank:c", Verb::AddWithin { delta: 1, bound: 9 }),
-            step("bank:a", Verb::Get),
+            step("bank:a", StepVerb::Set(b"1".into())),
+            step("bank:b", StepVerb::Add(1)),
+            step("bank:c", StepVerb::AddWithin { delta: 1, bound: 9 }),
+            step("bank:a", StepVerb::Get),
         ],
     );
     // Redis 7 words it so inside a script.
@@ -245,7 +245,7 @@ fn a_negative_sum_is_below_a_bound_whatever_its_length() {
         ("9007199254740991", 2, 9_007_199_254_740_992, None),
     ] {
         server.hold(&Keys::from([("bank:a", Stored::Bytes(cell.into()))]));
-        let said = on_redis(&mut server, &[step("bank:a", Verb::AddWithin { delta, bound })]);
+        let said = on_redis(&mut server, &[step("bank:a", StepVerb::AddWithin { delta, bound })]);
         let expected = match sum {
             Some(sum) => StepReply::Done(Some(sum.into())),
             None => StepReply::Unchanged(Some(cell.into())),

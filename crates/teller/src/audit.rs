@@ -7,7 +7,7 @@
 use ledger::{Corrupt, Entry, IdempotencyKey, Mark, Outcome, Page, User, Wallet};
 use store::{Document, Store, Unavailable, first_write, keys};
 
-use crate::history::read;
+use crate::history::decode_wallet;
 
 /// A wallet whose chain, pages and index are right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,8 @@ pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64
     let opening = keys::wallet(user.as_str());
     let found = first_write::find(store, &opening, Wallet::empty()).await?;
     let key = found.as_ref().map_or(opening.plain(), |found| found.key.clone());
-    let wallet = read(found.as_ref()).map_err(|_| broken(&key, 1, u64::MAX, "the wallet does not add up"))?;
+    let wallet =
+        decode_wallet(found.as_ref()).map_err(|_| broken(&key, 1, u64::MAX, "the wallet does not add up"))?;
     let mut sound = Sound { head: Mark::START, pages: 0, keys: 0 };
     while sound.head.seq < wallet.base().seq {
         let page = page(store, user, sound.head).await?;
@@ -62,14 +63,14 @@ pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64
         let what = "the wallet does not begin where its last page ends";
         return Err(broken(&key, sound.head.seq.saturating_add(1), wallet.head().seq, what));
     }
-    nothing_is_ahead(store, user, &wallet).await?;
+    check_no_later_page(store, user, &wallet).await?;
     Ok(Sound { head: *wallet.head(), ..sound })
 }
 
 /// A page is stored before the wallet that no longer holds its entries. So after the wallet's last page there may be
 /// one page whose entries the wallet still holds, and no other. A store that went back to an earlier wallet, as after
 /// a failover, leaves pages and keys whose entries are gone.
-async fn nothing_is_ahead(store: &impl Store, user: &User, wallet: &Wallet) -> Result<(), Unsound> {
+async fn check_no_later_page(store: &impl Store, user: &User, wallet: &Wallet) -> Result<(), Unsound> {
     let (base, head) = (wallet.base(), wallet.head());
     let number = Page::number_of(base.seq.saturating_add(1));
     let key = keys::page(user.as_str(), number);
@@ -93,14 +94,14 @@ async fn nothing_is_ahead(store: &impl Store, user: &User, wallet: &Wallet) -> R
 /// # Errors
 ///
 /// [`Unsound`].
-pub async fn nothing_is_left_over(
+pub async fn check_index(
     store: &impl Store,
     user: &User,
     idempotency_keys: impl IntoIterator<Item = IdempotencyKey>,
 ) -> Result<u64, Unsound> {
     let opening = keys::wallet(user.as_str());
     let found = first_write::find(store, &opening, Wallet::empty()).await?;
-    let wallet = read(found.as_ref())
+    let wallet = decode_wallet(found.as_ref())
         .map_err(|_| broken(&opening.plain(), 1, u64::MAX, "the wallet does not add up"))?;
     let mut count = 0_u64;
     for idempotency_key in idempotency_keys {
@@ -170,7 +171,7 @@ fn broken(key: &Document, from: u64, to: u64, what: &'static str) -> Unsound {
 #[cfg(test)]
 mod tests {
     use futures::executor::block_on;
-    use ledger::{Kind, Operation, OperationId};
+    use ledger::{Operation, OperationId, OperationKind};
     use store::memory::Memory;
 
     use super::*;
@@ -192,7 +193,7 @@ mod tests {
     fn deposit(n: u32) -> Operation {
         Operation {
             id: OperationId::Keyed(format!("k{n}").parse().unwrap()),
-            kind: Kind::Deposit,
+            kind: OperationKind::Deposit,
             amount: "1".parse().unwrap(),
             at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
         }
@@ -251,16 +252,16 @@ mod tests {
     fn a_key_in_the_index_whose_entry_is_gone_is_found() {
         let (store, earlier) = (filled(), Memory::new());
         let all = || (1..=30).map(|n| format!("k{n}").parse().unwrap());
-        assert_eq!(block_on(nothing_is_left_over(&store, &user(), all())), Ok(24));
+        assert_eq!(block_on(check_index(&store, &user(), all())), Ok(24));
         for n in 1..=5 {
             block_on(carry_out(&earlier, &user(), &deposit(n))).unwrap();
         }
-        assert_eq!(block_on(nothing_is_left_over(&earlier, &user(), all())), Ok(0), "all are in the wallet");
+        assert_eq!(block_on(check_index(&earlier, &user(), all())), Ok(0), "all are in the wallet");
         // A key of the later wallet is left, but no page.
         let key = keys::operation("ann", "k8");
         block_on(earlier.set(&key, &block_on(store.get(&key)).unwrap().unwrap())).unwrap();
         assert!(check(&earlier).is_ok(), "pages and wallet do not show it");
-        let broken = block_on(nothing_is_left_over(&earlier, &user(), all())).unwrap_err().to_string();
+        let broken = block_on(check_index(&earlier, &user(), all())).unwrap_err().to_string();
         assert!(broken.contains("operation:k8") && broken.contains("an entry that is gone"), "{broken}");
         // An entry of another history does not match the wallet's either.
         let key = keys::operation("ann", "k2");
@@ -270,7 +271,7 @@ mod tests {
         }
         let stored = block_on(other.get(&keys::operation("ann", "k29"))).unwrap().unwrap();
         block_on(store.set(&key, &stored)).unwrap();
-        assert!(block_on(nothing_is_left_over(&store, &user(), all())).is_err());
+        assert!(block_on(check_index(&store, &user(), all())).is_err());
     }
 
     #[test]
@@ -291,7 +292,7 @@ mod tests {
         for n in 1..=30 {
             let operation = Operation {
                 id: OperationId::Made(format!("m{n}")),
-                kind: Kind::Deposit,
+                kind: OperationKind::Deposit,
                 amount: "1".parse().unwrap(),
                 at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
             };

@@ -1,7 +1,7 @@
 //! Requests on one wallet in one instance are batched ([`batch`]): they are committed together, in one swap, in
 //! order, each with its own entry and answer.
 //!
-//! A batch starts from the wallet that the batch before it left, as long as the instance remembers it ([`Recent`]).
+//! A batch starts from the wallet that the batch before it left, as long as the instance remembers it ([`RecentWallets`]).
 //! A request whose deadline passes leaves the batch. If its operation was in no swap that may have committed,
 //! nothing has happened and nothing will.
 
@@ -13,15 +13,15 @@ use ledger::{Operation, User};
 use store::{Store, Unavailable};
 
 use crate::Error;
-use crate::operation::{Answer, LastKnown, try_all};
-use crate::verified::Recent;
+use crate::operation::{LastKnown, OperationAnswer, try_all};
+use crate::verified::RecentWallets;
 
 /// The requests of one instance, by wallet.
 #[derive(Default)]
 pub struct Wallets {
     /// The state of a batcher: whether the last leader left a wallet for the next one.
-    batchers: Batchers<User, Operation, Result<Answer, Error>, bool>,
-    recent: Rc<RefCell<Recent>>,
+    batchers: Batchers<User, Operation, Result<OperationAnswer, Error>, bool>,
+    recent: Rc<RefCell<RecentWallets>>,
 }
 
 impl Wallets {
@@ -41,7 +41,7 @@ impl Wallets {
         store: &S,
         user: &User,
         operation: Operation,
-    ) -> Result<Answer, Error> {
+    ) -> Result<OperationAnswer, Error> {
         let (whose, recent) = (user.clone(), Rc::clone(&self.recent));
         let commit = async move |jobs: Vec<Job<Operation>>, store: S, is_handed_on: &mut bool| {
             let wallet = recent.borrow_mut().take(&whose);

@@ -9,7 +9,7 @@ use store::first_write::{self, Found};
 use store::{Store, keys};
 
 use crate::Error;
-use crate::verified::Heads;
+use crate::verified::VerifiedMarks;
 
 /// A stretch of a wallet's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,18 +25,18 @@ pub struct Entries {
 /// # Errors
 ///
 /// [`Error::Unavailable`], [`Error::Corrupt`].
-pub async fn now(store: &impl Store, user: &User) -> Result<Mark, Error> {
-    now_by(store, user, &Heads::default()).await
+pub async fn current(store: &impl Store, user: &User) -> Result<Mark, Error> {
+    current_cached(store, user, &VerifiedMarks::default()).await
 }
 
-/// The same. A wallet that is stored as it was when `heads` has last seen it is not checked again.
+/// The same. A wallet that is stored as it was when `marks` has last seen it is not checked again.
 ///
 /// # Errors
 ///
-/// As [`now`].
-pub async fn now_by(store: &impl Store, user: &User, heads: &Heads) -> Result<Mark, Error> {
+/// As [`current`].
+pub async fn current_cached(store: &impl Store, user: &User, marks: &VerifiedMarks) -> Result<Mark, Error> {
     let found = first_write::find(store, &keys::wallet(user.as_str()), Wallet::empty()).await?;
-    found.map_or(Ok(Mark::START), |found| heads.check(user, found))
+    found.map_or(Ok(Mark::START), |found| marks.check(user, found))
 }
 
 /// The state of `user`'s wallet after entry `seq`; `None` if there is no such entry yet.
@@ -91,11 +91,11 @@ fn pages(oldest: u64, missing: usize) -> impl Iterator<Item = u64> {
 async fn wallet(store: &impl Store, user: &User) -> Result<Wallet, Error> {
     let opening = keys::wallet(user.as_str());
     let found = first_write::find(store, &opening, Wallet::empty()).await?;
-    read(found.as_ref())
+    decode_wallet(found.as_ref())
 }
 
 /// The stored wallet; a new one if nothing is stored.
-pub(crate) fn read(found: Option<&Found>) -> Result<Wallet, Error> {
+pub(crate) fn decode_wallet(found: Option<&Found>) -> Result<Wallet, Error> {
     found.map_or_else(
         || Ok(Wallet::new()),
         |found| Wallet::decode(&found.value).map_err(Error::at(&found.key)),

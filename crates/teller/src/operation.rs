@@ -24,12 +24,12 @@ use store::{Store, Unavailable};
 
 use crate::Error;
 use crate::verified::CheckedWallet;
-use commit::{Ended, commit};
+use commit::{BatchEnd, commit};
 use items::Items;
 
 /// The outcome of an operation, and whether this is a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct OperationAnswer {
     /// The entry, or the refusal.
     pub outcome: Outcome,
     /// It is the answer of an earlier request under the same idempotency key.
@@ -53,7 +53,11 @@ pub struct LastKnown {
 ///
 /// [`Error::Unavailable`] with [`Unavailable::Unknown`] if a swap may have committed and the store does not tell;
 /// with [`Unavailable::Untouched`] before any swap.
-pub async fn carry_out(store: &impl Store, user: &User, operation: &Operation) -> Result<Answer, Error> {
+pub async fn carry_out(
+    store: &impl Store,
+    user: &User,
+    operation: &Operation,
+) -> Result<OperationAnswer, Error> {
     let job = Job::new(operation.clone());
     let mut answers = carry_out_all(store, user, &[job], &mut LastKnown::default()).await;
     answers.pop().unwrap_or(Err(Unavailable::Untouched.into()))
@@ -66,7 +70,7 @@ pub async fn carry_out_all(
     user: &User,
     jobs: &[Job<Operation>],
     seen: &mut LastKnown,
-) -> Vec<Result<Answer, Error>> {
+) -> Vec<Result<OperationAnswer, Error>> {
     loop {
         if let Some(answers) = try_all(store, user, jobs, seen).await {
             return answers;
@@ -80,11 +84,11 @@ pub async fn try_all(
     user: &User,
     jobs: &[Job<Operation>],
     seen: &mut LastKnown,
-) -> Option<Vec<Result<Answer, Error>>> {
+) -> Option<Vec<Result<OperationAnswer, Error>>> {
     let mut items = Items::new(jobs);
     match commit(store, user, &mut items, seen).await {
-        Ok(Ended::Untouched) => None,
-        Ok(Ended::Answered) => Some(items.answers(&Ok(()))),
+        Ok(BatchEnd::Untouched) => None,
+        Ok(BatchEnd::Answered) => Some(items.answers(&Ok(()))),
         Err(error) => Some(items.answers(&Err(error))),
     }
 }

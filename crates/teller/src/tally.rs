@@ -20,7 +20,7 @@
 use futures::future::{try_join, try_join_all, try_join3};
 use ledger::{IdempotencyKey, Post, Tally};
 use store::first_write::{self, Found};
-use store::{Added, Store, Swap, Unavailable, WithTotal, keys};
+use store::{Added, Store, Swap, Unavailable, ValueWithTotal, keys};
 
 use crate::Error;
 
@@ -37,7 +37,7 @@ pub struct KeyedPost {
 
 /// What a post became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub struct PostAnswer {
     /// The total after it; `None` if that would have passed the limit.
     pub total: Option<i64>,
     /// It is a replay: the answer of an earlier request under the same idempotency key.
@@ -50,7 +50,7 @@ pub struct Answer {
 /// [`Error::Unavailable`], [`Error::Corrupt`].
 pub async fn total(store: &impl Store, counter: &keys::CounterKeys) -> Result<i64, Error> {
     let cell = counter.cell();
-    let (keyed, held) = if store.goes_together() {
+    let (keyed, held) = if store.shares_round_trips() {
         let (posts, plain) = (counter.posts(), counter.posts().plain());
         let election = posts.election();
         match try_join3(store.get(&plain), store.elected(&election), store.count(&cell)).await? {
@@ -79,8 +79,8 @@ pub async fn add(
     counter: &keys::CounterKeys,
     by: i64,
     limit: i64,
-) -> Result<Answer, Error> {
-    let total = if store.goes_together() {
+) -> Result<PostAnswer, Error> {
+    let total = if store.shares_round_trips() {
         match store.add_to_total(counter, by, limit).await? {
             Added::To(total, posts) => match read(posts.as_ref()) {
                 Ok(_) => Some(total),
@@ -94,7 +94,7 @@ pub async fn add(
     } else {
         add_apart(store, counter, by, limit).await?
     };
-    Ok(Answer { total, replayed: false })
+    Ok(PostAnswer { total, replayed: false })
 }
 
 /// Takes a post back that was added to a counter whose keyed posts are corrupt.
@@ -142,7 +142,7 @@ async fn keyed(store: &impl Store, counter: &keys::CounterKeys) -> Result<i64, E
 }
 
 fn sum(found: Found) -> Result<i64, Error> {
-    read(Some(&found)).map(|tally| tally.sum())
+    decode(Some(&found)).map(|tally| tally.sum())
 }
 
 /// Adds under a key, once and for ever, unless the total would pass `limit`.
@@ -155,7 +155,7 @@ pub async fn add_once(
     counter: &keys::CounterKeys,
     post: &KeyedPost,
     limit: i64,
-) -> Result<Answer, Error> {
+) -> Result<PostAnswer, Error> {
     let mut attempted = None;
     match count(store, counter, post, limit, &mut attempted).await {
         Err(Error::Unavailable(_)) if attempted.is_some() => Err(Unavailable::Unknown.into()),
@@ -171,10 +171,10 @@ async fn count(
     post: &KeyedPost,
     limit: i64,
     attempted: &mut Option<Vec<u8>>,
-) -> Result<Answer, Error> {
+) -> Result<PostAnswer, Error> {
     let mut found = open(store, counter).await?;
     loop {
-        let tally = read(Some(&found))?;
+        let tally = decode(Some(&found))?;
         if let Some(known) = look_up(store, counter, &tally, post).await? {
             // This request has done nothing.
             let untouched = |_| Unavailable::Untouched;
@@ -188,7 +188,7 @@ async fn count(
         let (swap, total) = write(store, counter, tally, post, limit, &found).await?;
         let Found { key, value } = found;
         let stored = match swap {
-            Swap::Done => return Ok(Answer { total, replayed: false }),
+            Swap::Done => return Ok(PostAnswer { total, replayed: false }),
             Swap::Unknown => {
                 *attempted = Some(value);
                 store.get(&key).await?
@@ -208,8 +208,8 @@ async fn count(
 /// The posts under keys, opened if nobody has.
 async fn open(store: &impl Store, counter: &keys::CounterKeys) -> Result<Found, Unavailable> {
     let (opening, empty) = (counter.posts(), Tally::new().encode());
-    if store.goes_together() {
-        if let Some(found) = first_write::glance(store, &opening, &empty).await? {
+    if store.shares_round_trips() {
+        if let Some(found) = first_write::find_plain(store, &opening, &empty).await? {
             return Ok(found);
         }
         // It is empty, so it changes no total, whatever happens to it.
@@ -233,12 +233,12 @@ async fn write(
 ) -> Result<(Swap, Option<i64>), Error> {
     let cell = counter.cell();
     let KeyedPost { key, by, request } = post.clone();
-    if store.goes_together()
+    if store.shares_round_trips()
         && let Some(draft) = tally.draft(key.clone(), by, request.clone())
     {
         seal(store, counter, &draft.sealed).await?;
         let (head, tail, otherwise) = (&draft.head[..], &draft.tail[..], &draft.refused[..]);
-        let next = WithTotal { cell: &cell, own: draft.sum, limit, head, tail, otherwise };
+        let next = ValueWithTotal { cell: &cell, own: draft.sum, limit, head, tail, otherwise };
         return Ok(store.swap_total(&found.key, &found.value, next).await?);
     }
     let held = store.count(&cell).await?;
@@ -248,7 +248,7 @@ async fn write(
     Ok((swap, new.total))
 }
 
-fn read(found: Option<&Found>) -> Result<Tally, Error> {
+fn decode(found: Option<&Found>) -> Result<Tally, Error> {
     found.map_or_else(|| Ok(Tally::new()), |found| Tally::decode(&found.value).map_err(Error::at(&found.key)))
 }
 
@@ -270,11 +270,11 @@ async fn look_up(
     stored.map(|bytes| Post::decode(&bytes).map_err(Error::at(&document))).transpose()
 }
 
-fn answer(known: &Post, post: &KeyedPost) -> Result<Answer, Error> {
+fn answer(known: &Post, post: &KeyedPost) -> Result<PostAnswer, Error> {
     if known.by != post.by {
         return Err(Error::KeyReuse);
     }
-    Ok(Answer { total: known.total, replayed: known.request != post.request })
+    Ok(PostAnswer { total: known.total, replayed: known.request != post.request })
 }
 
 /// Stores what leaves the value. If this fails, nothing was counted.
@@ -297,15 +297,15 @@ mod tests {
         KeyedPost { key: key.parse().unwrap(), by, request: request.to_owned() }
     }
 
-    fn counted(total: i64) -> Answer {
-        Answer { total: Some(total), replayed: false }
+    fn counted(total: i64) -> PostAnswer {
+        PostAnswer { total: Some(total), replayed: false }
     }
 
-    const REFUSED: Answer = Answer { total: None, replayed: false };
+    const REFUSED: PostAnswer = PostAnswer { total: None, replayed: false };
 
     #[test]
     fn a_total_may_reach_its_limit_and_not_pass_it() {
-        for store in [Memory::new(), Memory::that_goes_together()] {
+        for store in [Memory::new(), Memory::with_shared_round_trips()] {
             let add = |by| block_on(add(&store, &bitcoins(), by, i64::MAX)).unwrap();
             assert_eq!(add(i64::MAX - 1), counted(i64::MAX - 1));
             assert_eq!(add(2), REFUSED);
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn keyed_and_unkeyed_posts_share_one_total_and_one_limit() {
-        for store in [Memory::new(), Memory::that_goes_together()] {
+        for store in [Memory::new(), Memory::with_shared_round_trips()] {
             let once = |key, by| block_on(add_once(&store, &bitcoins(), &post(key, by, key), 10)).unwrap();
             assert_eq!(block_on(add(&store, &bitcoins(), 3, 10)), Ok(counted(3)));
             assert_eq!(once("a", 4), counted(7));
@@ -331,13 +331,13 @@ mod tests {
 
     #[test]
     fn a_post_under_a_key_counts_once_however_old_it_is() {
-        for store in [Memory::new(), Memory::that_goes_together()] {
+        for store in [Memory::new(), Memory::with_shared_round_trips()] {
             for round in 0..3 {
                 for n in 1..=30 {
                     let request = format!("{round}-{n}");
                     let post = post(&format!("k{n}"), 1, &request);
                     let answer = block_on(add_once(&store, &bitcoins(), &post, 99));
-                    assert_eq!(answer, Ok(Answer { total: Some(n), replayed: round > 0 }));
+                    assert_eq!(answer, Ok(PostAnswer { total: Some(n), replayed: round > 0 }));
                 }
             }
             assert_eq!(block_on(total(&store, &bitcoins())), Ok(30));
@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn empty_posts_that_a_dead_opener_left_are_nobodys() {
         let form = br#"{"v":1,"base":0,"sum":0,"indexed":0,"log":[]}"#;
-        for store in [Memory::new(), Memory::that_goes_together()] {
+        for store in [Memory::new(), Memory::with_shared_round_trips()] {
             let opening = bitcoins().posts();
             block_on(store.increment(&opening.tickets(), 1)).unwrap();
             block_on(store.set(&opening.plain(), form)).unwrap();
@@ -398,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_sum_that_another_hand_changed_is_never_built_on() {
-        for store in [Memory::new(), Memory::that_goes_together()] {
+        for store in [Memory::new(), Memory::with_shared_round_trips()] {
             let posts = bitcoins().posts().plain();
             assert!(block_on(add_once(&store, &bitcoins(), &post("k", 1, "r"), 99)).is_ok());
             let sound = String::from_utf8(block_on(store.get(&posts)).unwrap().unwrap()).unwrap();

@@ -46,19 +46,19 @@ impl CheckedWallet {
     }
 }
 
-/// How many wallets' heads an instance remembers at most, each with the wallet's bytes.
-const HEADS: usize = 256;
+/// How many wallets' marks an instance remembers at most, each with the wallet's bytes.
+const MAX_MARKS: usize = 256;
 
 /// Stored wallets that were checked, by their bytes, and where each stands: for those who want nothing else of it.
 ///
-/// Each user has one of [`HEADS`] places, and shares it with others: whoever was checked last is there.
+/// Each user has one of [`MAX_MARKS`] slots, and shares it with others: whoever was checked last is there.
 #[derive(Debug, Default)]
-pub struct Heads(RefCell<Vec<Place>>);
+pub struct VerifiedMarks(RefCell<Vec<Slot>>);
 
 /// A wallet's bytes, and where it stands.
-type Place = Option<(Vec<u8>, Mark)>;
+type Slot = Option<(Vec<u8>, Mark)>;
 
-impl Heads {
+impl VerifiedMarks {
     /// Where the wallet in `found` stands, which is checked unless the same bytes were.
     ///
     /// # Errors
@@ -66,17 +66,17 @@ impl Heads {
     /// [`Error::Corrupt`].
     pub(crate) fn check(&self, user: &User, found: Found) -> Result<Mark, Error> {
         let Found { key, value } = found;
-        let mut heads = self.0.borrow_mut();
-        if heads.is_empty() {
-            heads.resize(HEADS, None);
+        let mut marks = self.0.borrow_mut();
+        if marks.is_empty() {
+            marks.resize(MAX_MARKS, None);
         }
-        let place = heads.get_mut(place(user));
+        let slot = marks.get_mut(slot(user));
         match &place {
             Some(Some((bytes, head))) if is_same(bytes, &value) => Ok(*head),
             _ => {
                 let head = Wallet::decode_head(&value).map_err(Error::at(&key))?;
                 if let Some(place) = place {
-                    *place = Some((value, head));
+                    *slot = Some((value, head));
                 }
                 Ok(head)
             }
@@ -85,25 +85,25 @@ impl Heads {
 }
 
 /// The place of a user. Users who choose their names to share one gain nothing: they are checked, as all were before.
-fn place(user: &User) -> usize {
+fn slot(user: &User) -> usize {
     let mix = |sum: usize, byte: u8| sum.wrapping_mul(31).wrapping_add(usize::from(byte));
-    user.as_str().bytes().fold(0, mix) & HEADS.wrapping_sub(1)
+    user.as_str().bytes().fold(0, mix) & MAX_MARKS.wrapping_sub(1)
 }
 
 /// How many wallets an instance keeps at most.
-const WALLETS: usize = 128;
+const MAX_WALLETS: usize = 128;
 /// How many bytes of stored wallets it keeps at most; each has at most 8 KB.
-const BYTES: usize = 512 * 1024;
+const MAX_BYTES: usize = 512 * 1024;
 
 /// The wallets that an instance has used most recently.
 #[derive(Debug, Default)]
-pub(crate) struct Recent {
+pub(crate) struct RecentWallets {
     /// The most recently used one is the last.
     wallets: Vec<(User, CheckedWallet)>,
     bytes: usize,
 }
 
-impl Recent {
+impl RecentWallets {
     /// Removes and returns `user`'s wallet, if it is there.
     pub fn take(&mut self, user: &User) -> Option<CheckedWallet> {
         let index = self.wallets.iter().rposition(|(whose, _)| whose == user)?;
@@ -117,7 +117,7 @@ impl Recent {
         self.take(&user);
         self.bytes = self.bytes.saturating_add(wallet.found.value.len());
         self.wallets.push((user, wallet));
-        while self.wallets.len() > WALLETS || self.bytes > BYTES {
+        while self.wallets.len() > MAX_WALLETS || self.bytes > MAX_BYTES {
             let (_, oldest) = self.wallets.remove(0);
             self.bytes = self.bytes.saturating_sub(oldest.found.value.len());
         }
@@ -141,22 +141,22 @@ mod tests {
 
     #[test]
     fn what_was_not_used_for_longest_is_forgotten_first() {
-        let mut recent = Recent::default();
-        (0..WALLETS).for_each(|n| recent.keep(user(n), wallet(n, 1)));
+        let mut recent = RecentWallets::default();
+        (0..MAX_WALLETS).for_each(|n| recent.keep(user(n), wallet(n, 1)));
         let first = recent.take(&user(0)).unwrap();
         recent.keep(user(0), first);
-        recent.keep(user(WALLETS), wallet(WALLETS, 1));
+        recent.keep(user(MAX_WALLETS), wallet(MAX_WALLETS, 1));
         assert_eq!(recent.take(&user(1)), None);
         assert_eq!(recent.take(&user(0)), Some(wallet(0, 1)));
-        assert_eq!(recent.wallets.len(), WALLETS - 1);
+        assert_eq!(recent.wallets.len(), MAX_WALLETS - 1);
     }
 
     #[test]
     fn large_wallets_are_fewer() {
-        let mut recent = Recent::default();
-        (0..WALLETS).for_each(|n| recent.keep(user(n), wallet(n, 8192)));
-        (0..WALLETS).for_each(|n| recent.keep(user(n), wallet(n, 8192)));
-        assert_eq!((recent.wallets.len(), recent.bytes), (BYTES / 8192, BYTES));
+        let mut recent = RecentWallets::default();
+        (0..MAX_WALLETS).for_each(|n| recent.keep(user(n), wallet(n, 8192)));
+        (0..MAX_WALLETS).for_each(|n| recent.keep(user(n), wallet(n, 8192)));
+        assert_eq!((recent.wallets.len(), recent.bytes), (MAX_BYTES / 8192, MAX_BYTES));
     }
 
     /// A stored wallet with this balance, and bytes after it that make it corrupt if there are any.
@@ -164,7 +164,7 @@ mod tests {
         let mut wallet = Wallet::new();
         wallet.decide(&ledger::Operation {
             id: ledger::OperationId::Made("a".to_owned()),
-            kind: ledger::Kind::Deposit,
+            kind: ledger::OperationKind::Deposit,
             amount: amount.parse().unwrap(),
             at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
         });
@@ -174,16 +174,16 @@ mod tests {
 
     #[test]
     fn a_head_is_that_of_the_bytes_whoever_was_checked_before() {
-        let heads = Heads::default();
-        let balance = |found| heads.check(&user(1), found).map(|head| head.balance.to_string());
+        let marks = VerifiedMarks::default();
+        let balance = |found| marks.check(&user(1), found).map(|head| head.balance.to_string());
         for amount in ["1.00", "1.00", "2.00", "1.00"] {
             assert_eq!(balance(stored(amount, "")).as_deref(), Ok(amount));
             assert!(balance(stored(amount, "}")).is_err());
         }
         let others =
-            (0..2 * HEADS).map(|n| heads.check(&user(n), stored("3", "")).unwrap().balance.to_string());
+            (0..2 * MAX_MARKS).map(|n| marks.check(&user(n), stored("3", "")).unwrap().balance.to_string());
         assert!(others.into_iter().all(|balance| balance == "3.00"));
-        assert_eq!(heads.0.borrow().len(), HEADS);
+        assert_eq!(marks.0.borrow().len(), MAX_MARKS);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::Refused;
+use crate::TokenError;
 
 /// How far the clocks of the issuer and the bank may differ, in seconds.
 const LEEWAY_SECONDS: u64 = 30;
@@ -20,7 +20,7 @@ pub struct Rules {
 
 /// The result of verifying a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedToken {
     /// The user, as the token names it.
     pub user: String,
     /// What the token allows.
@@ -30,26 +30,31 @@ pub struct Verified {
 }
 
 /// Checks the claims of a token with a valid signature against the rules.
-pub(crate) fn verify(claims: &Map<String, Value>, rules: &Rules, now: u64) -> Result<Verified, Refused> {
+pub(crate) fn verify(
+    claims: &Map<String, Value>,
+    rules: &Rules,
+    now: u64,
+) -> Result<VerifiedToken, TokenError> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if rules.issuer.is_empty() || text("iss") != Some(rules.issuer.as_str()) {
-        return Err(Refused::Issuer);
+        return Err(TokenError::Issuer);
     }
     if rules.audience.is_empty() || !words(claims.get("aud")).any(|audience| audience == rules.audience) {
-        return Err(Refused::Audience);
+        return Err(TokenError::Audience);
     }
-    let expires = claims.get("exp").and_then(seconds).ok_or(Refused::Expired)?.saturating_add(LEEWAY_SECONDS);
+    let expires =
+        claims.get("exp").and_then(seconds).ok_or(TokenError::Expired)?.saturating_add(LEEWAY_SECONDS);
     if expires <= now {
-        return Err(Refused::Expired);
+        return Err(TokenError::Expired);
     }
     if let Some(begins) = claims.get("nbf") {
-        let begins = seconds(begins).ok_or(Refused::Malformed)?;
+        let begins = seconds(begins).ok_or(TokenError::Malformed)?;
         if begins > now.saturating_add(LEEWAY_SECONDS) {
-            return Err(Refused::NotYet);
+            return Err(TokenError::NotYet);
         }
     }
-    let user = text(&rules.user_claim).filter(|user| !user.is_empty()).ok_or(Refused::User)?;
-    Ok(Verified { user: user.to_owned(), scopes: scopes(claims), expires })
+    let user = text(&rules.user_claim).filter(|user| !user.is_empty()).ok_or(TokenError::User)?;
+    Ok(VerifiedToken { user: user.to_owned(), scopes: scopes(claims), expires })
 }
 
 /// A text, or a list of texts.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::jws::Jws;
 use crate::signature::Material;
-use crate::{Algorithm, Refused, json};
+use crate::{Algorithm, TokenError, json};
 
 /// The shortest secret.
 const SECRET_BYTES: usize = 32;
@@ -48,17 +48,17 @@ impl KeySet {
     }
 
     /// Verifies a token's signature with the key of its `kid`.
-    pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<(), Refused> {
+    pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<(), TokenError> {
         let named: Vec<&Key> = self.0.iter().filter(|key| key.is_named_by(jws)).collect();
         if named.is_empty() {
-            return Err(Refused::UnknownKey);
+            return Err(TokenError::UnknownKey);
         }
         // An issuer may give keys of different kinds the same `kid` (RFC 7517, section 4.5).
         let mut fitting = named.into_iter().filter(|key| key.fits(jws.algorithm));
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => key.material.verify(jws),
-            (None, _) => Err(Refused::Algorithm),
-            (Some(_), Some(_)) => Err(Refused::UnknownKey),
+            (None, _) => Err(TokenError::Algorithm),
+            (Some(_), Some(_)) => Err(TokenError::UnknownKey),
         }
     }
 }

@@ -3,7 +3,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 
-use crate::{Algorithm, Refused, json};
+use crate::{Algorithm, TokenError, json};
 
 /// The longest token that is accepted.
 pub const MAX_BYTES: usize = 8 * 1024;
@@ -28,22 +28,22 @@ impl<'a> Jws<'a> {
     ///
     /// # Errors
     ///
-    /// [`Refused::TooLong`], [`Refused::Malformed`], [`Refused::Critical`], [`Refused::Type`],
-    /// [`Refused::Algorithm`].
-    pub fn parse(token: &'a str) -> Result<Self, Refused> {
+    /// [`TokenError::TooLong`], [`TokenError::Malformed`], [`TokenError::Critical`], [`TokenError::Type`],
+    /// [`TokenError::Algorithm`].
+    pub fn parse(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > MAX_BYTES {
-            return Err(Refused::TooLong);
+            return Err(TokenError::TooLong);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refused::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(Refused::Malformed)?;
-        let header = decode(header).and_then(|header| json::object(&header)).ok_or(Refused::Malformed)?;
-        let signature = decode(signature).ok_or(Refused::Malformed)?;
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        let header = decode(header).and_then(|header| json::object(&header)).ok_or(TokenError::Malformed)?;
+        let signature = decode(signature).ok_or(TokenError::Malformed)?;
         if header.contains_key("crit") {
-            return Err(Refused::Critical);
+            return Err(TokenError::Critical);
         }
         check_type(&header)?;
-        let algorithm = text(&header, "alg")?.ok_or(Refused::Malformed)?;
-        let algorithm = Algorithm::parse(algorithm).ok_or(Refused::Algorithm)?;
+        let algorithm = text(&header, "alg")?.ok_or(TokenError::Malformed)?;
+        let algorithm = Algorithm::parse(algorithm).ok_or(TokenError::Algorithm)?;
         let key_id = text(&header, "kid")?.map(str::to_owned);
         Ok(Self { algorithm, key_id, signature, signed: signed.as_bytes(), payload })
     }
@@ -52,9 +52,9 @@ impl<'a> Jws<'a> {
     ///
     /// # Errors
     ///
-    /// [`Refused::Malformed`] if they are not a JSON object.
-    pub(crate) fn claims(&self) -> Result<Map<String, Value>, Refused> {
-        decode(self.payload).and_then(|payload| json::object(&payload)).ok_or(Refused::Malformed)
+    /// [`TokenError::Malformed`] if they are not a JSON object.
+    pub(crate) fn claims(&self) -> Result<Map<String, Value>, TokenError> {
+        decode(self.payload).and_then(|payload| json::object(&payload)).ok_or(TokenError::Malformed)
     }
 }
 
@@ -63,12 +63,12 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A member that is text, if it is there.
-fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Refused> {
-    members.get(name).map(|value| value.as_str().ok_or(Refused::Malformed)).transpose()
+fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, TokenError> {
+    members.get(name).map(|value| value.as_str().ok_or(TokenError::Malformed)).transpose()
 }
 
 /// Refuses tokens that are not access tokens, and nested tokens (`cty`).
-fn check_type(header: &Map<String, Value>) -> Result<(), Refused> {
+fn check_type(header: &Map<String, Value>) -> Result<(), TokenError> {
     let is_access = match text(header, "typ")? {
         None => true,
         Some(name) => {
@@ -76,7 +76,7 @@ fn check_type(header: &Map<String, Value>) -> Result<(), Refused> {
             TYPES.contains(&name.strip_prefix("application/").unwrap_or(&name))
         }
     };
-    if is_access && text(header, "cty")?.is_none() { Ok(()) } else { Err(Refused::Type) }
+    if is_access && text(header, "cty")?.is_none() { Ok(()) } else { Err(TokenError::Type) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Bearer tokens: which JSON Web Token is good, whose it is, and for how long (docs/security.md).
 //!
 //! [`verify`] is the whole of it: a token, the issuer's [`KeySet`], the [`Rules`] and the time go in; a
-//! [`Verified`] user or one reason to refuse comes out. Nothing here does I/O or knows the time.
+//! [`VerifiedToken`] user or one reason to refuse comes out. Nothing here does I/O or knows the time.
 //!
 //! What is promised, and where it comes from:
 //! - A token is a compact JWS (RFC 7515) of at most [`MAX_BYTES`]. No JSON object in it has a member twice.
@@ -35,13 +35,13 @@ pub mod jws;
 mod signature;
 
 pub use algorithm::Algorithm;
-pub use claims::{Rules, Verified};
+pub use claims::{Rules, VerifiedToken};
 pub use jwk::KeySet;
 pub use jws::MAX_BYTES;
 
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum TokenError {
     /// It is longer than [`MAX_BYTES`].
     #[error("the token is longer than 8 KiB")]
     TooLong,
@@ -85,8 +85,8 @@ pub enum Refused {
 ///
 /// # Errors
 ///
-/// [`Refused`]; if there are several reasons, roughly the first in the order in which they are listed there.
-pub fn verify(token: &str, keys: &KeySet, rules: &Rules, now: u64) -> Result<Verified, Refused> {
+/// [`TokenError`]; if there are several reasons, roughly the first in the order in which they are listed there.
+pub fn verify(token: &str, keys: &KeySet, rules: &Rules, now: u64) -> Result<VerifiedToken, TokenError> {
     let jws = jws::Jws::parse(token)?;
     keys.verify(&jws)?;
     claims::verify(&jws.claims()?, rules, now)

@@ -8,7 +8,7 @@ use rsa::{BoxedUint, PublicKey as RsaKey, traits::PublicKeyParts};
 use sha2::Sha256;
 
 use crate::jws::Jws;
-use crate::{Algorithm, Refused};
+use crate::{Algorithm, TokenError};
 
 /// RSA keys from 2048 bits (RFC 7518, section 3.3) to 4096: the time to verify grows with the square.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
@@ -64,7 +64,7 @@ impl Material {
     }
 
     /// Verifies the signature of a token whose algorithm fits.
-    pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<(), Refused> {
+    pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<(), TokenError> {
         let is_good = match (self, jws.algorithm) {
             (Self::Rsa(key), Algorithm::Rs256) => rs256(key, jws),
             (Self::Rsa(key), Algorithm::Ps256) => ps256(key, jws),
@@ -73,7 +73,7 @@ impl Material {
             (Self::Secret(secret), Algorithm::Hs256) => hs256(secret, jws),
             _ => None,
         };
-        is_good.ok_or(Refused::Signature)
+        is_good.ok_or(TokenError::Signature)
     }
 }
 

@@ -17,11 +17,11 @@ use crate::moment::{SKEW, later, since};
 use crate::report::Report;
 
 /// Before anybody has claimed anything.
-const NOBODY: &[u8] = br#"{"holder":"","until_ms":0}"#;
+const EMPTY_CLAIM: &[u8] = br#"{"holder":"","until_ms":0}"#;
 /// The time that a fetcher needs beside its fetch: a few calls to the store, each with its deadline.
-const BREATH: Duration = Duration::from_secs(2);
+const STORE_ALLOWANCE: Duration = Duration::from_secs(2);
 /// The longest claim. A longer one was made under a wrong clock.
-pub const LONGEST: Duration = Duration::from_secs(3600);
+pub const MAX_CLAIM: Duration = Duration::from_secs(3600);
 
 #[derive(Default, Serialize, Deserialize)]
 struct Claim {
@@ -42,11 +42,11 @@ impl Claim {
     }
 
     /// Whether it is in force. One from the future is not: it would be for as long as that clock was ahead.
-    fn stands(&self, now_ms: u64) -> bool {
+    fn is_in_force(&self, now_ms: u64) -> bool {
         let since_ms = self.since_ms.unwrap_or(now_ms);
         now_ms < self.until_ms
             && since(since_ms, now_ms).is_ok()
-            && self.until_ms <= later(later(since_ms, LONGEST), SKEW)
+            && self.until_ms <= later(later(since_ms, MAX_CLAIM), SKEW)
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -56,7 +56,7 @@ impl Claim {
 }
 
 /// The right to fetch, for as long as a fetch may take.
-pub struct Mine {
+pub struct HeldClaim {
     found: Found,
     /// What the log was last told.
     pub said: Report,
@@ -73,13 +73,13 @@ pub async fn claim(
     opening: &Opening,
     deadline: Duration,
     now_ms: u64,
-) -> Result<Option<Mine>, Unavailable> {
-    let found = first_write::open(store, opening, NOBODY).await?;
+) -> Result<Option<HeldClaim>, Unavailable> {
+    let found = first_write::open(store, opening, EMPTY_CLAIM).await?;
     let before = Claim::read(&found);
-    if before.stands(now_ms) {
+    if before.is_in_force(now_ms) {
         return Ok(None);
     }
-    let until_ms = later(now_ms, deadline.saturating_add(BREATH));
+    let until_ms = later(now_ms, deadline.saturating_add(STORE_ALLOWANCE));
     let (holder, since_ms, said) = (clock::fresh_id(), Some(now_ms), before.said);
     let value = Claim { holder, since_ms, until_ms, said: said.clone() }.encode();
     let is_mine = match store.swap(&found.key, &found.value, &value).await? {
@@ -87,7 +87,7 @@ pub async fn claim(
         Swap::Lost(_) => false,
         Swap::Unknown => store.get(&found.key).await?.as_ref() == Some(&value),
     };
-    Ok(is_mine.then_some(Mine { found: Found { key: found.key, value }, said }))
+    Ok(is_mine.then_some(HeldClaim { found: Found { key: found.key, value }, said }))
 }
 
 /// Releases the right at `now_ms`: nobody may fetch during `pause`.
@@ -95,16 +95,21 @@ pub async fn claim(
 /// # Errors
 ///
 /// [`Unavailable`]: then the claim expires.
-pub async fn settle(store: &impl Store, mine: Mine, now_ms: u64, pause: Duration) -> Result<(), Unavailable> {
-    let Mine { found: Found { key, value }, said } = mine;
-    let until_ms = later(now_ms, pause.min(LONGEST));
+pub async fn settle(
+    store: &impl Store,
+    mine: HeldClaim,
+    now_ms: u64,
+    pause: Duration,
+) -> Result<(), Unavailable> {
+    let HeldClaim { found: Found { key, value }, said } = mine;
+    let until_ms = later(now_ms, pause.min(MAX_CLAIM));
     let nobody = Claim { holder: String::new(), since_ms: Some(now_ms), until_ms, said }.encode();
     store.swap(&key, &value, &nobody).await.map(drop)
 }
 
 /// Whether a request is fetching. If the store does not answer, none is known.
 pub async fn is_fetching(store: &impl Store, opening: &Opening, now_ms: u64) -> bool {
-    last(store, opening).await.is_some_and(|claim| claim.stands(now_ms) && !claim.holder.is_empty())
+    last(store, opening).await.is_some_and(|claim| claim.is_in_force(now_ms) && !claim.holder.is_empty())
 }
 
 /// Whether the last fetch failed within the last `time`. If the store does not answer, none is known.
@@ -115,7 +120,7 @@ pub async fn has_failed(store: &impl Store, opening: &Opening, time: Duration, n
 }
 
 async fn last(store: &impl Store, opening: &Opening) -> Option<Claim> {
-    let found = first_write::find(store, opening, NOBODY).await;
+    let found = first_write::find(store, opening, EMPTY_CLAIM).await;
     found.ok().flatten().map(|found| Claim::read(&found))
 }
 
@@ -133,7 +138,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
     const DAY_MS: u64 = 86_400_000;
 
-    fn claimed(store: &Memory, now_ms: u64) -> Option<Mine> {
+    fn claimed(store: &Memory, now_ms: u64) -> Option<HeldClaim> {
         block_on(claim(store, &rates_claim(), Duration::from_secs(3), now_ms)).unwrap()
     }
 
@@ -222,8 +227,8 @@ mod tests {
     #[test]
     fn a_claim_that_says_nothing_of_its_beginning_stands_as_it_did() {
         let old = |until_ms: u64| Claim { holder: "old".into(), until_ms, ..Claim::default() };
-        assert!(old(6_000).stands(1_000));
-        assert!(!old(6_000).stands(6_000));
-        assert!(!old(u64::MAX).stands(1_000));
+        assert!(old(6_000).is_in_force(1_000));
+        assert!(!old(6_000).is_in_force(6_000));
+        assert!(!old(u64::MAX).is_in_force(1_000));
     }
 }

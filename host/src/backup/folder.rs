@@ -214,7 +214,7 @@ mod tests {
     /// The end of an export with so many wallets.
     fn ending(wallets: u64) -> String {
         let totals = Totals { wallets, ..Totals::default() };
-        let sums = backup::line::Sums { ended: NOW.to_owned(), totals };
+        let sums = backup::line::ExportTotals { ended: NOW.to_owned(), totals };
         let sums = backup::Line::Totals(Box::new(sums)).encode();
         format!("{}{END}\n", String::from_utf8(sums).unwrap())
     }

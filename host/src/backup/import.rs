@@ -12,8 +12,8 @@ use super::origin::ExportOrigin;
 use super::store::{Access, WholeStore};
 use super::walk::is_money;
 use crate::exit::ExitError;
-use backup::line::Begin;
-use backup::{Line, Reading, Totals, Value, item};
+use backup::line::ExportStart;
+use backup::{ExportReader, Line, StoredValue, Totals, item};
 use std::io::{BufRead, Read as _};
 use store::keys;
 
@@ -29,7 +29,7 @@ const KEYS_AT_ONCE: usize = 4_096;
 pub fn import(options: &ImportArguments) -> anyhow::Result<()> {
     let origin = folder::export_at(&options.export)?;
     let (begin, totals, sha256) = read(&origin, "Nothing of it is imported", |_| Ok(()))?;
-    let Begin { bank, store, began } = begin;
+    let ExportStart { bank, store, began } = begin;
     eprintln!("{} is sound: as of {began}, of {store}, by bank {bank}\n{totals}", origin.name());
     if totals.wallets < options.at_least {
         let why = format!("it has {} wallets, and not {} (--at-least)", totals.wallets, options.at_least);
@@ -54,11 +54,11 @@ fn read(
     origin: &ExportOrigin,
     where_broken: &str,
     mut each: impl FnMut(&Line) -> anyhow::Result<()>,
-) -> anyhow::Result<(Begin, Totals, String)> {
+) -> anyhow::Result<(ExportStart, Totals, String)> {
     let mut file = origin.open()?;
-    let mut reading = Reading::new();
+    let mut reading = ExportReader::new();
     let (mut bytes, mut number) = (Vec::new(), 0_u64);
-    let broken = |number: u64, what: &backup::Broken| {
+    let broken = |number: u64, what: &backup::ExportError| {
         ExitError::Broken(format!("{}, line {number}: {what}. {where_broken}", origin.name()))
     };
     loop {
@@ -72,8 +72,8 @@ fn read(
         let line = reading.line(&bytes).map_err(|what| broken(number, &what))?;
         each(&line)?;
     }
-    let totals = reading.is_whole().map_err(|what| broken(number, &what))?.clone();
-    let begin = reading.begin().cloned().ok_or_else(|| broken(number, &backup::Broken::Beginning))?;
+    let totals = reading.finish().map_err(|what| broken(number, &what))?.clone();
+    let begin = reading.begin().cloned().ok_or_else(|| broken(number, &backup::ExportError::Beginning))?;
     Ok((begin, totals, reading.sha256()))
 }
 
@@ -114,8 +114,8 @@ impl Into {
     fn take(&mut self, line: &Line) -> anyhow::Result<()> {
         for item in item::items(line) {
             let value = match item.value {
-                Value::Document(value) => value,
-                Value::Number(number) => self.store.written(number),
+                StoredValue::Document(value) => value,
+                StoredValue::Number(number) => self.store.written(number),
             };
             self.waiting.push((item.key, value));
         }

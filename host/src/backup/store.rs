@@ -72,13 +72,13 @@ impl WholeStore {
     pub fn number(&self, stored: &[u8]) -> Option<i64> {
         match self.form() {
             Form::Bytes => stored.try_into().ok().map(i64::from_le_bytes),
-            Form::Text => counter::text(stored),
+            Form::Text => counter::decode_text(stored),
         }
     }
 
     /// A number as this store keeps it.
     pub fn written(&self, number: i64) -> Vec<u8> {
-        counter::write(number, self.form())
+        counter::encode(number, self.form())
     }
 
     /// Passes on each key that begins with `bank:`, in no order; in Redis a key may come more than once.

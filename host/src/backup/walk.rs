@@ -15,8 +15,8 @@ use super::{Reporter, store, unfinished};
 use crate::arguments::VerifyArguments;
 use crate::exit::ExitError;
 use ::store::keys;
-use backup::line::Begin;
-use backup::{Broken, Line, Reading, Totals};
+use backup::line::ExportStart;
+use backup::{ExportError, Line, ExportReader, Totals};
 use std::io::Write as _;
 use std::time::SystemTime;
 
@@ -40,7 +40,7 @@ struct Walk<'a> {
     store: WholeStore,
     mode: Mode,
     out: &'a mut Out<'a>,
-    reading: Reading,
+    reading: ExportReader,
     broken: u64,
     progress: Reporter,
 }
@@ -81,12 +81,12 @@ pub fn now() -> String {
 fn walk<'a>(place: &store::Location, mode: Mode, out: &'a mut Out<'a>) -> anyhow::Result<WalkReport> {
     let began = now();
     let store = WholeStore::open(place, Access::Read)?;
-    let reading = Reading::new();
+    let reading = ExportReader::new();
     let mut walk = Walk { store, mode, out, reading, broken: 0, progress: Reporter::new() };
     walk.refuse_interrupted_import()?;
     let kind = walk.store.kind().to_owned();
     let bank = env!("CARGO_PKG_VERSION").to_owned();
-    walk.emit(&Line::Export(Begin { bank, store: kind, began: began.clone() }))?;
+    walk.emit(&Line::Export(ExportStart { bank, store: kind, began: began.clone() }))?;
     walk.run()?;
     walk.store.unchanged()?;
     let sums = walk.reading.sums(now());
@@ -170,7 +170,7 @@ impl Walk<'_> {
     }
 
     fn report_unsound(&mut self, of: String, what: &'static str) -> anyhow::Result<()> {
-        self.report_broken(&Broken::Unsound { of, what })
+        self.report_broken(&ExportError::Unsound { of, what })
     }
 
     fn report_progress(&mut self) {

@@ -11,7 +11,7 @@ use ::redis::{ConnectionInfo, IntoConnectionInfo as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::breaker::{Breaker, Limits};
-use store::kv::{Failed, RawKv};
+use store::kv::{KvFailure, RawKv};
 use store::reason::Reason;
 use store::redis::cluster::{Node, Redirect};
 
@@ -93,23 +93,23 @@ fn info_of_node(info: &ConnectionInfo, node: &Node) -> Option<ConnectionInfo> {
 impl RawKv for &StoreReader {
     type Cas = ();
 
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
         self.read(key).await.map_err(|failure| {
             eprintln!("{failure}");
-            Failed::Other
+            KvFailure::Other
         })
     }
 
-    async fn set(&self, _key: &str, _value: &[u8]) -> Result<(), Failed> {
-        Err(Failed::Other)
+    async fn set(&self, _key: &str, _value: &[u8]) -> Result<(), KvFailure> {
+        Err(KvFailure::Other)
     }
 
-    async fn increment(&self, _key: &str, _delta: i64) -> Result<i64, Failed> {
-        Err(Failed::Other)
+    async fn increment(&self, _key: &str, _delta: i64) -> Result<i64, KvFailure> {
+        Err(KvFailure::Other)
     }
 
-    async fn begin(&self, _key: &str) -> Result<((), Option<Vec<u8>>), Failed> {
-        Err(Failed::Other)
+    async fn begin(&self, _key: &str) -> Result<((), Option<Vec<u8>>), KvFailure> {
+        Err(KvFailure::Other)
     }
 
     async fn swap(&self, _cas: (), _value: &[u8]) {}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use store::memory::Memory;
 
 use super::world::*;
-use crate::settings::Given;
+use crate::settings::RawSettings;
 
 #[test]
 fn a_good_token_says_who_asks_what_is_allowed_and_for_how_long() {
@@ -22,7 +22,7 @@ fn a_good_token_says_who_asks_what_is_allowed_and_for_how_long() {
 #[test]
 fn where_scopes_are_asked_for_a_token_allows_what_it_says() {
     let (world, store) = (World::new(&[1]), Memory::new());
-    let settings = given(&Given { scopes: "on".into(), ..Given::default() });
+    let settings = given(&RawSettings { scopes: "on".into(), ..RawSettings::default() });
     for (scope, allowed) in [
         ("", ""),
         ("a b", ""),
@@ -88,7 +88,8 @@ fn what_is_no_good_token_is_401_with_a_challenge_and_says_nothing_of_the_token()
 #[test]
 fn with_a_secret_nobody_outside_is_asked() {
     let (world, store) = (World::new(&[1]), Memory::new());
-    let settings = given(&Given { secret: "0123456789abcdef0123456789abcdef".into(), ..Given::default() });
+    let settings =
+        given(&RawSettings { secret: "0123456789abcdef0123456789abcdef".into(), ..RawSettings::default() });
     assert_eq!(answered(&world, &store, &settings, &[&format!("Bearer {}", world.token(1))]).status, 401);
     assert!(world.asked.take().is_empty());
 }

@@ -71,7 +71,7 @@ struct Key {
 fn stored(bytes: &[u8]) {
     let (world, store) = (World::new(&[]), Memory::new());
     world.documents.take();
-    let Keeper::Issuer(source) = settings().keeper else { panic!("no issuer") };
+    let KeySource::Issuer(source) = settings().key_source else { panic!("no issuer") };
     block_on(store.set(&::store::keys::issuer(&source.name()), bytes)).unwrap();
     keys::forget();
     if status(&world, &store, &world.token(1)) == 200 {

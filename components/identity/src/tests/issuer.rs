@@ -9,7 +9,7 @@ use store::memory::Memory;
 
 use super::world::*;
 use super::*;
-use crate::settings::{Given, Source};
+use crate::settings::{KeyLocation, RawSettings};
 
 #[test]
 fn keys_are_fetched_once_for_all_instances_and_anew_after_ten_minutes() {
@@ -169,7 +169,7 @@ fn an_issuer_that_lies_or_says_too_little_gives_no_keys_and_is_asked_again_after
 #[test]
 fn an_address_of_keys_that_is_set_is_asked_without_discovery() {
     let (world, store) = (World::new(&[1]), Memory::new());
-    let settings = given(&Given { jwks_url: JWKS.into(), ..Given::default() });
+    let settings = given(&RawSettings { jwks_url: JWKS.into(), ..RawSettings::default() });
     assert_eq!(answered(&world, &store, &settings, &[&format!("Bearer {}", world.token(1))]).status, 200);
     assert_eq!(world.asked.take(), [JWKS]);
 }
@@ -179,10 +179,11 @@ fn keys_that_were_kept_for_another_issuer_are_none() {
     let (world, store) = (World::new(&[1]), Memory::new());
     assert_eq!(status(&world, &store, &world.token(1)), 200);
     keys::forget();
-    let other = Source { issuer: "https://other.test".into(), jwks_url: Some("https://other.test/k".into()) };
+    let other =
+        KeyLocation { issuer: "https://other.test".into(), jwks_url: Some("https://other.test/k".into()) };
     let keys = Keys { stores: &store, outside: &world, source: &other };
     assert!(block_on(keys.current()).is_err());
-    let source = Source { issuer: ISSUER.into(), jwks_url: None };
+    let source = KeyLocation { issuer: ISSUER.into(), jwks_url: None };
     block_on(store.set(&::store::keys::issuer(&source.name()), b"what?")).unwrap();
     keys::forget();
     world.passes(31);
@@ -192,7 +193,7 @@ fn keys_that_were_kept_for_another_issuer_are_none() {
 #[test]
 fn banks_with_other_sources_of_keys_on_one_store_take_nothing_from_one_another() {
     let (world, store) = (World::new(&[1]), Memory::new());
-    let by_url = given(&Given { jwks_url: "https://keys.test/other".into(), ..Given::default() });
+    let by_url = given(&RawSettings { jwks_url: "https://keys.test/other".into(), ..RawSettings::default() });
     world.publishes(&[2]);
     let of_other = world.documents.borrow()[JWKS].clone();
     world.documents.borrow_mut().insert("https://keys.test/other".into(), of_other);

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use store::memory::Memory;
 
 use super::*;
-use crate::outside::Got;
-use crate::settings::Given;
+use crate::outside::FetchedDocument;
+use crate::settings::RawSettings;
 
 pub const ISSUER: &str = "https://issuer.test/realm";
 pub const DISCOVERY: &str = "https://issuer.test/realm/.well-known/openid-configuration";
@@ -27,7 +27,7 @@ pub struct World(Rc<Inner>);
 
 pub struct Inner {
     pub now_ms: Cell<u64>,
-    pub documents: RefCell<BTreeMap<String, Got>>,
+    pub documents: RefCell<BTreeMap<String, FetchedDocument>>,
     /// What nobody waits for.
     pub tasks: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     pub asked: RefCell<Vec<String>>,
@@ -61,7 +61,7 @@ impl outside::Outside for World {
         self.tasks.borrow_mut().push(Box::pin(task));
     }
 
-    async fn get(&self, url: &str) -> Result<Got, &'static str> {
+    async fn get(&self, url: &str) -> Result<FetchedDocument, &'static str> {
         self.asked.borrow_mut().push(url.to_owned());
         if self.hangs.get() {
             std::future::pending::<()>().await;
@@ -103,12 +103,12 @@ impl World {
     }
 
     pub fn says(&self, url: &str, status: u16, body: &str) {
-        let got = Got { status, location: None, body: body.into() };
+        let got = FetchedDocument { status, location: None, body: body.into() };
         self.documents.borrow_mut().insert(url.to_owned(), got);
     }
 
     pub fn redirects(&self, url: &str, location: &str) {
-        let got = Got { status: 302, location: Some(location.to_owned()), body: Vec::new() };
+        let got = FetchedDocument { status: 302, location: Some(location.to_owned()), body: Vec::new() };
         self.documents.borrow_mut().insert(url.to_owned(), got);
     }
 
@@ -152,12 +152,12 @@ pub fn signed(id: u8, claims: &Value) -> String {
 }
 
 pub fn settings() -> Settings {
-    given(&Given::default())
+    given(&RawSettings::default())
 }
 
-pub fn given(given: &Given) -> Settings {
+pub fn given(given: &RawSettings) -> Settings {
     let (issuer, audience, user_claim) = (ISSUER.to_owned(), "bank".to_owned(), "sub".to_owned());
-    Settings::new(Given { issuer, audience, user_claim, ..given.clone() }).unwrap()
+    Settings::new(RawSettings { issuer, audience, user_claim, ..given.clone() }).unwrap()
 }
 
 /// What is answered to these headers: the status, header fields, and the body of a problem.

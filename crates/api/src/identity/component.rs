@@ -11,7 +11,7 @@ use super::{Ask, Reply};
 use crate::headers::Headers;
 
 /// How long it may take: it may have to ask the issuer of a token for its keys.
-const TIME: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Component;
 
@@ -22,7 +22,7 @@ impl Ask for Component {
             ("x-request-id".to_owned(), request_id.as_bytes().to_vec()),
         ];
         let asked = outbound::head("identity.spin.internal", &fields);
-        if let Either::Left((Ok((status, fields)), _)) = select(pin!(asked), pin!(sleep(TIME))).await {
+        if let Either::Left((Ok((status, fields)), _)) = select(pin!(asked), pin!(sleep(TIMEOUT))).await {
             return Some((status, Headers::new(fields)));
         }
         let members = [("cause", "no answer from identity.spin.internal".into())];

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::executor::block_on;
 use http_body_util::Full;
-use ledger::{Mark, Refusal, Refused};
+use ledger::{Mark, Refusal, RefusedOperation};
 use proptest::prelude::*;
 
 use super::*;
@@ -17,13 +17,13 @@ fn request(headers: &[(&str, &str)], body: &str) -> Request {
 }
 
 fn refused_code(headers: &[(&str, &str)], body: &str) -> Code {
-    block_on(operation(request(headers, body), Kind::Deposit)).unwrap_err().code()
+    block_on(operation(request(headers, body), OperationKind::Deposit)).unwrap_err().code()
 }
 
 fn deposit() -> Operation {
     Operation {
         id: OperationId::Keyed("order-17".parse().unwrap()),
-        kind: Kind::Deposit,
+        kind: OperationKind::Deposit,
         amount: "10.5".parse().unwrap(),
         at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
     }
@@ -33,10 +33,10 @@ fn deposit() -> Operation {
 fn an_operation_is_who_under_which_key_which_way_and_how_much() {
     let headers = [("user_id", "ann"), ("idempotency-key", "\"k\"")];
     let sent = request(&headers, r#"{"amount":"10.50"}"#);
-    let (user, read) = block_on(operation(sent, Kind::Withdrawal)).unwrap();
+    let (user, read) = block_on(operation(sent, OperationKind::Withdrawal)).unwrap();
     assert_eq!(
         (user.as_str(), read.kind, read.amount.to_string().as_str()),
-        ("ann", Kind::Withdrawal, "10.50")
+        ("ann", OperationKind::Withdrawal, "10.50")
     );
     assert_eq!(read.id, OperationId::Keyed("k".parse().unwrap()));
 }
@@ -45,7 +45,7 @@ fn an_operation_is_who_under_which_key_which_way_and_how_much() {
 fn without_a_key_each_operation_has_an_id_of_its_own() {
     let id = || {
         let sent = request(&[("user_id", "ann")], r#"{"amount":1}"#);
-        let (_, operation) = block_on(operation(sent, Kind::Deposit)).unwrap();
+        let (_, operation) = block_on(operation(sent, OperationKind::Deposit)).unwrap();
         assert_eq!(operation.id.key(), None);
         operation.id.as_str().to_owned()
     };
@@ -71,7 +71,7 @@ fn a_posted_operation_is_answered_with_balance_and_entry() {
     let entry = Mark::START.post(&deposit()).unwrap();
     let hash = entry.hash;
     for replayed in [false, true] {
-        let told = teller::operation::Answer { outcome: Outcome::Posted(entry.clone()), replayed };
+        let told = teller::operation::OperationAnswer { outcome: Outcome::Posted(entry.clone()), replayed };
         let response = answer(&"ann".parse().unwrap(), &told).unwrap().into_response("r");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers().contains_key("idempotent-replayed"), replayed);
@@ -94,14 +94,14 @@ fn a_refused_operation_is_a_problem_also_when_it_is_given_again() {
         [(Refusal::InsufficientFunds, Code::InsufficientFunds), (Refusal::LimitExceeded, Code::LimitExceeded)]
     {
         for replayed in [false, true] {
-            let refused = Refused {
+            let refused = RefusedOperation {
                 id: id.clone(),
                 kind,
                 amount,
                 refusal,
                 balance: "999999999999999".parse().unwrap(),
             };
-            let told = teller::operation::Answer { outcome: Outcome::Refused(refused), replayed };
+            let told = teller::operation::OperationAnswer { outcome: Outcome::Refused(refused), replayed };
             let problem = answer(&"ann".parse().unwrap(), &told).unwrap_err();
             assert_eq!(problem.code(), code);
             let response = problem.into_answer("r").into_response("r");

@@ -1,6 +1,6 @@
 //! Converts each kind of failure to a problem. This happens nowhere else.
 
-use ledger::{Refusal, Refused};
+use ledger::{Refusal, RefusedOperation};
 use store::Unavailable;
 
 use super::{Code, Members, Problem};
@@ -33,9 +33,9 @@ impl From<teller::Error> for Problem {
     }
 }
 
-impl From<&Refused> for Problem {
-    fn from(refused: &Refused) -> Self {
-        let Refused { amount, balance, .. } = refused;
+impl From<&RefusedOperation> for Problem {
+    fn from(refused: &RefusedOperation) -> Self {
+        let RefusedOperation { amount, balance, .. } = refused;
         let (code, detail) = match refused.refusal {
             Refusal::InsufficientFunds => {
                 (Code::InsufficientFunds, format!("The balance is {balance}; {amount} was asked for."))
@@ -62,9 +62,9 @@ mod tests {
 
     #[test]
     fn a_problem_has_every_member_of_the_contract() {
-        let refused = Refused {
+        let refused = RefusedOperation {
             id: ledger::OperationId::Made("m".into()),
-            kind: ledger::Kind::Withdrawal,
+            kind: ledger::OperationKind::Withdrawal,
             amount: "7.5".parse().unwrap(),
             refusal: Refusal::InsufficientFunds,
             balance: "5".parse().unwrap(),

@@ -202,9 +202,9 @@ fn each_path_takes_its_methods_and_names_them() {
         )
     };
     for (method, verb, get, post) in [
-        ("GET", Some(Verb::Get), true, false),
-        ("HEAD", Some(Verb::Get), true, false),
-        ("POST", Some(Verb::Post), false, true),
+        ("GET", Some(Method::Get), true, false),
+        ("HEAD", Some(Method::Get), true, false),
+        ("POST", Some(Method::Post), false, true),
         ("PUT", None, false, false),
         ("DELETE", None, false, false),
         ("OPTIONS", None, false, false),
@@ -212,13 +212,13 @@ fn each_path_takes_its_methods_and_names_them() {
         ("PURGE", None, false, false),
     ] {
         let request = sent(method);
-        assert_eq!(request.verb().ok(), verb, "{method}");
+        assert_eq!(request.route_method().ok(), verb, "{method}");
         assert_eq!(request.get().is_ok(), get, "{method}");
         assert_eq!(request.post().is_ok(), post, "{method}");
     }
     let request = sent("PATCH");
     for (refused, allow) in [
-        (request.verb().map(drop), "GET, HEAD, POST"),
+        (request.route_method().map(drop), "GET, HEAD, POST"),
         (request.get(), "GET, HEAD"),
         (request.post(), "POST"),
     ] {

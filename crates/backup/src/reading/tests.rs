@@ -1,5 +1,5 @@
 use futures::executor::block_on;
-use ledger::{Kind, Operation, OperationId, Outcome, Wallet};
+use ledger::{Operation, OperationId, OperationKind, Outcome, Wallet};
 use store::memory::Memory;
 use store::{Store as _, keys};
 use teller::operation::carry_out;
@@ -13,7 +13,7 @@ fn user(name: &str) -> User {
     name.parse().unwrap()
 }
 
-fn operation(key: &str, kind: Kind, amount: &str) -> Operation {
+fn operation(key: &str, kind: OperationKind, amount: &str) -> Operation {
     Operation {
         id: OperationId::Keyed(key.parse().unwrap()),
         kind,
@@ -26,11 +26,12 @@ fn operation(key: &str, kind: Kind, amount: &str) -> Operation {
 fn bank() -> Memory {
     let store = Memory::new();
     for n in 1..=12 {
-        let refused = operation(&format!("r{n}"), Kind::Withdrawal, "5");
+        let refused = operation(&format!("r{n}"), OperationKind::Withdrawal, "5");
         block_on(carry_out(&store, &user("ann"), &refused)).unwrap();
     }
     for n in 1..=30 {
-        block_on(carry_out(&store, &user("ann"), &operation(&format!("k{n}"), Kind::Deposit, "1"))).unwrap();
+        block_on(carry_out(&store, &user("ann"), &operation(&format!("k{n}"), OperationKind::Deposit, "1")))
+            .unwrap();
     }
     for n in 1..=20 {
         let post = KeyedPost { key: format!("p{n}").parse().unwrap(), by: 2, request: format!("{n}") };
@@ -47,7 +48,7 @@ fn document(store: &Memory, key: &store::Document) -> Vec<u8> {
 /// The lines of that bank, the last two aside.
 fn lines() -> Vec<Line> {
     let store = bank();
-    let begin = Begin { bank: "0.1.0".into(), store: "memory".into(), began: "then".into() };
+    let begin = ExportStart { bank: "0.1.0".into(), store: "memory".into(), began: "then".into() };
     let mut lines = vec![Line::Export(begin)];
     for number in 0..3 {
         let page = Page::decode(number, &document(&store, &keys::page("ann", number))).unwrap();
@@ -75,19 +76,19 @@ fn lines() -> Vec<Line> {
     lines
 }
 
-fn read(bytes: &[u8]) -> Result<Totals, Broken> {
-    let mut reading = Reading::new();
+fn read(bytes: &[u8]) -> Result<Totals, ExportError> {
+    let mut reading = ExportReader::new();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         reading.line(line)?;
     }
-    reading.is_whole().cloned()
+    reading.finish().cloned()
 }
 
 /// The file that these lines make.
-fn file(lines: &[Line]) -> Result<Vec<u8>, Broken> {
-    let mut reading = Reading::new();
+fn file(lines: &[Line]) -> Result<Vec<u8>, ExportError> {
+    let mut reading = ExportReader::new();
     let mut file = Vec::new();
-    let mut write = |reading: &mut Reading, line: &Line| {
+    let mut write = |reading: &mut ExportReader, line: &Line| {
         let bytes = line.encode();
         file.extend_from_slice(&bytes);
         reading.line(&bytes).map(drop)
@@ -116,12 +117,12 @@ fn what_was_written_is_read_back_with_its_trial_balance() {
 
 #[test]
 fn what_a_file_says_of_itself_draws_nothing_on_a_terminal() {
-    let begin = Begin { bank: "0.1.0".into(), store: "memory".into(), began: "then".into() };
+    let begin = ExportStart { bank: "0.1.0".into(), store: "memory".into(), began: "then".into() };
     let odd = || "1\u{1b}[2J\nwallets      9".to_owned();
     for begin in [
-        Begin { bank: odd(), ..begin.clone() },
-        Begin { store: odd(), ..begin.clone() },
-        Begin { began: odd(), ..begin.clone() },
+        ExportStart { bank: odd(), ..begin.clone() },
+        ExportStart { store: odd(), ..begin.clone() },
+        ExportStart { began: odd(), ..begin.clone() },
     ] {
         assert_eq!(Line::decode(&Line::Export(begin).encode()), Err(Malformed::Form));
     }
@@ -160,11 +161,13 @@ fn what_is_stored_of_it_is_what_was_stored_byte_for_byte() {
     // No second payment under an old key, be it in the wallet, in the index, or refused.
     for key in ["k1", "k30"] {
         let again =
-            block_on(carry_out(&restored, &user("ann"), &operation(key, Kind::Deposit, "1"))).unwrap();
+            block_on(carry_out(&restored, &user("ann"), &operation(key, OperationKind::Deposit, "1")))
+                .unwrap();
         assert!(again.replayed, "{key}");
     }
     let again =
-        block_on(carry_out(&restored, &user("ann"), &operation("r1", Kind::Withdrawal, "5"))).unwrap();
+        block_on(carry_out(&restored, &user("ann"), &operation("r1", OperationKind::Withdrawal, "5")))
+            .unwrap();
     assert!(
         again.replayed && again.outcome.entry().is_none(),
         "the money is there now, and it stays refused"
@@ -188,8 +191,8 @@ fn no_part_can_be_cut_off_and_nothing_added() {
         assert!(read(&file[..length]).is_err(), "{length} of {} bytes", file.len());
     }
     let cut = file[..file.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
-    assert_eq!(read(&file[..=cut]), Err(Broken::Cut));
-    assert_eq!(read(&[&file[..], b"\n"].concat()), Err(Broken::Behind));
+    assert_eq!(read(&file[..=cut]), Err(ExportError::Truncated));
+    assert_eq!(read(&[&file[..], b"\n"].concat()), Err(ExportError::TrailingData));
 }
 
 #[test]
@@ -215,15 +218,15 @@ fn a_line_that_is_missing_twice_there_or_elsewhere_is_found() {
 #[test]
 fn another_version_is_refused_by_its_number() {
     let line = b"{\"kind\":\"export\",\"version\":2,\"new\":true}\n";
-    let refused = Reading::new().line(line).unwrap_err().to_string();
+    let refused = ExportReader::new().line(line).unwrap_err().to_string();
     assert_eq!(refused, "its format is version 2, and this bank reads version 1");
-    assert_eq!(Reading::new().line(b"hello\n"), Err(Broken::Beginning));
+    assert_eq!(ExportReader::new().line(b"hello\n"), Err(ExportError::Beginning));
 }
 
 #[test]
 fn a_wallet_that_is_left_out_counts_nothing() {
     let lines = lines();
-    let mut reading = Reading::new();
+    let mut reading = ExportReader::new();
     for line in &lines[..3] {
         reading.line(&line.encode()).unwrap();
     }

@@ -8,7 +8,7 @@ use crate::outcome::Decision;
 
 mod hostile;
 
-fn operation(key: &str, kind: Kind, amount: &str) -> Operation {
+fn operation(key: &str, kind: OperationKind, amount: &str) -> Operation {
     Operation {
         id: OperationId::Keyed(key.parse().unwrap()),
         kind,
@@ -19,10 +19,11 @@ fn operation(key: &str, kind: Kind, amount: &str) -> Operation {
 
 fn wallet() -> Wallet {
     let mut wallet = Wallet::new();
-    wallet.decide(&operation("order-17", Kind::Deposit, "10.5"));
-    wallet.decide(&operation("q\"\\", Kind::Withdrawal, "0.5"));
-    wallet.decide(&operation("too-much", Kind::Withdrawal, "99"));
-    let made = Operation { id: OperationId::Made("made".into()), ..operation("k", Kind::Deposit, "1") };
+    wallet.decide(&operation("order-17", OperationKind::Deposit, "10.5"));
+    wallet.decide(&operation("q\"\\", OperationKind::Withdrawal, "0.5"));
+    wallet.decide(&operation("too-much", OperationKind::Withdrawal, "99"));
+    let made =
+        Operation { id: OperationId::Made("made".into()), ..operation("k", OperationKind::Deposit, "1") };
     wallet.decide(&made);
     wallet
 }
@@ -30,7 +31,7 @@ fn wallet() -> Wallet {
 fn page() -> Page {
     let mut wallet = Wallet::new();
     for n in 0..=15 {
-        wallet.decide(&operation(&format!("k{n}"), Kind::Deposit, "1"));
+        wallet.decide(&operation(&format!("k{n}"), OperationKind::Deposit, "1"));
     }
     wallet.seal().unwrap().page.unwrap()
 }
@@ -66,7 +67,7 @@ fn a_page_reads_back_under_its_own_number_only() {
 fn a_wallet_whose_keys_have_left_remembers_how_many() {
     let mut wallet = Wallet::new();
     for n in 0..11 {
-        wallet.decide(&operation(&format!("k{n}"), Kind::Deposit, "1"));
+        wallet.decide(&operation(&format!("k{n}"), OperationKind::Deposit, "1"));
     }
     wallet.seal().unwrap();
     let read = Wallet::decode(&wallet.encode()).unwrap();
@@ -104,9 +105,9 @@ fn stretch(base: u64, log: &[Operation]) -> Vec<u8> {
 #[test]
 fn a_page_is_eight_entries_from_the_first_of_a_page() {
     let deposits = |count: usize| -> Vec<Operation> {
-        (0..count).map(|n| operation(&format!("k{n}"), Kind::Deposit, "1")).collect()
+        (0..count).map(|n| operation(&format!("k{n}"), OperationKind::Deposit, "1")).collect()
     };
-    let refused = || operation("too-much", Kind::Withdrawal, "99");
+    let refused = || operation("too-much", OperationKind::Withdrawal, "99");
     let after = |mut log: Vec<Operation>| {
         log.push(refused());
         log
@@ -135,8 +136,8 @@ fn every_outcome_reads_back_as_it_was_written() {
 #[test]
 fn the_stored_form_of_a_wallet_is_pinned() {
     let mut wallet = Wallet::new();
-    wallet.decide(&operation("order-17", Kind::Deposit, "10.5"));
-    wallet.decide(&operation("too-much", Kind::Withdrawal, "99"));
+    wallet.decide(&operation("order-17", OperationKind::Deposit, "10.5"));
+    wallet.decide(&operation("too-much", OperationKind::Withdrawal, "99"));
     let zeros = "0".repeat(64);
     let hash = wallet.head().hash;
     let expected = format!(

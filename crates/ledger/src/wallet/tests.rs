@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::timestamp::Timestamp;
-use crate::{Kind, Refusal};
+use crate::{OperationKind, Refusal};
 
 fn at() -> Timestamp {
     "2026-11-20T18:00:00.123Z".parse().unwrap()
 }
 
-fn keyed(key: &str, kind: Kind, amount: &str) -> Operation {
+fn keyed(key: &str, kind: OperationKind, amount: &str) -> Operation {
     Operation {
         id: OperationId::Keyed(key.parse().unwrap()),
         kind,
@@ -19,7 +19,7 @@ fn keyed(key: &str, kind: Kind, amount: &str) -> Operation {
     }
 }
 
-fn made(id: &str, kind: Kind, amount: &str) -> Operation {
+fn made(id: &str, kind: OperationKind, amount: &str) -> Operation {
     Operation { id: OperationId::Made(id.to_owned()), ..keyed("k", kind, amount) }
 }
 
@@ -34,9 +34,9 @@ fn posted(decision: Decision) -> Entry {
 fn deposits_and_withdrawals_move_the_balance_by_their_amount() {
     let mut wallet = Wallet::new();
     for (operation, seq, balance) in [
-        (made("a", Kind::Deposit, "10"), 1, "10.00"),
-        (made("b", Kind::Withdrawal, "2.5"), 2, "7.50"),
-        (made("c", Kind::Deposit, "0.00000001"), 3, "7.50000001"),
+        (made("a", OperationKind::Deposit, "10"), 1, "10.00"),
+        (made("b", OperationKind::Withdrawal, "2.5"), 2, "7.50"),
+        (made("c", OperationKind::Deposit, "0.00000001"), 3, "7.50000001"),
     ] {
         let entry = posted(wallet.decide(&operation));
         assert_eq!((entry.seq, entry.balance.to_string().as_str()), (seq, balance));
@@ -47,9 +47,9 @@ fn deposits_and_withdrawals_move_the_balance_by_their_amount() {
 #[test]
 fn an_overdraft_is_refused_and_leaves_no_trace_without_a_key() {
     let mut wallet = Wallet::new();
-    wallet.decide(&made("a", Kind::Deposit, "5"));
+    wallet.decide(&made("a", OperationKind::Deposit, "5"));
     let before = wallet.clone();
-    let decision = wallet.decide(&made("b", Kind::Withdrawal, "7.5"));
+    let decision = wallet.decide(&made("b", OperationKind::Withdrawal, "7.5"));
     let Decision::New(Outcome::Refused(refused)) = decision else { panic!("{decision:?}") };
     assert_eq!(refused.refusal, Refusal::InsufficientFunds);
     assert_eq!(refused.balance.to_string(), "5.00");
@@ -59,9 +59,9 @@ fn an_overdraft_is_refused_and_leaves_no_trace_without_a_key() {
 #[test]
 fn the_same_request_under_a_key_is_answered_as_the_first_time() {
     let mut wallet = Wallet::new();
-    let first = posted(wallet.decide(&keyed("k", Kind::Deposit, "10")));
-    wallet.decide(&made("x", Kind::Deposit, "1"));
-    let again = keyed("k", Kind::Deposit, "10.00");
+    let first = posted(wallet.decide(&keyed("k", OperationKind::Deposit, "10")));
+    wallet.decide(&made("x", OperationKind::Deposit, "1"));
+    let again = keyed("k", OperationKind::Deposit, "10.00");
     assert_eq!(wallet.decide(&again), Decision::Known(Outcome::Posted(first)));
     assert_eq!(wallet.head().balance.to_string(), "11.00");
 }
@@ -69,9 +69,9 @@ fn the_same_request_under_a_key_is_answered_as_the_first_time() {
 #[test]
 fn a_refusal_under_a_key_stays_refused_when_the_money_is_there() {
     let mut wallet = Wallet::new();
-    let withdrawal = keyed("k", Kind::Withdrawal, "5");
+    let withdrawal = keyed("k", OperationKind::Withdrawal, "5");
     let Decision::New(refused) = wallet.decide(&withdrawal) else { panic!() };
-    wallet.decide(&made("x", Kind::Deposit, "100"));
+    wallet.decide(&made("x", OperationKind::Deposit, "100"));
     assert_eq!(wallet.decide(&withdrawal), Decision::Known(refused));
     assert_eq!(wallet.head().balance.to_string(), "100.00");
 }
@@ -79,13 +79,13 @@ fn a_refusal_under_a_key_stays_refused_when_the_money_is_there() {
 #[test]
 fn another_request_under_a_used_key_is_key_reuse() {
     let mut wallet = Wallet::new();
-    wallet.decide(&keyed("posted", Kind::Deposit, "10"));
-    wallet.decide(&keyed("refused", Kind::Withdrawal, "11"));
+    wallet.decide(&keyed("posted", OperationKind::Deposit, "10"));
+    wallet.decide(&keyed("refused", OperationKind::Withdrawal, "11"));
     for other in [
-        keyed("posted", Kind::Deposit, "10.01"),
-        keyed("posted", Kind::Withdrawal, "10"),
-        keyed("refused", Kind::Withdrawal, "10"),
-        keyed("refused", Kind::Deposit, "11"),
+        keyed("posted", OperationKind::Deposit, "10.01"),
+        keyed("posted", OperationKind::Withdrawal, "10"),
+        keyed("refused", OperationKind::Withdrawal, "10"),
+        keyed("refused", OperationKind::Deposit, "11"),
     ] {
         assert_eq!(wallet.decide(&other), Decision::KeyReuse, "{other:?}");
     }
@@ -95,8 +95,8 @@ fn another_request_under_a_used_key_is_key_reuse() {
 #[test]
 fn an_id_that_the_server_made_is_no_key() {
     let mut wallet = Wallet::new();
-    wallet.decide(&made("same", Kind::Deposit, "10"));
-    assert_eq!(posted(wallet.decide(&keyed("same", Kind::Deposit, "10"))).seq, 2);
+    wallet.decide(&made("same", OperationKind::Deposit, "10"));
+    assert_eq!(posted(wallet.decide(&keyed("same", OperationKind::Deposit, "10"))).seq, 2);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_log_of_eleven_is_full_and_seals_its_oldest_page() {
     let mut wallet = Wallet::new();
     for n in 1..=11 {
         assert_eq!(wallet.seal(), None);
-        wallet.decide(&keyed(&format!("k{n}"), Kind::Deposit, "1"));
+        wallet.decide(&keyed(&format!("k{n}"), OperationKind::Deposit, "1"));
     }
     let seal = wallet.seal().unwrap();
     let page = seal.page.unwrap();
@@ -124,14 +124,14 @@ fn a_batch_has_as_much_room_as_leaves_the_value_under_8_kb() {
     {
         let mut wallet = Wallet::new();
         let mut taken = 0;
-        while taken < 100 && wallet.has_room_for(&keyed(&name(taken), Kind::Deposit, "1").id) {
-            wallet.decide(&keyed(&name(taken), Kind::Withdrawal, "999999999999999.99999999"));
+        while taken < 100 && wallet.has_room_for(&keyed(&name(taken), OperationKind::Deposit, "1").id) {
+            wallet.decide(&keyed(&name(taken), OperationKind::Withdrawal, "999999999999999.99999999"));
             taken += 1;
         }
         assert!((fewest..=most).contains(&taken), "{taken}");
         assert!(wallet.encode().len() < 8192);
         let left = std::iter::from_fn(|| wallet.seal()).take(100).count();
-        assert!(left > 0 && wallet.has_room_for(&keyed(&name(taken), Kind::Deposit, "1").id));
+        assert!(left > 0 && wallet.has_room_for(&keyed(&name(taken), OperationKind::Deposit, "1").id));
     }
 }
 
@@ -141,7 +141,7 @@ fn a_log_has_room_for_one_more_byte_and_not_for_two() {
     let mut wallet = Wallet::new();
     // With what each takes beside its id, twenty ids of 230 characters fill the log.
     for n in 10..29 {
-        wallet.decide(&Operation { id: id(n, 230), ..keyed("k", Kind::Deposit, "1") });
+        wallet.decide(&Operation { id: id(n, 230), ..keyed("k", OperationKind::Deposit, "1") });
     }
     assert!(wallet.has_room_for(&id(29, 229)));
     assert!(!wallet.has_room_for(&id(29, 230)));
@@ -152,9 +152,9 @@ fn a_log_has_room_for_one_more_byte_and_not_for_two() {
 #[test]
 fn refusals_that_crowd_the_log_leave_for_the_index() {
     let mut wallet = Wallet::new();
-    wallet.decide(&keyed("in", Kind::Deposit, "1"));
+    wallet.decide(&keyed("in", OperationKind::Deposit, "1"));
     for n in 1..=11 {
-        wallet.decide(&keyed(&format!("k{n}"), Kind::Withdrawal, "2"));
+        wallet.decide(&keyed(&format!("k{n}"), OperationKind::Withdrawal, "2"));
     }
     let seal = wallet.seal().unwrap();
     assert_eq!(seal.page, None);
@@ -166,7 +166,7 @@ fn refusals_that_crowd_the_log_leave_for_the_index() {
 fn operations_without_a_key_need_no_index() {
     let mut wallet = Wallet::new();
     for n in 1..=12 {
-        wallet.decide(&made(&format!("m{n}"), Kind::Deposit, "1"));
+        wallet.decide(&made(&format!("m{n}"), OperationKind::Deposit, "1"));
     }
     assert_eq!(wallet.seal().unwrap().outcomes, []);
     assert_eq!(wallet.indexed(), 0);
@@ -178,9 +178,9 @@ fn sealed_and_kept_entries_are_together_the_whole_history() {
     let mut pages = BTreeMap::new();
     for n in 1..=1000_u64 {
         let operation = match n % 3 {
-            0 => keyed(&format!("k{n}"), Kind::Withdrawal, "0.5"),
-            1 => keyed(&format!("k{n}"), Kind::Deposit, "1"),
-            _ => keyed(&format!("k{n}"), Kind::Withdrawal, "100000"),
+            0 => keyed(&format!("k{n}"), OperationKind::Withdrawal, "0.5"),
+            1 => keyed(&format!("k{n}"), OperationKind::Deposit, "1"),
+            _ => keyed(&format!("k{n}"), OperationKind::Withdrawal, "100000"),
         };
         wallet.decide(&operation);
         if let Some(Seal { page: Some(page), .. }) = wallet.seal() {
@@ -204,7 +204,7 @@ fn the_wallet_value_stays_under_8_kb_with_the_longest_keys() {
     let mut largest = 0;
     for n in 0..100 {
         let key = format!("{n:\"<255}");
-        let kind = if n % 4 == 3 { Kind::Withdrawal } else { Kind::Deposit };
+        let kind = if n % 4 == 3 { OperationKind::Withdrawal } else { OperationKind::Deposit };
         let amount = if n % 4 == 3 { "999999999999999.99999999" } else { "1000000000000.12345678" };
         wallet.decide(&keyed(&key, kind, amount));
         wallet.seal();

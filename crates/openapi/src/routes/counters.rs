@@ -15,16 +15,20 @@ pub fn all() -> Vec<Route> {
 
 fn bitcoins() -> Route {
     Route::get("/v1/bitcoins", "bitcoins")
-        .says(TAG, "Bitcoins counted so far", "A JSON number with all its digits: `5`, `5.5`, `0.00000001`.")
+        .described(
+            TAG,
+            "Bitcoins counted so far",
+            "A JSON number with all its digits: `5`, `5.5`, `0.00000001`.",
+        )
         .answers("The total", &[("bitcoins", total("5"))])
         .may_fail([StorageUnavailable])
 }
 
 fn add_bitcoins() -> Route {
-    let says = "Answers the total after it. A total past 2^63 − 1 satoshis is refused, never wrapped.";
+    let description = "Answers the total after it. A total past 2^63 − 1 satoshis is refused, never wrapped.";
     Route::post("/v1/bitcoins", "addBitcoins")
-        .says(TAG, "Count bitcoins", says)
-        .of_anybody_known()
+        .described(TAG, "Count bitcoins", description)
+        .with_any_token()
         .takes([parameter::bitcoins()])
         .answers("The total after it", &[("bitcoins", total("10.5"))])
         .with_headers(["idempotent-replayed"])
@@ -33,7 +37,7 @@ fn add_bitcoins() -> Route {
 
 fn counter() -> Route {
     Route::get("/v1/counters/{name}", "counter")
-        .says(TAG, "A counter's value", "0 when it was never touched.")
+        .described(TAG, "A counter's value", "0 when it was never touched.")
         .takes([parameter::counter_name()])
         .answers("The value", &[("visits", CounterView { name: "visits", value: 41 })])
         .may_fail([MalformedRequest, NotFound, StorageUnavailable])
@@ -41,8 +45,8 @@ fn counter() -> Route {
 
 fn add_to_counter() -> Route {
     Route::post("/v1/counters/{name}", "addToCounter")
-        .says(TAG, "Add to a counter", "Answers the value after it.")
-        .of_anybody_known()
+        .described(TAG, "Add to a counter", "Answers the value after it.")
+        .with_any_token()
         .takes([parameter::counter_name(), parameter::by()])
         .answers("The value after it", &[("visits", CounterView { name: "visits", value: 42 })])
         .with_headers(["idempotent-replayed"])

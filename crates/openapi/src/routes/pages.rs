@@ -17,14 +17,14 @@ pub fn all() -> Vec<Route> {
 
 fn alive() -> Route {
     Route::get("/healthz", "alive")
-        .says(HEALTH, "Is it alive?", "Never touches storage.")
+        .described(HEALTH, "Is it alive?", "Never touches storage.")
         .answers("It is", &[("alive", AliveView { status: "ok" })])
 }
 
 fn ready() -> Route {
     let ready = ReadyView { status: "ready", checks: ChecksView { store: "ok" } };
     Route::get("/readyz", "ready")
-        .says(
+        .described(
             HEALTH,
             "Can it serve?",
             "Asks the store, and says within 600 ms when that is dead: then the problem has \
@@ -38,35 +38,35 @@ fn ready() -> Route {
 
 fn dashboard() -> Route {
     Route::get("/", "dashboard")
-        .says(PAGES, "The dashboard", "Rates, the bitcoin counter and a wallet.")
+        .described(PAGES, "The dashboard", "Rates, the bitcoin counter and a wallet.")
         .answers_as("A page", HTML, Type::String)
-        .can_be_kept()
+        .cacheable()
         .with_headers(["content-security-policy"])
 }
 
 fn docs() -> Route {
     Route::get("/docs", "docs")
-        .says(
+        .described(
             PAGES,
             "This document, to read and to try",
             "Everything that it loads is served by the bank itself.",
         )
         .answers_as("A page", HTML, Type::String)
-        .can_be_kept()
+        .cacheable()
         .with_headers(["content-security-policy", "vary", "content-encoding"])
 }
 
 fn document() -> Route {
     Route::get("/openapi.json", "document")
-        .says(PAGES, "This document", "OpenAPI 3.1, generated from the code.")
+        .described(PAGES, "This document", "OpenAPI 3.1, generated from the code.")
         .answers_as("An OpenAPI document", "application/json", Type::Object)
-        .can_be_kept()
+        .cacheable()
         .with_headers(["vary", "content-encoding"])
 }
 
 fn problem() -> Route {
     Route::get("/problems/{code}", "problem")
-        .says(
+        .described(
             PAGES,
             "What a problem means",
             "And whether to send the request again. `type` of every problem leads here.",

@@ -19,30 +19,30 @@ pub fn all() -> Vec<Route> {
 }
 
 fn rates() -> Route {
-    let says = "What one bitcoin is worth, with every digit that CoinGecko sent. A currency that it sends \
+    let description = "What one bitcoin is worth, with every digit that CoinGecko sent. A currency that it sends \
                 in a form that cannot be used is left out. While CoinGecko fails, the last good \
                 rates with `stale: true`, up to a day.";
     let rates = to_raw_value(&BTreeMap::from([("usd", dollar())])).unwrap_or_default();
     let example = RatesView { base: "btc", age: age(), rates: &rates };
     Route::get("/v1/rates", "rates")
-        .says(TAG, "All rates", says)
+        .described(TAG, "All rates", description)
         .answers("All rates", &[("rates", example)])
-        .can_be_kept()
+        .cacheable()
         .may_fail([RatesUnavailable, StorageUnavailable])
 }
 
 fn rate() -> Route {
     let example = OneRateView { code: "usd", base: "btc", rate: dollar(), age: age() };
     Route::get("/v1/rates/{code}", "rate")
-        .says(TAG, "One rate", "What one bitcoin is worth in one currency.")
+        .described(TAG, "One rate", "What one bitcoin is worth in one currency.")
         .takes([parameter::currency_code()])
         .answers("The rate", &[("usd", example)])
-        .can_be_kept()
+        .cacheable()
         .may_fail([UnknownCurrency, NotFound, RatesUnavailable, StorageUnavailable])
 }
 
 fn history() -> Route {
-    let says = "A day of points for a picture: when rates were fetched, and for each currency a value for each of those \
+    let description = "A day of points for a picture: when rates were fetched, and for each currency a value for each of those \
                 times. At most 72 points; values are cut at seven digits.";
     let example = HistoryView {
         base: "btc".to_owned(),
@@ -51,13 +51,13 @@ fn history() -> Route {
             .into(),
     };
     Route::get("/v1/rates/history", "history")
-        .says(TAG, "How the rates moved", says)
+        .described(TAG, "How the rates moved", description)
         .answers("The last day", &[("two points", example)])
         .may_fail([StorageUnavailable])
 }
 
 fn convert() -> Route {
-    let says = "Exact decimal arithmetic at any size. Rounding happens here and nowhere else: the result, from the \
+    let description = "Exact decimal arithmetic at any size. Rounding happens here and nowhere else: the result, from the \
                 unrounded quotient, half to even at 8 places; the shown rate at 18.";
     let example = ConvertedView {
         amount: "1.50".to_owned(),
@@ -68,7 +68,7 @@ fn convert() -> Route {
         age: age(),
     };
     Route::get("/v1/convert", "convert")
-        .says(TAG, "From one currency to another", says)
+        .described(TAG, "From one currency to another", description)
         .takes([parameter::amount(), parameter::currency("from", "usd"), parameter::currency("to", "eth")])
         .answers("The amount in the other currency", &[("usd to eth", example)])
         .may_fail([MalformedRequest, InvalidAmount, UnknownCurrency, RatesUnavailable, StorageUnavailable])

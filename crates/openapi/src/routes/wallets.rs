@@ -5,7 +5,7 @@ use api::Code::{
 };
 use api::money::OperationBody;
 use api::view::EntriesView;
-use ledger::Kind;
+use ledger::OperationKind;
 
 use crate::operation::{Route, amount_body};
 use crate::{example, parameter};
@@ -24,18 +24,21 @@ pub fn all() -> Vec<Route> {
 }
 
 fn deposit(path: &'static str, id: &str) -> Route {
-    let says = "`/deposit` is `/v1/deposit`, under the same idempotency keys.";
-    moves(path, id, Kind::Deposit).says(TAG, "Money in", says).may_fail([LimitExceeded])
+    let description = "`/deposit` is `/v1/deposit`, under the same idempotency keys.";
+    moves(path, id, OperationKind::Deposit).described(TAG, "Money in", description).may_fail([LimitExceeded])
 }
 
 fn withdraw(path: &'static str, id: &str) -> Route {
-    let says = "Never more than there is. `/withdraw` is `/v1/withdraw`, under the same idempotency keys.";
-    moves(path, id, Kind::Withdrawal).says(TAG, "Money out", says).may_fail([InsufficientFunds])
+    let description =
+        "Never more than there is. `/withdraw` is `/v1/withdraw`, under the same idempotency keys.";
+    moves(path, id, OperationKind::Withdrawal)
+        .described(TAG, "Money out", description)
+        .may_fail([InsufficientFunds])
 }
 
-fn moves(path: &'static str, id: &str, kind: Kind) -> Route {
+fn moves(path: &'static str, id: &str, kind: OperationKind) -> Route {
     Route::post(path, id)
-        .of_the_user("wallet:write")
+        .with_user("wallet:write")
         .takes_body::<OperationBody>(amount_body())
         .answers("The balance after it, and the new entry", &example::moved(kind))
         .with_headers(["idempotent-replayed"])
@@ -43,24 +46,24 @@ fn moves(path: &'static str, id: &str, kind: Kind) -> Route {
 }
 
 fn wallet() -> Route {
-    let says = "Its balance and the hash of its last entry, now or as of an entry. The user who never moved money has \
+    let description = "Its balance and the hash of its last entry, now or as of an entry. The user who never moved money has \
                 `0.00`, entry 0 and a hash of 64 zeros.";
     Route::get("/v1/wallet", "wallet")
-        .says(TAG, "Where a wallet stands", says)
-        .of_the_user("wallet:read")
+        .described(TAG, "Where a wallet stands", description)
+        .with_user("wallet:read")
         .takes([parameter::at()])
         .answers("Where it stands", &[("now", example::wallet(3)), ("at the start", example::wallet(0))])
         .may_fail([MalformedRequest, NoSuchEntry, StorageUnavailable])
 }
 
 fn entries() -> Route {
-    let says = "No entry twice and none missed while new ones arrive. Each `hash` is the lower-case hex SHA-256 of \
+    let description = "No entry twice and none missed while new ones arrive. Each `hash` is the lower-case hex SHA-256 of \
                 the previous entry's hash, `seq`, `id`, `kind`, `amount`, `balance` and `at`, joined by line feeds; \
                 the first entry's previous hash is 64 zeros.";
     let example = EntriesView { entries: example::entries(), next: Some("e1-2".to_owned()) };
     Route::get("/v1/wallet/entries", "entries")
-        .says(TAG, "Every movement, newest first", says)
-        .of_the_user("wallet:read")
+        .described(TAG, "Every movement, newest first", description)
+        .with_user("wallet:read")
         .takes([parameter::limit(), parameter::cursor()])
         .answers("A stretch of entries", &[("the newest two", example)])
         .may_fail([MalformedRequest, StorageUnavailable])

@@ -10,9 +10,9 @@ corpus::targets! {
 fn value(bytes: &[u8]) {
     let Ok(given) = str::from_utf8(bytes) else { return };
     for setting in all() {
-        let Some(judged) = setting.judged(given) else { continue };
+        let Some(judged) = setting.check(given) else { continue };
         assert_eq!(judged, given.trim_ascii(), "{}", setting.name());
-        assert_eq!(setting.judged(judged), Some(judged), "{}", setting.name());
+        assert_eq!(setting.check(judged), Some(judged), "{}", setting.name());
         assert!(!judged.contains(['\n', '\r', '\0']), "{}: no header can be forged with it", setting.name());
     }
     let (url, public, origin) = (Url(&["http"]), PublicUrl(&["http"]), Origin(&["http"]));

@@ -1,7 +1,7 @@
 //! The breaker, deadlines, and requests that wait for one another.
 
 use store::Unavailable;
-use store::breaker::{MISSES, State};
+use store::breaker::{BreakerState, MISSES_TO_OPEN};
 
 use super::{Event, invariant, must};
 
@@ -9,7 +9,7 @@ use super::{Event, invariant, must};
 #[derive(Debug)]
 pub struct Sending {
     /// What its breaker let through before.
-    pub before: State,
+    pub before: BreakerState,
     /// What happened was an answer of the store, which may have closed it.
     pub answered: bool,
     /// How many calls it sent.
@@ -21,14 +21,14 @@ pub struct Sending {
     /// How many calls those were.
     pub ended: u32,
     /// What its breaker lets through now.
-    pub after: State,
+    pub after: BreakerState,
 }
 
 invariant! {
     /// Whoever asks then is answered at once.
     AnOpenBreakerSendsNothing: "an open breaker sends nothing", seen => {
         let Event::Sent(sending) = seen else { return Ok(()) };
-        let open = sending.before == State::Open && !sending.answered;
+        let open = sending.before == BreakerState::Open && !sending.answered;
         must(!open || sending.sent == 0, || format!("{sending:?}"))
     }
 }
@@ -45,7 +45,7 @@ invariant! {
     /// Whoever missed them.
     ThreeMissedDeadlinesOpenTheBreaker: "three missed deadlines open the breaker", seen => {
         let Event::Sent(sending) = seen else { return Ok(()) };
-        must(sending.missed < MISSES || sending.after != State::Closed, || format!("{sending:?}"))
+        must(sending.missed < MISSES_TO_OPEN || sending.after != BreakerState::Closed, || format!("{sending:?}"))
     }
 }
 
@@ -53,8 +53,8 @@ invariant! {
     /// What waited behind others was never sent, and says nothing of the store.
     AQueueOpensNoBreaker: "a queue opens no breaker", seen => {
         let Event::Sent(sending) = seen else { return Ok(()) };
-        let opened = sending.before == State::Closed && sending.after != State::Closed;
-        must(!opened || sending.ended >= MISSES, || format!("{sending:?}"))
+        let opened = sending.before == BreakerState::Closed && sending.after != BreakerState::Closed;
+        must(!opened || sending.ended >= MISSES_TO_OPEN, || format!("{sending:?}"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Counters.
 
 use teller::Error;
-use teller::tally::Answer as Counted;
+use teller::tally::PostAnswer as Counted;
 
 use super::{Event, invariant, must};
 use crate::model::Meter;

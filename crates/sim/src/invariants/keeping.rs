@@ -4,7 +4,7 @@ use teller::Error;
 
 use super::{Event, invariant, must};
 use crate::call::what;
-use crate::disk::Means;
+use crate::disk::WriteMeans;
 
 /// A wallet's value stays below this many bytes.
 const WALLET_BYTES: usize = 8192;
@@ -56,12 +56,12 @@ invariant! {
         let Some(before) = &written.before else { return Ok(()) };
         let election = is_election(what(written.key.as_str()));
         let mixes = match written.means {
-            Means::Increment => before.set,
-            Means::Set => before.incremented,
-            Means::Swap | Means::SwapOfAbsent | Means::Elect => before.incremented,
+            WriteMeans::Increment => before.set,
+            WriteMeans::Set => before.incremented,
+            WriteMeans::Swap | WriteMeans::SwapOfAbsent | WriteMeans::Elect => before.incremented,
         };
         let length = (before.value.bytes().len() == 8) == (written.after.bytes().len() == 8);
-        must(!mixes || (election && written.means != Means::Set && length), || {
+        must(!mixes || (election && written.means != WriteMeans::Set && length), || {
             format!("{} was written by {:?}", written.key, written.means)
         })
     }
@@ -71,6 +71,6 @@ invariant! {
     /// Fact 3.
     NoAbsentKeyIsSwapped: "no absent key is swapped", seen => {
         let Event::Written(written) = seen else { return Ok(()) };
-        must(written.means != Means::SwapOfAbsent, || format!("{} was absent", written.key))
+        must(written.means != WriteMeans::SwapOfAbsent, || format!("{} was absent", written.key))
     }
 }

@@ -1,9 +1,9 @@
 //! Money: entries, sums, hashes, and what callers may rely on.
 
-use ledger::{Kind, Operation, Outcome};
+use ledger::{Operation, OperationKind, Outcome};
 use sha2::{Digest, Sha256};
 use teller::Error;
-use teller::operation::Answer as Answered;
+use teller::operation::OperationAnswer as Answered;
 
 use super::{Ended, Event, invariant, must};
 use crate::model::{Account, Asked};
@@ -55,7 +55,7 @@ invariant! {
     /// No withdrawal takes more than there is.
     NoOverdraft: "no overdraft", seen => {
         let Event::Posted(account, entry) = seen else { return Ok(()) };
-        let enough = entry.kind == Kind::Deposit || units(&entry.amount.to_string()) <= before(account);
+        let enough = entry.kind == OperationKind::Deposit || units(&entry.amount.to_string()) <= before(account);
         must(enough && units(&entry.balance.to_string()) >= 0, || {
             format!("entry {} withdraws {} and leaves {}", entry.seq, entry.amount, entry.balance)
         })
@@ -67,7 +67,7 @@ invariant! {
     TheBalanceIsTheSumOfTheEntries: "the balance is the sum of the entries", seen => {
         let Event::Posted(account, entry) = seen else { return Ok(()) };
         let amount = units(&entry.amount.to_string());
-        let sum = before(account) + if entry.kind == Kind::Deposit { amount } else { -amount };
+        let sum = before(account) + if entry.kind == OperationKind::Deposit { amount } else { -amount };
         must(units(&entry.balance.to_string()) == sum, || {
             format!("entry {}: balance {}, not {sum} units", entry.seq, entry.balance)
         })
@@ -144,7 +144,7 @@ invariant! {
             let id = label(&operation.id);
             let there = account.entry(entry.seq) == Some(entry);
             must(there, || format!("entry {} was answered to {id} and is not there", entry.seq))?;
-            must(entry.id == operation.id && entry.does(operation), || {
+            must(entry.id == operation.id && entry.matches(operation), || {
                 format!("{} {}, {id}, was answered with entry {entry:?}", operation.kind.as_str(), operation.amount)
             })?;
             must(entry.seq > asked.since, || format!("{id} was answered with entry {}, older than it", entry.seq))
@@ -179,8 +179,8 @@ invariant! {
             let shown = units(&refused.balance.to_string());
             let amount = units(&operation.amount.to_string());
             let forbidden = match operation.kind {
-                Kind::Withdrawal => amount > shown,
-                Kind::Deposit => amount + shown >= units("1000000000000000"),
+                OperationKind::Withdrawal => amount > shown,
+                OperationKind::Deposit => amount + shown >= units("1000000000000000"),
             };
             let since = usize::try_from(asked.since).unwrap_or(usize::MAX);
             let mut balances = account.entries.iter().skip(since.saturating_sub(1));
@@ -234,7 +234,7 @@ invariant! {
         operated(seen).try_for_each(|Operated { account, asked, operation, answer }| {
             let id = label(&operation.id);
             let entry = account.seqs.get(&id).and_then(|&seq| account.entry(seq));
-            let other = asked.requests.len() > 1 && !entry.is_some_and(|entry| entry.does(operation));
+            let other = asked.requests.len() > 1 && !entry.is_some_and(|entry| entry.matches(operation));
             must(*answer != Err(Error::KeyReuse) || other, || format!("{id} was used for this request only"))
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use ledger::{Amount, Entry, Kind, Operation, OperationId, Outcome, User, Wallet};
+use ledger::{Amount, Entry, Operation, OperationId, OperationKind, Outcome, User, Wallet};
 
 use crate::call::{Value, hash_of};
 use crate::task::label;
@@ -32,7 +32,7 @@ pub struct Asked {
     /// The entries that there were before.
     pub since: u64,
     /// What was asked for under this id; several things if a key was reused.
-    pub requests: Vec<(Kind, Amount)>,
+    pub requests: Vec<(OperationKind, Amount)>,
     /// What was answered first.
     pub first: Option<Outcome>,
     /// The operation, as it was asked for first.

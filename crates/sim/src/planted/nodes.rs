@@ -3,28 +3,28 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use store::redis::cluster::{Map, Node, Redirect, slot};
+use store::redis::cluster::{Node, Redirect, SlotMap, slot};
 use store::redis::nodes::{Nodes, Unanswered};
-use store::redis::script::Value;
-use store::redis::{self, Failed, RawRedis, Step, StepReply};
+use store::redis::script::ReplyValue;
+use store::redis::{self, RawRedis, ScriptFailure, Step, StepReply};
 
-use super::{Bug, CrookedRaw};
+use super::{Bug, BuggyRaw};
 
-impl<R: RawRedis + Nodes> CrookedRaw<R> {
+impl<R: RawRedis + Nodes> BuggyRaw<R> {
     /// Sends all steps to the node that has the first one's slot.
-    pub(super) async fn send_all(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
+    pub(super) async fn send_all(&self, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>> {
         let node = {
             let map = self.raw.map().borrow();
             steps.first().filter(|_| map.is_cluster()).map(|step| map.node(slot(&step.key)))
         };
         let Some(node) = node else { return self.raw.run(steps).await };
         let answer = self.raw.eval(&node, false, &steps.iter().collect::<Vec<_>>()).await;
-        redis::each(answer.map_err(|_| Failed::Refused), steps.len())
+        redis::each(answer.map_err(|_| ScriptFailure::Refused), steps.len())
     }
 }
 
-impl<R: RawRedis + Nodes> Nodes for CrookedRaw<R> {
-    fn map(&self) -> &RefCell<Map> {
+impl<R: RawRedis + Nodes> Nodes for BuggyRaw<R> {
+    fn map(&self) -> &RefCell<SlotMap> {
         self.raw.map()
     }
 
@@ -49,12 +49,14 @@ impl<R: RawRedis + Nodes> Nodes for CrookedRaw<R> {
             (Bug::TakesARedirectForDone, Unanswered::Redirected(..)) => {
                 Ok(steps.iter().map(|_| StepReply::Done(None)).collect())
             }
-            (Bug::SendsABreakToTheNextNode, Unanswered::Failed(Failed::Broken)) => Err(Unanswered::Away),
+            (Bug::SendsABreakToTheNextNode, Unanswered::Failed(ScriptFailure::Broken)) => {
+                Err(Unanswered::Away)
+            }
             (_, unanswered) => Err(unanswered),
         }
     }
 
-    async fn slots(&self, node: &Node) -> Vec<Value> {
+    async fn slots(&self, node: &Node) -> Vec<ReplyValue> {
         self.raw.slots(node).await
     }
 

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use batch::{Deadline, Rest};
+use batch::{Deadline, RemainingWork};
 use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
-use store::kv::{Failed, RawKv};
+use store::kv::{KvFailure, RawKv};
 use store::redis::nodes::{self, Nodes};
-use store::redis::{self, RawRedis, Step, StepReply, Steps, Verb};
+use store::redis::{self, RawRedis, Step, StepQueue, StepReply, StepVerb};
 
 use super::{Bug, Wallet};
 use crate::call::what;
@@ -20,24 +20,24 @@ use crate::invariants::keeping::is_election;
 
 /// The store's calls, with a mistake in their use.
 #[derive(Debug)]
-pub struct CrookedRaw<R> {
+pub struct BuggyRaw<R> {
     pub(super) raw: R,
     pub(super) bug: Bug,
     own: Breaker,
     missed: Cell<bool>,
 }
 
-impl<R> CrookedRaw<R> {
+impl<R> BuggyRaw<R> {
     /// The calls of `raw`, made with this mistake.
     pub fn new(raw: R, bug: Bug) -> Self {
         Self { raw, bug, own: Breaker::new(), missed: Cell::new(false) }
     }
 }
 
-impl<R: RawKv> RawKv for CrookedRaw<R> {
+impl<R: RawKv> RawKv for BuggyRaw<R> {
     type Cas = (R::Cas, bool);
 
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
         let counted = matches!(what(key), "cell" | "posts" | "posts:elected");
         if self.bug == Bug::CallsBeforeTheStoreHasAnswered && counted {
             return Ok(None);
@@ -45,11 +45,11 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
         self.raw.get(key).await
     }
 
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed> {
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), KvFailure> {
         self.raw.set(key, value).await
     }
 
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, KvFailure> {
         let cell = self.bug == Bug::SetsACounter && what(key) == "cell";
         let back = delta < 0 && what(key) == "cell";
         match self.bug {
@@ -63,12 +63,12 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
         let Some(stored) = (if cell { self.raw.get(key).await? } else { None }) else {
             return self.raw.increment(key, delta).await;
         };
-        let (number, form) = counter::read(&stored).ok_or(Failed::Other)?;
-        self.raw.set(key, &counter::write(number.wrapping_add(delta), form)).await?;
+        let (number, form) = counter::decode(&stored).ok_or(KvFailure::Other)?;
+        self.raw.set(key, &counter::encode(number.wrapping_add(delta), form)).await?;
         Ok(number.wrapping_add(delta))
     }
 
-    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed> {
+    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), KvFailure> {
         let (cas, mut current) = self.raw.begin(key).await?;
         if self.bug == Bug::SwapsAnAbsentKey && current.is_none() && what(key) == "wallet" {
             current = Some(Wallet::new().encode());
@@ -78,18 +78,18 @@ impl<R: RawKv> RawKv for CrookedRaw<R> {
 
     async fn swap(&self, (cas, election): Self::Cas, value: &[u8]) {
         let other = |(number, form)| match form {
-            Form::Bytes => counter::write(number, Form::Text),
-            Form::Text => counter::write(number, Form::Bytes),
+            Form::Bytes => counter::encode(number, Form::Text),
+            Form::Text => counter::encode(number, Form::Bytes),
         };
-        match counter::read(value).filter(|_| election && self.bug == Bug::ElectsInTheWrongForm) {
+        match counter::decode(value).filter(|_| election && self.bug == Bug::ElectsInTheWrongForm) {
             Some(number) => self.raw.swap(cas, &other(number)).await,
             None => self.raw.swap(cas, value).await,
         }
     }
 }
 
-impl<R: RawRedis + Nodes> RawRedis for CrookedRaw<R> {
-    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, redis::Failed>> {
+impl<R: RawRedis + Nodes> RawRedis for BuggyRaw<R> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, redis::ScriptFailure>> {
         match self.bug {
             Bug::SendsTwoSlotsAtOnce => self.send_all(steps).await,
             bug if bug.is_in_a_cluster() => nodes::run(self, steps).await,
@@ -101,7 +101,7 @@ impl<R: RawRedis + Nodes> RawRedis for CrookedRaw<R> {
         self.raw.waits_for_replicas()
     }
 
-    fn at(&self, key: &str) -> (Self, Rc<Steps>) {
+    fn at(&self, key: &str) -> (Self, Rc<StepQueue>) {
         // One line for all slots.
         let key = if self.bug == Bug::SendsTwoSlotsAtOnce { "" } else { key };
         let (raw, steps) = self.raw.at(key);
@@ -109,37 +109,39 @@ impl<R: RawRedis + Nodes> RawRedis for CrookedRaw<R> {
     }
 }
 
-impl<R: RawRedis> CrookedRaw<R> {
+impl<R: RawRedis> BuggyRaw<R> {
     /// The answer of one server to all the steps.
-    async fn asked(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::Failed> {
+    async fn asked(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::ScriptFailure> {
         self.raw.run(steps).await.into_iter().collect()
     }
 
-    async fn script(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::Failed> {
-        let any = |verb: fn(&Verb) -> bool| steps.iter().any(|step| verb(&step.verb));
+    async fn script(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::ScriptFailure> {
+        let any = |verb: fn(&StepVerb) -> bool| steps.iter().any(|step| verb(&step.verb));
         let careless: Vec<Step> = steps.iter().map(|step| careless(self.bug, step)).collect();
         let steps = &careless[..];
         match self.bug {
             Bug::TakesAMissedDeadlineForUnsent => {
                 let answer = self.raw.by_deadline(self.asked(steps)).await;
-                return answer.unwrap_or(Err(redis::Failed::Refused));
+                return answer.unwrap_or(Err(redis::ScriptFailure::Refused));
             }
             Bug::LooksAndWritesInTwoScripts => return self.look_and_write(steps).await,
             _ => {}
         }
         let answer = self.asked(steps).await;
         match (self.bug, answer) {
-            (Bug::TakesABreakForARefusal, Err(_)) => Err(redis::Failed::Refused),
-            (Bug::TakesARefusalForDone, Err(redis::Failed::Refused)) => {
+            (Bug::TakesABreakForARefusal, Err(_)) => Err(redis::ScriptFailure::Refused),
+            (Bug::TakesARefusalForDone, Err(redis::ScriptFailure::Refused)) => {
                 Ok(steps.iter().map(|_| StepReply::Done(None)).collect())
             }
-            (Bug::WritesAgainAfterABreak, Err(redis::Failed::Broken))
-                if any(|verb| matches!(verb, Verb::Set(_))) =>
+            (Bug::WritesAgainAfterABreak, Err(redis::ScriptFailure::Broken))
+                if any(|verb| matches!(verb, StepVerb::Set(_))) =>
             {
                 self.asked(steps).await
             }
-            (Bug::AddsAgainAfterABreak, Err(redis::Failed::Broken))
-                if any(|verb| matches!(verb, Verb::Add(_) | Verb::AddWithin { .. } | Verb::Total { .. })) =>
+            (Bug::AddsAgainAfterABreak, Err(redis::ScriptFailure::Broken))
+                if any(|verb| {
+                    matches!(verb, StepVerb::Add(_) | StepVerb::AddWithin { .. } | StepVerb::Total { .. })
+                }) =>
             {
                 self.asked(steps).await
             }
@@ -159,7 +161,7 @@ impl<R: RawRedis> CrookedRaw<R> {
 
 /// Replaces the answer if too few replicas have what was written.
 fn instead(mut said: Vec<StepReply>, other: &StepReply) -> Vec<StepReply> {
-    said.iter_mut().filter(|said| **said == StepReply::Unkept).for_each(|said| *said = other.clone());
+    said.iter_mut().filter(|said| **said == StepReply::TooFewReplicas).for_each(|said| *said = other.clone());
     said
 }
 
@@ -167,24 +169,24 @@ fn instead(mut said: Vec<StepReply>, other: &StepReply) -> Vec<StepReply> {
 fn careless(bug: Bug, step: &Step) -> Step {
     let mut step = step.clone();
     match (bug, &mut step.verb) {
-        (Bug::SwapsWhatTheIndexKnows, Verb::Swap { absent, .. }) => absent.clear(),
-        (Bug::SwapsWithoutTheSeal, Verb::Swap { before, .. }) => before.clear(),
+        (Bug::SwapsWhatTheIndexKnows, StepVerb::Swap { absent, .. }) => absent.clear(),
+        (Bug::SwapsWithoutTheSeal, StepVerb::Swap { before, .. }) => before.clear(),
         _ => {}
     }
     step
 }
 
-impl<R: RawRedis> CrookedRaw<R> {
+impl<R: RawRedis> BuggyRaw<R> {
     /// As if the script let others in between its `GET` and its `SET`.
-    async fn look_and_write(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::Failed> {
-        let look = |step: &Step| Step { key: step.key.clone(), verb: Verb::Get };
+    async fn look_and_write(&self, steps: &[Step]) -> Result<Vec<StepReply>, redis::ScriptFailure> {
+        let look = |step: &Step| Step { key: step.key.clone(), verb: StepVerb::Get };
         let looks: Vec<Step> = steps.iter().map(look).collect();
         let held = self.asked(&looks).await?;
         let write = |(step, held): (&Step, &StepReply)| match (&step.verb, held) {
-            (Verb::Swap { current, next, .. }, StepReply::Unchanged(Some(held))) if held == current => {
-                Step { key: step.key.clone(), verb: Verb::Set(next.clone()) }
+            (StepVerb::Swap { current, next, .. }, StepReply::Unchanged(Some(held))) if held == current => {
+                Step { key: step.key.clone(), verb: StepVerb::Set(next.clone()) }
             }
-            (Verb::Swap { .. }, _) => look(step),
+            (StepVerb::Swap { .. }, _) => look(step),
             _ => step.clone(),
         };
         let writes: Vec<Step> = steps.iter().zip(&held).map(write).collect();
@@ -192,7 +194,7 @@ impl<R: RawRedis> CrookedRaw<R> {
     }
 }
 
-impl<R: Limits> Limits for CrookedRaw<R> {
+impl<R: Limits> Limits for BuggyRaw<R> {
     fn now(&self) -> Duration {
         // When it asks whether a call may go, the time for a probe seems to have come long ago.
         let asks = self.bug == Bug::SendsThroughAnOpenBreaker && !self.missed.take();
@@ -234,7 +236,7 @@ impl Limits for Silence<'_> {
     }
 }
 
-impl<R: Limits + Deadline> Deadline for CrookedRaw<R> {
+impl<R: Limits + Deadline> Deadline for BuggyRaw<R> {
     fn deadline(&self) -> Duration {
         self.raw.deadline()
     }
@@ -258,7 +260,7 @@ impl<R: Limits + Deadline> Deadline for CrookedRaw<R> {
         }
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         self.raw.spawn(rest);
     }
 }

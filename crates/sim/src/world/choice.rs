@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::cluster::Shift;
-use crate::disk::Origin;
+use crate::disk::CallId;
 use crate::task::{Answer, Task};
 
 /// One thing that happens.
@@ -12,11 +12,11 @@ pub enum Choice {
     /// A client begins a request.
     Start(usize, Rc<Task>),
     /// A call is carried out and answered.
-    Serve(Origin),
+    Serve(CallId),
     /// A call is answered with an error; its write is under way.
-    Lose(Origin),
+    Lose(CallId),
     /// A script is refused, or only the step at this place.
-    Refuse(Origin, Option<usize>),
+    Refuse(CallId, Option<usize>),
     /// A client's deadline passes.
     Expire(usize),
     /// A client's request is given up.
@@ -24,9 +24,9 @@ pub enum Choice {
     /// A client's instance dies.
     Crash(usize),
     /// A write that was under way takes effect.
-    Land(Origin),
+    Land(CallId),
     /// A write that was under way never arrives.
-    Forget(Origin),
+    Forget(CallId),
     /// Time passes for a client's instance.
     Wait(usize),
     /// A cluster changes.
@@ -77,12 +77,12 @@ pub enum Effect {
     /// There was nothing to choose.
     Nothing,
     /// It happened, and these requests ended.
-    Done(Vec<Over>),
+    Done(Vec<EndedRequest>),
 }
 
 /// A request that has ended.
 #[derive(Debug)]
-pub struct Over {
+pub struct EndedRequest {
     /// Whose.
     pub client: usize,
     /// What it asked.

@@ -4,16 +4,16 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use ledger::{Tally, Wallet};
-use store::breaker::State;
+use store::breaker::BreakerState;
 use store::keys;
-use store::redis::{Step, StepReply, Verb};
+use store::redis::{Step, StepReply, StepVerb};
 
 use super::World;
 use super::instance::{Cause, Instance};
-use super::share::{End, Share};
+use super::share::{RequestEnd, Share};
 use crate::call::{Call, Key, Reply, hash_of};
-use crate::cluster::Says;
-use crate::disk::{Adapter, Flavour, HostPanic, Origin, Written};
+use crate::cluster::NodeAnswer;
+use crate::disk::{Adapter, CallId, Flavour, HostPanic, Written};
 use crate::invariants::{Event, Sending, Violation, check};
 use crate::mind::{Learned, Mind};
 use crate::model::Meter;
@@ -23,7 +23,7 @@ use crate::task::Task;
 /// A call that was made and has not been answered.
 #[derive(Debug, Clone)]
 pub struct Flight {
-    pub origin: Origin,
+    pub origin: CallId,
     pub call: Call,
     /// The requests of the instance that were in flight when it was made, and those given up before: it may be for
     /// any of them.
@@ -34,16 +34,16 @@ pub struct Flight {
 #[derive(Default)]
 struct CallsMade {
     /// Calls that were just made, and that a deadline can end.
-    sent: Vec<Origin>,
+    sent: Vec<CallId>,
     /// All calls that do.
-    probing: Vec<Origin>,
+    probing: Vec<CallId>,
     /// Clients whose deadline has passed, and their calls that it has ended.
     missed: u32,
     ended: u32,
 }
 
 /// Takes the call of `origin` out of `flights`.
-pub fn take(flights: &mut Vec<Flight>, origin: Origin) -> Option<Flight> {
+pub fn take(flights: &mut Vec<Flight>, origin: CallId) -> Option<Flight> {
     let place = flights.iter().position(|flight| flight.origin == origin)?;
     Some(flights.remove(place))
 }
@@ -55,11 +55,11 @@ impl<M: Mind> World<M> {
         &mut self,
         clients: Range<usize>,
         cause: Cause,
-        before: State,
+        before: BreakerState,
     ) -> Result<(), Violation> {
         let made = self.calls_made(clients.clone(), cause)?;
         let Some(instance) = self.instances.get_mut(clients.start / self.seats) else { return Ok(()) };
-        if cause != Cause::Reply && before == State::HalfOpen {
+        if cause != Cause::Reply && before == BreakerState::HalfOpen {
             instance.probes.extend(&made.sent);
         }
         instance.probes.retain(|probe| made.probing.contains(probe));
@@ -112,7 +112,7 @@ impl<M: Mind> World<M> {
     }
 
     /// Checks a call of `client` that is `known` or was just made.
-    fn look_at_call(&self, client: usize, pending: &Pending, known: Option<Origin>) -> Result<(), Violation> {
+    fn look_at_call(&self, client: usize, pending: &Pending, known: Option<CallId>) -> Result<(), Violation> {
         if known.is_some() {
             return Ok(());
         }
@@ -150,16 +150,16 @@ impl<M: Mind> World<M> {
     }
 
     /// The origin of a seat's call that has no answer.
-    fn origin(&self, client: usize, call: u32) -> Option<Origin> {
+    fn origin(&self, client: usize, call: u32) -> Option<CallId> {
         let mut flying = self.flying.iter().map(|flight| flight.origin);
         flying.find(|origin| (origin.client, origin.call) == (client, call))
     }
 
     /// Notes a call that a seat has just made, for its request or for others.
-    fn noticed(&mut self, client: usize, pending: &Pending) -> Origin {
+    fn noticed(&mut self, client: usize, pending: &Pending) -> CallId {
         let neighbours = self.neighbours(client);
         let request = self.clients.get(client).map_or(0, |client| client.request);
-        let origin = Origin { client, request, call: pending.number };
+        let origin = CallId { client, request, call: pending.number };
         let mut shares: Vec<Share> = neighbours.clone().filter_map(|client| self.share(client)).collect();
         // A script waits until its target is known. Whether it was not sent by then cannot be told.
         let finds_out = matches!(pending.call, Call::Slots(_));
@@ -184,7 +184,7 @@ impl<M: Mind> World<M> {
     /// The part of a client's request in a call of its instance.
     pub(super) fn share(&self, client: usize) -> Option<Share> {
         let (request, task) = (self.clients.get(client)?.request, Rc::clone(self.task(client)?));
-        Some(Share { client, request, task, end: End::Running, untouched: 0 })
+        Some(Share { client, request, task, end: RequestEnd::Running, untouched: 0 })
     }
 
     /// Carries out a call; for a script, all steps except the refused one.
@@ -196,7 +196,7 @@ impl<M: Mind> World<M> {
             Call::Begin(key) => (Reply::Value(self.disk.begin(*origin, key)), None),
             Call::Set(key, value) => (Reply::Ended, Some(self.disk.set(key, value.clone()))),
             Call::Swap { begun, value, .. } => {
-                (Reply::Ended, self.disk.swap(Origin { call: *begun, ..*origin }, value.clone()))
+                (Reply::Ended, self.disk.swap(CallId { call: *begun, ..*origin }, value.clone()))
             }
             Call::Increment(key, by) => {
                 delta = *by;
@@ -204,14 +204,14 @@ impl<M: Mind> World<M> {
             }
             Call::Script(steps) => return self.run(flight, steps, refused),
             Call::Eval { node, asking, steps } => {
-                return match self.cluster.says(node, *asking, steps, &self.disk) {
-                    Says::Served => {
+                return match self.cluster.answer(node, *asking, steps, &self.disk) {
+                    NodeAnswer::Served => {
                         let reply = self.run(flight, steps, refused);
                         self.cluster.served(*asking, steps, &self.disk);
                         reply
                     }
-                    Says::Elsewhere(text) => Ok(Reply::Elsewhere(text)),
-                    Says::Away => Ok(Reply::Away),
+                    NodeAnswer::Elsewhere(text) => Ok(Reply::Elsewhere(text)),
+                    NodeAnswer::Away => Ok(Reply::Away),
                 };
             }
             Call::Slots(node) => return Ok(Reply::Map(self.cluster.slots(node))),
@@ -235,7 +235,7 @@ impl<M: Mind> World<M> {
             let (said, written) = self.disk.step(step);
             let delta = match (&step.verb, &said) {
                 (
-                    Verb::Add(delta) | Verb::AddWithin { delta, .. } | Verb::Total { delta, .. },
+                    StepVerb::Add(delta) | StepVerb::AddWithin { delta, .. } | StepVerb::Total { delta, .. },
                     StepReply::Done(_),
                 ) => *delta,
                 _ => 0,
@@ -259,13 +259,13 @@ impl<M: Mind> World<M> {
         self.truth.counted(&written.key, delta);
         for (share, moved) in flight.shares.iter().zip(moved) {
             let net = net(&tasks, &share.task, &written.key, delta);
-            let running = self.clients.get_mut(share.client).filter(|_| share.end == End::Running);
+            let running = self.clients.get_mut(share.client).filter(|_| share.end == RequestEnd::Running);
             if let Some(busy) = running.and_then(|client| client.busy.as_mut()) {
                 busy.wrote = self.writes;
                 busy.moved |= moved;
                 busy.net = busy.net.wrapping_add(net);
                 busy.began_to_count |= net != 0;
-            } else if share.end == End::Known && net != 0 {
+            } else if share.end == RequestEnd::Known && net != 0 {
                 return Err(Violation::late("each acknowledged post counts once", &share.task));
             } else if moved & share.untouched != 0 {
                 return Err(Violation::late("untouched means that nothing happened", &share.task));
@@ -322,13 +322,13 @@ fn carries(call: &Call, task: &Task) -> bool {
         Call::Increment(key, delta) => adds(key.as_str(), *delta),
         Call::Set(_, value) | Call::Swap { value, .. } => writes(value.bytes()),
         Call::Script(steps) | Call::Eval { steps, .. } => steps.iter().any(|step| match &step.verb {
-            Verb::Add(delta) | Verb::AddWithin { delta, .. } | Verb::Total { delta, .. } => {
+            StepVerb::Add(delta) | StepVerb::AddWithin { delta, .. } | StepVerb::Total { delta, .. } => {
                 adds(&step.key, *delta)
             }
-            Verb::Set(next)
-            | Verb::Swap { next, .. }
-            | Verb::First { first: next, .. }
-            | Verb::Post { otherwise: next, .. } => writes(next),
+            StepVerb::Set(next)
+            | StepVerb::Swap { next, .. }
+            | StepVerb::First { first: next, .. }
+            | StepVerb::Post { otherwise: next, .. } => writes(next),
             _ => false,
         }),
         Call::Get(_) | Call::Begin(_) | Call::Slots(_) | Call::Wait => false,

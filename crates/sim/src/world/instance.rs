@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::share::Share;
-use crate::disk::Origin;
+use crate::disk::CallId;
 use crate::mind::Input;
 use crate::task::Task;
 
@@ -66,7 +66,7 @@ pub struct Instance<M> {
     /// How many calls in a row were ended by a deadline: a request may have several in flight.
     pub ended: u32,
     /// Calls that were sent while the breaker was half-open.
-    pub probes: Vec<Origin>,
+    pub probes: Vec<CallId>,
     /// The latest requests without an answer: others may still carry out what they asked for.
     pub gone: VecDeque<Share>,
     /// The number of writes after the last one on its connection.

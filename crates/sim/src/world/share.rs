@@ -8,7 +8,7 @@ use crate::task::{Answer, Task};
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
+pub enum RequestEnd {
     /// It has not.
     Running,
     /// Its caller knows the outcome.
@@ -17,7 +17,7 @@ pub enum End {
     Doubt,
 }
 
-impl End {
+impl RequestEnd {
     pub fn of(answer: &Answer) -> Self {
         match answer.unavailable() {
             None | Some(Unavailable::Untouched) => Self::Known,
@@ -32,7 +32,7 @@ pub struct Share {
     pub client: usize,
     pub request: u32,
     pub task: Rc<Task>,
-    pub end: End,
+    pub end: RequestEnd,
     /// Its operations that were reported as not done.
     pub untouched: u64,
 }

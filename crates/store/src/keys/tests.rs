@@ -43,7 +43,7 @@ fn the_names_of_stored_keys_are_pinned() {
     assert_eq!(issuer_claim("0f").plain().as_str(), "bank:{issuer:0f}:claim");
     assert_eq!(ready().as_str(), "bank:ready");
     assert_eq!(import().as_str(), "bank:import");
-    assert_eq!(ready_in_cluster(READY + 3).as_str(), "bank:{ready:3}:write");
+    assert_eq!(ready_in_cluster(READY_KEYS + 3).as_str(), "bank:{ready:3}:write");
 }
 
 #[test]
@@ -138,10 +138,10 @@ proptest! {
         one in "[ -~]{0,12}", other in "[a1:%3A{}]{0,6}", another in "[a1:%3A{}]{0,6}",
     ) {
         for name in [&one, &other] {
-            prop_assert!(!part(name).contains([':', '{', '}']), "{}", part(name));
+            prop_assert!(!encode_name(name).contains([':', '{', '}']), "{}", encode_name(name));
         }
-        prop_assert_eq!(part(&other) == part(&another), other == another);
-        prop_assert_eq!(decoded(&part(&one)), one);
+        prop_assert_eq!(encode_name(&other) == encode_name(&another), other == another);
+        prop_assert_eq!(decoded(&encode_name(&one)), one);
     }
 
     #[test]

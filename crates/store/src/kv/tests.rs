@@ -51,10 +51,10 @@ impl Raw {
         }
     }
 
-    fn note(&self, call: &'static str) -> Result<(), Failed> {
+    fn note(&self, call: &'static str) -> Result<(), KvFailure> {
         self.calls.borrow_mut().push(call);
         self.now.update(|now| now.saturating_add(self.takes.get()));
-        if self.fails.get() == call { Err(Failed::Other) } else { Ok(()) }
+        if self.fails.get() == call { Err(KvFailure::Other) } else { Ok(()) }
     }
 
     fn calls(&self) -> Vec<&'static str> {
@@ -73,7 +73,7 @@ impl Raw {
 impl RawKv for &Raw {
     type Cas = (String, Option<Vec<u8>>);
 
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
         self.note("get")?;
         if self.held_up.take() {
             self.breaker.doubt();
@@ -81,33 +81,33 @@ impl RawKv for &Raw {
         Ok(self.value(key))
     }
 
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed> {
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), KvFailure> {
         self.note("set")?;
         self.put(key, value);
         Ok(())
     }
 
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, KvFailure> {
         self.note(if delta < 0 { "take back" } else { "increment" })?;
         if delta > 0
             && let Some(rival) = self.rival.take()
         {
-            self.put(key, &crate::counter::write(rival, self.form));
+            self.put(key, &crate::counter::encode(rival, self.form));
         }
         let number = match (self.value(key), self.form) {
             (None, _) => 0,
             (Some(stored), Form::Bytes) => i64::from_le_bytes(stored.try_into().unwrap()),
             (Some(stored), Form::Text) => String::from_utf8(stored).unwrap().parse().unwrap(),
         };
-        let sum = number.checked_add(delta).ok_or(Failed::Overflow)?;
-        self.put(key, &crate::counter::write(sum, self.form));
+        let sum = number.checked_add(delta).ok_or(KvFailure::Overflow)?;
+        self.put(key, &crate::counter::encode(sum, self.form));
         Ok(sum)
     }
 
-    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), Failed> {
+    async fn begin(&self, key: &str) -> Result<(Self::Cas, Option<Vec<u8>>), KvFailure> {
         self.note("begin")?;
         if let Some(rival) = self.rival.take() {
-            self.put(key, &crate::counter::write(rival, self.form));
+            self.put(key, &crate::counter::encode(rival, self.form));
         }
         let current = self.value(key);
         Ok(((key.to_owned(), current.clone()), current))
@@ -341,7 +341,7 @@ fn a_zero_that_an_increment_left_is_nobody() {
     for form in [Form::Bytes, Form::Text] {
         let raw = Raw::new(form);
         let person = election("kv", "e");
-        raw.put(person.as_str(), &crate::counter::write(0, form));
+        raw.put(person.as_str(), &crate::counter::encode(0, form));
         assert_eq!(block_on(Kv::new(&raw).elected(&person)), Ok(None));
     }
 }
@@ -390,7 +390,7 @@ fn what_comes_before_a_swap_is_asked_one_after_the_other() {
     let store = Kv::new(&raw);
     assert_eq!(block_on(store.swap_after(before, &key, b"one", b"two")), Ok(Swap::Unknown));
     assert_eq!(raw.calls(), ["get", "set", "begin", "swap"]);
-    assert!(!store.goes_together());
+    assert!(!store.shares_round_trips());
 }
 
 #[test]

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use crc::{CRC_16_XMODEM, Crc, NoTable};
 
-use super::script::Value;
+use super::script::ReplyValue;
 use crate::keys;
 use crate::reason::Reason;
 
 /// How many slots there are.
 const SLOTS: u16 = 16_384;
 /// How many nodes are doubted at a time, the latest ones: a node that is long gone need not be remembered.
-const MOST_DOUBTED: usize = 64;
+const MAX_DOUBTED: usize = 64;
 /// How often, at most, an instance asks for the map.
-const ASKED_EVERY: Duration = Duration::from_millis(50);
+const MAP_INTERVAL: Duration = Duration::from_millis(50);
 /// A checksum without a table: a key has a few dozen bytes, and a table would be in every component.
 const CRC: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_XMODEM);
 
@@ -87,7 +87,7 @@ fn parts(redis_url: &str) -> [&str; 3] {
 
 /// Which node has which slots, as far as is known.
 #[derive(Debug, Default)]
-pub struct Map {
+pub struct SlotMap {
     ranges: Vec<(u16, u16, Node)>,
     /// Those that `redis_url` names.
     named: Vec<Node>,
@@ -102,7 +102,7 @@ pub struct Map {
     asked_at: Duration,
 }
 
-impl Map {
+impl SlotMap {
     /// Nothing is known: this seems to be no cluster.
     #[must_use]
     pub const fn new() -> Self {
@@ -118,7 +118,7 @@ impl Map {
     }
 
     /// Sets the nodes that `redis_url` names. Several nodes mean a cluster, whose map must be learnt.
-    pub fn is_named(&mut self, nodes: Vec<Node>) {
+    pub fn name_nodes(&mut self, nodes: Vec<Node>) {
         self.stale |= nodes.len() > 1 && !self.is_cluster();
         self.named = nodes;
     }
@@ -126,16 +126,19 @@ impl Map {
     /// Learns a node's answer to `CLUSTER SLOTS`, with its arrays flattened: for each range its first and last slot,
     /// then for each node, the master first, host, port, id, and perhaps names and values. Returns whether it was
     /// such an answer.
-    pub fn learn(&mut self, asked: &Node, values: &[Value]) -> bool {
+    pub fn learn(&mut self, asked: &Node, values: &[ReplyValue]) -> bool {
         let mut ranges = Vec::new();
         for (at, window) in values.windows(4).enumerate() {
-            let [Value::Code(first), Value::Code(last), host, Value::Code(port)] = window else { continue };
+            let [ReplyValue::Code(first), ReplyValue::Code(last), host, ReplyValue::Code(port)] = window
+            else {
+                continue;
+            };
             let host = match host {
-                Value::Bytes(host) => str::from_utf8(host).unwrap_or_default(),
+                ReplyValue::Bytes(host) => str::from_utf8(host).unwrap_or_default(),
                 _ => "",
             };
             // A port follows a host, a range does not.
-            let is_range = at == 0 || !matches!(values.get(at.wrapping_sub(1)), Some(Value::Code(_)));
+            let is_range = at == 0 || !matches!(values.get(at.wrapping_sub(1)), Some(ReplyValue::Code(_)));
             if let (true, Ok(first), Ok(last)) = (is_range, u16::try_from(*first), u16::try_from(*last)) {
                 let port = port.to_string();
                 let node = Node::new(host, &port).unwrap_or_else(|| asked.at_port(&port));
@@ -162,17 +165,17 @@ impl Map {
         !self.ranges.is_empty()
     }
 
-    /// As [`Map::is_cluster`], or because `redis_url` names several nodes.
+    /// As [`SlotMap::is_cluster`], or because `redis_url` names several nodes.
     #[must_use]
-    pub fn is_of_a_cluster(&self) -> bool {
+    pub fn is_in_cluster(&self) -> bool {
         self.is_cluster() || self.named.len() > 1
     }
 
     /// Returns whether the caller must ask for the map at `now`. Not if another request asks, nor, once the map is
     /// known, again at once: requests for a lost node would ask the others without end.
-    pub fn begins_to_learn(&mut self, now: Duration) -> bool {
+    pub fn begin_learning(&mut self, now: Duration) -> bool {
         let is_too_soon =
-            self.is_cluster() && now.saturating_sub(self.asked_at) < ASKED_EVERY && self.asked > 0;
+            self.is_cluster() && now.saturating_sub(self.asked_at) < MAP_INTERVAL && self.asked > 0;
         if is_too_soon || self.is_asked_for {
             return false;
         }
@@ -182,7 +185,7 @@ impl Map {
     }
 
     /// Nobody asks for it any more.
-    pub fn has_learnt(&mut self) {
+    pub fn end_learning(&mut self) {
         self.is_asked_for = false;
     }
 
@@ -196,7 +199,7 @@ impl Map {
     pub fn doubt_node(&mut self, node: &Node) {
         self.stale = true;
         if !self.doubted.contains(node) {
-            if self.doubted.len() >= MOST_DOUBTED {
+            if self.doubted.len() >= MAX_DOUBTED {
                 self.doubted.remove(0);
             }
             self.doubted.push(node.clone());
@@ -215,7 +218,7 @@ impl Map {
         range.map(|(_, _, node)| node.clone()).unwrap_or_default()
     }
 
-    /// The node that has a key, as in [`Map::node`].
+    /// The node that has a key, as in [`SlotMap::node`].
     #[must_use]
     pub fn node_of(&self, key: &str) -> Node {
         if self.is_cluster() { self.node(slot(key)) } else { Node::default() }
@@ -335,21 +338,33 @@ mod tests {
 
     #[test]
     fn what_cluster_slots_answers_is_read_with_its_replicas_and_names() {
-        let bytes = |text: &str| Value::Bytes(text.into());
+        let bytes = |text: &str| ReplyValue::Bytes(text.into());
         let values = [
-            vec![Value::Code(0), Value::Code(5460), bytes("10.0.0.1"), Value::Code(7000), bytes("id-a")],
-            vec![bytes("10.0.0.4"), Value::Code(7003), bytes("id-d"), bytes("hostname"), bytes("x")],
-            vec![Value::Code(5461), Value::Code(16_383), bytes("::1"), Value::Code(7001), bytes("id-b")],
+            vec![
+                ReplyValue::Code(0),
+                ReplyValue::Code(5460),
+                bytes("10.0.0.1"),
+                ReplyValue::Code(7000),
+                bytes("id-a"),
+            ],
+            vec![bytes("10.0.0.4"), ReplyValue::Code(7003), bytes("id-d"), bytes("hostname"), bytes("x")],
+            vec![
+                ReplyValue::Code(5461),
+                ReplyValue::Code(16_383),
+                bytes("::1"),
+                ReplyValue::Code(7001),
+                bytes("id-b"),
+            ],
         ]
         .concat();
-        let mut map = Map::new();
+        let mut map = SlotMap::new();
         assert!(map.learn(&Node::default(), &values));
         assert_eq!(map.node(0), node("10.0.0.1:7000"));
         assert_eq!(map.node(5460), node("10.0.0.1:7000"));
         assert_eq!(map.node(5461), node("[::1]:7001"));
         assert_eq!(map.nodes(), [node("10.0.0.1:7000"), node("[::1]:7001")]);
-        assert!(!Map::new().learn(&Node::default(), &[bytes("ERR")]));
-        let unnamed = [Value::Code(0), Value::Code(9), Value::Nil, Value::Code(7000)];
+        assert!(!SlotMap::new().learn(&Node::default(), &[bytes("ERR")]));
+        let unnamed = [ReplyValue::Code(0), ReplyValue::Code(9), ReplyValue::Nil, ReplyValue::Code(7000)];
         assert!(map.learn(&node("10.0.0.9:7009"), &unnamed));
         assert_eq!(
             map.node(0),
@@ -371,18 +386,18 @@ mod tests {
 
     #[test]
     fn several_nodes_that_are_named_are_a_cluster_to_be_learnt() {
-        let mut map = Map::new();
-        map.is_named(Node::named("redis://a:1"));
-        assert!(!map.is_stale() && !map.is_of_a_cluster());
-        map.is_named(Node::named("redis://a:1,b:2"));
-        assert!(map.is_stale() && map.is_of_a_cluster());
+        let mut map = SlotMap::new();
+        map.name_nodes(Node::named("redis://a:1"));
+        assert!(!map.is_stale() && !map.is_in_cluster());
+        map.name_nodes(Node::named("redis://a:1,b:2"));
+        assert!(map.is_stale() && map.is_in_cluster());
         assert_eq!(map.advisers(), [node("a:1"), node("b:2")]);
         assert_eq!(map.advisers(), [node("b:2"), node("a:1")], "another one comes first each time");
     }
 
     #[test]
     fn whoever_is_doubted_is_asked_for_the_map_last_until_it_answers() {
-        let mut map = Map { ranges: vec![(0, 9, node("a:1")), (10, 19, node("b:2"))], ..Map::new() };
+        let mut map = SlotMap { ranges: vec![(0, 9, node("a:1")), (10, 19, node("b:2"))], ..SlotMap::new() };
         map.doubt_node(&node("a:1"));
         assert!(map.is_stale() && map.names_doubted());
         for _ in 0..3 {
@@ -395,14 +410,14 @@ mod tests {
 
     #[test]
     fn the_map_is_asked_for_by_one_at_a_time_and_not_again_at_once() {
-        let mut map = Map { ranges: vec![(0, 9, node("a:1"))], ..Map::new() };
+        let mut map = SlotMap { ranges: vec![(0, 9, node("a:1"))], ..SlotMap::new() };
         let at = Duration::from_millis;
-        assert!(map.begins_to_learn(at(0)));
+        assert!(map.begin_learning(at(0)));
         let _ = map.advisers();
-        assert!(!map.begins_to_learn(at(1_000)), "somebody asks");
-        map.has_learnt();
-        assert!(!map.begins_to_learn(at(1)));
-        assert!(map.begins_to_learn(at(1_000)));
+        assert!(!map.begin_learning(at(1_000)), "somebody asks");
+        map.end_learning();
+        assert!(!map.begin_learning(at(1)));
+        assert!(map.begin_learning(at(1_000)));
     }
 
     #[test]
@@ -415,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_moved_is_elsewhere_and_the_rest_is_not() {
-        let mut map = Map { ranges: vec![(0, 100, node("a:1"))], ..Map::new() };
+        let mut map = SlotMap { ranges: vec![(0, 100, node("a:1"))], ..SlotMap::new() };
         map.moved(7, node("b:2"));
         assert_eq!((map.node(6), map.node(7), map.node(8)), (node("a:1"), node("b:2"), node("a:1")));
         assert!(map.is_stale());

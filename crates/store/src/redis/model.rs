@@ -3,7 +3,7 @@
 //! A step reads keys, answers, and writes. A test runs random scripts on a real Redis and on the model
 //! (`tests/script.rs`), so the two cannot differ.
 
-use super::script::{NO_SUM, Step, StepReply, Verb};
+use super::script::{NO_SUM, Step, StepReply, StepVerb};
 use crate::counter;
 
 /// What a key holds.
@@ -19,7 +19,7 @@ pub enum Stored {
 
 /// How something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Means {
+pub enum WriteKind {
     /// Whatever was there.
     Set,
     /// A number was added to.
@@ -38,7 +38,7 @@ pub struct Write {
     /// What is there then.
     pub value: Vec<u8>,
     /// How.
-    pub means: Means,
+    pub kind: WriteKind,
 }
 
 /// What Redis says about a value of the wrong type.
@@ -65,38 +65,42 @@ type Tried = Result<(StepReply, Vec<Write>), &'static str>;
 fn tried(Step { key, verb }: &Step, look: impl Fn(&str) -> Lookup) -> Tried {
     let held = look(key)?;
     Ok(match verb {
-        Verb::Set(value) => (StepReply::Done(None), vec![write(key, value, Means::Set)]),
-        Verb::Add(delta) => number(key, sum(held, *delta)?, Means::Increment),
-        Verb::AddWithin { delta, bound } => match sum(held.clone(), *delta)? {
-            sum if sum <= *bound => number(key, sum, Means::Increment),
+        StepVerb::Set(value) => (StepReply::Done(None), vec![write(key, value, WriteKind::Set)]),
+        StepVerb::Add(delta) => number(key, sum(held, *delta)?, WriteKind::Increment),
+        StepVerb::AddWithin { delta, bound } => match sum(held.clone(), *delta)? {
+            sum if sum <= *bound => number(key, sum, WriteKind::Increment),
             sum => (StepReply::Unchanged(held), vec![counted(key, sum.saturating_sub(*delta))]),
         },
-        Verb::Total { election, document, ticket, delta, bound } => {
+        StepVerb::Total { election, document, ticket, delta, bound } => {
             total(key, held, (election, document, *ticket), (*delta, *bound), look)?
         }
-        Verb::Post { current, head, tail, otherwise, cell, own, bound } if held.as_ref() == Some(current) => {
+        StepVerb::Post { current, head, tail, otherwise, cell, own, bound }
+            if held.as_ref() == Some(current) =>
+        {
             post(key, (head, tail, otherwise), look(cell)?, (*own, *bound))?
         }
-        Verb::Elect(candidate) if held.as_deref().is_none_or(|held| held == b"0") => {
-            number(key, *candidate, Means::Elect)
+        StepVerb::Elect(candidate) if held.as_deref().is_none_or(|held| held == b"0") => {
+            number(key, *candidate, WriteKind::Elect)
         }
-        Verb::Swap { current, next, absent, before } if held.as_ref() == Some(current) => {
+        StepVerb::Swap { current, next, absent, before } if held.as_ref() == Some(current) => {
             swap(key, held, next, absent, before, look)?
         }
-        Verb::First { tickets, elected, empty, first }
+        StepVerb::First { tickets, elected, empty, first }
             if held.is_none() && look(tickets)?.is_none() && look(elected)?.is_none() =>
         {
             let opened = [
-                write(tickets, b"1", Means::Increment),
-                write(key, empty, Means::Set),
-                write(elected, b"1", Means::Elect),
-                write(key, first, Means::Swap),
+                write(tickets, b"1", WriteKind::Increment),
+                write(key, empty, WriteKind::Set),
+                write(elected, b"1", WriteKind::Elect),
+                write(key, first, WriteKind::Swap),
             ];
             (StepReply::Done(None), opened.into())
         }
-        Verb::Get | Verb::Elect(_) | Verb::Swap { .. } | Verb::Post { .. } | Verb::First { .. } => {
-            (StepReply::Unchanged(held), Vec::new())
-        }
+        StepVerb::Get
+        | StepVerb::Elect(_)
+        | StepVerb::Swap { .. }
+        | StepVerb::Post { .. }
+        | StepVerb::First { .. } => (StepReply::Unchanged(held), Vec::new()),
     })
 }
 
@@ -144,7 +148,7 @@ fn post(
         Some(total) => [head, total, tail].concat(),
         None => otherwise.to_vec(),
     };
-    Ok((StepReply::Done(total), vec![write(key, &value, Means::Swap)]))
+    Ok((StepReply::Done(total), vec![write(key, &value, WriteKind::Swap)]))
 }
 
 /// Writes over a document, after what must be written before it, unless the index has a document that must not exist.
@@ -162,22 +166,22 @@ fn swap(
         }
     }
     before.iter().try_for_each(|(key, _)| look(key).map(drop))?;
-    let before = before.iter().map(|(key, value)| write(key, value, Means::Set));
-    Ok((StepReply::Done(None), before.chain([write(key, next, Means::Swap)]).collect()))
+    let before = before.iter().map(|(key, value)| write(key, value, WriteKind::Set));
+    Ok((StepReply::Done(None), before.chain([write(key, next, WriteKind::Swap)]).collect()))
 }
 
 fn counted(key: &str, sum: i64) -> Write {
-    write(key, sum.to_string().as_bytes(), Means::Increment)
+    write(key, sum.to_string().as_bytes(), WriteKind::Increment)
 }
 
-fn write(key: &str, value: &[u8], means: Means) -> Write {
-    Write { key: key.to_owned(), value: value.to_vec(), means }
+fn write(key: &str, value: &[u8], kind: WriteKind) -> Write {
+    Write { key: key.to_owned(), value: value.to_vec(), kind }
 }
 
 /// A number is written, and said.
-fn number(key: &str, number: i64, means: Means) -> (StepReply, Vec<Write>) {
+fn number(key: &str, number: i64, kind: WriteKind) -> (StepReply, Vec<Write>) {
     let text = number.to_string().into_bytes();
-    let written = write(key, &text, means);
+    let written = write(key, &text, kind);
     (StepReply::Done(Some(text)), vec![written])
 }
 
@@ -191,10 +195,10 @@ pub(crate) fn summed(document: &[u8]) -> Result<i64, &'static str> {
     };
     let named = document.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME);
     let digits = named.filter_map(|(place, _)| digits(place)).next().ok_or(NO_SUM)?;
-    counter::text(digits).ok_or(NO_INTEGER)
+    counter::decode_text(digits).ok_or(NO_INTEGER)
 }
 
 fn sum(held: Option<Bytes>, delta: i64) -> Result<i64, &'static str> {
-    let number = held.map_or(Some(0), |held| counter::text(&held)).ok_or(NO_INTEGER)?;
+    let number = held.map_or(Some(0), |held| counter::decode_text(&held)).ok_or(NO_INTEGER)?;
     number.checked_add(delta).ok_or(OVERFLOW)
 }

@@ -1,7 +1,7 @@
 //! Sends a script to one Redis, or to the nodes of a cluster.
 //!
 //! Until a server says that it belongs to a cluster, it is treated as a single Redis: all waiting steps go in one
-//! script. A cluster accepts scripts of one slot only, so there each slot has its own queue ([`Waits`]), and each
+//! script. A cluster accepts scripts of one slot only, so there each slot has its own queue ([`StepQueues`]), and each
 //! script goes to the node that has the slot. A node that is away, or a slot that moves, delays no other slot. A
 //! node that no longer has the slot answers with a redirect and does nothing; the script follows the redirect for
 //! as long as its deadline allows.
@@ -13,15 +13,15 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::cluster::{Map, Node, Redirect, slot};
-use super::script::Value;
-use super::{Failed, Step, StepReply, Steps, each};
+use super::cluster::{Node, Redirect, SlotMap, slot};
+use super::script::ReplyValue;
+use super::{ScriptFailure, Step, StepQueue, StepReply, each};
 use crate::reason::Reason;
 
 /// How many redirects a script follows before it is given up: a slot moves once, and then the cluster is in order.
-const ATTEMPTS: u32 = 16;
+const MAX_REDIRECTS: u32 = 16;
 /// How many nodes are asked for the map in a row, if each of them names a doubted node.
-const MOST_ASKED: u32 = 3;
+const MAX_ADVISERS: u32 = 3;
 /// How long to wait before a node is asked again; longer each time.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
 pub trait Nodes {
     /// What the instance knows of the cluster.
-    fn map(&self) -> &RefCell<Map>;
+    fn map(&self) -> &RefCell<SlotMap>;
 
     /// Carries out `steps` on a node in one script, preceded by an `ASKING` if `asking`.
     ///
@@ -39,7 +39,7 @@ pub trait Nodes {
     async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered>;
 
     /// A node's answer to `CLUSTER SLOTS`, flattened; empty if it does not answer soon.
-    async fn slots(&self, node: &Node) -> Vec<Value>;
+    async fn slots(&self, node: &Node) -> Vec<ReplyValue>;
 
     /// The time since a fixed moment, the same for all requests of an instance.
     fn now(&self) -> Duration;
@@ -59,20 +59,20 @@ pub enum Unanswered {
     /// It is away, or is no master: in a cluster another node has the slot, or will have it.
     Away,
     /// As for a single Redis.
-    Failed(Failed),
+    Failed(ScriptFailure),
 }
 
 /// The queues of steps that wait for the script in flight: in a cluster one for each slot, otherwise a single one.
 #[derive(Default)]
-pub struct Waits {
-    server: Rc<Steps>,
+pub struct StepQueues {
+    server: Rc<StepQueue>,
     /// The queues of slots that requests use.
-    slots: RefCell<Vec<(u16, Rc<Steps>)>>,
+    slots: RefCell<Vec<(u16, Rc<StepQueue>)>>,
 }
 
-impl Waits {
+impl StepQueues {
     /// Where a step on a key waits.
-    pub fn at(&self, map: &Map, key: &str) -> Rc<Steps> {
+    pub fn at(&self, map: &SlotMap, key: &str) -> Rc<StepQueue> {
         if !map.is_cluster() {
             return Rc::clone(&self.server);
         }
@@ -82,38 +82,38 @@ impl Waits {
             return Rc::clone(steps);
         }
         slots.retain(|(_, steps)| Rc::strong_count(steps) > 1);
-        let steps = Rc::<Steps>::default();
+        let steps = Rc::<StepQueue>::default();
         slots.push((slot, Rc::clone(&steps)));
         steps
     }
 }
 
 /// Carries out `steps`; returns an answer to each.
-pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
+pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>> {
     if nodes.map().borrow().is_stale() {
         learn(nodes).await;
     }
     let all = steps.iter().collect::<Vec<_>>();
-    let (is_cluster, is_of_a_cluster) = {
+    let (is_cluster, is_in_cluster) = {
         let map = nodes.map().borrow();
-        (map.is_cluster(), map.is_of_a_cluster())
+        (map.is_cluster(), map.is_in_cluster())
     };
-    if !is_of_a_cluster {
+    if !is_in_cluster {
         return on_one_server(nodes, &all).await;
     }
     if !is_cluster {
         // A server that is no part of the cluster must not take the money.
         nodes.gave_up(Reason::NO_MAP);
-        return vec![Err(Failed::Refused); steps.len()];
+        return vec![Err(ScriptFailure::Refused); steps.len()];
     }
     match one_slot(steps) {
         Some(slot) => in_slot(nodes, slot, all).await,
-        None => vec![Err(Failed::BySlot); steps.len()],
+        None => vec![Err(ScriptFailure::BySlot); steps.len()],
     }
 }
 
 /// Like [`run`], while no cluster is known.
-async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<StepReply, Failed>> {
+async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<StepReply, ScriptFailure>> {
     let answer = match ask(nodes, &Node::default(), false, steps).await {
         Ok(said) => Ok(said),
         Err(Unanswered::Redirected(redirect, why)) => {
@@ -127,9 +127,9 @@ async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<StepRe
             if !is_known {
                 nodes.gave_up(why);
             }
-            Err(if is_known { Failed::BySlot } else { Failed::Refused })
+            Err(if is_known { ScriptFailure::BySlot } else { ScriptFailure::Refused })
         }
-        Err(Unanswered::Away) => Err(Failed::Refused),
+        Err(Unanswered::Away) => Err(ScriptFailure::Refused),
         Err(Unanswered::Failed(failed)) => Err(failed),
     };
     each(answer, steps.len())
@@ -144,10 +144,10 @@ fn one_slot(steps: &[Step]) -> Option<u16> {
 
 /// Carries out the steps of one slot, wherever that is. A node that is away, and has the slot as far as is known, is
 /// not waited for: a failover takes longer than any deadline, and other steps wait.
-async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<StepReply, Failed>> {
+async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<StepReply, ScriptFailure>> {
     let mut asked = None;
     let mut why = None;
-    for attempt in 1..=ATTEMPTS {
+    for attempt in 1..=MAX_REDIRECTS {
         let asking = asked.is_some();
         let node = asked.take().unwrap_or_else(|| nodes.map().borrow().node(slot));
         match ask(nodes, &node, asking, &steps).await {
@@ -185,11 +185,15 @@ async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result
     if let Some(why) = why {
         nodes.gave_up(why);
     }
-    vec![Err(Failed::Refused); steps.len()]
+    vec![Err(ScriptFailure::Refused); steps.len()]
 }
 
 /// Carries out each step of one slot in a script of its own, all at the same time.
-async fn one_by_one(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result<StepReply, Failed>> {
+async fn one_by_one(
+    nodes: &impl Nodes,
+    slot: u16,
+    steps: Vec<&Step>,
+) -> Vec<Result<StepReply, ScriptFailure>> {
     let alone = |step| {
         let script: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(in_slot(nodes, slot, vec![step]));
         script
@@ -237,7 +241,7 @@ async fn ask(
 
 /// A call to a node, which is doubted unless it answers.
 struct DoubtedCall<'a> {
-    map: &'a RefCell<Map>,
+    map: &'a RefCell<SlotMap>,
     node: &'a Node,
     has_answered: bool,
 }
@@ -247,7 +251,7 @@ impl Drop for DoubtedCall<'_> {
         let mut map = self.map.borrow_mut();
         if self.has_answered {
             map.trust(self.node);
-        } else if map.is_of_a_cluster() {
+        } else if map.is_in_cluster() {
             map.doubt_node(self.node);
         }
     }
@@ -258,7 +262,7 @@ impl Drop for DoubtedCall<'_> {
 async fn learn(nodes: &impl Nodes) {
     let Some(_learning) = Learning::begin(nodes.map(), nodes.now()) else { return };
     let advisers = nodes.map().borrow_mut().advisers();
-    let mut others = 1..MOST_ASKED;
+    let mut others = 1..MAX_ADVISERS;
     for node in advisers {
         let values = nodes.slots(&node).await;
         if nodes.map().borrow_mut().learn(&node, &values) {
@@ -272,18 +276,18 @@ async fn learn(nodes: &impl Nodes) {
 }
 
 /// The request that asks for the map. When it ends, or is given up, another one may ask.
-struct Learning<'a>(&'a RefCell<Map>);
+struct Learning<'a>(&'a RefCell<SlotMap>);
 
 impl<'a> Learning<'a> {
-    fn begin(map: &'a RefCell<Map>, now: Duration) -> Option<Self> {
-        let begins = map.borrow_mut().begins_to_learn(now);
+    fn begin(map: &'a RefCell<SlotMap>, now: Duration) -> Option<Self> {
+        let begins = map.borrow_mut().begin_learning(now);
         begins.then(|| Self(map))
     }
 }
 
 impl Drop for Learning<'_> {
     fn drop(&mut self) {
-        self.0.borrow_mut().has_learnt();
+        self.0.borrow_mut().end_learning();
     }
 }
 

@@ -26,12 +26,12 @@ pub struct Step {
     /// Where.
     pub key: String,
     /// What.
-    pub verb: Verb,
+    pub verb: StepVerb,
 }
 
 /// What to do with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verb {
+pub enum StepVerb {
     /// Say what it holds.
     Get,
     /// Write this, whatever it holds.
@@ -112,7 +112,7 @@ pub enum StepReply {
     /// Redis refuses, for this reason; nothing was written.
     Refused(String),
     /// It was written, but fewer replicas have it than required: a failover may forget it.
-    Unkept,
+    TooFewReplicas,
 }
 
 impl StepReply {
@@ -123,14 +123,14 @@ impl StepReply {
     }
 }
 
-/// Marks all that was written as `Unkept`.
-pub fn unkept(said: &mut [StepReply]) {
-    said.iter_mut().filter(|said| said.is_done()).for_each(|said| *said = StepReply::Unkept);
+/// Marks all that was written as `TooFewReplicas`.
+pub fn mark_too_few_replicas(said: &mut [StepReply]) {
+    said.iter_mut().filter(|said| said.is_done()).for_each(|said| *said = StepReply::TooFewReplicas);
 }
 
 /// A value in Redis's answer to the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum ReplyValue {
     /// Nothing.
     Nil,
     /// A code.
@@ -143,19 +143,19 @@ impl Step {
     /// Every key of the step, in the script's order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let behind: Vec<&String> = match &self.verb {
-            Verb::Swap { absent, before, .. } => {
+            StepVerb::Swap { absent, before, .. } => {
                 absent.iter().chain(before.iter().map(|(key, _)| key)).collect()
             }
-            Verb::First { tickets, elected, .. } => vec![tickets, elected],
-            Verb::Total { election, document, .. } => vec![election, document],
-            Verb::Post { cell, .. } => vec![cell],
+            StepVerb::First { tickets, elected, .. } => vec![tickets, elected],
+            StepVerb::Total { election, document, .. } => vec![election, document],
+            StepVerb::Post { cell, .. } => vec![cell],
             _ => Vec::new(),
         };
         std::iter::once(&self.key).chain(behind).map(String::as_str)
     }
 }
 
-impl Verb {
+impl StepVerb {
     /// Whether it writes nothing.
     #[must_use]
     pub fn is_read(&self) -> bool {
@@ -171,31 +171,31 @@ pub fn arguments(steps: &[&Step]) -> Vec<Vec<u8>> {
     arguments.extend(keys);
     for Step { verb, .. } in steps {
         match verb {
-            Verb::Get => arguments.push(b"get".into()),
-            Verb::Set(value) => arguments.extend([b"set".into(), value.clone()]),
-            Verb::Swap { current, next, absent, before } => {
+            StepVerb::Get => arguments.push(b"get".into()),
+            StepVerb::Set(value) => arguments.extend([b"set".into(), value.clone()]),
+            StepVerb::Swap { current, next, absent, before } => {
                 arguments.extend([b"swap".into(), current.clone(), next.clone()]);
                 arguments.extend([count(absent), count(before)]);
                 arguments.extend(before.iter().map(|(_, value)| value.clone()));
             }
-            Verb::Add(delta) => arguments.extend([b"add".into(), delta.to_string().into_bytes()]),
-            Verb::AddWithin { delta, bound } => {
+            StepVerb::Add(delta) => arguments.extend([b"add".into(), delta.to_string().into_bytes()]),
+            StepVerb::AddWithin { delta, bound } => {
                 let numbers = [delta, bound].map(|number| number.to_string().into_bytes());
                 arguments.extend([b"within".into()].into_iter().chain(numbers));
             }
-            Verb::Total { ticket, delta, bound, .. } => {
+            StepVerb::Total { ticket, delta, bound, .. } => {
                 let numbers = [ticket, delta, bound].map(|number| number.to_string().into_bytes());
                 arguments.extend([b"total".into()].into_iter().chain(numbers));
             }
-            Verb::Post { current, head, tail, otherwise, own, bound, .. } => {
+            StepVerb::Post { current, head, tail, otherwise, own, bound, .. } => {
                 arguments.push(b"post".into());
                 arguments.extend([current, head, tail, otherwise].map(Clone::clone));
                 arguments.extend([own, bound].map(|number| number.to_string().into_bytes()));
             }
-            Verb::Elect(candidate) => {
+            StepVerb::Elect(candidate) => {
                 arguments.extend([b"elect".into(), candidate.to_string().into_bytes()]);
             }
-            Verb::First { empty, first, .. } => {
+            StepVerb::First { empty, first, .. } => {
                 arguments.extend([b"first".into(), empty.clone(), first.clone()]);
             }
         }
@@ -209,19 +209,19 @@ fn count<T>(list: &[T]) -> Vec<u8> {
 
 /// The answer to each step in Redis' answer to the script; `None` if it is not an answer to it.
 #[must_use]
-pub fn replies(values: Vec<Value>) -> Option<Vec<StepReply>> {
+pub fn replies(values: Vec<ReplyValue>) -> Option<Vec<StepReply>> {
     let mut values = values.into_iter();
     let mut said = Vec::new();
     while let Some(code) = values.next() {
         let bytes = match values.next()? {
-            Value::Nil => None,
-            Value::Bytes(bytes) => Some(bytes),
-            Value::Code(_) => return None,
+            ReplyValue::Nil => None,
+            ReplyValue::Bytes(bytes) => Some(bytes),
+            ReplyValue::Code(_) => return None,
         };
         said.push(match code {
-            Value::Code(1) => StepReply::Done(bytes),
-            Value::Code(0) => StepReply::Unchanged(bytes),
-            Value::Code(-1) => StepReply::Refused(String::from_utf8_lossy(&bytes?).into_owned()),
+            ReplyValue::Code(1) => StepReply::Done(bytes),
+            ReplyValue::Code(0) => StepReply::Unchanged(bytes),
+            ReplyValue::Code(-1) => StepReply::Refused(String::from_utf8_lossy(&bytes?).into_owned()),
             _ => return None,
         });
     }

@@ -32,7 +32,7 @@ struct Server {
     fates: RefCell<Vec<Fate>>,
     scripts: RefCell<Vec<usize>>,
     breaker: Breaker,
-    steps: Rc<Steps>,
+    steps: Rc<StepQueue>,
     /// What it says to every write, unless that is nothing.
     refuses: Cell<&'static str>,
     /// Too few replicas have what is written.
@@ -91,13 +91,13 @@ impl Deadline for &'static Server {
         Some(call.await)
     }
 
-    fn spawn(&self, _: Rest) {
+    fn spawn(&self, _: RemainingWork) {
         self.carries_on.set(true);
     }
 }
 
 impl RawRedis for &'static Server {
-    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>> {
         let mut waited = false;
         std::future::poll_fn(|context| {
             context.waker().wake_by_ref();
@@ -111,19 +111,19 @@ impl RawRedis for &'static Server {
             if fates.is_empty() { Fate::Answered } else { fates.remove(0) }
         };
         match fate {
-            Fate::Refused => return each(Err(Failed::Refused), steps.len()),
-            Fate::BreaksBefore => return each(Err(Failed::Broken), steps.len()),
+            Fate::Refused => return each(Err(ScriptFailure::Refused), steps.len()),
+            Fate::BreaksBefore => return each(Err(ScriptFailure::Broken), steps.len()),
             _ => {}
         }
         let kept = |said| match said {
-            StepReply::Done(_) if self.forgets.get() => StepReply::Unkept,
+            StepReply::Done(_) if self.forgets.get() => StepReply::TooFewReplicas,
             said => said,
         };
         let said = steps.iter().map(|step| kept(self.carry_out(step))).collect();
-        each(if fate == Fate::BreaksAfter { Err(Failed::Broken) } else { Ok(said) }, steps.len())
+        each(if fate == Fate::BreaksAfter { Err(ScriptFailure::Broken) } else { Ok(said) }, steps.len())
     }
 
-    fn at(&self, _: &str) -> (Self, Rc<Steps>) {
+    fn at(&self, _: &str) -> (Self, Rc<StepQueue>) {
         (self, Rc::clone(&self.steps))
     }
 
@@ -163,7 +163,7 @@ fn a_swap_goes_together_with_what_comes_before_it() {
     let before = Before { absent: &absent, written: &written };
     assert_eq!(block_on(store.swap_after(before, &key, b"a", b"b")), Ok(Swap::Done));
     assert_eq!(server.scripts.borrow().as_slice(), [1]);
-    assert!(store.goes_together());
+    assert!(store.shares_round_trips());
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn a_deadline_that_passes_leaves_a_write_open_and_a_read_without_effect() {
 #[test]
 fn an_open_breaker_sends_nothing_so_nothing_has_happened() {
     let server = with(&[Fate::Silent]);
-    for _ in 0..crate::breaker::MISSES {
+    for _ in 0..crate::breaker::MISSES_TO_OPEN {
         assert_eq!(block_on(store(server).set(&keys::rates(), b"a")), Err(Unavailable::Unknown));
     }
     assert_eq!(block_on(store(server).set(&keys::rates(), b"a")), Err(Unavailable::Untouched));
@@ -304,16 +304,16 @@ fn the_first_candidate_is_elected_also_over_the_zero_of_the_other_adapter() {
 
 #[test]
 fn an_answer_that_is_none_is_not_believed() {
-    use script::{Value, replies};
-    let bytes = |text: &str| Value::Bytes(text.into());
+    use script::{ReplyValue, replies};
+    let bytes = |text: &str| ReplyValue::Bytes(text.into());
     assert_eq!(replies(vec![]), Some(vec![]));
-    assert_eq!(replies(vec![Value::Code(0), Value::Nil]), Some(vec![StepReply::Unchanged(None)]));
+    assert_eq!(replies(vec![ReplyValue::Code(0), ReplyValue::Nil]), Some(vec![StepReply::Unchanged(None)]));
     for values in [
-        vec![Value::Code(0)],
-        vec![Value::Code(2), Value::Nil],
-        vec![bytes("1"), Value::Nil],
-        vec![Value::Code(0), Value::Code(0)],
-        vec![Value::Code(-1), Value::Nil],
+        vec![ReplyValue::Code(0)],
+        vec![ReplyValue::Code(2), ReplyValue::Nil],
+        vec![bytes("1"), ReplyValue::Nil],
+        vec![ReplyValue::Code(0), ReplyValue::Code(0)],
+        vec![ReplyValue::Code(-1), ReplyValue::Nil],
     ] {
         assert_eq!(replies(values.clone()), None, "{values:?}");
     }
@@ -321,7 +321,7 @@ fn an_answer_that_is_none_is_not_believed() {
 
 #[test]
 fn an_answer_says_of_each_step_whether_it_was_written_or_held_or_refused() {
-    use script::Value::{Bytes, Code, Nil};
+    use script::ReplyValue::{Bytes, Code, Nil};
     for (code, value, said) in [
         (1, Nil, StepReply::Done(None)),
         (1, Bytes(b"7".into()), StepReply::Done(Some(b"7".into()))),
@@ -336,18 +336,23 @@ fn an_answer_says_of_each_step_whether_it_was_written_or_held_or_refused() {
 #[test]
 fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
     let verbs = [
-        Verb::Get,
-        Verb::Set(b"new".into()),
-        Verb::Swap {
+        StepVerb::Get,
+        StepVerb::Set(b"new".into()),
+        StepVerb::Swap {
             current: b"old".into(),
             next: b"\r\n".into(),
             absent: vec!["a".into(), "b".into()],
             before: vec![("c".into(), b"first".into())],
         },
-        Verb::Add(-5),
-        Verb::Elect(7),
-        Verb::AddWithin { delta: 1, bound: 9 },
-        Verb::First { tickets: "t".into(), elected: "e".into(), empty: b"{}".into(), first: b"money".into() },
+        StepVerb::Add(-5),
+        StepVerb::Elect(7),
+        StepVerb::AddWithin { delta: 1, bound: 9 },
+        StepVerb::First {
+            tickets: "t".into(),
+            elected: "e".into(),
+            empty: b"{}".into(),
+            first: b"money".into(),
+        },
     ];
     let steps: Vec<Step> =
         verbs.into_iter().enumerate().map(|(n, verb)| Step { key: format!("k{n}"), verb }).collect();
@@ -364,11 +369,11 @@ fn a_script_is_given_its_keys_and_then_its_verbs_with_their_values() {
     );
 }
 
-fn any_value() -> impl Strategy<Value = script::Value> {
+fn any_value() -> impl Strategy<Value = script::ReplyValue> {
     prop_oneof![
-        Just(script::Value::Nil),
-        (-2_i64..3).prop_map(script::Value::Code),
-        any::<Vec<u8>>().prop_map(script::Value::Bytes),
+        Just(script::ReplyValue::Nil),
+        (-2_i64..3).prop_map(script::ReplyValue::Code),
+        any::<Vec<u8>>().prop_map(script::ReplyValue::Bytes),
     ]
 }
 
@@ -377,7 +382,7 @@ proptest! {
     fn an_answer_is_believed_only_where_it_is_code_and_value_by_turns(
         values in proptest::collection::vec(any_value(), 0..7),
     ) {
-        use script::Value::{Bytes, Code, Nil};
+        use script::ReplyValue::{Bytes, Code, Nil};
         let good = values.len() % 2 == 0
             && values.chunks(2).all(|pair| matches!(pair, [Code(0 | 1), Nil | Bytes(_)] | [Code(-1), Bytes(_)]));
         let said = script::replies(values.clone());
@@ -414,6 +419,9 @@ fn the_deadline_is_that_of_the_request_beneath() {
 #[test]
 fn what_was_written_is_unkept_where_too_few_replicas_have_it_and_nothing_else_is() {
     let mut said = [StepReply::Done(None), StepReply::Unchanged(None), StepReply::Refused("NOPERM".into())];
-    script::unkept(&mut said);
-    assert_eq!(said, [StepReply::Unkept, StepReply::Unchanged(None), StepReply::Refused("NOPERM".into())]);
+    script::mark_too_few_replicas(&mut said);
+    assert_eq!(
+        said,
+        [StepReply::TooFewReplicas, StepReply::Unchanged(None), StepReply::Refused("NOPERM".into())]
+    );
 }

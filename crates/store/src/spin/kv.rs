@@ -7,8 +7,8 @@ use std::rc::Rc;
 use spin_sdk::key_value;
 
 use self::wit::wasi::keyvalue::{atomics, store as bucket};
-use super::Request;
-use crate::kv::{Failed, RawKv};
+use super::StoreRequest;
+use crate::kv::{KvFailure, RawKv};
 use crate::reason::Reason;
 use crate::redis::is_overflow;
 
@@ -29,79 +29,79 @@ thread_local! {
     static BUCKET: OnceCell<Rc<bucket::Bucket>> = const { OnceCell::new() };
 }
 
-impl Request {
-    async fn store(&self) -> Result<Rc<key_value::Store>, Failed> {
+impl StoreRequest {
+    async fn store(&self) -> Result<Rc<key_value::Store>, KvFailure> {
         if let Some(open) = STORE.with(|store| store.get().cloned()) {
             return Ok(open);
         }
-        let opened = key_value::Store::open(LABEL).await.map_err(|error| self.fails(&error, false))?;
+        let opened = key_value::Store::open(LABEL).await.map_err(|error| self.note_failure(&error, false))?;
         Ok(STORE.with(|store| store.get_or_init(|| Rc::new(opened)).clone()))
     }
 
-    fn bucket(&self) -> Result<Rc<bucket::Bucket>, Failed> {
+    fn bucket(&self) -> Result<Rc<bucket::Bucket>, KvFailure> {
         if let Some(open) = BUCKET.with(|bucket| bucket.get().cloned()) {
             return Ok(open);
         }
-        let opened = bucket::open(LABEL).map_err(|error| self.fails_at_once(&error, false))?;
+        let opened = bucket::open(LABEL).map_err(|error| self.note_sync_failure(&error, false))?;
         Ok(BUCKET.with(|bucket| bucket.get_or_init(|| Rc::new(opened)).clone()))
     }
 
     /// Notes how an asynchronous call ended.
-    fn noted<T>(&self, answer: Result<T, key_value::Error>, wrote: bool) -> Result<T, Failed> {
+    fn note_result<T>(&self, answer: Result<T, key_value::Error>, wrote: bool) -> Result<T, KvFailure> {
         match answer {
             Ok(answer) => {
                 self.answered(wrote);
                 Ok(answer)
             }
-            Err(error) => Err(self.fails(&error, wrote)),
+            Err(error) => Err(self.note_failure(&error, wrote)),
         }
     }
 
-    fn fails(&self, error: &key_value::Error, wrote: bool) -> Failed {
+    fn note_failure(&self, error: &key_value::Error, wrote: bool) -> KvFailure {
         let reason = match error {
             key_value::Error::Other(text) => Reason::of(text),
             key_value::Error::StoreTableFull => Reason::TOO_MANY_CONNECTIONS,
             key_value::Error::NoSuchStore | key_value::Error::AccessDenied => Reason::NO_STORE,
         };
         self.failed(reason, wrote);
-        Failed::Other
+        KvFailure::Other
     }
 
     /// The same of a synchronous call.
-    fn fails_at_once(&self, error: &bucket::Error, wrote: bool) -> Failed {
+    fn note_sync_failure(&self, error: &bucket::Error, wrote: bool) -> KvFailure {
         let reason = match error {
             // Redis: "ERR increment or decrement would overflow"
-            bucket::Error::Other(text) if is_overflow(text) => return Failed::Overflow,
+            bucket::Error::Other(text) if is_overflow(text) => return KvFailure::Overflow,
             bucket::Error::Other(text) => Reason::of(text),
             bucket::Error::NoSuchStore | bucket::Error::AccessDenied => Reason::NO_STORE,
         };
         self.failed(reason, wrote);
-        Failed::Other
+        KvFailure::Other
     }
 }
 
-impl RawKv for Request {
+impl RawKv for StoreRequest {
     type Cas = atomics::Cas;
 
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
-        self.call(async { self.noted(self.store().await?.get(key).await, false) }).await
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
+        self.call(async { self.note_result(self.store().await?.get(key).await, false) }).await
     }
 
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), Failed> {
-        self.call(async { self.noted(self.store().await?.set(key, value).await, true) }).await
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), KvFailure> {
+        self.call(async { self.note_result(self.store().await?.set(key, value).await, true) }).await
     }
 
-    async fn increment(&self, key: &str, delta: i64) -> Result<i64, Failed> {
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, KvFailure> {
         let sum = atomics::increment(&*self.bucket()?, key, delta);
-        let sum = sum.map_err(|error| self.fails_at_once(&error, true))?;
+        let sum = sum.map_err(|error| self.note_sync_failure(&error, true))?;
         self.answered(true);
         Ok(sum)
     }
 
-    async fn begin(&self, key: &str) -> Result<(atomics::Cas, Option<Vec<u8>>), Failed> {
+    async fn begin(&self, key: &str) -> Result<(atomics::Cas, Option<Vec<u8>>), KvFailure> {
         let cas = atomics::Cas::new(&*self.bucket()?, key);
-        let cas = cas.map_err(|error| self.fails_at_once(&error, false))?;
-        let current = cas.current().map_err(|error| self.fails_at_once(&error, false))?;
+        let cas = cas.map_err(|error| self.note_sync_failure(&error, false))?;
+        let current = cas.current().map_err(|error| self.note_sync_failure(&error, false))?;
         Ok((cas, current))
     }
 
@@ -109,7 +109,7 @@ impl RawKv for Request {
         // The answer says "failed" even if it has committed (fact 1), so the caller reads again. An error of the
         // store itself tells why it did not commit.
         if let Err(atomics::CasError::StoreError(error)) = atomics::swap(cas, value) {
-            self.fails_at_once(&error, true);
+            self.note_sync_failure(&error, true);
         }
     }
 }

@@ -13,37 +13,37 @@ use eventlog::Level;
 use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 
 use super::settings::{self, redis_url};
-use super::{Request, since_began};
+use super::{StoreRequest, since_began};
 use crate::breaker::{Breaker, Limits as _};
 use crate::keys::Document;
 use crate::reason::Reason;
-use crate::redis::cluster::{Map, Node, Redirect};
-use crate::redis::nodes::{self, Nodes, Unanswered, Waits};
+use crate::redis::cluster::{Node, Redirect, SlotMap};
+use crate::redis::nodes::{self, Nodes, StepQueues, Unanswered};
 use crate::redis::readiness;
 use crate::redis::risks::risks;
-use crate::redis::script::{self, Value};
-use crate::redis::{Failed, RawRedis, Step, StepReply, Steps, is_overflow};
+use crate::redis::script::{self, ReplyValue};
+use crate::redis::{RawRedis, ScriptFailure, Step, StepQueue, StepReply, is_overflow};
 use crate::trouble::Trouble;
 
 /// How long a node may take to answer what it knows of the cluster, before the next one is asked.
-const MAP_WITHIN: Duration = Duration::from_millis(100);
+const MAP_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How long Redis waits for its replicas, in ms, before it answers how many have a write. On `bank`'s connection
 /// nobody else is answered meanwhile.
 const WAIT_MS: &[u8] = b"2";
 /// How long a write waits for replicas if the one before it has waited in vain.
-const IMPATIENCE: Duration = Duration::from_millis(50);
+const SHORT_WAIT: Duration = Duration::from_millis(50);
 /// The part of the deadline that is left when a write has too few replicas: being late would count as silence of
 /// Redis. An idle Redis checks its clock ten times a second, so a `WAIT` may take a tenth of a second longer than it
 /// should.
-const MARGIN: Duration = Duration::from_millis(150);
+const DEADLINE_MARGIN: Duration = Duration::from_millis(150);
 
 thread_local! {
     static SERVERS: RefCell<Vec<Rc<Server>>> = const { RefCell::new(Vec::new()) };
-    static RISKS_ARE_TOLD: Cell<bool> = const { Cell::new(false) };
-    static NODES_ARE_NAMED: Cell<bool> = const { Cell::new(false) };
-    static MAP: &'static RefCell<Map> = Box::leak(Box::new(RefCell::new(Map::new())));
-    static WAITS: Waits = Waits::default();
+    static RISKS_LOGGED: Cell<bool> = const { Cell::new(false) };
+    static NODES_NAMED: Cell<bool> = const { Cell::new(false) };
+    static MAP: &'static RefCell<SlotMap> = Box::leak(Box::new(RefCell::new(SlotMap::new())));
+    static WAITS: StepQueues = StepQueues::default();
 }
 
 /// A server as this instance knows it: the one that `redis_url` names, or a node of its cluster.
@@ -87,12 +87,12 @@ impl Server {
 
 /// Adds the nodes that `redis_url` names to the map, once for each instance.
 pub async fn name_nodes() {
-    if NODES_ARE_NAMED.get() {
+    if NODES_NAMED.get() {
         return;
     }
     if let Some(url) = redis_url().await {
-        NODES_ARE_NAMED.set(true);
-        MAP.with(|map| map.borrow_mut().is_named(Node::named(&url)));
+        NODES_NAMED.set(true);
+        MAP.with(|map| map.borrow_mut().name_nodes(Node::named(&url)));
     }
 }
 
@@ -107,15 +107,15 @@ pub fn has_too_few_replicas() -> bool {
 }
 
 /// The keys that `/readyz` writes to learn whether this Redis takes writes.
-pub fn keys_of_readiness() -> Vec<Document> {
+pub fn readiness_keys() -> Vec<Document> {
     let [from, ..] = getrandom::u64().unwrap_or_default().to_le_bytes();
     MAP.with(|map| readiness::keys(&map.borrow(), from))
 }
 
 /// Logs, once for each instance, which settings of the known servers may lose acknowledged writes. If the user may
 /// not call `INFO`, nothing is logged.
-pub fn tell_risks() {
-    if RISKS_ARE_TOLD.replace(true) {
+pub fn log_risks() {
+    if RISKS_LOGGED.replace(true) {
         return;
     }
     // Nobody waits for it.
@@ -130,7 +130,7 @@ pub fn tell_risks() {
             let answer = connection.execute("INFO", Vec::new()).await;
             // If the user may not call it, the connection is still good.
             connection.is_good = !matches!(&answer, Err(error) if !reason(error).is_refusal());
-            if let Ok([Value::Bytes(info)]) = answer.as_deref() {
+            if let Ok([ReplyValue::Bytes(info)]) = answer.as_deref() {
                 for risk in risks(info) {
                     if !told.contains(&risk) {
                         told.push(risk);
@@ -174,7 +174,7 @@ impl InUse {
         Ok(Self { server, connection, asking, is_good: false })
     }
 
-    async fn execute(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<Vec<Value>, Error> {
+    async fn execute(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<Vec<ReplyValue>, Error> {
         let arguments = arguments.into_iter().map(RedisParameter::Binary);
         let answer = self.connection.execute(command, arguments).await?;
         Ok(answer.into_iter().map(value).collect())
@@ -193,12 +193,12 @@ impl Drop for InUse {
     }
 }
 
-impl RawRedis for Request {
-    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
+impl RawRedis for StoreRequest {
+    async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>> {
         self.call(nodes::run(self, steps)).await
     }
 
-    fn at(&self, key: &str) -> (Self, Rc<Steps>) {
+    fn at(&self, key: &str) -> (Self, Rc<StepQueue>) {
         let map = self.map().borrow();
         let (server, steps) = (Server::at(&map.node_of(key)), WAITS.with(|waits| waits.at(&map, key)));
         (self.on(server), steps)
@@ -209,8 +209,8 @@ impl RawRedis for Request {
     }
 }
 
-impl Nodes for Request {
-    fn map(&self) -> &RefCell<Map> {
+impl Nodes for StoreRequest {
+    fn map(&self) -> &RefCell<SlotMap> {
         MAP.with(|map| *map)
     }
 
@@ -222,7 +222,7 @@ impl Nodes for Request {
         })?;
         if asking && let Err(error) = connection.execute("ASKING", Vec::new()).await {
             here.failed(reason(&error), false);
-            return Err(Unanswered::Failed(Failed::Refused));
+            return Err(Unanswered::Failed(ScriptFailure::Refused));
         }
         let mut answer = match connection.execute("EVAL", script::arguments(steps)).await {
             Ok(values) => script::replies(values).ok_or(Reason::ANOTHER_ANSWER),
@@ -248,13 +248,13 @@ impl Nodes for Request {
         here.note(steps, &answer, kept);
         answer.map_err(|reason| match () {
             () if reason.leads_elsewhere() => Unanswered::Away,
-            () if reason.is_refusal() => Unanswered::Failed(Failed::Refused),
-            () => Unanswered::Failed(Failed::Broken),
+            () if reason.is_refusal() => Unanswered::Failed(ScriptFailure::Refused),
+            () => Unanswered::Failed(ScriptFailure::Broken),
         })
     }
 
-    async fn slots(&self, node: &Node) -> Vec<Value> {
-        let until = since_began().saturating_add(MAP_WITHIN).min(self.time.deadline);
+    async fn slots(&self, node: &Node) -> Vec<ReplyValue> {
+        let until = since_began().saturating_add(MAP_TIMEOUT).min(self.time.deadline);
         let asks = async {
             let mut connection = InUse::of(node, false).await?;
             // If this call is given up early, the connection stays: other requests use it.
@@ -290,7 +290,7 @@ impl Nodes for Request {
     }
 }
 
-impl Request {
+impl StoreRequest {
     /// The same request, to a node.
     fn to(&self, node: &Node) -> Self {
         self.on(Server::at(node))
@@ -300,7 +300,7 @@ impl Request {
         Self { time: Rc::clone(&self.time), server }
     }
 
-    /// Waits until enough replicas have what was written, or marks it as `Unkept`.
+    /// Waits until enough replicas have what was written, or marks it as `TooFewReplicas`.
     async fn keep(&self, connection: &mut InUse, said: &mut [StepReply]) -> Result<(), Reason> {
         let replicas = settings::replicas();
         if replicas == 0 || !said.iter().any(StepReply::is_done) {
@@ -308,15 +308,18 @@ impl Request {
         }
         let server = Rc::clone(&connection.server);
         // If the last write waited in vain, this one waits less, so that the next batch is not delayed as long.
-        let patience = if server.has_too_few_replicas.get() { IMPATIENCE } else { self.time.deadline };
-        let until = since_began().saturating_add(patience).min(self.time.deadline.saturating_sub(MARGIN));
+        let patience = if server.has_too_few_replicas.get() { SHORT_WAIT } else { self.time.deadline };
+        let until =
+            since_began().saturating_add(patience).min(self.time.deadline.saturating_sub(DEADLINE_MARGIN));
         let kept = loop {
             let wait = vec![replicas.to_string().into_bytes(), WAIT_MS.into()];
             let answer = connection.execute("WAIT", wait).await;
             connection.is_good &= answer.is_ok();
             let kept = match answer.as_deref() {
-                Ok([Value::Code(have)]) if u64::try_from(*have).is_ok_and(|have| have >= replicas) => Ok(()),
-                Ok([Value::Code(_)]) => Err(Reason::TOO_FEW_REPLICAS),
+                Ok([ReplyValue::Code(have)]) if u64::try_from(*have).is_ok_and(|have| have >= replicas) => {
+                    Ok(())
+                }
+                Ok([ReplyValue::Code(_)]) => Err(Reason::TOO_FEW_REPLICAS),
                 Ok(_) => break Err(Reason::ANOTHER_ANSWER),
                 // If the user may not call `WAIT`, nobody can confirm that replicas have it.
                 Err(error) if reason(error).is_refusal() => {
@@ -331,7 +334,7 @@ impl Request {
             }
         };
         if kept.is_err() {
-            script::unkept(said);
+            script::mark_too_few_replicas(said);
         }
         kept
     }
@@ -358,18 +361,18 @@ fn refusals(steps: &[&Step], said: &[StepReply]) -> impl Iterator<Item = (Reason
 
 fn reason(error: &Error) -> Reason {
     match error {
-        Error::InvalidAddress => Reason::NO_ADDRESS,
+        Error::InvalidAddress => Reason::BAD_ADDRESS,
         Error::TooManyConnections => Reason::TOO_MANY_CONNECTIONS,
         Error::TypeError => Reason::ANOTHER_ANSWER,
         Error::Other(text) => Reason::of(text),
     }
 }
 
-fn value(result: RedisResult) -> Value {
+fn value(result: RedisResult) -> ReplyValue {
     match result {
-        RedisResult::Nil => Value::Nil,
-        RedisResult::Int64(code) => Value::Code(code),
-        RedisResult::Binary(bytes) => Value::Bytes(bytes),
-        RedisResult::Status(text) => Value::Bytes(text.into_bytes()),
+        RedisResult::Nil => ReplyValue::Nil,
+        RedisResult::Int64(code) => ReplyValue::Code(code),
+        RedisResult::Binary(bytes) => ReplyValue::Bytes(bytes),
+        RedisResult::Status(text) => ReplyValue::Bytes(text.into_bytes()),
     }
 }

@@ -29,7 +29,7 @@ impl Backend {
 
 /// The settings that concern every request.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct StoreSettings {
     /// `store`.
     pub backend: Backend,
     /// `storage_deadline_ms`: how long a request may wait for storage, in all.
@@ -39,11 +39,11 @@ pub struct Settings {
 }
 
 thread_local! {
-    static KNOWN: Cell<Option<Settings>> = const { Cell::new(None) };
+    static KNOWN: Cell<Option<StoreSettings>> = const { Cell::new(None) };
 }
 
 /// The settings of this component.
-pub async fn settings() -> Settings {
+pub async fn settings() -> StoreSettings {
     if let Some(known) = KNOWN.get() {
         return known;
     }
@@ -54,7 +54,7 @@ pub async fn settings() -> Settings {
     };
     let deadline = Duration::from_millis(STORAGE_DEADLINE_MS.number().await);
     let replicas = if backend == Backend::Redis { REDIS_WAIT_REPLICAS.number().await } else { 0 };
-    let settings = Settings { backend, deadline, replicas };
+    let settings = StoreSettings { backend, deadline, replicas };
     // If it could not be read, the next request may be able to.
     if backend != Backend::Unknown {
         KNOWN.set(Some(settings));

@@ -32,7 +32,7 @@ impl Server {
     }
 
     /// Gives a command of the script's; its answer, flat, as a host gives it.
-    pub fn ask(&mut self, command: &str, arguments: Vec<Vec<u8>>) -> Vec<script::Value> {
+    pub fn ask(&mut self, command: &str, arguments: Vec<Vec<u8>>) -> Vec<script::ReplyValue> {
         let Value::Array(values) = redis::cmd(command).arg(arguments).query(&mut self.connection).unwrap()
         else {
             panic!("the script answers by an array");
@@ -90,12 +90,12 @@ fn connected(socket: &Path) -> Connection {
     }
 }
 
-fn value(value: Value) -> script::Value {
+fn value(value: Value) -> script::ReplyValue {
     match value {
-        Value::Nil => script::Value::Nil,
-        Value::Int(code) => script::Value::Code(code),
-        Value::BulkString(bytes) => script::Value::Bytes(bytes),
-        Value::SimpleString(text) => script::Value::Bytes(text.into_bytes()),
+        Value::Nil => script::ReplyValue::Nil,
+        Value::Int(code) => script::ReplyValue::Code(code),
+        Value::BulkString(bytes) => script::ReplyValue::Bytes(bytes),
+        Value::SimpleString(text) => script::ReplyValue::Bytes(text.into_bytes()),
         other => panic!("a host would not hand this on: {other:?}"),
     }
 }

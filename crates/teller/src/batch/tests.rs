@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use batch::Rest;
+use batch::RemainingWork;
 use futures::executor::block_on;
 use futures::future::{join, join_all};
-use ledger::{Kind, OperationId};
+use ledger::{OperationId, OperationKind};
 use store::memory::Memory;
 use store::{Document, Swap};
 
@@ -22,7 +22,7 @@ fn user() -> User {
     "ann".parse().unwrap()
 }
 
-fn operation(id: &str, kind: Kind, amount: &str) -> Operation {
+fn operation(id: &str, kind: OperationKind, amount: &str) -> Operation {
     Operation {
         id: OperationId::Made(id.to_owned()),
         kind,
@@ -39,7 +39,7 @@ struct Slow {
     swaps: Rc<Cell<u32>>,
     clock: Rc<Cell<Duration>>,
     deadline: Duration,
-    carried: Rc<Cell<Option<Rest>>>,
+    carried: Rc<Cell<Option<RemainingWork>>>,
 }
 
 impl Slow {
@@ -73,7 +73,7 @@ impl Deadline for Slow {
         .await
     }
 
-    fn spawn(&self, rest: Rest) {
+    fn spawn(&self, rest: RemainingWork) {
         self.carried.set(Some(rest));
     }
 }
@@ -108,7 +108,7 @@ impl Store for Slow {
 fn what_comes_together_is_committed_together_each_with_its_own_answer() {
     let (store, wallets, user) = (Slow::default(), Wallets::new(), user());
     let answers = block_on(join_all((0..16).map(|n| {
-        let operation = operation(&format!("m{n}"), Kind::Deposit, "1");
+        let operation = operation(&format!("m{n}"), OperationKind::Deposit, "1");
         wallets.carry_out(&store, &user, operation)
     })));
     let seqs: Vec<_> =
@@ -121,18 +121,18 @@ fn what_comes_together_is_committed_together_each_with_its_own_answer() {
 fn money_that_came_in_the_same_batch_can_go_out_and_no_more() {
     let (store, wallets, user) = (Slow::default(), Wallets::new(), user());
     let answers = block_on(join_all((0..12).map(|n| {
-        let kind = if n < 4 { Kind::Deposit } else { Kind::Withdrawal };
+        let kind = if n < 4 { OperationKind::Deposit } else { OperationKind::Withdrawal };
         wallets.carry_out(&store, &user, operation(&format!("m{n}"), kind, "1"))
     })));
     let posted = answers.iter().filter(|answer| answer.as_ref().unwrap().outcome.entry().is_some()).count();
     assert_eq!(posted, 8);
-    assert_eq!(block_on(history::now(&store, &user)).unwrap().balance.to_string(), "0.00");
+    assert_eq!(block_on(history::current(&store, &user)).unwrap().balance.to_string(), "0.00");
 }
 
 #[test]
 fn who_comes_while_a_swap_is_lost_to_another_instance_is_in_the_next_one() {
     let (slow, wallets, user) = (Slow::default(), Wallets::new(), user());
-    let deposit = |id: &str| operation(id, Kind::Deposit, "1");
+    let deposit = |id: &str| operation(id, OperationKind::Deposit, "1");
     block_on(wallets.carry_out(&slow, &user, deposit("m0"))).unwrap();
     slow.swaps.set(0);
     let mut first = Box::pin(wallets.carry_out(&slow, &user, deposit("m1")));
@@ -159,15 +159,21 @@ fn poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Poll<T> 
 
 /// Three deposits to one wallet, of which the first two have little time left. `polls` is how far they get
 /// before that is over.
-fn two_of_three_run_out_of_time(polls: u32) -> (Vec<Result<Answer, Error>>, Answer, String) {
+fn two_of_three_run_out_of_time(
+    polls: u32,
+) -> (Vec<Result<OperationAnswer, Error>>, OperationAnswer, String) {
     let (slow, wallets, user) = (Slow::default(), Wallets::new(), user());
-    block_on(wallets.carry_out(&slow, &user, operation("m0", Kind::Deposit, "1"))).unwrap();
+    block_on(wallets.carry_out(&slow, &user, operation("m0", OperationKind::Deposit, "1"))).unwrap();
     let stores = [10, 10, 20].map(|deadline_ms| slow.for_one_until(deadline_ms));
     let mut requests: Vec<_> = stores
         .iter()
         .zip(1..)
         .map(|(store, n)| {
-            Box::pin(wallets.carry_out(store, &user, operation(&format!("m{n}"), Kind::Deposit, "1")))
+            Box::pin(wallets.carry_out(
+                store,
+                &user,
+                operation(&format!("m{n}"), OperationKind::Deposit, "1"),
+            ))
         })
         .collect();
     for _ in 0..polls {
@@ -182,7 +188,7 @@ fn two_of_three_run_out_of_time(polls: u32) -> (Vec<Result<Answer, Error>>, Answ
     let answers = requests.into_iter().map(answer).collect();
     block_on(slow.carried.take().unwrap());
     let Poll::Ready(third) = poll(&mut last) else { panic!("the third has no answer") };
-    let balance = block_on(history::now(&slow, &user)).unwrap().balance.to_string();
+    let balance = block_on(history::current(&slow, &user)).unwrap().balance.to_string();
     (answers, third.unwrap(), balance)
 }
 

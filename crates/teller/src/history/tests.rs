@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use futures::executor::block_on;
-use ledger::{Kind, Operation, OperationId};
+use ledger::{Operation, OperationId, OperationKind};
 use store::memory::Memory;
 use store::{Document, Swap, Unavailable};
 
@@ -20,12 +20,12 @@ fn deposit(store: &Memory, times: u64) {
     for n in 0..times {
         let operation = Operation {
             id: OperationId::Made(format!("m{n}")),
-            kind: Kind::Deposit,
+            kind: OperationKind::Deposit,
             amount: "1".parse().unwrap(),
             at: "2026-11-20T18:00:00.123Z".parse().unwrap(),
         };
         // An id names one operation: a second round under the same ids would be answered, not carried out.
-        let unique = OperationId::Made(format!("{}-{n}", block_on(now(store, &user())).unwrap().seq));
+        let unique = OperationId::Made(format!("{}-{n}", block_on(current(store, &user())).unwrap().seq));
         block_on(carry_out(store, &user(), &Operation { id: unique, ..operation })).unwrap();
     }
 }
@@ -47,7 +47,7 @@ fn walk(store: &Memory, limit: usize, between: impl Fn()) -> Vec<u64> {
 #[test]
 fn a_user_who_never_moved_money_stands_at_the_start() {
     let store = Memory::new();
-    assert_eq!(block_on(now(&store, &user())), Ok(Mark::START));
+    assert_eq!(block_on(current(&store, &user())), Ok(Mark::START));
     assert_eq!(block_on(at(&store, &user(), 0)), Ok(Some(Mark::START)));
     assert_eq!(block_on(at(&store, &user(), 1)), Ok(None));
     assert!(walk(&store, 50, || ()).is_empty());
@@ -128,7 +128,7 @@ fn a_page_that_is_corrupt_or_gone_is_named_and_nothing_is_built_on_it() {
         for error in old.map(Result::unwrap_err) {
             assert!(error.to_string().starts_with("bank:{ann}:page:0: "), "{error}");
         }
-        assert_eq!(block_on(now(&store, &user())).unwrap().seq, 30);
+        assert_eq!(block_on(current(&store, &user())).unwrap().seq, 30);
         assert_eq!(block_on(at(&store, &user(), 9)).unwrap().unwrap().seq, 9);
         assert_eq!(block_on(store.get(&key)), Ok(Some(value.to_vec())));
     }

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::verified::CheckedWallet;
 
 /// How a batch ended.
-pub(super) enum Ended {
+pub(super) enum BatchEnd {
     /// Every item has its answer.
     Answered,
     /// A swap was lost and nothing has happened: it can be tried again with more items.
@@ -26,7 +26,7 @@ pub(super) async fn commit(
     user: &User,
     items: &mut Items<'_>,
     seen: &mut LastKnown,
-) -> Result<Ended, Error> {
+) -> Result<BatchEnd, Error> {
     let mut commit = Commit::begin(store, user, items, std::mem::take(seen)).await?;
     loop {
         if let Some(ended) = commit.round().await? {
@@ -90,10 +90,10 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         let opening = keys::wallet(user.as_str());
         let empty = Wallet::empty();
         let (found, age) = match seen.wallet {
-            known if !store.goes_together() => (known, Age::Unread),
+            known if !store.shares_round_trips() => (known, Age::Unread),
             Some(known) => (Some(known), if seen.is_handed_on { Age::Prior } else { Age::Old }),
             // If this finds nothing, the first write will tell.
-            None => match first_write::glance(store, &opening, empty).await? {
+            None => match first_write::find_plain(store, &opening, empty).await? {
                 Some(found) => (Some(CheckedWallet::new(found, None)?), Age::Fresh),
                 None => (None, Age::Prior),
             },
@@ -102,7 +102,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     }
 
     /// One round, from reading the wallet to a swap; `None` if there has to be another round.
-    async fn round(&mut self) -> Result<Option<Ended>, Error> {
+    async fn round(&mut self) -> Result<Option<BatchEnd>, Error> {
         if self.age == Age::Unread {
             let found = first_write::find(self.store, &self.opening, self.empty).await?;
             let known = self.found.take();
@@ -110,14 +110,14 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             self.age = Age::Fresh;
         }
         let mut wallet = self.found.as_ref().map_or_else(Wallet::new, |found| found.wallet.clone());
-        if self.age != Age::Fresh && self.items.are_in(&wallet) {
+        if self.age != Age::Fresh && self.items.any_in(&wallet) {
             // If a store has lost what it acknowledged, that is lost: only what it holds now is an answer.
             self.age = Age::Unread;
             return Ok(None);
         }
         let looks_in_the_swap = self.look(&wallet).await?;
         // Checked before anything builds on it: the result of the next swap says nothing about what was read.
-        if !self.items.are_kept(self.store, self.found.as_ref().map(|known| &known.found)).await? {
+        if !self.items.all_kept(self.store, self.found.as_ref().map(|known| &known.found)).await? {
             self.age = Age::Unread;
             return Ok(None);
         }
@@ -145,7 +145,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     async fn look(&mut self, wallet: &Wallet) -> Result<bool, Error> {
         // Not for items that may have happened already: an entry without a key is not in the index, and may have left
         // the wallet.
-        let in_the_swap = self.store.goes_together() && !self.is_indexed && !self.items.are_attempted();
+        let in_the_swap = self.store.shares_round_trips() && !self.is_indexed && !self.items.any_attempted();
         if in_the_swap {
             self.items.recognize(wallet);
         } else {
@@ -161,17 +161,17 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     }
 
     /// Answers items that change nothing, but only on a wallet that was read after their requests had arrived.
-    fn answer_without_a_swap(&mut self, decisions: Vec<Decision>) -> Option<Ended> {
+    fn answer_without_a_swap(&mut self, decisions: Vec<Decision>) -> Option<BatchEnd> {
         if self.age != Age::Fresh {
             self.age = Age::Unread;
             return None;
         }
         self.items.settle(decisions);
-        Some(Ended::Answered)
+        Some(BatchEnd::Answered)
     }
 
     /// Opens the wallet with the first operations in it.
-    async fn write_first(&mut self, next: Next) -> Result<Option<Ended>, Error> {
+    async fn write_first(&mut self, next: Next) -> Result<Option<BatchEnd>, Error> {
         self.items.mark_sent(&next.decisions);
         self.age = Age::Fresh;
         match self.store.write_first(&self.opening, self.empty, &next.value).await {
@@ -192,7 +192,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     }
 
     /// Writes the next wallet over the one in `found`.
-    async fn swap(&mut self, found: Found, next: Next) -> Result<Option<Ended>, Error> {
+    async fn swap(&mut self, found: Found, next: Next) -> Result<Option<BatchEnd>, Error> {
         let Found { key, value } = found;
         self.items.mark_sent(&next.decisions);
         let is_old = std::mem::replace(&mut self.age, Age::Fresh) == Age::Old;
@@ -209,10 +209,10 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
                 self.items.mark_unsent();
                 // If the index has the key, nobody competes, and the wallet is not old.
                 let waited = !self.is_indexed && !is_old && self.store.step_aside(self.items.count()).await;
-                if !self.is_indexed && self.items.are_untouched() {
+                if !self.is_indexed && self.items.all_untouched() {
                     let holds = holds.filter(|_| !waited).map(|value| Found { key, value });
                     self.found = holds.map(|found| CheckedWallet::new(found, None)).transpose()?;
-                    return Ok(Some(Ended::Untouched));
+                    return Ok(Some(BatchEnd::Untouched));
                 }
                 if waited { self.store.get(&key).await? } else { holds }
             }
@@ -227,7 +227,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         key: Document,
         mut stored: Vec<u8>,
         next: Next,
-    ) -> Result<Option<Ended>, Error> {
+    ) -> Result<Option<BatchEnd>, Error> {
         if stored == self.empty {
             // A store that has lost what it acknowledged may have lost the election too, so the election is read
             // again.
@@ -247,10 +247,10 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     }
 
     /// The next wallet is stored under `key`: what was decided has happened.
-    fn complete(&mut self, key: Document, next: Next) -> Option<Ended> {
+    fn complete(&mut self, key: Document, next: Next) -> Option<BatchEnd> {
         self.items.settle(next.decisions);
         self.found = Some(CheckedWallet { found: Found { key, value: next.value }, wallet: next.wallet });
-        self.items.are_answered().then_some(Ended::Answered)
+        self.items.all_answered().then_some(BatchEnd::Answered)
     }
 
     /// A swap was not answered.

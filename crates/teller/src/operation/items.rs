@@ -6,7 +6,7 @@ use ledger::{Decision, Operation, OperationId, Outcome, User, Wallet};
 use store::first_write::Found;
 use store::{Store, Unavailable};
 
-use super::{Answer, sealed};
+use super::{OperationAnswer, sealed};
 use crate::Error;
 
 /// The operations that are committed together, in order.
@@ -18,7 +18,7 @@ struct Item<'a> {
     job: &'a Job<Operation>,
     /// It is in a swap whose outcome is unknown, as the entry with this number, or as a refusal (0).
     attempt: Option<u64>,
-    answer: Option<Result<Answer, Error>>,
+    answer: Option<Result<OperationAnswer, Error>>,
     /// The answer was read from the store, and may not be safe from a failover yet.
     is_read: bool,
 }
@@ -63,24 +63,24 @@ impl<'a> Items<'a> {
     }
 
     /// Whether each has its answer.
-    pub fn are_answered(&self) -> bool {
+    pub fn all_answered(&self) -> bool {
         self.0.iter().all(|item| item.answer.is_some())
     }
 
     /// Whether an item without an answer is in a swap whose outcome is unknown.
-    pub fn are_attempted(&self) -> bool {
+    pub fn any_attempted(&self) -> bool {
         self.0.iter().any(|item| item.answer.is_none() && item.attempt.is_some())
     }
 
     /// Whether nothing has happened to any item, except that its request may have left.
-    pub fn are_untouched(&self) -> bool {
+    pub fn all_untouched(&self) -> bool {
         let is_untouched =
             |item: &Item<'_>| item.attempt.is_none() && (item.answer.is_none() || item.job.is_abandoned());
         self.0.iter().all(is_untouched)
     }
 
     /// Whether an item without an answer is in the wallet.
-    pub fn are_in(&mut self, wallet: &Wallet) -> bool {
+    pub fn any_in(&mut self, wallet: &Wallet) -> bool {
         self.open().any(|item| wallet.find(&item.operation.id).is_some())
     }
 
@@ -103,7 +103,7 @@ impl<'a> Items<'a> {
 
     /// Whether the answers that were found in the wallet or the index are as safe as those of an acknowledged swap.
     /// If they are not, or that is unknown, they are dropped.
-    pub async fn are_kept(&mut self, store: &impl Store, found: Option<&Found>) -> Result<bool, Error> {
+    pub async fn all_kept(&mut self, store: &impl Store, found: Option<&Found>) -> Result<bool, Error> {
         let Some(Found { key, value }) = found else { return Ok(true) };
         let mut read = self.0.iter_mut().filter(|item| item.is_read).peekable();
         if read.peek().is_none() {
@@ -151,8 +151,8 @@ impl<'a> Items<'a> {
     pub fn settle(&mut self, decisions: Vec<Decision>) {
         for (item, decision) in self.open().zip(decisions) {
             item.answer = Some(match decision {
-                Decision::New(outcome) => Ok(Answer { outcome, replayed: false }),
-                Decision::Known(outcome) => Ok(Answer { outcome, replayed: true }),
+                Decision::New(outcome) => Ok(OperationAnswer { outcome, replayed: false }),
+                Decision::Known(outcome) => Ok(OperationAnswer { outcome, replayed: true }),
                 Decision::KeyReuse => Err(Error::KeyReuse),
             });
         }
@@ -171,7 +171,7 @@ impl<'a> Items<'a> {
     }
 
     /// The answer of each item; if there is none, `ended` tells why.
-    pub fn answers(self, ended: &Result<(), Error>) -> Vec<Result<Answer, Error>> {
+    pub fn answers(self, ended: &Result<(), Error>) -> Vec<Result<OperationAnswer, Error>> {
         self.0.into_iter().map(|item| item.into_answer(ended)).collect()
     }
 }
@@ -202,7 +202,7 @@ impl Item<'_> {
                 self.attempt.is_some() && outcome.entry().is_none_or(|entry| entry.at == self.operation.at);
             match outcome.answer(self.operation) {
                 Decision::Known(outcome) | Decision::New(outcome) => {
-                    Ok(Answer { outcome, replayed: !is_own })
+                    Ok(OperationAnswer { outcome, replayed: !is_own })
                 }
                 Decision::KeyReuse => Err(Error::KeyReuse),
             }
@@ -210,7 +210,7 @@ impl Item<'_> {
         self.is_read = self.answer.is_some();
     }
 
-    fn into_answer(self, ended: &Result<(), Error>) -> Result<Answer, Error> {
+    fn into_answer(self, ended: &Result<(), Error>) -> Result<OperationAnswer, Error> {
         match (self.answer, ended) {
             (Some(answer), _) => answer,
             (None, Err(Error::Unavailable(_)) | Ok(())) => Err(match self.attempt {

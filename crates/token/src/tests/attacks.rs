@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::issuer::{
     NOW, SECRET, claims, encode, hmac, keys, kid, published, rules, sign, signed, signing_input, token,
 };
-use crate::{KeySet, MAX_BYTES, Refused, Verified, verify};
+use crate::{KeySet, MAX_BYTES, TokenError, VerifiedToken, verify};
 
-fn judged(token: &str) -> Result<Verified, Refused> {
+fn judged(token: &str) -> Result<VerifiedToken, TokenError> {
     verify(token, &keys(), &rules(), NOW)
 }
 
@@ -34,9 +34,9 @@ fn an_unsigned_token_is_refused_however_none_is_spelled() {
     for alg in ["none", "None", "NONE", "nOnE", ""] {
         let input = signing_input(&json!({"alg": alg}), &claims());
         for signature in ["", "AA"] {
-            assert_eq!(judged(&format!("{input}.{signature}")), Err(Refused::Algorithm), "{alg}");
+            assert_eq!(judged(&format!("{input}.{signature}")), Err(TokenError::Algorithm), "{alg}");
         }
-        assert_eq!(judged(&input), Err(Refused::Malformed), "{alg}");
+        assert_eq!(judged(&input), Err(TokenError::Malformed), "{alg}");
     }
 }
 
@@ -50,7 +50,7 @@ fn a_public_key_is_never_used_as_a_secret() {
         for id in ["rsa", "p256", "ed25519"] {
             let input = signing_input(&json!({"alg": "HS256", "kid": id}), &claims());
             let forged = format!("{input}.{}", encode(&hmac(secret, input.as_bytes())));
-            assert_eq!(judged(&forged), Err(Refused::Algorithm), "{what}, {id}");
+            assert_eq!(judged(&forged), Err(TokenError::Algorithm), "{what}, {id}");
         }
     }
 }
@@ -61,13 +61,13 @@ fn a_key_is_used_with_its_own_algorithms_alone() {
         [("RS256", "p256"), ("ES256", "rsa"), ("EdDSA", "p256"), ("PS256", "ed25519"), ("ES256", "ed25519")]
     {
         let forged = signed(&json!({"alg": alg, "kid": named}), &claims());
-        assert_eq!(judged(&forged), Err(Refused::Algorithm), "{alg} with {named}");
+        assert_eq!(judged(&forged), Err(TokenError::Algorithm), "{alg} with {named}");
     }
     let mut only_rs256 = published();
     only_rs256["keys"][0]["alg"] = "RS256".into();
     let keys = KeySet::of_issuer(only_rs256.to_string().as_bytes()).unwrap();
     assert!(verify(&token("RS256", &claims()), &keys, &rules(), NOW).is_ok());
-    assert_eq!(verify(&token("PS256", &claims()), &keys, &rules(), NOW), Err(Refused::Algorithm));
+    assert_eq!(verify(&token("PS256", &claims()), &keys, &rules(), NOW), Err(TokenError::Algorithm));
 }
 
 #[test]
@@ -76,14 +76,14 @@ fn with_a_secret_nothing_but_hs256_is_accepted() {
     for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
         assert_eq!(
             verify(&token(algorithm, &claims()), &secret, &rules(), NOW),
-            Err(Refused::Algorithm),
+            Err(TokenError::Algorithm),
             "{algorithm}"
         );
     }
     for algorithm in ["HS384", "HS512", "hs256"] {
         let input = signing_input(&json!({"alg": algorithm}), &claims());
         let forged = format!("{input}.{}", encode(&hmac(SECRET, input.as_bytes())));
-        assert_eq!(verify(&forged, &secret, &rules(), NOW), Err(Refused::Algorithm), "{algorithm}");
+        assert_eq!(verify(&forged, &secret, &rules(), NOW), Err(TokenError::Algorithm), "{algorithm}");
     }
 }
 
@@ -97,7 +97,7 @@ fn a_secret_that_the_issuer_publishes_is_no_key() {
     let published = json!({"keys": [{"kty": "oct", "kid": "secret", "k": encode(SECRET)}]});
     let keys = KeySet::of_issuer(published.to_string().as_bytes()).unwrap();
     assert!(keys.is_empty());
-    assert_eq!(verify(&token("HS256", &claims()), &keys, &rules(), NOW), Err(Refused::UnknownKey));
+    assert_eq!(verify(&token("HS256", &claims()), &keys, &rules(), NOW), Err(TokenError::UnknownKey));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn psychic_and_other_empty_signatures_are_refused() {
         forged.push(vec![0xA5; length]);
         for signature in forged {
             let forged = format!("{header}.{claims}.{}", encode(&signature));
-            assert_eq!(judged(&forged), Err(Refused::Signature), "{algorithm}, {} bytes", signature.len());
+            assert_eq!(judged(&forged), Err(TokenError::Signature), "{algorithm}, {} bytes", signature.len());
         }
     }
 }
@@ -126,7 +126,7 @@ fn a_token_that_was_changed_or_cut_anywhere_is_refused() {
         let mut richer = claims();
         richer["sub"] = "mallory".into();
         let changed = format!("{header}.{}.{signature}", encode(richer.to_string().as_bytes()));
-        assert_eq!(judged(&changed), Err(Refused::Signature), "{algorithm}");
+        assert_eq!(judged(&changed), Err(TokenError::Signature), "{algorithm}");
         for longer in [
             format!("{whole}A"),
             format!("{whole}."),
@@ -144,16 +144,17 @@ fn one_token_is_spelled_in_one_way() {
     let [header, claims, signature] = parts("ES256");
     let padded = format!("{header}.{claims}.{signature}==");
     let standard = format!("{header}.{claims}.{}", signature.replace('-', "+").replace('_', "/"));
-    assert_eq!(judged(&padded), Err(Refused::Malformed));
+    assert_eq!(judged(&padded), Err(TokenError::Malformed));
     assert!(
-        standard == format!("{header}.{claims}.{signature}") || judged(&standard) == Err(Refused::Malformed)
+        standard == format!("{header}.{claims}.{signature}")
+            || judged(&standard) == Err(TokenError::Malformed)
     );
     // 64 bytes are 86 characters, of which the last one carries four bits that must be zero.
     let (rest, last) = signature.split_at(signature.len() - 1);
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let at = alphabet.find(last).unwrap();
     let other = &alphabet[at + 1..at + 2];
-    assert_eq!(judged(&format!("{header}.{claims}.{rest}{other}")), Err(Refused::Malformed));
+    assert_eq!(judged(&format!("{header}.{claims}.{rest}{other}")), Err(TokenError::Malformed));
 }
 
 #[test]
@@ -169,7 +170,7 @@ fn a_key_that_the_token_brings_along_is_never_used() {
         header[name] = value.clone();
         let input = signing_input(&header, &claims());
         let forged = format!("{input}.{}", encode(&hmac(b"mallory", input.as_bytes())));
-        assert_eq!(judged(&forged), Err(Refused::UnknownKey), "{name}");
+        assert_eq!(judged(&forged), Err(TokenError::UnknownKey), "{name}");
         // Beside a good `kid` it makes no difference.
         let honest = signed(&json!({"alg": "ES256", "kid": "p256", name: value}), &claims());
         assert!(judged(&honest).is_ok(), "{name}");
@@ -190,11 +191,11 @@ fn a_kid_is_a_name_and_nothing_else() {
         &long,
     ] {
         let header = json!({"alg": "RS256", "kid": id});
-        assert_eq!(judged(&signed(&header, &claims())), Err(Refused::UnknownKey), "{id}");
+        assert_eq!(judged(&signed(&header, &claims())), Err(TokenError::UnknownKey), "{id}");
     }
     for id in [json!(1), json!(null), json!(["rsa"]), json!({"a": "rsa"})] {
         let header = json!({"alg": "RS256", "kid": id});
-        assert_eq!(judged(&signed(&header, &claims())), Err(Refused::Malformed), "{id}");
+        assert_eq!(judged(&signed(&header, &claims())), Err(TokenError::Malformed), "{id}");
     }
 }
 
@@ -208,7 +209,7 @@ fn without_a_kid_only_one_key_may_fit() {
     let two = KeySet::of_issuer(two.to_string().as_bytes()).unwrap();
     assert_eq!(
         verify(&signed(&json!({"alg": "ES256"}), &claims()), &two, &rules(), NOW),
-        Err(Refused::UnknownKey)
+        Err(TokenError::UnknownKey)
     );
     assert!(verify(&token("ES256", &claims()), &two, &rules(), NOW).is_ok());
 }
@@ -217,7 +218,7 @@ fn without_a_kid_only_one_key_may_fit() {
 fn what_is_critical_and_unknown_is_refused() {
     for critical in [json!(["b64"]), json!(["exp"]), json!([]), json!("b64"), json!(null)] {
         let header = json!({"alg": "ES256", "kid": "p256", "crit": critical, "b64": false});
-        assert_eq!(judged(&signed(&header, &claims())), Err(Refused::Critical), "{critical}");
+        assert_eq!(judged(&signed(&header, &claims())), Err(TokenError::Critical), "{critical}");
     }
 }
 
@@ -228,11 +229,11 @@ fn what_is_no_access_token_is_refused() {
         ("typ", "jwt", Ok(())),
         ("typ", "at+jwt", Ok(())),
         ("typ", "application/at+jwt", Ok(())),
-        ("typ", "logout+jwt", Err(Refused::Type)),
-        ("typ", "dpop+jwt", Err(Refused::Type)),
-        ("typ", "secevent+jwt", Err(Refused::Type)),
-        ("typ", "JOSE", Err(Refused::Type)),
-        ("cty", "JWT", Err(Refused::Type)),
+        ("typ", "logout+jwt", Err(TokenError::Type)),
+        ("typ", "dpop+jwt", Err(TokenError::Type)),
+        ("typ", "secevent+jwt", Err(TokenError::Type)),
+        ("typ", "JOSE", Err(TokenError::Type)),
+        ("cty", "JWT", Err(TokenError::Type)),
     ] {
         let header = json!({"alg": "ES256", "kid": "p256", name: value});
         assert_eq!(judged(&signed(&header, &claims())).map(drop), expected, "{name}: {value}");
@@ -245,7 +246,7 @@ fn a_token_within_a_token_and_other_forms_are_refused() {
     let header = json!({"alg": "ES256", "kid": "p256"});
     let outer = format!("{}.{}", encode(header.to_string().as_bytes()), encode(inner.as_bytes()));
     let nested = format!("{outer}.{}", encode(&sign("ES256", outer.as_bytes())));
-    assert_eq!(judged(&nested), Err(Refused::Malformed));
+    assert_eq!(judged(&nested), Err(TokenError::Malformed));
     let [head, payload, signature] = parts("ES256");
     for form in [
         String::new(),
@@ -269,18 +270,21 @@ fn repeated_members_are_refused_in_the_header_and_in_the_claims() {
     };
     let (header, good) = (r#"{"alg":"ES256","kid":"p256"}"#, claims().to_string());
     assert!(judged(&raw(header, &good)).is_ok());
-    assert_eq!(judged(&raw(r#"{"alg":"ES256","alg":"none","kid":"p256"}"#, &good)), Err(Refused::Malformed));
+    assert_eq!(
+        judged(&raw(r#"{"alg":"ES256","alg":"none","kid":"p256"}"#, &good)),
+        Err(TokenError::Malformed)
+    );
     let twice = good.replacen('{', r#"{"sub":"mallory","#, 1);
-    assert_eq!(judged(&raw(header, &twice)), Err(Refused::Malformed));
+    assert_eq!(judged(&raw(header, &twice)), Err(TokenError::Malformed));
     let hidden = good.replacen('{', r#"{"s\u0075b":"mallory","#, 1);
-    assert_eq!(judged(&raw(header, &hidden)), Err(Refused::Malformed));
+    assert_eq!(judged(&raw(header, &hidden)), Err(TokenError::Malformed));
 }
 
 #[test]
 fn a_token_that_is_too_long_is_not_looked_at() {
     let mut padded = claims();
     padded["padding"] = "x".repeat(MAX_BYTES).into();
-    assert_eq!(judged(&token("ES256", &padded)), Err(Refused::TooLong));
+    assert_eq!(judged(&token("ES256", &padded)), Err(TokenError::TooLong));
 }
 
 #[test]
@@ -309,7 +313,7 @@ fn keys_that_are_weak_broken_or_meant_for_something_else_are_left_out_and_the_ot
         for alg in ["RS256", "ES256", "EdDSA"] {
             let header = json!({"alg": alg, "kid": key["kid"]});
             let refused = verify(&signed(&header, &claims()), &set, &rules(), NOW).unwrap_err();
-            assert_eq!(refused, Refused::UnknownKey, "{}", key["kid"]);
+            assert_eq!(refused, TokenError::UnknownKey, "{}", key["kid"]);
         }
     }
     for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {

@@ -4,14 +4,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::issuer::{NOW, claims, keys, rules, token};
-use crate::{Refused, Rules, Verified, verify};
+use crate::{Rules, TokenError, VerifiedToken, verify};
 
-fn judged(claims: &Value) -> Result<Verified, Refused> {
+fn judged(claims: &Value) -> Result<VerifiedToken, TokenError> {
     verify(&token("ES256", claims), &keys(), &rules(), NOW)
 }
 
 /// What becomes of an honest token with this claim instead, or without it.
-fn with(name: &str, value: Option<Value>) -> Result<Verified, Refused> {
+fn with(name: &str, value: Option<Value>) -> Result<VerifiedToken, TokenError> {
     let mut claims = claims();
     match value {
         Some(value) => claims[name] = value,
@@ -23,29 +23,29 @@ fn with(name: &str, value: Option<Value>) -> Result<Verified, Refused> {
 #[test]
 fn the_claims_that_are_demanded() {
     for (name, value, expected) in [
-        ("iss", None, Err(Refused::Issuer)),
-        ("iss", Some(json!("https://mallory.test")), Err(Refused::Issuer)),
-        ("iss", Some(json!("https://issuer.test/")), Err(Refused::Issuer)),
-        ("iss", Some(json!(["https://issuer.test"])), Err(Refused::Issuer)),
-        ("aud", None, Err(Refused::Audience)),
-        ("aud", Some(json!("other")), Err(Refused::Audience)),
-        ("aud", Some(json!("Bank")), Err(Refused::Audience)),
-        ("aud", Some(json!("bank other")), Err(Refused::Audience)),
-        ("aud", Some(json!([])), Err(Refused::Audience)),
+        ("iss", None, Err(TokenError::Issuer)),
+        ("iss", Some(json!("https://mallory.test")), Err(TokenError::Issuer)),
+        ("iss", Some(json!("https://issuer.test/")), Err(TokenError::Issuer)),
+        ("iss", Some(json!(["https://issuer.test"])), Err(TokenError::Issuer)),
+        ("aud", None, Err(TokenError::Audience)),
+        ("aud", Some(json!("other")), Err(TokenError::Audience)),
+        ("aud", Some(json!("Bank")), Err(TokenError::Audience)),
+        ("aud", Some(json!("bank other")), Err(TokenError::Audience)),
+        ("aud", Some(json!([])), Err(TokenError::Audience)),
         ("aud", Some(json!(["other", "bank"])), Ok(())),
-        ("exp", None, Err(Refused::Expired)),
-        ("exp", Some(json!("9999999999")), Err(Refused::Expired)),
-        ("exp", Some(json!(-1)), Err(Refused::Expired)),
-        ("exp", Some(json!(NOW - 30)), Err(Refused::Expired)),
+        ("exp", None, Err(TokenError::Expired)),
+        ("exp", Some(json!("9999999999")), Err(TokenError::Expired)),
+        ("exp", Some(json!(-1)), Err(TokenError::Expired)),
+        ("exp", Some(json!(NOW - 30)), Err(TokenError::Expired)),
         ("exp", Some(json!(NOW - 29)), Ok(())),
         ("exp", Some(json!(1_800_000_000.5)), Ok(())),
         ("exp", Some(json!(1e300)), Ok(())),
         ("nbf", Some(json!(NOW + 30)), Ok(())),
-        ("nbf", Some(json!(NOW + 31)), Err(Refused::NotYet)),
-        ("nbf", Some(json!("now")), Err(Refused::Malformed)),
-        ("sub", None, Err(Refused::User)),
-        ("sub", Some(json!("")), Err(Refused::User)),
-        ("sub", Some(json!(7)), Err(Refused::User)),
+        ("nbf", Some(json!(NOW + 31)), Err(TokenError::NotYet)),
+        ("nbf", Some(json!("now")), Err(TokenError::Malformed)),
+        ("sub", None, Err(TokenError::User)),
+        ("sub", Some(json!("")), Err(TokenError::User)),
+        ("sub", Some(json!(7)), Err(TokenError::User)),
         ("iat", Some(json!(NOW + 999)), Ok(())),
     ] {
         assert_eq!(with(name, value.clone()).map(drop), expected, "{name}: {value:?}");
@@ -63,8 +63,8 @@ fn rules_that_say_nothing_let_nobody_in() {
     claims["iss"] = "".into();
     claims["aud"] = "".into();
     let token = token("ES256", &claims);
-    assert_eq!(verify(&token, &keys(), &empty("", ""), NOW), Err(Refused::Issuer));
-    assert_eq!(verify(&token, &keys(), &empty("", "bank"), NOW), Err(Refused::Issuer));
+    assert_eq!(verify(&token, &keys(), &empty("", ""), NOW), Err(TokenError::Issuer));
+    assert_eq!(verify(&token, &keys(), &empty("", "bank"), NOW), Err(TokenError::Issuer));
 }
 
 #[test]

@@ -18,11 +18,13 @@ fn held(bytes: &[u8]) {
     let read = Claim::read(&found);
     let again = Found { key: rates_claim().plain(), value: read.encode() };
     assert_eq!(Claim::read(&again).encode(), again.value);
-    let longest_ms = u64::try_from((LONGEST + SKEW * 2).as_millis()).unwrap();
+    let longest_ms = u64::try_from((MAX_CLAIM + SKEW * 2).as_millis()).unwrap();
     for now_ms in [0, NOW_MS, u64::MAX] {
-        let ended_ms = later(now_ms, LONGEST + SKEW * 2);
+        let ended_ms = later(now_ms, MAX_CLAIM + SKEW * 2);
         assert!(
-            !read.stands(now_ms) || !read.stands(ended_ms) || ended_ms < now_ms.saturating_add(longest_ms)
+            !read.is_in_force(now_ms)
+                || !read.is_in_force(ended_ms)
+                || ended_ms < now_ms.saturating_add(longest_ms)
         );
     }
     takes_turns(bytes);
@@ -35,13 +37,13 @@ fn takes_turns(bytes: &[u8]) {
     let first = block_on(claim(&store, &opening, Duration::from_secs(3), NOW_MS)).unwrap().unwrap();
     let key: Document = first.found.key.clone();
     block_on(store.set(&key, bytes)).unwrap();
-    let now_ms = later(NOW_MS, LONGEST * 3);
-    let until_ms = later(now_ms, LONGEST * 3);
+    let now_ms = later(NOW_MS, MAX_CLAIM * 3);
+    let until_ms = later(now_ms, MAX_CLAIM * 3);
     let mine = [now_ms, until_ms]
         .into_iter()
-        .find_map(|now_ms| Some((now_ms, block_on(claim(&store, &opening, LONGEST, now_ms)).unwrap()?)));
+        .find_map(|now_ms| Some((now_ms, block_on(claim(&store, &opening, MAX_CLAIM, now_ms)).unwrap()?)));
     let (now_ms, mine) = mine.expect("nobody holds it for ever");
-    assert!(block_on(claim(&store, &opening, LONGEST, now_ms)).unwrap().is_none(), "it is taken");
+    assert!(block_on(claim(&store, &opening, MAX_CLAIM, now_ms)).unwrap().is_none(), "it is taken");
     block_on(settle(&store, mine, now_ms, Duration::ZERO)).unwrap();
-    assert!(block_on(claim(&store, &opening, LONGEST, now_ms)).unwrap().is_some(), "it is given back");
+    assert!(block_on(claim(&store, &opening, MAX_CLAIM, now_ms)).unwrap().is_some(), "it is given back");
 }

@@ -248,8 +248,9 @@ fn any_operation() -> impl Strategy<Value = Operation> {
     let amount =
         prop::sample::select(vec!["1", "0.00000001", "10.5", "999999999999999", "500000000000000.25"]);
     ("[!-~]{1,12}", any::<bool>(), any::<bool>(), amount).prop_map(|(id, keyed, deposit, amount)| {
-        let made = Operation { id: OperationId::Made(id.clone()), ..operation("k", Kind::Deposit, amount) };
-        let kind = if deposit { Kind::Deposit } else { Kind::Withdrawal };
+        let made =
+            Operation { id: OperationId::Made(id.clone()), ..operation("k", OperationKind::Deposit, amount) };
+        let kind = if deposit { OperationKind::Deposit } else { OperationKind::Withdrawal };
         Operation { id: if keyed { OperationId::Keyed(id.parse().unwrap()) } else { made.id }, kind, ..made }
     })
 }

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::keys;
 use crate::reason::Reason;
-use crate::redis::Verb;
-use crate::redis::script::Value;
+use crate::redis::StepVerb;
+use crate::redis::script::ReplyValue;
 use fake::{Cluster, node, told};
 
 mod fake;
@@ -23,45 +23,46 @@ fn step_of(user: &str, kind: u8) -> Step {
     let text = |document: &keys::Document| document.as_str().to_owned();
     let value = || b"1".to_vec();
     let (key, verb) = match kind {
-        0 => (text(&opening.plain()), Verb::Get),
-        1 => (text(&keys::page(user, 7)), Verb::Set(value())),
+        0 => (text(&opening.plain()), StepVerb::Get),
+        1 => (text(&keys::page(user, 7)), StepVerb::Set(value())),
         2 => {
             let absent = vec![text(&keys::operation(user, "key"))];
             let before = vec![(text(&keys::page(user, 7)), value())];
-            (text(&opening.plain()), Verb::Swap { current: value(), next: value(), absent, before })
+            (text(&opening.plain()), StepVerb::Swap { current: value(), next: value(), absent, before })
         }
         3 => {
             let (tickets, elected) =
                 (opening.tickets().as_str().to_owned(), opening.election().as_str().to_owned());
-            (text(&opening.plain()), Verb::First { tickets, elected, empty: value(), first: value() })
+            (text(&opening.plain()), StepVerb::First { tickets, elected, empty: value(), first: value() })
         }
-        4 => (tally.cell().as_str().to_owned(), Verb::AddWithin { delta: 1, bound: 9 }),
+        4 => (tally.cell().as_str().to_owned(), StepVerb::AddWithin { delta: 1, bound: 9 }),
         5 => {
             let posts = tally.posts();
             let election = posts.election().as_str().to_owned();
             let document = text(&posts.of_ticket(2));
-            let verb = Verb::Total { election, document, ticket: 2, delta: 1, bound: 9 };
+            let verb = StepVerb::Total { election, document, ticket: 2, delta: 1, bound: 9 };
             (tally.cell().as_str().to_owned(), verb)
         }
         6 => {
             let cell = tally.cell().as_str().to_owned();
             let [current, head, tail, otherwise] = [(); 4].map(|()| value());
-            let verb = Verb::Post { current, head, tail, otherwise, cell, own: 1, bound: 9 };
+            let verb = StepVerb::Post { current, head, tail, otherwise, cell, own: 1, bound: 9 };
             (text(&tally.posts().plain()), verb)
         }
-        7 => (opening.election().as_str().to_owned(), Verb::Elect(3)),
-        _ => (text(&tally.post("key")), Verb::Add(1)),
+        7 => (opening.election().as_str().to_owned(), StepVerb::Elect(3)),
+        _ => (text(&tally.post("key")), StepVerb::Add(1)),
     };
     Step { key, verb }
 }
 
 /// Steps of one moment, as the adapter sends them: together to a server that nothing is known of, else slot by slot.
-async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<StepReply, Failed>> {
-    let waits = Waits::default();
-    let mut said = vec![Err(Failed::BySlot); steps.len()];
+async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>> {
+    let waits = StepQueues::default();
+    let mut said = vec![Err(ScriptFailure::BySlot); steps.len()];
     // The first time round it may turn out that this is a cluster.
     for _ in 0..2 {
-        let left: Vec<usize> = (0..steps.len()).filter(|place| said[*place] == Err(Failed::BySlot)).collect();
+        let left: Vec<usize> =
+            (0..steps.len()).filter(|place| said[*place] == Err(ScriptFailure::BySlot)).collect();
         let mut together: Vec<(Rc<Steps>, Vec<usize>)> = Vec::new();
         for place in left {
             let steps = waits.at(&cluster.known.borrow(), &steps[place].key);
@@ -80,7 +81,7 @@ async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<StepReply, Failed
     said
 }
 
-fn said_what_was_asked(steps: &[Step], said: &[Result<StepReply, Failed>]) {
+fn said_what_was_asked(steps: &[Step], said: &[Result<StepReply, ScriptFailure>]) {
     let expected: Vec<_> =
         steps.iter().map(|step| Ok(StepReply::Unchanged(Some(step.key.clone().into_bytes())))).collect();
     assert_eq!(said, expected);
@@ -98,7 +99,7 @@ proptest! {
         let steps: Vec<Step> = wanted.iter().map(|(user, kind)| step_of(user, *kind)).collect();
         let cluster = Cluster::of(3);
         if knows {
-            cluster.is_known();
+            cluster.learn_all();
         }
         for (index, to, is_under_way) in moves {
             let Some(step) = steps.get(index) else { continue };
@@ -120,16 +121,16 @@ proptest! {
 
 #[test]
 fn an_ordinary_redis_is_asked_once_for_all_and_never_for_slots() {
-    struct Single(RefCell<Map>, Cell<u32>);
+    struct Single(RefCell<SlotMap>, Cell<u32>);
     impl Nodes for Single {
-        fn map(&self) -> &RefCell<Map> {
+        fn map(&self) -> &RefCell<SlotMap> {
             &self.0
         }
         async fn eval(&self, _: &Node, _: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
             self.1.update(|asked| asked + 1);
             Ok(vec![StepReply::Unchanged(None); steps.len()])
         }
-        async fn slots(&self, _: &Node) -> Vec<Value> {
+        async fn slots(&self, _: &Node) -> Vec<ReplyValue> {
             panic!("it was asked for slots")
         }
         fn now(&self) -> Duration {
@@ -148,7 +149,7 @@ fn an_ordinary_redis_is_asked_once_for_all_and_never_for_slots() {
 #[test]
 fn a_slot_that_moved_is_learnt_and_one_on_its_way_is_not() {
     let cluster = Cluster::of(2);
-    cluster.is_known();
+    cluster.learn_all();
     let step = step_of("ann", 0);
     let slot = slot(&step.key);
     let other = 1 - cluster.owner(slot);
@@ -169,16 +170,16 @@ fn a_slot_that_moved_is_learnt_and_one_on_its_way_is_not() {
 
 #[test]
 fn two_nodes_that_send_one_another_a_script_for_ever_are_given_up() {
-    struct Circle(RefCell<Map>, Cell<u32>, Cell<u32>);
+    struct Circle(RefCell<SlotMap>, Cell<u32>, Cell<u32>);
     impl Nodes for Circle {
-        fn map(&self) -> &RefCell<Map> {
+        fn map(&self) -> &RefCell<SlotMap> {
             &self.0
         }
         async fn eval(&self, asked: &Node, _: bool, _: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
             self.1.update(|asked| asked + 1);
-            Err(told(&format!("ASK 7 n:{}", 1 + u16::from(*asked != node(1)))))
+            Err(redis_error(&format!("ASK 7 n:{}", 1 + u16::from(*asked != node(1)))))
         }
-        async fn slots(&self, _: &Node) -> Vec<Value> {
+        async fn slots(&self, _: &Node) -> Vec<ReplyValue> {
             Cluster::of(2).slots_as_they_are()
         }
         fn now(&self) -> Duration {
@@ -194,15 +195,15 @@ fn two_nodes_that_send_one_another_a_script_for_ever_are_given_up() {
     }
     let circle = Circle(RefCell::default(), Cell::default(), Cell::default());
     circle.0.borrow_mut().learn(&node(0), &Cluster::of(2).slots_as_they_are());
-    assert_eq!(block_on(run(&circle, &[step_of("ann", 2)])), [Err(Failed::Refused)]);
-    assert!(circle.1.get() <= ATTEMPTS, "{}", circle.1.get());
+    assert_eq!(block_on(run(&circle, &[step_of("ann", 2)])), [Err(ScriptFailure::Refused)]);
+    assert!(circle.1.get() <= MAX_REDIRECTS, "{}", circle.1.get());
     assert_eq!(circle.2.get(), 1, "the log is told why");
 }
 
 #[test]
 fn a_node_that_is_away_holds_up_its_own_slots_alone_and_those_until_another_has_them() {
     let cluster = Cluster::of(3);
-    cluster.is_known();
+    cluster.learn_all();
     let users: Vec<String> = (0..30).map(|n| format!("u{n}")).collect();
     let steps: Vec<Step> = users.iter().map(|user| step_of(user, 0)).collect();
     cluster.away.borrow_mut().insert(2);
@@ -217,10 +218,10 @@ fn a_node_that_is_away_holds_up_its_own_slots_alone_and_those_until_another_has_
 
 #[test]
 fn whoever_knows_that_it_is_a_cluster_waits_for_nobody_of_another_slot() {
-    let (cluster, waits) = (Cluster::of(3), Waits::default());
+    let (cluster, waits) = (Cluster::of(3), StepQueues::default());
     let at = |user: &str| waits.at(&cluster.known.borrow(), &step_of(user, 0).key);
     assert!(Rc::ptr_eq(&at("ann"), &at("bob")), "nothing is known");
-    cluster.is_known();
+    cluster.learn_all();
     let (ann, bob) = (at("ann"), at("bob"));
     assert!(!Rc::ptr_eq(&ann, &bob));
     assert!(Rc::ptr_eq(&ann, &at("ann")));
@@ -233,7 +234,7 @@ fn whoever_knows_that_it_is_a_cluster_waits_for_nobody_of_another_slot() {
 #[test]
 fn a_script_that_a_half_moved_slot_does_not_take_is_sent_step_by_step() {
     let cluster = Cluster::of(3);
-    cluster.is_known();
+    cluster.learn_all();
     let (reads, swap) = ([step_of("ann", 0), step_of("ann", 1)], step_of("ann", 2));
     cluster.half_moved.borrow_mut().insert(slot(&swap.key));
     cluster.pauses.set(3);
@@ -241,7 +242,7 @@ fn a_script_that_a_half_moved_slot_does_not_take_is_sent_step_by_step() {
     let steps = [reads[0].clone(), swap, reads[1].clone()];
     let said = block_on(run(&cluster, &steps));
     said_what_was_asked(&steps[..1], &said[..1]);
-    assert_eq!(said[1], Err(Failed::Refused), "its keys are in two places");
+    assert_eq!(said[1], Err(ScriptFailure::Refused), "its keys are in two places");
     said_what_was_asked(&steps[2..], &said[2..]);
     let reasons: Vec<&str> = cluster.gave_up.borrow().iter().map(|why| why.as_str()).collect();
     assert_eq!(reasons, ["TRYAGAIN"], "the log is told why");
@@ -250,7 +251,7 @@ fn a_script_that_a_half_moved_slot_does_not_take_is_sent_step_by_step() {
 #[test]
 fn a_node_that_is_cut_off_from_the_cluster_is_asked_for_the_map_last() {
     let cluster = Cluster::of(3);
-    cluster.is_known();
+    cluster.learn_all();
     let step = step_of("ann", 0);
     let old = cluster.owner(slot(&step.key));
     cluster.cut_off.borrow_mut().insert(old);
@@ -262,7 +263,7 @@ fn a_node_that_is_cut_off_from_the_cluster_is_asked_for_the_map_last() {
 #[test]
 fn a_node_that_never_answers_is_doubted_so_that_the_next_script_goes_to_its_heir() {
     let cluster = Cluster::of(3);
-    cluster.is_known();
+    cluster.learn_all();
     let step = step_of("ann", 0);
     let steps = std::slice::from_ref(&step);
     let old = cluster.owner(slot(&step.key));
@@ -278,8 +279,8 @@ fn a_node_that_never_answers_is_doubted_so_that_the_next_script_goes_to_its_heir
 fn a_cluster_is_learnt_from_any_node_that_redis_url_names() {
     let cluster = Cluster::of(3);
     // The first one is node 0, the second node 1.
-    cluster.known.borrow_mut().is_named(Node::named("redis://n:1,n:2"));
-    cluster.known.borrow_mut().has_learnt();
+    cluster.known.borrow_mut().name_nodes(Node::named("redis://n:1,n:2"));
+    cluster.known.borrow_mut().end_learning();
     cluster.away.borrow_mut().insert(0);
     let user = (0..).map(|n| format!("u{n}")).find(|user| cluster.owner(slot(&step_of(user, 0).key)) == 1);
     let step = step_of(&user.unwrap(), 0);
@@ -291,14 +292,14 @@ fn a_cluster_is_learnt_from_any_node_that_redis_url_names() {
 #[test]
 fn one_request_asks_for_the_map_while_the_others_go_by_what_is_known() {
     let cluster = Cluster::of(3);
-    cluster.is_known();
+    cluster.learn_all();
     let step = step_of("ann", 0);
     // As told, so that the map is stale and right.
     cluster.known.borrow_mut().moved(slot(&step.key), node(cluster.owner(slot(&step.key))));
-    assert!(cluster.known.borrow_mut().begins_to_learn(Duration::ZERO));
+    assert!(cluster.known.borrow_mut().begin_learning(Duration::ZERO));
     said_what_was_asked(std::slice::from_ref(&step), &block_on(run(&cluster, std::slice::from_ref(&step))));
     assert!(cluster.advisers.borrow().is_empty());
-    cluster.known.borrow_mut().has_learnt();
+    cluster.known.borrow_mut().end_learning();
     block_on(run(&cluster, std::slice::from_ref(&step)));
     assert_eq!(cluster.advisers.borrow().len(), 1);
 }
@@ -306,17 +307,17 @@ fn one_request_asks_for_the_map_while_the_others_go_by_what_is_known() {
 #[test]
 fn a_node_that_is_refused_and_has_no_heir_yet_is_given_up_at_once() {
     let cluster = Cluster::of(3);
-    cluster.is_known();
+    cluster.learn_all();
     let step = step_of("ann", 0);
     cluster.away.borrow_mut().insert(cluster.owner(slot(&step.key)));
-    assert_eq!(block_on(run(&cluster, std::slice::from_ref(&step))), [Err(Failed::Refused)]);
+    assert_eq!(block_on(run(&cluster, std::slice::from_ref(&step))), [Err(ScriptFailure::Refused)]);
     assert_eq!((cluster.asked.get(), cluster.pauses.get()), (1, 100), "it was asked once, and nobody waited");
 }
 
 #[test]
 fn a_node_that_does_not_know_of_the_heir_is_not_the_only_one_that_is_asked() {
     let cluster = Cluster::of(3);
-    cluster.is_known();
+    cluster.learn_all();
     let step = step_of("ann", 0);
     let steps = std::slice::from_ref(&step);
     let lost = cluster.owner(slot(&step.key));
@@ -332,9 +333,9 @@ fn a_node_that_does_not_know_of_the_heir_is_not_the_only_one_that_is_asked() {
 #[test]
 fn where_several_nodes_are_named_and_none_knows_a_cluster_nothing_is_written() {
     let cluster = Cluster::of(2);
-    cluster.known.borrow_mut().is_named(Node::named("redis://n:1,n:2"));
+    cluster.known.borrow_mut().name_nodes(Node::named("redis://n:1,n:2"));
     cluster.away.borrow_mut().extend([0, 1]);
-    assert_eq!(block_on(run(&cluster, &[step_of("ann", 1)])), [Err(Failed::Refused)]);
+    assert_eq!(block_on(run(&cluster, &[step_of("ann", 1)])), [Err(ScriptFailure::Refused)]);
     assert_eq!(cluster.asked.get(), 0, "a server that is no part of the cluster would take the money");
     assert_eq!(*cluster.gave_up.borrow(), [Reason::NO_MAP]);
 }

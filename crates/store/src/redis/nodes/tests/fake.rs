@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::reason::Reason;
-use crate::redis::cluster::{Map, Node, Redirect, slot};
+use crate::redis::cluster::{Node, Redirect, SlotMap, slot};
 use crate::redis::nodes::{Nodes, Unanswered};
-use crate::redis::script::Value;
+use crate::redis::script::ReplyValue;
 use crate::redis::{Step, StepReply};
 
 /// By its port, which is never 0.
@@ -20,7 +20,7 @@ pub fn node(number: u16) -> Node {
 
 #[derive(Default)]
 pub struct Cluster {
-    pub known: RefCell<Map>,
+    pub known: RefCell<SlotMap>,
     pub nodes: u16,
     /// Who has a slot, where that is not the node with its remainder.
     pub moved: RefCell<BTreeMap<u16, u16>>,
@@ -55,19 +55,24 @@ impl Cluster {
     }
 
     /// What `CLUSTER SLOTS` answers.
-    pub fn slots_as_they_are(&self) -> Vec<Value> {
+    pub fn slots_as_they_are(&self) -> Vec<ReplyValue> {
         (0..16_384_u16)
             .flat_map(|slot| {
                 let (port, slot) = (i64::from(self.owner(slot)) + 1, i64::from(slot));
-                [Value::Code(slot), Value::Code(slot), Value::Bytes(b"n".to_vec()), Value::Code(port)]
-                    .into_iter()
-                    .chain([Value::Bytes(b"id".to_vec())])
+                [
+                    ReplyValue::Code(slot),
+                    ReplyValue::Code(slot),
+                    ReplyValue::Bytes(b"n".to_vec()),
+                    ReplyValue::Code(port),
+                ]
+                .into_iter()
+                .chain([ReplyValue::Bytes(b"id".to_vec())])
             })
             .collect()
     }
 
     /// The instance knows who has what.
-    pub fn is_known(&self) {
+    pub fn learn_all(&self) {
         self.known.borrow_mut().learn(&node(0), &self.slots_as_they_are());
     }
 
@@ -82,7 +87,7 @@ impl Cluster {
 }
 
 impl Nodes for Cluster {
-    fn map(&self) -> &RefCell<Map> {
+    fn map(&self) -> &RefCell<SlotMap> {
         &self.known
     }
 
@@ -96,28 +101,28 @@ impl Nodes for Cluster {
             return Err(Unanswered::Away);
         }
         if self.cut_off.borrow().contains(&number) {
-            return Err(told("CLUSTERDOWN The cluster is down"));
+            return Err(redis_error("CLUSTERDOWN The cluster is down"));
         }
         let slots: BTreeSet<u16> =
             steps.iter().flat_map(|step| step.keys().map(slot).collect::<Vec<_>>()).collect();
         let [slot] = *slots.into_iter().collect::<Vec<_>>() else {
-            return Err(told("CROSSSLOT Keys in request don't hash to the same slot"));
+            return Err(redis_error("CROSSSLOT Keys in request don't hash to the same slot"));
         };
         if self.half_moved.borrow().contains(&slot) && steps.iter().flat_map(|step| step.keys()).count() > 1 {
-            return Err(told("TRYAGAIN Multiple keys request during rehashing of slot"));
+            return Err(redis_error("TRYAGAIN Multiple keys request during rehashing of slot"));
         }
         let (owner, leaving) = (self.owner(slot), self.leaving.borrow().get(&slot).copied());
         match leaving {
             Some(to) if asking && number == to => {}
-            Some(to) if number == owner => return Err(told(&format!("ASK {slot} n:{}", to + 1))),
+            Some(to) if number == owner => return Err(redis_error(&format!("ASK {slot} n:{}", to + 1))),
             _ if number == owner => {}
-            _ => return Err(told(&format!("MOVED {slot} n:{}", owner + 1))),
+            _ => return Err(redis_error(&format!("MOVED {slot} n:{}", owner + 1))),
         }
         self.done.borrow_mut().push((number, asking, steps.iter().copied().cloned().collect()));
         Ok(steps.iter().map(|step| StepReply::Unchanged(Some(step.key.clone().into_bytes()))).collect())
     }
 
-    async fn slots(&self, asked: &Node) -> Vec<Value> {
+    async fn slots(&self, asked: &Node) -> Vec<ReplyValue> {
         self.advisers.borrow_mut().push(self.number(asked));
         if self.ignorant.get() == Some(self.number(asked)) {
             return Self::of(self.nodes).slots_as_they_are();
@@ -143,7 +148,7 @@ impl Nodes for Cluster {
 }
 
 /// What a node says in Redis's words.
-pub fn told(text: &str) -> Unanswered {
+pub fn redis_error(text: &str) -> Unanswered {
     let reason = Reason::of(text);
     match Redirect::of(reason, text) {
         Some(redirect) => Unanswered::Redirected(redirect, reason),
