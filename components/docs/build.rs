@@ -11,8 +11,8 @@ use pack::Table;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-/// The path of each file, and where it is. The issuer redirects back to the last one: Swagger UI's own would accept a
-/// code even if `state` is wrong.
+/// The path of each file, and where the file is. The issuer redirects back to the last one. It takes the place of
+/// Swagger UI's own page, which accepts a code even if `state` is wrong.
 const PAGE: [(&str, &str); 4] = [
     ("/docs", "index.html"),
     ("/docs/start.js", "start.js"),

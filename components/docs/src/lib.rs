@@ -11,7 +11,7 @@ use signin::{Auth, SignIn};
 static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 /// The document of a bank that uses tokens, whose issuer is filled in when it is served. No path has this name.
 const BY_TOKEN: &str = "by-token.json";
-/// That blank.
+/// The text that stands for the issuer in that document.
 const ISSUER: &str = include!(concat!(env!("OUT_DIR"), "/issuer.rs"));
 
 api::component!("docs", handle);

@@ -120,13 +120,13 @@ impl Drop for WaitingPermit {
     }
 }
 
-/// Where keys are found.
+/// Access to the issuer's keys.
 pub struct Keys<'a, S, O> {
-    /// Where they are kept.
+    /// The store that keeps them.
     pub stores: &'a S,
-    /// Whom they are fetched from.
+    /// The way to the issuer.
     pub outside: &'a O,
-    /// Which ones.
+    /// Whose keys, and where they are published.
     pub source: &'a KeyLocation,
 }
 

@@ -9,7 +9,7 @@ use upstream::moment;
 /// The largest document of an issuer.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// What is at an address.
+/// The response at an address.
 #[derive(Debug, Clone, Default)]
 pub struct FetchedDocument {
     /// The status.
@@ -35,7 +35,7 @@ pub trait Outside: Clone + 'static {
 /// The store of the keys. It is opened for each step, because an issuer may take longer than a request may wait for
 /// storage.
 pub trait Stores: Clone + 'static {
-    /// What is opened.
+    /// The type of the store.
     type Store: Store;
     /// The store, whose deadline begins now.
     async fn open(&self) -> Self::Store;

@@ -16,7 +16,7 @@ use crate::unavailable;
 pub struct Settings {
     /// `jwt_issuer`, `jwt_audience`, `jwt_user_claim`
     pub rules: Rules,
-    /// Whose keys they are signed with.
+    /// Where the keys come from that they are signed with.
     pub key_source: KeySource,
     /// `jwt_scopes`
     pub asks_for_scopes: bool,
@@ -66,7 +66,7 @@ thread_local! {
     static KNOWN: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
 }
 
-/// Reads them.
+/// The settings of this component.
 ///
 /// # Errors
 ///

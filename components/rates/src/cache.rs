@@ -22,14 +22,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How soon upstream is asked again after a failure, however long rates are fresh.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// A sheet, and how old it is now.
+/// The rates to show, and how old they are now.
 #[derive(Debug)]
 pub struct CurrentRates {
     /// The rates.
     pub sheet: Rc<Sheet>,
     /// When they were fetched, since 1970; never later than now.
     pub as_of: Duration,
-    /// Since they were fetched.
+    /// The time since they were fetched.
     pub age: Duration,
     /// How much longer they are fresh; zero for stale ones.
     pub fresh_for: Duration,

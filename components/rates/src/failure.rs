@@ -11,7 +11,7 @@ use spin_sdk::wasip3::http::types::ErrorCode;
 pub struct FetchFailure {
     /// One word, always the same for the same cause.
     pub cause: &'static str,
-    /// The rest of it.
+    /// The rest, in words.
     pub detail: String,
     /// How long upstream asks not to be called.
     pub retry_after: Option<Duration>,

@@ -2,8 +2,8 @@
 //!
 //! It is bounded, since every fetch rewrites it and every dashboard gets all of it: at most [`MAX_POINTS`] points and
 //! [`MAX_BYTES`] bytes. When there are too many points, the one closest to its neighbours is dropped, so a young
-//! history is dense and a full one even. Values are cut to [`SIGNIFICANT_DIGITS`] digits: enough for a picture, not for money.
-//! `/v1/rates/history` shows the stored form as it is.
+//! history is dense and a full one even. Values are cut to [`SIGNIFICANT_DIGITS`] digits: enough for a
+//! picture, not for money. `/v1/rates/history` shows the stored form as it is.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};

@@ -19,19 +19,19 @@ pub struct Answer {
     status: StatusCode,
     fields: Fields,
     body: AnswerBody,
-    told: LogMembers,
+    log_members: LogMembers,
 }
 
 /// The body of an answer.
 pub enum AnswerBody {
-    /// Made as a whole.
+    /// All bytes at once.
     Whole(Bytes),
-    /// This many bytes, in pieces that are made as the client takes them.
+    /// This many bytes, in pieces that are made while the client reads them.
     Pieces(usize, Box<dyn Iterator<Item = Vec<u8>>>),
 }
 
 impl AnswerBody {
-    /// In bytes.
+    /// The length in bytes.
     fn len(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
@@ -39,7 +39,7 @@ impl AnswerBody {
         }
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -68,7 +68,7 @@ impl fmt::Debug for AnswerBody {
     }
 }
 
-/// What an answer tells the log.
+/// What the log line of an answer says about it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LogMembers {
     /// A problem's code.
@@ -118,7 +118,7 @@ impl Answer {
             status,
             fields: Fields::new(),
             body: AnswerBody::Whole(Bytes::new()),
-            told: LogMembers::default(),
+            log_members: LogMembers::default(),
         }
     }
 
@@ -135,7 +135,7 @@ impl Answer {
 
     fn new(status: StatusCode, content_type: &'static str, body: AnswerBody) -> Self {
         let fields = vec![("content-type", content_type.into())];
-        Self { status, fields, body, told: LogMembers::default() }
+        Self { status, fields, body, log_members: LogMembers::default() }
     }
 
     /// Adds a header: a name in lower case, and a value of visible ASCII characters.
@@ -161,14 +161,14 @@ impl Answer {
         if !replayed {
             return self;
         }
-        let told = LogMembers { replayed, ..self.told };
-        Self { told, ..self }.with("idempotent-replayed", "true")
+        let log_members = LogMembers { replayed, ..self.log_members };
+        Self { log_members, ..self }.with("idempotent-replayed", "true")
     }
 
     /// Notes the age of what it shows, for the log.
     #[must_use]
     pub fn aged(mut self, age_seconds: u64) -> Self {
-        self.told.age_seconds = Some(age_seconds);
+        self.log_members.age_seconds = Some(age_seconds);
         self
     }
 
@@ -177,15 +177,15 @@ impl Answer {
         self.status
     }
 
-    /// What it tells the log.
+    /// What the log line says about it.
     pub(crate) fn log_members(&self) -> LogMembers {
-        self.told
+        self.log_members
     }
 
     /// Notes which problem it is, for the log.
     pub(crate) fn with_log_code(self, code: &'static str, outcome: Option<&'static str>) -> Self {
-        let told = LogMembers { code: Some(code), outcome, ..self.told };
-        Self { told, ..self }
+        let log_members = LogMembers { code: Some(code), outcome, ..self.log_members };
+        Self { log_members, ..self }
     }
 
     /// Status, header fields and body of the response to the request with this id.

@@ -29,9 +29,9 @@ const FULL_WEIGHT: u16 = 1000;
 pub struct Asset {
     path: &'static str,
     media_type: &'static str,
-    /// Of the plain bytes.
+    /// The hash of the plain bytes.
     hash: &'static str,
-    /// As a gzip file.
+    /// The gzipped bytes.
     packed: &'static [u8],
 }
 
@@ -47,7 +47,7 @@ impl Asset {
         Self { path, media_type, hash, packed }
     }
 
-    /// The one at this path.
+    /// The file at this path.
     #[must_use]
     pub fn find<'a>(all: &'a [Self], path: &str) -> Option<&'a Self> {
         all.iter().find(|asset| asset.path == path)
@@ -59,8 +59,8 @@ impl Asset {
         self.answer_with(request, "")
     }
 
-    /// The same for a file whose headers belong to it, since browsers cache both together: the `version` of the
-    /// headers is a part of the entity tag.
+    /// Like [`Asset::answer`], for a file that browsers cache together with its headers: the entity tag also contains
+    /// the `version` of these headers.
     #[must_use]
     pub fn answer_with(&self, request: &Request, version: &str) -> Answer {
         let is_packed = accepts_gzip(request.headers());
@@ -125,9 +125,9 @@ struct Unpacking {
     state: Box<DecompressorOxide>,
     /// The bytes unpacked last, as a ring: the next ones may repeat any of them.
     window: Box<[u8; PIECE_BYTES]>,
-    /// Where in it the next piece begins.
+    /// Where the next piece begins in `window`.
     at: usize,
-    /// What has not been read.
+    /// The packed bytes that were not unpacked yet.
     rest: &'static [u8],
     is_done: bool,
 }

@@ -1,10 +1,12 @@
 //! The body of a request while it arrives: from a host, or natively from a test.
 
+mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(target_arch = "wasm32")]
 mod wasi;
 
+pub use error::BodyError;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Body, sleep};
 
@@ -12,12 +14,3 @@ pub use native::{Body, sleep};
 pub use spin_sdk::time::sleep;
 #[cfg(target_arch = "wasm32")]
 pub use wasi::Body;
-
-/// Why a body ended before it was complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyError {
-    /// The client went away, or its framing is wrong.
-    BrokenOff,
-    /// It did not come in time.
-    Late,
-}

@@ -14,7 +14,7 @@ use crate::{Answer, Request};
 #[cfg(target_arch = "wasm32")]
 pub(crate) const ALLOWED: &str =
     "origins http://host or https://host, with a port or without, and spaces between them";
-/// What a page may send.
+/// The methods that a page may use.
 const METHODS: &str = "GET, HEAD, POST";
 /// The request headers that a page may send: everything that the bank reads, and the rest of a trace context.
 const HEADERS: &str = "authorization, content-type, idempotency-key, if-none-match, traceparent, tracestate, user-id, \
@@ -54,11 +54,11 @@ impl Origins {
 /// Which CORS headers an answer gets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Grant {
-    /// Nothing: nobody is named.
+    /// None: the setting names no origin.
     NotConfigured,
     /// None, but the answer depends on the origin.
     Refused,
-    /// That pages of this origin may.
+    /// Those that allow pages of this origin.
     To(String),
 }
 
@@ -74,7 +74,7 @@ impl Grant {
         })
     }
 
-    /// The same answer, saying so.
+    /// Adds the CORS headers of this grant to the answer.
     pub(crate) fn add_headers(self, answer: Answer) -> Answer {
         match self {
             Self::NotConfigured => answer,

@@ -14,9 +14,11 @@ use settings::AUTH;
 use crate::headers::Headers;
 use crate::recent::RecentCache;
 use crate::{Code, Problem, Request, Scope, log};
+use ask::{Ask, Reply};
 #[cfg(target_arch = "wasm32")]
 use component::Component;
 
+mod ask;
 #[cfg(target_arch = "wasm32")]
 mod component;
 
@@ -31,15 +33,6 @@ struct TokenUser {
 thread_local! {
     static BY_TOKEN: Cell<Option<bool>> = const { Cell::new(None) };
     static TOKENS: RecentCache<TokenUser> = const { RecentCache::new() };
-}
-
-/// The answer of `identity`: its status and header fields.
-type Reply = (u16, Headers);
-
-/// Asks `identity` which user a value of the header `authorization` stands for.
-trait Ask {
-    /// `None` if there is no answer in time.
-    async fn ask(&self, authorization: String, request_id: &str) -> Option<Reply>;
 }
 
 impl Request {
@@ -58,7 +51,7 @@ impl Request {
         Ok(user)
     }
 
-    /// For routes that any user may call, if the bank uses tokens.
+    /// Requires a token of any user, if the bank uses tokens.
     ///
     /// # Errors
     ///
@@ -159,7 +152,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Only tests run natively, and they bring their own.
+/// Only tests run natively, and they have an `identity` of their own.
 #[cfg(not(target_arch = "wasm32"))]
 struct Component;
 

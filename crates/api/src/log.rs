@@ -37,12 +37,12 @@ impl RequestLine {
         }
     }
 
-    /// Of which request it is.
+    /// The id of the request.
     pub(crate) fn request_id(&self) -> &str {
         &self.request_id
     }
 
-    /// Writes it.
+    /// Writes the line.
     pub(crate) fn end(self, answer: &Answer) {
         let status = answer.status().as_u16();
         let level = match status {
@@ -83,7 +83,7 @@ pub(crate) fn user(user: &User) -> String {
     digits
 }
 
-/// The template that Spin matched. Spin's header comes after any of the client's.
+/// The template that Spin matched. Spin's header comes after any that the client sent.
 fn route(headers: &Headers) -> Option<String> {
     headers.all("spin-matched-route").next_back().and_then(text).map(str::to_owned)
 }

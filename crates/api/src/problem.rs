@@ -27,16 +27,16 @@ pub struct Problem {
     replayed: bool,
 }
 
-/// What a client must bring that comes back (RFC 6750, section 3).
+/// What a client must send when it tries again (RFC 6750, section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Challenge {
-    /// Nothing of this kind.
+    /// No token.
     None,
     /// A bearer token.
     Token,
-    /// A good one.
+    /// A valid bearer token.
     GoodToken,
-    /// One that allows this.
+    /// A bearer token with this scope.
     Scope(Scope),
 }
 
@@ -153,19 +153,19 @@ impl Problem {
         Self { members, ..Self::new(Code::StorageUnavailable, detail) }
     }
 
-    /// The request comes with no bearer token: 401 `missing-identity`, and how to come back (RFC 6750, section 3).
+    /// The request has no bearer token: 401 `missing-identity`, with a challenge (RFC 6750, section 3).
     #[must_use]
     pub fn no_token() -> Self {
         let detail = "Send a bearer token in the header Authorization.";
         Self { challenge: Challenge::Token, ..Self::new(Code::MissingIdentity, detail) }
     }
 
-    /// The request comes with a bearer token that is not good: 401 `invalid-identity`.
+    /// The bearer token of the request is not valid: 401 `invalid-identity`.
     pub fn bad_token(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::InvalidIdentity, detail).with_token_challenge()
     }
 
-    /// The same problem, asking for a bearer token that is good.
+    /// The same problem, with a challenge for a valid bearer token.
     pub(crate) fn with_token_challenge(self) -> Self {
         Self { challenge: Challenge::GoodToken, ..self }
     }
@@ -185,7 +185,7 @@ impl Problem {
         Self { members, ..Self::new(code, detail) }
     }
 
-    /// The same problem, saying so when it is given again under an idempotency key.
+    /// The same problem, marked as a replay if it is one.
     #[must_use]
     pub fn replayed(self, replayed: bool) -> Self {
         Self { replayed, ..self }

@@ -23,7 +23,7 @@ struct CacheEntry<T> {
 }
 
 impl<T: Clone> RecentCache<T> {
-    /// Nothing yet.
+    /// An empty cache.
     #[must_use]
     pub const fn new() -> Self {
         Self(RefCell::new(Vec::new()))
@@ -49,7 +49,7 @@ impl<T: Clone> RecentCache<T> {
         }
     }
 
-    /// Forgets all of it.
+    /// Forgets all values.
     pub fn clear(&self) {
         self.0.borrow_mut().clear();
     }

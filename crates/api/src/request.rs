@@ -81,7 +81,7 @@ impl Request {
         &self.headers
     }
 
-    /// What the log knows of the user.
+    /// The user's name for the log.
     pub(crate) fn logged_user(&self) -> LoggedUser {
         self.noted.clone()
     }
@@ -92,7 +92,7 @@ impl Request {
         &self.path
     }
 
-    /// The method, for a path that serves both.
+    /// The method, for a path that serves `GET` and `POST`.
     ///
     /// # Errors
     ///

@@ -40,8 +40,8 @@ schemas! {
     BitcoinsAmount = text(
         "^(?!0(\\.0+)?$)((0|[1-9][0-9]{0,6}|1[0-9]{7}|20[0-9]{6})(\\.[0-9]{1,8})?|21000000(\\.0{1,8})?)$",
     );
-    /// An amount in a body: a string, or a number, whose very characters are judged: no exponent, at most
-    /// 8 places. A string says exactly what it means in every language.
+    /// An amount in a body: a string, or a number that is read character by character: no exponent, at most
+    /// 8 places. A string means exactly the same in every language.
     SentAmount = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number]))
         .pattern(Some(amount_pattern())).exclusive_minimum(Some(0)).exclusive_maximum(Some(10_usize.pow(amount::INTEGER_DIGITS as u32))).examples([json!("10.50")]);
     /// An amount of money as it is shown: no exponent, at least two places, no further trailing zeros.
@@ -71,8 +71,8 @@ schemas! {
     ProblemType = text("^/problems/[a-z-]+$");
     /// A kind of problem. Never changes its meaning.
     ProblemCode = one_of(Code::ALL.iter().map(|code| code.as_str()));
-    /// What became of this request, and of no other: `none`, it did nothing and will do nothing; `unknown`, it
-    /// may have, or may still. `none` to a second try says nothing of the first.
+    /// What became of this request, and of no other. `none`: it did nothing and will do nothing. `unknown`: it
+    /// may have, or may still. `none` for a second try says nothing about the first.
     StorageOutcome = one_of(["none", "unknown"]);
     /// An id of a request.
     RequestId = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::REQUEST_ID_LENGTH));

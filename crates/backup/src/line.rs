@@ -78,7 +78,7 @@ pub struct Count {
     pub posts: Option<Tally>,
 }
 
-/// A line is none.
+/// Why bytes are not a line of an export.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// It is not JSON, or its members are not those of its kind.
@@ -92,7 +92,7 @@ pub enum Malformed {
     Corrupt(#[from] Corrupt),
 }
 
-/// All that a line may have.
+/// The members that a line may have.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form<'a> {

@@ -33,7 +33,7 @@ pub enum ExportError {
     /// A wallet's chain, or a counter's sum, does not hold.
     #[error("{of}: {what}")]
     Unsound {
-        /// Whose.
+        /// Whose wallet or counter.
         of: String,
         /// What does not hold.
         what: &'static str,
@@ -47,7 +47,7 @@ pub enum ExportError {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct LinePosition(u8, String, String);
 
-/// An export that is being read, or written.
+/// Checks an export line by line while it is read or written.
 #[derive(Debug, Clone)]
 pub struct ExportReader {
     begin: Option<ExportStart>,
@@ -90,7 +90,7 @@ pub fn totals_at_end(tail: &[u8]) -> Option<Totals> {
 }
 
 impl ExportReader {
-    /// Nothing was read.
+    /// No line was read yet.
     #[must_use]
     pub fn new() -> Self {
         Self {

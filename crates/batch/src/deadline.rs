@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-/// Work that is left for others when a request was answered.
+/// Work for other requests that goes on after its own request was answered.
 pub type RemainingWork = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A request with a deadline of its own.

@@ -4,7 +4,7 @@
 //! cannot be wrong once built: input is parsed at the edge, and a document from the store passes the same checks as
 //! a new one.
 //!
-//! - [`amount`]: what an amount of money is, how it is read and written, the two sums.
+//! - [`amount`]: what an amount and a balance are, how they are read, written, added and subtracted.
 //! - [`operation`]: what a caller asks for, under an idempotency key or without one, and when ([`timestamp`]).
 //! - [`entry`]: one movement of money, and the hash chain that ties it to the one before.
 //! - [`outcome`]: what an operation becomes, an entry or a [`refusal`], and which outcomes are kept for replays.

@@ -5,16 +5,17 @@ use utoipa::PartialSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Header, HeaderBuilder, RefOr, Schema};
 
-/// On every answer: name and description.
+/// The headers that every answer has.
 pub const COMMON_HEADERS: [&str; 4] =
     ["content-length", "x-request-id", "x-content-type-options", "cache-control"];
 
-/// The header of this name, as every answer that carries it does.
+/// The header of this name.
 pub fn by_name(name: &str) -> Header {
     match name {
         "content-length" => header("The body's length in bytes.", integer(0)),
         "x-request-id" => {
-            let description = "The caller's id, where it sent a sane one: 1 to 128 of A-Z, a-z, 0-9 and ._-; else a new one.";
+            let description =
+                "The caller's id if it is valid: 1 to 128 of A-Z, a-z, 0-9 and ._-; else a new one.";
             header(description, RequestId::schema())
         }
         "x-content-type-options" => header("Always `nosniff`.", schema::one_of(["nosniff"]).into()),
@@ -28,20 +29,21 @@ pub fn by_name(name: &str) -> Header {
         }
         "idempotent-replayed" => {
             let description =
-                "There, and `true`, when the answer is one given again under its idempotency key.";
+                "`true` if the answer is a replay: it was given before under its idempotency key.";
             header(description, schema::one_of(["true"]).into())
         }
         "retry-after" => header("Seconds to wait before sending the request again.", integer(0)),
         "allow" => header("The methods that the path serves.", schema::text("^[A-Z]+(, [A-Z]+)*$").into()),
-        "etag" => {
-            header("Names what was sent; for `if-none-match`.", schema::text("^(W/)?\"[!#-~]*\"$").into())
-        }
+        "etag" => header(
+            "Names the version that was sent; for `if-none-match`.",
+            schema::text("^(W/)?\"[!#-~]*\"$").into(),
+        ),
         "vary" => {
             let description = "What the answer depends on; `origin` where `cors_origins` names any.";
             header(description, schema::text("^(accept-encoding|origin|accept-encoding, origin)$").into())
         }
         "content-encoding" => {
-            header("How the body is packed, for who accepts it.", schema::one_of(["gzip"]).into())
+            header("How the body is packed, for clients that accept it.", schema::one_of(["gzip"]).into())
         }
         _ => header("What the page may load, and from where.", schema::text("^default-src 'none'").into()),
     }

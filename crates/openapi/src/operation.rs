@@ -92,7 +92,7 @@ impl Route {
         self
     }
 
-    /// Parameters.
+    /// Its parameters.
     pub fn takes(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
         self.inner = parameters.into_iter().fold(self.inner, OperationBuilder::parameter);
         self
@@ -130,7 +130,7 @@ impl Route {
         this
     }
 
-    /// 200 with something else.
+    /// 200 with a body of this media type.
     pub fn answers_as(mut self, description: &str, media_type: &str, kind: Type) -> Self {
         let schema: RefOr<Schema> = ObjectBuilder::new().schema_type(kind).into();
         let content = Content::builder().schema(Some(schema)).build();
@@ -139,14 +139,14 @@ impl Route {
         self
     }
 
-    /// 304 for who has it already.
+    /// It also answers 304, to a client that has the current version.
     pub fn cacheable(mut self) -> Self {
         let unchanged = ResponseBuilder::new().description("What the client has still holds. No body.");
         self.answers.insert(304, unchanged);
         self.takes([parameter::if_none_match()]).with_headers(["etag"])
     }
 
-    /// Problems it knows.
+    /// The problems that it may answer.
     pub fn may_fail(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
         self.problems.extend(codes);
         self
@@ -185,7 +185,7 @@ impl Route {
 }
 
 impl DocumentParts {
-    /// Nothing yet.
+    /// No operation yet.
     pub fn of(auth: AuthMode) -> Self {
         Self { auth, schemas: Vec::new(), problems: BTreeSet::new(), headers: BTreeSet::new() }
     }

@@ -12,13 +12,14 @@ use utoipa::openapi::{RefOr, Required, Schema};
 /// On every request.
 pub fn request_id() -> Parameter {
     let description =
-        "An id for the request, echoed in the answer where it is sane: 1 to 128 of A-Z, a-z, 0-9 and ._-.";
+        "An id for the request, echoed in the answer if it is 1 to 128 of A-Z, a-z, 0-9 and ._-.";
     optional(ParameterIn::Header, "x-request-id", description, string())
 }
 
 /// Whose wallet: one of three headers, since some gateways drop names with underscores.
 pub fn user() -> [Parameter; 3] {
-    let description = "Whose wallet. One of `user_id`, `user-id` and `x-user-id` must be there; two of them must not differ.";
+    let description = "Whose wallet. One of `user_id`, `user-id` and `x-user-id` must be there; two of them must not \
+                differ.";
     let header =
         |name| parameter(ParameterIn::Header, name, description, User::schema()).required(Required::False);
     let first = header("user_id").example(Some(json!("alice")));
@@ -27,8 +28,8 @@ pub fn user() -> [Parameter; 3] {
 
 /// On every `POST`.
 pub fn idempotency_key() -> Parameter {
-    let description = "Makes the request safe to send again: under one key it happens once, and its first answer is given \
-                again, for ever. Raw or as a quoted string, which is the same key: `order-17`, `\"order-17\"`.";
+    let description = "Makes the request safe to send again: under one key it happens once, and its first answer is \
+                given again, for ever. Raw or as a quoted string, which is the same key: `order-17`, `\"order-17\"`.";
     let plain = KEY_LENGTH.saturating_sub(1);
     let form = format!(r#"^([!#-~][!-~]{{0,{plain}}}|"([!#-\[\]-~]|\\["\\]){{1,{KEY_LENGTH}}}")$"#);
     optional(ParameterIn::Header, "idempotency-key", description, schema::text(&form).into())

@@ -11,7 +11,7 @@ use crate::operation::Route;
 pub const TAGS: [(&str, &str); 5] = [
     ("Counters", "One atomic increment each; they lose nothing and never wrap."),
     ("Wallets", "Deposits, withdrawals, balances and a history that anyone can check."),
-    ("Rates", "CoinGecko's exchange rates, asked for once a minute by all replicas together."),
+    ("Rates", "CoinGecko's exchange rates, fetched once a minute by all banks together."),
     ("Health", "For probes."),
     ("Pages", "For people."),
 ];

@@ -9,18 +9,18 @@ use utoipa::openapi::security::{
 pub enum AuthMode {
     /// A header names the user, and is believed whoever sends it.
     Header,
-    /// A token does.
+    /// A token names the user.
     Jwt,
 }
 
 /// What an operation asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing, of nobody.
+    /// Nothing: anybody may call it.
     Open,
-    /// A token, whoever's.
+    /// A token of any user.
     AnyToken,
-    /// A user; of a token this scope.
+    /// A user; a token must have this scope.
     User(&'static str),
 }
 
@@ -37,9 +37,9 @@ impl AuthMode {
                  anybody's money.** That is for local use, or behind a gateway that sets the header."
             }
             Self::Jwt => {
-                "**Users are known by their tokens** (`auth=jwt`): `authorization: Bearer …`, a JWT of the bank's issuer for its \
-                 audience. Wallets ask for one, with the scopes `wallet:read` and `wallet:write` where `jwt_scopes` is `on`; \
-                 posts to counters ask for any. A `user_id` header beside it must name the same user. A token that is \
+                "**Users are known by their tokens** (`auth=jwt`): `authorization: Bearer …`, a JWT of the bank's issuer \
+                 for its audience. Wallets ask for one, with the scopes `wallet:read` and `wallet:write` where \
+                 `jwt_scopes` is `on`; posts to counters ask for any. A `user_id` header beside it must name the same user. A token that is \
                  refused (401) has moved no money: send the request again, under the same key, with another."
             }
         }
@@ -58,7 +58,7 @@ impl AuthMode {
         ]
     }
 
-    /// How a token is brought.
+    /// How a token is sent.
     pub fn schemes(self) -> Vec<(&'static str, SecurityScheme)> {
         if self == Self::Header {
             return Vec::new();

@@ -9,7 +9,7 @@ use spin_sdk::wasip3::wit_future;
 /// How much is read at once.
 const CHUNK_BYTES: usize = 1 << 14;
 
-/// An answer, with all of its body.
+/// A response with its whole body.
 #[derive(Debug)]
 pub struct FullResponse {
     /// Its status.
@@ -28,14 +28,14 @@ impl FullResponse {
     }
 }
 
-/// Why there is no whole answer.
+/// Why there is no complete response.
 #[derive(Debug)]
 pub enum Error {
     /// A header field may not be sent.
     Field,
     /// The body is over the limit.
     TooLarge,
-    /// What the host says.
+    /// The host's own error.
     Host(ErrorCode),
 }
 

@@ -89,7 +89,7 @@ impl Setting<dyn Rule> {
         is_allowed.then_some(value)
     }
 
-    /// Tells the log, once an instance.
+    /// Logs an event about this setting, once for each instance.
     fn log_once(&self, event: &str, value: &str, allowed: &str) -> BadSetting {
         if !LOGGED.with_borrow(|said| said.contains(&self.name)) {
             LOGGED.with_borrow_mut(|said| said.push(self.name));

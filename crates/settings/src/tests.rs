@@ -69,13 +69,30 @@ fn setting(name: &str) -> Option<Box<dyn Judge>> {
     all().into_iter().find(|setting| setting.name() == name)
 }
 
-/// Values at the edges of a rule of the manifest: allowed, and not.
-fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
-    let schemes = |kind: &str| rule.get(kind).and_then(toml::Value::as_array).cloned().unwrap_or_default();
-    let texts = |kind: &str| schemes(kind).into_iter().map(|word| word.as_str().unwrap().to_owned());
+/// Values at the boundaries of a rule of the manifest: allowed, and not.
+fn boundary_values(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
     let (mut good, mut bad) = (Vec::new(), vec!["a b".to_owned(), "\u{e4}".to_owned(), "\0".to_owned()]);
-    good.extend(texts("one_of"));
-    for scheme in texts("url").chain(texts("public_url")).chain(texts("origin")) {
+    good.extend(texts(rule, "one_of"));
+    addresses(rule, &mut good, &mut bad);
+    numbers_and_secrets(rule, &mut good, &mut bad);
+    headers(rule, &mut good, &mut bad);
+    let kinds = ["header_name", "header_value", "url", "public_url", "origin"];
+    if !kinds.iter().any(|kind| rule.contains_key(*kind)) {
+        bad.push("mongo".to_owned());
+    }
+    assert!(!good.is_empty(), "no boundary values of {rule:?} are known");
+    (good, bad)
+}
+
+/// The texts of a rule of this kind; none if the rule is of another kind.
+fn texts(rule: &toml::Table, kind: &str) -> Vec<String> {
+    let texts = rule.get(kind).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    texts.into_iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+fn addresses(rule: &toml::Table, good: &mut Vec<String>, bad: &mut Vec<String>) {
+    let [url, public_url, origin] = ["url", "public_url", "origin"].map(|kind| texts(rule, kind));
+    for scheme in [&url[..], &public_url, &origin].concat() {
         good.extend(["h", "h:1", "127.0.0.1:6379", "[::1]:80"].map(|host| format!("{scheme}://{host}")));
         bad.extend(
             ["", ":1", "h:x", "h:65536", "h:0", "a b", "[::1"].map(|host| format!("{scheme}://{host}")),
@@ -83,28 +100,39 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
         bad.push(format!("x{scheme}://h"));
         good.push(format!("{}://h", scheme.to_uppercase()));
     }
-    for scheme in texts("url") {
+    for scheme in &url {
         good.extend(
             ["user:p%40ss@h/1", "h/2?a=b", "u:p,q@a:1,b,[::1]:3/0"].map(|rest| format!("{scheme}://{rest}")),
         );
         bad.extend(["a,", ",b", "a:1,b:x", "a,,b"].map(|rest| format!("{scheme}://{rest}")));
     }
-    for scheme in texts("public_url").chain(texts("origin")) {
+    for scheme in public_url.iter().chain(&origin) {
         bad.push(format!("{scheme}://a,b"));
     }
-    for scheme in texts("public_url") {
+    for scheme in &public_url {
         good.extend(["h/1", "h/2?a=b@c"].map(|rest| format!("{scheme}://{rest}")));
         bad.extend(["u@h", "u:p@h/1", "@h"].map(|rest| format!("{scheme}://{rest}")));
     }
-    for scheme in texts("origin") {
+    for scheme in &origin {
         bad.extend(["h/path", "h?a=b", "u@h", "h#f"].map(|rest| format!("{scheme}://{rest}")));
     }
+}
+
+fn numbers_and_secrets(rule: &toml::Table, good: &mut Vec<String>, bad: &mut Vec<String>) {
     if let Some(range) = rule.get("integer").and_then(toml::Value::as_table) {
         let [from, to] = ["from", "to"].map(|end| range[end].as_integer().unwrap());
         good.extend([from, to].map(|number| number.to_string()));
         bad.extend([from.saturating_sub(1), to.saturating_add(1)].map(|number| number.to_string()));
         bad.extend(["1.0", "1e2", "+1", "0x1"].map(str::to_owned));
     }
+    if let Some(secret) = rule.get("secret").and_then(toml::Value::as_table) {
+        let at_least = usize::try_from(secret["at_least"].as_integer().unwrap()).unwrap();
+        good.push("~".repeat(at_least));
+        bad.extend(["~".repeat(at_least.saturating_sub(1)), " ~".repeat(at_least)]);
+    }
+}
+
+fn headers(rule: &toml::Table, good: &mut Vec<String>, bad: &mut Vec<String>) {
     if rule.contains_key("header_name") {
         good.extend(["x-cg-pro-api-key", "Authorization"].map(str::to_owned));
         bad.extend(["x:y", "x\ny", "(x)"].map(str::to_owned));
@@ -124,30 +152,17 @@ fn edges(rule: &toml::Table) -> (Vec<String>, Vec<String>) {
             .map(str::to_owned),
         );
     }
-    if let Some(secret) = rule.get("secret").and_then(toml::Value::as_table) {
-        let at_least = usize::try_from(secret["at_least"].as_integer().unwrap()).unwrap();
-        good.push("~".repeat(at_least));
-        bad.extend(["~".repeat(at_least.saturating_sub(1)), " ~".repeat(at_least)]);
-    }
     if rule.contains_key("header_value") {
         good.push("CG-a/b+c=~".to_owned());
         bad.extend(["a\nb", "a\tb", "\u{7f}"].map(str::to_owned));
     }
-    if !["header_name", "header_value", "url", "public_url", "origin"]
-        .iter()
-        .any(|kind| rule.contains_key(*kind))
-    {
-        bad.push("mongo".to_owned());
-    }
-    assert!(!good.is_empty(), "no edges of {rule:?} are known");
-    (good, bad)
 }
 
 #[test]
 fn components_allow_what_the_manifest_says_and_nothing_else() {
     for (name, rule) in rules() {
         let Some(setting) = setting(&name) else { continue };
-        let (good, bad) = edges(&rule);
+        let (good, bad) = boundary_values(&rule);
         for value in good {
             assert_eq!(setting.check(&value), Some(value.as_str()), "{name}");
             assert_eq!(setting.check(&format!(" \t{value}\r\n")), Some(value.as_str()), "{name}");

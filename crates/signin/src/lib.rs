@@ -26,9 +26,9 @@ pub struct SignIn {
 /// Who the user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
-    /// Whom a header names.
+    /// The user that a header names.
     Header,
-    /// Whom a bearer token names.
+    /// The user that a bearer token names.
     Jwt,
 }
 

@@ -41,10 +41,10 @@ pub enum Shift {
     Back,
 }
 
-/// What a node says to a script.
+/// A node's answer to a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeAnswer {
-    /// It carries it out.
+    /// It carries out the script.
     Served,
     /// Another node must be asked, or the same one later; in Redis' words.
     Elsewhere(String),
@@ -59,7 +59,7 @@ struct MovingSlot {
     keys: BTreeSet<Key>,
 }
 
-/// Who has what.
+/// Which node has which slots.
 #[derive(Debug, Clone, Default)]
 pub struct Cluster {
     moved: BTreeMap<u16, u16>,
@@ -191,11 +191,11 @@ fn try_again() -> NodeAnswer {
 /// A redirect that an instance got, and for which steps.
 #[derive(Debug, Clone)]
 pub struct SentOn {
-    /// For this once.
+    /// Only this script goes there (`ASK`).
     pub ask: bool,
     /// The script.
     pub steps: Rc<[Step]>,
-    /// Where to.
+    /// The address that it leads to.
     pub to: String,
     /// It was redirected so often that it may be given up, and another one like it may be sent.
     pub may_end: bool,

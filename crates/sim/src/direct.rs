@@ -71,19 +71,19 @@ pub fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// Notes that somebody is to be polled once more.
+/// A flag: a task must be polled once more.
 #[derive(Debug, Default)]
 pub struct Woken(AtomicBool);
 
 impl Woken {
-    /// Nobody is; and who tells.
+    /// A flag that is not set, and the waker that sets it.
     #[must_use]
     pub fn new() -> (Arc<Self>, Waker) {
         let woken = Arc::new(Self::default());
         (Arc::clone(&woken), Waker::from(woken))
     }
 
-    /// Whether somebody is, since this was last asked.
+    /// Whether it was set since it was last asked.
     pub fn again(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }

@@ -55,7 +55,7 @@ impl Flavour {
     /// Those of one store, which never forgets.
     pub const OF_ONE_STORE: [Self; 4] = [Self::Sqlite, Self::Redis, Self::Scripts, Self::Switching];
 
-    /// Seeds play them in turn.
+    /// The backend of a seed: seeds play them in turn.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
         match seed % 6 {
@@ -140,13 +140,13 @@ pub enum WriteMeans {
 /// A write that took effect.
 #[derive(Debug, Clone)]
 pub struct Written {
-    /// Where.
+    /// The key.
     pub key: Key,
     /// What was there.
     pub before: Option<Cell>,
     /// What is there now.
     pub after: Value,
-    /// How.
+    /// How it was written.
     pub means: WriteMeans,
 }
 

@@ -103,7 +103,7 @@ impl View {
     }
 }
 
-/// An instance under way.
+/// A running instance.
 pub trait Mind: Sized {
     /// What all instances share.
     type Memo;
@@ -114,13 +114,13 @@ pub trait Mind: Sized {
     /// Lets something happen to it.
     fn feed(&mut self, input: Input);
 
-    /// What it does now.
+    /// What can be seen of it now.
     fn view(&self) -> &View;
 }
 
 type RequestFuture = Pin<Box<dyn Future<Output = Answer>>>;
 
-/// The real futures.
+/// An instance that polls the real futures.
 pub struct Live {
     bug: Option<Bug>,
     adapter: Adapter,
@@ -251,7 +251,7 @@ impl fmt::Debug for Live {
     }
 }
 
-/// Everything that instances have been seen to do: a tree.
+/// What instances did after each history of inputs: a tree.
 #[derive(Debug)]
 pub struct Memo {
     bug: Option<Bug>,

@@ -17,8 +17,9 @@ fn holds(name: &str, faults: u8) {
     }
 }
 
-/// A swap was sent, its connection broke, and it landed behind the next read. The second one, of the same bytes, was lost to
-/// it; that was taken for an answer, and the replica that took over had neither. Fails on the code of the commit before.
+/// A swap was sent, its connection broke, and it landed behind the next read. The second one, of the same bytes, was
+/// lost to it; that was taken for an answer, and the replica that took over had neither. Fails on the code of the
+/// commit before.
 #[test]
 fn an_attempt_that_has_come_through_is_answered_once_the_replica_has_it() {
     let setting = RunSettings { seed: 5, operations: 2_000, flavour: Flavour::Failover, bug: None };

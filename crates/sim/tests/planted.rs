@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use sim::hunt::{FoundBug, by_chance, by_exhaustion};
 use sim::planted::Bug;
 
-/// No small case shows this one: it needs a wallet that another instance seals meanwhile. Nor is any case about a cluster
-/// or a replica.
+/// No small case shows this one: it needs a wallet that another instance seals meanwhile. Nor is any case about a
+/// cluster or a replica.
 fn by_chance_alone(bug: Bug) -> bool {
     bug == Bug::SealsWhatWasOnlyDecided || bug.is_in_a_cluster() || bug.is_with_a_replica()
 }

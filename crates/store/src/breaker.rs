@@ -1,9 +1,9 @@
 //! A request's deadline, and the instance's circuit breaker.
 //!
-//! After [`MISSES_TO_OPEN`] missed deadlines in a row the breaker is open for [`OPEN_FOR`]: calls fail at once, and nothing
-//! is sent. Then it is half-open: one call goes through as a probe, the others still fail at once. If the probe is
-//! answered, the breaker closes; if not, it is open for as long again. An error counts as an answer: a store that
-//! refuses at once delays nobody. Only a call that was sent can miss a deadline. A request that ran out of time
+//! After [`MISSES_TO_OPEN`] missed deadlines in a row the breaker is open for [`OPEN_FOR`]: calls fail at once, and
+//! nothing is sent. Then it is half-open: one call goes through as a probe, the others still fail at once. If the
+//! probe is answered, the breaker closes; if not, it is open for as long again. An error counts as an answer: a store
+//! that refuses at once delays nobody. Only a call that was sent can miss a deadline. A request that ran out of time
 //! before, behind others or between two calls, says nothing about the store.
 
 use std::cell::Cell;
@@ -50,7 +50,7 @@ impl BreakerState {
 }
 
 impl Breaker {
-    /// Closed.
+    /// A closed breaker.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Breaker {
         self.doubts.update(|doubts| doubts.wrapping_add(1));
     }
 
-    /// What it lets through at `now`.
+    /// Its state at `now`.
     pub fn state(&self, now: Duration) -> BreakerState {
         match self.opens_until.get() {
             None => BreakerState::Closed,
@@ -94,13 +94,13 @@ impl Breaker {
         Some(Pass { breaker: self, probe })
     }
 
-    /// Says whether this closed it.
+    /// Notes an answer. Returns whether this closed the breaker.
     fn answered(&self) -> bool {
         self.misses.set(0);
         self.opens_until.take().is_some()
     }
 
-    /// Says whether this opened it.
+    /// Notes a missed deadline. Returns whether this opened the breaker.
     fn missed(&self, now: Duration) -> bool {
         self.doubt();
         let before = self.state(now);

@@ -40,7 +40,8 @@ pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result
     }
 }
 
-/// Looks only under the plain key, where nearly every document is. `None` says little: it may be elsewhere, or empty.
+/// Looks only under the plain key, where nearly every document is. `None` proves little: it may have another key, or
+/// be empty.
 ///
 /// # Errors
 ///

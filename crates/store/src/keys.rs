@@ -43,9 +43,9 @@ key!(Document, Counter, Election);
 /// The keys of a document whose first write must be elected; see [`crate::first_write`].
 #[derive(Debug, Clone)]
 pub struct Opening {
-    /// Whose it is.
+    /// The owner, as a hash tag.
     tag: String,
-    /// What it is.
+    /// The kind of document.
     name: &'static str,
 }
 
@@ -71,7 +71,7 @@ impl Opening {
         Counter(key(&self.tag, format_args!("{}:tickets", self.name)))
     }
 
-    /// Whose document counts.
+    /// The election of the ticket whose document counts.
     #[must_use]
     pub fn election(&self) -> Election {
         Election(key(&self.tag, format_args!("{}:elected", self.name)))
@@ -178,7 +178,7 @@ pub fn counter_of_tag(tag: &str) -> Option<CounterKeys> {
     (is_whole || tag == "bitcoins").then(|| CounterKeys { tag: tag.to_owned() })
 }
 
-/// The user whose keys have this hash tag, if it is a user's: the keys under it tell.
+/// The user whose keys have this hash tag. Only the keys under a tag tell whether it is a user's.
 #[must_use]
 pub fn user(tag: &str) -> Option<String> {
     decode_name(tag)
@@ -238,7 +238,7 @@ pub fn ready() -> Document {
     Document("bank:ready".to_owned())
 }
 
-/// How many keys there are of [`ready_in_cluster`].
+/// How many keys [`ready_in_cluster`] has.
 pub const READY_KEYS: u8 = 64;
 
 /// Like [`ready`]: one of [`READY_KEYS`] keys in different slots.

@@ -104,7 +104,7 @@ impl<R: RawKv> Kv<R> {
         self.read(key).await.map(drop)
     }
 
-    /// Makes a call that cannot be given up.
+    /// Makes a synchronous call, which cannot be given up.
     async fn held<T>(&self, call: impl Future<Output = T>) -> T {
         let began = self.raw.now();
         let answer = call.await;

@@ -49,7 +49,7 @@ pub enum Swap {
     Unknown,
 }
 
-/// What comes before a swap.
+/// What a swap requires, and what it writes first.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Before<'a> {
     /// Documents that must not exist. If they exist, they stay for ever.
@@ -81,7 +81,7 @@ pub struct ValueWithTotal<'a> {
     pub limit: i64,
     /// The value up to the total.
     pub head: &'a [u8],
-    /// What stands behind it.
+    /// The value after the total.
     pub tail: &'a [u8],
     /// The value if the total would pass its limit.
     pub otherwise: &'a [u8],
@@ -176,8 +176,8 @@ pub trait Store {
     }
 
     /// Adds `delta` (1 or more) to the cell of `counter` unless the total (the cell and the sum of the posts under
-    /// keys) would pass `limit` (0 or more), all in one call. Only if the store [`Store::shares_round_trips`]; otherwise
-    /// nothing happens.
+    /// keys) would pass `limit` (0 or more), all in one call. A store whose [`Store::shares_round_trips`] is false does
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -192,8 +192,7 @@ pub trait Store {
     }
 
     /// Like [`Store::swap`], but writes the total of that moment into the value, or the other value if the total
-    /// would be too large. Returns the total too. Only if the store [`Store::shares_round_trips`]; otherwise nothing
-    /// happens.
+    /// would be too large. Returns the total too. A store whose [`Store::shares_round_trips`] is false does nothing.
     ///
     /// # Errors
     ///

@@ -106,7 +106,7 @@ impl Reason {
     pub const BAD_ADDRESS: Self = Self("the address is none, or not allowed");
     /// The host allows no more connections.
     pub const TOO_MANY_CONNECTIONS: Self = Self("too many connections");
-    /// No node tells which node has what.
+    /// No node tells which node has which slots.
     pub const NO_MAP: Self = Self("no node of the cluster answers");
     /// Fewer replicas than required have a write in time.
     pub const TOO_FEW_REPLICAS: Self = Self("too few replicas");
@@ -134,7 +134,7 @@ impl Reason {
         PHRASES.iter().find(fits).map_or(Self("unknown"), |(reason, _)| Self(reason))
     }
 
-    /// In words.
+    /// The reason in words.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.0

@@ -46,7 +46,7 @@ pub trait RawRedis: Limits + Deadline + Sized + 'static {
     /// that key.
     fn at(&self, key: &str) -> (Self, Rc<StepQueue>);
 
-    /// Whether a write is [`StepReply::TooFewReplicas`] if too few replicas have it.
+    /// Whether a write is answered with [`StepReply::TooFewReplicas`] if too few replicas have it.
     fn waits_for_replicas(&self) -> bool {
         false
     }
@@ -74,10 +74,10 @@ pub enum ScriptFailure {
     BySlot,
 }
 
-/// What came of a step.
+/// The result of a step.
 type Answer = Result<StepReply, StepFailure>;
 
-/// Why nothing is known of a step.
+/// Why a step has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepFailure {
     /// It was not and will not be carried out.

@@ -68,7 +68,7 @@ pub async fn open() -> OpenStore {
     }
 }
 
-/// What of the store is ready.
+/// How far the store is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
     /// It answers.
@@ -130,7 +130,7 @@ pub struct StoreRequest {
 
 /// The time of a request.
 struct Time {
-    /// How long it has in all.
+    /// The time of the whole request.
     all: Duration,
     /// On the clock of [`since_began`].
     deadline: Duration,
@@ -146,8 +146,8 @@ impl Time {
         Rc::new(Self { all, deadline, timer: Cell::new(None) })
     }
 
-    /// Whether a call's `timer` has gone off. A call that begins to wait gets the request's, if no other call waits with
-    /// it, or another one for the time that is `left`.
+    /// Whether a call's `timer` has gone off. A call that begins to wait gets the request's, if no other call waits
+    /// with it, or another one for the time that is `left`.
     ///
     /// It is not a part of its generic callers, so that a component contains it once.
     #[inline(never)]

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::reason::Reason;
 
-/// How long nothing is said twice.
+/// How long the same message is not repeated.
 pub const REPEAT_AFTER: Duration = Duration::from_secs(10);
 
-/// What is to be said.
+/// A line for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notice {
-    /// Why it fails; `None` if it is well again.
+    /// Why it fails; `None` if it works again.
     pub reason: Option<Reason>,
     /// How many calls have failed since the line before.
     pub failures: u64,
@@ -36,7 +36,7 @@ struct Failures {
 }
 
 impl Trouble {
-    /// None yet.
+    /// No failure yet.
     #[must_use]
     pub const fn new() -> Self {
         let state = Failures { failing: None, said: None, failures: 0, lately: Vec::new() };

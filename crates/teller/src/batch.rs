@@ -1,9 +1,9 @@
 //! Requests on one wallet in one instance are batched ([`batch`]): they are committed together, in one swap, in
 //! order, each with its own entry and answer.
 //!
-//! A batch starts from the wallet that the batch before it left, as long as the instance remembers it ([`RecentWallets`]).
-//! A request whose deadline passes leaves the batch. If its operation was in no swap that may have committed,
-//! nothing has happened and nothing will.
+//! A batch starts from the wallet that the batch before it left, as long as the instance remembers it
+//! ([`RecentWallets`]). A request whose deadline passes leaves the batch. If its operation was in no swap that may
+//! have committed, nothing has happened and nothing will.
 
 use std::cell::RefCell;
 use std::rc::Rc;

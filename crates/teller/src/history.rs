@@ -29,7 +29,7 @@ pub async fn current(store: &impl Store, user: &User) -> Result<Mark, Error> {
     current_cached(store, user, &VerifiedMarks::default()).await
 }
 
-/// The same. A wallet that is stored as it was when `marks` has last seen it is not checked again.
+/// Like [`current`], but a stored wallet whose bytes `marks` has checked already is not checked again.
 ///
 /// # Errors
 ///

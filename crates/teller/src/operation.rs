@@ -14,38 +14,19 @@
 //!
 //! A request may leave before its operation is in a swap. Then the next swap leaves it out.
 
+mod answer;
 mod commit;
 mod items;
 mod sealed;
 
 use batch::Job;
-use ledger::{Operation, Outcome, User};
+use ledger::{Operation, User};
 use store::{Store, Unavailable};
 
 use crate::Error;
-use crate::verified::CheckedWallet;
+pub use answer::{LastKnown, OperationAnswer};
 use commit::{BatchEnd, commit};
 use items::Items;
-
-/// The outcome of an operation, and whether this is a replay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OperationAnswer {
-    /// The entry, or the refusal.
-    pub outcome: Outcome,
-    /// It is the answer of an earlier request under the same idempotency key.
-    pub replayed: bool,
-}
-
-/// The wallet as it was last seen, which saves the next batch a round trip on a store where that is safe. It may be
-/// old: then the swap is lost. What needs no swap is answered only from a wallet that was read after all requests in
-/// question had arrived.
-#[derive(Debug, Default)]
-pub struct LastKnown {
-    /// The wallet; `None` if nobody has opened it, or it was not seen.
-    pub wallet: Option<CheckedWallet>,
-    /// The previous batch has just left it: whoever has written since then competes for it.
-    pub is_handed_on: bool,
-}
 
 /// Carries out `operation` on `user`'s wallet.
 ///
@@ -78,7 +59,7 @@ pub async fn carry_out_all(
     }
 }
 
-/// The same, or `None` if a swap was lost and nothing has happened yet, so that others may join.
+/// Like [`carry_out_all`]; `None` if a swap was lost and nothing has happened yet, so that others may join.
 pub async fn try_all(
     store: &impl Store,
     user: &User,

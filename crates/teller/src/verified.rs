@@ -15,14 +15,14 @@ use crate::Error;
 /// A stored wallet whose chain was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedWallet {
-    /// Where it is, and its bytes.
+    /// Its key and its bytes.
     pub(crate) found: Found,
-    /// What they say.
+    /// The wallet that the bytes encode.
     pub(crate) wallet: Wallet,
 }
 
 impl CheckedWallet {
-    /// What it says.
+    /// The wallet.
     #[must_use]
     pub fn wallet(&self) -> &Wallet {
         &self.wallet
@@ -46,20 +46,21 @@ impl CheckedWallet {
     }
 }
 
-/// How many wallets' marks an instance remembers at most, each with the wallet's bytes.
+/// How many marks an instance remembers at most, each with its wallet's bytes.
 const MAX_MARKS: usize = 256;
 
-/// Stored wallets that were checked, by their bytes, and where each stands: for those who want nothing else of it.
+/// The marks of stored wallets that were checked, each with the bytes that were checked.
 ///
-/// Each user has one of [`MAX_MARKS`] slots, and shares it with others: whoever was checked last is there.
+/// Each user has one of [`MAX_MARKS`] slots, and shares it with other users: it holds the wallet that was checked
+/// last.
 #[derive(Debug, Default)]
 pub struct VerifiedMarks(RefCell<Vec<Slot>>);
 
-/// A wallet's bytes, and where it stands.
+/// A wallet's bytes, and its mark.
 type Slot = Option<(Vec<u8>, Mark)>;
 
 impl VerifiedMarks {
-    /// Where the wallet in `found` stands, which is checked unless the same bytes were.
+    /// The mark of the wallet in `found`, which is checked unless the same bytes were checked before.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl VerifiedMarks {
     }
 }
 
-/// The place of a user. Users who choose their names to share one gain nothing: they are checked, as all were before.
+/// The slot of a user. Users who choose their names to share a slot gain nothing: their wallets are checked each time.
 fn slot(user: &User) -> usize {
     let mix = |sum: usize, byte: u8| sum.wrapping_mul(31).wrapping_add(usize::from(byte));
     user.as_str().bytes().fold(0, mix) & MAX_MARKS.wrapping_sub(1)

@@ -8,18 +8,17 @@
 //! - Its algorithm is one of [`Algorithm`]. The key decides whether that algorithm may be used with it (RFC 8725,
 //!   section 3.1); a token never brings a key along (`jwk`, `jku`, `x5u` and their like are ignored).
 //! - An extension that the token calls critical is refused, since none is known (RFC 7515, section 4.1.11).
-//! - Claims are looked at only once the signature is good: `iss`, `aud` and `exp` are demanded, `nbf` is kept.
+//! - Claims are looked at only once the signature is good: `iss`, `aud` and `exp` are required, `nbf` is obeyed.
 //!
 //! Signatures are verified by RustCrypto's crates, each algorithm by itself, without the code that signs, generates
 //! keys or reads PEM. `jsonwebtoken` with its pure-Rust backend stands on the same crates, brings that code along, and
 //! leaves to its caller what must be decided here anyway: which key fits which algorithm, `crit`, repeated members.
 //! `ring` and `aws-lc-rs` want a C compiler for `wasm32-wasip2`. Audits: the dalek libraries in 2019 (Quarkslab); `rsa`
-//! in 2019 (for Delta Chat), and it has changed much since; `p256`'s arithmetic never. What an audit finds beside wrong
-//! answers, time that depends on a secret (RUSTSEC-2023-0071), does not matter here: nothing secret is computed with but
-//! in HS256, where `hmac` compares in constant time. For right answers stand Project Wycheproof's vectors, which judge
-//! every algorithm in this crate's tests.
+//! in 2019 (for Delta Chat), which has changed much since; `p256`'s arithmetic never. Timing that depends on a secret
+//! (RUSTSEC-2023-0071) does not matter here: the only secret is that of HS256, and `hmac` compares in constant time.
+//! This crate's tests check each algorithm against Project Wycheproof's vectors.
 //!
-//! - [`algorithm`]: the algorithms. [`jws`]: a token taken apart. [`jwk`]: keys. [`signature`]: what is asked of
+//! - [`algorithm`]: the algorithms. [`jws`]: a token taken apart. [`jwk`]: keys. [`signature`]: the calls of
 //!   RustCrypto. [`claims`]: what the issuer says. [`json`]: objects whose names are unique.
 
 #![cfg_attr(

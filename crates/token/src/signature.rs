@@ -1,4 +1,4 @@
-//! Signatures, by RustCrypto's crates (why by these: the head of the crate). Only public operations are done here.
+//! Signatures, verified by RustCrypto's crates (why these: see the head of the crate). Nothing is signed here.
 
 use ed25519_dalek::VerifyingKey as Ed25519Key;
 use hmac::{Hmac, KeyInit, Mac};

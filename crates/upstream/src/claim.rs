@@ -16,7 +16,7 @@ use store::{Store, Swap, Unavailable};
 use crate::moment::{SKEW, later, since};
 use crate::report::Report;
 
-/// Before anybody has claimed anything.
+/// The claim before anybody has made one.
 const EMPTY_CLAIM: &[u8] = br#"{"holder":"","until_ms":0}"#;
 /// The time that a fetcher needs beside its fetch: a few calls to the store, each with its deadline.
 const STORE_ALLOWANCE: Duration = Duration::from_secs(2);
@@ -55,7 +55,7 @@ impl Claim {
     }
 }
 
-/// The right to fetch, for as long as a fetch may take.
+/// A claim that this request holds: the right to fetch, for as long as a fetch may take.
 pub struct HeldClaim {
     found: Found,
     /// What the log was last told.

@@ -13,12 +13,12 @@ pub fn now_ms() -> u64 {
     milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// A time so much later.
+/// The time that is `duration` after `ms`.
 pub fn later(ms: u64, duration: Duration) -> u64 {
     ms.saturating_add(milliseconds(duration))
 }
 
-/// How long ago that was. `Err`: how far in the future it is, if that is more than clocks may be apart.
+/// How long ago `ms` was at `now_ms`. `Err`: how far in the future it is, if that is more than clocks may be apart.
 pub fn since(ms: u64, now_ms: u64) -> Result<Duration, Duration> {
     if ms <= later(now_ms, SKEW) {
         Ok(Duration::from_millis(now_ms.saturating_sub(ms)))

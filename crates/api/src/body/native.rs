@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use super::BodyError;
+use super::error::BodyError;
 
 /// Only tests run natively, and they bring a clock of their own.
 pub async fn sleep(_: Duration) {

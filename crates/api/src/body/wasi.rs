@@ -4,7 +4,7 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Request, Trailers};
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, FutureWriter, StreamReader, StreamResult};
 use spin_sdk::wasip3::wit_future;
 
-use super::BodyError;
+use super::error::BodyError;
 
 /// A request's body. The host sends nothing of it before it is read.
 pub struct Body {

@@ -7,7 +7,7 @@ use eventlog::Level;
 use futures::future::{Either, select};
 use spin_sdk::time::sleep;
 
-use super::{Ask, Reply};
+use super::ask::{Ask, Reply};
 use crate::headers::Headers;
 
 /// How long it may take: it may have to ask the issuer of a token for its keys.

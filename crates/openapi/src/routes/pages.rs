@@ -27,10 +27,10 @@ fn ready() -> Route {
         .described(
             HEALTH,
             "Can it serve?",
-            "Asks the store, and says within 600 ms when that is dead: then the problem has \
-             `\"checks\": {\"store\": \"unavailable\"}`, or `\"read-only\"` where it answers reads and takes no writes, as \
-             a Redis does that is no master any more, or `\"too-few-replicas\"` where fewer replicas than must have a write \
-             in time.",
+            "Asks the store. If it does not answer, the problem comes within 600 ms and has \
+             `\"checks\": {\"store\": \"unavailable\"}`; `\"read-only\"` if it answers reads and takes no writes, as a \
+             Redis does that is no longer a master; `\"too-few-replicas\"` if fewer replicas than required have a \
+             write in time.",
         )
         .answers("It can", &[("ready", ready)])
         .may_fail([StorageUnavailable])

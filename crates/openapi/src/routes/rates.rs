@@ -42,8 +42,8 @@ fn rate() -> Route {
 }
 
 fn history() -> Route {
-    let description = "A day of points for a picture: when rates were fetched, and for each currency a value for each of those \
-                times. At most 72 points; values are cut at seven digits.";
+    let description = "A day of points for a picture: when rates were fetched, and for each currency a value for each \
+                of those times. At most 72 points; values are cut at seven digits.";
     let example = HistoryView {
         base: "btc".to_owned(),
         at: ["2026-11-20T17:59:00Z", "2026-11-20T18:00:00Z"].map(str::to_owned).into(),
@@ -57,8 +57,8 @@ fn history() -> Route {
 }
 
 fn convert() -> Route {
-    let description = "Exact decimal arithmetic at any size. Rounding happens here and nowhere else: the result, from the \
-                unrounded quotient, half to even at 8 places; the shown rate at 18.";
+    let description = "Exact decimal arithmetic at any size. Rounding happens here and nowhere else: the result, from \
+                the unrounded quotient, half to even at 8 places; the shown rate at 18.";
     let example = ConvertedView {
         amount: "1.50".to_owned(),
         from: "usd",

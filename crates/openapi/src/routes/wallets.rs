@@ -46,8 +46,8 @@ fn moves(path: &'static str, id: &str, kind: OperationKind) -> Route {
 }
 
 fn wallet() -> Route {
-    let description = "Its balance and the hash of its last entry, now or as of an entry. The user who never moved money has \
-                `0.00`, entry 0 and a hash of 64 zeros.";
+    let description = "Its balance and the hash of its last entry, now or as of an entry. A user who never moved money \
+                has `0.00`, entry 0 and a hash of 64 zeros.";
     Route::get("/v1/wallet", "wallet")
         .described(TAG, "Where a wallet stands", description)
         .with_user("wallet:read")
@@ -57,8 +57,8 @@ fn wallet() -> Route {
 }
 
 fn entries() -> Route {
-    let description = "No entry twice and none missed while new ones arrive. Each `hash` is the lower-case hex SHA-256 of \
-                the previous entry's hash, `seq`, `id`, `kind`, `amount`, `balance` and `at`, joined by line feeds; \
+    let description = "No entry twice and none missed while new ones arrive. Each `hash` is the lower-case hex SHA-256 \
+                of the previous entry's hash, `seq`, `id`, `kind`, `amount`, `balance` and `at`, joined by line feeds; \
                 the first entry's previous hash is 64 zeros.";
     let example = EntriesView { entries: example::entries(), next: Some("e1-2".to_owned()) };
     Route::get("/v1/wallet/entries", "entries")

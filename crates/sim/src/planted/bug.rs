@@ -4,12 +4,12 @@ use batch::{Deadline, Job, Missed, Processed};
 use ledger::{Decision, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable};
 use teller::Error;
-use teller::operation::{Answer as Done, LastKnown, try_all};
+use teller::operation::{OperationAnswer as Done, LastKnown, try_all};
 
 use crate::disk::Flavour;
 use crate::task::{Answer, Queues, Task, perform};
 
-/// A mistake.
+/// A bug that can be planted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Bug {
     /// A swap that was sent counts as done.
@@ -131,7 +131,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    /// Where it can be made.
+    /// The backends that it can be planted on.
     #[must_use]
     pub fn flavours(self) -> &'static [Flavour] {
         match self {

@@ -8,7 +8,8 @@ use store::redis::nodes::{Nodes, Unanswered};
 use store::redis::script::ReplyValue;
 use store::redis::{self, RawRedis, ScriptFailure, Step, StepReply};
 
-use super::{Bug, BuggyRaw};
+use super::bug::Bug;
+use super::raw::BuggyRaw;
 
 impl<R: RawRedis + Nodes> BuggyRaw<R> {
     /// Sends all steps to the node that has the first one's slot.

@@ -8,13 +8,14 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use batch::{Deadline, RemainingWork};
+use ledger::Wallet;
 use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
 use store::kv::{KvFailure, RawKv};
 use store::redis::nodes::{self, Nodes};
 use store::redis::{self, RawRedis, Step, StepQueue, StepReply, StepVerb};
 
-use super::{Bug, Wallet};
+use super::bug::Bug;
 use crate::call::what;
 use crate::invariants::keeping::is_election;
 

@@ -89,13 +89,13 @@ fn parts(redis_url: &str) -> [&str; 3] {
 #[derive(Debug, Default)]
 pub struct SlotMap {
     ranges: Vec<(u16, u16, Node)>,
-    /// Those that `redis_url` names.
+    /// The nodes that `redis_url` names.
     named: Vec<Node>,
     /// A node's answer contradicts the map, or a node did not answer.
     stale: bool,
     /// The nodes that did not answer, or said that the cluster is down, and have not answered since.
     doubted: Vec<Node>,
-    /// Somebody asks for it now.
+    /// A request is asking for the map now.
     is_asked_for: bool,
     /// How often the map was asked for, and when last.
     asked: usize,
@@ -103,7 +103,7 @@ pub struct SlotMap {
 }
 
 impl SlotMap {
-    /// Nothing is known: this seems to be no cluster.
+    /// An empty map: as far as is known, this is not a cluster.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -165,7 +165,7 @@ impl SlotMap {
         !self.ranges.is_empty()
     }
 
-    /// As [`SlotMap::is_cluster`], or because `redis_url` names several nodes.
+    /// Whether this is a cluster as far as is known, or because `redis_url` names several nodes.
     #[must_use]
     pub fn is_in_cluster(&self) -> bool {
         self.is_cluster() || self.named.len() > 1
@@ -184,7 +184,7 @@ impl SlotMap {
         true
     }
 
-    /// Nobody asks for it any more.
+    /// Notes that the request that asked for the map has ended.
     pub fn end_learning(&mut self) {
         self.is_asked_for = false;
     }

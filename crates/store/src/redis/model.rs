@@ -17,27 +17,27 @@ pub enum Stored {
     Foreign,
 }
 
-/// How something is written.
+/// The kind of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteKind {
-    /// Whatever was there.
+    /// It overwrites any value.
     Set,
-    /// A number was added to.
+    /// It adds to a number.
     Increment,
-    /// Over what was looked at in the same step.
+    /// It replaces the value that the same step has compared.
     Swap,
-    /// A choice was made.
+    /// It elects a candidate.
     Elect,
 }
 
-/// Something that is written.
+/// A write of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
-    /// Where.
+    /// The key.
     pub key: String,
-    /// What is there then.
+    /// The new value.
     pub value: Vec<u8>,
-    /// How.
+    /// Its kind.
     pub kind: WriteKind,
 }
 
@@ -178,7 +178,7 @@ fn write(key: &str, value: &[u8], kind: WriteKind) -> Write {
     Write { key: key.to_owned(), value: value.to_vec(), kind }
 }
 
-/// A number is written, and said.
+/// Writes a number, and answers it.
 fn number(key: &str, number: i64, kind: WriteKind) -> (StepReply, Vec<Write>) {
     let text = number.to_string().into_bytes();
     let written = write(key, &text, kind);

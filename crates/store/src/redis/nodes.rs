@@ -58,7 +58,7 @@ pub enum Unanswered {
     Redirected(Redirect, Reason),
     /// It is away, or is no master: in a cluster another node has the slot, or will have it.
     Away,
-    /// As for a single Redis.
+    /// The script failed as it would on a single Redis.
     Failed(ScriptFailure),
 }
 
@@ -71,7 +71,7 @@ pub struct StepQueues {
 }
 
 impl StepQueues {
-    /// Where a step on a key waits.
+    /// The queue of steps on this key.
     pub fn at(&self, map: &SlotMap, key: &str) -> Rc<StepQueue> {
         if !map.is_cluster() {
             return Rc::clone(&self.server);

@@ -20,12 +20,12 @@ pub const SCRIPT: &str = include_str!("script.lua");
 /// Why a total is not known: the document with one part of it has no sum.
 pub const NO_SUM: &str = "ERR a document holds no sum";
 
-/// One thing to do.
+/// An operation on one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Where.
+    /// The key.
     pub key: String,
-    /// What.
+    /// What to do with it.
     pub verb: StepVerb,
 }
 
@@ -40,7 +40,7 @@ pub enum StepVerb {
     Swap {
         /// What it must hold.
         current: Vec<u8>,
-        /// What it holds then.
+        /// The value to write.
         next: Vec<u8>,
         /// Keys that hold nothing.
         absent: Vec<String>,
@@ -63,7 +63,7 @@ pub enum StepVerb {
         election: String,
         /// The document that counts if `ticket` was elected. Its sum is the first number after `"sum":`.
         document: String,
-        /// Whose document that is.
+        /// The ticket of that document.
         ticket: i64,
         /// What is added; 1 or more.
         delta: i64,
@@ -76,9 +76,9 @@ pub enum StepVerb {
         current: Vec<u8>,
         /// The value up to the total.
         head: Vec<u8>,
-        /// What is written behind it.
+        /// The value after the total.
         tail: Vec<u8>,
-        /// What is written without one.
+        /// The value if the total would pass the bound.
         otherwise: Vec<u8>,
         /// The key of the other part of the total.
         cell: String,
@@ -97,12 +97,12 @@ pub enum StepVerb {
         elected: String,
         /// What it is opened with.
         empty: Vec<u8>,
-        /// What it holds then.
+        /// The value to write.
         first: Vec<u8>,
     },
 }
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StepReply {
     /// It was written. For numbers: the new number, or the total.

@@ -6,8 +6,9 @@ use store::first_write::{self, Found};
 use store::keys::{self, Opening};
 use store::{Before, Document, Store, Swap, Unavailable, is_same};
 
+use super::answer::LastKnown;
 use super::items::{Items, is_kept};
-use super::{LastKnown, sealed};
+use super::sealed;
 use crate::Error;
 use crate::verified::CheckedWallet;
 

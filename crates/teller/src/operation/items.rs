@@ -6,7 +6,8 @@ use ledger::{Decision, Operation, OperationId, Outcome, User, Wallet};
 use store::first_write::Found;
 use store::{Store, Unavailable};
 
-use super::{OperationAnswer, sealed};
+use super::answer::OperationAnswer;
+use super::sealed;
 use crate::Error;
 
 /// The operations that are committed together, in order.
@@ -52,12 +53,12 @@ impl<'a> Items<'a> {
         Self(jobs.iter().map(item).collect())
     }
 
-    /// How many there are.
+    /// The number of items.
     pub fn count(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }
 
-    /// Those that have no answer yet.
+    /// The items that have no answer yet.
     fn open(&mut self) -> impl Iterator<Item = &mut Item<'a>> {
         self.0.iter_mut().filter(|item| item.answer.is_none())
     }
