@@ -37,13 +37,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
     for (path, file) in SWAGGER_UI {
-        table.add(path, &unzipped(&mut archive, file)?)?;
+        table.add(path, &unzip(&mut archive, file)?)?;
     }
     Ok(table.write()?)
 }
 
 /// A file of the archive, whatever the archive's top folder is called.
-fn unzipped(archive: &mut ZipArchive<Cursor<&[u8]>>, file: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+fn unzip(archive: &mut ZipArchive<Cursor<&[u8]>>, file: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let inside = |name: &str| name.split_once('/').is_some_and(|(_, inside)| inside == file);
     let mut names = archive.file_names().flatten();
     let name =

@@ -5,7 +5,9 @@ use crate::problem::Problem;
 use crate::{Bank, answer::fresh_id};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use ledger::{Amount, Decision, IdempotencyKey, OperationKind, Operation, OperationId, Outcome, User, Wallet};
+use ledger::{
+    Amount, Decision, IdempotencyKey, Operation, OperationId, OperationKind, Outcome, User, Wallet,
+};
 use redis::AsyncCommands as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;

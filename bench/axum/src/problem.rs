@@ -3,7 +3,7 @@
 use crate::answer;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ledger::{Refusal, Refused};
+use ledger::{Refusal, RefusedOperation};
 use serde_json::{Value, json};
 
 /// A problem document to be.
@@ -65,8 +65,8 @@ impl Problem {
     }
 
     /// 422: the rules of money say no.
-    pub fn refused(refused: &Refused, replayed: bool) -> Self {
-        let Refused { amount, balance, refusal, .. } = refused;
+    pub fn refused(refused: &RefusedOperation, replayed: bool) -> Self {
+        let RefusedOperation { amount, balance, refusal, .. } = refused;
         let detail = format!("The balance is {balance}; {amount} was asked for.");
         let members = json!({"balance": balance.to_string(), "amount": amount.to_string()});
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.as_str(), &detail);

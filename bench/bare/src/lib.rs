@@ -11,7 +11,7 @@ use spin_sdk::redis::{Connection, RedisParameter, RedisResult};
 use spin_sdk::{http_service, key_value, variables};
 use std::cell::OnceCell;
 use std::rc::Rc;
-use store::redis::script::{Step, Verb, arguments};
+use store::redis::script::{Step, StepVerb, arguments};
 
 /// As a wallet with some entries, and not much less than the rates.
 const VALUE: [u8; 1200] = [b'.'; 1200];
@@ -98,18 +98,21 @@ impl Kept {
                 // Whether it was lost does not matter, only that it was asked.
                 let _ = atomics::swap(cas, &VALUE);
             }
-            "read" if self.carry_out(key, vec![Verb::Get]).await? == RedisResult::Nil => {
-                drop(self.carry_out(key, vec![Verb::Set(VALUE.into())]).await?);
+            "read" if self.carry_out(key, vec![StepVerb::Get]).await? == RedisResult::Nil => {
+                drop(self.carry_out(key, vec![StepVerb::Set(VALUE.into())]).await?);
             }
             "read" => {}
             "write" => {
                 let (current, next) = (VALUE.into(), VALUE.into());
                 let absent = vec![format!("{key}:absent")];
-                drop(self.carry_out(key, vec![Verb::Swap { current, next, absent, before: vec![] }]).await?);
+                drop(
+                    self.carry_out(key, vec![StepVerb::Swap { current, next, absent, before: vec![] }])
+                        .await?,
+                );
             }
             "count" => {
-                let within = Verb::AddWithin { delta: 1, bound: i64::MAX };
-                drop(self.carry_out(key, vec![Verb::Get, Verb::Get, Verb::Get, within]).await?);
+                let within = StepVerb::AddWithin { delta: 1, bound: i64::MAX };
+                drop(self.carry_out(key, vec![StepVerb::Get, StepVerb::Get, StepVerb::Get, within]).await?);
             }
             _ => return Err(format!("no storage call: {call}").into()),
         }
@@ -117,7 +120,7 @@ impl Kept {
     }
 
     /// Runs the bank's script; says what it found at the first step.
-    async fn carry_out(&self, key: &str, verbs: Vec<Verb>) -> Result<RedisResult, Failed> {
+    async fn carry_out(&self, key: &str, verbs: Vec<StepVerb>) -> Result<RedisResult, Failed> {
         let redis = self.redis.as_ref().ok_or("no connection")?;
         let last = verbs.len() - 1;
         let key = |n| if n == last { key.to_owned() } else { format!("{key}:{n}") };

@@ -6,7 +6,7 @@
 //! nothing to say against it.
 
 use clap::Parser;
-use ledger::{Decision, Kind, Operation, OperationId, Wallet};
+use ledger::{Decision, Operation, OperationId, OperationKind, Wallet};
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError};
 
@@ -63,7 +63,8 @@ async fn make(batch: &mut Batch, user: &str, entries: u64) -> Result<(), Failed>
             }
         }
         let id = OperationId::Keyed(format!("seed-{number}").parse()?);
-        let operation = Operation { id, kind: Kind::Deposit, amount: "0.01".parse()?, at: AT.parse()? };
+        let operation =
+            Operation { id, kind: OperationKind::Deposit, amount: "0.01".parse()?, at: AT.parse()? };
         let Decision::New(_) = wallet.decide(&operation) else { return Err("it is not new".into()) };
     }
     Ok(batch.set(&format!("bank:{{{user}}}:wallet"), wallet.encode()).await?)

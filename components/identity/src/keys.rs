@@ -194,10 +194,10 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         if let Some(newer) = stored.filter(|stored| stored.as_of_ms > kept.as_of_ms) {
             return Some(newer);
         }
-        if let Some(_seat) = WaitingPermit::take(&ASKING, 1) {
+        if let Some(_permit) = WaitingPermit::take(&ASKING, 1) {
             return self.newer(kept.as_of_ms).await;
         }
-        let _seat = WaitingPermit::take(&WAITING, MAX_WAITING)?;
+        let _permit = WaitingPermit::take(&WAITING, MAX_WAITING)?;
         self.wait_briefly(kept.as_of_ms).await
     }
 

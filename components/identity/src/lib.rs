@@ -29,7 +29,7 @@ use crate::settings::{KeySource, Settings};
 api::component!("identity", handle);
 
 async fn handle(request: Request) -> Result<Answer, Problem> {
-    request.verb()?;
+    request.route_method()?;
     let settings = settings::current().await?;
     identify(&request, &settings, &Host, &Host).await
 }

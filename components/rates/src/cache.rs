@@ -128,7 +128,7 @@ async fn fetch(mut mine: HeldClaim, lifetimes: Lifetimes) -> Option<Sheet> {
             (None, News::Failed(failed), pause)
         }
     };
-    mine.said = news.tell(&mine.said, now_ms());
+    mine.said = news.log(&mine.said, now_ms());
     // If they could not be stored, they can still be shown; a claim that was not settled expires.
     if let Some(sheet) = &sheet {
         let _ = store.set(&keys::rates(), &sheet.encode()).await;

@@ -33,7 +33,8 @@ pub struct History {
 impl History {
     /// Adds what was fetched, and drops what is too old or too much.
     pub fn add(&mut self, sheet: &Sheet) {
-        let values = sheet.currencies().into_iter().map(|(code, currency)| (code, cut(&currency.value)));
+        let values =
+            sheet.currencies().into_iter().map(|(code, currency)| (code, truncate_digits(&currency.value)));
         self.push(sheet.as_of_ms.checked_div(1000).unwrap_or_default(), values.collect());
         while self.at.len() > MAX_POINTS || (self.at.len() > 1 && self.encode().len() > MAX_BYTES) {
             self.thin();
@@ -77,7 +78,7 @@ impl History {
     pub fn encode(&self) -> Vec<u8> {
         let document = HistoryView {
             base: "btc".to_owned(),
-            at: self.at.iter().map(shown).collect(),
+            at: self.at.iter().map(format_time).collect(),
             values: self.values.clone(),
         };
         // Strings only: serde_json cannot fail on them.
@@ -101,13 +102,13 @@ fn retain<T>(items: &mut Vec<T>, kept: &[bool]) {
     items.retain(|_| kept.next().copied().unwrap_or(false));
 }
 
-fn shown(at: &u64) -> String {
+fn format_time(at: &u64) -> String {
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(*at)).unwrap_or(UNIX_EPOCH);
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// A value in plain notation, its digits after the first few cut off or zero.
-fn cut(value: &str) -> String {
+fn truncate_digits(value: &str) -> String {
     let (mut digits, mut is_fraction, mut cut) = (0_usize, false, String::new());
     for c in value.chars() {
         if c == '.' {
@@ -212,7 +213,7 @@ mod tests {
             ("1.0", "1.0"),
             ("1234567.5", "1234567"),
         ] {
-            assert_eq!(cut(value), kept);
+            assert_eq!(truncate_digits(value), kept);
         }
     }
 

@@ -27,7 +27,7 @@ pub enum News {
 
 impl News {
     /// Logs the news, unless they were logged already. Returns the latest report.
-    pub fn tell(&self, before: &Report, now_ms: u64) -> Report {
+    pub fn log(&self, before: &Report, now_ms: u64) -> Report {
         let said = self.after(before, now_ms);
         if !said.is_news(before) {
             return said;

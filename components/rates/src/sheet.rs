@@ -92,10 +92,10 @@ impl Sheet {
             match if is_full { Err("one too many".to_owned()) } else { Currency::from_upstream(&code, &rate) }
             {
                 Ok(currency) => drop(currencies.insert(code, currency)),
-                Err(why) => odd.push(format!("{} ({why})", shortened(&code))),
+                Err(why) => odd.push(format!("{} ({why})", shorten(&code))),
             }
         }
-        let left_out = named(odd);
+        let left_out = list_first(odd);
         if currencies.is_empty() {
             return Err(FetchFailure::new("no-rates", format!("no currency can be used: {left_out}")));
         }
@@ -152,7 +152,7 @@ impl Currency {
             serde_json::from_str(rate.get()).map_err(|_| "a member is missing or no text")?;
         let UpstreamRate { name, unit, value, r#type } = rate;
         let number = Number::parse(value.get()).filter(Number::is_short);
-        let value = number.ok_or_else(|| format!("value {}", shortened(value.get())))?.plain();
+        let value = number.ok_or_else(|| format!("value {}", shorten(value.get())))?.plain();
         if ![&name, &unit, &r#type].into_iter().all(|text| is_text(text)) {
             return Err("a text is too long or has control characters".to_owned());
         }
@@ -170,14 +170,14 @@ fn is_text(text: &str) -> bool {
 }
 
 /// The first few of them, and how many more there are.
-fn named(mut odd: Vec<String>) -> String {
+fn list_first(mut odd: Vec<String>) -> String {
     let more = odd.len().saturating_sub(MAX_NAMED);
     odd.truncate(MAX_NAMED);
     let named = odd.join(", ");
     if more == 0 { named } else { format!("{named}, and {more} more") }
 }
 
-fn shortened(text: &str) -> String {
+fn shorten(text: &str) -> String {
     let short: String = text.chars().take(SHOWN_CHARACTERS).collect();
     if short.len() == text.len() { short } else { format!("{short}…") }
 }

@@ -29,12 +29,12 @@ pub fn conversion(request: &Request) -> Result<(Amount, String, String), Problem
 
 /// All rates.
 pub fn all(request: &Request, kept: &CurrentRates) -> Answer {
-    cached(request, kept, &RatesView { base: "btc", age: age(kept), rates: &kept.sheet.rates })
+    cacheable(request, kept, &RatesView { base: "btc", age: age(kept), rates: &kept.sheet.rates })
 }
 
 /// One rate.
 pub fn one(request: &Request, kept: &CurrentRates, code: &str, currency: &Currency) -> Answer {
-    cached(request, kept, &OneRateView { code, base: "btc", rate: rate(currency), age: age(kept) })
+    cacheable(request, kept, &OneRateView { code, base: "btc", rate: rate(currency), age: age(kept) })
 }
 
 /// A conversion.
@@ -72,7 +72,7 @@ fn age(kept: &CurrentRates) -> AgeView {
 
 /// Caches may keep rates for the rest of their lifetime. The tag is weak: the age in the body changes while the rates
 /// stay the same (RFC 9110, section 8.8.1).
-fn cached(request: &Request, kept: &CurrentRates, document: &impl Serialize) -> Answer {
+fn cacheable(request: &Request, kept: &CurrentRates, document: &impl Serialize) -> Answer {
     let tag = format!("W/\"{:x}-{}\"", kept.sheet.as_of_ms, u8::from(kept.is_stale()));
     let answer = if request.has(&tag) { Answer::not_modified() } else { Answer::json(document) };
     let control = format!("public, max-age={}", kept.fresh_for.as_secs());

@@ -14,7 +14,7 @@ api::component!("web", handle);
 
 async fn handle(request: Request) -> Result<Answer, Problem> {
     let answer = match request.path() {
-        path if path.starts_with("/problems/") => page::problem(named(path)?),
+        path if path.starts_with("/problems/") => page::problem(code_in_path(path)?),
         _ => dashboard::file(&request).await.ok_or_else(Problem::not_found)?,
     };
     request.get()?;
@@ -22,7 +22,7 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
 }
 
 /// The code in `/problems/{code}`.
-fn named(path: &str) -> Result<Code, Problem> {
+fn code_in_path(path: &str) -> Result<Code, Problem> {
     let name = path.strip_prefix("/problems/").ok_or_else(Problem::not_found)?;
     Code::ALL.iter().copied().find(|code| code.as_str() == name).ok_or_else(Problem::not_found)
 }

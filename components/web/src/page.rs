@@ -20,11 +20,11 @@ pub fn problem(code: Code) -> Answer {
         .replace("{retry}", code.retry())
         .replace("{example}", &Problem::example(code))
         .replace("{examples}", &examples);
-    framed(&format!("{} · Money Bank", code.title()), &main)
+    frame(&format!("{} · Money Bank", code.title()), &main)
 }
 
 /// A page in its frame.
-fn framed(title: &str, main: &str) -> Answer {
+fn frame(title: &str, main: &str) -> Answer {
     let html = include_str!("frame.html").replace("{title}", title).replace("{main}", main.trim_end());
     Answer::html(html).with("content-security-policy", POLICY).with("referrer-policy", "no-referrer")
 }

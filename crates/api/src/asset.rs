@@ -69,9 +69,9 @@ impl Asset {
         let answer = match () {
             () if request.has(&tag) => Answer::not_modified(),
             () if is_packed => {
-                Answer::file(self.media_type, packed(self.packed)).with("content-encoding", "gzip")
+                Answer::file(self.media_type, packed_body(self.packed)).with("content-encoding", "gzip")
             }
-            () => Answer::file(self.media_type, unpacked(self.packed)),
+            () => Answer::file(self.media_type, unpacked_body(self.packed)),
         };
         answer.with("etag", tag).with("cache-control", "no-cache").with("vary", "accept-encoding")
     }
@@ -110,12 +110,12 @@ pub fn version(text: &str) -> String {
 }
 
 /// A gzip file as it is.
-fn packed(file: &'static [u8]) -> AnswerBody {
+fn packed_body(file: &'static [u8]) -> AnswerBody {
     AnswerBody::Pieces(file.len(), Box::new(file.chunks(PIECE_BYTES).map(<[u8]>::to_vec)))
 }
 
 /// The contents of a gzip file. Its last four bytes are their length (RFC 1952, ISIZE).
-fn unpacked(file: &'static [u8]) -> AnswerBody {
+fn unpacked_body(file: &'static [u8]) -> AnswerBody {
     let length = file.last_chunk().copied().map_or(0, u32::from_le_bytes);
     AnswerBody::Pieces(usize::try_from(length).unwrap_or_default(), Box::new(Unpacking::of(file)))
 }
@@ -305,7 +305,7 @@ mod tests {
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
             encoder.write_all(&plain).unwrap();
             let packed: &[u8] = encoder.finish().unwrap().leak();
-            for (mut body, expected) in [(super::packed(packed), packed), (unpacked(packed), &plain[..])] {
+            for (mut body, expected) in [(packed_body(packed), packed), (unpacked_body(packed), &plain[..])] {
                 let AnswerBody::Pieces(length, _) = body else { panic!("{body:?}") };
                 assert_eq!(length, expected.len());
                 let pieces: Vec<_> = std::iter::from_fn(|| body.next_piece()).collect();

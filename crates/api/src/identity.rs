@@ -58,7 +58,7 @@ impl Request {
     /// As [`Request::user`], without 403.
     pub async fn token(&self) -> Result<(), Problem> {
         if by_token().await? {
-            let known = known(self, now(), &Component).await?;
+            let known = user_of_token(self, now(), &Component).await?;
             self.note(log::user(&known.user));
         }
         Ok(())

@@ -150,7 +150,7 @@ impl Request {
     #[must_use]
     pub fn has(&self, tag: &str) -> bool {
         let sent = self.headers.all("if-none-match").filter_map(text).flat_map(|value| value.split(','));
-        sent.map(str::trim).any(|one| one == "*" || weak(one) == weak(tag))
+        sent.map(str::trim).any(|one| one == "*" || strip_weak(one) == strip_weak(tag))
     }
 
     /// The user in the headers, if there is one.
@@ -261,7 +261,7 @@ impl Request {
     /// # Errors
     /// As [`Request::body`]; 415 `unsupported-media-type`.
     pub async fn json_body(self) -> Result<Bytes, Problem> {
-        let says_json = self.says_json();
+        let says_json = self.has_json_type();
         let is_plain = self.headers.all("content-encoding").all(is_identity);
         let body = self.body().await?;
         if is_plain && says_json.unwrap_or(body.is_empty()) {
@@ -271,7 +271,7 @@ impl Request {
     }
 
     /// Whether every media type that was sent is JSON; `None` if none was sent.
-    fn says_json(&self) -> Option<bool> {
+    fn has_json_type(&self) -> Option<bool> {
         let types = self.headers.all("content-type").filter(|value| !value.is_empty());
         types.map(is_json).reduce(|one, other| one && other)
     }
@@ -294,7 +294,7 @@ fn is_identity(content_coding: &[u8]) -> bool {
     content_coding.eq_ignore_ascii_case(b"identity")
 }
 
-fn weak(tag: &str) -> &str {
+fn strip_weak(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
 

@@ -28,11 +28,11 @@ pub async fn serve(
     request: Request,
     handler: impl AsyncFnOnce(crate::Request) -> Result<Answer, Problem>,
 ) -> Response {
-    let request = received(request);
+    let request = from_wasi(request);
     eventlog::begin(component(request.path()), settings::log_level).await;
     let origins = origins().await;
     let id = request.shared_id();
-    response(answer(request, &origins, handler).await, &id)
+    to_wasi(answer(request, &origins, handler).await, &id)
 }
 
 thread_local! {
@@ -61,7 +61,7 @@ async fn origins() -> Rc<Origins> {
     origins
 }
 
-fn received(request: Request) -> crate::Request {
+fn from_wasi(request: Request) -> crate::Request {
     let method = match request.get_method() {
         Method::Get => "GET".to_owned(),
         Method::Head => "HEAD".to_owned(),
@@ -79,7 +79,7 @@ fn received(request: Request) -> crate::Request {
     crate::Request::of(method, &target, headers, Body::new(request))
 }
 
-fn response(answer: Answer, request_id: &str) -> Response {
+fn to_wasi(answer: Answer, request_id: &str) -> Response {
     let (status, fields, mut body) = answer.into_parts(request_id);
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned().into_bytes()));
     // Names and values are the bank's own and valid, and so is a request's id.

@@ -49,14 +49,14 @@ pub fn items(line: &Line) -> Vec<Item> {
             }));
             items
         }
-        Line::Wallet(user, wallet) => opened(&keys::wallet(user.as_str()), wallet.encode()),
+        Line::Wallet(user, wallet) => opening_items(&keys::wallet(user.as_str()), wallet.encode()),
         Line::Counter(tag, Count { cell, posts }) => {
             let counter = tag.keys();
             let mut items = Vec::new();
             if *cell != 0 {
                 items.push(Item::number(&counter.cell(), *cell));
             }
-            items.extend(posts.iter().flat_map(|posts| opened(&counter.posts(), posts.encode())));
+            items.extend(posts.iter().flat_map(|posts| opening_items(&counter.posts(), posts.encode())));
             items
         }
         Line::Refusal(user, outcome) => {
@@ -75,7 +75,7 @@ pub fn index(page: &Page) -> impl Iterator<Item = (String, Outcome)> {
     })
 }
 
-fn opened(opening: &Opening, value: Vec<u8>) -> Vec<Item> {
+fn opening_items(opening: &Opening, value: Vec<u8>) -> Vec<Item> {
     vec![
         Item::number(&opening.tickets(), 1),
         Item::document(&opening.plain(), value),

@@ -190,7 +190,7 @@ impl Line {
             let EndForm { lines, sha256, .. } = read(bytes)?;
             return Ok(Self::End(End { lines, sha256: sha256.into_owned() }));
         }
-        of_form(read(bytes)?)
+        from_form(read(bytes)?)
     }
 }
 
@@ -229,7 +229,7 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Malformed> {
     serde_json::from_slice(bytes).map_err(|_| Malformed::Form)
 }
 
-fn of_form(form: Form<'_>) -> Result<Line, Malformed> {
+fn from_form(form: Form<'_>) -> Result<Line, Malformed> {
     let user = |user: Cow<'_, str>| user.parse().map_err(|_| Malformed::Form);
     let tag = |tag: Cow<'_, str>| Tag::new(&tag).ok_or(Malformed::Form);
     let Form { kind, user: whose, tag: of, number, cell, value } = form;

@@ -207,22 +207,22 @@ impl ExportReader {
             }
             Line::End(_) => self.ended = true,
         }
-        self.last = place(line).or(self.last.take());
+        self.last = position(line).or(self.last.take());
         Ok(())
     }
 
     /// Whether `line` may follow the lines so far.
     fn check_order(&self, line: &Line) -> Result<(), ExportError> {
         if self.summed != matches!(line, Line::End(_)) {
-            return Err(ExportError::Order(named(line)));
+            return Err(ExportError::Order(describe(line)));
         }
         if matches!(line, Line::Export(_)) && self.begin.is_some() {
-            return Err(ExportError::Order(named(line)));
+            return Err(ExportError::Order(describe(line)));
         }
-        if let (Some(place), Some(last)) = (place(line), &self.last)
+        if let (Some(place), Some(last)) = (position(line), &self.last)
             && place <= *last
         {
-            return Err(ExportError::Order(named(line)));
+            return Err(ExportError::Order(describe(line)));
         }
         if let Some(Group { user, .. }) = &self.group
             && !matches!(line, Line::Page(of, ..) | Line::Wallet(of, _) if of == user)
@@ -315,7 +315,7 @@ impl Group {
 }
 
 /// The position of a line in an export: by its kind, its owner, and its number or key.
-fn place(line: &Line) -> Option<LinePosition> {
+fn position(line: &Line) -> Option<LinePosition> {
     let place = |rank, of: &str, which: &str| Some(LinePosition(rank, of.to_owned(), which.to_owned()));
     match line {
         Line::Export(_) | Line::Totals(_) | Line::End(_) => None,
@@ -331,7 +331,7 @@ fn place(line: &Line) -> Option<LinePosition> {
 }
 
 /// What a line is about, for messages.
-fn named(line: &Line) -> String {
+fn describe(line: &Line) -> String {
     match line {
         Line::Export(_) => "the first line".to_owned(),
         Line::Page(user, number, _) => format!("page {number} of the wallet of {user}"),
@@ -345,7 +345,7 @@ fn named(line: &Line) -> String {
 }
 
 fn unsound(line: &Line, what: &'static str) -> ExportError {
-    ExportError::Unsound { of: named(line), what }
+    ExportError::Unsound { of: describe(line), what }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -81,7 +81,7 @@ impl From<u64> for Value<'_> {
 impl Value<'_> {
     fn write(&self, line: &mut String) {
         match self {
-            Self::Text(text) => line.push_str(&quoted(text)),
+            Self::Text(text) => line.push_str(&quote(text)),
             Self::Whole(number) => line.push_str(&number.to_string()),
             Self::Flag(flag) => line.push_str(if *flag { "true" } else { "false" }),
             Self::Thousandths(number) => {
@@ -105,7 +105,7 @@ pub fn method(name: &str) -> &'static str {
 }
 
 /// A JSON string, which has no control character in it (RFC 8259, section 7).
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
 }
 
@@ -157,7 +157,7 @@ pub fn line<'a>(
     let mut text = String::with_capacity(256);
     for (name, value) in head.into_iter().chain(members) {
         text.push(if text.is_empty() { '{' } else { ',' });
-        text.push_str(&quoted(name));
+        text.push_str(&quote(name));
         text.push(':');
         value.write(&mut text);
     }

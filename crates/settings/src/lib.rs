@@ -65,7 +65,7 @@ impl Setting<Integer> {
 /// Reads a setting of any kind. Boxed, so that a component contains this code once and not once per kind.
 fn read(setting: &Setting<dyn Rule>) -> Pin<Box<dyn Future<Output = Result<String, BadSetting>> + '_>> {
     Box::pin(async move {
-        match given(setting.name).await {
+        match read_value(setting.name).await {
             Ok(None) => Ok(setting.default.to_owned()),
             Ok(Some(given)) => match setting.check(&given) {
                 Some(value) => Ok(value.to_owned()),
@@ -107,7 +107,7 @@ pub async fn log_level() -> Level {
 
 /// The value that the manifest gives this component; `None` if it gives none.
 #[cfg(target_arch = "wasm32")]
-async fn given(name: &str) -> Result<Option<String>, &'static str> {
+async fn read_value(name: &str) -> Result<Option<String>, &'static str> {
     use spin_sdk::variables::Error;
     match spin_sdk::variables::get(name).await {
         Ok(value) => Ok(Some(value)),
@@ -119,7 +119,7 @@ async fn given(name: &str) -> Result<Option<String>, &'static str> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-async fn given(_: &str) -> Result<Option<String>, &'static str> {
+async fn read_value(_: &str) -> Result<Option<String>, &'static str> {
     Ok(None)
 }
 

@@ -42,11 +42,11 @@ pub async fn current() -> Rc<SignIn> {
     if let Some(known) = KNOWN.with(|known| known.get().cloned()) {
         return known;
     }
-    let given = Rc::new(given().await);
+    let given = Rc::new(read_settings().await);
     KNOWN.with(|known| known.get_or_init(|| given).clone())
 }
 
-async fn given() -> SignIn {
+async fn read_settings() -> SignIn {
     let auth = AUTH.text().await.unwrap_or_else(|_| "jwt".to_owned());
     if auth != "jwt" {
         return SignIn { auth, ..SignIn::default() };

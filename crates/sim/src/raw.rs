@@ -244,7 +244,7 @@ impl RawRedis for Raw {
             Reply::Refused => Err(redis::ScriptFailure::Refused),
             _ => Err(redis::ScriptFailure::Broken),
         };
-        redis::each(answer, steps.len())
+        redis::answer_each(answer, steps.len())
     }
 
     fn at(&self, key: &str) -> (Self, Rc<StepQueue>) {

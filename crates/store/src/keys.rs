@@ -219,16 +219,16 @@ pub fn rates_claim() -> Opening {
 /// The keys of an issuer of tokens. Banks on one store may fetch them from different places, which `source` names.
 #[must_use]
 pub fn issuer(source: &str) -> Document {
-    Document(key(&of_issuer(source), "keys"))
+    Document(key(&issuer_tag(source), "keys"))
 }
 
 /// The claim to fetch the keys of an issuer of tokens.
 #[must_use]
 pub fn issuer_claim(source: &str) -> Opening {
-    Opening { tag: of_issuer(source), name: "claim" }
+    Opening { tag: issuer_tag(source), name: "claim" }
 }
 
-fn of_issuer(source: &str) -> String {
+fn issuer_tag(source: &str) -> String {
     format!("issuer:{}", encode_name(source))
 }
 

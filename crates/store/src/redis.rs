@@ -53,7 +53,7 @@ pub trait RawRedis: Limits + Deadline + Sized + 'static {
 }
 
 /// The result of each of the steps that were sent in one script.
-pub fn each(
+pub fn answer_each(
     answer: Result<Vec<StepReply>, ScriptFailure>,
     steps: usize,
 ) -> Vec<Result<StepReply, ScriptFailure>> {
@@ -75,7 +75,7 @@ pub enum ScriptFailure {
 }
 
 /// The result of a step.
-type Answer = Result<StepReply, StepFailure>;
+type StepResult = Result<StepReply, StepFailure>;
 
 /// Why a step has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub enum StepFailure {
 
 /// The queue of steps of one instance, for one server or for one slot. Each batch is one script. A step that comes
 /// back is tried again.
-pub type StepQueue = Batcher<Step, Result<Answer, Box<Step>>>;
+pub type StepQueue = Batcher<Step, Result<StepResult, Box<Step>>>;
 
 /// The port straight on Redis, for one request.
 pub struct Redis<R>(R);
@@ -101,17 +101,17 @@ impl<R: RawRedis> Redis<R> {
         Self(raw)
     }
 
-    async fn step(&self, key: &str, verb: StepVerb) -> Answer {
+    async fn step(&self, key: &str, verb: StepVerb) -> StepResult {
         let step = Step { key: key.to_owned(), verb };
         let again = step.verb.is_read().then(|| step.clone());
-        let answer = self.go(step).await;
+        let answer = self.run_step(step).await;
         match (answer, again) {
-            (Err(StepFailure::Broken), Some(step)) => self.go(step).await,
+            (Err(StepFailure::Broken), Some(step)) => self.run_step(step).await,
             (answer, _) => answer,
         }
     }
 
-    async fn go(&self, mut step: Step) -> Answer {
+    async fn run_step(&self, mut step: Step) -> StepResult {
         loop {
             let (raw, steps) = self.0.at(&step.key);
             match steps.run(step, &raw, send).await {
@@ -133,7 +133,7 @@ impl<R: RawRedis> Redis<R> {
 
     /// The elected ticket, once it is as safe as an acknowledged write: if a failover forgot the election, writes
     /// under its ticket would be found by nobody.
-    async fn kept(&self, key: &Election, elected: i64) -> Result<i64, Unavailable> {
+    async fn confirm_elected(&self, key: &Election, elected: i64) -> Result<i64, Unavailable> {
         if !self.0.waits_for_replicas() {
             return Ok(elected);
         }
@@ -142,7 +142,7 @@ impl<R: RawRedis> Redis<R> {
             StepVerb::Swap { current: text.clone(), next: text, absent: Vec::new(), before: Vec::new() };
         match self.step(key.as_str(), verb).await {
             Ok(StepReply::Done(_)) => Ok(elected),
-            other => Err(unwritten(&other)),
+            other => Err(write_failure(&other)),
         }
     }
 
@@ -154,7 +154,7 @@ impl<R: RawRedis> Redis<R> {
 
 /// Sends the steps whose requests still wait, in one script. Returns an answer to each, or the step if it is tried
 /// again.
-async fn send<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Result<Answer, Box<Step>>> {
+async fn send<R: RawRedis>(jobs: Vec<Job<Step>>, raw: R, (): &mut ()) -> Vec<Result<StepResult, Box<Step>>> {
     let sent: Vec<bool> = jobs.iter().map(Job::mark_sent).collect();
     let steps: Vec<Step> =
         jobs.into_iter().zip(&sent).filter(|(_, sent)| **sent).map(|(job, _)| job.what).collect();
@@ -183,7 +183,7 @@ pub(crate) fn is_overflow(why: &str) -> bool {
 }
 
 /// Whether a write with this answer may have happened.
-fn unwritten(answer: &Answer) -> Unavailable {
+fn write_failure(answer: &StepResult) -> Unavailable {
     match answer {
         Ok(StepReply::TooFewReplicas) | Err(StepFailure::Missed | StepFailure::Broken) => {
             Unavailable::Unknown
@@ -193,19 +193,19 @@ fn unwritten(answer: &Answer) -> Unavailable {
 }
 
 /// The total after a post, and the document that has the keyed part.
-fn total_of(said: &[u8], key: Document) -> Option<Added> {
+fn parse_total(said: &[u8], key: Document) -> Option<Added> {
     let mut parts = said.splitn(2, |byte| *byte == b' ');
     let total = counter::decode_text(parts.next()?)?;
     Some(Added::To(total, parts.next().map(|value| Found { key, value: value.to_vec() })))
 }
 
 /// The result of a swap with this answer.
-fn swapped(answer: Answer) -> Result<Swap, Unavailable> {
+fn swap_result(answer: StepResult) -> Result<Swap, Unavailable> {
     match answer {
         Ok(StepReply::Done(_)) => Ok(Swap::Done),
         Ok(StepReply::Unchanged(value)) => Ok(Swap::Lost(value)),
         Err(StepFailure::Broken) => Ok(Swap::Unknown),
-        other => Err(unwritten(&other)),
+        other => Err(write_failure(&other)),
     }
 }
 
@@ -235,7 +235,7 @@ impl<R: RawRedis> Store for Redis<R> {
     async fn set(&self, key: &Document, value: &[u8]) -> Result<(), Unavailable> {
         match self.step(key.as_str(), StepVerb::Set(value.to_vec())).await {
             Ok(StepReply::Done(_)) => Ok(()),
-            other => Err(unwritten(&other)),
+            other => Err(write_failure(&other)),
         }
     }
 
@@ -257,7 +257,7 @@ impl<R: RawRedis> Store for Redis<R> {
             absent: before.absent.iter().map(text).collect(),
             before: before.written.iter().map(|(key, value)| (text(key), value.clone())).collect(),
         };
-        swapped(self.step(key.as_str(), verb).await)
+        swap_result(self.step(key.as_str(), verb).await)
     }
 
     async fn is_kept(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
@@ -276,7 +276,7 @@ impl<R: RawRedis> Store for Redis<R> {
             empty: empty.to_vec(),
             first: first.to_vec(),
         };
-        swapped(self.step(opening.plain().as_str(), verb).await)
+        swap_result(self.step(opening.plain().as_str(), verb).await)
     }
 
     fn shares_round_trips(&self) -> bool {
@@ -308,7 +308,7 @@ impl<R: RawRedis> Store for Redis<R> {
             };
             match self.step(cell.as_str(), verb).await {
                 Ok(StepReply::Done(total)) => {
-                    let total = total.as_deref().and_then(|said| total_of(said, document));
+                    let total = total.as_deref().and_then(|said| parse_total(said, document));
                     return total.ok_or(Unavailable::Unknown);
                 }
                 Ok(StepReply::Unchanged(None)) => return Ok(Added::Past),
@@ -316,7 +316,7 @@ impl<R: RawRedis> Store for Redis<R> {
                     ticket = counter::decode_text(&elected).ok_or(Unavailable::Untouched)?;
                 }
                 Ok(StepReply::Refused(why)) if why == script::NO_SUM => return Ok(Added::Unread),
-                other => return Err(unwritten(&other)),
+                other => return Err(write_failure(&other)),
             }
         }
         Err(Unavailable::Untouched)
@@ -343,7 +343,7 @@ impl<R: RawRedis> Store for Redis<R> {
                 let total = counter::decode_text(&total).ok_or(Unavailable::Unknown)?;
                 Ok((Swap::Done, Some(total)))
             }
-            other => swapped(other).map(|swap| (swap, None)),
+            other => swap_result(other).map(|swap| (swap, None)),
         }
     }
 
@@ -357,7 +357,7 @@ impl<R: RawRedis> Store for Redis<R> {
                 sum.as_deref().and_then(counter::decode_text).ok_or(Unavailable::Unknown.into())
             }
             Ok(StepReply::Refused(why)) if is_overflow(&why) => Err(NotIncremented::Overflow),
-            other => Err(unwritten(&other).into()),
+            other => Err(write_failure(&other).into()),
         }
     }
 
@@ -374,13 +374,15 @@ impl<R: RawRedis> Store for Redis<R> {
             }
             Ok(StepReply::Unchanged(_)) => Ok(None),
             Ok(StepReply::Refused(why)) if is_overflow(&why) => Ok(None),
-            other => Err(unwritten(&other)),
+            other => Err(write_failure(&other)),
         }
     }
 
     async fn elected(&self, key: &Election) -> Result<Option<i64>, Unavailable> {
         match self.number(key.as_str()).await?.filter(|&elected| elected != 0) {
-            Some(elected) => self.kept(key, elected).await.map(Some).map_err(|_| Unavailable::Untouched),
+            Some(elected) => {
+                self.confirm_elected(key, elected).await.map(Some).map_err(|_| Unavailable::Untouched)
+            }
             None => Ok(None),
         }
     }
@@ -393,9 +395,9 @@ impl<R: RawRedis> Store for Redis<R> {
             Ok(StepReply::Unchanged(elected)) => {
                 let elected =
                     elected.as_deref().and_then(counter::decode_text).ok_or(Unavailable::Unknown)?;
-                self.kept(key, elected).await
+                self.confirm_elected(key, elected).await
             }
-            other => Err(unwritten(&other)),
+            other => Err(write_failure(&other)),
         }
     }
 }

@@ -54,7 +54,7 @@ pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64
     let mut sound = Sound { head: Mark::START, pages: 0, keys: 0 };
     while sound.head.seq < wallet.base().seq {
         let page = page(store, user, sound.head).await?;
-        sound.keys = sound.keys.saturating_add(index(store, user, page.entries()).await?);
+        sound.keys = sound.keys.saturating_add(look_up_entries(store, user, page.entries()).await?);
         sound.pages = sound.pages.saturating_add(1);
         sound.head = *page.end();
         progress(sound.head.seq);
@@ -144,7 +144,7 @@ async fn page(store: &impl Store, user: &User, mark: Mark) -> Result<Page, Unsou
 }
 
 /// Looks up the keys of sealed entries, and returns how many there were.
-async fn index(
+async fn look_up_entries(
     store: &impl Store,
     user: &User,
     entries: impl Iterator<Item = &Entry>,

@@ -64,7 +64,7 @@ pub async fn total(store: &impl Store, counter: &keys::CounterKeys) -> Result<i6
             }
         }
     } else {
-        (keyed(store, counter).await?, store.count(&cell).await?)
+        (keyed_sum(store, counter).await?, store.count(&cell).await?)
     };
     Ok(held.saturating_add(keyed))
 }
@@ -87,12 +87,12 @@ pub async fn add(
                 Err(corrupt) => return Err(take_back(store, counter, by).await.err().unwrap_or(corrupt)),
             },
             // A refusal rests on them too.
-            Added::Past => keyed(store, counter).await.map(|_| None)?,
+            Added::Past => keyed_sum(store, counter).await.map(|_| None)?,
             // Whoever reads it hears why.
-            Added::Unread => return keyed(store, counter).await.and(Err(Unavailable::Untouched.into())),
+            Added::Unread => return keyed_sum(store, counter).await.and(Err(Unavailable::Untouched.into())),
         }
     } else {
-        add_apart(store, counter, by, limit).await?
+        add_separately(store, counter, by, limit).await?
     };
     Ok(PostAnswer { total, replayed: false })
 }
@@ -104,7 +104,7 @@ async fn take_back(store: &impl Store, counter: &keys::CounterKeys, by: i64) -> 
 }
 
 /// Adds on a store where no call sees both parts.
-async fn add_apart(
+async fn add_separately(
     store: &impl Store,
     counter: &keys::CounterKeys,
     by: i64,
@@ -136,7 +136,7 @@ async fn add_apart(
 }
 
 /// What was counted under keys.
-async fn keyed(store: &impl Store, counter: &keys::CounterKeys) -> Result<i64, Error> {
+async fn keyed_sum(store: &impl Store, counter: &keys::CounterKeys) -> Result<i64, Error> {
     let found = first_write::find(store, &counter.posts(), &Tally::new().encode()).await?;
     found.map_or(Ok(0), sum)
 }
@@ -179,7 +179,7 @@ async fn count(
             // This request has done nothing.
             let untouched = |_| Unavailable::Untouched;
             if store.is_kept(&found.key, &found.value).await.map_err(untouched)? {
-                return answer(&known, post);
+                return replay_answer(&known, post);
             }
             found = open(store, counter).await?;
             continue;
@@ -270,7 +270,7 @@ async fn look_up(
     stored.map(|bytes| Post::decode(&bytes).map_err(Error::at(&document))).transpose()
 }
 
-fn answer(known: &Post, post: &KeyedPost) -> Result<PostAnswer, Error> {
+fn replay_answer(known: &Post, post: &KeyedPost) -> Result<PostAnswer, Error> {
     if known.by != post.by {
         return Err(Error::KeyReuse);
     }

@@ -4,7 +4,7 @@ use batch::{Deadline, Job, Missed, Processed};
 use ledger::{Decision, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable};
 use teller::Error;
-use teller::operation::{OperationAnswer as Done, LastKnown, try_all};
+use teller::operation::{LastKnown, OperationAnswer as Done, try_all};
 
 use crate::disk::Flavour;
 use crate::task::{Answer, Queues, Task, perform};

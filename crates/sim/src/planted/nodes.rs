@@ -20,7 +20,7 @@ impl<R: RawRedis + Nodes> BuggyRaw<R> {
         };
         let Some(node) = node else { return self.raw.run(steps).await };
         let answer = self.raw.eval(&node, false, &steps.iter().collect::<Vec<_>>()).await;
-        redis::each(answer.map_err(|_| ScriptFailure::Refused), steps.len())
+        redis::answer_each(answer.map_err(|_| ScriptFailure::Refused), steps.len())
     }
 }
 

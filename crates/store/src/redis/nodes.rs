@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::cluster::{Node, Redirect, SlotMap, slot};
 use super::script::ReplyValue;
-use super::{ScriptFailure, Step, StepQueue, StepReply, each};
+use super::{ScriptFailure, Step, StepQueue, StepReply, answer_each};
 use crate::reason::Reason;
 
 /// How many redirects a script follows before it is given up: a slot moves once, and then the cluster is in order.
@@ -114,7 +114,7 @@ pub async fn run(nodes: &impl Nodes, steps: &[Step]) -> Vec<Result<StepReply, Sc
 
 /// Like [`run`], while no cluster is known.
 async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<StepReply, ScriptFailure>> {
-    let answer = match ask(nodes, &Node::default(), false, steps).await {
+    let answer = match eval_or_doubt(nodes, &Node::default(), false, steps).await {
         Ok(said) => Ok(said),
         Err(Unanswered::Redirected(redirect, why)) => {
             learn(nodes).await;
@@ -132,7 +132,7 @@ async fn on_one_server(nodes: &impl Nodes, steps: &[&Step]) -> Vec<Result<StepRe
         Err(Unanswered::Away) => Err(ScriptFailure::Refused),
         Err(Unanswered::Failed(failed)) => Err(failed),
     };
-    each(answer, steps.len())
+    answer_each(answer, steps.len())
 }
 
 /// The slot that all steps are in.
@@ -150,9 +150,9 @@ async fn in_slot(nodes: &impl Nodes, slot: u16, steps: Vec<&Step>) -> Vec<Result
     for attempt in 1..=MAX_REDIRECTS {
         let asking = asked.is_some();
         let node = asked.take().unwrap_or_else(|| nodes.map().borrow().node(slot));
-        match ask(nodes, &node, asking, &steps).await {
-            Ok(said) => return each(Ok(said), steps.len()),
-            Err(Unanswered::Failed(failed)) => return each(Err(failed), steps.len()),
+        match eval_or_doubt(nodes, &node, asking, &steps).await {
+            Ok(said) => return answer_each(Ok(said), steps.len()),
+            Err(Unanswered::Failed(failed)) => return answer_each(Err(failed), steps.len()),
             Err(Unanswered::Redirected(Redirect::Moved(slot, node), reason)) => {
                 nodes.map().borrow_mut().moved(slot, node);
                 why = Some(reason);
@@ -198,11 +198,11 @@ async fn one_by_one(
         let script: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(in_slot(nodes, slot, vec![step]));
         script
     };
-    all(steps.into_iter().map(alone).collect()).await.into_iter().flatten().collect()
+    join_all(steps.into_iter().map(alone).collect()).await.into_iter().flatten().collect()
 }
 
 /// The results of `futures`. It replaces `join_all`, which is 8 KB in a component.
-async fn all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
+async fn join_all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
     let mut running: Vec<Result<_, T>> = futures.into_iter().map(Ok).collect();
     poll_fn(|context| {
         let mut waits = false;
@@ -222,7 +222,7 @@ async fn all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
 
 /// [`Nodes::eval`], which doubts the node if it is away, fails, reports that the cluster is down, or does not answer
 /// by the deadline.
-async fn ask(
+async fn eval_or_doubt(
     nodes: &impl Nodes,
     node: &Node,
     asking: bool,

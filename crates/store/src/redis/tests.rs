@@ -111,8 +111,8 @@ impl RawRedis for &'static Server {
             if fates.is_empty() { Fate::Answered } else { fates.remove(0) }
         };
         match fate {
-            Fate::Refused => return each(Err(ScriptFailure::Refused), steps.len()),
-            Fate::BreaksBefore => return each(Err(ScriptFailure::Broken), steps.len()),
+            Fate::Refused => return answer_each(Err(ScriptFailure::Refused), steps.len()),
+            Fate::BreaksBefore => return answer_each(Err(ScriptFailure::Broken), steps.len()),
             _ => {}
         }
         let kept = |said| match said {
@@ -120,7 +120,10 @@ impl RawRedis for &'static Server {
             said => said,
         };
         let said = steps.iter().map(|step| kept(self.carry_out(step))).collect();
-        each(if fate == Fate::BreaksAfter { Err(ScriptFailure::Broken) } else { Ok(said) }, steps.len())
+        answer_each(
+            if fate == Fate::BreaksAfter { Err(ScriptFailure::Broken) } else { Ok(said) },
+            steps.len(),
+        )
     }
 
     fn at(&self, _: &str) -> (Self, Rc<StepQueue>) {

@@ -30,7 +30,7 @@ pub(super) fn is_kept(decision: &Decision) -> bool {
 }
 
 /// What the swap would write: the entry with this number, or a refusal (0).
-fn written(decision: &Decision) -> Option<u64> {
+fn entry_number(decision: &Decision) -> Option<u64> {
     match decision {
         // `Known` is a duplicate within the batch: it happens, or does not, together with the first one.
         Decision::New(outcome) | Decision::Known(outcome) if outcome.is_kept() => {
@@ -59,7 +59,7 @@ impl<'a> Items<'a> {
     }
 
     /// The items that have no answer yet.
-    fn open(&mut self) -> impl Iterator<Item = &mut Item<'a>> {
+    fn unanswered(&mut self) -> impl Iterator<Item = &mut Item<'a>> {
         self.0.iter_mut().filter(|item| item.answer.is_none())
     }
 
@@ -82,21 +82,21 @@ impl<'a> Items<'a> {
 
     /// Whether an item without an answer is in the wallet.
     pub fn any_in(&mut self, wallet: &Wallet) -> bool {
-        self.open().any(|item| wallet.find(&item.operation.id).is_some())
+        self.unanswered().any(|item| wallet.find(&item.operation.id).is_some())
     }
 
     /// Answers the items that are in the wallet. Nothing is known about the others.
     pub fn recognize(&mut self, wallet: &Wallet) {
-        for item in self.open() {
+        for item in self.unanswered() {
             item.answer_with(wallet.find(&item.operation.id).cloned());
         }
     }
 
     /// Answers the items that are in the wallet or in the index. The others have not happened yet.
     pub async fn look_up(&mut self, store: &impl Store, user: &User, wallet: &Wallet) -> Result<(), Error> {
-        let outcomes = join_all(self.open().map(|item| item.look_up(store, user, wallet))).await;
+        let outcomes = join_all(self.unanswered().map(|item| item.look_up(store, user, wallet))).await;
         let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
-        for (item, outcome) in self.open().zip(outcomes) {
+        for (item, outcome) in self.unanswered().zip(outcomes) {
             item.answer_with(outcome);
         }
         Ok(())
@@ -121,14 +121,14 @@ impl<'a> Items<'a> {
     /// Answers the items whose requests have left. Only this function checks that: between it and the swap nothing is
     /// awaited.
     pub fn answer_abandoned(&mut self) {
-        for item in self.open().filter(|item| item.job.is_abandoned()) {
+        for item in self.unanswered().filter(|item| item.job.is_abandoned()) {
             item.answer = Some(Err(Unavailable::Untouched.into()));
         }
     }
 
     /// Decides the items that fit into the wallet, in order; the others come in the next round.
     pub fn decide(&mut self, wallet: &mut Wallet) -> Vec<Decision> {
-        let operations = self.open().map(|item| item.operation);
+        let operations = self.unanswered().map(|item| item.operation);
         operations
             .map_while(|operation| wallet.has_room_for(&operation.id).then(|| wallet.decide(operation)))
             .collect()
@@ -136,21 +136,23 @@ impl<'a> Items<'a> {
 
     /// Notes that the decisions are about to be sent: a request that leaves from now on gets `unknown`.
     pub fn mark_sent(&mut self, decisions: &[Decision]) {
-        for (item, _) in self.open().zip(decisions).filter(|(_, decision)| written(decision).is_some()) {
+        for (item, _) in
+            self.unanswered().zip(decisions).filter(|(_, decision)| entry_number(decision).is_some())
+        {
             item.job.mark_sent();
         }
     }
 
     /// Notes that the decisions may be about to happen.
     pub fn attempt(&mut self, decisions: &[Decision]) {
-        for (item, decision) in self.open().zip(decisions) {
-            item.attempt = written(decision);
+        for (item, decision) in self.unanswered().zip(decisions) {
+            item.attempt = entry_number(decision);
         }
     }
 
     /// What was decided has happened.
     pub fn settle(&mut self, decisions: Vec<Decision>) {
-        for (item, decision) in self.open().zip(decisions) {
+        for (item, decision) in self.unanswered().zip(decisions) {
             item.answer = Some(match decision {
                 Decision::New(outcome) => Ok(OperationAnswer { outcome, replayed: false }),
                 Decision::Known(outcome) => Ok(OperationAnswer { outcome, replayed: true }),
@@ -161,13 +163,13 @@ impl<'a> Items<'a> {
 
     /// Notes that a swap was not carried out: items that are in no other swap may be abandoned again.
     pub fn mark_unsent(&mut self) {
-        self.open().filter(|item| item.attempt.is_none()).for_each(|item| item.job.mark_unsent());
+        self.unanswered().filter(|item| item.attempt.is_none()).for_each(|item| item.job.mark_unsent());
     }
 
     /// Notes that what was attempted has not happened and never will: the value that it would replace is gone, and
     /// the items are not in the value after it.
     pub fn forget(&mut self) {
-        self.open().for_each(|item| item.attempt = None);
+        self.unanswered().for_each(|item| item.attempt = None);
         self.mark_unsent();
     }
 
