@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 /// Satoshis in a bitcoin.
 const SATOSHIS_PER_BITCOIN: i64 = 100_000_000;
 /// The most of one post.
-const MAX_POST: i64 = limits::BITCOINS * SATOSHIS_PER_BITCOIN;
+const MAX_POST: i64 = limits::MAX_BITCOINS * SATOSHIS_PER_BITCOIN;
 
 /// The parameter `bitcoins`, in satoshis.
 pub fn parameter(request: &Request) -> Result<i64, Problem> {

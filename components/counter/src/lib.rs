@@ -47,7 +47,8 @@ async fn counter(request: Request) -> Result<Answer, Problem> {
 async fn add_to_counter(request: Request) -> Result<Answer, Problem> {
     request.token().await?;
     let (name, by) = (named::name(&request)?, named::by(&request)?);
-    post(request, &keys::counter(&name), by, limits::COUNTER_VALUE, |total| named::answer(&name, total)).await
+    post(request, &keys::counter(&name), by, limits::MAX_COUNTER_VALUE, |total| named::answer(&name, total))
+        .await
 }
 
 async fn post(

@@ -63,7 +63,7 @@ pub struct RawSettings {
 }
 
 thread_local! {
-    static KNOWN: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
+    static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
 }
 
 /// The settings of this component.
@@ -72,7 +72,7 @@ thread_local! {
 ///
 /// 404 with `auth = header`; 503 if they are bad or contradict one another: then nobody gets in.
 pub async fn current() -> Result<Rc<Settings>, Problem> {
-    if let Some(known) = KNOWN.with_borrow(Clone::clone) {
+    if let Some(known) = SETTINGS.with_borrow(Clone::clone) {
         return Ok(known);
     }
     let bad = |_| unavailable("A setting of tokens is bad: see bad-setting in the log.");
@@ -92,7 +92,7 @@ pub async fn current() -> Result<Rc<Settings>, Problem> {
         unavailable("The settings of tokens do not go together: see bad-setting in the log.")
     })?;
     let settings = Rc::new(settings);
-    KNOWN.set(Some(settings.clone()));
+    SETTINGS.set(Some(settings.clone()));
     Ok(settings)
 }
 

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use serde_json::value::RawValue;
 
 use crate::cors::Origins;
-use crate::limits::BODY_BYTES;
+use crate::limits::MAX_BODY_BYTES;
 use crate::{Request, money};
 
 corpus::targets! {
@@ -58,7 +58,7 @@ fn request(bytes: &[u8]) {
     }
     let _ = (read.route_method(), read.get(), read.post(), read.query("amount"), read.has("\"tag\""));
     if let Ok(taken) = block_on(read.json_body()) {
-        assert!(taken.len() <= BODY_BYTES && body.starts_with(&taken));
+        assert!(taken.len() <= MAX_BODY_BYTES && body.starts_with(&taken));
     }
 }
 

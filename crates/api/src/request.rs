@@ -10,7 +10,7 @@ use ledger::{IdempotencyKey, User};
 
 use crate::body::{Body, BodyError, sleep};
 use crate::headers::{Headers, text};
-use crate::limits::{BODY_BYTES, BODY_TIME, REQUEST_ID_LENGTH};
+use crate::limits::{BODY_TIMEOUT, MAX_BODY_BYTES, MAX_REQUEST_ID_LENGTH};
 use crate::{Code, Problem, clock};
 
 /// The headers that may name the user.
@@ -221,7 +221,7 @@ impl Request {
     /// 413 `payload-too-large` past 4 KiB; 408 `request-timeout` when it does not come within 10 s; 400
     /// `malformed-request` when it breaks off.
     pub async fn body(self) -> Result<Bytes, Problem> {
-        self.body_before(sleep(BODY_TIME)).await
+        self.body_before(sleep(BODY_TIMEOUT)).await
     }
 
     /// The whole body, if it arrives before `late` is ready.
@@ -237,19 +237,19 @@ impl Request {
         let too_large = || Problem::new(Code::PayloadTooLarge, "A body may have 4096 bytes.");
         let length = self.header("content-length").and_then(|length| length.parse::<u64>().ok());
         let length = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-        if length.is_some_and(|length| length > BODY_BYTES) {
+        if length.is_some_and(|length| length > MAX_BODY_BYTES) {
             return Err(too_large());
         }
         let mut body = Vec::new();
         // Waiting for the end and for trailers would cost as much as all other reading.
         while length.is_none_or(|length| body.len() < length) {
-            let most = length.unwrap_or(BODY_BYTES).saturating_sub(body.len()).max(1);
+            let most = length.unwrap_or(MAX_BODY_BYTES).saturating_sub(body.len()).max(1);
             match self.body.next(most).await.map_err(body_problem)? {
                 Some(part) => body.extend_from_slice(&part),
                 None if length.is_none() => break,
                 None => return Err(body_problem(BodyError::BrokenOff)),
             }
-            if body.len() > BODY_BYTES {
+            if body.len() > MAX_BODY_BYTES {
                 return Err(too_large());
             }
         }
@@ -301,7 +301,7 @@ fn strip_weak(tag: &str) -> &str {
 fn sane_id(headers: &Headers) -> Option<&str> {
     let id = headers.first("x-request-id")?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    ((1..=REQUEST_ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed)).then_some(id)
+    ((1..=MAX_REQUEST_ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed)).then_some(id)
 }
 
 /// The characters of the string if `text` is a quoted string, otherwise `text`; `None` if a quoted string is not well

@@ -43,22 +43,27 @@ schemas! {
     /// An amount in a body: a string, or a number that is read character by character: no exponent, at most
     /// 8 places. A string means exactly the same in every language.
     SentAmount = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number]))
-        .pattern(Some(amount_pattern())).exclusive_minimum(Some(0)).exclusive_maximum(Some(10_usize.pow(amount::INTEGER_DIGITS as u32))).examples([json!("10.50")]);
+        .pattern(Some(amount_pattern())).exclusive_minimum(Some(0))
+        .exclusive_maximum(Some(10_usize.pow(amount::MAX_INTEGER_DIGITS as u32))).examples([json!("10.50")]);
     /// An amount of money as it is shown: no exponent, at least two places, no further trailing zeros.
-    Money = text(&format!("^(0|[1-9][0-9]{{0,{}}})\\.[0-9]([0-9]|[0-9]{{1,{}}}[1-9])$", amount::INTEGER_DIGITS - 1, amount::PLACES - 2));
+    Money = text(&format!(
+        "^(0|[1-9][0-9]{{0,{}}})\\.[0-9]([0-9]|[0-9]{{1,{}}}[1-9])$", amount::MAX_INTEGER_DIGITS - 1, amount::MAX_PLACES - 2,
+    ));
     /// A decimal greater than zero, of any size.
     Decimal = text("^(0|[1-9][0-9]*)(\\.[0-9]+)?$");
     /// Bitcoins, with all their digits.
     Total = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0));
     /// A user's name.
-    User = text(&format!("^[A-Za-z0-9{}]{{1,{}}}$", operation::USER_MARKS, operation::USER_LENGTH)).examples([json!("alice")]);
+    User = text(&format!("^[A-Za-z0-9{}]{{1,{}}}$", operation::USER_PUNCTUATION, operation::MAX_USER_LENGTH))
+        .examples([json!("alice")]);
     /// Visible ASCII characters.
-    IdempotencyKey = text(&format!("^[!-~]{{1,{}}}$", operation::KEY_LENGTH)).examples([json!("order-17")]);
+    IdempotencyKey = text(&format!("^[!-~]{{1,{}}}$", operation::MAX_KEY_LENGTH)).examples([json!("order-17")]);
     /// A counter's name.
-    CounterName = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::COUNTER_NAME_LENGTH)).examples([json!("visits")]);
+    CounterName = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::MAX_COUNTER_NAME_LENGTH))
+        .examples([json!("visits")]);
     /// A counter's value.
     CounterValue = ObjectBuilder::new().schema_type(Type::Integer)
-        .minimum(Some(-limits::COUNTER_VALUE as isize)).maximum(Some(limits::COUNTER_VALUE as isize));
+        .minimum(Some(-limits::MAX_COUNTER_VALUE as isize)).maximum(Some(limits::MAX_COUNTER_VALUE as isize));
     /// 64 lower-case hex digits.
     Hash = text("^[0-9a-f]{64}$");
     /// A moment in UTC.
@@ -75,7 +80,7 @@ schemas! {
     /// may have, or may still. `none` for a second try says nothing about the first.
     StorageOutcome = one_of(["none", "unknown"]);
     /// An id of a request.
-    RequestId = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::REQUEST_ID_LENGTH));
+    RequestId = text(&format!("^[A-Za-z0-9._-]{{1,{}}}$", limits::MAX_REQUEST_ID_LENGTH));
 }
 
 /// A string of this form.
@@ -90,6 +95,6 @@ pub fn one_of<'a>(values: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
 
 /// The contract's grammar, and greater than zero.
 fn amount_pattern() -> String {
-    let (digits, places) = (amount::INTEGER_DIGITS - 1, amount::PLACES);
+    let (digits, places) = (amount::MAX_INTEGER_DIGITS - 1, amount::MAX_PLACES);
     format!("^(?!0(\\.0+)?$)(0|[1-9][0-9]{{0,{digits}}})(\\.[0-9]{{1,{places}}})?$")
 }

@@ -10,11 +10,11 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 
 /// Most digits before the point.
-pub const INTEGER_DIGITS: usize = 15;
+pub const MAX_INTEGER_DIGITS: usize = 15;
 /// Most digits after the point.
-pub const PLACES: usize = 8;
+pub const MAX_PLACES: usize = 8;
 /// 10^15: no balance reaches it.
-const LIMIT: Decimal = Decimal::from_parts(2_764_472_320, 232_830, 0, false, 0);
+const BALANCE_LIMIT: Decimal = Decimal::from_parts(2_764_472_320, 232_830, 0, false, 0);
 
 /// The text is not an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,7 @@ impl Balance {
     #[must_use]
     pub fn credit(self, amount: Amount) -> Option<Self> {
         let sum = self.0.checked_add(amount.0)?;
-        (sum < LIMIT).then_some(Self(sum))
+        (sum < BALANCE_LIMIT).then_some(Self(sum))
     }
 
     /// The balance after `amount` went out; `None` if there is less than that.
@@ -88,8 +88,8 @@ fn parse(text: &str) -> Result<Decimal, NotAnAmount> {
         Some((integer, fraction)) => (integer, Some(fraction)),
         None => (text, None),
     };
-    let integer_ok = digits(integer, INTEGER_DIGITS) && (integer == "0" || !integer.starts_with('0'));
-    let fraction_ok = fraction.is_none_or(|places| digits(places, PLACES));
+    let integer_ok = digits(integer, MAX_INTEGER_DIGITS) && (integer == "0" || !integer.starts_with('0'));
+    let fraction_ok = fraction.is_none_or(|places| digits(places, MAX_PLACES));
     if !(integer_ok && fraction_ok) {
         return Err(NotAnAmount);
     }

@@ -7,14 +7,14 @@ use crate::timestamp::Timestamp;
 use crate::{Amount, Corrupt};
 
 /// Most characters of an idempotency key.
-pub const KEY_LENGTH: usize = 255;
+pub const MAX_KEY_LENGTH: usize = 255;
 /// Most characters of a user's name.
-pub const USER_LENGTH: usize = 128;
+pub const MAX_USER_LENGTH: usize = 128;
 /// What a user's name may hold beside letters and digits: enough for mail tags, `auth0|…` and URNs. No comma,
 /// which a proxy puts between two headers that it joins.
-pub const USER_MARKS: &str = "._~@+|:/=-";
+pub const USER_PUNCTUATION: &str = "._~@+|:/=-";
 
-/// A user's name: 1 to 128 of `A-Za-z0-9` and [`USER_MARKS`].
+/// A user's name: 1 to 128 of `A-Za-z0-9` and [`USER_PUNCTUATION`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct User(String);
 
@@ -79,8 +79,8 @@ impl FromStr for User {
     type Err = NotWellFormed;
 
     fn from_str(text: &str) -> Result<Self, NotWellFormed> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || USER_MARKS.as_bytes().contains(&byte);
-        let well_formed = (1..=USER_LENGTH).contains(&text.len()) && text.bytes().all(allowed);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || USER_PUNCTUATION.as_bytes().contains(&byte);
+        let well_formed = (1..=MAX_USER_LENGTH).contains(&text.len()) && text.bytes().all(allowed);
         well_formed.then(|| Self(text.to_owned())).ok_or(NotWellFormed)
     }
 }
@@ -148,7 +148,7 @@ impl From<&StoredId<'_>> for OperationId {
 
 /// An id has no control character and no space, so it cannot forge a line of the hashed text.
 fn visible(text: &str) -> bool {
-    (1..=KEY_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_KEY_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl OperationKind {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Corrupt, IdempotencyKey};
 
 /// The value keeps at most this many posts: with the longest keys it stays under 8 KB.
-const LOG_LENGTH: usize = 11;
+const MAX_LOG_LENGTH: usize = 11;
 /// How many posts leave together.
 const SEALED_AT_ONCE: usize = 8;
 /// What follows the newest post's total in the stored form.
@@ -143,7 +143,7 @@ impl Tally {
 
     /// Takes the oldest posts out of a log that is too long. They must be stored in the index before this value is.
     pub fn seal(&mut self) -> Vec<Post> {
-        if self.log.len() <= LOG_LENGTH {
+        if self.log.len() <= MAX_LOG_LENGTH {
             return Vec::new();
         }
         let kept = self.log.split_off(SEALED_AT_ONCE);

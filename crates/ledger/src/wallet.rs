@@ -13,9 +13,9 @@ use crate::seal::{PAGE_ENTRIES, Page, Seal};
 
 /// A log with this many operations is full: with the longest keys, and every character of them escaped, the wallet
 /// value stays under 8 KB.
-pub const LOG_LENGTH: usize = 11;
+pub const MAX_LOG_LENGTH: usize = 11;
 /// More operations with shorter keys may be added together, as long as the log stays below this.
-const LOG_BYTES: usize = 7600;
+const MAX_LOG_BYTES: usize = 7600;
 /// The bytes of an operation in the log, without its id.
 const OPERATION_BYTES: usize = 150;
 
@@ -98,7 +98,7 @@ impl Wallet {
     pub fn has_room_for(&self, id: &OperationId) -> bool {
         let log = self.log.iter().map(|outcome| stored_bytes(outcome.id()));
         let bytes = log.fold(stored_bytes(id), usize::saturating_add);
-        self.log.len() < LOG_LENGTH || bytes < LOG_BYTES
+        self.log.len() < MAX_LOG_LENGTH || bytes < MAX_LOG_BYTES
     }
 
     /// Takes the oldest operations out of a full log. The result must be stored before this wallet is: a reader looks
@@ -107,7 +107,7 @@ impl Wallet {
     /// Call it on a wallet as it was read, before anything is decided: pages and the index are written without a
     /// guard, so only what is committed may get there.
     pub fn seal(&mut self) -> Option<Seal> {
-        if self.log.len() < LOG_LENGTH {
+        if self.log.len() < MAX_LOG_LENGTH {
             return None;
         }
         let full_page = self.log.iter().filter(|outcome| outcome.entry().is_some()).count() >= PAGE_ENTRIES;

@@ -1,8 +1,8 @@
 //! The parameters of requests: in the path, in the query, in headers.
 
-use api::limits::{BITCOINS, COUNTER_BY, DEFAULT_ENTRIES, ENTRIES};
+use api::limits::{COUNTER_INCREMENT, DEFAULT_ENTRIES, ENTRIES, MAX_BITCOINS};
 use api::schema::{self, Amount, BitcoinsAmount, CounterName, User};
-use ledger::operation::KEY_LENGTH;
+use ledger::operation::MAX_KEY_LENGTH;
 use serde_json::json;
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -30,8 +30,8 @@ pub fn user() -> [Parameter; 3] {
 pub fn idempotency_key() -> Parameter {
     let description = "Makes the request safe to send again: under one key it happens once, and its first answer is \
                 given again, for ever. Raw or as a quoted string, which is the same key: `order-17`, `\"order-17\"`.";
-    let plain = KEY_LENGTH.saturating_sub(1);
-    let form = format!(r#"^([!#-~][!-~]{{0,{plain}}}|"([!#-\[\]-~]|\\["\\]){{1,{KEY_LENGTH}}}")$"#);
+    let plain = MAX_KEY_LENGTH.saturating_sub(1);
+    let form = format!(r#"^([!#-~][!-~]{{0,{plain}}}|"([!#-\[\]-~]|\\["\\]){{1,{MAX_KEY_LENGTH}}}")$"#);
     optional(ParameterIn::Header, "idempotency-key", description, schema::text(&form).into())
 }
 
@@ -43,13 +43,13 @@ pub fn if_none_match() -> Parameter {
 
 /// `?bitcoins=`
 pub fn bitcoins() -> Parameter {
-    let description = format!("How many to add: an amount of at most {BITCOINS}.");
+    let description = format!("How many to add: an amount of at most {MAX_BITCOINS}.");
     required(ParameterIn::Query, "bitcoins", &description, BitcoinsAmount::schema(), "0.5")
 }
 
 /// `?by=`
 pub fn by() -> Parameter {
-    let by = integer(*COUNTER_BY.start()).maximum(isize::try_from(*COUNTER_BY.end()).ok());
+    let by = integer(*COUNTER_INCREMENT.start()).maximum(isize::try_from(*COUNTER_INCREMENT.end()).ok());
     optional(ParameterIn::Query, "by", "How much to add.", by.default(Some(json!(1))).into())
 }
 

@@ -33,17 +33,17 @@ pub enum Auth {
 }
 
 thread_local! {
-    static KNOWN: OnceCell<Rc<SignIn>> = const { OnceCell::new() };
+    static SIGN_IN: OnceCell<Rc<SignIn>> = const { OnceCell::new() };
 }
 
 /// The settings, read once by each instance. A bad setting counts as not given; a bad `auth` counts as `jwt`, which
 /// lets nobody in.
 pub async fn current() -> Rc<SignIn> {
-    if let Some(known) = KNOWN.with(|known| known.get().cloned()) {
+    if let Some(known) = SIGN_IN.with(|known| known.get().cloned()) {
         return known;
     }
     let given = Rc::new(read_settings().await);
-    KNOWN.with(|known| known.get_or_init(|| given).clone())
+    SIGN_IN.with(|known| known.get_or_init(|| given).clone())
 }
 
 async fn read_settings() -> SignIn {

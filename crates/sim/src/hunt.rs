@@ -28,7 +28,7 @@ pub struct FoundBug {
     pub steps: usize,
 }
 
-/// With random seeds, from the first on, on all backends in turn.
+/// Looks for a bug with random seeds, from the first on, on all backends in turn.
 #[must_use]
 pub fn by_chance(bug: Bug) -> Option<FoundBug> {
     let mut operations = 0;
@@ -49,7 +49,7 @@ pub fn by_chance(bug: Bug) -> Option<FoundBug> {
     None
 }
 
-/// In the small cases, without faults first.
+/// Looks for a bug in the small cases, without faults first.
 #[must_use]
 pub fn by_exhaustion(bug: Bug) -> Option<FoundBug> {
     let fewest = if bug.needs_silence() { MOST_FAULTS } else { 0 };

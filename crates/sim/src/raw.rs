@@ -89,7 +89,7 @@ struct Asking {
 }
 
 impl Shared {
-    /// Of an instance that has not asked for anything.
+    /// The state of an instance that has not asked for anything.
     #[must_use]
     pub fn new(adapter: Adapter) -> Rc<Self> {
         Rc::new(Self { adapter, ..Self::default() })

@@ -14,9 +14,9 @@ use teller::{Error, history};
 /// Where the requests at one instance are batched.
 #[derive(Default)]
 pub struct Queues {
-    /// The real one.
+    /// The bank's own.
     pub wallets: Wallets,
-    /// The one of [`crate::planted::Bug::TellsFollowersUntouched`].
+    /// That of [`crate::planted::Bug::TellsFollowersUntouched`].
     pub careless:
         batch::Batchers<User, Operation, Result<teller::operation::OperationAnswer, Error>, LastKnown>,
 }

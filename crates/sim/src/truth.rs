@@ -49,7 +49,7 @@ impl Truth {
         &self.model
     }
 
-    /// A request begins. Returns the state of its wallet, or the acknowledged part of its counter.
+    /// Records that a request begins. Returns the state of its wallet, or the acknowledged part of its counter.
     pub fn began(&mut self, task: &Task) -> i64 {
         match task {
             Task::Operate(user, operations) => {
@@ -67,8 +67,8 @@ impl Truth {
         }
     }
 
-    /// A write of an instance that carries out `tasks` has taken effect. Returns which operations of each task it
-    /// carried out.
+    /// Records that a write of an instance that carries out `tasks` took effect. Returns which operations of each
+    /// task it carried out.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Truth {
         }
     }
 
-    /// A key was incremented, perhaps the cell of a counter.
+    /// Records that a key was incremented, perhaps the cell of a counter.
     pub fn counted(&mut self, key: &Key, delta: i64) {
         let cell = keys::parts(key.as_str()).filter(|(_, what)| *what == "cell" && delta != 0);
         if let Some(counter) = cell.and_then(|(whose, _)| whose.strip_prefix(COUNTER)) {
@@ -93,7 +93,7 @@ impl Truth {
         }
     }
 
-    /// A request has ended.
+    /// Records that a request has ended.
     ///
     /// # Errors
     /// The [`Violation`] that its answer is.
@@ -124,12 +124,12 @@ impl Truth {
         Ok(())
     }
 
-    /// A request for this counter ended, and its caller does not know the outcome.
+    /// Records that a request for this counter ended, and its caller does not know the outcome.
     pub fn doubt(&mut self, counter: &str) {
         self.model.meter_mut(counter).doubt = true;
     }
 
-    /// The store has gone back to the state `then`. What was asked and answered since is kept.
+    /// Records that the store has gone back to the state `then`. What was asked and answered since is kept.
     ///
     /// # Errors
     ///

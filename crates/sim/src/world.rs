@@ -59,7 +59,7 @@ pub struct World<M> {
     flying: Vec<Flight>,
     /// Writes that nobody waits for.
     late: Vec<Flight>,
-    /// Who has what, in a cluster.
+    /// Which node has which slots, in a cluster.
     cluster: Cluster,
     /// Where the instance that is being answered was redirected to.
     told: Option<SentOn>,
@@ -67,7 +67,7 @@ pub struct World<M> {
     sent_on: Vec<(Rc<[redis::Step]>, u32)>,
     /// How many writes there were.
     writes: u64,
-    /// Nothing at first.
+    /// `None` until it first catches up.
     replica: Option<Rc<Replica>>,
 }
 
@@ -107,7 +107,7 @@ impl<M: Mind> World<M> {
         &self.truth
     }
 
-    /// Who has what, in a cluster.
+    /// Which node has which slots, in a cluster.
     #[must_use]
     pub fn cluster(&self) -> &Cluster {
         &self.cluster

@@ -95,13 +95,13 @@ impl Breaker {
     }
 
     /// Notes an answer. Returns whether this closed the breaker.
-    fn answered(&self) -> bool {
+    fn note_answer(&self) -> bool {
         self.misses.set(0);
         self.opens_until.take().is_some()
     }
 
     /// Notes a missed deadline. Returns whether this opened the breaker.
-    fn missed(&self, now: Duration) -> bool {
+    fn note_miss(&self, now: Duration) -> bool {
         self.doubt();
         let before = self.state(now);
         let misses = self.misses.get().saturating_add(1);
@@ -168,8 +168,8 @@ pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Resu
         return Err(Missed::Unsent);
     }
     let changed = match &answer {
-        Some(_) => breaker.answered().then_some(BreakerState::Closed),
-        None => breaker.missed(limits.now()).then_some(BreakerState::Open),
+        Some(_) => breaker.note_answer().then_some(BreakerState::Closed),
+        None => breaker.note_miss(limits.now()).then_some(BreakerState::Open),
     };
     changed.into_iter().for_each(|state| limits.changed(state));
     answer.ok_or(Missed::Unanswered)
@@ -332,7 +332,7 @@ mod tests {
     fn an_answer_to_a_call_from_before_it_opened_closes_it() {
         let instance = Instance::new();
         (0..3).for_each(|_| assert!(instance.miss().is_err()));
-        assert!(instance.breaker.answered());
+        assert!(instance.breaker.note_answer());
         assert_eq!(instance.state(), BreakerState::Closed);
         assert_eq!(instance.miss(), Err(Missed::Unanswered));
         assert_eq!(instance.state(), BreakerState::Closed, "it takes three again");

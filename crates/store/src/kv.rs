@@ -105,7 +105,7 @@ impl<R: RawKv> Kv<R> {
     }
 
     /// Makes a synchronous call, which cannot be given up.
-    async fn held<T>(&self, call: impl Future<Output = T>) -> T {
+    async fn call_blocking<T>(&self, call: impl Future<Output = T>) -> T {
         let began = self.raw.now();
         let answer = call.await;
         if self.raw.now().saturating_sub(began) > SLOW_CALL {

@@ -90,7 +90,7 @@ impl Store for Memory {
             Some(ticket) => {
                 let key = posts.of_ticket(ticket);
                 let value = self.get(&key).await?.unwrap_or_default();
-                let Ok(keyed) = model::summed(&value) else { return Ok(Added::Unread) };
+                let Ok(keyed) = model::parse_sum(&value) else { return Ok(Added::Unread) };
                 (keyed, Some(Found { key, value }))
             }
         };

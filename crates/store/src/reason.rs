@@ -111,7 +111,7 @@ impl Reason {
     /// Fewer replicas than required have a write in time.
     pub const TOO_FEW_REPLICAS: Self = Self("too few replicas");
     /// The answer is not one to what was asked.
-    pub const ANOTHER_ANSWER: Self = Self("not the answer to what was asked");
+    pub const WRONG_ANSWER: Self = Self("not the answer to what was asked");
     /// The host has no such store, or not for this component.
     pub const NO_STORE: Self = Self("no such store");
 
@@ -283,7 +283,7 @@ mod tests {
             Reason::BAD_ADDRESS,
             Reason::TOO_MANY_CONNECTIONS,
             Reason::TOO_FEW_REPLICAS,
-            Reason::ANOTHER_ANSWER,
+            Reason::WRONG_ANSWER,
             Reason::NO_MAP,
         ];
         let phrases = PHRASES.iter().map(|(reason, _)| *reason).filter(|reason| !reason.starts_with("TLS: "));

@@ -175,16 +175,16 @@ impl StoreRequest {
     }
 
     /// Notes that a call has failed; `wrote` tells whether it was a write.
-    fn failed(&self, reason: Reason, wrote: bool) {
-        self.tell(self.server.trouble.failed(since_began(), reason, wrote));
+    fn call_failed(&self, reason: Reason, wrote: bool) {
+        self.log(self.server.trouble.note_failure(since_began(), reason, wrote));
     }
 
     /// Notes that a call was answered; `wrote` tells whether it was a write.
-    fn answered(&self, wrote: bool) {
-        self.tell(self.server.trouble.answered(since_began, wrote));
+    fn call_answered(&self, wrote: bool) {
+        self.log(self.server.trouble.note_answer(since_began, wrote));
     }
 
-    fn tell(&self, line: Option<Notice>) {
+    fn log(&self, line: Option<Notice>) {
         let Some(Notice { reason, failures }) = line else { return };
         let (level, state) = if reason.is_some() { (Level::Warn, "failing") } else { (Level::Info, "well") };
         let mut members = vec![("state", state.into()), ("store", settings::backend().as_str().into())];
@@ -204,7 +204,7 @@ impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         // A client that goes away is no failure.
         if !self.answered && since_began() >= self.request.time.deadline {
-            self.request.failed(Reason::TIMED_OUT, false);
+            self.request.call_failed(Reason::TIMED_OUT, false);
         }
     }
 }

@@ -44,7 +44,7 @@ impl Trouble {
     }
 
     /// Notes that a call has failed; `wrote` tells whether it was a write.
-    pub fn failed(&self, now: Duration, reason: Reason, wrote: bool) -> Option<Notice> {
+    pub fn note_failure(&self, now: Duration, reason: Reason, wrote: bool) -> Option<Notice> {
         let mut state = self.0.borrow_mut();
         state.failures = state.failures.saturating_add(1);
         let only_writes = wrote && reason.is_an_answer();
@@ -54,7 +54,7 @@ impl Trouble {
 
     /// Notes that a call was answered; `wrote` tells whether it was a write. The time is a call of the host, so it is
     /// asked for only if there is something to say.
-    pub fn answered(&self, now: impl FnOnce() -> Duration, wrote: bool) -> Option<Notice> {
+    pub fn note_answer(&self, now: impl FnOnce() -> Duration, wrote: bool) -> Option<Notice> {
         let mut state = self.0.borrow_mut();
         state.failing.take_if(|(_, only_writes)| wrote || !*only_writes);
         if state.failing.is_some() || state.said.is_none() {
@@ -96,23 +96,23 @@ mod tests {
     const WELL: Option<Notice> = Some(Notice { reason: None, failures: 0 });
 
     fn fails(trouble: &Trouble, seconds: u64, reason: &str) -> Option<Notice> {
-        trouble.failed(at(seconds), Reason::of(reason), false)
+        trouble.note_failure(at(seconds), Reason::of(reason), false)
     }
 
     #[test]
     fn a_store_that_is_well_is_not_spoken_of() {
         let trouble = Trouble::new();
-        assert_eq!(trouble.answered(|| at(0), true), None);
+        assert_eq!(trouble.note_answer(|| at(0), true), None);
     }
 
     #[test]
     fn a_full_disk_is_not_well_since_reads_are_answered() {
         let trouble = Trouble::new();
         for reason in ["database or disk is full", "database is locked"] {
-            assert_eq!(trouble.failed(at(1), Reason::of(reason), true), line(reason, 1));
-            assert_eq!(trouble.answered(|| at(2), false), None);
+            assert_eq!(trouble.note_failure(at(1), Reason::of(reason), true), line(reason, 1));
+            assert_eq!(trouble.note_answer(|| at(2), false), None);
         }
-        assert_eq!(trouble.answered(|| at(3), true), Some(Notice { reason: None, failures: 0 }));
+        assert_eq!(trouble.note_answer(|| at(3), true), Some(Notice { reason: None, failures: 0 }));
     }
 
     #[test]
@@ -124,38 +124,38 @@ mod tests {
         }
         assert_eq!(fails(&trouble, 11, "WRONGPASS"), line("WRONGPASS", 10));
         assert_eq!(fails(&trouble, 12, "connection refused"), line("connection refused", 1));
-        assert_eq!(trouble.answered(|| at(13), false), WELL);
-        assert_eq!(trouble.answered(|| at(14), false), None);
+        assert_eq!(trouble.note_answer(|| at(13), false), WELL);
+        assert_eq!(trouble.note_answer(|| at(14), false), None);
     }
 
     #[test]
     fn what_comes_and_goes_is_said_once_in_ten_seconds_and_the_end_is_not_forgotten() {
         let trouble = Trouble::new();
         assert_eq!(fails(&trouble, 0, "OOM"), line("OOM", 1));
-        assert_eq!(trouble.answered(|| at(0), true), WELL);
+        assert_eq!(trouble.note_answer(|| at(0), true), WELL);
         for second in 1..10 {
             assert_eq!(fails(&trouble, second, "OOM"), None);
-            assert_eq!(trouble.answered(|| at(second), true), None);
+            assert_eq!(trouble.note_answer(|| at(second), true), None);
         }
         assert_eq!(fails(&trouble, 10, "OOM"), line("OOM", 10));
-        assert_eq!(trouble.answered(|| at(11), true), WELL);
+        assert_eq!(trouble.note_answer(|| at(11), true), WELL);
     }
 
     #[test]
     fn reads_do_not_end_the_trouble_with_writes() {
         let trouble = Trouble::new();
-        assert_eq!(trouble.failed(at(0), Reason::of("READONLY"), true), line("READONLY", 1));
+        assert_eq!(trouble.note_failure(at(0), Reason::of("READONLY"), true), line("READONLY", 1));
         assert!(trouble.is_read_only());
-        assert_eq!(trouble.answered(|| at(1), false), None);
+        assert_eq!(trouble.note_answer(|| at(1), false), None);
         assert!(trouble.is_read_only());
-        assert_eq!(trouble.answered(|| at(2), true), WELL);
+        assert_eq!(trouble.note_answer(|| at(2), true), WELL);
         assert!(!trouble.is_read_only());
     }
 
     #[test]
     fn an_answer_of_any_kind_ends_the_trouble_of_getting_there() {
         let trouble = Trouble::new();
-        assert_eq!(trouble.failed(at(0), Reason::TIMED_OUT, true), line("timed out", 1));
-        assert_eq!(trouble.answered(|| at(1), false), WELL);
+        assert_eq!(trouble.note_failure(at(0), Reason::TIMED_OUT, true), line("timed out", 1));
+        assert_eq!(trouble.note_answer(|| at(1), false), WELL);
     }
 }

@@ -67,9 +67,9 @@ pub async fn audit(store: &impl Store, user: &User, mut progress: impl FnMut(u64
     Ok(Sound { head: *wallet.head(), ..sound })
 }
 
-/// A page is stored before the wallet that no longer holds its entries. So after the wallet's last page there may be
-/// one page whose entries the wallet still holds, and no other. A store that went back to an earlier wallet, as after
-/// a failover, leaves pages and keys whose entries are gone.
+/// Checks that no page follows the wallet's last one, except one whose entries the wallet still holds: a page is
+/// stored before the wallet that no longer holds its entries. A store that went back to an earlier wallet, as after a
+/// failover, leaves pages and keys whose entries are gone.
 async fn check_no_later_page(store: &impl Store, user: &User, wallet: &Wallet) -> Result<(), Unsound> {
     let (base, head) = (wallet.base(), wallet.head());
     let number = Page::number_of(base.seq.saturating_add(1));

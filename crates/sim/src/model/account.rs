@@ -73,7 +73,7 @@ impl Account {
         *self = Self { asked, facts: self.facts, ..then };
     }
 
-    /// This is asked for.
+    /// Records a request.
     pub(crate) fn ask(&mut self, operation: &Operation) {
         let since = self.entries.len() as u64;
         let (id, request) = (label(&operation.id), (operation.kind, operation.amount));
@@ -92,14 +92,14 @@ impl Account {
         }
     }
 
-    /// This entry came to be.
+    /// Records an entry.
     pub(crate) fn post(&mut self, entry: &Entry) {
         self.facts ^= hash_of(&("posted", entry.hash.to_string()));
         self.seqs.insert(label(&entry.id), entry.seq);
         self.entries.push(Rc::new(entry.clone()));
     }
 
-    /// This was answered.
+    /// Records an answer.
     pub(crate) fn answered(&mut self, id: &OperationId, outcome: &Outcome) {
         if let Some(asked) = self.asked.get_mut(&label(id))
             && asked.first.is_none()

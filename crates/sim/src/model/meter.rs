@@ -47,39 +47,39 @@ impl Meter {
         self.posts = then.posts;
     }
 
-    /// What counts under keys.
+    /// The sum of the posts under keys.
     #[must_use]
     pub fn keyed(&self) -> i64 {
         self.posts.values().filter(|post| post.total.is_some()).map(|post| post.by).sum()
     }
 
-    /// What it is in all.
+    /// The total.
     #[must_use]
     pub fn total(&self) -> i64 {
         self.cell.saturating_add(self.keyed())
     }
 
-    /// Its cell was incremented.
+    /// Records an increment of its cell.
     pub(crate) fn count(&mut self, delta: i64) {
         self.cell = self.cell.wrapping_add(delta);
         self.facts ^= hash_of(&("cell", self.cell));
     }
 
-    /// This is what a key became.
+    /// Records what a key became.
     pub(crate) fn post(&mut self, post: &Post) {
         if self.posts.insert(post.key.as_str().to_owned(), post.clone()).is_none() {
             self.facts ^= hash_of(&("post", post.encode()));
         }
     }
 
-    /// A caller was told that this was added. If each call stands alone, a post with a key and one without may pass
-    /// the largest number together; the bank's total stays there.
+    /// Records that a caller was told that this was added. If each call stands alone, a post with a key and one
+    /// without may pass the largest number together; the bank's total stays there.
     pub(crate) fn acknowledge(&mut self, by: i64) {
         self.acknowledged = self.acknowledged.saturating_add(by);
         self.facts ^= hash_of(&("acknowledged", self.acknowledged));
     }
 
-    /// This was answered under `key`.
+    /// Records an answer under `key`.
     pub(crate) fn answered(&mut self, key: &str, by: i64, total: Option<i64>) {
         if self.firsts.insert(key.to_owned(), total).is_none() {
             self.facts ^= hash_of(&("first", key, total));

@@ -54,7 +54,7 @@ pub fn carry_out(step: &Step, holds: impl Fn(&str) -> Stored) -> (StepReply, Vec
         Stored::Bytes(bytes) => Ok(Some(bytes)),
         Stored::Foreign => Err(WRONG_TYPE),
     };
-    tried(step, look).unwrap_or_else(|why| (StepReply::Refused(why.to_owned()), Vec::new()))
+    try_carry_out(step, look).unwrap_or_else(|why| (StepReply::Refused(why.to_owned()), Vec::new()))
 }
 
 type Bytes = Vec<u8>;
@@ -62,14 +62,14 @@ type Lookup = Result<Option<Bytes>, &'static str>;
 type Tried = Result<(StepReply, Vec<Write>), &'static str>;
 
 /// Like [`carry_out`], or why Redis refuses.
-fn tried(Step { key, verb }: &Step, look: impl Fn(&str) -> Lookup) -> Tried {
+fn try_carry_out(Step { key, verb }: &Step, look: impl Fn(&str) -> Lookup) -> Tried {
     let held = look(key)?;
     Ok(match verb {
         StepVerb::Set(value) => (StepReply::Done(None), vec![write(key, value, WriteKind::Set)]),
         StepVerb::Add(delta) => number(key, sum(held, *delta)?, WriteKind::Increment),
         StepVerb::AddWithin { delta, bound } => match sum(held.clone(), *delta)? {
             sum if sum <= *bound => number(key, sum, WriteKind::Increment),
-            sum => (StepReply::Unchanged(held), vec![counted(key, sum.saturating_sub(*delta))]),
+            sum => (StepReply::Unchanged(held), vec![write_sum(key, sum.saturating_sub(*delta))]),
         },
         StepVerb::Total { election, document, ticket, delta, bound } => {
             total(key, held, (election, document, *ticket), (*delta, *bound), look)?
@@ -119,17 +119,17 @@ fn total(
         }
         Some(_) => {
             let document = look(document)?.unwrap_or_default();
-            (summed(&document)?, Some(document))
+            (parse_sum(&document)?, Some(document))
         }
     };
     let before = sum(held, 0)?;
     let total = before.checked_add(keyed).and_then(|sum| sum.checked_add(delta));
     let Some(total) = total.filter(|&total| total <= bound) else {
-        return Ok((StepReply::Unchanged(None), vec![counted(key, before)]));
+        return Ok((StepReply::Unchanged(None), vec![write_sum(key, before)]));
     };
     let total = total.to_string().into_bytes();
     let said = document.map_or(total.clone(), |document| [&total, &b" "[..], &document].concat());
-    Ok((StepReply::Done(Some(said)), vec![counted(key, before.saturating_add(delta))]))
+    Ok((StepReply::Done(Some(said)), vec![write_sum(key, before.saturating_add(delta))]))
 }
 
 /// Writes a document with the total of that moment.
@@ -170,7 +170,7 @@ fn swap(
     Ok((StepReply::Done(None), before.chain([write(key, next, WriteKind::Swap)]).collect()))
 }
 
-fn counted(key: &str, sum: i64) -> Write {
+fn write_sum(key: &str, sum: i64) -> Write {
     write(key, sum.to_string().as_bytes(), WriteKind::Increment)
 }
 
@@ -186,7 +186,7 @@ fn number(key: &str, number: i64, kind: WriteKind) -> (StepReply, Vec<Write>) {
 }
 
 /// The sum that a document holds.
-pub(crate) fn summed(document: &[u8]) -> Result<i64, &'static str> {
+pub(crate) fn parse_sum(document: &[u8]) -> Result<i64, &'static str> {
     const NAME: &[u8] = br#""sum":"#;
     let digits = |place: usize| {
         let behind = document.get(place.saturating_add(NAME.len())..)?;

@@ -50,7 +50,7 @@ impl StoreRequest {
     fn note_result<T>(&self, answer: Result<T, key_value::Error>, wrote: bool) -> Result<T, KvFailure> {
         match answer {
             Ok(answer) => {
-                self.answered(wrote);
+                self.call_answered(wrote);
                 Ok(answer)
             }
             Err(error) => Err(self.note_failure(&error, wrote)),
@@ -63,11 +63,11 @@ impl StoreRequest {
             key_value::Error::StoreTableFull => Reason::TOO_MANY_CONNECTIONS,
             key_value::Error::NoSuchStore | key_value::Error::AccessDenied => Reason::NO_STORE,
         };
-        self.failed(reason, wrote);
+        self.call_failed(reason, wrote);
         KvFailure::Other
     }
 
-    /// The same of a synchronous call.
+    /// Notes the failure of a synchronous call.
     fn note_sync_failure(&self, error: &bucket::Error, wrote: bool) -> KvFailure {
         let reason = match error {
             // Redis: "ERR increment or decrement would overflow"
@@ -75,7 +75,7 @@ impl StoreRequest {
             bucket::Error::Other(text) => Reason::of(text),
             bucket::Error::NoSuchStore | bucket::Error::AccessDenied => Reason::NO_STORE,
         };
-        self.failed(reason, wrote);
+        self.call_failed(reason, wrote);
         KvFailure::Other
     }
 }
@@ -94,7 +94,7 @@ impl RawKv for StoreRequest {
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, KvFailure> {
         let sum = atomics::increment(&*self.bucket()?, key, delta);
         let sum = sum.map_err(|error| self.note_sync_failure(&error, true))?;
-        self.answered(true);
+        self.call_answered(true);
         Ok(sum)
     }
 

@@ -55,7 +55,7 @@ pub struct Server {
     /// The last write had too few replicas.
     has_too_few_replicas: Cell<bool>,
     connection: RefCell<Option<Rc<Connection>>>,
-    /// Held by whoever opens it.
+    /// Held by the request that opens the connection.
     opening: Mutex,
     /// Connections that one script at a time uses, each after an `ASKING`.
     aside: RefCell<Vec<Rc<Connection>>>,
@@ -217,15 +217,15 @@ impl Nodes for StoreRequest {
     async fn eval(&self, node: &Node, asking: bool, steps: &[&Step]) -> Result<Vec<StepReply>, Unanswered> {
         let here = self.to(node);
         let mut connection = InUse::of(node, asking).await.map_err(|error| {
-            here.failed(reason(&error), false);
+            here.call_failed(reason(&error), false);
             Unanswered::Away
         })?;
         if asking && let Err(error) = connection.execute("ASKING", Vec::new()).await {
-            here.failed(reason(&error), false);
+            here.call_failed(reason(&error), false);
             return Err(Unanswered::Failed(ScriptFailure::Refused));
         }
         let mut answer = match connection.execute("EVAL", script::arguments(steps)).await {
-            Ok(values) => script::replies(values).ok_or(Reason::ANOTHER_ANSWER),
+            Ok(values) => script::replies(values).ok_or(Reason::WRONG_ANSWER),
             Err(error) => {
                 let reason = reason(&error);
                 if let Error::Other(text) = error
@@ -266,7 +266,7 @@ impl Nodes for StoreRequest {
         match self.until(until).by_deadline(asks).await {
             Some(Ok(values)) => values,
             Some(Err(error)) => {
-                self.to(node).failed(reason(&error), false);
+                self.to(node).call_failed(reason(&error), false);
                 Vec::new()
             }
             None => Vec::new(),
@@ -286,7 +286,7 @@ impl Nodes for StoreRequest {
     }
 
     fn gave_up(&self, why: Reason) {
-        self.failed(why, false);
+        self.call_failed(why, false);
     }
 }
 
@@ -320,7 +320,7 @@ impl StoreRequest {
                     Ok(())
                 }
                 Ok([ReplyValue::Code(_)]) => Err(Reason::TOO_FEW_REPLICAS),
-                Ok(_) => break Err(Reason::ANOTHER_ANSWER),
+                Ok(_) => break Err(Reason::WRONG_ANSWER),
                 // If the user may not call `WAIT`, nobody can confirm that replicas have it.
                 Err(error) if reason(error).is_refusal() => {
                     server.has_too_few_replicas.set(true);
@@ -341,11 +341,11 @@ impl StoreRequest {
 
     fn note(&self, steps: &[&Step], answer: &Result<Vec<StepReply>, Reason>, kept: Result<(), Reason>) {
         match answer {
-            Err(reason) => self.failed(*reason, false),
+            Err(reason) => self.call_failed(*reason, false),
             Ok(said) => match (refusals(steps, said).next(), kept) {
-                (Some((reason, wrote)), _) => self.failed(reason, wrote),
-                (None, Err(reason)) => self.failed(reason, true),
-                (None, Ok(())) => self.answered(said.iter().any(StepReply::is_done)),
+                (Some((reason, wrote)), _) => self.call_failed(reason, wrote),
+                (None, Err(reason)) => self.call_failed(reason, true),
+                (None, Ok(())) => self.call_answered(said.iter().any(StepReply::is_done)),
             },
         }
     }
@@ -363,7 +363,7 @@ fn reason(error: &Error) -> Reason {
     match error {
         Error::InvalidAddress => Reason::BAD_ADDRESS,
         Error::TooManyConnections => Reason::TOO_MANY_CONNECTIONS,
-        Error::TypeError => Reason::ANOTHER_ANSWER,
+        Error::TypeError => Reason::WRONG_ANSWER,
         Error::Other(text) => Reason::of(text),
     }
 }

@@ -39,12 +39,12 @@ pub struct StoreSettings {
 }
 
 thread_local! {
-    static KNOWN: Cell<Option<StoreSettings>> = const { Cell::new(None) };
+    static SETTINGS: Cell<Option<StoreSettings>> = const { Cell::new(None) };
 }
 
 /// The settings of this component.
 pub async fn settings() -> StoreSettings {
-    if let Some(known) = KNOWN.get() {
+    if let Some(known) = SETTINGS.get() {
         return known;
     }
     let backend = match STORE.text().await.as_deref() {
@@ -57,19 +57,19 @@ pub async fn settings() -> StoreSettings {
     let settings = StoreSettings { backend, deadline, replicas };
     // If it could not be read, the next request may be able to.
     if backend != Backend::Unknown {
-        KNOWN.set(Some(settings));
+        SETTINGS.set(Some(settings));
     }
     settings
 }
 
 /// The adapter, if it is known by now.
 pub fn backend() -> Backend {
-    KNOWN.get().map_or(Backend::Unknown, |settings| settings.backend)
+    SETTINGS.get().map_or(Backend::Unknown, |settings| settings.backend)
 }
 
 /// `redis_wait_replicas`, if it is known by now.
 pub fn replicas() -> u64 {
-    KNOWN.get().map_or(0, |settings| settings.replicas)
+    SETTINGS.get().map_or(0, |settings| settings.replicas)
 }
 
 /// `redis_url`; `None` if it is not an address.

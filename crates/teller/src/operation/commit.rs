@@ -116,7 +116,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
             self.age = Age::Unread;
             return Ok(None);
         }
-        let looks_in_the_swap = self.look(&wallet).await?;
+        let looks_in_the_swap = self.look_up(&wallet).await?;
         // Checked before anything builds on it: the result of the next swap says nothing about what was read.
         if !self.items.all_kept(self.store, self.found.as_ref().map(|known| &known.found)).await? {
             self.age = Age::Unread;
@@ -143,7 +143,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     }
 
     /// Answers the items that have happened. Returns whether the swap has to check the index for the others.
-    async fn look(&mut self, wallet: &Wallet) -> Result<bool, Error> {
+    async fn look_up(&mut self, wallet: &Wallet) -> Result<bool, Error> {
         // Not for items that may have happened already: an entry without a key is not in the index, and may have left
         // the wallet.
         let in_the_swap = self.store.shares_round_trips() && !self.is_indexed && !self.items.any_attempted();
@@ -187,7 +187,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
                 let found = first_write::open(self.store, &self.opening, self.empty).await?;
                 self.found = Some(CheckedWallet::new(found, None)?);
             }
-            Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
+            Err(unavailable) => return Err(self.note_failure(&next.decisions, unavailable)),
         }
         Ok(None)
     }
@@ -217,7 +217,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
                 }
                 if waited { self.store.get(&key).await? } else { holds }
             }
-            Err(unavailable) => return Err(self.failed(&next.decisions, unavailable)),
+            Err(unavailable) => return Err(self.note_failure(&next.decisions, unavailable)),
         };
         self.resolve(key, stored.ok_or(Unavailable::Untouched)?, next).await
     }
@@ -255,7 +255,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
     }
 
     /// A swap was not answered.
-    fn failed(&mut self, decisions: &[Decision], unavailable: Unavailable) -> Error {
+    fn note_failure(&mut self, decisions: &[Decision], unavailable: Unavailable) -> Error {
         if unavailable == Unavailable::Unknown {
             self.items.attempt(decisions);
         }
