@@ -10,7 +10,7 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::{TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_IGNORE_ADLER32};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
-use crate::answer::Body;
+use crate::answer::AnswerBody;
 use crate::headers::{Headers, text};
 use crate::{Answer, Request};
 
@@ -81,7 +81,7 @@ impl Asset {
     pub fn answer_filled(&self, request: &Request, blank: &str, text: &str) -> Answer {
         let text = serde_json::to_string(text).unwrap_or_default();
         let text = text.trim_matches('"');
-        made(request, self.media_type, &format!("{}-{}", self.hash, version(text)), || {
+        generated(request, self.media_type, &format!("{}-{}", self.hash, version(text)), || {
             let plain: Vec<u8> = Unpacking::of(self.packed).flatten().collect();
             String::from_utf8(plain).unwrap_or_default().replace(blank, text).into_bytes()
         })

@@ -278,7 +278,7 @@ impl Request {
 }
 
 fn body_problem(error: BodyError) -> Problem {
-    match cut {
+    match error {
         BodyError::BrokenOff => Problem::malformed("The body broke off."),
         BodyError::Late => Problem::new(Code::RequestTimeout, Code::RequestTimeout.detail()),
     }

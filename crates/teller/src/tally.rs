@@ -82,7 +82,7 @@ pub async fn add(
 ) -> Result<PostAnswer, Error> {
     let total = if store.shares_round_trips() {
         match store.add_to_total(counter, by, limit).await? {
-            Added::To(total, posts) => match read(posts.as_ref()) {
+            Added::To(total, posts) => match decode(posts.as_ref()) {
                 Ok(_) => Some(total),
                 Err(corrupt) => return Err(take_back(store, counter, by).await.err().unwrap_or(corrupt)),
             },
@@ -112,7 +112,7 @@ async fn add_separately(
 ) -> Result<Option<i64>, Error> {
     let (opening, empty) = (counter.posts(), Tally::new().encode());
     let mut posts = first_write::find(store, &opening, &empty).await?;
-    let mut keyed = read(posts.as_ref())?.sum();
+    let mut keyed = decode(posts.as_ref())?.sum();
     let sum = store.increment_within(&counter.cell(), by, limit.saturating_sub(keyed)).await?;
     let Some(mut cell) = sum else { return Ok(None) };
     // It was added; only the total is unknown.
@@ -126,7 +126,7 @@ async fn add_separately(
             None if store.elected(&opening.election()).await.map_err(unknown)?.is_none() => None,
             None => first_write::find(store, &opening, &empty).await.map_err(unknown)?,
         };
-        let now = read(posts.as_ref())?.sum();
+        let now = decode(posts.as_ref())?.sum();
         if now == keyed {
             return Ok(Some(cell.saturating_add(keyed)));
         }

@@ -72,11 +72,11 @@ impl VerifiedMarks {
             marks.resize(MAX_MARKS, None);
         }
         let slot = marks.get_mut(slot(user));
-        match &place {
+        match &slot {
             Some(Some((bytes, head))) if is_same(bytes, &value) => Ok(*head),
             _ => {
                 let head = Wallet::decode_head(&value).map_err(Error::at(&key))?;
-                if let Some(place) = place {
+                if let Some(slot) = slot {
                     *slot = Some((value, head));
                 }
                 Ok(head)

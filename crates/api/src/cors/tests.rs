@@ -100,7 +100,7 @@ fn what_is_no_preflight_of_a_named_origin_is_the_routes_business() {
 #[test]
 fn an_answer_that_varies_already_varies_by_both() {
     let answer = Answer::json(&1).with("vary", "accept-encoding");
-    let response = Grant::To(APP.to_owned()).tell(answer).into_response("r");
+    let response = Grant::To(APP.to_owned()).add_headers(answer).into_response("r");
     assert_eq!(said(&response, "vary"), Some("accept-encoding, origin"));
 }
 

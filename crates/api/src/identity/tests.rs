@@ -134,7 +134,7 @@ fn also_where_any_token_will_do_a_header_may_name_no_other_user() {
     let identity = Identity::of("alice", "", 60);
     for (named, is_good) in [("alice", true), ("bob", false), ("a b", false)] {
         let both = request(&[("authorization", "Bearer t"), ("user_id", named)]);
-        let found = block_on(known(&both, NOW, &identity));
+        let found = block_on(user_of_token(&both, NOW, &identity));
         assert_eq!(found.is_ok(), is_good, "{named}");
         let code = found.map_err(|problem| problem.code().as_str());
         assert!(is_good || code == Err("invalid-identity"), "{named}");
@@ -161,7 +161,7 @@ fn a_scope_that_is_not_allowed_is_403_and_says_which() {
         (BOTH, true, true),
         ("wallet:reads xwallet:write", false, false),
     ] {
-        TOKENS.with(Recent::clear);
+        TOKENS.with(RecentCache::clear);
         let identity = Identity::of("alice", scope, 60);
         for (scope, may) in [(Scope::Read, may_read), (Scope::Write, may_write)] {
             match block_on(user(&with_token("t"), TOKEN, scope, NOW, &identity)) {
@@ -181,7 +181,7 @@ fn a_scope_that_is_not_allowed_is_403_and_says_which() {
 #[test]
 fn a_token_is_remembered_for_as_long_as_identity_says_and_no_longer() {
     for seconds in [0, 1, 60] {
-        TOKENS.with(Recent::clear);
+        TOKENS.with(RecentCache::clear);
         let identity = Identity::of("alice", BOTH, seconds);
         for now in NOW..NOW + seconds {
             assert!(asked(&with_token("t"), TOKEN, now, &identity).is_ok());

@@ -135,7 +135,7 @@ fn what_is_stored_of_it_is_what_was_stored_byte_for_byte() {
     for item in lines().iter().flat_map(items) {
         let key = item.key.as_str();
         match item.value {
-            crate::Value::Document(value) => {
+            crate::StoredValue::Document(value) => {
                 let (_, what) = keys::parts(key).unwrap();
                 let key = match what.split_once(':') {
                     Some(("page", number)) => keys::page("ann", number.parse().unwrap()),
@@ -150,7 +150,7 @@ fn what_is_stored_of_it_is_what_was_stored_byte_for_byte() {
                 block_on(restored.set(&key, &value)).unwrap();
                 stored += 1;
             }
-            crate::Value::Number(number) => {
+            crate::StoredValue::Number(number) => {
                 let sought = if key.ends_with(":cell") { 3 } else { 1 };
                 assert_eq!(number, sought, "{key}");
             }

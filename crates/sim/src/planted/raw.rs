@@ -94,7 +94,7 @@ impl<R: RawRedis + Nodes> RawRedis for BuggyRaw<R> {
         match self.bug {
             Bug::SendsTwoSlotsAtOnce => self.send_all(steps).await,
             bug if bug.is_in_a_cluster() => nodes::run(self, steps).await,
-            _ => redis::each(self.script(steps).await, steps.len()),
+            _ => redis::answer_each(self.script(steps).await, steps.len()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use futures::executor::block_on;
-use ledger::{OperationId, OperationKind, Refusal};
+use ledger::{OperationId, OperationKind, Outcome, Refusal};
 use store::memory::Memory;
 use store::{Document, Swap, keys};
 

@@ -13,7 +13,7 @@ use crate::keys;
 use crate::reason::Reason;
 use crate::redis::StepVerb;
 use crate::redis::script::ReplyValue;
-use fake::{Cluster, node, told};
+use fake::{Cluster, node, redis_error};
 
 mod fake;
 
@@ -63,7 +63,7 @@ async fn sent(cluster: &Cluster, steps: &[Step]) -> Vec<Result<StepReply, Script
     for _ in 0..2 {
         let left: Vec<usize> =
             (0..steps.len()).filter(|place| said[*place] == Err(ScriptFailure::BySlot)).collect();
-        let mut together: Vec<(Rc<Steps>, Vec<usize>)> = Vec::new();
+        let mut together: Vec<(Rc<StepQueue>, Vec<usize>)> = Vec::new();
         for place in left {
             let steps = waits.at(&cluster.known.borrow(), &steps[place].key);
             match together.iter_mut().find(|(known, _)| Rc::ptr_eq(known, &steps)) {
