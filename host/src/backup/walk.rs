@@ -16,7 +16,7 @@ use crate::arguments::VerifyArguments;
 use crate::exit::ExitError;
 use ::store::keys;
 use backup::line::ExportStart;
-use backup::{ExportError, Line, ExportReader, Totals};
+use backup::{ExportError, ExportReader, Line, Totals};
 use std::io::Write as _;
 use std::time::SystemTime;
 
