@@ -31,8 +31,8 @@ use upstream::report::Report;
 
 use crate::issuer;
 use crate::outside::{Outside, Stores};
+use crate::problem::unavailable;
 use crate::settings::KeyLocation;
-use crate::unavailable;
 
 /// How long keys are used without a new fetch.
 const FRESH_FOR: Duration = Duration::from_secs(600);

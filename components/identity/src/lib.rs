@@ -14,16 +14,18 @@
 mod issuer;
 mod keys;
 mod outside;
+mod problem;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-use api::{Answer, Code, Problem, Request, Scope};
+use api::{Answer, Problem, Request, Scope};
 use ledger::{Hash, User};
 use token::{KeySet, Rules, TokenError, VerifiedToken};
 
 use crate::keys::Keys;
 use crate::outside::Host;
+use crate::problem::unavailable;
 use crate::settings::{KeySource, Settings};
 
 api::component!("identity", handle);
@@ -114,9 +116,4 @@ fn refused(refused: TokenError) -> Problem {
         first.make_ascii_uppercase();
     }
     Problem::bad_token(why + ".")
-}
-
-/// No token can be verified, so none is accepted.
-fn unavailable(detail: &'static str) -> Problem {
-    Problem::untouched(Code::StorageUnavailable, detail)
 }

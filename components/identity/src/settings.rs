@@ -9,7 +9,7 @@ use ledger::Hash;
 use settings::{AUTH, JWT_AUDIENCE, JWT_ISSUER, JWT_JWKS_URL, JWT_SCOPES, JWT_SECRET, JWT_USER_CLAIM};
 use token::{KeySet, Rules};
 
-use crate::unavailable;
+use crate::problem::unavailable;
 
 /// What tokens must say, and whose signature they need.
 #[derive(Debug)]
