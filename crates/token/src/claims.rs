@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::TokenError;
+use crate::error::TokenError;
 
 /// How far the clocks of the issuer and the bank may differ, in seconds.
 const LEEWAY_SECONDS: u64 = 30;

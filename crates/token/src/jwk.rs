@@ -3,9 +3,11 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 
+use crate::algorithm::Algorithm;
+use crate::error::TokenError;
+use crate::json;
 use crate::jws::Jws;
 use crate::signature::Material;
-use crate::{Algorithm, TokenError, json};
 
 /// The shortest secret.
 const SECRET_BYTES: usize = 32;

@@ -3,7 +3,9 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 
-use crate::{Algorithm, TokenError, json};
+use crate::algorithm::Algorithm;
+use crate::error::TokenError;
+use crate::json;
 
 /// The longest token that is accepted.
 pub const MAX_BYTES: usize = 8 * 1024;

@@ -7,8 +7,9 @@ use rsa::signature::Verifier;
 use rsa::{BoxedUint, PublicKey as RsaKey, traits::PublicKeyParts};
 use sha2::Sha256;
 
+use crate::algorithm::Algorithm;
+use crate::error::TokenError;
 use crate::jws::Jws;
-use crate::{Algorithm, TokenError};
 
 /// RSA keys from 2048 bits (RFC 7518, section 3.3) to 4096: the time to verify grows with the square.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
