@@ -14,16 +14,8 @@
 //! the same in the end.
 
 use crate::keys::Opening;
-use crate::{Document, NotIncremented, Store, Unavailable};
-
-/// A document that exists: its key, and its value when it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Its key, the same for ever.
-    pub key: Document,
-    /// Its value.
-    pub value: Vec<u8>,
-}
+pub use crate::port::Found;
+use crate::port::{NotIncremented, Store, Unavailable};
 
 /// Looks for a document; `None` if nobody has opened it. `empty` is the value that it is opened with.
 ///

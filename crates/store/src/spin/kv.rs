@@ -7,7 +7,7 @@ use std::rc::Rc;
 use spin_sdk::key_value;
 
 use self::wit::wasi::keyvalue::{atomics, store as bucket};
-use super::StoreRequest;
+use super::request::StoreRequest;
 use crate::kv::{KvFailure, RawKv};
 use crate::reason::Reason;
 use crate::redis::is_overflow;

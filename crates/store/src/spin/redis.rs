@@ -8,13 +8,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use batch::{Deadline as _, Mutex};
+use batch::Deadline as _;
 use eventlog::Level;
-use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
+use spin_sdk::redis::Error;
 
+use super::request::{StoreRequest, since_began};
+use super::server::{InUse, Server};
 use super::settings::{self, redis_url};
-use super::{StoreRequest, since_began};
-use crate::breaker::{Breaker, Limits as _};
+use crate::breaker::Limits as _;
 use crate::keys::Document;
 use crate::reason::Reason;
 use crate::redis::cluster::{Node, Redirect, SlotMap};
@@ -23,7 +24,6 @@ use crate::redis::readiness;
 use crate::redis::risks::risks;
 use crate::redis::script::{self, ReplyValue};
 use crate::redis::{RawRedis, ScriptFailure, Step, StepQueue, StepReply, is_overflow};
-use crate::trouble::Trouble;
 
 /// How long a node may take to answer what it knows of the cluster, before the next one is asked.
 const MAP_TIMEOUT: Duration = Duration::from_millis(100);
@@ -39,50 +39,10 @@ const SHORT_WAIT: Duration = Duration::from_millis(50);
 const DEADLINE_MARGIN: Duration = Duration::from_millis(150);
 
 thread_local! {
-    static SERVERS: RefCell<Vec<Rc<Server>>> = const { RefCell::new(Vec::new()) };
     static RISKS_LOGGED: Cell<bool> = const { Cell::new(false) };
     static NODES_NAMED: Cell<bool> = const { Cell::new(false) };
     static MAP: &'static RefCell<SlotMap> = Box::leak(Box::new(RefCell::new(SlotMap::new())));
     static WAITS: StepQueues = StepQueues::default();
-}
-
-/// A server as this instance knows it: the one that `redis_url` names, or a node of its cluster.
-#[derive(Default)]
-pub struct Server {
-    node: Node,
-    pub breaker: Breaker,
-    pub trouble: Trouble,
-    /// The last write had too few replicas.
-    has_too_few_replicas: Cell<bool>,
-    connection: RefCell<Option<Rc<Connection>>>,
-    /// Held by the request that opens the connection.
-    opening: Mutex,
-    /// Connections that one script at a time uses, each after an `ASKING`.
-    aside: RefCell<Vec<Rc<Connection>>>,
-}
-
-impl Server {
-    /// The server that is this node.
-    pub fn at(node: &Node) -> Rc<Self> {
-        SERVERS.with_borrow_mut(|all| {
-            if let Some(server) = all.iter().find(|server| server.node == *node) {
-                return Rc::clone(server);
-            }
-            let server = Rc::new(Self { node: node.clone(), ..Self::default() });
-            all.push(Rc::clone(&server));
-            server
-        })
-    }
-
-    /// A connection, which the next request can use too, unless it is to be `aside`.
-    async fn open(&self, aside: bool) -> Result<Rc<Connection>, Error> {
-        let address = self.node.address(&redis_url().await.unwrap_or_default());
-        let opened = Rc::new(Connection::open(address).await?);
-        if !aside {
-            self.connection.replace(Some(Rc::clone(&opened)));
-        }
-        Ok(opened)
-    }
 }
 
 /// Adds the nodes that `redis_url` names to the map, once for each instance.
@@ -94,16 +54,6 @@ pub async fn name_nodes() {
         NODES_NAMED.set(true);
         MAP.with(|map| map.borrow_mut().name_nodes(Node::named(&url)));
     }
-}
-
-/// Whether some server refuses writes because it is a replica.
-pub fn is_read_only() -> bool {
-    SERVERS.with_borrow(|all| all.iter().any(|server| server.trouble.is_read_only()))
-}
-
-/// Whether the last write on some server had too few replicas.
-pub fn has_too_few_replicas() -> bool {
-    SERVERS.with_borrow(|all| all.iter().any(|server| server.has_too_few_replicas.get()))
 }
 
 /// The keys that `/readyz` writes to learn whether this Redis takes writes.
@@ -143,54 +93,6 @@ pub fn log_risks() {
             eventlog::event(Level::Warn, "store", members);
         }
     });
-}
-
-/// A connection in use. Unless it proves good it is dropped, so that nobody else uses it.
-struct InUse {
-    server: Rc<Server>,
-    connection: Rc<Connection>,
-    asking: bool,
-    is_good: bool,
-}
-
-impl InUse {
-    /// The connection to a node; one that nobody else uses, if an `ASKING` is to precede the next command.
-    async fn of(node: &Node, asking: bool) -> Result<Self, Error> {
-        let server = Server::at(node);
-        let kept = || {
-            if asking { server.aside.borrow_mut().pop() } else { server.connection.borrow().clone() }
-        };
-        let connection = match kept() {
-            Some(connection) => connection,
-            None => {
-                // `bank`'s components share a connection: opening one more and dropping it would end it for all.
-                let _guard = server.opening.lock().await;
-                match kept() {
-                    Some(connection) => connection,
-                    None => server.open(asking).await?,
-                }
-            }
-        };
-        Ok(Self { server, connection, asking, is_good: false })
-    }
-
-    async fn execute(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<Vec<ReplyValue>, Error> {
-        let arguments = arguments.into_iter().map(RedisParameter::Binary);
-        let answer = self.connection.execute(command, arguments).await?;
-        Ok(answer.into_iter().map(value).collect())
-    }
-}
-
-impl Drop for InUse {
-    fn drop(&mut self) {
-        match (self.asking, self.is_good) {
-            (true, true) => self.server.aside.borrow_mut().push(Rc::clone(&self.connection)),
-            (false, false) => {
-                self.server.connection.borrow_mut().take_if(|kept| Rc::ptr_eq(kept, &self.connection));
-            }
-            _ => {}
-        }
-    }
 }
 
 impl RawRedis for StoreRequest {
@@ -254,7 +156,7 @@ impl Nodes for StoreRequest {
     }
 
     async fn slots(&self, node: &Node) -> Vec<ReplyValue> {
-        let until = since_began().saturating_add(MAP_TIMEOUT).min(self.time.deadline);
+        let until = since_began().saturating_add(MAP_TIMEOUT).min(self.deadline());
         let asks = async {
             let mut connection = InUse::of(node, false).await?;
             // If this call is given up early, the connection stays: other requests use it.
@@ -296,10 +198,6 @@ impl StoreRequest {
         self.on(Server::at(node))
     }
 
-    fn on(&self, server: Rc<Server>) -> Self {
-        Self { time: Rc::clone(&self.time), server }
-    }
-
     /// Waits until enough replicas have what was written, or marks it as `TooFewReplicas`.
     async fn keep(&self, connection: &mut InUse, said: &mut [StepReply]) -> Result<(), Reason> {
         let replicas = settings::replicas();
@@ -308,9 +206,9 @@ impl StoreRequest {
         }
         let server = Rc::clone(&connection.server);
         // If the last write waited in vain, this one waits less, so that the next batch is not delayed as long.
-        let patience = if server.has_too_few_replicas.get() { SHORT_WAIT } else { self.time.deadline };
+        let patience = if server.has_too_few_replicas.get() { SHORT_WAIT } else { self.deadline() };
         let until =
-            since_began().saturating_add(patience).min(self.time.deadline.saturating_sub(DEADLINE_MARGIN));
+            since_began().saturating_add(patience).min(self.deadline().saturating_sub(DEADLINE_MARGIN));
         let kept = loop {
             let wait = vec![replicas.to_string().into_bytes(), WAIT_MS.into()];
             let answer = connection.execute("WAIT", wait).await;
@@ -365,14 +263,5 @@ fn reason(error: &Error) -> Reason {
         Error::TooManyConnections => Reason::TOO_MANY_CONNECTIONS,
         Error::TypeError => Reason::WRONG_ANSWER,
         Error::Other(text) => Reason::of(text),
-    }
-}
-
-fn value(result: RedisResult) -> ReplyValue {
-    match result {
-        RedisResult::Nil => ReplyValue::Nil,
-        RedisResult::Int64(code) => ReplyValue::Code(code),
-        RedisResult::Binary(bytes) => ReplyValue::Bytes(bytes),
-        RedisResult::Status(text) => ReplyValue::Bytes(text.into_bytes()),
     }
 }
