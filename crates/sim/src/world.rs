@@ -21,158 +21,30 @@
 
 use std::rc::Rc;
 
-use store::breaker::BreakerState;
-use store::redis;
-
-use crate::call::{Call, Reply};
-use crate::cluster::{Cluster, SentOn};
-use crate::disk::{CallId, Disk};
-use crate::invariants::{Ended, Event, Violation, check};
-use crate::mind::{Input, Mind, Question, Seat};
+use crate::call::Reply;
+use crate::disk::CallId;
+use crate::invariants::Violation;
+use crate::mind::{Input, Mind, Question};
 use crate::task::Task;
-use crate::truth::Truth;
 
+mod calls;
+mod carry_out;
 mod choice;
 mod failover;
+mod feed;
 mod flight;
 mod instance;
+mod replica;
 mod share;
+mod state;
 
 pub use choice::{Choice, Effect, EndedRequest};
-use failover::Replica;
-use flight::{Flight, adds_as_much, take};
-use instance::{Busy, Cause, Client, Instance};
+use flight::take;
+use instance::{Busy, Instance};
 use share::{RequestEnd, Share};
-
-/// No script follows more redirects than this.
-const PATIENCE: u32 = 16;
-
-/// Instances and their clients, the store between them, and the truth.
-#[derive(Debug, Clone)]
-pub struct World<M> {
-    disk: Disk,
-    truth: Truth,
-    seats: usize,
-    instances: Vec<Instance<M>>,
-    clients: Vec<Client>,
-    /// Calls that wait for an answer.
-    flying: Vec<Flight>,
-    /// Writes that nobody waits for.
-    late: Vec<Flight>,
-    /// Which node has which slots, in a cluster.
-    cluster: Cluster,
-    /// Where the instance that is being answered was redirected to.
-    told: Option<SentOn>,
-    /// How often scripts were sent on.
-    sent_on: Vec<(Rc<[redis::Step]>, u32)>,
-    /// How many writes there were.
-    writes: u64,
-    /// `None` until it first catches up.
-    replica: Option<Rc<Replica>>,
-}
+pub use state::World;
 
 impl<M: Mind> World<M> {
-    /// `clients` clients, `seats` to an instance, around a store about which the truth is known.
-    #[must_use]
-    pub fn new(memo: &M::Memo, clients: usize, seats: usize, disk: Disk, truth: Truth) -> Self {
-        let flavour = disk.flavour();
-        let instance = |place| Instance::new(M::new(memo, flavour.adapter(place)));
-        let instances = (0..clients.div_ceil(seats)).map(instance).collect();
-        let clients = (0..clients).map(|_| Client { request: 0, busy: None }).collect();
-        Self {
-            disk,
-            truth,
-            seats,
-            instances,
-            clients,
-            flying: Vec::new(),
-            late: Vec::new(),
-            cluster: Cluster::default(),
-            told: None,
-            sent_on: Vec::new(),
-            writes: 0,
-            replica: None,
-        }
-    }
-
-    /// The store.
-    #[must_use]
-    pub fn disk(&self) -> &Disk {
-        &self.disk
-    }
-
-    /// What has really happened.
-    #[must_use]
-    pub fn truth(&self) -> &Truth {
-        &self.truth
-    }
-
-    /// Which node has which slots, in a cluster.
-    #[must_use]
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
-    }
-
-    /// How many clients an instance has.
-    #[must_use]
-    pub fn seats(&self) -> usize {
-        self.seats
-    }
-
-    /// The task of a client that has a request under way.
-    #[must_use]
-    pub fn task(&self, client: usize) -> Option<&Rc<Task>> {
-        self.clients.get(client)?.busy.as_ref().map(|busy| &busy.task)
-    }
-
-    /// The clients that have a request under way.
-    pub fn busy(&self) -> impl Iterator<Item = usize> {
-        self.clients.iter().enumerate().filter(|(_, client)| client.busy.is_some()).map(|(client, _)| client)
-    }
-
-    /// Whether there is no request, and no call without an answer.
-    #[must_use]
-    pub fn is_quiet(&self) -> bool {
-        self.flying.is_empty() && self.busy().next().is_none()
-    }
-
-    /// The calls of a client that wait for an answer.
-    pub fn waiting(&self, client: usize) -> impl Iterator<Item = (CallId, &Call)> {
-        let flying = self.flying.iter().filter(move |flight| flight.origin.client == client);
-        flying.map(|flight| (flight.origin, &flight.call))
-    }
-
-    /// The clients whose calls have no answer: calls for their requests, or for others.
-    pub fn callers(&self) -> impl Iterator<Item = usize> {
-        (0..self.clients.len()).filter(|client| self.waiting(*client).next().is_some())
-    }
-
-    /// Whether a client waits for something that its deadline ends: a call, or other requests.
-    #[must_use]
-    pub fn can_expire(&self, client: usize) -> bool {
-        self.seat(client).is_some_and(|seat| {
-            let held = !seat.pending.is_empty() && !seat.pending.iter().any(|pending| pending.bound);
-            seat.taken && !seat.late && !held
-        })
-    }
-
-    /// What the breaker of a client's instance lets through.
-    #[must_use]
-    pub fn breaker(&self, client: usize) -> BreakerState {
-        self.instance(client).map_or(BreakerState::Closed, |instance| instance.mind.view().breaker)
-    }
-
-    /// The writes that are under way.
-    pub fn late(&self) -> impl Iterator<Item = CallId> {
-        self.late.iter().map(|late| late.origin)
-    }
-
-    /// The call of a write that is under way.
-    #[must_use]
-    pub fn late_call(&self, origin: CallId) -> Option<&Call> {
-        self.late.iter().find(|late| late.origin == origin).map(|late| &late.call)
-    }
-
     /// Makes `choice` happen.
     ///
     /// # Errors
@@ -215,20 +87,6 @@ impl<M: Mind> World<M> {
         }
     }
 
-    fn instance(&self, client: usize) -> Option<&Instance<M>> {
-        self.instances.get(client / self.seats)
-    }
-
-    fn seat(&self, client: usize) -> Option<&Seat> {
-        self.instance(client)?.mind.view().seats.get(client % self.seats)
-    }
-
-    /// The clients of the instance that `client` is at.
-    fn neighbours(&self, client: usize) -> std::ops::Range<usize> {
-        let first = client / self.seats * self.seats;
-        first..self.clients.len().min(first + self.seats)
-    }
-
     fn start(&mut self, place: usize, task: &Rc<Task>) -> Result<Effect, Violation> {
         let Some(client) = self.clients.get_mut(place).filter(|client| client.busy.is_none()) else {
             return Ok(Effect::Nothing);
@@ -240,42 +98,6 @@ impl<M: Mind> World<M> {
         client.request += 1;
         client.busy = Some(Busy::new(task, began));
         self.feed(place, Input::Start(place % self.seats, Question(Rc::clone(task))))
-    }
-
-    /// Answers a call with what `reply` says.
-    fn answer(
-        &mut self,
-        origin: CallId,
-        reply: impl FnOnce(&mut Self, &Flight) -> Result<Reply, Violation>,
-    ) -> Result<Effect, Violation> {
-        let Some(flight) = take(&mut self.flying, origin) else { return Ok(Effect::Nothing) };
-        let reply = reply(self, &flight)?;
-        if let Call::Eval { steps, .. } = &flight.call {
-            self.told = self.sends_on(steps, &reply);
-        }
-        let step =
-            self.feed(origin.client, Input::Reply(origin.client % self.seats, origin.call, reply.clone()));
-        self.told = None;
-        if let (Reply::Map(ranges), Some(instance)) =
-            (reply, self.instances.get_mut(origin.client / self.seats))
-        {
-            instance.knows |= !ranges.is_empty();
-        }
-        step
-    }
-
-    /// The target of a script's redirect. After too many redirects a request gives up, and another one may send the
-    /// same script.
-    fn sends_on(&mut self, steps: &Rc<[redis::Step]>, reply: &Reply) -> Option<SentOn> {
-        let place = self.sent_on.iter().position(|(known, _)| known == steps);
-        let mut times = place.map_or(0, |place| self.sent_on.swap_remove(place).1);
-        if !matches!(reply, Reply::Elsewhere(_) | Reply::Away) {
-            return None;
-        }
-        times += 1;
-        self.sent_on.push((Rc::clone(steps), times));
-        let Reply::Elsewhere(text) = reply else { return None };
-        SentOn::of(text, steps).map(|told| SentOn { may_end: times >= PATIENCE, ..told })
     }
 
     fn refuse(&mut self, origin: CallId, step: Option<usize>) -> Result<Effect, Violation> {
@@ -342,104 +164,13 @@ impl<M: Mind> World<M> {
         self.unwatch_request(origin.client, origin.request);
         Effect::Done(Vec::new())
     }
+}
 
-    /// Gives an input to a client's instance, and checks the result.
-    fn feed(&mut self, client: usize, input: Input) -> Result<Effect, Violation> {
-        let before = self.breaker(client);
-        let Some(instance) = self.instances.get_mut(client / self.seats) else { return Ok(Effect::Nothing) };
-        let cause = Cause::of(&input);
-        if let Input::Reply(seat, number, reply) = &input {
-            let seat = instance.mind.view().seats.get(*seat);
-            let mut pending = seat.into_iter().flat_map(|seat| &seat.pending);
-            if pending.any(|pending| pending.number == *number && pending.bound) {
-                (instance.missed, instance.ended) = (0, 0);
-                if let Some(busy) = self.clients.get_mut(client).and_then(|client| client.busy.as_mut()) {
-                    busy.answered = *reply != Reply::Error;
-                }
-            }
-        }
-        instance.mind.feed(input);
-        let clients = self.neighbours(client);
-        self.look_at_calls(clients.clone(), cause, before)?;
-        let mut over = Vec::new();
-        for client in clients.clone() {
-            over.extend(self.look_at_answer(client, cause, before)?);
-        }
-        let busy = clients.clone().any(|client| self.task(client).is_some());
-        let waits = clients.clone().any(|client| self.waiting(client).next().is_some());
-        if let Some(instance) = self.instances.get_mut(client / self.seats).filter(|_| !busy && !waits) {
-            instance.gone.clear();
-        }
-        for client in clients {
-            let seat = self.seat(client).filter(|seat| seat.taken && seat.late);
-            let waits = seat.is_some_and(|seat| seat.pending.iter().all(|pending| pending.bound));
-            check(&Event::Late { waits })?;
-        }
-        check(&Event::Settled { busy, waits })?;
-        Ok(Effect::Done(over))
-    }
-
-    fn look_at_answer(
-        &mut self,
-        place: usize,
-        cause: Cause,
-        before: BreakerState,
-    ) -> Result<Option<EndedRequest>, Violation> {
-        let Some(seat) = self.seat(place) else { return Ok(None) };
-        let (Some(answer), late) = (seat.answer.clone(), seat.late) else { return Ok(None) };
-        let share = self.share(place);
-        let Some(client) = self.clients.get_mut(place) else { return Ok(None) };
-        let (request, Some(busy)) = (client.request, client.busy.take()) else { return Ok(None) };
-        let Busy { task, began, moved, net, totals, sent, fell_back, .. } = busy;
-        let unavailable = answer.unavailable();
-        if unavailable.is_some() {
-            let (end, untouched) = (RequestEnd::of(&answer), answer.untouched());
-            share.into_iter().for_each(|share| self.note_gone(Share { end, untouched, ..share }));
-        }
-        let closed = [before, self.breaker(place)] == [BreakerState::Closed; 2];
-        let of_others = cause == Cause::Deadline && closed && !late;
-        check(&Event::Unanswered { task: &task, unavailable, sent, of_others })?;
-        self.end(place, request, RequestEnd::of(&answer), answer.untouched());
-        self.unwatch_request(place, request);
-        if !fell_back || !answer.is_of_a_moment() {
-            self.truth.ended(&Ended { task: &task, answer: &answer, began, moved, net, totals: &totals })?;
-        }
-        Ok(Some(EndedRequest { client: place, task, answer: Some(answer) }))
-    }
-
-    /// Calls of the instance may still be for this request.
-    fn note_gone(&mut self, share: Share) {
-        if let Some(instance) = self.instances.get_mut(share.client / self.seats) {
-            instance.remember(share);
-        }
-    }
-
-    /// Puts a write on its way.
-    fn send(&mut self, flight: Flight) {
-        if flight.call.writes() {
-            self.late.push(flight);
-        }
-    }
-
-    fn end(&mut self, client: usize, request: u32, end: RequestEnd, untouched: u64) {
-        let shares = self.flying.iter_mut().chain(&mut self.late).flat_map(|flight| &mut flight.shares);
-        for share in shares.filter(|share| (share.client, share.request) == (client, request)) {
-            share.end = end;
-            share.untouched = untouched;
-        }
-    }
-
-    fn unwatch(&mut self, client: usize) {
-        let request = self.clients.get(client).map_or(0, |client| client.request);
-        self.unwatch_request(client, request);
-    }
-
-    fn unwatch_request(&mut self, client: usize, request: u32) {
-        let begun = |late: &Flight| match late.call {
-            Call::Swap { begun, .. } => Some(CallId { call: begun, ..late.origin }),
-            _ => None,
-        };
-        let kept: Vec<CallId> = self.late.iter().filter_map(begun).collect();
-        self.disk.unwatch(client, request, &kept);
-    }
+/// Whether two requests add the same number to the same counter, so that an increment could be of either.
+fn adds_as_much(one: &Task, other: &Task) -> bool {
+    let added = |task: &Task| match task {
+        Task::Count { counter, by, .. } => Some((counter.clone(), *by)),
+        _ => None,
+    };
+    added(one).is_some_and(|one| Some(one) == added(other))
 }

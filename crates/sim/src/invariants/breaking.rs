@@ -3,26 +3,8 @@
 use store::Unavailable;
 use store::breaker::{BreakerState, MISSES_TO_OPEN};
 
-use super::{Event, invariant, must};
-
-/// What an instance sent, when something happened to it.
-#[derive(Debug)]
-pub struct Sending {
-    /// What its breaker let through before.
-    pub before: BreakerState,
-    /// What happened was an answer of the store, which may have closed it.
-    pub answered: bool,
-    /// How many calls it sent.
-    pub sent: usize,
-    /// How many calls wait for an answer that were sent while the breaker was half-open.
-    pub probes: usize,
-    /// Of how many of its requests in a row a deadline has ended a call.
-    pub missed: u32,
-    /// How many calls those were.
-    pub ended: u32,
-    /// What its breaker lets through now.
-    pub after: BreakerState,
-}
+use super::event::Event;
+use super::invariant::{invariant, must};
 
 invariant! {
     /// Whoever asks then is answered at once.

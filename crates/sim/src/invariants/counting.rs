@@ -3,7 +3,8 @@
 use teller::Error;
 use teller::tally::PostAnswer as Counted;
 
-use super::{Event, invariant, must};
+use super::event::Event;
+use super::invariant::{invariant, must};
 use crate::model::Meter;
 use crate::task::{Answer, Task};
 

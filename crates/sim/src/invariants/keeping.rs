@@ -2,7 +2,8 @@
 
 use teller::Error;
 
-use super::{Event, invariant, must};
+use super::event::Event;
+use super::invariant::{invariant, must};
 use crate::call::what;
 use crate::disk::WriteMeans;
 

@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 use teller::Error;
 use teller::operation::OperationAnswer as Answered;
 
-use super::{Ended, Event, invariant, must};
+use super::event::{Ended, Event};
+use super::invariant::{invariant, must};
 use crate::model::{Account, Asked};
 use crate::task::{Answer, Task, label};
 

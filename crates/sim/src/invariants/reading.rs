@@ -1,6 +1,7 @@
 //! Histories and past balances.
 
-use super::{Event, invariant, must};
+use super::event::Event;
+use super::invariant::{invariant, must};
 use crate::task::{Answer, Task};
 
 invariant! {

@@ -1,6 +1,7 @@
 //! The use of a cluster: where a script goes after a redirect.
 
-use super::{Event, invariant, must};
+use super::event::Event;
+use super::invariant::{invariant, must};
 use crate::call::Call;
 use crate::cluster::slots;
 

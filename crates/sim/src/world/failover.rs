@@ -2,21 +2,14 @@
 
 use std::rc::Rc;
 
-use super::{Effect, World};
+use super::choice::Effect;
+use super::replica::Replica;
+use super::state::World;
 use crate::call::Reply;
 use crate::disk::Disk;
 use crate::invariants::Violation;
 use crate::mind::Mind;
 use crate::truth::Truth;
-
-/// What the replica has.
-#[derive(Debug, Clone)]
-pub struct Replica {
-    disk: Disk,
-    truth: Truth,
-    /// How many writes that are.
-    writes: u64,
-}
 
 impl<M: Mind> World<M> {
     /// The replica catches up.
@@ -27,13 +20,6 @@ impl<M: Mind> World<M> {
         let (disk, truth, writes) = (self.disk.clone(), self.truth.clone(), self.writes);
         self.replica = Some(Rc::new(Replica { disk, truth, writes }));
         Effect::Done(Vec::new())
-    }
-
-    /// Whether the replica has what was written on the connection of a client's instance. If nothing was written on
-    /// it, it has.
-    pub(super) fn is_kept(&self, client: usize) -> bool {
-        let wrote = self.instance(client).map_or(0, |instance| instance.wrote);
-        wrote <= self.replica.as_ref().map_or(0, |replica| replica.writes)
     }
 
     /// The replica takes over, with what it has. Every connection breaks, and what was under way is gone with the old
