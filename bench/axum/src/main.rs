@@ -6,6 +6,7 @@
 mod answer;
 mod operation;
 mod problem;
+mod state;
 
 use answer::answer;
 use axum::Router;
@@ -16,9 +17,9 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use ledger::{OperationKind, Wallet};
 use problem::Problem;
-use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands as _, Script};
 use serde_json::json;
+use state::Bank;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -27,16 +28,6 @@ use tokio::sync::Mutex;
 const SATOSHIS: i64 = 100_000_000;
 const LOCKS: usize = 1024;
 const MOST_SATOSHIS: i64 = 21_000_000 * SATOSHIS;
-
-/// What all requests share.
-#[derive(Clone)]
-struct Bank {
-    redis: MultiplexedConnection,
-    swap: Arc<Script>,
-    count_once: Arc<Script>,
-    /// Requests do not fight for a wallet.
-    locks: Arc<[Mutex<()>]>,
-}
 
 /// KEYS: the counter, the post. ARGV: how much. Answers a post that is known with what it became.
 const COUNT_ONCE: &str = "

@@ -1,8 +1,8 @@
 //! Deposits and withdrawals: read, decide, swap.
 
-use crate::answer::{self, EntryView, OperationView, answer};
+use crate::answer::{self, EntryView, OperationView, answer, fresh_id};
 use crate::problem::Problem;
-use crate::{Bank, answer::fresh_id};
+use crate::state::Bank;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use ledger::{
