@@ -2,14 +2,12 @@
 
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore, Store};
 use super::call_error::CallError;
-use crate::kv::{self, Failure, Stores};
+use super::opened::OpenStore;
+use crate::kv::{Failure, Stores};
 use crate::telemetry::{Call, Callers, System};
 use std::sync::Arc;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
-
-/// An open store.
-pub type OpenStore = Arc<dyn kv::KvStore>;
 
 /// The stores that one instance may open, and those that it has open.
 pub struct KeyValueView<'a> {

@@ -1,7 +1,7 @@
 //! `wasi:clocks/monotonic-clock.wait-for`, counted. wasmtime's own does the same without a look at the instance's
 //! state, so its calls could not be counted.
 
-use super::Imports;
+use super::state::Imports;
 use std::time::Duration;
 use wasmtime::component::Linker;
 

@@ -3,11 +3,11 @@
 //! The functions that `bindgen!` links see only their own part of the instance's state, and not the guest's task.
 //! These replace them.
 
-use super::Imports;
 use super::bindings::wasi::keyvalue::{atomics, store};
 use super::call_error::CallError;
-use super::key_value::{KeyValueView, OpenStore};
-use super::wasi_keyvalue::OpenSwap;
+use super::key_value::KeyValueView;
+use super::opened::{OpenStore, OpenSwap};
+use super::state::Imports;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 

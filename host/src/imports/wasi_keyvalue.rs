@@ -6,16 +6,10 @@
 use super::bindings::wasi::keyvalue::atomics::{self, Cas, CasError, HostCas};
 use super::bindings::wasi::keyvalue::store::{self, Bucket, Error, HostBucket};
 use super::call_error::CallError;
-use super::key_value::{KeyValueView, OpenStore, record};
+use super::key_value::{KeyValueView, record};
+use super::opened::{OpenStore, OpenSwap};
 use crate::kv::Failure;
 use wasmtime::component::Resource;
-
-/// A compare-and-swap that has begun.
-pub struct OpenSwap {
-    store: OpenStore,
-    key: String,
-    current: Option<Vec<u8>>,
-}
 
 impl From<Failure> for CallError<Error> {
     fn from(failure: Failure) -> Self {
