@@ -3,8 +3,9 @@
 //! A Redis may be any node of a cluster: what it does not have is read from the node that it names. All keys of a
 //! wallet are in one slot, and so on one node.
 
-use crate::kv::redis::RedisStore;
-use crate::kv::{self, Failure};
+use super::open::open_one;
+use super::redis::RedisStore;
+use super::store::{Failure, KvStore};
 use crate::redis::Patience;
 use crate::runtime_config::StoreConfig;
 use ::redis::{ConnectionInfo, IntoConnectionInfo as _};
@@ -25,7 +26,7 @@ pub struct StoreReader {
 }
 
 enum StoreKind {
-    Other(Arc<dyn kv::KvStore>),
+    Other(Arc<dyn KvStore>),
     Redis { info: Box<ConnectionInfo>, patience: Patience, at: Mutex<Arc<RedisStore>> },
 }
 
@@ -35,7 +36,7 @@ impl StoreReader {
         if let StoreConfig::Redis(info) = config {
             return Self::of_redis(info.as_ref().clone(), patience);
         }
-        let kind = StoreKind::Other(kv::open_one(label, config, patience)?);
+        let kind = StoreKind::Other(open_one(label, config, patience)?);
         Ok(Self { kind, breaker: Breaker::new() })
     }
 
@@ -54,7 +55,6 @@ impl StoreReader {
 
     /// The value of a key.
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
-        use kv::KvStore as _;
         let (info, patience, at) = match &self.kind {
             StoreKind::Other(store) => return store.get(key).await,
             StoreKind::Redis { info, patience, at } => (info, *patience, at),

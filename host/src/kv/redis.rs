@@ -3,7 +3,7 @@
 //! A swap is one script that compares and sets, because Spin's transaction cannot be trusted (docs/spin.md, fact
 //! 1). If Redis is away, calls fail within a bounded time ([`crate::redis`]).
 
-use super::{Failure, KvStore, StoreFuture};
+use super::store::{Failure, KvStore, StoreFuture};
 use crate::redis::{Patience, Server};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands as _, ConnectionInfo, RedisError, Script, Value};

@@ -9,13 +9,14 @@
 //! calls after it then fail quickly, until the lock is gone. If the file is removed or replaced, SQLite would go on
 //! in a file that nobody can find any more, so nothing is read or written until the bank restarts.
 
+mod file_identity;
 mod worker;
 
-use super::{Failure, KvStore, StoreFuture};
+use super::store::{Failure, KvStore, StoreFuture};
 use anyhow::Context as _;
+use file_identity::FileIdentity;
 use rusqlite::Connection;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -64,30 +65,6 @@ impl SqliteStore {
         let job = StoreCall::Write { key: key.to_owned(), write, reply };
         self.writes.send(job).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
-    }
-}
-
-/// The open file. If it was removed or replaced, it is not used any more: nobody would find what is acknowledged
-/// there, and a bank that cannot keep what it acknowledges is not ready.
-#[derive(Clone)]
-struct FileIdentity {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-impl FileIdentity {
-    fn of(path: &Path) -> anyhow::Result<Self> {
-        let file = std::fs::metadata(path).with_context(|| format!("cannot open {}", path.display()))?;
-        Ok(Self { path: path.to_owned(), device: file.dev(), inode: file.ino() })
-    }
-
-    /// Why the file is not used any more, if it is gone.
-    fn gone(&self) -> Option<String> {
-        let is_there = |file: std::fs::Metadata| (file.dev(), file.ino()) == (self.device, self.inode);
-        let path = self.path.display();
-        (!std::fs::metadata(&self.path).is_ok_and(is_there))
-            .then(|| format!("SQLite: {path} was removed or replaced. Start the bank anew"))
     }
 }
 

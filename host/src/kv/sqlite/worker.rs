@@ -4,7 +4,8 @@
 //! transaction and are answered when it has committed. If SQLite itself fails at one of them, all are rolled back
 //! and fail. An error that concerns a single write (not a counter, overflow) fails only that one.
 
-use super::{Failure, FileIdentity};
+use super::file_identity::FileIdentity;
+use crate::kv::store::Failure;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
