@@ -2,8 +2,8 @@
 //!
 //! Every error names the line and says what to do instead.
 
+use super::model::{Build, Component, Manifest, Route, Variable};
 use super::schema::{self, Commands, Unsupported};
-use super::{Build, Component, Manifest, Route, Variable};
 use crate::allowed_hosts::AllowedHost;
 use crate::names;
 use crate::rules::{RuleTable, VariableRule};
