@@ -111,13 +111,13 @@ impl Telemetry {
     }
 
     /// Counts an open connection until the result is dropped.
-    pub fn connection(self: &Arc<Self>) -> Option<OpenCounted> {
-        self.meters.as_ref().map(|_| OpenCounted::new(self.clone()))
+    pub fn connection(&self) -> Option<OpenCounted> {
+        self.meters.as_ref().map(Meters::connection)
     }
 
     /// Counts an instance of a component until the result is dropped.
-    pub fn instance(self: &Arc<Self>, component: &Arc<str>) -> Option<InstanceCounted> {
-        self.meters.as_ref().map(|_| InstanceCounted::new(self.clone(), component.clone()))
+    pub fn instance(&self, component: &Arc<str>) -> Option<InstanceCounted> {
+        self.meters.as_ref().map(|meters| meters.instance(component))
     }
 
     /// Sends what has not been sent yet, and shuts down. It waits for the collector for at most 5 s, and reports what

@@ -1,6 +1,5 @@
 //! Metrics, with few and bounded attributes.
 
-use super::Telemetry;
 use eventlog::METHODS;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{
@@ -77,6 +76,16 @@ impl Meters {
             instances: now("bank.instances", "{instance}", "Instances of components"),
             connections: now("bank.connections", "{connection}", "Open connections of clients"),
         }
+    }
+
+    /// Counts an open connection until the result is dropped.
+    pub fn connection(&self) -> OpenCounted {
+        OpenCounted::new(self.connections.clone())
+    }
+
+    /// Counts an instance of a component until the result is dropped.
+    pub fn instance(&self, component: &Arc<str>) -> InstanceCounted {
+        InstanceCounted::new(self.instances.clone(), component.clone())
     }
 }
 
@@ -163,44 +172,33 @@ impl Requests {
 }
 
 /// An open connection.
-pub struct OpenCounted(Arc<Telemetry>);
+pub struct OpenCounted(UpDownCounter<i64>);
 
 impl OpenCounted {
-    /// Counts one more.
-    pub(super) fn new(telemetry: Arc<Telemetry>) -> Self {
-        let counted = Self(telemetry);
-        counted.add(1);
-        counted
-    }
-
-    fn add(&self, change: i64) {
-        if let Some(meters) = &self.0.meters {
-            meters.connections.add(change, &[]);
-        }
+    fn new(connections: UpDownCounter<i64>) -> Self {
+        connections.add(1, &[]);
+        Self(connections)
     }
 }
 
 impl Drop for OpenCounted {
     fn drop(&mut self) {
-        self.add(-1);
+        self.0.add(-1, &[]);
     }
 }
 
 /// An instance of a component.
-pub struct InstanceCounted(Arc<Telemetry>, Arc<str>);
+pub struct InstanceCounted(UpDownCounter<i64>, Arc<str>);
 
 impl InstanceCounted {
-    /// Counts one more.
-    pub(super) fn new(telemetry: Arc<Telemetry>, component: Arc<str>) -> Self {
-        let counted = Self(telemetry, component);
+    fn new(instances: UpDownCounter<i64>, component: Arc<str>) -> Self {
+        let counted = Self(instances, component);
         counted.add(1);
         counted
     }
 
     fn add(&self, change: i64) {
-        if let Some(meters) = &self.0.meters {
-            meters.instances.add(change, &[KeyValue::new(COMPONENT, self.1.clone())]);
-        }
+        self.0.add(change, &[KeyValue::new(COMPONENT, self.1.clone())]);
     }
 }
 
