@@ -7,6 +7,9 @@
 
 mod redis;
 mod sqlite;
+mod stored;
+
+pub use stored::{Access, Stored};
 
 use crate::runtime_config::{DEFAULT_LABEL, StoreConfig};
 use ::redis::ConnectionInfo;
@@ -20,21 +23,11 @@ pub enum Location {
     Nodes(Vec<ConnectionInfo>),
 }
 
-/// What is to be done with a store.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    Read,
-    Write,
-}
-
 /// A store that is open.
 pub enum WholeStore {
     Sqlite(sqlite::SqliteFile),
     Redis(redis::RedisNodes),
 }
-
-/// A stored value, if there is one.
-pub type Stored = Option<Vec<u8>>;
 
 impl WholeStore {
     pub fn open(place: &Location, access: Access) -> anyhow::Result<Self> {

@@ -3,7 +3,7 @@
 //! Each server has one connection, because a `SCAN` cursor is only valid on the server that returned it. If a
 //! connection breaks, or another server answers, the whole scan has to start again.
 
-use super::Stored;
+use super::stored::Stored;
 use crate::exit::ExitError;
 use anyhow::{Context as _, anyhow, bail};
 use redis::{Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, Pipeline, RedisError, Value};

@@ -1,6 +1,6 @@
 //! All keys of a SQLite file.
 
-use super::{Access, Stored};
+use super::stored::{Access, Stored};
 use crate::exit::ExitError;
 use crate::kv::sqlite;
 use anyhow::Context as _;
