@@ -18,6 +18,7 @@ mod backup;
 mod certificate;
 mod cluster;
 mod inside;
+mod ports;
 mod redis;
 mod sentinel;
 

@@ -1,6 +1,7 @@
 //! A real Redis Cluster in a folder of its own: three masters, a replica of each, and a password.
 
 use super::certificate::Certificate;
+use super::ports::free_port;
 use super::redis::{self, PASSWORD};
 use crate::names::fresh;
 use crate::prove::process::Process;
@@ -9,13 +10,10 @@ use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use tokio::process::Command;
 
 const MASTERS: usize = 3;
 const NODES: usize = 2 * MASTERS;
-/// A node listens for the other nodes at its port plus this number.
-pub(super) const BUS: u16 = 10_000;
 /// After this time a silent node counts as failed.
 const NODE_TIMEOUT_MS: u64 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -370,19 +368,4 @@ impl NodeState {
 fn range(slots: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
     Some(first.parse().ok()?..=last.parse().ok()?)
-}
-
-/// A free port, whose bus port is free too.
-pub(super) async fn free_port() -> anyhow::Result<u16> {
-    for _ in 0..200 {
-        let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
-        let port = port.checked_sub(BUS).filter(|port| *port > 1024).unwrap_or(port);
-        let is_free = TcpListener::bind(("127.0.0.1", port)).await.is_ok();
-        let bus = port.checked_add(BUS);
-        if is_free && bus.is_some() && TcpListener::bind(("127.0.0.1", bus.unwrap_or_default())).await.is_ok()
-        {
-            return Ok(port);
-        }
-    }
-    bail!("no port is free")
 }

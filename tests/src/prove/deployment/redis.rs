@@ -1,6 +1,6 @@
 //! A real Redis in a folder of its own, which keeps what it acknowledged and asks for a password.
 
-use super::cluster::{BUS, free_port};
+use super::ports::{BUS, free_port};
 use crate::prove::process::Process;
 use anyhow::{Context as _, bail, ensure};
 use std::ffi::{OsStr, OsString};
