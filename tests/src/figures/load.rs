@@ -4,34 +4,13 @@
 //! sent again at once under its key. Every wallet is opened before.
 
 use crate::bank::Bank;
-use crate::figures::FiguresArguments;
+use crate::figures::arguments::{FiguresArguments, LoadArguments};
 use crate::figures::sample::{AnswerKind, Sample, count, quantile_ms};
 use crate::names::fresh;
 use crate::prove::deployment::{Deployment, Plan, Store};
 use anyhow::ensure;
-use clap::Args;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-
-#[derive(Args)]
-pub struct LoadArguments {
-    /// How many wallets there are
-    #[arg(long, default_value_t = 10_000)]
-    wallets: usize,
-    /// How many deposits are made
-    #[arg(long, default_value_t = 20_000)]
-    deposits: usize,
-    /// How many banks there are on the one Redis, the clients shared out among them
-    #[arg(long, default_value_t = 1)]
-    banks: usize,
-    /// Let the stores of Spin's interface misbehave as this file says
-    #[arg(long)]
-    fault: Option<PathBuf>,
-    /// When Redis writes through: always, everysec, no
-    #[arg(long, default_value = "always")]
-    appendfsync: String,
-}
 
 pub async fn measure(all: &FiguresArguments, arguments: &LoadArguments) -> anyhow::Result<()> {
     println!("| store | banks | clients | wallets | fsync | deposits/s | p50 | p99 | slowest, ms | 503 |");

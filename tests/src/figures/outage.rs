@@ -4,30 +4,15 @@
 //! request again a moment later. Redis is killed and started again, or stopped so that it hangs.
 
 use crate::bank::Bank;
-use crate::figures::FiguresArguments;
+use crate::figures::arguments::{FiguresArguments, OutageArguments};
 use crate::figures::sample::{AnswerKind, Sample, count, ms, quantile_ms};
 use crate::names::fresh;
 use crate::prove::deployment::{Deployment, Plan, Store};
 use anyhow::{Context as _, ensure};
-use clap::Args;
 use serde::Serialize;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
-
-#[derive(Args)]
-pub struct OutageArguments {
-    /// How long the outage lasts
-    #[arg(long, default_value_t = 18)]
-    seconds: u64,
-    /// Where the figures go
-    #[arg(long, default_value = "build/outages.json")]
-    pub json: PathBuf,
-    /// Where the picture goes
-    #[arg(long, default_value = "docs/outages.svg")]
-    pub svg: PathBuf,
-}
 
 /// How Redis is away.
 #[derive(Clone, Copy, Serialize)]

@@ -5,27 +5,16 @@
 //! client has a wallet of its own. Tokens are made before anything is measured.
 
 use crate::bank::Bank;
-use crate::figures::FiguresArguments;
+use crate::figures::arguments::{FiguresArguments, TokensArguments};
 use crate::figures::sample::{AnswerKind, Sample, count, ms, quantile_ms};
 use crate::issuer::Issuer;
 use crate::names::fresh;
 use crate::prove::deployment::{Deployment, Plan, Store};
 use crate::token::{AUDIENCE, ISSUER, Key, SECRET, claims};
 use anyhow::ensure;
-use clap::Args;
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-
-#[derive(Args)]
-pub struct TokensArguments {
-    /// How often each way has its turn
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// How many deposits are made in a turn by all clients, and how many by one
-    #[arg(long, default_values_t = [4_000, 400])]
-    deposits: Vec<usize>,
-}
 
 /// A way to authenticate, and the bank that it is for.
 struct Way<'a> {
