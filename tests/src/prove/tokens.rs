@@ -4,7 +4,7 @@
 //! `gate.rs`: every route with every kind of token. `rotation.rs`: an issuer that changes its keys, dies and lies.
 
 use crate::prove::ProveArguments;
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Plan, Store};
 use crate::prove::summary::Summary;
 use crate::token::{self, SECRET};
 use anyhow::ensure;
@@ -12,10 +12,10 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 mod gate;
+mod log;
 mod rotation;
 
-/// The beginning of every token: `{"` in base64url.
-const BEGINS_A_TOKEN: &str = "eyJ";
+pub use log::assert_not_logged;
 
 /// Scenarios with one secret.
 pub async fn run_with_secret(arguments: &ProveArguments, summary: &mut Summary) {
@@ -37,17 +37,6 @@ pub async fn run_with_issuer(arguments: &ProveArguments, summary: &mut Summary) 
     let name = "tokens: an issuer that lies, hangs or says too much is not believed, and is left alone";
     let plan = Plan { processes: 1, ..arguments.plan(Store::Sqlite) };
     summary.scenario(name, rotation::refuse_lying_issuers(plan)).await;
-}
-
-/// No token, nor part of one, nor the secret.
-pub async fn assert_not_logged(deployment: &Deployment) -> anyhow::Result<()> {
-    let said = deployment.logs()?;
-    ensure!(said.contains("\"component\":\"identity\""), "identity was never asked:\n{said}");
-    for secret in [BEGINS_A_TOKEN, SECRET] {
-        let line = said.lines().find(|line| line.contains(secret));
-        ensure!(line.is_none(), "{secret} is in the log: {}", line.unwrap_or_default());
-    }
-    Ok(())
 }
 
 async fn refuse_conflicting_settings(plan: &Plan) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::names::fresh;
 use crate::prove::deployment::{Deployment, Plan};
-use crate::prove::tokens::assert_not_logged;
+use crate::prove::tokens::log::assert_not_logged;
 use crate::request::Request;
 use crate::token::{AUDIENCE, ISSUER, Key, SECRET, claims, now};
 use anyhow::ensure;

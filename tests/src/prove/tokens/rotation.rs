@@ -5,7 +5,7 @@ use crate::bank::Bank;
 use crate::issuer::{Issuer, IssuerMode};
 use crate::names::fresh;
 use crate::prove::deployment::{Deployment, Plan};
-use crate::prove::tokens::assert_not_logged;
+use crate::prove::tokens::log::assert_not_logged;
 use crate::request::Request;
 use crate::token::{AUDIENCE, Key, claims};
 use anyhow::{Context as _, ensure};
