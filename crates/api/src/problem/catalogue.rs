@@ -56,14 +56,14 @@ macro_rules! catalogue {
 catalogue! {
     /// The body is no JSON object, has an unknown, missing or repeated member, or a query parameter or
     /// header is not what the route takes.
-    MalformedRequest = "malformed-request", BAD_REQUEST, "Malformed request", "Mend the request first.",
+    MalformedRequest = "malformed-request", BAD_REQUEST, "Malformed request", "Correct the request first.",
         "The query parameter limit is an integer from 1 to 200.";
     /// An amount is a plain decimal greater than zero, with at most 15 digits before the point and at
     /// most 8 after it: no sign, no exponent, no leading zeros.
-    InvalidAmount = "invalid-amount", BAD_REQUEST, "Invalid amount", "Mend the amount first.",
+    InvalidAmount = "invalid-amount", BAD_REQUEST, "Invalid amount", "Correct the amount first.",
         "An amount is a plain decimal greater than zero with at most 15 digits before the point and 8 after it.";
     /// An idempotency key is 1 to 255 visible ASCII characters, raw or as a quoted string.
-    InvalidIdempotencyKey = "invalid-idempotency-key", BAD_REQUEST, "Invalid idempotency key", "Mend the key first.",
+    InvalidIdempotencyKey = "invalid-idempotency-key", BAD_REQUEST, "Invalid idempotency key", "Correct the key first.",
         "An idempotency key is 1 to 255 visible ASCII characters, raw or as a quoted string.";
     /// The request names no user. Send one in the header user_id, user-id or x-user-id; where the bank asks for tokens,
     /// send a bearer token in the header Authorization.
@@ -72,19 +72,19 @@ catalogue! {
     /// A user is 1 to 128 of A-Z, a-z, 0-9 and ._~@+|:/=-; two headers must not differ. A comma, which a proxy puts
     /// between two headers that it joins, is never part of a user. Where the bank asks for tokens: the token has expired,
     /// is forged, or is another user's than the one that a header names.
-    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Mend the user's name first. With tokens get a new one, and send the very same request under the same idempotency key: an earlier try may have been carried out.",
+    InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Correct the user's name first. With tokens, get a new one and send the very same request under the same idempotency key: an earlier try may have been carried out.",
         "Two headers name two users.";
     /// The token does not carry the scope that the route asks for: wallet:read for reading, wallet:write for moving money.
     InsufficientScope = "insufficient-scope", FORBIDDEN, "Insufficient scope", "With a token that carries the scope.",
         "The token does not carry the scope wallet:write.";
     /// Nothing is at this path.
-    NotFound = "not-found", NOT_FOUND, "Not found", "Not before the path is right.",
+    NotFound = "not-found", NOT_FOUND, "Not found", "Correct the path first.",
         "Nothing is at this path.";
     /// The rates know no currency with this code.
-    UnknownCurrency = "unknown-currency", NOT_FOUND, "Unknown currency", "Not before the code is right.",
+    UnknownCurrency = "unknown-currency", NOT_FOUND, "Unknown currency", "Correct the code first.",
         "The rates know no currency with this code; /v1/rates lists them.";
-    /// The wallet has not come to this entry yet.
-    NoSuchEntry = "no-such-entry", NOT_FOUND, "No such entry", "Once the wallet has moved on.",
+    /// The wallet does not have this entry yet.
+    NoSuchEntry = "no-such-entry", NOT_FOUND, "No such entry", "When the wallet has that entry.",
         "The wallet has not come to entry 7 yet.";
     /// The path serves other methods; Allow names them.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed", "With one of the allowed methods.",
@@ -92,7 +92,7 @@ catalogue! {
     /// The body did not come in time: within 10 seconds, unless whoever runs the bank set another limit. Nothing
     /// happened, and the connection is closed.
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "Request timeout",
-        "Yes, the very same request under the same idempotency key.",
+        "Yes: the very same request under the same idempotency key.",
         "The body did not come in time. Nothing happened.";
     /// A body may have 4 KiB.
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "Payload too large", "With a smaller body.",
@@ -108,18 +108,18 @@ catalogue! {
     LimitExceeded = "limit-exceeded", UNPROCESSABLE_ENTITY, "Limit exceeded", "With a smaller amount, under another idempotency key.",
         "The balance is 999999999999999.00; with 7.50 it would pass 15 integer digits.";
     /// The idempotency key was used for another request. Nothing is changed.
-    IdempotencyKeyReuse = "idempotency-key-reuse", UNPROCESSABLE_ENTITY, "Idempotency key reused", "Under a key of its own.",
+    IdempotencyKeyReuse = "idempotency-key-reuse", UNPROCESSABLE_ENTITY, "Idempotency key reused", "Under another key.",
         "The idempotency key was used for another request.";
     /// The store does not answer. The member outcome speaks of this request and of no other: none, it did nothing and
     /// will do nothing; unknown, it may have, or may still. So none to a second try says nothing of the first.
     StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "Storage unavailable",
-        "Yes, the very same request under the same idempotency key, at most as often as Retry-After says, until the answer is a 2xx, or a 4xx other than 408 and 429. With tokens a 401 does not end it either: get a new token. Only then may a new key be used for it.",
+        "Yes: the very same request under the same idempotency key, at most as often as Retry-After says, until the answer is a 2xx, or a 4xx other than 408 and 429. With tokens a 401 does not end it either: get a new token. Only then may a new key be used for it.",
         "The store did not answer in time. This request may have been carried out, or may still be. Send it again under the same idempotency key to learn what became of it.";
     /// The source of the rates is down and no rates fresh enough are kept.
-    RatesUnavailable = "rates-unavailable", SERVICE_UNAVAILABLE, "Rates unavailable", "After Retry-After.",
+    RatesUnavailable = "rates-unavailable", SERVICE_UNAVAILABLE, "Rates unavailable", "Yes, after the seconds of Retry-After.",
         "The source of the rates is down, and none fresh enough are kept.";
     /// Our fault. Whether anything happened is not known.
     InternalError = "internal-error", INTERNAL_SERVER_ERROR, "Internal error",
-        "Yes, the very same request under the same idempotency key. If that does not help, tell us the request_id.",
+        "Yes: the very same request under the same idempotency key. If that does not help, tell us the request_id.",
         "This is our fault, not yours.";
 }

@@ -15,9 +15,9 @@ const TAG: &str = "Wallets";
 pub fn all() -> Vec<Route> {
     vec![
         deposit("/v1/deposit", "deposit"),
-        deposit("/deposit", "depositToo"),
+        deposit("/deposit", "depositUnversioned"),
         withdraw("/v1/withdraw", "withdraw"),
-        withdraw("/withdraw", "withdrawToo"),
+        withdraw("/withdraw", "withdrawUnversioned"),
         wallet(),
         entries(),
     ]
