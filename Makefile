@@ -76,11 +76,11 @@ test-sim-more: ## Every planted bug that a small case can show is found in one; 
 	cargo test $(NATIVE) --package sim --test planted -- --ignored
 
 .PHONY: test-suites-more
-test-suites-more: tools redis-server ## The suites that the store has little part in, on three banks on one Redis; about three minutes
+test-suites-more: tools redis-server ## The suites that hardly use the store, on three banks on one Redis; about three minutes
 	target/native/prove --only redis --suite convert --suite rates_odd --suite rates_outage --suite wire
 
 .PHONY: test-dist
-test-dist: dist tools redis-server ## The suites before `bank` as it is released, on SQLite and on Redis
+test-dist: dist tools redis-server ## The suites against `bank` as it is released, on SQLite and on Redis
 	target/native/prove --bank target/dist/bank --only sqlite --only redis
 
 .PHONY: test-failovers
