@@ -49,7 +49,7 @@ fn is_number(text: &str) -> bool {
 
 /// There is no entry with this number yet.
 pub fn no_such_entry(seq: impl Display) -> Problem {
-    Problem::new(Code::NoSuchEntry, format!("The wallet has not come to entry {seq} yet."))
+    Problem::new(Code::NoSuchEntry, format!("The wallet has no entry {seq} yet."))
 }
 
 /// Where a wallet stands.

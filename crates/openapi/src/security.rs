@@ -39,8 +39,9 @@ impl AuthMode {
             Self::Jwt => {
                 "**Users are known by their tokens** (`auth=jwt`): `authorization: Bearer …`, a JWT of the bank's issuer \
                  for its audience. Wallets ask for one, with the scopes `wallet:read` and `wallet:write` where \
-                 `jwt_scopes` is `on`; posts to counters ask for any. A `user_id` header beside it must name the same user. A token that is \
-                 refused (401) has moved no money: send the request again, under the same key, with another."
+                 `jwt_scopes` is `on`; posts to counters ask for any. A `user_id` header beside it must name the same user. A request \
+                 that is answered 401 moved no money, but an earlier try may have: send it again, under the same key, with \
+                 another token."
             }
         }
     }

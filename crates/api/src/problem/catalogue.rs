@@ -71,7 +71,7 @@ catalogue! {
         "Name a user in the header user_id.";
     /// A user is 1 to 128 of A-Z, a-z, 0-9 and ._~@+|:/=-; two headers must not differ. A comma, which a proxy puts
     /// between two headers that it joins, is never part of a user. Where the bank asks for tokens: the token has expired,
-    /// is forged, or is another user's than the one that a header names.
+    /// is forged, or names another user than a header does.
     InvalidIdentity = "invalid-identity", UNAUTHORIZED, "Invalid identity", "Correct the user's name first. With tokens, get a new one and send the very same request under the same idempotency key: an earlier try may have been carried out.",
         "Two headers name two users.";
     /// The token does not carry the scope that the route asks for: wallet:read for reading, wallet:write for moving money.
@@ -85,7 +85,7 @@ catalogue! {
         "The rates know no currency with this code; /v1/rates lists them.";
     /// The wallet does not have this entry yet.
     NoSuchEntry = "no-such-entry", NOT_FOUND, "No such entry", "When the wallet has that entry.",
-        "The wallet has not come to entry 7 yet.";
+        "The wallet has no entry 7 yet.";
     /// The path serves other methods; Allow names them.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed", "With one of the allowed methods.",
         "This path serves GET, HEAD.";
@@ -110,10 +110,10 @@ catalogue! {
     /// The idempotency key was used for another request. Nothing is changed.
     IdempotencyKeyReuse = "idempotency-key-reuse", UNPROCESSABLE_ENTITY, "Idempotency key reused", "Under another key.",
         "The idempotency key was used for another request.";
-    /// The store does not answer. The member outcome speaks of this request and of no other: none, it did nothing and
-    /// will do nothing; unknown, it may have, or may still. So none to a second try says nothing of the first.
+    /// The store does not answer. The member outcome describes this request alone. none: it did nothing and will do
+    /// nothing. unknown: it may have been carried out, or may still be. An earlier try may have ended differently.
     StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "Storage unavailable",
-        "Yes: the very same request under the same idempotency key, at most as often as Retry-After says, until the answer is a 2xx, or a 4xx other than 408 and 429. With tokens a 401 does not end it either: get a new token. Only then may a new key be used for it.",
+        "Yes: the very same request under the same idempotency key, at most as often as Retry-After says, until the answer is a 2xx, or a 4xx other than 408 and 429. With tokens a 401 does not end it either: get a new token. Use a new key for it only after such an answer.",
         "The store did not answer in time. This request may have been carried out, or may still be. Send it again under the same idempotency key to learn what became of it.";
     /// The source of the rates is down and no rates fresh enough are kept.
     RatesUnavailable = "rates-unavailable", SERVICE_UNAVAILABLE, "Rates unavailable", "Yes, after the seconds of Retry-After.",

@@ -11,7 +11,7 @@ impl From<Unavailable> for Problem {
         let (outcome, detail) = match unavailable {
             Unavailable::Untouched => (
                 "none",
-                "The store does not answer. This request did nothing and will do nothing; of an earlier try under its idempotency key that says nothing.",
+                "The store does not answer. This request did nothing and will do nothing. An earlier try under the same idempotency key may still have moved money.",
             ),
             Unavailable::Unknown => ("unknown", Code::StorageUnavailable.detail()),
         };
