@@ -1,6 +1,6 @@
 # Money Bank. `make` alone explains the targets; the two that matter are `make up` and `make test`.
-# Longer recipes are in scripts/. Every native artefact is built with one profile, so that
-# wasmtime is built once (Cargo.toml, [profile.native]). For the same reason `bank` is never named
+# Longer recipes are in scripts/. Every native artefact but a release is built with one profile, so that
+# wasmtime is built once (Cargo.toml, [profile.native], [profile.dist]). For the same reason `bank` is never named
 # together with other packages: cargo would unite their features, and build wasmtime again.
 
 SHELL := bash
@@ -49,10 +49,6 @@ demo: build redis-server ## Three banks, a Redis Cluster of two, load, and a pag
 build: wasm ## Build the components and `bank`
 	cargo build $(NATIVE) --package bank
 
-.PHONY: dist
-dist: ## Build `bank` as it is released: a fifth faster, but 12 minutes to link
-	cargo build $(DIST) --package bank
-
 .PHONY: wasm
 wasm: toolchain ## Build the components alone
 	cargo build $(WASM) $(addprefix --package ,$(COMPONENTS))
@@ -80,7 +76,7 @@ test-suites-more: tools redis-server ## The suites that hardly use the store, on
 	target/native/prove --only redis --suite convert --suite rates_odd --suite rates_outage --suite wire
 
 .PHONY: test-dist
-test-dist: dist tools redis-server ## The suites against `bank` as it is released, on SQLite and on Redis
+test-dist: release-bank tools redis-server ## The suites against `bank` as it is released, on SQLite and on Redis
 	target/native/prove --bank target/dist/bank --only sqlite --only redis
 
 .PHONY: test-failovers
@@ -297,7 +293,7 @@ undeploy: ## ENV=dev: uninstall; the money stays
 ##@ Measure
 
 .PHONY: bench
-bench: build dist redis-server ## Compare with FastAPI, Flask and axum; growth, scale, shards. About 14 minutes; SECONDS_PER_RUN (2)
+bench: build redis-server ## Compare with FastAPI, Flask and axum; growth, scale, shards. About 14 minutes, and 12 more to link `bank`; SECONDS_PER_RUN (2)
 	cargo build $(NATIVE) --package tests --bin coingecko --bin figures
 	scripts/bench --seconds $(SECONDS_PER_RUN)
 

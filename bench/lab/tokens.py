@@ -2,10 +2,10 @@
 
 import json
 
-from lab import machine
+from lab import machine, servers
 
 
 def tokens(rounds):
     program = machine.ROOT / "target" / "native" / "figures"
-    found = json.loads(machine.output(program, "tokens", "--rounds", rounds).splitlines()[-1])
+    found = json.loads(machine.output(program, "--bank", servers.BANK, "tokens", "--rounds", rounds).splitlines()[-1])
     return found | {"machine": machine.describe()}

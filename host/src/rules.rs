@@ -15,7 +15,7 @@ use url::Url;
 
 /// A rule, as the manifest has it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the rules of a setting")]
 pub struct RuleTable {
     one_of: Option<Vec<String>>,
     integer: Option<Bounds>,
@@ -34,7 +34,7 @@ pub struct RuleTable {
 
 /// Both ends are allowed.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "bounds")]
 pub struct Bounds {
     from: u64,
     to: u64,
@@ -42,7 +42,7 @@ pub struct Bounds {
 
 /// How long a secret is.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the length of a secret")]
 pub struct SecretLength {
     at_least: usize,
 }

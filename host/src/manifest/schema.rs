@@ -16,7 +16,7 @@ pub type Unsupported = Option<Spanned<Value>>;
 
 /// The whole file.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a manifest")]
 pub struct ManifestFile {
     pub spin_manifest_version: Spanned<Value>,
     pub application: ApplicationTable,
@@ -30,7 +30,7 @@ pub struct ManifestFile {
 
 /// `[application]`
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the table of an application")]
 pub struct ApplicationTable {
     pub name: String,
     #[serde(default)]
@@ -55,7 +55,7 @@ pub struct Tools {
 
 /// `[application.tool.bank]`
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the table of `bank`")]
 pub struct BankTable {
     pub store_timeout_ms: Option<Spanned<String>>,
     pub readiness_path: Option<Spanned<String>>,
@@ -65,7 +65,7 @@ pub struct BankTable {
 
 /// `[variables]`
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the table of a variable")]
 pub struct VariableTable {
     #[serde(default, rename = "description")]
     _description: Option<String>,
@@ -110,7 +110,7 @@ impl<'de> Deserialize<'de> for Triggers {
 
 /// `[[trigger.http]]`
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the table of a trigger")]
 pub struct HttpTrigger {
     #[serde(default, rename = "id")]
     _id: Option<String>,
@@ -131,7 +131,7 @@ pub struct Executor {
 
 /// `[component.NAME]`
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the table of a component")]
 pub struct ComponentTable {
     pub source: Spanned<Value>,
     #[serde(default)]
@@ -164,7 +164,7 @@ pub struct ComponentTable {
 
 /// `[component.NAME.build]`
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the table of a build")]
 pub struct BuildTable {
     pub command: Commands,
     pub workdir: Option<Spanned<String>>,

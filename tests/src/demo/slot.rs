@@ -7,11 +7,11 @@
 
 use crate::prove::deployment::{PASSWORD, RedisConnection};
 use crate::red;
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How long a move takes, and in how many batches the keys go at most.
 const MOVE_TIME: Duration = Duration::from_secs(2);
@@ -20,6 +20,8 @@ const BATCHES: u64 = 20;
 const BATCH_MS: &[u8] = b"5000";
 /// When a move is given up.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// When a try that has no answer is given up.
+const TRY_DEADLINE: Duration = Duration::from_secs(10);
 /// The time between two tries.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -54,7 +56,7 @@ impl Move {
     /// Carries out the move, or gives it up after a deadline.
     pub async fn carry_out(self) -> Moved {
         let (begun, mut keys) = (Instant::now(), 0);
-        while let Err(problem) = self.go_on(&mut keys).await {
+        while let Err(problem) = self.try_once(&mut keys).await {
             let has_failed = begun.elapsed() > DEADLINE;
             let next = if has_failed { "the move is given up" } else { "the move goes on" };
             let line = format!("demo: slot {} is half moved, and {next}: {problem:#}", self.slot);
@@ -65,6 +67,10 @@ impl Move {
             sleep(RETRY_PAUSE).await;
         }
         Moved { keys: Some(keys), ..self.begun() }
+    }
+
+    async fn try_once(&self, keys: &mut u64) -> anyhow::Result<()> {
+        timeout(TRY_DEADLINE, self.go_on(keys)).await.context("Redis does not answer")?
     }
 
     /// Moves what has not moved yet, and counts it in `keys`.

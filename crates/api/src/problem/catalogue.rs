@@ -110,7 +110,7 @@ catalogue! {
     /// The idempotency key was used for another request. Nothing is changed.
     IdempotencyKeyReuse = "idempotency-key-reuse", UNPROCESSABLE_ENTITY, "Idempotency key reused", "Under another key.",
         "The idempotency key was used for another request.";
-    /// The store does not answer. The member outcome describes this request alone. none: it did nothing and will do
+    /// The store does not answer. The member outcome is of this request and of no other. none: it did nothing and will do
     /// nothing. unknown: it may have been carried out, or may still be. An earlier try may have ended differently.
     StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "Storage unavailable",
         "Yes: the very same request under the same idempotency key, at most as often as Retry-After says, until the answer is a 2xx, or a 4xx other than 408 and 429. With tokens a 401 does not end it either: get a new token. Use a new key for it only after such an answer.",

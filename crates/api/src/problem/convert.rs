@@ -11,7 +11,7 @@ impl From<Unavailable> for Problem {
         let (outcome, detail) = match unavailable {
             Unavailable::Untouched => (
                 "none",
-                "The store does not answer. This request did nothing and will do nothing. An earlier try under the same idempotency key may still have moved money.",
+                "The store does not answer. This request did nothing and will do nothing. That says nothing of an earlier try under the same idempotency key.",
             ),
             Unavailable::Unknown => ("unknown", Code::StorageUnavailable.detail()),
         };

@@ -62,11 +62,13 @@ function judged(id, count, note, isBroken = false) {
 }
 
 // One sentence about the present state.
-function headline({ outages: [last], lost, doubled, troubles }) {
+function headline({ outages, lost, doubled, troubles }) {
+  const [last] = outages;
+  const stuck = outages.find((outage) => outage.moved?.has_failed);
   if (lost || doubled) return [`The judge misses ${number.format(lost)} deposits, and finds ${number.format(doubled)} entries too many.`, "bad"];
   if (!last) return ["Three banks share a Redis Cluster of two. Clients deposit 1.00 again and again, each under a key. Press a button.", ""];
   if (troubles.length) return [`${last.words}. Whoever gets a 503, or nothing, sends the same again under the same key.`, "bad"];
-  if (last.moved?.has_failed) return [`${last.words}, and is left half moved. Start the demo again.`, "bad"];
+  if (stuck) return [`${stuck.words}, and is left half moved. Start the demo again.`, "bad"];
   if (!last.is_judged) return ["Mended. Now every wallet is read, and held against what its client was told.", "wait"];
   if (last.moved) return [`${last.words} to Redis ${last.moved.to} with ${keys(last.moved)}: nothing was lost, nothing was doubled.`, "good"];
   return [`${last.words}, for ${seconds(last)}: nothing was lost, nothing was doubled.`, "good"];
