@@ -10,7 +10,7 @@ use crate::demo::score::Score;
 use crate::demo::server::Server;
 use crate::demo::stage::{Order, Stage};
 use crate::demo::trouble::BANKS;
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use crate::prove::process::LOGS;
 use crate::red;
 use anyhow::{Context as _, ensure};
@@ -125,7 +125,7 @@ fn plan(arguments: &DemoArguments) -> anyhow::Result<Plan> {
         found.with_context(|| format!("{} is missing: make demo builds it", path.display()))
     };
     let (bank, manifest) = (find(&arguments.bank)?, find(&arguments.manifest)?);
-    Ok(Plan { processes: BANKS, ..Plan::new(Store::Direct, &bank, &manifest) })
+    Ok(Plan { processes: BANKS, ..Plan::new(StoreUnderTest::RedisAdapter, &bank, &manifest) })
 }
 
 impl Demo {

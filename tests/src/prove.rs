@@ -6,7 +6,7 @@
 //! that is printed in red and is a failure.
 
 use crate::prove::arguments::Part;
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use crate::prove::suites::Suites;
 use crate::prove::summary::Summary;
 use crate::red;
@@ -175,7 +175,8 @@ async fn run_tokens(
         tokens::run_with_issuer(arguments, summary).await;
         tokens::run_with_secret(arguments, summary).await;
     }
-    let deployment = Deployment::build(arguments.plan(Store::Direct).patient().with_tokens()).await?;
+    let deployment =
+        Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter).patient().with_tokens()).await?;
     suites.run(suites::with_tokens, Some(&deployment), summary).await;
     summary
         .scenario(
@@ -201,7 +202,7 @@ async fn run_faults(
     suites: &Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    for store in [Store::Sqlite, Store::Redis] {
+    for store in [StoreUnderTest::Sqlite, StoreUnderTest::KvOnRedis] {
         faults::run_all(store, &arguments.bank, &arguments.manifest, suites, summary).await?;
     }
     let name = "redis ×3, unguarded: money that a store loses is missed";
@@ -214,8 +215,8 @@ async fn run_budgets(arguments: &ProveArguments, summary: &mut Summary) -> anyho
     let name = "a start with everything to compile takes no more of the processor than it may";
     summary.scenario(name, budget::check_start(&arguments.bank, &arguments.manifest)).await;
     // A bank that compiles keeps some of that memory; after this one everything is compiled.
-    drop(Deployment::build(arguments.plan(Store::Sqlite)).await?);
-    for (store, name) in [(Store::Redis, "kv"), (Store::Direct, "redis")] {
+    drop(Deployment::build(arguments.plan(StoreUnderTest::Sqlite)).await?);
+    for (store, name) in [(StoreUnderTest::KvOnRedis, "kv"), (StoreUnderTest::RedisAdapter, "redis")] {
         let mut deployment = Deployment::build(Plan { processes: 2, ..arguments.plan(store) }).await?;
         let title = deployment.scenario_name("requests make the storage calls of budgets.toml and no others");
         summary.scenario(&title, budget::check_storage_calls(&mut deployment, name)).await;
@@ -235,13 +236,15 @@ async fn run_budgets(arguments: &ProveArguments, summary: &mut Summary) -> anyho
 /// The published document, and answers compared with it.
 async fn run_document(arguments: &ProveArguments, summary: &mut Summary) -> anyhow::Result<()> {
     let deployment =
-        Deployment::build(Plan { cors_origins: "", ..arguments.plan(Store::Sqlite).patient() }).await?;
+        Deployment::build(Plan { cors_origins: "", ..arguments.plan(StoreUnderTest::Sqlite).patient() })
+            .await?;
     let name = "api: where no origin is named, no answer says anything of origins";
     summary.scenario(name, cors::assert_no_cors_headers(&deployment)).await;
     summary.scenario("api: the published document is valid", api::check_document(&deployment)).await;
     let name = format!("api: every answer is as documented (seed {})", arguments.seed);
     summary.scenario(&name, api::check_answers(&deployment, arguments.seed, arguments.cases)).await;
-    let deployment = Deployment::build(arguments.plan(Store::Sqlite).patient().with_tokens()).await?;
+    let deployment =
+        Deployment::build(arguments.plan(StoreUnderTest::Sqlite).patient().with_tokens()).await?;
     let name = "api, with tokens: the published document is valid";
     summary.scenario(name, api::check_document(&deployment)).await;
     let name = format!("api, with tokens: every answer is as documented (seed {})", arguments.seed);

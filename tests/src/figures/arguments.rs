@@ -1,6 +1,6 @@
 //! What can be measured, and on what: the arguments of all commands.
 
-use crate::prove::deployment::Store;
+use crate::prove::deployment::StoreUnderTest;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub struct FiguresArguments {
     pub(super) manifest: PathBuf,
     /// Behind which of its adapters Redis is; may be repeated
     #[arg(long, value_enum, default_values = ["redis", "direct"])]
-    pub(super) adapter: Vec<Store>,
+    pub(super) adapter: Vec<StoreUnderTest>,
     /// How many clients there are
     #[arg(long, default_value_t = 32)]
     pub(super) clients: usize,
@@ -35,12 +35,12 @@ pub enum Of {
 
 impl FiguresArguments {
     /// What the adapter is called.
-    pub(super) fn name(store: Store) -> &'static str {
+    pub(super) fn name(store: StoreUnderTest) -> &'static str {
         match store {
-            Store::Sqlite => "SQLite",
-            Store::Redis => "store=kv",
-            Store::Direct => "store=redis",
-            Store::Both => "both adapters",
+            StoreUnderTest::Sqlite => "SQLite",
+            StoreUnderTest::KvOnRedis => "store=kv",
+            StoreUnderTest::RedisAdapter => "store=redis",
+            StoreUnderTest::Both => "both adapters",
         }
     }
 }

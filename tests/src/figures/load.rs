@@ -7,7 +7,7 @@ use crate::bank::Bank;
 use crate::figures::arguments::{FiguresArguments, LoadArguments};
 use crate::figures::sample::{AnswerKind, Sample, count, quantile_ms};
 use crate::names::fresh;
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use anyhow::ensure;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -21,7 +21,11 @@ pub async fn measure(all: &FiguresArguments, arguments: &LoadArguments) -> anyho
     Ok(())
 }
 
-async fn one(all: &FiguresArguments, arguments: &LoadArguments, store: Store) -> anyhow::Result<String> {
+async fn one(
+    all: &FiguresArguments,
+    arguments: &LoadArguments,
+    store: StoreUnderTest,
+) -> anyhow::Result<String> {
     let LoadArguments { wallets, deposits, banks, fault, appendfsync } = arguments;
     let plan = Plan::new(store, &all.bank, &all.manifest);
     let mut deployment = Deployment::build(Plan { processes: *banks, fault: fault.clone(), ..plan }).await?;

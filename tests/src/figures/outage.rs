@@ -7,7 +7,7 @@ use crate::bank::Bank;
 use crate::figures::arguments::{FiguresArguments, OutageArguments};
 use crate::figures::sample::{AnswerKind, Sample, count, ms, quantile_ms};
 use crate::names::fresh;
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,7 +84,7 @@ pub async fn measure(all: &FiguresArguments, arguments: &OutageArguments) -> any
 async fn one(
     all: &FiguresArguments,
     arguments: &OutageArguments,
-    store: Store,
+    store: StoreUnderTest,
     how: How,
 ) -> anyhow::Result<Figures> {
     let plan = Plan { processes: 1, ..Plan::new(store, &all.bank, &all.manifest) };
@@ -157,7 +157,7 @@ async fn deposits(bank: &Bank, user: &str, over: &AtomicBool) -> anyhow::Result<
 impl Figures {
     fn of(
         all: &FiguresArguments,
-        store: Store,
+        store: StoreUnderTest,
         how: How,
         [begun, began, ended]: [Instant; 3],
         mut samples: Vec<Sample>,

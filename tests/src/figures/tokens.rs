@@ -9,7 +9,7 @@ use crate::figures::arguments::{FiguresArguments, TokensArguments};
 use crate::figures::sample::{AnswerKind, Sample, count, ms, quantile_ms};
 use crate::issuer::Issuer;
 use crate::names::fresh;
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use crate::token::{AUDIENCE, ISSUER, Key, SECRET, claims};
 use anyhow::ensure;
 use serde_json::json;
@@ -35,7 +35,9 @@ pub async fn measure(all: &FiguresArguments, arguments: &TokensArguments) -> any
     let hs256 = Key::secret(SECRET);
     let [rs256, es256, ed_dsa] = ["RS256", "ES256", "EdDSA"].map(|algorithm| Key::of(algorithm, 1));
     let issuer = Issuer::start(&[&rs256, &es256, &ed_dsa]).await?;
-    let plan = || Plan { processes: 1, ..Plan::new(Store::Direct, &all.bank, &all.manifest) }.patient();
+    let plan = || {
+        Plan { processes: 1, ..Plan::new(StoreUnderTest::RedisAdapter, &all.bank, &all.manifest) }.patient()
+    };
     let jwt =
         |issuer: &str| plan().with(&[("auth", "jwt"), ("jwt_issuer", issuer), ("jwt_audience", AUDIENCE)]);
     let by_header = Deployment::build(plan()).await?;

@@ -4,7 +4,7 @@
 //! that page, and the suites run with that user. Needs: a deployment on Redis, behind one of its adapters.
 
 use crate::names::fresh;
-use crate::prove::deployment::{Deployment, Store};
+use crate::prove::deployment::{Deployment, StoreUnderTest};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
@@ -24,8 +24,8 @@ pub const SUITES: &[&str] = &[
 ];
 
 /// Creates the user of Redis, and restarts the banks with it.
-pub async fn create_user(deployment: &mut Deployment, store: Store) -> anyhow::Result<()> {
-    let marker = if store == Store::Direct { "store = redis" } else { "store = kv" };
+pub async fn create_user(deployment: &mut Deployment, store: StoreUnderTest) -> anyhow::Result<()> {
+    let marker = if store == StoreUnderTest::RedisAdapter { "store = redis" } else { "store = kv" };
     let line = PAGE.lines().skip_while(|line| !line.contains(&format!("`{marker}`")));
     let line = line.clone().find(|line| line.starts_with("ACL SETUSER bank ")).context("docs/redis.md")?;
     let mut connection = deployment.redis()?.connect().await?;

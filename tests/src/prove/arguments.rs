@@ -1,6 +1,6 @@
 //! The arguments of `prove`: which parts to run.
 
-use super::deployment::{Plan, Store};
+use super::deployment::{Plan, StoreUnderTest};
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub struct ProveArguments {
     pub(super) cases: u32,
     /// Behind which of its adapters a Redis is killed and taken away; may be repeated
     #[arg(long, value_enum, default_values = ["redis", "direct"])]
-    pub(super) adapter: Vec<Store>,
+    pub(super) adapter: Vec<StoreUnderTest>,
 }
 
 /// What can be proven on its own.
@@ -96,7 +96,7 @@ impl ProveArguments {
     }
 
     /// The usual plan for banks on this store.
-    pub(super) fn plan(&self, store: Store) -> Plan {
+    pub(super) fn plan(&self, store: StoreUnderTest) -> Plan {
         Plan::new(store, &self.bank, &self.manifest)
     }
 }

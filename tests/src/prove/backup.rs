@@ -6,7 +6,7 @@
 use crate::bank::{Bank, Wallet};
 use crate::names::fresh;
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::deployment::{Cluster, Deployment, Plan, Store};
+use crate::prove::deployment::{Cluster, Deployment, Plan, StoreUnderTest};
 use crate::prove::exported::lines;
 use crate::prove::shards::deposit;
 use crate::prove::summary::Summary;
@@ -32,24 +32,26 @@ pub async fn run(arguments: &ProveArguments, summary: &mut Summary) -> anyhow::R
         let name = format!("backup: an export of {} under load is restored into {}", from.0, into.0);
         summary.scenario(&name, export_and_restore(from, into)).await;
     }
-    for store in [Store::Sqlite, Store::Direct] {
+    for store in [StoreUnderTest::Sqlite, StoreUnderTest::RedisAdapter] {
         let mut deployment =
             Deployment::build(Plan { processes: 1, ..arguments.plan(store).patient() }).await?;
         let name = deployment
             .scenario_name("backup: an import that is interrupted leaves nothing that a bank is started on");
         summary.scenario(&name, interrupted::run(&mut deployment)).await;
     }
-    let mut deployment = Deployment::build(arguments.plan(Store::Sqlite).patient()).await?;
+    let mut deployment = Deployment::build(arguments.plan(StoreUnderTest::Sqlite).patient()).await?;
     let name = deployment
         .scenario_name("backup: a store that was lost puts no export into a folder, and removes none");
     summary.scenario(&name, folder::run(&mut deployment)).await;
     let mut deployment =
-        Deployment::build(Plan { processes: 1, ..arguments.plan(Store::Direct).patient() }).await?;
+        Deployment::build(Plan { processes: 1, ..arguments.plan(StoreUnderTest::RedisAdapter).patient() })
+            .await?;
     let name = deployment
         .scenario_name("backup: a user with the rights of docs/backup.md exports, verifies and imports");
     summary.scenario(&name, rights::use_them(&mut deployment)).await;
     let mut deployment =
-        Deployment::build(Plan { processes: 1, ..arguments.plan(Store::Direct).patient() }).await?;
+        Deployment::build(Plan { processes: 1, ..arguments.plan(StoreUnderTest::RedisAdapter).patient() })
+            .await?;
     let cluster = deployment.use_tls_cluster().await?;
     let name = "a cluster over TLS: backup: the same, and no bank starts on half of an import";
     summary.scenario(name, rights::use_them_over_tls(&mut deployment, &cluster)).await;
@@ -68,26 +70,26 @@ pub async fn run_drills(arguments: &ProveArguments, summary: &mut Summary) -> an
         let name = format!("backup: an export of {} under load is restored into {}", from.0, into.0);
         summary.scenario(&name, export_and_restore(from, into)).await;
     }
-    let mut from = Deployment::build(arguments.plan(Store::Sqlite).patient()).await?;
-    let mut into = Deployment::build(arguments.plan(Store::Sqlite).patient()).await?;
+    let mut from = Deployment::build(arguments.plan(StoreUnderTest::Sqlite).patient()).await?;
+    let mut into = Deployment::build(arguments.plan(StoreUnderTest::Sqlite).patient()).await?;
     let name = "backup: a bucket of S3 keeps the newest exports, whole or not at all, and they are restored";
     summary.scenario(name, bucket::run(&mut from, &mut into)).await;
     let name = "backup: Redis' disk is gone; from the newest export clients go on under their keys";
-    let mut deployment = Deployment::build(arguments.plan(Store::Direct).patient()).await?;
+    let mut deployment = Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter).patient()).await?;
     summary.scenario(name, restore_after_lost_disk(&mut deployment)).await;
     let name = "backup: SQLite, then Redis, then a cluster under one crowd: nothing is lost or repeated";
-    let mut deployment = Deployment::build(arguments.plan(Store::Sqlite).patient()).await?;
+    let mut deployment = Deployment::build(arguments.plan(StoreUnderTest::Sqlite).patient()).await?;
     summary.scenario(name, move_between_stores(&mut deployment)).await;
     let name = "backup: while slots of a cluster move, or a master is lost, an export is refused, and no part of it left";
-    let mut deployment = Deployment::build(arguments.plan(Store::Direct).patient()).await?;
+    let mut deployment = Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter).patient()).await?;
     summary.scenario(name, assert_all_or_nothing(&mut deployment)).await;
     Ok(())
 }
 
 async fn one_on_each_store(arguments: &ProveArguments) -> anyhow::Result<[Named; 3]> {
-    let sqlite = Deployment::build(arguments.plan(Store::Sqlite).patient()).await?;
-    let redis = Deployment::build(arguments.plan(Store::Both).patient()).await?;
-    let mut on_cluster = Deployment::build(arguments.plan(Store::Direct).patient()).await?;
+    let sqlite = Deployment::build(arguments.plan(StoreUnderTest::Sqlite).patient()).await?;
+    let redis = Deployment::build(arguments.plan(StoreUnderTest::Both).patient()).await?;
+    let mut on_cluster = Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter).patient()).await?;
     let cluster = on_cluster.use_cluster().await?;
     Ok([
         Named("SQLite", sqlite, None),

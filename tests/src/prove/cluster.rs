@@ -2,7 +2,7 @@
 
 use crate::prove::ProveArguments;
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::deployment::{Cluster, Deployment, PASSWORD, Plan, Store};
+use crate::prove::deployment::{Cluster, Deployment, PASSWORD, Plan, StoreUnderTest};
 use crate::prove::recovery::{Recoveries, first_success};
 use crate::prove::shards;
 use crate::prove::suites::{self, Suites};
@@ -23,11 +23,12 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 pub async fn run(arguments: &ProveArguments, suites: &Suites, summary: &mut Summary) -> anyhow::Result<()> {
     let contract = Path::new("tests/store-contract/spin.toml");
     let mut deployment =
-        Deployment::build(Plan::new(Store::Direct, &arguments.bank, contract).patient()).await?;
+        Deployment::build(Plan::new(StoreUnderTest::RedisAdapter, &arguments.bank, contract).patient())
+            .await?;
     let cluster = deployment.use_cluster().await?;
     suites.run(suites::of_the_store, Some(&deployment), summary).await;
     drop((deployment, cluster));
-    let mut deployment = Deployment::build(arguments.plan(Store::Direct).patient()).await?;
+    let mut deployment = Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter).patient()).await?;
     let cluster = deployment.use_cluster().await?;
     // The store matters little in most of them: on a cluster all are run only on request.
     let wanted = if arguments.only.is_empty() { suites::after_the_restart } else { suites::of_storage };
@@ -43,7 +44,7 @@ pub async fn run(arguments: &ProveArguments, suites: &Suites, summary: &mut Summ
     summary.scenario(&name, shards::run_with_half_moved_slot(&deployment, &cluster)).await;
     suites.run(suites::at_the_end, Some(&deployment), summary).await;
     drop((deployment, cluster));
-    let mut deployment = Deployment::build(arguments.plan(Store::Direct).patient()).await?;
+    let mut deployment = Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter).patient()).await?;
     let cluster = deployment.use_tls_cluster().await?;
     let name = deployment.scenario_name("a cluster is reached over TLS and with a password on each node");
     summary.scenario(&name, serve_over_tls(&deployment, &cluster)).await;
@@ -55,14 +56,14 @@ pub async fn run(arguments: &ProveArguments, suites: &Suites, summary: &mut Summ
 
 /// Masters of a cluster are killed, and banks answer a write once a replica has it.
 pub async fn run_failovers(arguments: &ProveArguments, summary: &mut Summary) -> anyhow::Result<()> {
-    let plan = arguments.plan(Store::Direct).with(&[("redis_wait_replicas", "1")]);
+    let plan = arguments.plan(StoreUnderTest::RedisAdapter).with(&[("redis_wait_replicas", "1")]);
     let mut deployment = Deployment::build(plan).await?;
     let mut cluster = deployment.use_cluster().await?;
     let name =
         deployment.scenario_name("in a cluster that loses masters under load nothing is lost or repeated");
     let loses = kill_masters_under_load(&deployment, &mut cluster, arguments.failovers);
     summary.scenario(&name, loses).await;
-    let mut deployment = Deployment::build(arguments.plan(Store::Direct)).await?;
+    let mut deployment = Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter)).await?;
     let mut cluster = deployment.use_cluster().await?;
     let name = deployment.scenario_name("banks that start while a node hangs serve all other shards");
     summary.scenario(&name, shards::start_while_node_hangs(&mut deployment, &mut cluster)).await;

@@ -40,23 +40,25 @@ const STORAGE_DEADLINE: Duration = Duration::from_millis(500);
 const PATIENT_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Store {
+pub enum StoreUnderTest {
     /// SQLite behind Spin's key-value store
     Sqlite,
     /// Redis behind Spin's key-value store
-    Redis,
+    #[value(name = "redis")]
+    KvOnRedis,
     /// Redis, `store=redis`
-    Direct,
+    #[value(name = "direct")]
+    RedisAdapter,
     /// One Redis, each bank behind the other adapter than its neighbour
     Both,
 }
 
-impl Store {
+impl StoreUnderTest {
     /// The store of one of the processes.
     fn of(self, index: usize) -> Self {
         match self {
-            Self::Both if index.is_multiple_of(2) => Self::Redis,
-            Self::Both => Self::Direct,
+            Self::Both if index.is_multiple_of(2) => Self::KvOnRedis,
+            Self::Both => Self::RedisAdapter,
             other => other,
         }
     }
@@ -64,8 +66,8 @@ impl Store {
     fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
-            Self::Redis => "redis",
-            Self::Direct => "store=redis",
+            Self::KvOnRedis => "redis",
+            Self::RedisAdapter => "store=redis",
             Self::Both => "both adapters",
         }
     }
@@ -74,7 +76,7 @@ impl Store {
 /// What a deployment consists of.
 #[derive(Clone)]
 pub struct Plan {
-    pub store: Store,
+    pub store: StoreUnderTest,
     pub runner: PathBuf,
     pub manifest: PathBuf,
     pub processes: usize,
@@ -99,8 +101,8 @@ pub struct Plan {
 
 impl Plan {
     /// One process on SQLite, three on one Redis.
-    pub fn new(store: Store, runner: &Path, manifest: &Path) -> Self {
-        let processes = if store == Store::Sqlite { 1 } else { 3 };
+    pub fn new(store: StoreUnderTest, runner: &Path, manifest: &Path) -> Self {
+        let processes = if store == StoreUnderTest::Sqlite { 1 } else { 3 };
         let (runner, manifest) = (runner.to_owned(), manifest.to_owned());
         Self {
             store,
@@ -167,8 +169,8 @@ impl Deployment {
         let (feed, coingecko) = start_feed().await?;
         let redis = match plan.store {
             _ if plan.redis_url.is_some() => None,
-            Store::Sqlite => None,
-            Store::Redis | Store::Direct | Store::Both => {
+            StoreUnderTest::Sqlite => None,
+            StoreUnderTest::KvOnRedis | StoreUnderTest::RedisAdapter | StoreUnderTest::Both => {
                 Some(Redis::start(&folder.path().join("redis")).await?)
             }
         };
@@ -391,7 +393,7 @@ impl Deployment {
             command.args(["--placement", placement]);
         }
         match (self.plan.store.of(index), self.redis_url(index)) {
-            (Store::Direct, Some(url)) => {
+            (StoreUnderTest::RedisAdapter, Some(url)) => {
                 command.args(["--variable", "store=redis", "--variable", &format!("redis_url={url}")]);
             }
             (_, Some(url)) => {

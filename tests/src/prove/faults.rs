@@ -5,7 +5,7 @@
 //! compared with what the clients were told ([`super::judge`]).
 
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use crate::prove::suites::Suites;
 use crate::prove::summary::Summary;
 use anyhow::{bail, ensure};
@@ -22,7 +22,7 @@ struct Profile {
     /// Whether instances die, so that a bare 500 is to be expected.
     kills: bool,
     /// Whole suites run on it, on this kind of store, since clients see no failure.
-    suites: Option<Store>,
+    suites: Option<StoreUnderTest>,
 }
 
 const fn profile(name: &'static str) -> Profile {
@@ -36,8 +36,8 @@ impl Profile {
 }
 
 const PROFILES: &[Profile] = &[
-    Profile { suites: Some(Store::Redis), ..profile("spin-redis") },
-    Profile { suites: Some(Store::Sqlite), ..profile("spin-sqlite") },
+    Profile { suites: Some(StoreUnderTest::KvOnRedis), ..profile("spin-redis") },
+    Profile { suites: Some(StoreUnderTest::Sqlite), ..profile("spin-sqlite") },
     profile("false-success"),
     profile("slow"),
     Profile { fails: true, ..profile("lost-replies") },
@@ -55,7 +55,7 @@ const SETTLE_TIME: Duration = Duration::from_millis(1200);
 
 /// Every profile on one kind of store, each on a deployment of its own.
 pub async fn run_all(
-    store: Store,
+    store: StoreUnderTest,
     runner: &Path,
     manifest: &Path,
     suites: &Suites,
@@ -72,7 +72,7 @@ pub async fn run_all(
     Ok(())
 }
 
-fn plan(store: Store, runner: &Path, manifest: &Path, profile: &Profile) -> Plan {
+fn plan(store: StoreUnderTest, runner: &Path, manifest: &Path, profile: &Profile) -> Plan {
     Plan { fault: Some(profile.file()), ..Plan::new(store, runner, manifest) }
 }
 
@@ -93,7 +93,7 @@ async fn move_money(deployment: &Deployment, profile: &Profile) -> anyhow::Resul
 /// Tests the test: if a store loses money, that is noticed.
 pub async fn assert_loss_is_noticed(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
     let profile = profile("unguarded");
-    let deployment = Deployment::build(plan(Store::Redis, runner, manifest, &profile)).await?;
+    let deployment = Deployment::build(plan(StoreUnderTest::KvOnRedis, runner, manifest, &profile)).await?;
     match AssertUnwindSafe(move_money(&deployment, &profile)).catch_unwind().await {
         Ok(Ok(())) => bail!("a store that guards nothing was found to be sound"),
         Ok(Err(noticed)) => println!("noticed: {noticed:#}"),

@@ -5,7 +5,7 @@
 //! not fail it.
 
 use crate::names::fresh;
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use crate::request::at_once;
 use anyhow::ensure;
 use std::time::Duration;
@@ -20,12 +20,12 @@ pub fn plan(plan: Plan) -> Plan {
 
 /// The most scripts for each withdrawal: with `store=redis` all of its scripts, including lost swaps and the reads
 /// after them; otherwise only swaps.
-fn most_scripts(store: Store) -> usize {
-    if store == Store::Direct { 8 } else { 3 }
+fn most_scripts(store: StoreUnderTest) -> usize {
+    if store == StoreUnderTest::RedisAdapter { 8 } else { 3 }
 }
 
 /// 500 withdrawals of 1 from 100 at once: a hundred succeed, the others are refused, none gets a 503.
-pub async fn withdraw_at_once(deployment: &mut Deployment, store: Store) -> anyhow::Result<()> {
+pub async fn withdraw_at_once(deployment: &mut Deployment, store: StoreUnderTest) -> anyhow::Result<()> {
     let bank = deployment.client();
     let before = scripts(deployment).await?;
     let user = fresh("hot");

@@ -11,7 +11,7 @@ use crate::names::fresh;
 use crate::prove::ProveArguments;
 use crate::prove::crash;
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use crate::prove::recovery::wait_until_ready;
 use crate::prove::summary::Summary;
 use crate::proxy::ProxyMode;
@@ -33,7 +33,7 @@ const KILLS: u32 = 20;
 
 /// Every kind of outage, behind one adapter.
 pub async fn run_every_kind(
-    store: Store,
+    store: StoreUnderTest,
     arguments: &ProveArguments,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
@@ -55,7 +55,7 @@ pub async fn run_every_kind(
 
 /// How soon three banks report that their store is away, and that it is back.
 pub async fn run_answers_at_once(
-    store: Store,
+    store: StoreUnderTest,
     arguments: &ProveArguments,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {

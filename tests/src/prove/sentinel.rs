@@ -6,7 +6,7 @@ use crate::bank::Bank;
 use crate::names::fresh;
 use crate::prove::ProveArguments;
 use crate::prove::crowd::{Crowd, Size};
-use crate::prove::deployment::{Deployment, Sentinel, Store};
+use crate::prove::deployment::{Deployment, Sentinel, StoreUnderTest};
 use crate::prove::recovery::{Recoveries, first_success};
 use crate::prove::summary::Summary;
 use anyhow::ensure;
@@ -18,7 +18,7 @@ const BEFORE_AND_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs both scenarios.
 pub async fn run(arguments: &ProveArguments, summary: &mut Summary) -> anyhow::Result<()> {
-    let plan = arguments.plan(Store::Direct).with(&[("redis_wait_replicas", "1")]);
+    let plan = arguments.plan(StoreUnderTest::RedisAdapter).with(&[("redis_wait_replicas", "1")]);
     let mut deployment = Deployment::build(plan).await?;
     let mut sentinel = deployment.use_sentinel().await?;
     let name = deployment

@@ -5,7 +5,7 @@ use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::coingecko::Requests;
 use crate::feed;
-use crate::prove::deployment::{Deployment, Plan, Store};
+use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use anyhow::ensure;
 use futures::future::join_all;
 use serde_json::Value;
@@ -21,7 +21,8 @@ const NEXT_ELECTION: Duration = Duration::from_secs(20);
 
 /// Three processes on an empty Redis.
 pub async fn run(runner: &Path, manifest: &Path) -> anyhow::Result<()> {
-    let plan = Plan { rates_ttl_seconds: TTL_SECONDS, ..Plan::new(Store::Redis, runner, manifest) };
+    let plan =
+        Plan { rates_ttl_seconds: TTL_SECONDS, ..Plan::new(StoreUnderTest::KvOnRedis, runner, manifest) };
     let mut deployment = Deployment::build(plan).await?;
     fetch_into_cold_cache(&deployment).await?;
     refresh_stale_cache(&deployment).await?;

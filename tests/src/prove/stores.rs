@@ -2,7 +2,7 @@
 //! Redis.
 
 use super::arguments::{Part, ProveArguments};
-use super::deployment::{Deployment, Plan, Store};
+use super::deployment::{Deployment, Plan, StoreUnderTest};
 use super::suites::{self, Suites};
 use super::summary::Summary;
 use super::{acl, backup, balances, corrupt, crash, failover, hot, log, restart, risks, totals, why};
@@ -17,14 +17,14 @@ pub(super) async fn run_each_store(
     if arguments.want(Part::Files) {
         suites.run(suites::files, None, summary).await;
     }
-    for (part, store) in [(Part::Sqlite, Store::Sqlite), (Part::Redis, Store::Redis)] {
+    for (part, store) in [(Part::Sqlite, StoreUnderTest::Sqlite), (Part::Redis, StoreUnderTest::KvOnRedis)] {
         if arguments.want(part) {
             run_all(store, arguments, suites, summary).await?;
             run_store_contract(store, arguments, suites, summary).await?;
         }
     }
     if arguments.want(Part::Redis) {
-        run_store_contract(Store::Direct, arguments, suites, summary).await?;
+        run_store_contract(StoreUnderTest::RedisAdapter, arguments, suites, summary).await?;
     }
     Ok(())
 }
@@ -35,7 +35,7 @@ pub(super) async fn run_both_adapters(
     suites: &Suites,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
-    let mut deployment = Deployment::build(arguments.plan(Store::Both).patient()).await?;
+    let mut deployment = Deployment::build(arguments.plan(StoreUnderTest::Both).patient()).await?;
     suites.run(suites::after_the_restart, Some(&deployment), summary).await;
     kill_banks(&mut deployment, arguments.rounds, summary).await;
     Ok(())
@@ -54,7 +54,7 @@ pub(super) async fn run_hot_wallet(arguments: &ProveArguments, summary: &mut Sum
 
 /// Counters with `store=redis`, where a script adds.
 pub(super) async fn run_totals(arguments: &ProveArguments, summary: &mut Summary) -> anyhow::Result<()> {
-    let deployment = Deployment::build(arguments.plan(Store::Direct).patient()).await?;
+    let deployment = Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter).patient()).await?;
     let name =
         deployment.scenario_name("posts to a counter with and without keys are answered with exact totals");
     summary.scenario(&name, totals::run(&deployment)).await;
@@ -64,7 +64,7 @@ pub(super) async fn run_totals(arguments: &ProveArguments, summary: &mut Summary
 
 /// What an operator of Redis does.
 pub(super) async fn run_operator(
-    store: Store,
+    store: StoreUnderTest,
     arguments: &ProveArguments,
     suites: &Suites,
     summary: &mut Summary,
@@ -79,7 +79,7 @@ pub(super) async fn run_operator(
     let mut deployment = Deployment::build(plan.clone()).await?;
     let name = deployment.scenario_name("a failure that goes on is logged every 10 s");
     summary.scenario(&name, why::assert_failure_is_logged_every_ten_seconds(&mut deployment)).await;
-    if store == Store::Direct {
+    if store == StoreUnderTest::RedisAdapter {
         let mut deployment = Deployment::build(plan.clone()).await?;
         let name = deployment.scenario_name(
             "a Redis that evicts, or keeps no file, is reported in the log if the bank may ask",
@@ -87,7 +87,7 @@ pub(super) async fn run_operator(
         summary.scenario(&name, risks::assert_logged(&mut deployment)).await;
     }
     let spins = Plan { fault: Some("tests/faults/spin-redis.toml".into()), ..plan.clone() };
-    let plans = if store == Store::Direct { vec![plan] } else { vec![plan, spins] };
+    let plans = if store == StoreUnderTest::RedisAdapter { vec![plan] } else { vec![plan, spins] };
     for plan in plans {
         let mut deployment = Deployment::build(plan.patient()).await?;
         let before = deployment.logs()?.len();
@@ -96,7 +96,7 @@ pub(super) async fn run_operator(
         suites.run(|suite| acl::SUITES.contains(&suite), Some(&deployment), summary).await;
         let name = deployment.scenario_name("that user needed no other right");
         summary.scenario(&name, acl::assert_nothing_was_denied(&deployment, before)).await;
-        if store == Store::Direct {
+        if store == StoreUnderTest::RedisAdapter {
             let name = deployment
                 .scenario_name("where writes wait for replicas, a missing right to ask for that is named");
             summary.scenario(&name, acl::assert_wait_is_needed(&mut deployment)).await;
@@ -110,7 +110,7 @@ pub(super) async fn run_on_request(arguments: &ProveArguments, summary: &mut Sum
     if arguments.only.contains(&Part::Drills) {
         backup::run_drills(arguments, summary).await?;
     }
-    let stores = || [Store::Sqlite].into_iter().chain(arguments.adapter.clone());
+    let stores = || [StoreUnderTest::Sqlite].into_iter().chain(arguments.adapter.clone());
     if arguments.only.contains(&Part::Torture) {
         for store in stores() {
             let mut deployment = Deployment::build(arguments.plan(store)).await?;
@@ -128,7 +128,7 @@ pub(super) async fn run_on_request(arguments: &ProveArguments, summary: &mut Sum
 
 /// Everything that is proven on one kind of store.
 async fn run_all(
-    store: Store,
+    store: StoreUnderTest,
     arguments: &ProveArguments,
     suites: &Suites,
     summary: &mut Summary,
@@ -142,7 +142,7 @@ async fn run_all(
         .scenario(&deployment.scenario_name("balances are recorded"), balances::record(&deployment))
         .await;
     let wanted = match store {
-        Store::Sqlite => suites::before_the_restart,
+        StoreUnderTest::Sqlite => suites::before_the_restart,
         _ => suites::before_the_restart_again,
     };
     suites.run(wanted, Some(&deployment), summary).await;
@@ -167,7 +167,7 @@ async fn run_all(
 
 /// The promises of the storage port, tested on the adapter where it runs: inside a component.
 async fn run_store_contract(
-    store: Store,
+    store: StoreUnderTest,
     arguments: &ProveArguments,
     suites: &Suites,
     summary: &mut Summary,

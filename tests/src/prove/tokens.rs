@@ -4,7 +4,7 @@
 //! `gate.rs`: every route with every kind of token. `rotation.rs`: an issuer that changes its keys, dies and lies.
 
 use crate::prove::ProveArguments;
-use crate::prove::deployment::{Plan, Store};
+use crate::prove::deployment::{Plan, StoreUnderTest};
 use crate::prove::summary::Summary;
 use crate::token::{self, SECRET};
 use anyhow::ensure;
@@ -19,7 +19,7 @@ pub use log::assert_not_logged;
 
 /// Scenarios with one secret.
 pub async fn run_with_secret(arguments: &ProveArguments, summary: &mut Summary) {
-    let plan = || Plan { processes: 1, ..arguments.plan(Store::Sqlite) };
+    let plan = || Plan { processes: 1, ..arguments.plan(StoreUnderTest::Sqlite) };
     let name = "tokens: every route, with every token that is good or not";
     summary.scenario(name, gate::try_every_token(plan().with_tokens())).await;
     let name = "tokens: switching auth never changes a wallet";
@@ -33,9 +33,9 @@ pub async fn run_with_secret(arguments: &ProveArguments, summary: &mut Summary) 
 /// Scenarios with an issuer.
 pub async fn run_with_issuer(arguments: &ProveArguments, summary: &mut Summary) {
     let name = "tokens: three banks ask the issuer once, follow its new keys, and do without it for a day";
-    summary.scenario(name, rotation::rotate_keys(arguments.plan(Store::Redis))).await;
+    summary.scenario(name, rotation::rotate_keys(arguments.plan(StoreUnderTest::KvOnRedis))).await;
     let name = "tokens: an issuer that lies, hangs or says too much is not believed, and is left alone";
-    let plan = Plan { processes: 1, ..arguments.plan(Store::Sqlite) };
+    let plan = Plan { processes: 1, ..arguments.plan(StoreUnderTest::Sqlite) };
     summary.scenario(name, rotation::refuse_lying_issuers(plan)).await;
 }
 

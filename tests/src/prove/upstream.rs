@@ -7,7 +7,7 @@
 
 use crate::coingecko::Requests;
 use crate::feed;
-use crate::prove::deployment::{API_KEY, Deployment, Plan, Store};
+use crate::prove::deployment::{API_KEY, Deployment, Plan, StoreUnderTest};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use std::path::Path;
@@ -38,7 +38,7 @@ const CAUSES: &[(&str, &str)] = &[
 
 fn plan(runner: &Path, manifest: &Path, variables: &[(&'static str, &str)]) -> Plan {
     let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    Plan { variables, ..Plan::new(Store::Sqlite, runner, manifest) }
+    Plan { variables, ..Plan::new(StoreUnderTest::Sqlite, runner, manifest) }
 }
 
 /// Each failure has a word of its own in the log, and so has its end.

@@ -1,6 +1,6 @@
 //! `bank export`, `bank import` and `bank verify`, with the store settings of a deployment's banks.
 
-use super::{Cluster, Deployment, Redis, Store, is_setting};
+use super::{Cluster, Deployment, Redis, StoreUnderTest, is_setting};
 use anyhow::{Context as _, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -29,7 +29,7 @@ impl Deployment {
         }
         command.args(words).arg("-f").arg(&self.plan.manifest).arg("--state-dir").arg(self.folder.path());
         match (self.plan.store.of(0), self.redis_url(0)) {
-            (Store::Direct, Some(url)) => {
+            (StoreUnderTest::RedisAdapter, Some(url)) => {
                 command.args(["--variable", "store=redis", "--variable", &format!("redis_url={url}")]);
             }
             (_, Some(url)) => {
@@ -92,7 +92,7 @@ impl Deployment {
 
     /// From now on its banks, which do not run, use a Redis of their own.
     pub async fn switch_to_redis(&mut self) -> anyhow::Result<()> {
-        self.plan.store = Store::Direct;
+        self.plan.store = StoreUnderTest::RedisAdapter;
         self.redis = Some(Redis::start(&self.path("redis")).await?);
         Ok(())
     }
