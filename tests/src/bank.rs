@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::endpoints::Endpoints;
-use crate::red;
+use crate::paint;
 use crate::request::Request;
 use crate::token::Mint;
 use http::Method;
@@ -55,7 +55,7 @@ impl Bank {
         let urls: Vec<String> = urls.split(',').map(str::trim).map(str::to_owned).collect();
         let missing = "BANK_URL is not set. Start a bank (`make up`), then: \
                        BANK_URL=http://127.0.0.1:3000 cargo test --profile native -p tests";
-        assert!(urls.iter().all(|url| url.starts_with("http://")), "{}", red::line(missing));
+        assert!(urls.iter().all(|url| url.starts_with("http://")), "{}", paint::red(missing));
         Self::at(urls).with_tokens(Mint::from_env())
     }
 

@@ -10,9 +10,9 @@ use crate::demo::score::Score;
 use crate::demo::server::Server;
 use crate::demo::stage::{Order, Stage};
 use crate::demo::trouble::BANKS;
+use crate::paint;
 use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use crate::prove::process::LOGS;
-use crate::red;
 use anyhow::{Context as _, ensure};
 use clap::Parser;
 use std::io::{ErrorKind, Write as _};
@@ -151,7 +151,7 @@ impl Demo {
         let server = Server::new(port, Arc::clone(&score), stage.orders());
         tasks.spawn(async move {
             if let Err(problem) = server.serve(listener).await {
-                eprintln!("{}", red::line(&format!("demo: the page is no longer served: {problem}")));
+                eprintln!("{}", paint::red(&format!("demo: the page is no longer served: {problem}")));
             }
         });
         Ok(Self { stage, tasks, score, url: format!("http://127.0.0.1:{port}") })

@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::bank::Bank;
 use crate::coingecko::{Control, Requests};
-use crate::red;
+use crate::paint;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ impl Feed {
         let missing = "COINGECKO_URL is not set. Start the stand-in (`cargo run --profile native -p tests \
                        --bin coingecko`), a bank with --variable coingecko_origin=<its address> --variable \
                        rates_ttl_seconds=1 --variable rates_max_stale_seconds=8, and set it to that address.";
-        assert!(url.starts_with("http://"), "{}", red::line(missing));
+        assert!(url.starts_with("http://"), "{}", paint::red(missing));
         let alone = ALONE.lock().await;
         Self { server: Bank::at(vec![url]), bank: Bank::from_env(), _alone: alone }
     }

@@ -8,7 +8,7 @@
 )]
 
 use crate::prove::process;
-use arguments::Of;
+use arguments::Measurement;
 use std::path::Path;
 
 mod arguments;
@@ -25,15 +25,15 @@ pub use arguments::FiguresArguments;
 pub async fn run(arguments: FiguresArguments) -> anyhow::Result<()> {
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     process::forget_logs()?;
-    match &arguments.of {
-        Of::Outage(of) => {
-            let figures = outage::measure(&arguments, of).await?;
-            std::fs::write(&of.json, serde_json::to_string_pretty(&figures)?)?;
-            std::fs::write(&of.svg, picture::of(&figures))?;
-            println!("{}, {}", of.json.display(), of.svg.display());
+    match &arguments.measurement {
+        Measurement::Outage(outage) => {
+            let figures = outage::measure(&arguments, outage).await?;
+            std::fs::write(&outage.json, serde_json::to_string_pretty(&figures)?)?;
+            std::fs::write(&outage.svg, picture::of(&figures))?;
+            println!("{}, {}", outage.json.display(), outage.svg.display());
             Ok(())
         }
-        Of::Load(of) => load::measure(&arguments, of).await,
-        Of::Tokens(of) => tokens::measure(&arguments, of).await,
+        Measurement::Load(load) => load::measure(&arguments, load).await,
+        Measurement::Tokens(tokens) => tokens::measure(&arguments, tokens).await,
     }
 }

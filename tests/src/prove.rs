@@ -5,11 +5,11 @@
 //! ended by process id, whatever happens; logs stay in `build/logs`. Nothing is skipped: if something is missing,
 //! that is printed in red and is a failure.
 
+use crate::paint;
 use crate::prove::arguments::Part;
 use crate::prove::deployment::{Deployment, Plan, StoreUnderTest};
 use crate::prove::suites::Suites;
 use crate::prove::summary::Summary;
-use crate::red;
 use anyhow::{Context as _, bail};
 pub use arguments::ProveArguments;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ pub async fn run(arguments: ProveArguments) -> ExitCode {
         Ok(()) if summary.all_passed() => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
         Err(problem) => {
-            eprintln!("{}", red::line(&format!("prove: {problem:#}")));
+            eprintln!("{}", paint::red(&format!("prove: {problem:#}")));
             ExitCode::FAILURE
         }
     }

@@ -6,7 +6,7 @@
 //! none is named is `src/prove/cors.rs`.
 
 use std::collections::BTreeSet;
-use tests::{Answer, Bank, fresh, red, rules};
+use tests::{Answer, Bank, fresh, paint, rules};
 
 /// Every route, and a path that is none.
 const PATHS: &[&str] = &[
@@ -49,7 +49,7 @@ const READ: [&str; 6] =
 fn origin() -> String {
     let missing =
         "CORS_ORIGIN is not set. It is one of the origins in `cors_origins` of the bank at BANK_URL.";
-    std::env::var("CORS_ORIGIN").unwrap_or_else(|_| panic!("{}", red::line(missing)))
+    std::env::var("CORS_ORIGIN").unwrap_or_else(|_| panic!("{}", paint::red(missing)))
 }
 
 fn words(answer: &Answer, header: &str) -> BTreeSet<String> {

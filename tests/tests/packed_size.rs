@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tests::{budgets::Budgets, red};
+use tests::{budgets::Budgets, paint};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -30,7 +30,7 @@ fn sources() -> BTreeMap<String, String> {
     let sources: BTreeMap<_, _> = components.map(|(name, table)| (name.clone(), source(table))).collect();
     for source in sources.values() {
         let missing = format!("{source} is not there. Build the components first: make build");
-        assert!(root().join(source).is_file(), "{}", red::line(&missing));
+        assert!(root().join(source).is_file(), "{}", paint::red(&missing));
     }
     sources
 }

@@ -5,8 +5,8 @@
 //! again from where it stopped, and given up after a deadline: if a connection breaks between the last two commands,
 //! no try can succeed, because the new owner refuses to import its own slot.
 
+use crate::paint;
 use crate::prove::deployment::{PASSWORD, RedisConnection};
-use crate::red;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -60,7 +60,7 @@ impl Move {
             let has_failed = begun.elapsed() > DEADLINE;
             let next = if has_failed { "the move is given up" } else { "the move goes on" };
             let line = format!("demo: slot {} is half moved, and {next}: {problem:#}", self.slot);
-            eprintln!("{}", red::line(&line));
+            eprintln!("{}", paint::red(&line));
             if has_failed {
                 return Moved { has_failed, ..self.begun() };
             }

@@ -20,11 +20,11 @@ pub struct FiguresArguments {
     #[arg(long, default_value_t = 32)]
     pub(super) clients: usize,
     #[command(subcommand)]
-    pub(super) of: Of,
+    pub(super) measurement: Measurement,
 }
 
 #[derive(Subcommand)]
-pub enum Of {
+pub enum Measurement {
     /// Answers and how long they took, before, during and after an outage
     Outage(OutageArguments),
     /// How many deposits a second it carries

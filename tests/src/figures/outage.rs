@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// How Redis is away.
+/// OutageMode Redis is away.
 #[derive(Clone, Copy, Serialize)]
-pub enum How {
+pub enum OutageMode {
     Killed,
     Hangs,
 }
@@ -25,7 +25,7 @@ pub enum How {
 #[derive(Serialize)]
 pub struct Figures {
     pub store: &'static str,
-    pub how: How,
+    pub how: OutageMode,
     /// When it began and ended, from the start of the run.
     pub began_ms: f64,
     pub ended_ms: f64,
@@ -71,7 +71,7 @@ pub const STEP: Duration = Duration::from_millis(200);
 
 pub async fn measure(all: &FiguresArguments, arguments: &OutageArguments) -> anyhow::Result<Vec<Figures>> {
     let mut figures = Vec::new();
-    for how in [How::Killed, How::Hangs] {
+    for how in [OutageMode::Killed, OutageMode::Hangs] {
         for &store in &all.adapter {
             let seen = one(all, arguments, store, how).await?;
             println!("{}", seen.words());
@@ -85,7 +85,7 @@ async fn one(
     all: &FiguresArguments,
     arguments: &OutageArguments,
     store: StoreUnderTest,
-    how: How,
+    how: OutageMode,
 ) -> anyhow::Result<Figures> {
     let plan = Plan { processes: 1, ..Plan::new(store, &all.bank, &all.manifest) };
     let mut deployment = Deployment::build(plan).await?;
@@ -115,16 +115,16 @@ async fn one(
 }
 
 /// Takes Redis away; returns the moment from which on it answers again.
-async fn away(deployment: &mut Deployment, how: How, seconds: u64) -> anyhow::Result<Instant> {
+async fn away(deployment: &mut Deployment, how: OutageMode, seconds: u64) -> anyhow::Result<Instant> {
     let length = Duration::from_secs(seconds);
     match how {
-        How::Killed => {
+        OutageMode::Killed => {
             deployment.redis()?.kill().await?;
             sleep(length).await;
             deployment.redis()?.start_again().await?;
             Ok(Instant::now())
         }
-        How::Hangs => {
+        OutageMode::Hangs => {
             deployment.redis()?.signal("STOP").await?;
             sleep(length).await;
             let ended = Instant::now();
@@ -158,7 +158,7 @@ impl Figures {
     fn of(
         all: &FiguresArguments,
         store: StoreUnderTest,
-        how: How,
+        how: OutageMode,
         [begun, began, ended]: [Instant; 3],
         mut samples: Vec<Sample>,
     ) -> Option<Self> {
@@ -219,7 +219,7 @@ impl Figures {
     }
 }
 
-impl How {
+impl OutageMode {
     pub fn words(self) -> &'static str {
         match self {
             Self::Killed => "Redis killed",

@@ -1,7 +1,7 @@
 //! What was proven: a line for each scenario as it ends, and a table at the end.
 
+use crate::paint;
 use crate::prove::process;
-use crate::red;
 use futures::FutureExt as _;
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
@@ -41,7 +41,7 @@ impl Summary {
         match &result {
             Ok(_) => println!("scenario {name} ... ok ({:.1} s)", took.as_secs_f32()),
             Err(problem) => {
-                eprintln!("{}", red::line(&format!("scenario {name} ... FAILED\n{problem}")));
+                eprintln!("{}", paint::red(&format!("scenario {name} ... FAILED\n{problem}")));
                 eprintln!("{}", process::tails());
             }
         }
@@ -57,10 +57,10 @@ impl Summary {
         let mut table = String::from("\nWhat was proven\n");
         for Row { name, result, took } in &self.rows {
             let outcome = match result {
-                Ok(count) => red::green(&format!("passed {count}")),
+                Ok(count) => paint::green(&format!("passed {count}")),
                 Err(problem) => {
                     let first = problem.lines().find(|line| !line.is_empty()).unwrap_or_default();
-                    red::line(&format!("FAILED {first}"))
+                    paint::red(&format!("FAILED {first}"))
                 }
             };
             let _ = writeln!(table, "  {name:width$}  {:6.1} s  {outcome}", took.as_secs_f32());
