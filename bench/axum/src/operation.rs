@@ -51,7 +51,7 @@ pub async fn carry_out(
         let known = wallet.find(&operation.id).is_some();
         let seal = if known { None } else { wallet.seal() };
         let decision = wallet.decide(&operation);
-        if !matches!(&decision, Decision::New(outcome) if outcome.is_kept()) {
+        if !matches!(&decision, Decision::New(outcome) if outcome.is_remembered()) {
             return show(headers, &user, decision);
         }
         let mut script = bank.swap.prepare_invoke();

@@ -3,7 +3,7 @@
 //! Takes `{"amount":"10.50"}`, and answers the user's balance and the new entry. A wallet is never overdrawn: such
 //! a withdrawal is refused with 422 `insufficient-funds`, and the balance is unchanged. A request under an
 //! `Idempotency-Key` is safe to retry: the first answer, a refusal included, is kept for ever and given again
-//! (`ledger::Outcome::is_kept`).
+//! (`ledger::Outcome::is_remembered`).
 //!
 //! `spin.toml` makes two components of this one file, `deposit` and `withdraw`. They differ only in the kind of
 //! operation, which the path names. Imports the store with its settings, `identity` by its name, and the settings that

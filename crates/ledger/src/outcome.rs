@@ -1,4 +1,4 @@
-//! What an operation becomes: an entry, or a refusal. [`Outcome::is_kept`] decides which outcomes are remembered:
+//! What an operation becomes: an entry, or a refusal. [`Outcome::is_remembered`] decides which outcomes are remembered:
 //! every entry, and every refusal under an idempotency key.
 
 use crate::entry::Entry;
@@ -63,7 +63,7 @@ impl Outcome {
     /// Whether it has to be remembered, so that a retry gets the same answer: entries always, refusals if they have
     /// an idempotency key.
     #[must_use]
-    pub fn is_kept(&self) -> bool {
+    pub fn is_remembered(&self) -> bool {
         self.entry().is_some() || self.id().key().is_some()
     }
 

@@ -1,7 +1,7 @@
 //! One user's money and newest operations. [`Wallet::decide`] says what an operation becomes.
 //!
 //! A wallet is one value under one key, so one conditional write moves it from a state to the next. Its log holds
-//! the newest operations: entries, and refusals under an idempotency key ([`Outcome::is_kept`]). When it is full,
+//! the newest operations: entries, and refusals under an idempotency key ([`Outcome::is_remembered`]). When it is full,
 //! [`Wallet::seal`] takes the oldest out. The rules that hold when the log grows are checked again when it is read
 //! back ([`crate::document`]).
 
@@ -65,7 +65,7 @@ impl Wallet {
     }
 
     /// Decides `operation`, and keeps the outcome in the log if a retry must get the same answer
-    /// ([`Outcome::is_kept`]).
+    /// ([`Outcome::is_remembered`]).
     pub fn decide(&mut self, operation: &Operation) -> Decision {
         if let Some(known) = self.find(&operation.id) {
             return known.clone().answer(operation);
@@ -88,7 +88,7 @@ impl Wallet {
         if let Outcome::Posted(entry) = outcome {
             self.head = entry.mark();
         }
-        if outcome.is_kept() {
+        if outcome.is_remembered() {
             self.log.push(outcome.clone());
         }
     }

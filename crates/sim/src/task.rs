@@ -198,7 +198,7 @@ impl Answer {
             return true;
         }
         match self {
-            Self::Operated(answers) => answers.iter().flatten().any(|answer| !answer.outcome.is_kept()),
+            Self::Operated(answers) => answers.iter().flatten().any(|answer| !answer.outcome.is_remembered()),
             Self::Counted(Ok(answer)) => answer.total.is_none(),
             Self::Counted(Err(_)) => false,
             Self::Walked(_) | Self::Stood(_) | Self::Totalled(_) => true,

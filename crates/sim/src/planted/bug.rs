@@ -283,7 +283,7 @@ impl Bug {
 fn refused(seen: &LastKnown, jobs: &[Job<Operation>]) -> Option<Outcome> {
     let ([job], mut wallet) = (jobs, seen.wallet.as_ref()?.wallet().clone()) else { return None };
     match wallet.decide(&job.what) {
-        Decision::New(outcome) if !outcome.is_kept() => Some(outcome),
+        Decision::New(outcome) if !outcome.is_remembered() => Some(outcome),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use store::keys::{self, Opening};
 use store::{Before, Document, Store, Swap, Unavailable, is_same};
 
 use super::answer::LastKnown;
-use super::items::{Items, is_kept};
+use super::items::{Items, is_remembered};
 use super::sealed;
 use crate::Error;
 use crate::verified::CheckedWallet;
@@ -129,7 +129,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         let has_index = wallet.indexed() > 0;
         let seals: Vec<Seal> = std::iter::from_fn(|| wallet.seal()).collect();
         let decisions = self.items.decide(&mut wallet);
-        if !decisions.iter().any(is_kept) {
+        if !decisions.iter().any(is_remembered) {
             return Ok(self.answer_without_a_swap(decisions));
         }
         let absent =

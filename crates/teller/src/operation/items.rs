@@ -25,15 +25,15 @@ struct Item<'a> {
 }
 
 /// Whether the wallet keeps what was decided.
-pub(super) fn is_kept(decision: &Decision) -> bool {
-    matches!(decision, Decision::New(outcome) if outcome.is_kept())
+pub(super) fn is_remembered(decision: &Decision) -> bool {
+    matches!(decision, Decision::New(outcome) if outcome.is_remembered())
 }
 
 /// What the swap would write: the entry with this number, or a refusal (0).
 fn entry_number(decision: &Decision) -> Option<u64> {
     match decision {
         // `Known` is a duplicate within the batch: it happens, or does not, together with the first one.
-        Decision::New(outcome) | Decision::Known(outcome) if outcome.is_kept() => {
+        Decision::New(outcome) | Decision::Known(outcome) if outcome.is_remembered() => {
             Some(outcome.entry().map_or(0, |entry| entry.seq))
         }
         _ => None,
