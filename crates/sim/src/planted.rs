@@ -248,10 +248,10 @@ impl<S: Store> Store for BuggyStore<S> {
         }
     }
 
-    async fn is_kept(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
+    async fn confirm_replicated(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
         match self.bug {
             Bug::TakesWhatWasReadForKept => Ok(true),
-            _ => self.store.is_kept(key, value).await,
+            _ => self.store.confirm_replicated(key, value).await,
         }
     }
 

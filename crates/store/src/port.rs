@@ -130,7 +130,7 @@ pub trait Store {
     /// # Errors
     ///
     /// [`Unavailable`]: it may be safe, or not.
-    async fn is_kept(&self, _key: &Document, _value: &[u8]) -> Result<bool, Unavailable> {
+    async fn confirm_replicated(&self, _key: &Document, _value: &[u8]) -> Result<bool, Unavailable> {
         Ok(true)
     }
 

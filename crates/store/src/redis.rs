@@ -260,7 +260,7 @@ impl<R: RawRedis> Store for Redis<R> {
         swap_result(self.step(key.as_str(), verb).await)
     }
 
-    async fn is_kept(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
+    async fn confirm_replicated(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
         if !self.0.waits_for_replicas() {
             return Ok(true);
         }

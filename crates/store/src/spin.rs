@@ -168,9 +168,9 @@ impl Store for OpenStore {
         ask!(self, store => store.swap_after(before, key, current, next))
     }
 
-    async fn is_kept(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
+    async fn confirm_replicated(&self, key: &Document, value: &[u8]) -> Result<bool, Unavailable> {
         match self {
-            Self::Redis(store) => store.is_kept(key, value).await,
+            Self::Redis(store) => store.confirm_replicated(key, value).await,
             Self::Kv(_) | Self::Neither => Ok(true),
         }
     }

@@ -178,7 +178,7 @@ async fn count(
         if let Some(known) = look_up(store, counter, &tally, post).await? {
             // This request has done nothing.
             let untouched = |_| Unavailable::Untouched;
-            if store.is_kept(&found.key, &found.value).await.map_err(untouched)? {
+            if store.confirm_replicated(&found.key, &found.value).await.map_err(untouched)? {
                 return replay_answer(&known, post);
             }
             found = open(store, counter).await?;

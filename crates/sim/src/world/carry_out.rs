@@ -43,7 +43,7 @@ impl<M: Mind> World<M> {
                 };
             }
             Call::Slots(node) => return Ok(Reply::Map(self.cluster.slots(node))),
-            Call::Wait => return Ok(Reply::Number(self.is_kept(origin.client).into())),
+            Call::Wait => return Ok(Reply::Number(self.is_replicated(origin.client).into())),
         };
         if let Some(written) = &written {
             self.effect(flight, written, delta)?;

@@ -165,7 +165,7 @@ impl<M: Mind> World<M> {
 
     /// Whether the replica has what was written on the connection of a client's instance. If nothing was written on
     /// it, it has.
-    pub(super) fn is_kept(&self, client: usize) -> bool {
+    pub(super) fn is_replicated(&self, client: usize) -> bool {
         let wrote = self.instance(client).map_or(0, |instance| instance.wrote);
         wrote <= self.replica.as_ref().map_or(0, |replica| replica.writes)
     }

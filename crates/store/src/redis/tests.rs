@@ -236,11 +236,15 @@ fn what_was_read_is_kept_once_a_write_over_it_that_changes_nothing_is() {
     let (server, key) = (with(&[]), keys::rates());
     let store = store(server);
     block_on(store.set(&key, b"a")).unwrap();
-    assert_eq!(block_on(store.is_kept(&key, b"b")), Ok(true), "nobody waits for replicas");
+    assert_eq!(block_on(store.confirm_replicated(&key, b"b")), Ok(true), "nobody waits for replicas");
     assert_eq!(server.scripts.borrow().len(), 1, "and nothing is asked");
     server.forgets.set(true);
-    assert_eq!(block_on(store.is_kept(&key, b"a")), Err(Unavailable::Unknown));
-    assert_eq!(block_on(store.is_kept(&key, b"b")), Ok(false), "the store has something else by now");
+    assert_eq!(block_on(store.confirm_replicated(&key, b"a")), Err(Unavailable::Unknown));
+    assert_eq!(
+        block_on(store.confirm_replicated(&key, b"b")),
+        Ok(false),
+        "the store has something else by now"
+    );
 }
 
 #[test]

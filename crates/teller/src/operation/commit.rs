@@ -118,7 +118,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         }
         let looks_in_the_swap = self.look_up(&wallet).await?;
         // Checked before anything builds on it: the result of the next swap says nothing about what was read.
-        if !self.items.all_kept(self.store, self.found.as_ref().map(|known| &known.found)).await? {
+        if !self.items.all_replicated(self.store, self.found.as_ref().map(|known| &known.found)).await? {
             self.age = Age::Unread;
             return Ok(None);
         }
@@ -238,7 +238,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         if is_same(&stored, &next.value) {
             // An unanswered attempt has committed. Whether replicas have it is not known yet.
             self.items.attempt(&next.decisions);
-            if self.store.is_kept(&key, &next.value).await? {
+            if self.store.confirm_replicated(&key, &next.value).await? {
                 return Ok(self.complete(key, next));
             }
             stored = self.store.get(&key).await?.ok_or(Unavailable::Untouched)?;

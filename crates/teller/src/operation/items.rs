@@ -104,18 +104,18 @@ impl<'a> Items<'a> {
 
     /// Whether the answers that were found in the wallet or the index are as safe as those of an acknowledged swap.
     /// If they are not, or that is unknown, they are dropped.
-    pub async fn all_kept(&mut self, store: &impl Store, found: Option<&Found>) -> Result<bool, Error> {
+    pub async fn all_replicated(&mut self, store: &impl Store, found: Option<&Found>) -> Result<bool, Error> {
         let Some(Found { key, value }) = found else { return Ok(true) };
         let mut read = self.0.iter_mut().filter(|item| item.is_read).peekable();
         if read.peek().is_none() {
             return Ok(true);
         }
-        let kept = store.is_kept(key, value).await;
+        let confirmed = store.confirm_replicated(key, value).await;
         for item in read {
             item.is_read = false;
-            item.answer.take_if(|_| kept != Ok(true));
+            item.answer.take_if(|_| confirmed != Ok(true));
         }
-        Ok(kept?)
+        Ok(confirmed?)
     }
 
     /// Answers the items whose requests have left. Only this function checks that: between it and the swap nothing is
