@@ -8,7 +8,7 @@ pub type RemainingWork = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A request with a deadline of its own.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
-pub trait Deadline {
+pub trait TimedRequest {
     /// When its time is over, on a clock that all requests of an instance share.
     fn deadline(&self) -> Duration;
 
@@ -26,7 +26,7 @@ pub trait Deadline {
 /// A request without a deadline, which leaves no work for others: one on a store in memory.
 pub trait NoDeadline: Clone {}
 
-impl<R: NoDeadline> Deadline for R {
+impl<R: NoDeadline> TimedRequest for R {
     fn deadline(&self) -> Duration {
         Duration::MAX
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use crate::{Batcher, Deadline, Job, Missed, Processed, run};
+use crate::{Batcher, Job, Missed, Processed, TimedRequest, run};
 
 /// Batchers by key, each with its state. Requests on different keys do not wait for one another.
 pub struct Batchers<K, J, A, S = ()>(Rc<Map<K, Batcher<J, A, S>>>);
@@ -36,7 +36,7 @@ impl<K: Ord + Clone, J, A, S> Batchers<K, J, A, S> {
         J: 'static,
         A: 'static,
         S: Default + 'static,
-        R: Deadline + 'static,
+        R: TimedRequest + 'static,
     {
         let batcher = self.at(key);
         let handle = Handle(Rc::new(Used { batchers: Rc::clone(&self.0), key: key.clone(), batcher }));

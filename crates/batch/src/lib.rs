@@ -5,7 +5,7 @@
 //! jobs that have arrived. There is no timer: batches grow with the load. A batch that made no progress is tried
 //! again, together with the jobs that have arrived meanwhile.
 //!
-//! Each request has a deadline of its own ([`Deadline`]) and gets its answer when that passes, whether it leads or
+//! Each request has a deadline of its own ([`TimedRequest`]) and gets its answer when that passes, whether it leads or
 //! follows. A batch may go on until the latest of these deadlines, even when its leader was answered long before.
 //!
 //! [`Batcher`] runs one batch at a time, and [`Batchers`] has a batcher for each key. [`Mutex`] lets one request
@@ -19,7 +19,7 @@ mod keyed;
 mod mutex;
 mod oneshot;
 
-pub use deadline::{Deadline, Missed, NoDeadline, RemainingWork};
+pub use deadline::{Missed, NoDeadline, RemainingWork, TimedRequest};
 pub use job::Job;
 pub use keyed::Batchers;
 pub use mutex::{Guard, Mutex};
@@ -85,7 +85,7 @@ impl<J: 'static, A: 'static, S: Default + 'static> Batcher<J, A, S> {
     ///
     /// [`Missed`] if the request's deadline passes, if the leader that has the job is dropped, or if it gives no
     /// answer to it.
-    pub async fn run<R: Deadline + 'static, P: Into<Processed<J, A>> + 'static>(
+    pub async fn run<R: TimedRequest + 'static, P: Into<Processed<J, A>> + 'static>(
         self: &Rc<Self>,
         job: J,
         request: &R,
@@ -100,7 +100,7 @@ async fn run<
     J: 'static,
     A: 'static,
     S: Default + 'static,
-    R: Deadline + 'static,
+    R: TimedRequest + 'static,
     P: Into<Processed<J, A>> + 'static,
 >(
     handle: &(impl Deref<Target = Batcher<J, A, S>> + Clone + 'static),
@@ -238,7 +238,7 @@ struct Waiting<'a, J, A, S> {
 
 impl<J, A, S> Waiting<'_, J, A, S> {
     /// The message to the follower; `None` if its deadline passes, or if nobody is left to send one.
-    async fn message(mut self, request: &impl Deadline) -> Option<Message<J, A>> {
+    async fn message(mut self, request: &impl TimedRequest) -> Option<Message<J, A>> {
         let message = request.in_time(self.receiver.receive()).await.flatten();
         message.or_else(|| self.receiver.try_receive())
     }

@@ -39,7 +39,7 @@ struct Request {
     deadline: Duration,
 }
 
-impl Deadline for Request {
+impl TimedRequest for Request {
     fn deadline(&self) -> Duration {
         self.deadline
     }

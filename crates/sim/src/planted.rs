@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use batch::{Deadline, RemainingWork};
+use batch::{RemainingWork, TimedRequest};
 use ledger::{Operation, Outcome, Tally, User, Wallet};
 use store::keys::Opening;
 use store::{
@@ -110,7 +110,7 @@ impl<S: Store> BuggyStore<S> {
     }
 }
 
-impl<S: Store + Deadline> Deadline for BuggyStore<S> {
+impl<S: Store + TimedRequest> TimedRequest for BuggyStore<S> {
     fn deadline(&self) -> Duration {
         self.store.deadline()
     }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use batch::{Deadline, RemainingWork};
+use batch::{RemainingWork, TimedRequest};
 use store::breaker::{Breaker, Limits};
 use store::kv::{KvFailure, RawKv};
 use store::reason::Reason;
@@ -343,7 +343,7 @@ impl Limits for Raw {
     }
 }
 
-impl Deadline for Raw {
+impl TimedRequest for Raw {
     fn deadline(&self) -> Duration {
         Duration::from_nanos(self.deadline.into())
     }

@@ -3,7 +3,7 @@
 //! [`perform`] is a component without HTTP: it opens the store once for each request, with a deadline of its own,
 //! and calls `teller`. Requests on one wallet in one instance are batched ([`Queues`]).
 
-use batch::{Deadline, Job};
+use batch::{Job, TimedRequest};
 use ledger::{Entry, Mark, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable, keys};
 use teller::batch::Wallets;
@@ -77,7 +77,7 @@ pub enum Answer {
 }
 
 /// Answers `task` as the components do. `open` opens the store for one request.
-pub async fn perform<S: Store + Deadline + 'static>(
+pub async fn perform<S: Store + TimedRequest + 'static>(
     open: impl Fn() -> S,
     batchers: &Queues,
     task: &Task,

@@ -13,7 +13,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use batch::{Deadline, RemainingWork};
+use batch::{RemainingWork, TimedRequest};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
@@ -139,7 +139,7 @@ impl<R: RawKv> Kv<R> {
     }
 }
 
-impl<R: RawKv + Deadline> Deadline for Kv<R> {
+impl<R: RawKv + TimedRequest> TimedRequest for Kv<R> {
     fn deadline(&self) -> Duration {
         self.raw.deadline()
     }

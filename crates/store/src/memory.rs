@@ -155,7 +155,7 @@ impl Store for Memory {
 mod tests {
     use std::time::Duration;
 
-    use batch::Deadline as _;
+    use batch::TimedRequest as _;
     use futures::executor::block_on;
 
     use super::*;

@@ -16,7 +16,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use batch::{Batcher, Deadline, Job, RemainingWork};
+use batch::{Batcher, Job, RemainingWork, TimedRequest};
 
 use crate::breaker::{Limits, Missed, ask};
 use crate::counter;
@@ -38,7 +38,7 @@ pub use script::{Step, StepReply, StepVerb};
 
 /// Sends the scripts of one request, with its deadline and its instance's breaker.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
-pub trait RawRedis: Limits + Deadline + Sized + 'static {
+pub trait RawRedis: Limits + TimedRequest + Sized + 'static {
     /// Carries out `steps` in one script; returns an answer to each.
     async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>>;
 
@@ -209,7 +209,7 @@ fn swap_result(answer: StepResult) -> Result<Swap, Unavailable> {
     }
 }
 
-impl<R: RawRedis> Deadline for Redis<R> {
+impl<R: RawRedis> TimedRequest for Redis<R> {
     fn deadline(&self) -> Duration {
         self.0.deadline()
     }

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use batch::{Deadline, RemainingWork};
+use batch::{RemainingWork, TimedRequest};
 use futures::future::select_ok;
 
 use crate::keys::Opening;
@@ -100,7 +100,7 @@ pub async fn ready() -> Result<Readiness, Unavailable> {
     }
 }
 
-impl Deadline for OpenStore {
+impl TimedRequest for OpenStore {
     fn deadline(&self) -> Duration {
         match self {
             Self::Kv(store) => store.deadline(),

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use batch::{Batchers, Deadline, Job, Missed, Processed};
+use batch::{Batchers, Job, Missed, Processed, TimedRequest};
 use ledger::{Operation, User};
 use store::{Store, Unavailable};
 
@@ -36,7 +36,7 @@ impl Wallets {
     /// # Errors
     ///
     /// As [`crate::operation::carry_out`].
-    pub async fn carry_out<S: Store + Deadline + 'static>(
+    pub async fn carry_out<S: Store + TimedRequest + 'static>(
         &self,
         store: &S,
         user: &User,

@@ -1,6 +1,6 @@
 //! The planted bugs by name, where each can be made, and those of a whole request.
 
-use batch::{Deadline, Job, Missed, Processed};
+use batch::{Job, Missed, Processed, TimedRequest};
 use ledger::{Decision, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable};
 use teller::Error;
@@ -200,7 +200,7 @@ impl Bug {
     }
 
     /// Answers `task` with this bug, if it is one of the whole request.
-    pub async fn perform<S: Store + Deadline + 'static>(
+    pub async fn perform<S: Store + TimedRequest + 'static>(
         self,
         open: impl Fn() -> S,
         batchers: &Queues,
@@ -243,7 +243,7 @@ impl Bug {
     }
 
     /// [`teller::batch`] with a bug.
-    async fn batched<S: Store + Deadline + 'static>(
+    async fn batched<S: Store + TimedRequest + 'static>(
         self,
         store: &S,
         batchers: &Queues,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use batch::{Deadline, RemainingWork};
+use batch::{RemainingWork, TimedRequest};
 use ledger::Wallet;
 use store::breaker::{Breaker, Limits, ask};
 use store::counter::{self, Form};
@@ -237,7 +237,7 @@ impl Limits for Silence<'_> {
     }
 }
 
-impl<R: Limits + Deadline> Deadline for BuggyRaw<R> {
+impl<R: Limits + TimedRequest> TimedRequest for BuggyRaw<R> {
     fn deadline(&self) -> Duration {
         self.raw.deadline()
     }

@@ -77,7 +77,7 @@ impl Limits for &'static Server {
     }
 }
 
-impl Deadline for &'static Server {
+impl TimedRequest for &'static Server {
     fn deadline(&self) -> Duration {
         self.deadline.get()
     }

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use batch::Deadline as _;
+use batch::TimedRequest as _;
 use eventlog::Level;
 use spin_sdk::redis::Error;
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use batch::{Deadline, RemainingWork};
+use batch::{RemainingWork, TimedRequest};
 use eventlog::Level;
 
 use super::server::Server;
@@ -174,7 +174,7 @@ impl Limits for StoreRequest {
     }
 }
 
-impl Deadline for StoreRequest {
+impl TimedRequest for StoreRequest {
     fn deadline(&self) -> Duration {
         self.time.deadline
     }

@@ -53,7 +53,7 @@ impl Slow {
     }
 }
 
-impl Deadline for Slow {
+impl TimedRequest for Slow {
     fn deadline(&self) -> Duration {
         self.deadline
     }
