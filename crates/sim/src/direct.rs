@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use batch::NoDeadline;
-use store::breaker::{Breaker, Limits};
+use store::breaker::{Breaker, CallContext};
 use store::kv::{Kv, KvFailure, RawKv};
 
 use crate::call::{Reply, Value};
@@ -132,7 +132,7 @@ impl RawKv for Direct {
 
 impl NoDeadline for Direct {}
 
-impl Limits for Direct {
+impl CallContext for Direct {
     fn now(&self) -> Duration {
         Duration::ZERO
     }

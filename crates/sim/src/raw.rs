@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use batch::{RemainingWork, TimedRequest};
-use store::breaker::{Breaker, Limits};
+use store::breaker::{Breaker, CallContext};
 use store::kv::{KvFailure, RawKv};
 use store::reason::Reason;
 use store::redis::cluster::{Node, Redirect, SlotMap};
@@ -319,7 +319,7 @@ impl Nodes for Raw {
     }
 }
 
-impl Limits for Raw {
+impl CallContext for Raw {
     fn now(&self) -> Duration {
         self.shared.now.get()
     }

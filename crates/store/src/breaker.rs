@@ -27,7 +27,7 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// The circuit breaker of an instance, shared by its concurrent requests. Times are those of [`Limits::now`].
+/// The circuit breaker of an instance, shared by its concurrent requests. Times are those of [`CallContext::now`].
 #[derive(Debug, Default)]
 pub struct Breaker {
     misses: Cell<u32>,
@@ -82,9 +82,9 @@ impl Breaker {
     }
 
     /// Lets a call through, or not. The time is a call of the host, so it is asked for only if it matters.
-    fn admit(&self, limits: &impl Limits) -> Option<Pass<'_>> {
+    fn admit(&self, context: &impl CallContext) -> Option<Pass<'_>> {
         let state =
-            if self.opens_until.get().is_some() { self.state(limits.now()) } else { BreakerState::Closed };
+            if self.opens_until.get().is_some() { self.state(context.now()) } else { BreakerState::Closed };
         let probe = match state {
             BreakerState::Closed => false,
             BreakerState::Open => return None,
@@ -127,9 +127,9 @@ impl Drop for Pass<'_> {
     }
 }
 
-/// What bounds the calls of one request.
+/// What bounds the calls of one request: its deadline, and the clock and the breaker of its instance.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
-pub trait Limits {
+pub trait CallContext {
     /// Waits a little after a lost swap; see [`crate::Store::step_aside`].
     async fn step_aside(&self, _together: u32) {}
 
@@ -152,26 +152,26 @@ pub trait Limits {
 /// # Errors
 ///
 /// [`Missed`].
-pub async fn ask<T>(limits: &impl Limits, call: impl Future<Output = T>) -> Result<T, Missed> {
-    let breaker = limits.breaker();
-    let pass = breaker.admit(limits).ok_or(Missed::Unsent)?;
+pub async fn ask<T>(context: &impl CallContext, call: impl Future<Output = T>) -> Result<T, Missed> {
+    let breaker = context.breaker();
+    let pass = breaker.admit(context).ok_or(Missed::Unsent)?;
     let sent = Cell::new(false);
     let sending = async {
         sent.set(true);
         if pass.probe {
-            limits.changed(BreakerState::HalfOpen);
+            context.changed(BreakerState::HalfOpen);
         }
         call.await
     };
-    let answer = limits.by_deadline(sending).await;
+    let answer = context.by_deadline(sending).await;
     if !sent.get() {
         return Err(Missed::Unsent);
     }
     let changed = match &answer {
         Some(_) => breaker.note_answer().then_some(BreakerState::Closed),
-        None => breaker.note_miss(limits.now()).then_some(BreakerState::Open),
+        None => breaker.note_miss(context.now()).then_some(BreakerState::Open),
     };
-    changed.into_iter().for_each(|state| limits.changed(state));
+    changed.into_iter().for_each(|state| context.changed(state));
     answer.ok_or(Missed::Unanswered)
 }
 
@@ -221,7 +221,7 @@ mod tests {
         }
     }
 
-    impl Limits for Instance {
+    impl CallContext for Instance {
         fn now(&self) -> Duration {
             self.now.get()
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use batch::{RemainingWork, TimedRequest};
 
-use crate::breaker::{Limits, Missed, ask};
+use crate::breaker::{CallContext, Missed, ask};
 use crate::counter;
 use crate::{Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, is_same};
 
@@ -31,7 +31,7 @@ const SLOW_CALL: Duration = Duration::from_millis(100);
 /// The calls of `wasi:keyvalue` are synchronous: in a component they are done when they are polled. They are `async`
 /// here so that the simulator can interleave others.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
-pub trait RawKv: Limits {
+pub trait RawKv: CallContext {
     /// A compare-and-swap that has begun.
     type Cas;
 

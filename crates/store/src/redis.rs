@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use batch::{Batcher, Job, RemainingWork, TimedRequest};
 
-use crate::breaker::{Limits, Missed, ask};
+use crate::breaker::{CallContext, Missed, ask};
 use crate::counter;
 use crate::first_write::Found;
 use crate::keys::Opening;
@@ -38,7 +38,7 @@ pub use script::{Step, StepReply, StepVerb};
 
 /// Sends the scripts of one request, with its deadline and its instance's breaker.
 #[allow(async_fn_in_trait, reason = "a component has one thread; no caller needs Send")]
-pub trait RawRedis: Limits + TimedRequest + Sized + 'static {
+pub trait RawRedis: CallContext + TimedRequest + Sized + 'static {
     /// Carries out `steps` in one script; returns an answer to each.
     async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>>;
 

@@ -11,7 +11,7 @@ use crate::runtime_config::StoreConfig;
 use ::redis::{ConnectionInfo, IntoConnectionInfo as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::breaker::{Breaker, Limits};
+use store::breaker::{Breaker, CallContext};
 use store::kv::{KvFailure, RawKv};
 use store::reason::Reason;
 use store::redis::cluster::{Node, Redirect};
@@ -116,7 +116,7 @@ impl RawKv for &StoreReader {
 }
 
 /// `bank verify` has no deadline.
-impl Limits for &StoreReader {
+impl CallContext for &StoreReader {
     fn now(&self) -> Duration {
         Duration::ZERO
     }

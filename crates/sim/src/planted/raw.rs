@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use batch::{RemainingWork, TimedRequest};
 use ledger::Wallet;
-use store::breaker::{Breaker, Limits, ask};
+use store::breaker::{Breaker, CallContext, ask};
 use store::counter::{self, Form};
 use store::kv::{KvFailure, RawKv};
 use store::redis::nodes::{self, Nodes};
@@ -195,7 +195,7 @@ impl<R: RawRedis> BuggyRaw<R> {
     }
 }
 
-impl<R: Limits> Limits for BuggyRaw<R> {
+impl<R: CallContext> CallContext for BuggyRaw<R> {
     fn now(&self) -> Duration {
         // When it asks whether a call may go, the time for a probe seems to have come long ago.
         let asks = self.bug == Bug::SendsThroughAnOpenBreaker && !self.missed.take();
@@ -222,7 +222,7 @@ impl<R: Limits> Limits for BuggyRaw<R> {
 /// A request whose every call misses its deadline.
 struct Silence<'a>(&'a Breaker, Duration);
 
-impl Limits for Silence<'_> {
+impl CallContext for Silence<'_> {
     fn now(&self) -> Duration {
         self.1
     }
@@ -237,7 +237,7 @@ impl Limits for Silence<'_> {
     }
 }
 
-impl<R: Limits + TimedRequest> TimedRequest for BuggyRaw<R> {
+impl<R: CallContext + TimedRequest> TimedRequest for BuggyRaw<R> {
     fn deadline(&self) -> Duration {
         self.raw.deadline()
     }

@@ -121,7 +121,7 @@ impl RawKv for &Raw {
     }
 }
 
-impl Limits for &Raw {
+impl CallContext for &Raw {
     async fn step_aside(&self, together: u32) {
         self.together.set(together);
     }

@@ -56,7 +56,7 @@ impl Server {
     }
 }
 
-impl Limits for &'static Server {
+impl CallContext for &'static Server {
     fn now(&self) -> Duration {
         Duration::ZERO
     }

@@ -15,7 +15,7 @@ use spin_sdk::redis::Error;
 use super::request::{StoreRequest, since_began};
 use super::server::{InUse, Server};
 use super::settings::{self, redis_url};
-use crate::breaker::Limits as _;
+use crate::breaker::CallContext as _;
 use crate::keys::Document;
 use crate::reason::Reason;
 use crate::redis::cluster::{Node, Redirect, SlotMap};

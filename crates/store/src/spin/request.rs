@@ -12,7 +12,7 @@ use eventlog::Level;
 
 use super::server::Server;
 use super::settings;
-use crate::breaker::{Breaker, BreakerState, Limits};
+use crate::breaker::{Breaker, BreakerState, CallContext};
 use crate::reason::Reason;
 use crate::redis::cluster::Node;
 use crate::trouble::Notice;
@@ -129,7 +129,7 @@ impl Drop for PendingCall<'_> {
     }
 }
 
-impl Limits for StoreRequest {
+impl CallContext for StoreRequest {
     fn now(&self) -> Duration {
         since_began()
     }
