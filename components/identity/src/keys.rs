@@ -22,7 +22,7 @@ use api::recent::RecentCache;
 use eventlog::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::keys::Opening;
+use store::keys::ElectedKeys;
 use store::{Store, keys};
 use token::{KeySet, VerifiedToken};
 use upstream::claim::{self, HeldClaim};
@@ -257,7 +257,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
         claim::is_fetching(&self.stores.open().await, &self.claim(), self.outside.now_ms()).await
     }
 
-    fn claim(&self) -> Opening {
+    fn claim(&self) -> ElectedKeys {
         keys::issuer_claim(&self.source.name())
     }
 

@@ -4,7 +4,7 @@
 //! ticket 1 ([`store::first_write`]).
 
 use ledger::{Outcome, Page};
-use store::keys::{self, Opening};
+use store::keys::{self, ElectedKeys};
 
 use crate::line::{Count, Line};
 
@@ -75,7 +75,7 @@ pub fn index(page: &Page) -> impl Iterator<Item = (String, Outcome)> {
     })
 }
 
-fn opening_items(opening: &Opening, value: Vec<u8>) -> Vec<Item> {
+fn opening_items(opening: &ElectedKeys, value: Vec<u8>) -> Vec<Item> {
     vec![
         Item::number(&opening.tickets(), 1),
         Item::document(&opening.plain(), value),

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use batch::{RemainingWork, TimedRequest};
 use ledger::{Operation, Outcome, Tally, User, Wallet};
-use store::keys::Opening;
+use store::keys::ElectedKeys;
 use store::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal,
     first_write, keys, one_by_one,
@@ -255,7 +255,12 @@ impl<S: Store> Store for BuggyStore<S> {
         }
     }
 
-    async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
+    async fn write_first(
+        &self,
+        opening: &ElectedKeys,
+        empty: &[u8],
+        first: &[u8],
+    ) -> Result<Swap, Unavailable> {
         // Most mistakes are made in the steps that this goes without.
         if self.bug.is_below_the_adapter() {
             self.store.write_first(opening, empty, first).await

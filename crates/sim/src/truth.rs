@@ -9,7 +9,7 @@ use std::rc::Rc;
 use ledger::{Operation, Outcome, Tally, User, Wallet};
 use store::Unavailable;
 use store::first_write::{self, Found};
-use store::keys::{self, Opening};
+use store::keys::{self, ElectedKeys};
 use store::kv::Kv;
 
 use crate::call::{Key, Value};
@@ -202,7 +202,7 @@ impl Truth {
     }
 
     /// What a reader finds now; `None` if it finds nothing or cannot tell.
-    fn find(&self, disk: &Disk, opening: &Opening, empty: &[u8], as_for: Task) -> Option<Found> {
+    fn find(&self, disk: &Disk, opening: &ElectedKeys, empty: &[u8], as_for: Task) -> Option<Found> {
         let direct = Direct::on(disk);
         let found: Result<Option<Found>, Unavailable> = match self.bug {
             None => at_once(first_write::find(&Kv::new(direct), opening, empty))?,

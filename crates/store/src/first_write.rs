@@ -13,7 +13,7 @@
 //! A store that can do all of this in one call, if nobody has begun, does so ([`Store::write_first`]). The keys are
 //! the same in the end.
 
-use crate::keys::Opening;
+use crate::keys::ElectedKeys;
 pub use crate::port::Found;
 use crate::port::{NotIncremented, Store, Unavailable};
 
@@ -22,7 +22,11 @@ use crate::port::{NotIncremented, Store, Unavailable};
 /// # Errors
 ///
 /// [`Unavailable::Untouched`].
-pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result<Option<Found>, Unavailable> {
+pub async fn find(
+    store: &impl Store,
+    opening: &ElectedKeys,
+    empty: &[u8],
+) -> Result<Option<Found>, Unavailable> {
     if let Some(found) = find_plain(store, opening, empty).await? {
         return Ok(Some(found));
     }
@@ -40,7 +44,7 @@ pub async fn find(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result
 /// [`Unavailable::Untouched`].
 pub async fn find_plain(
     store: &impl Store,
-    opening: &Opening,
+    opening: &ElectedKeys,
     empty: &[u8],
 ) -> Result<Option<Found>, Unavailable> {
     let key = opening.plain();
@@ -53,7 +57,7 @@ pub async fn find_plain(
 /// # Errors
 ///
 /// [`Unavailable::Untouched`]: an opening that stops half way changes nothing that anybody reads.
-pub async fn open(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result<Found, Unavailable> {
+pub async fn open(store: &impl Store, opening: &ElectedKeys, empty: &[u8]) -> Result<Found, Unavailable> {
     if let Some(found) = find(store, opening, empty).await? {
         return Ok(found);
     }
@@ -65,7 +69,7 @@ pub async fn open(store: &impl Store, opening: &Opening, empty: &[u8]) -> Result
     elected(store, opening, elected_ticket).await
 }
 
-async fn elected(store: &impl Store, opening: &Opening, ticket: i64) -> Result<Found, Unavailable> {
+async fn elected(store: &impl Store, opening: &ElectedKeys, ticket: i64) -> Result<Found, Unavailable> {
     let key = opening.of_ticket(ticket);
     // It was written before it was elected: a store without it has lost an acknowledged write.
     let value = store.get(&key).await?.ok_or(Unavailable::Untouched)?;

@@ -42,14 +42,14 @@ key!(Document, Counter, Election);
 
 /// The keys of a document whose first write must be elected; see [`crate::first_write`].
 #[derive(Debug, Clone)]
-pub struct Opening {
+pub struct ElectedKeys {
     /// The owner, as a hash tag.
     tag: String,
     /// The kind of document.
     name: &'static str,
 }
 
-impl Opening {
+impl ElectedKeys {
     /// The key of the document if the first opener finished: nearly always.
     #[must_use]
     pub fn plain(&self) -> Document {
@@ -116,8 +116,8 @@ fn encode_name(name: &str) -> String {
 
 /// A user's wallet.
 #[must_use]
-pub fn wallet(user: &str) -> Opening {
-    Opening { tag: encode_name(user), name: "wallet" }
+pub fn wallet(user: &str) -> ElectedKeys {
+    ElectedKeys { tag: encode_name(user), name: "wallet" }
 }
 
 /// A page of a wallet's sealed entries, counted from 0.
@@ -147,8 +147,8 @@ impl CounterKeys {
 
     /// The newest posts under keys, and their sum.
     #[must_use]
-    pub fn posts(&self) -> Opening {
-        Opening { tag: self.tag.clone(), name: "posts" }
+    pub fn posts(&self) -> ElectedKeys {
+        ElectedKeys { tag: self.tag.clone(), name: "posts" }
     }
 
     /// The outcome of an idempotency key of this counter, once it has left the newest posts.
@@ -212,8 +212,8 @@ pub fn rates_history() -> Document {
 
 /// The claim to fetch exchange rates.
 #[must_use]
-pub fn rates_claim() -> Opening {
-    Opening { tag: RATES.to_owned(), name: "claim" }
+pub fn rates_claim() -> ElectedKeys {
+    ElectedKeys { tag: RATES.to_owned(), name: "claim" }
 }
 
 /// The keys of an issuer of tokens. Banks on one store may fetch them from different places, which `source` names.
@@ -224,8 +224,8 @@ pub fn issuer(source: &str) -> Document {
 
 /// The claim to fetch the keys of an issuer of tokens.
 #[must_use]
-pub fn issuer_claim(source: &str) -> Opening {
-    Opening { tag: issuer_tag(source), name: "claim" }
+pub fn issuer_claim(source: &str) -> ElectedKeys {
+    ElectedKeys { tag: issuer_tag(source), name: "claim" }
 }
 
 fn issuer_tag(source: &str) -> String {
@@ -250,7 +250,7 @@ pub fn ready_in_cluster(number: u8) -> Document {
 #[cfg(any(test, feature = "contract"))]
 pub(crate) mod scratch {
     //! Keys for the contract suite, in a corner of their own.
-    use super::{Counter, Document, Election, Opening};
+    use super::{Counter, Document, ElectedKeys, Election};
 
     pub(crate) fn document(scope: &str, name: &str) -> Document {
         Document(super::key(&format!("contract:{scope}"), name))
@@ -264,8 +264,8 @@ pub(crate) mod scratch {
         Election(super::key(&format!("contract:{scope}"), name))
     }
 
-    pub(crate) fn opening(scope: &str, name: &'static str) -> Opening {
-        Opening { tag: format!("contract:{scope}"), name }
+    pub(crate) fn opening(scope: &str, name: &'static str) -> ElectedKeys {
+        ElectedKeys { tag: format!("contract:{scope}"), name }
     }
 }
 

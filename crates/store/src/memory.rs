@@ -8,7 +8,7 @@ use std::rc::Rc;
 use batch::NoDeadline;
 
 use crate::first_write::Found;
-use crate::keys::Opening;
+use crate::keys::ElectedKeys;
 use crate::redis::model;
 use crate::{
     Added, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal, keys,
@@ -59,7 +59,12 @@ impl Store for Memory {
         }
     }
 
-    async fn write_first(&self, opening: &Opening, _empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
+    async fn write_first(
+        &self,
+        opening: &ElectedKeys,
+        _empty: &[u8],
+        first: &[u8],
+    ) -> Result<Swap, Unavailable> {
         let begun = self.get(&opening.plain()).await?.is_some()
             || self.count(&opening.tickets()).await? != 0
             || self.elected(&opening.election()).await?.is_some();

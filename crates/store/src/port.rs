@@ -144,7 +144,7 @@ pub trait Store {
     /// [`Unavailable`].
     async fn write_first(
         &self,
-        _opening: &keys::Opening,
+        _opening: &keys::ElectedKeys,
         _empty: &[u8],
         _first: &[u8],
     ) -> Result<Swap, Unavailable> {

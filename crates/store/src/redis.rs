@@ -21,7 +21,7 @@ use batch::{Batcher, Job, RemainingWork, TimedRequest};
 use crate::breaker::{CallContext, Missed, ask};
 use crate::counter;
 use crate::first_write::Found;
-use crate::keys::Opening;
+use crate::keys::ElectedKeys;
 use crate::{
     Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal,
     keys,
@@ -269,7 +269,12 @@ impl<R: RawRedis> Store for Redis<R> {
         self.swap(key, value, value).await.map(|swap| swap == Swap::Done)
     }
 
-    async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
+    async fn write_first(
+        &self,
+        opening: &ElectedKeys,
+        empty: &[u8],
+        first: &[u8],
+    ) -> Result<Swap, Unavailable> {
         let verb = StepVerb::First {
             tickets: opening.tickets().as_str().to_owned(),
             elected: opening.election().as_str().to_owned(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use batch::{RemainingWork, TimedRequest};
 use futures::future::select_ok;
 
-use crate::keys::Opening;
+use crate::keys::ElectedKeys;
 use crate::kv::Kv;
 use crate::redis::Redis;
 use crate::{
@@ -175,7 +175,12 @@ impl Store for OpenStore {
         }
     }
 
-    async fn write_first(&self, opening: &Opening, empty: &[u8], first: &[u8]) -> Result<Swap, Unavailable> {
+    async fn write_first(
+        &self,
+        opening: &ElectedKeys,
+        empty: &[u8],
+        first: &[u8],
+    ) -> Result<Swap, Unavailable> {
         ask!(self, store => store.write_first(opening, empty, first))
     }
 

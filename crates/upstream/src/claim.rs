@@ -10,7 +10,7 @@ use std::time::Duration;
 use api::clock;
 use serde::{Deserialize, Serialize};
 use store::first_write::{self, Found};
-use store::keys::Opening;
+use store::keys::ElectedKeys;
 use store::{Store, Swap, Unavailable};
 
 use crate::moment::{SKEW, later, since};
@@ -70,7 +70,7 @@ pub struct HeldClaim {
 /// [`Unavailable`]: the same as not having it.
 pub async fn claim(
     store: &impl Store,
-    opening: &Opening,
+    opening: &ElectedKeys,
     deadline: Duration,
     now_ms: u64,
 ) -> Result<Option<HeldClaim>, Unavailable> {
@@ -108,18 +108,18 @@ pub async fn settle(
 }
 
 /// Whether a request is fetching. If the store does not answer, none is known.
-pub async fn is_fetching(store: &impl Store, opening: &Opening, now_ms: u64) -> bool {
+pub async fn is_fetching(store: &impl Store, opening: &ElectedKeys, now_ms: u64) -> bool {
     last(store, opening).await.is_some_and(|claim| claim.is_in_force(now_ms) && !claim.holder.is_empty())
 }
 
 /// Whether the last fetch failed within the last `time`. If the store does not answer, none is known.
-pub async fn has_failed(store: &impl Store, opening: &Opening, time: Duration, now_ms: u64) -> bool {
+pub async fn has_failed(store: &impl Store, opening: &ElectedKeys, time: Duration, now_ms: u64) -> bool {
     let is_recent = |since_ms| since(since_ms, now_ms).is_ok_and(|ago| ago <= time);
     let claim = last(store, opening).await;
     claim.is_some_and(|claim| !claim.said.what.is_empty() && claim.since_ms.is_some_and(is_recent))
 }
 
-async fn last(store: &impl Store, opening: &Opening) -> Option<Claim> {
+async fn last(store: &impl Store, opening: &ElectedKeys) -> Option<Claim> {
     let found = first_write::find(store, opening, EMPTY_CLAIM).await;
     found.ok().flatten().map(|found| Claim::read(&found))
 }

@@ -114,7 +114,7 @@ fn hash_tag(key: &str) -> &str {
 }
 
 /// The keys of an opening with a few tickets.
-fn around(opening: &Opening) -> Vec<String> {
+fn around(opening: &ElectedKeys) -> Vec<String> {
     let tickets = [1, 2, 3, 4].map(|ticket| opening.of_ticket(ticket).to_string());
     [tickets.to_vec(), vec![opening.tickets().to_string(), opening.election().to_string()]].concat()
 }

@@ -3,7 +3,7 @@
 
 use ledger::{Decision, Seal, User, Wallet};
 use store::first_write::{self, Found};
-use store::keys::{self, Opening};
+use store::keys::{self, ElectedKeys};
 use store::{Before, Document, Store, Swap, Unavailable, is_same};
 
 use super::answer::LastKnown;
@@ -44,7 +44,7 @@ struct Commit<'a, 'j, S> {
     store: &'a S,
     user: &'a User,
     items: &'a mut Items<'j>,
-    opening: Opening,
+    opening: ElectedKeys,
     empty: &'static [u8],
     /// The wallet as it was last seen; `None` if nobody has opened it.
     found: Option<CheckedWallet>,

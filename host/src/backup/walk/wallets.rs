@@ -63,7 +63,7 @@ impl Walk<'_> {
         Ok(found)
     }
 
-    fn elected(&mut self, opening: &keys::Opening) -> anyhow::Result<FoundWallet> {
+    fn elected(&mut self, opening: &keys::ElectedKeys) -> anyhow::Result<FoundWallet> {
         let ticket = self.read_one(opening.election().to_string())?;
         let ticket = ticket.and_then(|held| self.store.number(&held)).filter(|ticket| *ticket != 0);
         let Some(ticket) = ticket else { return Ok(FoundWallet::Nowhere) };
