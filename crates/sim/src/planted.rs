@@ -21,8 +21,8 @@ use batch::{RemainingWork, TimedRequest};
 use ledger::{Operation, Outcome, Tally, User, Wallet};
 use store::keys::ElectedKeys;
 use store::{
-    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal,
-    first_write, keys, one_by_one,
+    Added, Counter, Document, Election, NotIncremented, Store, Swap, SwapPrerequisites, Unavailable,
+    ValueWithTotal, first_write, keys, one_by_one,
 };
 
 use crate::call::what;
@@ -232,7 +232,7 @@ impl<S: Store> Store for BuggyStore<S> {
 
     async fn swap_after(
         &self,
-        before: Before<'_>,
+        before: SwapPrerequisites<'_>,
         key: &Document,
         current: &[u8],
         next: &[u8],
@@ -287,7 +287,7 @@ impl<S: Store> Store for BuggyStore<S> {
                 let keyed = keyed.map_or(0, |keyed| keyed.sum());
                 let room = limit.saturating_sub(keyed);
                 let sum = self.store.increment_within(&counter.cell(), delta, room).await?;
-                Ok(sum.map_or(Added::Past, |sum| Added::To(sum.saturating_add(keyed), None)))
+                Ok(sum.map_or(Added::OverLimit, |sum| Added::Total(sum.saturating_add(keyed), None)))
             }
             Bug::RetriesAnIncrement => match self.store.add_to_total(counter, delta, limit).await {
                 Err(Unavailable::Unknown) => self.store.add_to_total(counter, delta, limit).await,

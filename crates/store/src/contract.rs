@@ -7,7 +7,9 @@
 use futures::future::{join, join_all};
 
 use crate::keys::scratch::{counter, document, election, opening};
-use crate::{Added, Before, NotIncremented, Store, Swap, Unavailable, ValueWithTotal, first_write, keys};
+use crate::{
+    Added, NotIncremented, Store, Swap, SwapPrerequisites, Unavailable, ValueWithTotal, first_write, keys,
+};
 
 /// The result of a case: success, or a sentence about what went wrong.
 type CaseResult = Result<(), String>;
@@ -120,7 +122,7 @@ async fn what_comes_before_a_swap_is_there_after_it(store: &impl Store, scope: &
     let written =
         [(document(scope, "first"), b"1".to_vec()), (document(scope, "second"), b"\r\n\0".to_vec())];
     said(store.set(&key, b"one").await)?;
-    let before = Before { absent: &[never], written: &written };
+    let before = SwapPrerequisites { absent: &[never], written: &written };
     if let Swap::Lost(_) = said(store.swap_after(before, &key, b"one", b"two").await)? {
         return Err("a swap that nobody raced was lost".to_owned());
     }
@@ -140,7 +142,7 @@ async fn a_swap_is_lost_where_something_is_that_must_be_absent(
     said(store.set(&key, b"one").await)?;
     said(store.set(&there, b"known").await)?;
     let absent = [document(scope, "absent"), there.clone(), document(scope, "absent too")];
-    let before = Before { absent: &absent, written: &written };
+    let before = SwapPrerequisites { absent: &absent, written: &written };
     let swap = said(store.swap_after(before, &key, b"one", b"two").await)?;
     expect("swap", swap, Swap::Lost(Some(b"one".to_vec())))?;
     expect("value", said(store.get(&key).await)?, Some(b"one".to_vec()))?;
@@ -288,23 +290,23 @@ async fn a_total_is_added_to_within_its_limit_in_one_go(store: &impl Store, scop
         return expect("apart", store.add_to_total(&counter, 1, 9).await, Err(Unavailable::Untouched));
     }
     let add = |delta| store.add_to_total(&counter, delta, i64::MAX);
-    expect("alone", said(add(2).await)?, Added::To(2, None))?;
+    expect("alone", said(add(2).await)?, Added::Total(2, None))?;
     // The first opener is gone, and the document is the second one's.
     said(store.increment(&posts.tickets(), 1).await)?;
     let found = said(first_write::open(store, &posts, br#"{"sum":0}"#).await)?;
     expect("document", &found.key, &posts.of_ticket(2))?;
     let to = |total, value: &[u8]| {
-        Added::To(total, Some(first_write::Found { key: found.key.clone(), value: value.to_vec() }))
+        Added::Total(total, Some(first_write::Found { key: found.key.clone(), value: value.to_vec() }))
     };
     expect("empty", said(add(3).await)?, to(5, &found.value))?;
     let keyed = i64::MAX.saturating_sub(6);
     let full = format!(r#"{{"sum":{keyed},"sum":1}}"#);
     said(store.swap(&found.key, &found.value, full.as_bytes()).await)?;
-    expect("past", said(add(2).await)?, Added::Past)?;
+    expect("past", said(add(2).await)?, Added::OverLimit)?;
     expect("up to it", said(add(1).await)?, to(i64::MAX, full.as_bytes()))?;
-    expect("past it", said(add(1).await)?, Added::Past)?;
+    expect("past it", said(add(1).await)?, Added::OverLimit)?;
     said(store.set(&found.key, b"{}").await)?;
-    expect("unread", said(add(1).await)?, Added::Unread)?;
+    expect("unread", said(add(1).await)?, Added::PostsUnreadable)?;
     expect("cell", said(store.count(&cell).await)?, 6)
 }
 

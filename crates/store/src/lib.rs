@@ -33,7 +33,9 @@ pub mod trouble;
 pub mod contract;
 
 pub use keys::{Counter, Document, Election};
-pub use port::{Added, Before, NotIncremented, Store, Swap, Unavailable, ValueWithTotal, one_by_one};
+pub use port::{
+    Added, NotIncremented, Store, Swap, SwapPrerequisites, Unavailable, ValueWithTotal, one_by_one,
+};
 
 /// Whether two documents are the same, eight bytes at a time. A component's own comparison goes byte by byte, and a
 /// document is compared whenever it is read or written.

@@ -95,12 +95,12 @@ impl Store for Memory {
             Some(ticket) => {
                 let key = posts.of_ticket(ticket);
                 let value = self.get(&key).await?.unwrap_or_default();
-                let Ok(keyed) = model::parse_sum(&value) else { return Ok(Added::Unread) };
+                let Ok(keyed) = model::parse_sum(&value) else { return Ok(Added::PostsUnreadable) };
                 (keyed, Some(Found { key, value }))
             }
         };
         let sum = self.increment_within(&cell, delta, limit.saturating_sub(keyed)).await?;
-        Ok(sum.map_or(Added::Past, |sum| Added::To(sum.saturating_add(keyed), found)))
+        Ok(sum.map_or(Added::OverLimit, |sum| Added::Total(sum.saturating_add(keyed), found)))
     }
 
     async fn swap_total(

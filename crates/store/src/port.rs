@@ -18,7 +18,7 @@ pub enum Swap {
 
 /// What a swap requires, and what it writes first.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Before<'a> {
+pub struct SwapPrerequisites<'a> {
     /// Documents that must not exist. If they exist, they stay for ever.
     pub absent: &'a [Document],
     /// Documents to write, whose values are the same whoever writes them.
@@ -39,11 +39,11 @@ pub struct Found {
 pub enum Added {
     /// It was added, and this is the total right after it, with the document that has the other part of the total.
     /// Only that document's sum was read: the caller checks the rest.
-    To(i64, Option<Found>),
+    Total(i64, Option<Found>),
     /// The total would have passed its limit; nothing was added.
-    Past,
-    /// The other part of the total could not be read; nothing was added.
-    Unread,
+    OverLimit,
+    /// The other part of the total, the sum of the posts, could not be read; nothing was added.
+    PostsUnreadable,
 }
 
 /// A value to write, with a total that only the store knows.
@@ -116,7 +116,7 @@ pub trait Store {
     /// [`Unavailable`].
     async fn swap_after(
         &self,
-        before: Before<'_>,
+        before: SwapPrerequisites<'_>,
         key: &Document,
         current: &[u8],
         next: &[u8],
@@ -243,7 +243,7 @@ pub trait Store {
 /// [`Unavailable`].
 pub async fn one_by_one<S: Store + ?Sized>(
     store: &S,
-    before: Before<'_>,
+    before: SwapPrerequisites<'_>,
     key: &Document,
     current: &[u8],
     next: &[u8],

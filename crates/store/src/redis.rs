@@ -23,8 +23,8 @@ use crate::counter;
 use crate::first_write::Found;
 use crate::keys::ElectedKeys;
 use crate::{
-    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal,
-    keys,
+    Added, Counter, Document, Election, NotIncremented, Store, Swap, SwapPrerequisites, Unavailable,
+    ValueWithTotal, keys,
 };
 
 pub mod cluster;
@@ -196,7 +196,7 @@ fn write_failure(answer: &StepResult) -> Unavailable {
 fn parse_total(said: &[u8], key: Document) -> Option<Added> {
     let mut parts = said.splitn(2, |byte| *byte == b' ');
     let total = counter::decode_text(parts.next()?)?;
-    Some(Added::To(total, parts.next().map(|value| Found { key, value: value.to_vec() })))
+    Some(Added::Total(total, parts.next().map(|value| Found { key, value: value.to_vec() })))
 }
 
 /// The result of a swap with this answer.
@@ -240,12 +240,12 @@ impl<R: RawRedis> Store for Redis<R> {
     }
 
     async fn swap(&self, key: &Document, current: &[u8], next: &[u8]) -> Result<Swap, Unavailable> {
-        self.swap_after(Before::default(), key, current, next).await
+        self.swap_after(SwapPrerequisites::default(), key, current, next).await
     }
 
     async fn swap_after(
         &self,
-        before: Before<'_>,
+        before: SwapPrerequisites<'_>,
         key: &Document,
         current: &[u8],
         next: &[u8],
@@ -316,11 +316,11 @@ impl<R: RawRedis> Store for Redis<R> {
                     let total = total.as_deref().and_then(|said| parse_total(said, document));
                     return total.ok_or(Unavailable::Unknown);
                 }
-                Ok(StepReply::Unchanged(None)) => return Ok(Added::Past),
+                Ok(StepReply::Unchanged(None)) => return Ok(Added::OverLimit),
                 Ok(StepReply::Unchanged(Some(elected))) => {
                     ticket = counter::decode_text(&elected).ok_or(Unavailable::Untouched)?;
                 }
-                Ok(StepReply::Refused(why)) if why == script::NO_SUM => return Ok(Added::Unread),
+                Ok(StepReply::Refused(why)) if why == script::NO_SUM => return Ok(Added::PostsUnreadable),
                 other => return Err(write_failure(&other)),
             }
         }

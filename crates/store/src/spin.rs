@@ -13,8 +13,8 @@ use crate::keys::ElectedKeys;
 use crate::kv::Kv;
 use crate::redis::Redis;
 use crate::{
-    Added, Before, Counter, Document, Election, NotIncremented, Store, Swap, Unavailable, ValueWithTotal,
-    keys,
+    Added, Counter, Document, Election, NotIncremented, Store, Swap, SwapPrerequisites, Unavailable,
+    ValueWithTotal, keys,
 };
 
 mod kv;
@@ -160,7 +160,7 @@ impl Store for OpenStore {
 
     async fn swap_after(
         &self,
-        before: Before<'_>,
+        before: SwapPrerequisites<'_>,
         key: &Document,
         current: &[u8],
         next: &[u8],

@@ -82,14 +82,16 @@ pub async fn add(
 ) -> Result<PostAnswer, Error> {
     let total = if store.shares_round_trips() {
         match store.add_to_total(counter, by, limit).await? {
-            Added::To(total, posts) => match decode(posts.as_ref()) {
+            Added::Total(total, posts) => match decode(posts.as_ref()) {
                 Ok(_) => Some(total),
                 Err(corrupt) => return Err(take_back(store, counter, by).await.err().unwrap_or(corrupt)),
             },
             // A refusal rests on them too.
-            Added::Past => keyed_sum(store, counter).await.map(|_| None)?,
+            Added::OverLimit => keyed_sum(store, counter).await.map(|_| None)?,
             // Whoever reads it hears why.
-            Added::Unread => return keyed_sum(store, counter).await.and(Err(Unavailable::Untouched.into())),
+            Added::PostsUnreadable => {
+                return keyed_sum(store, counter).await.and(Err(Unavailable::Untouched.into()));
+            }
         }
     } else {
         add_separately(store, counter, by, limit).await?

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::executor::block_on;
 
 use super::*;
-use crate::Before;
+use crate::SwapPrerequisites;
 use crate::breaker::Breaker;
 use crate::contract;
 use crate::counter::Form;
@@ -386,7 +386,7 @@ fn what_comes_before_a_swap_is_asked_one_after_the_other() {
     let (raw, key) = (Raw::new(Form::Text), document("kv", "d"));
     raw.put(key.as_str(), b"one");
     let (absent, written) = ([document("kv", "a")], [(document("kv", "w"), b"1".to_vec())]);
-    let before = Before { absent: &absent, written: &written };
+    let before = SwapPrerequisites { absent: &absent, written: &written };
     let store = Kv::new(&raw);
     assert_eq!(block_on(store.swap_after(before, &key, b"one", b"two")), Ok(Swap::Unknown));
     assert_eq!(raw.calls(), ["get", "set", "begin", "swap"]);
@@ -396,7 +396,7 @@ fn what_comes_before_a_swap_is_asked_one_after_the_other() {
 #[test]
 fn a_swap_before_which_something_could_not_be_stored_touches_nothing() {
     let (key, written) = (document("kv", "d"), [(document("kv", "w"), b"1".to_vec())]);
-    let before = Before { absent: &[], written: &written };
+    let before = SwapPrerequisites { absent: &[], written: &written };
     let swap = failing("set", async |store| store.swap_after(before, &key, b"one", b"two").await);
     assert_eq!(swap, Err(UNTOUCHED));
 }
@@ -406,7 +406,7 @@ fn where_it_is_unknown_whether_something_is_absent_nothing_is_written() {
     let raw = Raw::new(Form::Text);
     raw.fails.set("get");
     let (absent, written) = ([document("kv", "a")], [(document("kv", "w"), b"1".to_vec())]);
-    let before = Before { absent: &absent, written: &written };
+    let before = SwapPrerequisites { absent: &absent, written: &written };
     let swap = block_on(Kv::new(&raw).swap_after(before, &document("kv", "d"), b"one", b"two"));
     assert_eq!(swap, Err(UNTOUCHED));
     assert_eq!(raw.calls(), ["get"]);

@@ -163,7 +163,7 @@ fn a_swap_goes_together_with_what_comes_before_it() {
     let store = store(server);
     server.held.borrow_mut().insert(key.as_str().to_owned(), b"a".to_vec());
     let (absent, written) = ([keys::ready()], [(keys::rates_history(), b"1".to_vec())]);
-    let before = Before { absent: &absent, written: &written };
+    let before = SwapPrerequisites { absent: &absent, written: &written };
     assert_eq!(block_on(store.swap_after(before, &key, b"a", b"b")), Ok(Swap::Done));
     assert_eq!(server.scripts.borrow().as_slice(), [1]);
     assert!(store.shares_round_trips());

@@ -4,7 +4,7 @@
 use ledger::{Decision, Seal, User, Wallet};
 use store::first_write::{self, Found};
 use store::keys::{self, ElectedKeys};
-use store::{Before, Document, Store, Swap, Unavailable, is_same};
+use store::{Document, Store, Swap, SwapPrerequisites, Unavailable, is_same};
 
 use super::answer::LastKnown;
 use super::items::{Items, is_remembered};
@@ -197,7 +197,7 @@ impl<'a, 'j, S: Store> Commit<'a, 'j, S> {
         let Found { key, value } = found;
         self.items.mark_sent(&next.decisions);
         let is_old = std::mem::replace(&mut self.age, Age::Fresh) == Age::Old;
-        let before = Before { absent: &next.absent, written: &next.sealed };
+        let before = SwapPrerequisites { absent: &next.absent, written: &next.sealed };
         let stored = match self.store.swap_after(before, &key, &value, &next.value).await {
             Ok(Swap::Done) => return Ok(self.complete(key, next)),
             Ok(Swap::Unknown) => {
