@@ -34,7 +34,7 @@ pub struct Breaker {
     /// When a probe may be sent, if it is open.
     opens_until: Cell<Option<Duration>>,
     probing: Cell<bool>,
-    doubts: Cell<u64>,
+    failures: Cell<u64>,
 }
 
 impl BreakerState {
@@ -57,19 +57,19 @@ impl Breaker {
             misses: Cell::new(0),
             opens_until: Cell::new(None),
             probing: Cell::new(false),
-            doubts: Cell::new(0),
+            failures: Cell::new(0),
         }
     }
 
-    /// How often there was a reason to doubt that the store still answers.
+    /// How many calls have failed or were slow: since then the store may not answer any more.
     #[must_use]
-    pub fn doubts(&self) -> u64 {
-        self.doubts.get()
+    pub fn failures(&self) -> u64 {
+        self.failures.get()
     }
 
     /// Notes that a call failed or was slow: the store that answered before may be gone.
-    pub fn doubt(&self) {
-        self.doubts.update(|doubts| doubts.wrapping_add(1));
+    pub fn note_failure(&self) {
+        self.failures.update(|failures| failures.wrapping_add(1));
     }
 
     /// Its state at `now`.
@@ -102,7 +102,7 @@ impl Breaker {
 
     /// Notes a missed deadline. Returns whether this opened the breaker.
     fn note_miss(&self, now: Duration) -> bool {
-        self.doubt();
+        self.note_failure();
         let before = self.state(now);
         let misses = self.misses.get().saturating_add(1);
         self.misses.set(misses);
@@ -296,7 +296,7 @@ mod tests {
             assert_eq!(instance.answer(), Err(Missed::Unsent));
         }
         instance.late.set(false);
-        assert_eq!((instance.state(), instance.breaker.doubts()), (BreakerState::Closed, 0));
+        assert_eq!((instance.state(), instance.breaker.failures()), (BreakerState::Closed, 0));
         assert_eq!(instance.answer(), Ok(()));
     }
 

@@ -76,7 +76,7 @@ pub enum KvFailure {
 #[derive(Debug)]
 pub struct Kv<R> {
     raw: R,
-    /// How many doubts there were when the last answered read was sent.
+    /// How many failures there had been when the last answered read was sent.
     answered: Cell<Option<u64>>,
 }
 
@@ -89,16 +89,16 @@ impl<R: RawKv> Kv<R> {
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Unavailable> {
         // The answer may have arrived long before it is seen here: another request's call blocked the instance
         // meanwhile.
-        let doubts = self.raw.breaker().doubts();
+        let failures = self.raw.breaker().failures();
         let answer = ask(&self.raw, self.raw.get(key)).await;
-        self.answered.set(matches!(answer, Ok(Ok(_))).then_some(doubts));
+        self.answered.set(matches!(answer, Ok(Ok(_))).then_some(failures));
         answer.ok().and_then(Result::ok).ok_or(Unavailable::Untouched)
     }
 
     /// Makes sure that the store answers before a call that cannot be given up.
     async fn probe(&self, key: &str) -> Result<(), Unavailable> {
         let in_time = self.raw.by_deadline(std::future::ready(())).await.is_some();
-        if in_time && self.answered.get() == Some(self.raw.breaker().doubts()) {
+        if in_time && self.answered.get() == Some(self.raw.breaker().failures()) {
             return Ok(());
         }
         self.read(key).await.map(drop)
@@ -109,7 +109,7 @@ impl<R: RawKv> Kv<R> {
         let began = self.raw.now();
         let answer = call.await;
         if self.raw.now().saturating_sub(began) > SLOW_CALL {
-            self.raw.breaker().doubt();
+            self.raw.breaker().note_failure();
         }
         answer
     }

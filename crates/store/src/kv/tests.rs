@@ -76,7 +76,7 @@ impl RawKv for &Raw {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvFailure> {
         self.note("get")?;
         if self.held_up.take() {
-            self.breaker.doubt();
+            self.breaker.note_failure();
         }
         Ok(self.value(key))
     }
