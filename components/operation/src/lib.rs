@@ -13,11 +13,11 @@ use std::rc::Rc;
 
 use api::{Answer, Problem, Request, money};
 use ledger::OperationKind;
-use teller::batch::Wallets;
+use teller::batch::WalletBatches;
 
 thread_local! {
     /// Requests on one wallet in this instance share batches instead of competing.
-    static WALLETS: Rc<Wallets> = Rc::new(Wallets::new());
+    static BATCHES: Rc<WalletBatches> = Rc::new(WalletBatches::new());
 }
 
 api::component!(of component, handle);
@@ -43,6 +43,6 @@ async fn handle(request: Request) -> Result<Answer, Problem> {
     request.post()?;
     let (user, operation) = money::operation(request, kind).await?;
     let store = store::spin::open().await;
-    let answer = WALLETS.with(Rc::clone).carry_out(&store, &user, operation).await?;
+    let answer = BATCHES.with(Rc::clone).carry_out(&store, &user, operation).await?;
     money::answer(&user, &answer)
 }

@@ -6,7 +6,7 @@
 use batch::{Job, TimedRequest};
 use ledger::{Entry, Mark, Operation, OperationId, Outcome, User};
 use store::{Store, Unavailable, keys};
-use teller::batch::Wallets;
+use teller::batch::WalletBatches;
 use teller::operation::{LastKnown, carry_out_all};
 use teller::tally::{self, KeyedPost};
 use teller::{Error, history};
@@ -15,7 +15,7 @@ use teller::{Error, history};
 #[derive(Default)]
 pub struct Queues {
     /// The bank's own.
-    pub wallets: Wallets,
+    pub wallets: WalletBatches,
     /// That of [`crate::planted::Bug::TellsFollowersUntouched`].
     pub careless:
         batch::Batchers<User, Operation, Result<teller::operation::OperationAnswer, Error>, LastKnown>,

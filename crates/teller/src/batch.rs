@@ -18,13 +18,13 @@ use crate::verified::RecentWallets;
 
 /// The requests of one instance, by wallet.
 #[derive(Default)]
-pub struct Wallets {
+pub struct WalletBatches {
     /// The state of a batcher: whether the last leader left a wallet for the next one.
     batchers: Batchers<User, Operation, Result<OperationAnswer, Error>, bool>,
     recent: Rc<RefCell<RecentWallets>>,
 }
 
-impl Wallets {
+impl WalletBatches {
     /// No request at any wallet.
     #[must_use]
     pub fn new() -> Self {

@@ -106,7 +106,7 @@ impl Store for Slow {
 
 #[test]
 fn what_comes_together_is_committed_together_each_with_its_own_answer() {
-    let (store, wallets, user) = (Slow::default(), Wallets::new(), user());
+    let (store, wallets, user) = (Slow::default(), WalletBatches::new(), user());
     let answers = block_on(join_all((0..16).map(|n| {
         let operation = operation(&format!("m{n}"), OperationKind::Deposit, "1");
         wallets.carry_out(&store, &user, operation)
@@ -119,7 +119,7 @@ fn what_comes_together_is_committed_together_each_with_its_own_answer() {
 
 #[test]
 fn money_that_came_in_the_same_batch_can_go_out_and_no_more() {
-    let (store, wallets, user) = (Slow::default(), Wallets::new(), user());
+    let (store, wallets, user) = (Slow::default(), WalletBatches::new(), user());
     let answers = block_on(join_all((0..12).map(|n| {
         let kind = if n < 4 { OperationKind::Deposit } else { OperationKind::Withdrawal };
         wallets.carry_out(&store, &user, operation(&format!("m{n}"), kind, "1"))
@@ -131,7 +131,7 @@ fn money_that_came_in_the_same_batch_can_go_out_and_no_more() {
 
 #[test]
 fn who_comes_while_a_swap_is_lost_to_another_instance_is_in_the_next_one() {
-    let (slow, wallets, user) = (Slow::default(), Wallets::new(), user());
+    let (slow, wallets, user) = (Slow::default(), WalletBatches::new(), user());
     let deposit = |id: &str| operation(id, OperationKind::Deposit, "1");
     block_on(wallets.carry_out(&slow, &user, deposit("m0"))).unwrap();
     slow.swaps.set(0);
@@ -162,7 +162,7 @@ fn poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Poll<T> 
 fn two_of_three_run_out_of_time(
     polls: u32,
 ) -> (Vec<Result<OperationAnswer, Error>>, OperationAnswer, String) {
-    let (slow, wallets, user) = (Slow::default(), Wallets::new(), user());
+    let (slow, wallets, user) = (Slow::default(), WalletBatches::new(), user());
     block_on(wallets.carry_out(&slow, &user, operation("m0", OperationKind::Deposit, "1"))).unwrap();
     let stores = [10, 10, 20].map(|deadline_ms| slow.for_one_until(deadline_ms));
     let mut requests: Vec<_> = stores
