@@ -73,9 +73,9 @@ pub struct StoreArguments {
 
 impl StoreArguments {
     /// Where its money is.
-    pub(super) fn place(&self) -> anyhow::Result<Location> {
+    pub(super) fn location(&self) -> anyhow::Result<Location> {
         let (config, values) = self.settings()?;
-        place(config, &values)
+        location(config, &values)
     }
 
     /// The same as one store, for callers that follow a cluster themselves.
@@ -99,8 +99,8 @@ impl StoreArguments {
     }
 }
 
-/// The place of an application's money, by its configuration and variables.
-pub(super) fn place(config: RuntimeConfig, values: &Values) -> anyhow::Result<Location> {
+/// The location of an application's money, by its configuration and variables.
+pub(super) fn location(config: RuntimeConfig, values: &Values) -> anyhow::Result<Location> {
     if is_direct(values) {
         return nodes(values).map(Location::Nodes);
     }

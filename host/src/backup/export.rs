@@ -6,9 +6,9 @@ use super::walk;
 
 /// Writes the file. If that fails, there is no file.
 pub fn export(options: &ExportArguments) -> anyhow::Result<()> {
-    let place = options.store.place()?;
+    let location = options.store.location()?;
     let mut target = ExportTarget::create(options, &walk::now())?;
-    let found = walk::export(&place, &mut |bytes| target.write(bytes))?;
+    let found = walk::export(&location, &mut |bytes| target.write(bytes))?;
     let name = target.finish(&found.totals)?;
     eprintln!("exported as of {} to {name}\n{}", found.began, found.totals);
     Ok(())

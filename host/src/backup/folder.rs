@@ -55,7 +55,7 @@ fn is_export_name(name: &str) -> bool {
 
 /// Whether this place is one export rather than a folder.
 pub fn names_one_export(place: &str) -> bool {
-    match s3::place(place) {
+    match s3::split_s3_url(place) {
         Some((_, key)) => key.ends_with(SUFFIX),
         None => !place.ends_with('/') && !Path::new(place).is_dir(),
     }
@@ -69,7 +69,7 @@ pub fn export_at(place: &str) -> anyhow::Result<ExportOrigin> {
 impl Folder {
     /// The folder at a place that is one.
     pub fn at(place: &str) -> anyhow::Result<Self> {
-        match s3::place(place) {
+        match s3::split_s3_url(place) {
             Some((bucket, key)) => Ok(Self::Objects(s3::of_environment(bucket)?, s3::folder(key))),
             None => Ok(Self::Files(PathBuf::from(place))),
         }

@@ -88,7 +88,7 @@ struct Into {
 impl Into {
     /// Writes a note into an empty store, or finds it there: it says which file is imported.
     fn open(options: &ImportArguments, sha256: &str) -> anyhow::Result<Self> {
-        let mut store = WholeStore::open(&options.store.place()?, Access::Write)?;
+        let mut store = WholeStore::open(&options.store.location()?, Access::Write)?;
         let key = keys::import().to_string();
         let note = sha256.as_bytes().to_vec();
         let mut noted = store.get(std::slice::from_ref(&key))?.pop().flatten();

@@ -16,7 +16,7 @@ pub enum ExportOrigin {
 impl ExportOrigin {
     /// The export at a place.
     pub fn at(place: &str) -> anyhow::Result<Self> {
-        if let Some((bucket, key)) = s3::place(place) {
+        if let Some((bucket, key)) = s3::split_s3_url(place) {
             return Ok(Self::Object(s3::of_environment(bucket)?, key.to_owned()));
         }
         let path = PathBuf::from(place);

@@ -50,8 +50,8 @@ struct BucketClient {
     runtime: Runtime,
 }
 
-/// The bucket and the key, if this place is in a bucket.
-pub fn place(text: &str) -> Option<(&str, &str)> {
+/// The bucket and the key of an `s3://` URL; `None` for any other place.
+pub fn split_s3_url(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix(SCHEME)?;
     Some(rest.split_once('/').unwrap_or((rest, "")))
 }
@@ -306,10 +306,10 @@ mod tests {
 
     #[test]
     fn a_place_is_a_bucket_and_a_key_in_it() {
-        assert_eq!(place("s3://b/a/bank.jsonl"), Some(("b", "a/bank.jsonl")));
-        assert_eq!(place("s3://b/"), Some(("b", "")));
-        assert_eq!(place("s3://b"), Some(("b", "")));
-        assert_eq!(place("backups/"), None);
+        assert_eq!(split_s3_url("s3://b/a/bank.jsonl"), Some(("b", "a/bank.jsonl")));
+        assert_eq!(split_s3_url("s3://b/"), Some(("b", "")));
+        assert_eq!(split_s3_url("s3://b"), Some(("b", "")));
+        assert_eq!(split_s3_url("backups/"), None);
         assert_eq!(
             [folder(""), folder("a"), folder("a/")],
             ["".to_owned(), "a/".to_owned(), "a/".to_owned()]

@@ -30,8 +30,8 @@ pub enum WholeStore {
 }
 
 impl WholeStore {
-    pub fn open(place: &Location, access: Access) -> anyhow::Result<Self> {
-        match place {
+    pub fn open(location: &Location, access: Access) -> anyhow::Result<Self> {
+        match location {
             Location::Config(StoreConfig::Sqlite(path)) => {
                 sqlite::SqliteFile::open(path, DEFAULT_LABEL, access).map(Self::Sqlite)
             }

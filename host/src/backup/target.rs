@@ -85,7 +85,7 @@ impl ExportTarget {
 
 impl Sink {
     fn create(place: &str) -> anyhow::Result<Self> {
-        let Some((bucket, key)) = s3::place(place) else {
+        let Some((bucket, key)) = s3::split_s3_url(place) else {
             return Partial::create(PathBuf::from(place)).map(Self::File);
         };
         let s3 = s3::of_environment(bucket)?;

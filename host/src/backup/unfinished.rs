@@ -22,8 +22,8 @@ const WHY: &str = "an import into this store was interrupted, or is under way: n
 /// bank starts, and waits for the store.
 pub fn refuse_interrupted_import(config: RuntimeConfig, values: &Values) -> anyhow::Result<()> {
     // Without a default store there is no money.
-    let Ok(place) = cli::place(config, values) else { return Ok(()) };
-    match is_interrupted(&place) {
+    let Ok(location) = cli::location(config, values) else { return Ok(()) };
+    match is_interrupted(&location) {
         Ok(false) => Ok(()),
         Ok(true) => Err(interrupted()),
         Err(error) => {
@@ -33,15 +33,15 @@ pub fn refuse_interrupted_import(config: RuntimeConfig, values: &Values) -> anyh
     }
 }
 
-fn is_interrupted(place: &Location) -> anyhow::Result<bool> {
-    match place {
+fn is_interrupted(location: &Location) -> anyhow::Result<bool> {
+    match location {
         Location::Config(StoreConfig::Redis(info)) => {
             is_interrupted_in_redis(std::slice::from_ref(info.as_ref()))
         }
         Location::Nodes(infos) => is_interrupted_in_redis(infos),
         Location::Config(StoreConfig::Memory) => Ok(false),
         Location::Config(StoreConfig::Sqlite(_)) => {
-            let held = WholeStore::open(place, Access::Read)?.get(&[keys::import().to_string()])?;
+            let held = WholeStore::open(location, Access::Read)?.get(&[keys::import().to_string()])?;
             Ok(held.iter().any(Option::is_some))
         }
     }

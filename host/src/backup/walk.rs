@@ -24,7 +24,7 @@ use std::time::SystemTime;
 const MOST_NAMED: u64 = 10;
 
 /// Where lines go.
-pub type Out<'a> = dyn FnMut(&[u8]) -> anyhow::Result<()> + 'a;
+pub type LineSink<'a> = dyn FnMut(&[u8]) -> anyhow::Result<()> + 'a;
 
 /// What happens to what is found.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ enum Mode {
 struct Walk<'a> {
     store: WholeStore,
     mode: Mode,
-    out: &'a mut Out<'a>,
+    out: &'a mut LineSink<'a>,
     reading: ExportReader,
     broken: u64,
     progress: Reporter,
@@ -53,13 +53,13 @@ pub struct WalkReport {
 }
 
 /// Writes the lines of an export to `out`.
-pub fn export<'a>(place: &store::Location, out: &'a mut Out<'a>) -> anyhow::Result<WalkReport> {
-    walk(place, Mode::Export, out)
+pub fn export<'a>(location: &store::Location, out: &'a mut LineSink<'a>) -> anyhow::Result<WalkReport> {
+    walk(location, Mode::Export, out)
 }
 
 /// `bank verify --all`: the trial balance, and the first breaks.
 pub fn verify_all(options: &VerifyArguments) -> anyhow::Result<()> {
-    let found = walk(&options.store.place()?, Mode::Verify, &mut |_| Ok(()))?;
+    let found = walk(&options.store.location()?, Mode::Verify, &mut |_| Ok(()))?;
     let totals = &found.totals;
     let report = format!("{totals}\nbroken       {}", found.broken);
     writeln!(std::io::stdout(), "{report}")?;
@@ -78,9 +78,9 @@ pub fn now() -> String {
     eventlog::rfc3339(SystemTime::now())
 }
 
-fn walk<'a>(place: &store::Location, mode: Mode, out: &'a mut Out<'a>) -> anyhow::Result<WalkReport> {
+fn walk<'a>(location: &store::Location, mode: Mode, out: &'a mut LineSink<'a>) -> anyhow::Result<WalkReport> {
     let began = now();
-    let store = WholeStore::open(place, Access::Read)?;
+    let store = WholeStore::open(location, Access::Read)?;
     let reading = ExportReader::new();
     let mut walk = Walk { store, mode, out, reading, broken: 0, progress: Reporter::new() };
     walk.refuse_interrupted_import()?;
@@ -104,16 +104,16 @@ impl Walk<'_> {
             MoneyKey::Counter(tag) => counters.push(tag.as_bytes()),
             MoneyKey::Operation(..) | MoneyKey::Post(..) => Ok(()),
         })?;
-        let due_refusals = self.wallets(users.sorted()?)?;
-        let due_posts = self.counters(counters.sorted()?)?;
+        let expected_refusals = self.wallets(users.sorted()?)?;
+        let expected_posts = self.counters(counters.sorted()?)?;
         let (mut operations, mut posts) = (Sorter::new(), Sorter::new());
         self.scan(|key| match key {
             MoneyKey::Operation(user, key) => operations.push(format!("{user}\0{key}").as_bytes()),
             MoneyKey::Post(tag, key) => posts.push(format!("{tag}\0{key}").as_bytes()),
             MoneyKey::Wallet(_) | MoneyKey::Counter(_) => Ok(()),
         })?;
-        self.refusals(operations.sorted()?, due_refusals)?;
-        self.posts(posts.sorted()?, due_posts)
+        self.refusals(operations.sorted()?, expected_refusals)?;
+        self.posts(posts.sorted()?, expected_posts)
     }
 
     /// Passes on each key that concerns money.

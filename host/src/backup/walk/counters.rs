@@ -3,7 +3,7 @@
 use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Stored;
 use super::Walk;
-use super::refusals::{Due, Owned};
+use super::refusals::{ExpectedInIndex, KeysByOwner};
 use anyhow::Context as _;
 use backup::Line;
 use backup::line::{Count, Tag};
@@ -13,7 +13,7 @@ impl Walk<'_> {
     /// Writes these counters. For each that has posts in the index it notes their sum, their number, and the total
     /// that they stay below.
     pub(super) fn counters(&mut self, mut tags: Sorted) -> anyhow::Result<Scratch> {
-        let mut due = Scratch::new()?;
+        let mut expected = Scratch::new()?;
         while let Some(tag) = tags.next()? {
             let tag = Tag::new(str::from_utf8(&tag)?).context("a counter's name was changed")?;
             match self.counter(&tag)? {
@@ -21,7 +21,7 @@ impl Walk<'_> {
                     if let Some(posts) = count.posts.as_ref().filter(|posts| posts.indexed() > 0) {
                         let (base, indexed, below) =
                             (posts.base(), posts.indexed(), below(posts, count.cell));
-                        due.push(format_args!("{} {base} {indexed} {below}", tag.as_str()))?;
+                        expected.push(format_args!("{} {base} {indexed} {below}", tag.as_str()))?;
                     }
                     self.emit(&Line::Counter(tag, count))?;
                 }
@@ -29,7 +29,7 @@ impl Walk<'_> {
             }
             self.report_progress();
         }
-        Ok(due)
+        Ok(expected)
     }
 
     /// Both parts of a counter, as of one moment.
@@ -67,18 +67,22 @@ impl Walk<'_> {
     }
 
     /// Writes the posts in the index that belonged to the counters when these were read.
-    pub(super) fn posts(&mut self, posts: Sorted, due: Scratch) -> anyhow::Result<()> {
-        let (mut posts, mut due) = (Owned::of(posts), Due::of(due)?);
+    pub(super) fn posts(&mut self, posts: Sorted, expected: Scratch) -> anyhow::Result<()> {
+        let (mut posts, mut expected) = (KeysByOwner::of(posts), ExpectedInIndex::of(expected)?);
         loop {
             let owner = posts.owner()?;
-            let (without, due) = due.up_to(owner.as_deref())?;
+            let (without, expected) = expected.up_to(owner.as_deref())?;
             for (tag, _) in without {
                 self.report_broken(&format!("the counter {tag}: its index is gone"))?;
             }
             let Some(owner) = owner else { return Ok(()) };
             let tag = Tag::new(&owner).context("a counter's name was changed")?;
-            let due: Vec<i64> =
-                due.as_deref().unwrap_or_default().split(' ').filter_map(|part| part.parse().ok()).collect();
+            let expected: Vec<i64> = expected
+                .as_deref()
+                .unwrap_or_default()
+                .split(' ')
+                .filter_map(|part| part.parse().ok())
+                .collect();
             let mut found = (0_i64, 0_i64);
             loop {
                 let some = posts.keys(&owner)?;
@@ -86,12 +90,12 @@ impl Walk<'_> {
                     break;
                 }
                 // If the counter had none in the index, all of these have come since.
-                if let [_, _, below] = due[..] {
+                if let [_, _, below] = expected[..] {
                     self.write_posts(&tag, &some, below, &mut found)?;
                 }
                 self.report_progress();
             }
-            if let [base, indexed, _] = due[..]
+            if let [base, indexed, _] = expected[..]
                 && (found.0 != base || found.1 < indexed)
             {
                 self.report_broken(&format!(

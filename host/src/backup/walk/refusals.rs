@@ -16,20 +16,20 @@ use store::keys;
 /// How many keys of one user are read at a time.
 const KEYS_AT_ONCE: usize = 512;
 
-/// The owner of something that is due, and what is due.
-type DueItem = (String, String);
+/// The owner of something that the index must have, and what that is.
+type ExpectedItem = (String, String);
 
 /// What the index must have for the wallets that were read, in the order of their users.
-pub(super) struct Due {
+pub(super) struct ExpectedInIndex {
     lines: Lines<BufReader<File>>,
-    next: Option<DueItem>,
+    next: Option<ExpectedItem>,
 }
 
-impl Due {
-    pub(super) fn of(due: Scratch) -> anyhow::Result<Self> {
-        let mut due = Self { lines: due.read()?.lines(), next: None };
-        due.step()?;
-        Ok(due)
+impl ExpectedInIndex {
+    pub(super) fn of(expected: Scratch) -> anyhow::Result<Self> {
+        let mut expected = Self { lines: expected.read()?.lines(), next: None };
+        expected.step()?;
+        Ok(expected)
     }
 
     fn step(&mut self) -> anyhow::Result<()> {
@@ -45,7 +45,10 @@ impl Due {
     }
 
     /// What must be there for `whose`, and for the users before, who have nothing in the index.
-    pub(super) fn up_to(&mut self, whose: Option<&str>) -> anyhow::Result<(Vec<DueItem>, Option<String>)> {
+    pub(super) fn up_to(
+        &mut self,
+        whose: Option<&str>,
+    ) -> anyhow::Result<(Vec<ExpectedItem>, Option<String>)> {
         let mut before = Vec::new();
         while let Some((next, what)) = self.next.take() {
             match whose {
@@ -68,12 +71,12 @@ impl Due {
 }
 
 /// Keys of one owner at a time.
-pub(super) struct Owned {
+pub(super) struct KeysByOwner {
     sorted: Sorted,
     ahead: Option<(String, String)>,
 }
 
-impl Owned {
+impl KeysByOwner {
     pub(super) fn of(sorted: Sorted) -> Self {
         Self { sorted, ahead: None }
     }
@@ -110,18 +113,18 @@ impl Owned {
 }
 
 impl Walk<'_> {
-    /// Writes the refusals under users' idempotency keys. `due` says how many each wallet counts.
-    pub(super) fn refusals(&mut self, operations: Sorted, due: Scratch) -> anyhow::Result<()> {
-        let (mut operations, mut due) = (Owned::of(operations), Due::of(due)?);
+    /// Writes the refusals under users' idempotency keys. `expected` says how many each wallet counts.
+    pub(super) fn refusals(&mut self, operations: Sorted, expected: Scratch) -> anyhow::Result<()> {
+        let (mut operations, mut expected) = (KeysByOwner::of(operations), ExpectedInIndex::of(expected)?);
         loop {
             let owner = operations.owner()?;
-            let (without, due) = due.up_to(owner.as_deref())?;
+            let (without, expected) = expected.up_to(owner.as_deref())?;
             for (user, missing) in without {
                 self.report_missing(&user, missing.parse()?)?;
             }
             let Some(owner) = owner else { return Ok(()) };
             let user: User = owner.parse().ok().context("a user's name was changed")?;
-            let due: u64 = due.as_deref().unwrap_or("0").parse()?;
+            let expected: u64 = expected.as_deref().unwrap_or("0").parse()?;
             let mut found = 0_u64;
             loop {
                 let some = operations.keys(&owner)?;
@@ -129,13 +132,13 @@ impl Walk<'_> {
                     break;
                 }
                 // A refusal that has come since the wallet was read changes nothing, so it is not read.
-                if due > 0 || self.mode == Mode::Verify {
-                    found = found.saturating_add(self.write_refusals(&user, &some, due > 0)?);
+                if expected > 0 || self.mode == Mode::Verify {
+                    found = found.saturating_add(self.write_refusals(&user, &some, expected > 0)?);
                 }
                 self.report_progress();
             }
-            if found < due {
-                self.report_missing(&owner, due.saturating_sub(found))?;
+            if found < expected {
+                self.report_missing(&owner, expected.saturating_sub(found))?;
             }
         }
     }

@@ -22,11 +22,11 @@ enum FoundWallet {
 impl Walk<'_> {
     /// Writes the wallets of these users. For each it notes how many refusals it has in the index.
     pub(super) fn wallets(&mut self, mut users: Sorted) -> anyhow::Result<Scratch> {
-        let mut due = Scratch::new()?;
+        let mut expected = Scratch::new()?;
         loop {
             let some = users.next_up_to(WALLETS_AT_ONCE)?;
             if some.is_empty() {
-                return Ok(due);
+                return Ok(expected);
             }
             let users: Vec<User> =
                 some.iter().filter_map(|user| str::from_utf8(user).ok()?.parse().ok()).collect();
@@ -39,7 +39,7 @@ impl Walk<'_> {
                     FoundWallet::Gone => self.report_unsound(named(user), "it was opened, and is gone")?,
                     FoundWallet::Here(stored) => {
                         if let Some(missing) = self.wallet(user, &stored, ahead)? {
-                            due.push(format_args!("{user} {missing}"))?;
+                            expected.push(format_args!("{user} {missing}"))?;
                         }
                     }
                 }
