@@ -10,6 +10,7 @@ mod export;
 mod folder;
 mod import;
 mod origin;
+mod reporter;
 mod s3;
 mod sorted;
 mod store;
@@ -20,27 +21,3 @@ mod walk;
 pub use export::export;
 pub use import::import;
 pub use walk::verify_all;
-
-use std::time::{Duration, Instant};
-
-/// The time between two reports of progress.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
-
-/// Reports its progress on stderr now and then.
-struct Reporter {
-    reported: Instant,
-    began: Instant,
-}
-
-impl Reporter {
-    fn new() -> Self {
-        Self { reported: Instant::now(), began: Instant::now() }
-    }
-
-    fn report(&mut self, what: impl FnOnce() -> String) {
-        if self.reported.elapsed() >= REPORT_EVERY {
-            self.reported = Instant::now();
-            eprintln!("{} s: {}", self.began.elapsed().as_secs(), what());
-        }
-    }
-}

@@ -5,10 +5,10 @@
 //! values are never overwritten. While the import runs, the store holds a note that says which file is being
 //! restored ([`store::keys::import`]): the same file may go on, any other is refused.
 
-use super::Reporter;
 use super::cli::ImportArguments;
 use super::folder;
 use super::origin::ExportOrigin;
+use super::reporter::Reporter;
 use super::store::{Access, WholeStore};
 use super::walk::is_money;
 use crate::exit::ExitError;

@@ -7,43 +7,20 @@
 
 mod counters;
 mod refusals;
+mod state;
 mod wallets;
 
 use super::sorted::Sorter;
 use super::store::{Access, WholeStore};
-use super::{Reporter, store, unfinished};
+use super::{store, unfinished};
 use crate::arguments::VerifyArguments;
 use crate::exit::ExitError;
 use ::store::keys;
 use backup::line::ExportStart;
-use backup::{ExportError, ExportReader, Line, Totals};
+use backup::{Line, Totals};
+use state::{LineSink, Mode, Walk};
 use std::io::Write as _;
 use std::time::SystemTime;
-
-/// How many breaks are named.
-const MOST_NAMED: u64 = 10;
-
-/// Where lines go.
-pub type LineSink<'a> = dyn FnMut(&[u8]) -> anyhow::Result<()> + 'a;
-
-/// What happens to what is found.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// A break ends the walk.
-    Export,
-    /// Reports breaks, and compares the index with the entries.
-    Verify,
-}
-
-/// A store that is being read.
-struct Walk<'a> {
-    store: WholeStore,
-    mode: Mode,
-    out: &'a mut LineSink<'a>,
-    reading: ExportReader,
-    broken: u64,
-    progress: Reporter,
-}
 
 /// What was found.
 pub struct WalkReport {
@@ -80,9 +57,7 @@ pub fn now() -> String {
 
 fn walk<'a>(location: &store::Location, mode: Mode, out: &'a mut LineSink<'a>) -> anyhow::Result<WalkReport> {
     let began = now();
-    let store = WholeStore::open(location, Access::Read)?;
-    let reading = ExportReader::new();
-    let mut walk = Walk { store, mode, out, reading, broken: 0, progress: Reporter::new() };
+    let mut walk = Walk::new(WholeStore::open(location, Access::Read)?, mode, out);
     walk.refuse_interrupted_import()?;
     let kind = walk.store.kind().to_owned();
     let bank = env!("CARGO_PKG_VERSION").to_owned();
@@ -145,37 +120,6 @@ impl Walk<'_> {
             return Err(unfinished::interrupted());
         }
         Ok(())
-    }
-
-    /// Writes a line, after checking it by the rules by which it will be read.
-    fn emit(&mut self, line: &Line) -> anyhow::Result<()> {
-        let bytes = line.encode();
-        match self.reading.line(&bytes) {
-            Ok(_) => (self.out)(&bytes),
-            Err(broken) => self.report_broken(&broken),
-        }
-    }
-
-    /// Reports something broken, which ends an export.
-    fn report_broken(&mut self, what: &dyn std::fmt::Display) -> anyhow::Result<()> {
-        if self.mode == Mode::Export {
-            let why = format!("{what}. Nothing was exported; `bank verify --all` says what else is broken");
-            return Err(ExitError::Broken(why).into());
-        }
-        self.broken = self.broken.saturating_add(1);
-        if self.broken <= MOST_NAMED {
-            eprintln!("broken: {what}");
-        }
-        Ok(())
-    }
-
-    fn report_unsound(&mut self, of: String, what: &'static str) -> anyhow::Result<()> {
-        self.report_broken(&ExportError::Unsound { of, what })
-    }
-
-    fn report_progress(&mut self) {
-        let (totals, progress) = (self.reading.totals(), &mut self.progress);
-        progress.report(|| format!("{} wallets, {} entries read", totals.wallets, totals.entries()));
     }
 }
 

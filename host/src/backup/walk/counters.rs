@@ -2,8 +2,8 @@
 
 use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Stored;
-use super::Walk;
 use super::refusals::{ExpectedInIndex, KeysByOwner};
+use super::state::Walk;
 use anyhow::Context as _;
 use backup::Line;
 use backup::line::{Count, Tag};

@@ -3,8 +3,8 @@
 
 use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Stored;
+use super::state::{Mode, Walk};
 use super::wallets::named;
-use super::{Mode, Walk};
 use anyhow::Context as _;
 use backup::Line;
 use ledger::{IdempotencyKey, Outcome, Page, User};

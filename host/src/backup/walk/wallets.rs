@@ -2,7 +2,7 @@
 
 use super::super::sorted::{Scratch, Sorted};
 use super::super::store::Stored;
-use super::{Mode, Walk};
+use super::state::{Mode, Walk};
 use backup::{Line, item};
 use ledger::{Outcome, Page, User, Wallet};
 use store::keys;
