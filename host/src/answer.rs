@@ -201,8 +201,8 @@ impl App {
     /// A place for a request to `endpoint`; which kind depends on how much of it has arrived.
     async fn place(&self, arrived: &Arrived, endpoint: &Endpoint) -> Result<Option<Place>, Crowded> {
         match arrived {
-            Arrived::Whole | Arrived::Late => self.places.whole(&endpoint.places).await,
-            Arrived::Streamed(_) => Ok(self.places.coming().await),
+            Arrived::Whole | Arrived::Late => self.places.for_complete(&endpoint.places).await,
+            Arrived::Streamed(_) => Ok(self.places.for_streaming().await),
         }
     }
 }

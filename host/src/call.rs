@@ -3,7 +3,7 @@
 
 use crate::failed::RequestLine;
 use crate::guards::RequestGuard;
-use crate::lifetime::Gone;
+use crate::lifetime::InstanceFailed;
 use crate::placement::Running;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -18,7 +18,7 @@ pub async fn call(running: &Running, request: Request<WasiBody>, guard: RequestG
         Err(error) => {
             let (component, status) = (running.component(), StatusCode::INTERNAL_SERVER_ERROR);
             // A trap has been logged already, once for all the requests that it ended.
-            if !error.is::<Gone>() {
+            if !error.is::<InstanceFailed>() {
                 eprintln!("[{}] failed: {error:#}", component.id);
             }
             line.log_failure(component, status);

@@ -27,11 +27,11 @@ use wasmtime_wasi_http::handler::{Prepared, Proxy, Request, Response};
 use crate::component::{InstanceState, ReadyComponent};
 use crate::guards::RequestGuard;
 use crate::imports::Imports as _;
-use crate::lifetime::{Gone, IDLE, REQUESTS, REQUESTS_AT_ONCE};
+use crate::lifetime::{IDLE_LIMIT, InstanceFailed, REQUESTS_AT_ONCE, REQUESTS_PER_INSTANCE};
 
-/// How many instances of all components work, and how many may before requests share them.
+/// How many instances of all components are busy, and how many may be before requests share them.
 #[derive(Clone)]
-pub struct Working {
+pub struct BusyInstances {
     count: Arc<AtomicUsize>,
     cores: usize,
 }
@@ -39,7 +39,7 @@ pub struct Working {
 /// A component, and the instances of it that there are.
 pub struct Instances {
     component: ReadyComponent,
-    working: Working,
+    busy: BusyInstances,
     known: Mutex<Known>,
 }
 
@@ -48,7 +48,7 @@ pub struct Instances {
 struct Known {
     all: Vec<Instance>,
     next_number: u64,
-    /// How many of them [`Working`] counts.
+    /// How many of them [`BusyInstances`] counts.
     counted: usize,
 }
 
@@ -86,7 +86,7 @@ impl Instance {
     }
 
     /// Whether it keeps a core busy: one that takes no more requests will soon leave its core.
-    fn is_working(&self) -> bool {
+    fn is_busy(&self) -> bool {
         self.is_open() && self.load() > 0
     }
 
@@ -99,14 +99,14 @@ impl Instance {
     }
 }
 
-impl Working {
-    /// No instance works yet; the cores are this machine's.
+impl BusyInstances {
+    /// No instance is busy yet; the cores are this machine's.
     pub fn on_this_machine() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self { count: Arc::default(), cores }
     }
 
-    /// Whether a core has no instance that works.
+    /// Whether a core has no busy instance.
     fn leaves_a_core(&self) -> bool {
         self.count.load(Ordering::Relaxed) < self.cores
     }
@@ -114,31 +114,31 @@ impl Working {
 
 impl Known {
     /// The open instance that is to get the next request; none if that is a new one.
-    fn best(&mut self, working: &Working) -> Option<&mut Instance> {
-        let spread = working.leaves_a_core();
-        let may_grow = self.all.iter().filter(|instance| instance.is_open()).count() < working.cores;
+    fn best(&mut self, busy: &BusyInstances) -> Option<&mut Instance> {
+        let spread = busy.leaves_a_core();
+        let may_grow = self.all.iter().filter(|instance| instance.is_open()).count() < busy.cores;
         let with_room = self.all.iter_mut().filter(|instance| instance.has_room());
         // To spread, an idle one first, then a new one; to share, one that works first.
-        let best = with_room.min_by_key(|instance| (instance.is_working() == spread, instance.load()));
-        best.filter(|instance| !(spread && may_grow && instance.is_working()))
+        let best = with_room.min_by_key(|instance| (instance.is_busy() == spread, instance.load()));
+        best.filter(|instance| !(spread && may_grow && instance.is_busy()))
     }
 
-    /// Counts anew how many work, after something changed.
-    fn count(&mut self, working: &Working) {
-        let now = self.all.iter().filter(|instance| instance.is_working()).count();
+    /// Counts anew how many are busy, after something changed.
+    fn count(&mut self, busy: &BusyInstances) {
+        let now = self.all.iter().filter(|instance| instance.is_busy()).count();
         let before = std::mem::replace(&mut self.counted, now);
         if now > before {
-            working.count.fetch_add(now.abs_diff(before), Ordering::Relaxed);
+            busy.count.fetch_add(now.abs_diff(before), Ordering::Relaxed);
         } else if now < before {
-            working.count.fetch_sub(before.abs_diff(now), Ordering::Relaxed);
+            busy.count.fetch_sub(before.abs_diff(now), Ordering::Relaxed);
         }
     }
 }
 
 impl Instances {
     /// A component without instances.
-    pub fn new(component: ReadyComponent, working: Working) -> Self {
-        Self { component, working, known: Mutex::default() }
+    pub fn new(component: ReadyComponent, busy: BusyInstances) -> Self {
+        Self { component, busy, known: Mutex::default() }
     }
 
     /// The component that they are instances of.
@@ -149,7 +149,7 @@ impl Instances {
     /// Has an instance answer `request`, which holds `guard`.
     ///
     /// # Errors
-    /// [`Gone`]; or what the component answered instead of a response.
+    /// [`InstanceFailed`]; or what the component answered instead of a response.
     pub async fn handle(
         self: &Arc<Self>,
         guard: RequestGuard,
@@ -157,7 +157,7 @@ impl Instances {
     ) -> wasmtime::Result<Response> {
         let (answer, answered) = oneshot::channel();
         self.clone().give(Job { guard, request, answer });
-        answered.await.map_err(|_| Gone)?
+        answered.await.map_err(|_| InstanceFailed)?
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -168,9 +168,9 @@ impl Instances {
     /// Gives `job` to an instance, if need be to a new one.
     fn give(self: Arc<Self>, job: Job) {
         let mut known = self.known();
-        if let Some(instance) = known.best(&self.working) {
+        if let Some(instance) = known.best(&self.busy) {
             instance.give(job);
-            known.count(&self.working);
+            known.count(&self.busy);
             return;
         }
         let number = known.next_number;
@@ -179,11 +179,11 @@ impl Instances {
             number,
             queue: VecDeque::from([job]),
             in_flight: 0,
-            left: REQUESTS.saturating_sub(1),
+            left: REQUESTS_PER_INSTANCE.saturating_sub(1),
             blocked: false,
             waker: None,
         });
-        known.count(&self.working);
+        known.count(&self.busy);
         drop(known);
         tokio::spawn(Runner { instances: self, number }.run());
     }
@@ -200,7 +200,7 @@ impl Drop for Runner {
         let mut known = self.instances.known();
         let position = known.all.iter().position(|instance| instance.number == self.number);
         let left = position.map(|position| known.all.remove(position).queue).unwrap_or_default();
-        known.count(&self.instances.working);
+        known.count(&self.instances.busy);
         drop(known);
         self.pass_on(left);
     }
@@ -217,7 +217,7 @@ impl Runner {
     fn with<T: Default>(&self, action: impl FnOnce(&mut Instance) -> T) -> T {
         let mut known = self.instances.known();
         let result = known.all.iter_mut().find(|instance| instance.number == self.number).map(action);
-        known.count(&self.instances.working);
+        known.count(&self.instances.busy);
         result.unwrap_or_default()
     }
 
@@ -414,7 +414,7 @@ struct Idle {
 
 impl Idle {
     fn new() -> Self {
-        Self { end: after_idle(), timer: Box::pin(tokio::time::sleep(IDLE)) }
+        Self { end: after_idle(), timer: Box::pin(tokio::time::sleep(IDLE_LIMIT)) }
     }
 
     fn reset(&mut self) {
@@ -436,5 +436,5 @@ impl Idle {
 
 fn after_idle() -> Instant {
     let now = Instant::now();
-    now.checked_add(IDLE).unwrap_or(now)
+    now.checked_add(IDLE_LIMIT).unwrap_or(now)
 }

@@ -8,8 +8,8 @@ use wasmtime_wasi_http::handler::{ProxyHandler, Request, Response, TrapOrPanicEr
 
 use crate::component::ReadyComponent;
 use crate::guards::RequestGuard;
-use crate::instances::{Instances, Working};
-use crate::lifetime::Gone;
+use crate::instances::{BusyInstances, Instances};
+use crate::lifetime::InstanceFailed;
 use crate::spread::Spread;
 
 /// The flag of `bank up`.
@@ -32,9 +32,9 @@ pub enum Running {
 
 impl Running {
     /// A component that has no instances yet, one of those that share the cores.
-    pub fn new(component: ReadyComponent, placement: Placement, working: &Working) -> Self {
+    pub fn new(component: ReadyComponent, placement: Placement, busy: &BusyInstances) -> Self {
         match placement {
-            Placement::Bank => Self::Together(Arc::new(Instances::new(component, working.clone()))),
+            Placement::Bank => Self::Together(Arc::new(Instances::new(component, busy.clone()))),
             Placement::Spin => Self::Spread(ProxyHandler::new(Spread(component))),
         }
     }
@@ -50,13 +50,15 @@ impl Running {
     /// Has an instance answer `request`, which holds `guard`.
     ///
     /// # Errors
-    /// [`Gone`]; or what the component answered instead of a response.
+    /// [`InstanceFailed`]; or what the component answered instead of a response.
     pub async fn handle(&self, guard: RequestGuard, request: Request) -> wasmtime::Result<Response> {
         match self {
             Self::Together(instances) => instances.handle(guard, request).await,
             Self::Spread(handler) => {
                 let answer = handler.handle(guard, request).await;
-                answer.map_err(|error| if error.is::<TrapOrPanicError>() { Gone.into() } else { error })
+                answer.map_err(
+                    |error| if error.is::<TrapOrPanicError>() { InstanceFailed.into() } else { error },
+                )
             }
         }
     }

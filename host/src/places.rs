@@ -23,14 +23,14 @@ const OWN_PLACES: usize = 16;
 /// for calls between components they are fewer than the possible instances: a request may need one for itself.
 const ALL_OWN_PLACES: usize = 256;
 /// The places for requests whose bodies are still coming.
-const COMING_PLACES: usize = 64;
+const STREAMING_PLACES: usize = 64;
 /// The places for calls between components, of all called components together.
 const CALL_PLACES: usize = 128;
 
 /// The places that all components share.
 pub struct Places {
     common: Arc<Semaphore>,
-    coming: Arc<Semaphore>,
+    streaming: Arc<Semaphore>,
     own: usize,
     queue: usize,
 }
@@ -71,8 +71,8 @@ impl Places {
         let number = |most: u32| usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let (common, queue) = (number(limits.max_requests), number(limits.max_waiting));
         let own = ALL_OWN_PLACES.checked_div(components).unwrap_or(OWN_PLACES).clamp(1, OWN_PLACES);
-        let [common, coming] = [common, COMING_PLACES].map(|most| Arc::new(Semaphore::new(most)));
-        Self { common, coming, own, queue }
+        let [common, streaming] = [common, STREAMING_PLACES].map(|most| Arc::new(Semaphore::new(most)));
+        Self { common, streaming, own, queue }
     }
 
     /// The places of one more component.
@@ -81,11 +81,11 @@ impl Places {
         OwnPlaces { places, queue }
     }
 
-    /// A place for a request that has come whole. None is given once nothing takes requests any more.
+    /// A place for a request that has arrived completely. None is given once nothing takes requests any more.
     ///
     /// # Errors
     /// [`Crowded`]: it would have to wait, and too many do.
-    pub async fn whole(&self, own: &OwnPlaces) -> Result<Option<Place>, Crowded> {
+    pub async fn for_complete(&self, own: &OwnPlaces) -> Result<Option<Place>, Crowded> {
         if let Ok(place) = own.places.clone().try_acquire_owned() {
             return Ok(Some(place));
         }
@@ -99,8 +99,8 @@ impl Places {
     }
 
     /// A place for a request whose body is still coming.
-    pub async fn coming(&self) -> Option<Place> {
-        self.coming.clone().acquire_owned().await.ok()
+    pub async fn for_streaming(&self) -> Option<Place> {
+        self.streaming.clone().acquire_owned().await.ok()
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn all_free(places: &Places, own: &OwnPlaces) -> Vec<Place> {
-        let free = || places.whole(own).now_or_never().and_then(Result::ok).flatten();
+        let free = || places.for_complete(own).now_or_never().and_then(Result::ok).flatten();
         std::iter::from_fn(free).collect()
     }
 
@@ -132,9 +132,9 @@ mod tests {
         let (crowded, health) = (places.own(), places.own());
         let mut taken = all_free(&places, &crowded);
         assert_eq!(taken.len(), OWN_PLACES + 3);
-        assert!(places.whole(&health).now_or_never().is_some());
+        assert!(places.for_complete(&health).now_or_never().is_some());
         taken.pop();
-        assert!(places.whole(&crowded).now_or_never().is_some());
+        assert!(places.for_complete(&crowded).now_or_never().is_some());
     }
 
     #[tokio::test]
@@ -142,12 +142,12 @@ mod tests {
         let places = Places::new(&limits("--max-requests 1 --max-waiting 2"), 2);
         let (crowded, health) = (places.own(), places.own());
         let mut taken = all_free(&places, &crowded);
-        let [mut first, mut second] = [(); 2].map(|()| Box::pin(places.whole(&crowded)));
+        let [mut first, mut second] = [(); 2].map(|()| Box::pin(places.for_complete(&crowded)));
         assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
-        assert!(matches!(places.whole(&crowded).now_or_never(), Some(Err(Crowded))));
-        assert!(matches!(places.whole(&health).now_or_never(), Some(Ok(Some(_)))));
+        assert!(matches!(places.for_complete(&crowded).now_or_never(), Some(Err(Crowded))));
+        assert!(matches!(places.for_complete(&health).now_or_never(), Some(Ok(Some(_)))));
         drop(second);
-        let mut third = Box::pin(places.whole(&crowded));
+        let mut third = Box::pin(places.for_complete(&crowded));
         assert!((&mut third).now_or_never().is_none(), "who left made room");
         taken.pop();
         assert!(matches!(first.await, Ok(Some(_))));
@@ -170,10 +170,10 @@ mod tests {
         let places = Places::new(&limits("--max-requests 1"), 1);
         let own = places.own();
         let mut coming = Vec::new();
-        while let Some(place) = places.coming().now_or_never() {
+        while let Some(place) = places.for_streaming().now_or_never() {
             coming.push(place);
         }
-        assert_eq!(coming.len(), COMING_PLACES);
-        assert!(places.whole(&own).now_or_never().is_some());
+        assert_eq!(coming.len(), STREAMING_PLACES);
+        assert!(places.for_complete(&own).now_or_never().is_some());
     }
 }

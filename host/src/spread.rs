@@ -21,7 +21,7 @@ use wasmtime_wasi_http::handler::{
 use crate::component::{InstanceState, ReadyComponent};
 use crate::guards::RequestGuard;
 use crate::imports::Imports as _;
-use crate::lifetime::{IDLE, REQUESTS, REQUESTS_AT_ONCE};
+use crate::lifetime::{IDLE_LIMIT, REQUESTS_AT_ONCE, REQUESTS_PER_INSTANCE};
 
 /// A component whose instances are created on demand.
 pub struct Spread(pub ReadyComponent);
@@ -47,7 +47,7 @@ impl HandlerState for Spread {
             store,
             proxy,
             view: InstanceState::http,
-            expiration: IdleExpiration(Box::pin(tokio::time::sleep(IDLE))),
+            expiration: IdleExpiration(Box::pin(tokio::time::sleep(IDLE_LIMIT))),
             state: Worker { id: component.id.clone() },
         })
     }
@@ -61,7 +61,7 @@ impl WorkerExpiration for IdleExpiration {
         start: Instant,
     ) -> Poll<()> {
         // A request may take as long as it takes, as in Spin.
-        let Some(end) = start.checked_add(IDLE).filter(|_| status == WorkerStatus::Idle) else {
+        let Some(end) = start.checked_add(IDLE_LIMIT).filter(|_| status == WorkerStatus::Idle) else {
             return Poll::Pending;
         };
         if self.0.deadline() != end.into() {
@@ -77,7 +77,7 @@ impl WorkerState for Worker {
 
     fn should_accept_request(&self, at_once: usize, in_all: usize) -> ShouldAccept {
         match (at_once, in_all) {
-            (_, REQUESTS..) => ShouldAccept::Never,
+            (_, REQUESTS_PER_INSTANCE..) => ShouldAccept::Never,
             (REQUESTS_AT_ONCE.., _) => ShouldAccept::No,
             _ => ShouldAccept::Yes,
         }

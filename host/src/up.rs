@@ -12,7 +12,7 @@ use crate::component::ReadyComponent;
 use crate::engine::{self, Compiler};
 use crate::fault;
 use crate::imports::Servers;
-use crate::instances::Working;
+use crate::instances::BusyInstances;
 use crate::internal_hosts;
 use crate::kv::{self, Stores};
 use crate::manifest::{self, Manifest};
@@ -154,7 +154,7 @@ fn app(
     let compiler = Compiler::new(!options.disable_cache)?;
     let servers = Arc::new(Servers::new(patience));
     let chain = Arc::new(Chain::default());
-    let working = Working::on_this_machine();
+    let busy = BusyInstances::on_this_machine();
     let allowed = |component| Ok((component, Arc::new(allowed_hosts(component, values)?)));
     let used: Vec<_> =
         triggered_components(manifest).into_iter().map(allowed).collect::<anyhow::Result<_>>()?;
@@ -172,7 +172,7 @@ fn app(
             shown: !options.quiet,
             telemetry: telemetry.clone(),
         };
-        Ok((component.id.to_string(), Running::new(component, options.placement, &working)))
+        Ok((component.id.to_string(), Running::new(component, options.placement, &busy)))
     };
     let running: HashMap<String, Running> = in_parallel(&used, start)?.into_iter().collect();
     engine::return_unused_memory();
