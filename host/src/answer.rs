@@ -23,7 +23,7 @@ use crate::readiness::Readiness;
 use crate::router::{Match, Router, WELL_KNOWN};
 use crate::spin_headers::{self, RouteHeaders};
 use crate::target;
-use crate::telemetry::{Exchange, Telemetry};
+use crate::telemetry::{RecordedRequest, Telemetry};
 use crate::unavailable;
 use crate::well_known::WellKnown;
 use bytes::Bytes;
@@ -137,13 +137,13 @@ impl App {
         process: &ProcessGuard,
     ) -> Response<AnswerBody> {
         client.progress.note_request();
-        let mut exchange =
-            Exchange::begin(&self.telemetry, request.method(), request.headers(), &client.scheme);
-        let answer = self.answer_request(request, client, limits, process, exchange.as_deref_mut()).await;
-        if let Some(exchange) = &mut exchange {
-            exchange.note_answer(answer.status());
+        let mut recorded =
+            RecordedRequest::begin(&self.telemetry, request.method(), request.headers(), &client.scheme);
+        let answer = self.answer_request(request, client, limits, process, recorded.as_deref_mut()).await;
+        if let Some(recorded) = &mut recorded {
+            recorded.note_answer(answer.status());
         }
-        answer.map(|body| AnswerBody { body, progress: client.progress.clone(), _exchange: exchange })
+        answer.map(|body| AnswerBody { body, progress: client.progress.clone(), _recorded: recorded })
     }
 
     /// The answer of the server itself, if `path` is one of its own.
@@ -158,7 +158,7 @@ impl App {
         client: &Peer,
         limits: &ClientLimits,
         process: &ProcessGuard,
-        mut exchange: Option<&mut Exchange>,
+        mut recorded: Option<&mut RecordedRequest>,
     ) -> Response<WasiBody> {
         let (mut parts, body) = request.into_parts();
         if let Some(own) = self.own_answer(parts.uri.path()) {
@@ -178,15 +178,15 @@ impl App {
         add_spin_headers(&mut parts.headers, &parts.uri, &found, client);
         let endpoint = &found.target.to;
         parts.uri = uri;
-        if let Some(exchange) = &mut exchange {
-            exchange.note_component(&endpoint.route, &endpoint.component, &mut parts.headers);
+        if let Some(recorded) = &mut recorded {
+            recorded.note_component(&endpoint.route, &endpoint.component, &mut parts.headers);
         }
         let (arrived, body) = read_small_body(&parts.headers, body, limits.body_timeout).await;
         client.progress.note_request_complete();
         let request = Request::from_parts(parts, body);
         let mut response = match self.place(&arrived, endpoint).await {
             Ok(place) => {
-                let trace = exchange.map(|exchange| exchange.trace());
+                let trace = recorded.map(|recorded| recorded.trace());
                 call(&endpoint.running, request, RequestGuard { process: process.clone(), place, trace })
                     .await
             }
@@ -226,7 +226,7 @@ pub struct AnswerBody {
     body: WasiBody,
     progress: Arc<Progress>,
     /// Ends when the answer is dropped.
-    _exchange: Option<Box<Exchange>>,
+    _recorded: Option<Box<RecordedRequest>>,
 }
 
 impl Drop for AnswerBody {

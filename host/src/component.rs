@@ -6,7 +6,7 @@ use crate::imports::{Imports, KeyValueView, RedisView, Servers, Variables};
 use crate::kv::Stores;
 use crate::logs::ComponentLog;
 use crate::outbound::{Chained, Outbound};
-use crate::telemetry::{Callers, InstanceCounted, Telemetry};
+use crate::telemetry::{CallTracing, CountedInstance, Telemetry};
 use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::ResourceTable;
@@ -50,16 +50,16 @@ pub struct InstanceState {
     servers: Arc<Servers>,
     variables: Arc<Variables>,
     log: ComponentLog,
-    callers: Callers,
+    call_tracing: CallTracing,
     calls: HostCalls,
-    _counted: Option<InstanceCounted>,
+    _counted: Option<CountedInstance>,
 }
 
 impl InstanceState {
     /// The state of a new instance of `component`.
     pub fn new(component: &ReadyComponent) -> Self {
         let log = ComponentLog::new(component.id.clone(), component.telemetry.clone());
-        let callers = Callers::new(&component.telemetry, &component.id);
+        let call_tracing = CallTracing::new(&component.telemetry, &component.id);
         let mut wasi = WasiCtxBuilder::new();
         wasi.envs(&component.environment);
         if component.shown {
@@ -73,13 +73,13 @@ impl InstanceState {
                 component: component.id.clone(),
                 allowed: component.allowed_hosts.clone(),
                 chain: component.chain.clone(),
-                callers: callers.clone(),
+                call_tracing: call_tracing.clone(),
             },
             stores: component.stores.clone(),
             servers: component.servers.clone(),
             variables: component.variables.clone(),
             log,
-            callers,
+            call_tracing,
             calls: HostCalls::default(),
             _counted: component.telemetry.instance(&component.id),
         }
@@ -95,7 +95,7 @@ impl InstanceState {
 impl Imports for InstanceState {
     fn key_value(&mut self) -> KeyValueView<'_> {
         self.calls.count(Interface::KeyValue);
-        KeyValueView { table: &mut self.table, granted: &self.stores, callers: &self.callers }
+        KeyValueView { table: &mut self.table, granted: &self.stores, call_tracing: &self.call_tracing }
     }
 
     fn redis(&mut self) -> RedisView<'_> {
@@ -104,7 +104,7 @@ impl Imports for InstanceState {
             table: &mut self.table,
             allowed: &self.outbound.allowed,
             servers: &self.servers,
-            callers: &self.callers,
+            call_tracing: &self.call_tracing,
         }
     }
 
@@ -113,8 +113,8 @@ impl Imports for InstanceState {
         &mut self.variables
     }
 
-    fn callers(&self) -> &Callers {
-        &self.callers
+    fn call_tracing(&self) -> &CallTracing {
+        &self.call_tracing
     }
 
     fn count_timer(&mut self) {

@@ -364,9 +364,9 @@ fn begin<'a>(
     })?;
     let Prepared::P3 { call, .. } = &prepared;
     let task = call.task();
-    let caller = accessor.with(|mut store| store.get().callers().begin(task, guard.trace.clone()));
+    let task_trace = accessor.with(|mut store| store.get().call_tracing().begin(task, guard.trace.clone()));
     Ok(async move {
-        let _guard = (guard, caller);
+        let _guard = (guard, task_trace);
         // A request may take as long as it takes, as in Spin.
         prepared.run(accessor, pending()).await.map(drop)
     })

@@ -8,7 +8,7 @@
 use crate::allowed_hosts::AllowedHosts;
 use crate::imports::Imports;
 use crate::internal_hosts;
-use crate::telemetry::{Call, Callers};
+use crate::telemetry::{Call, CallTracing};
 use futures::future::BoxFuture;
 use opentelemetry::Context;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub struct Outbound {
     /// The application's components.
     pub chain: Arc<dyn Chained>,
     /// The requests that the instance works on, to which traces attribute its calls.
-    pub callers: Callers,
+    pub call_tracing: CallTracing,
 }
 
 /// The components of an application that other components may call by name ([`crate::chain`]).
@@ -60,7 +60,7 @@ impl WasiHttpHooks for Outbound {
         if !self.allows(request.uri()) {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }
-        let call = self.callers.begin_request(&mut request);
+        let call = self.call_tracing.begin_request(&mut request);
         if let Some(name) = internal_hosts::component(request.uri()).map(str::to_owned) {
             let sent = self.chained(name, request, options, call.trace());
             return record(call, sent);
@@ -167,8 +167,8 @@ impl<T: Imports + WasiHttpView> client::HostWithStore<T> for ClientInterface {
         request: Resource<Request>,
     ) -> Result<Resource<Response>, TrappableError<types::ErrorCode>> {
         accessor.with(|mut access| {
-            let callers = access.data_mut().callers().clone();
-            callers.note(access.as_context_mut());
+            let call_tracing = access.data_mut().call_tracing().clone();
+            call_tracing.note(access.as_context_mut());
         });
         // It reaches `send_request` before it first waits.
         let accessor = accessor.with_getter::<WasiHttp>(T::http);

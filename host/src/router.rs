@@ -23,7 +23,7 @@ pub struct RouteTarget<T> {
     /// As in the manifest.
     pub raw: String,
     /// Absolute, and without a slash at the end.
-    pub based: String,
+    pub normalized: String,
     /// What answers.
     pub to: T,
 }
@@ -83,31 +83,31 @@ impl<T> Router<T> {
 
 impl<T> RouteTarget<T> {
     fn new(raw: String, to: T) -> Self {
-        Self { based: based(&raw), raw, to }
+        Self { normalized: normalized(&raw), raw, to }
     }
 
     fn spec(&self) -> Result<RouteSpec, String> {
-        match self.based.strip_suffix("/...") {
+        match self.normalized.strip_suffix("/...") {
             Some(prefix) => format!("{prefix}/*").parse(),
-            None => self.based.parse(),
+            None => self.normalized.parse(),
         }
     }
 }
 
 /// A route with a slash in front and none at the end.
-pub fn based(route: &str) -> String {
+pub fn normalized(route: &str) -> String {
     let slash = if route.starts_with('/') { "" } else { "/" };
-    let based = format!("{slash}{route}");
-    based.strip_suffix('/').unwrap_or(&based).to_owned()
+    let normalized = format!("{slash}{route}");
+    normalized.strip_suffix('/').unwrap_or(&normalized).to_owned()
 }
 
 /// As Spin lists it.
 impl<T> fmt::Display for RouteTarget<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let prefix = self.based.strip_suffix("/...").or_else(|| self.based.strip_suffix("/*"));
+        let prefix = self.normalized.strip_suffix("/...").or_else(|| self.normalized.strip_suffix("/*"));
         match prefix {
             Some(prefix) => write!(f, "{prefix} (wildcard)"),
-            None => f.write_str(&self.based),
+            None => f.write_str(&self.normalized),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::connections::{Connections, OpenConnection};
 use crate::guards::ProcessGuard;
 use crate::limits::ClientLimits;
 use crate::progress::Watched;
-use crate::telemetry::OpenCounted;
+use crate::telemetry::CountedConnection;
 use anyhow::Context as _;
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::Scheme;
@@ -168,7 +168,7 @@ struct Connection {
     process: ProcessGuard,
     limits: Arc<ClientLimits>,
     open: OpenConnection,
-    _counted: Option<OpenCounted>,
+    _counted: Option<CountedConnection>,
 }
 
 impl Connection {

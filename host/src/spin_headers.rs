@@ -25,7 +25,7 @@ impl RouteHeaders {
     pub fn new(route: &str) -> Self {
         let prefix = route.strip_suffix("/...").unwrap_or(route);
         Self([
-            (MATCHED_ROUTE, value(&router::based(route))),
+            (MATCHED_ROUTE, value(&router::normalized(route))),
             (BASE_PATH, HeaderValue::from_static("/")),
             (RAW_COMPONENT_ROUTE, value(route)),
             (COMPONENT_ROUTE, value(prefix)),

@@ -90,9 +90,9 @@ impl WorkerState for Worker {
         guard: RequestGuard,
         task: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
-        let caller = store.data().callers().begin(task, guard.trace.clone());
+        let task_trace = store.data().call_tracing().begin(task, guard.trace.clone());
         Box::pin(async move {
-            let _guard = (guard, caller);
+            let _guard = (guard, task_trace);
             pending().await
         })
     }

@@ -13,7 +13,7 @@
 //! If the collector is away or slow, `bank` goes on. What cannot be sent is lost, and a warning says so.
 
 mod call;
-mod counted;
+mod counting_processor;
 mod end;
 mod export;
 mod meters;
@@ -21,12 +21,12 @@ mod queue;
 mod request;
 mod signal;
 
-pub use call::{Call, Caller, Callers, System};
-pub use meters::{InstanceCounted, OpenCounted};
-pub use request::Exchange;
+pub use call::{Call, CallTracing, System, TaskTraceGuard};
+pub use meters::{CountedConnection, CountedInstance};
+pub use request::RecordedRequest;
 
 use anyhow::Context as _;
-use counted::Counted;
+use counting_processor::CountingProcessor;
 use end::SignalShutdown;
 use meters::Meters;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _};
@@ -70,7 +70,8 @@ impl Telemetry {
         let tracer = traces.map(|exporter| {
             let signal = exporter.signal.clone();
             let builder = SdkTracerProvider::builder().with_resource(resource.clone());
-            let processor = Counted::new(BatchSpanProcessor::builder(exporter).build(), signal.clone());
+            let processor =
+                CountingProcessor::new(BatchSpanProcessor::builder(exporter).build(), signal.clone());
             let provider = builder.with_span_processor(processor).build();
             let tracer = provider.tracer(NAME);
             ends.push(SignalShutdown::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
@@ -87,7 +88,8 @@ impl Telemetry {
         let logger = logs.map(|exporter| {
             let signal = exporter.signal.clone();
             let builder = SdkLoggerProvider::builder().with_resource(resource);
-            let processor = Counted::new(BatchLogProcessor::builder(exporter).build(), signal.clone());
+            let processor =
+                CountingProcessor::new(BatchLogProcessor::builder(exporter).build(), signal.clone());
             let provider = builder.with_log_processor(processor).build();
             let logger = provider.logger(NAME);
             ends.push(SignalShutdown::new(signal, move |longest| provider.shutdown_with_timeout(longest)));
@@ -111,12 +113,12 @@ impl Telemetry {
     }
 
     /// Counts an open connection until the result is dropped.
-    pub fn connection(&self) -> Option<OpenCounted> {
+    pub fn connection(&self) -> Option<CountedConnection> {
         self.meters.as_ref().map(Meters::connection)
     }
 
     /// Counts an instance of a component until the result is dropped.
-    pub fn instance(&self, component: &Arc<str>) -> Option<InstanceCounted> {
+    pub fn instance(&self, component: &Arc<str>) -> Option<CountedInstance> {
         self.meters.as_ref().map(|meters| meters.instance(component))
     }
 

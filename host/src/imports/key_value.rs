@@ -4,7 +4,7 @@ use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostSt
 use super::call_error::CallError;
 use super::opened::OpenStore;
 use crate::kv::{Failure, Stores};
-use crate::telemetry::{Call, Callers, System};
+use crate::telemetry::{Call, CallTracing, System};
 use std::sync::Arc;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
@@ -16,7 +16,7 @@ pub struct KeyValueView<'a> {
     /// The stores that the component is granted.
     pub granted: &'a Arc<Stores>,
     /// The requests that the instance works on, to which traces attribute its calls.
-    pub callers: &'a Callers,
+    pub call_tracing: &'a CallTracing,
 }
 
 /// Stands for `KeyValueView` in linkers.
@@ -83,8 +83,8 @@ fn opened<T>(
     accessor.with(|mut access| {
         let view = access.get();
         let opened = view.table.get(store).map_err(|_| Error::NoSuchStore)?.clone();
-        let callers = view.callers.clone();
-        Ok((opened, callers.call(access.as_context_mut(), System::KeyValue, || operation.into())))
+        let call_tracing = view.call_tracing.clone();
+        Ok((opened, call_tracing.call(access.as_context_mut(), System::KeyValue, || operation.into())))
     })
 }
 

@@ -12,7 +12,7 @@ use super::bindings::spin::redis::redis::{
 use super::call_error::CallError;
 use crate::allowed_hosts::AllowedHosts;
 use crate::redis::{Patience, Server};
-use crate::telemetry::{Callers, System};
+use crate::telemetry::{CallTracing, System};
 use redis::{IntoConnectionInfo as _, RedisError, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -89,7 +89,7 @@ pub struct RedisView<'a> {
     /// The servers of the whole application.
     pub servers: &'a Arc<Servers>,
     /// The requests that the instance works on, to which traces attribute its calls.
-    pub callers: &'a Callers,
+    pub call_tracing: &'a CallTracing,
 }
 
 /// Stands for `RedisView` in linkers.
@@ -141,8 +141,8 @@ impl<T: Send> HostConnectionWithStore<T> for RedisInterface {
             let view = access.get();
             let opened = view.table.get(&connection).cloned();
             let opened = opened.map_err(|_| Error::Other("the connection is closed".to_owned()))?;
-            let callers = view.callers.clone();
-            let call = callers.call(access.as_context_mut(), System::Redis, || name(&command));
+            let call_tracing = view.call_tracing.clone();
+            let call = call_tracing.call(access.as_context_mut(), System::Redis, || name(&command));
             Ok::<_, Error>((opened, call))
         })?;
         let mut whole = redis::cmd(&command);

@@ -3,7 +3,7 @@
 use super::key_value::KeyValueView;
 use super::redis::RedisView;
 use super::variables::Variables;
-use crate::telemetry::Callers;
+use crate::telemetry::CallTracing;
 use std::sync::Arc;
 
 /// What an instance needs for its imports.
@@ -15,7 +15,7 @@ pub trait Imports: Send + 'static {
     /// For `spin:variables`.
     fn variables(&mut self) -> &mut Arc<Variables>;
     /// The requests that it works on.
-    fn callers(&self) -> &Callers;
+    fn call_tracing(&self) -> &CallTracing;
     /// Counts a timer.
     fn count_timer(&mut self);
 }

@@ -60,8 +60,8 @@ pub fn add_to_linker<T: Imports>(linker: &mut Linker<T>) -> wasmtime::Result<()>
 
 /// The instance's key-value state, after a note of which request makes the call.
 fn noted<'a, T: Imports>(store: &'a mut StoreContextMut<'_, T>) -> KeyValueView<'a> {
-    let callers = store.data().callers().clone();
-    callers.note(&mut *store);
+    let call_tracing = store.data().call_tracing().clone();
+    call_tracing.note(&mut *store);
     store.data_mut().key_value()
 }
 

@@ -41,7 +41,7 @@ impl HostBucket for KeyValueView<'_> {
         bucket: Resource<Bucket>,
         key: String,
     ) -> Result<Option<Vec<u8>>, CallError<Error>> {
-        let (store, call) = (self.bucket(&bucket)?, self.callers.begin_noted("get"));
+        let (store, call) = (self.bucket(&bucket)?, self.call_tracing.begin_noted("get"));
         Ok(record(call, store.get(&key).await)?)
     }
 
@@ -63,7 +63,7 @@ impl HostCas for KeyValueView<'_> {
 
     async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, CallError<Error>> {
         let swap = self.table.get_mut(&cas).map_err(|_| gone())?;
-        let call = self.callers.begin_noted("current");
+        let call = self.call_tracing.begin_noted("current");
         swap.current = record(call, swap.store.get(&swap.key).await)?;
         Ok(swap.current.clone())
     }
@@ -81,14 +81,14 @@ impl atomics::Host for KeyValueView<'_> {
         key: String,
         delta: i64,
     ) -> Result<i64, CallError<Error>> {
-        let (store, call) = (self.bucket(&bucket)?, self.callers.begin_noted("increment"));
+        let (store, call) = (self.bucket(&bucket)?, self.call_tracing.begin_noted("increment"));
         Ok(record(call, store.increment(&key, delta).await)?)
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), CallError<CasError>> {
         let swap = self.table.delete(cas).map_err(|_| CasError::StoreError(gone()))?;
         let OpenSwap { store, key, current } = swap;
-        let call = self.callers.begin_noted("swap");
+        let call = self.call_tracing.begin_noted("swap");
         if record(call, store.swap(&key, current, value).await)? {
             return Ok(());
         }

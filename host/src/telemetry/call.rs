@@ -17,9 +17,9 @@ use std::time::Instant;
 use wasmtime::AsContextMut;
 use wasmtime::component::GuestTaskId;
 
-/// The requests that an instance works on.
+/// Records the calls of an instance, each in the trace of the request that it is for.
 #[derive(Clone, Default)]
-pub struct Callers(Option<Arc<Tracing>>);
+pub struct CallTracing(Option<Arc<Tracing>>);
 
 struct Tracing {
     telemetry: Arc<Telemetry>,
@@ -52,7 +52,7 @@ impl System {
     }
 }
 
-impl Callers {
+impl CallTracing {
     /// For a new instance of `component`; empty if telemetry is off.
     pub fn new(telemetry: &Arc<Telemetry>, component: &Arc<str>) -> Self {
         let inner = || Tracing {
@@ -64,10 +64,10 @@ impl Callers {
     }
 
     /// Until the result is dropped, the guest's `task` belongs to the request of this `trace`.
-    pub fn begin(&self, task: GuestTaskId, trace: Option<Context>) -> Option<Caller> {
+    pub fn begin(&self, task: GuestTaskId, trace: Option<Context>) -> Option<TaskTraceGuard> {
         let inner = self.0.as_ref()?;
         inner.known().tasks.push((task, trace.unwrap_or_default()));
-        Some(Caller { inner: inner.clone(), task })
+        Some(TaskTraceGuard { inner: inner.clone(), task })
     }
 
     /// Begins a call to `system` for the request that the guest works on now.
@@ -82,7 +82,7 @@ impl Callers {
         inner.store_call(parent, system, operation())
     }
 
-    /// Notes which request makes the next call, for [`Callers::begin_noted`] and [`Callers::begin_request`].
+    /// Notes which request makes the next call, for [`CallTracing::begin_noted`] and [`CallTracing::begin_request`].
     pub fn note<T: 'static>(&self, store: impl AsContextMut<Data = T>) {
         if let Some(inner) = &self.0 {
             let parent = inner.parent(store);
@@ -154,13 +154,13 @@ impl Tracing {
     }
 }
 
-/// A request that an instance works on.
-pub struct Caller {
+/// Until it is dropped, the guest's task belongs to the trace of its request.
+pub struct TaskTraceGuard {
     inner: Arc<Tracing>,
     task: GuestTaskId,
 }
 
-impl Drop for Caller {
+impl Drop for TaskTraceGuard {
     fn drop(&mut self) {
         self.inner.known().tasks.retain(|(task, _)| *task != self.task);
     }

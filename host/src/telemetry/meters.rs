@@ -21,7 +21,7 @@ pub struct Meters {
     /// From a request's head to the end of its answer.
     pub request_duration: Histogram<f64>,
     /// Requests in flight, until the end of their answers.
-    pub active_requests: Arc<Active>,
+    pub active_requests: Arc<ActiveRequests>,
     /// Keeps the callback that reports them.
     _active: ObservableUpDownCounter<i64>,
     /// Requests that were given to components.
@@ -46,7 +46,7 @@ impl Meters {
         let now = |name: &'static str, unit: &'static str, what: &'static str| {
             meter.i64_up_down_counter(name).with_unit(unit).with_description(what).build()
         };
-        let active_requests = Arc::<Active>::default();
+        let active_requests = Arc::<ActiveRequests>::default();
         let active = active_requests.clone();
         let counted = Arc::new(Requests::of(application));
         let requests = counted.clone();
@@ -79,13 +79,13 @@ impl Meters {
     }
 
     /// Counts an open connection until the result is dropped.
-    pub fn connection(&self) -> OpenCounted {
-        OpenCounted::new(self.connections.clone())
+    pub fn connection(&self) -> CountedConnection {
+        CountedConnection::new(self.connections.clone())
     }
 
     /// Counts an instance of a component until the result is dropped.
-    pub fn instance(&self, component: &Arc<str>) -> InstanceCounted {
-        InstanceCounted::new(self.instances.clone(), component.clone())
+    pub fn instance(&self, component: &Arc<str>) -> CountedInstance {
+        CountedInstance::new(self.instances.clone(), component.clone())
     }
 }
 
@@ -94,7 +94,7 @@ const SCHEMES: [&str; 2] = ["http", "https"];
 /// Requests in flight, by method and scheme. They are counted here and read when metrics are sent: that is cheaper
 /// for a request than two updates of a counter of the SDK.
 #[derive(Default)]
-pub struct Active([[ActiveCount; SCHEMES.len()]; METHODS.len()]);
+pub struct ActiveRequests([[ActiveCount; SCHEMES.len()]; METHODS.len()]);
 
 #[derive(Default)]
 struct ActiveCount {
@@ -102,7 +102,7 @@ struct ActiveCount {
     ended: AtomicI64,
 }
 
-impl Active {
+impl ActiveRequests {
     /// Counts a request that begins.
     pub fn begin(&self, method: &str, scheme: &str) {
         if let Some(count) = self.of(method, scheme) {
@@ -172,25 +172,25 @@ impl Requests {
 }
 
 /// An open connection.
-pub struct OpenCounted(UpDownCounter<i64>);
+pub struct CountedConnection(UpDownCounter<i64>);
 
-impl OpenCounted {
+impl CountedConnection {
     fn new(connections: UpDownCounter<i64>) -> Self {
         connections.add(1, &[]);
         Self(connections)
     }
 }
 
-impl Drop for OpenCounted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         self.0.add(-1, &[]);
     }
 }
 
 /// An instance of a component.
-pub struct InstanceCounted(UpDownCounter<i64>, Arc<str>);
+pub struct CountedInstance(UpDownCounter<i64>, Arc<str>);
 
-impl InstanceCounted {
+impl CountedInstance {
     fn new(instances: UpDownCounter<i64>, component: Arc<str>) -> Self {
         let counted = Self(instances, component);
         counted.add(1);
@@ -202,7 +202,7 @@ impl InstanceCounted {
     }
 }
 
-impl Drop for InstanceCounted {
+impl Drop for CountedInstance {
     fn drop(&mut self) {
         self.add(-1);
     }

@@ -20,7 +20,7 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// A recorded request. It ends when this is dropped. It is boxed because a span is some hundred bytes, and answers
 /// are moved often.
-pub struct Exchange {
+pub struct RecordedRequest {
     telemetry: Arc<Telemetry>,
     span: Option<Span>,
     trace: Context,
@@ -31,7 +31,7 @@ pub struct Exchange {
     status: Option<StatusCode>,
 }
 
-impl Exchange {
+impl RecordedRequest {
     /// Begins with the head of a request, and continues the trace of its `traceparent`. `None` if telemetry is off.
     pub fn begin(
         telemetry: &Arc<Telemetry>,
@@ -50,7 +50,7 @@ impl Exchange {
             tracer.build_with_context(span, &parent)
         });
         let trace = span.as_ref().map_or(parent, |span| within(span.span_context()));
-        let exchange = Box::new(Self {
+        let recorded = Box::new(Self {
             telemetry: telemetry.clone(),
             span,
             trace,
@@ -63,7 +63,7 @@ impl Exchange {
         if let Some(meters) = &telemetry.meters {
             meters.active_requests.begin(method, scheme);
         }
-        Some(exchange)
+        Some(recorded)
     }
 
     /// Notes that it goes to `component` by `route`; `headers` get its trace.
@@ -109,7 +109,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for RecordedRequest {
     fn drop(&mut self) {
         let attributes = self.outcome();
         if let Some(meters) = &self.telemetry.meters {

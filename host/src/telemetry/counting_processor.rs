@@ -9,20 +9,20 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanProcessor
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A processor whose queue is counted.
+/// A processor that counts what goes into its queue.
 #[derive(Debug)]
-pub struct Counted<P> {
+pub struct CountingProcessor<P> {
     processor: P,
     signal: Arc<Signal>,
 }
 
-impl<P> Counted<P> {
+impl<P> CountingProcessor<P> {
     pub fn new(processor: P, signal: Arc<Signal>) -> Self {
         Self { processor, signal }
     }
 }
 
-impl SpanProcessor for Counted<BatchSpanProcessor> {
+impl SpanProcessor for CountingProcessor<BatchSpanProcessor> {
     fn on_start(&self, span: &mut Span, context: &Context) {
         self.processor.on_start(span, context);
     }
@@ -45,7 +45,7 @@ impl SpanProcessor for Counted<BatchSpanProcessor> {
     }
 }
 
-impl LogProcessor for Counted<BatchLogProcessor> {
+impl LogProcessor for CountingProcessor<BatchLogProcessor> {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
         self.signal.queue.enqueue();
         self.processor.emit(record, scope);
