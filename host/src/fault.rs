@@ -13,7 +13,7 @@ pub use profile::Profile;
 
 use crate::kv::{Failure, KvStore, StoreFuture, Stores};
 use chance::Chance;
-use profile::{Fate, Moment};
+use profile::{CallFaults, FaultPoint};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,31 +55,34 @@ impl Faulty {
         T: Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
-        let (core, fate) = (self.core.clone(), self.core.profile.fate(&self.chance));
+        let (core, faults) = (self.core.clone(), self.core.profile.faults(&self.chance));
         Box::pin(async move {
-            let task = tokio::spawn(async move { carry_out(fate, call(core)).await });
+            let task = tokio::spawn(async move { carry_out(faults, call(core)).await });
             task.await.unwrap_or_else(|_| Err(lost_reply()))
         })
     }
 }
 
-/// Carries out a call, if its fate allows that.
-async fn carry_out<T>(fate: Fate, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    sleep(fate.delay).await;
-    strike_at(&fate, Moment::Before).await?;
+/// Carries out a call, if its faults allow that.
+async fn carry_out<T>(
+    faults: CallFaults,
+    call: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    sleep(faults.delay).await;
+    strike_at(&faults, FaultPoint::Before).await?;
     let answer = call.await;
-    strike_at(&fate, Moment::After).await?;
+    strike_at(&faults, FaultPoint::After).await?;
     answer
 }
 
-async fn strike_at(fate: &Fate, moment: Moment) -> Result<(), Failure> {
-    if let Some((_, length)) = fate.hang.filter(|(when, _)| *when == moment) {
+async fn strike_at(faults: &CallFaults, point: FaultPoint) -> Result<(), Failure> {
+    if let Some((_, length)) = faults.hang.filter(|(when, _)| *when == point) {
         sleep(length).await;
     }
-    if fate.kill == Some(moment) {
+    if faults.kill == Some(point) {
         return Err(Failure::Fatal("kill-instance"));
     }
-    if fate.lose == Some(moment) {
+    if faults.lose == Some(point) {
         return Err(lost_reply());
     }
     Ok(())

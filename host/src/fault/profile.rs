@@ -48,7 +48,7 @@ pub struct Profile {
 
 /// Whether a call fails before or after its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum FaultPoint {
     /// Nothing was carried out yet.
     Before,
     /// It was carried out.
@@ -56,15 +56,15 @@ pub enum Moment {
 }
 
 /// What happens to one call.
-pub struct Fate {
+pub struct CallFaults {
     /// How much later it begins.
     pub delay: Duration,
     /// When, and for how long, it hangs.
-    pub hang: Option<(Moment, Duration)>,
+    pub hang: Option<(FaultPoint, Duration)>,
     /// When its answer is lost, if it is.
-    pub lose: Option<Moment>,
+    pub lose: Option<FaultPoint>,
     /// When it ends its instance, if it does.
-    pub kill: Option<Moment>,
+    pub kill: Option<FaultPoint>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,10 +161,10 @@ impl Profile {
     }
 
     /// What happens to the next call.
-    pub fn fate(&self, chance: &Chance) -> Fate {
+    pub fn faults(&self, chance: &Chance) -> CallFaults {
         let draw = |strike: Option<Strike>| strike.and_then(|strike| strike.draw(chance));
         let delay_ms = self.delay_ms.map_or(0, |[from, to]| chance.between(from, to));
-        Fate {
+        CallFaults {
             delay: Duration::from_millis(delay_ms),
             hang: self.hang.and_then(|(strike, length)| Some((strike.draw(chance)?, length))),
             lose: draw(self.lost_replies),
@@ -194,15 +194,15 @@ fn share(probability: f64) -> u64 {
 }
 
 impl Strike {
-    fn draw(self, chance: &Chance) -> Option<Moment> {
+    fn draw(self, chance: &Chance) -> Option<FaultPoint> {
         if !chance.hits(self.share) {
             return None;
         }
         Some(match self.when {
-            When::Before => Moment::Before,
-            When::After => Moment::After,
-            When::Either if chance.hits(1 << 31) => Moment::Before,
-            When::Either => Moment::After,
+            When::Before => FaultPoint::Before,
+            When::After => FaultPoint::After,
+            When::Either if chance.hits(1 << 31) => FaultPoint::Before,
+            When::Either => FaultPoint::After,
         })
     }
 }
