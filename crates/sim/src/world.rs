@@ -34,14 +34,14 @@ mod failover;
 mod feed;
 mod flight;
 mod instance;
+mod possible_request;
 mod replica;
-mod share;
 mod state;
 
 pub use choice::{Choice, Effect, EndedRequest};
 use flight::take;
-use instance::{Busy, Instance};
-use share::{RequestEnd, Share};
+use instance::{Instance, RunningRequest};
+use possible_request::{PossibleRequest, RequestEnd};
 pub use state::World;
 
 impl<M: Mind> World<M> {
@@ -88,7 +88,7 @@ impl<M: Mind> World<M> {
     }
 
     fn start(&mut self, place: usize, task: &Rc<Task>) -> Result<Effect, Violation> {
-        let Some(client) = self.clients.get_mut(place).filter(|client| client.busy.is_none()) else {
+        let Some(client) = self.clients.get_mut(place).filter(|client| client.running.is_none()) else {
             return Ok(Effect::Nothing);
         };
         let began = self.truth.began(task);
@@ -96,7 +96,7 @@ impl<M: Mind> World<M> {
             instance.gone.retain(|gone| !adds_as_much(&gone.task, task));
         }
         client.request += 1;
-        client.busy = Some(Busy::new(task, began));
+        client.running = Some(RunningRequest::new(task, began));
         self.feed(place, Input::Start(place % self.seats, Question(Rc::clone(task))))
     }
 
@@ -110,9 +110,11 @@ impl<M: Mind> World<M> {
     }
 
     fn give_up(&mut self, place: usize) -> Result<Effect, Violation> {
-        let share = self.share(place).map(|share| Share { end: RequestEnd::Doubt, ..share });
+        let possible = self
+            .possible_request(place)
+            .map(|possible| PossibleRequest { end: RequestEnd::Doubt, ..possible });
         let Some(over) = self.die(place) else { return Ok(Effect::Nothing) };
-        share.into_iter().for_each(|share| self.note_gone(share));
+        possible.into_iter().for_each(|possible| self.note_gone(possible));
         let mut step = self.feed(place, Input::GiveUp(place % self.seats))?;
         self.unwatch(place);
         if let Effect::Done(all) = &mut step {
@@ -142,7 +144,7 @@ impl<M: Mind> World<M> {
     /// A client's request ends without an answer.
     fn die(&mut self, place: usize) -> Option<EndedRequest> {
         let client = self.clients.get_mut(place)?;
-        let task = client.busy.take()?.task;
+        let task = client.running.take()?.task;
         let request = client.request;
         self.end(place, request, RequestEnd::Doubt, 0);
         if let Task::Count { counter, .. } | Task::CountOnce { counter, .. } = &*task {

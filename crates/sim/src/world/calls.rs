@@ -8,9 +8,9 @@ use store::breaker::BreakerState;
 use store::keys;
 use store::redis::StepVerb;
 
-use super::flight::{Flight, take};
+use super::flight::{CallInFlight, take};
 use super::instance::{Cause, Instance};
-use super::share::Share;
+use super::possible_request::PossibleRequest;
 use super::state::World;
 use crate::call::Call;
 use crate::disk::{CallId, Flavour};
@@ -50,7 +50,10 @@ impl<M: Mind> World<M> {
         instance.ended += made.ended;
         if made.ended > 0 {
             let neighbours = self.clients.get_mut(clients).unwrap_or_default();
-            neighbours.iter_mut().flat_map(|client| &mut client.busy).for_each(|busy| busy.answered = false);
+            neighbours
+                .iter_mut()
+                .flat_map(|client| &mut client.running)
+                .for_each(|running| running.answered = false);
         }
         let Instance { missed, ended, .. } = *instance;
         let (probes, after) = (instance.probes.len(), instance.mind.view().breaker);
@@ -102,8 +105,8 @@ impl<M: Mind> World<M> {
         // A swap is the second half of what `begin` began: in a component nothing comes in between.
         let begins = !matches!(pending.call, Call::Swap { .. });
         if begins && !pending.bound && !self.carries_on(client) {
-            let busy = self.clients.get(client).and_then(|client| client.busy.as_ref());
-            let answered = busy.is_none_or(|busy| busy.answered);
+            let running = self.clients.get(client).and_then(|client| client.running.as_ref());
+            let answered = running.is_none_or(|running| running.answered);
             check(&Event::Unbound { call: &pending.call, answered })?;
         }
         let knows = self.instance(client).is_some_and(|instance| instance.knows);
@@ -120,24 +123,26 @@ impl<M: Mind> World<M> {
         let neighbours = self.neighbours(client);
         let request = self.clients.get(client).map_or(0, |client| client.request);
         let origin = CallId { client, request, call: pending.number };
-        let mut shares: Vec<Share> = neighbours.clone().filter_map(|client| self.share(client)).collect();
+        let mut requests: Vec<PossibleRequest> =
+            neighbours.clone().filter_map(|client| self.possible_request(client)).collect();
         // A script waits until its target is known. Whether it was not sent by then cannot be told.
         let finds_out = matches!(pending.call, Call::Slots(_));
         // A retry of the very same request includes whatever may happen to it.
-        let asks_again = |gone: &Share| shares.iter().any(|share| Rc::ptr_eq(&share.task, &gone.task));
+        let asks_again =
+            |gone: &PossibleRequest| requests.iter().any(|possible| Rc::ptr_eq(&possible.task, &gone.task));
         let gone = self.instance(client).into_iter().flat_map(|instance| &instance.gone);
-        let gone: Vec<Share> = gone.filter(|gone| !asks_again(gone)).cloned().collect();
-        shares.extend(gone);
+        let gone: Vec<PossibleRequest> = gone.filter(|gone| !asks_again(gone)).cloned().collect();
+        requests.extend(gone);
         for client in neighbours {
-            let others = shares.iter().filter(|share| share.client != client);
-            let others: Vec<Rc<Task>> = others.map(|share| Rc::clone(&share.task)).collect();
-            if let Some(busy) = self.clients.get_mut(client).and_then(|client| client.busy.as_mut()) {
-                busy.sent |= finds_out
-                    || carries(&pending.call, &busy.task)
-                    || others.iter().any(|other| stands_together(other, &busy.task));
+            let others = requests.iter().filter(|possible| possible.client != client);
+            let others: Vec<Rc<Task>> = others.map(|possible| Rc::clone(&possible.task)).collect();
+            if let Some(running) = self.clients.get_mut(client).and_then(|client| client.running.as_mut()) {
+                running.sent |= finds_out
+                    || carries(&pending.call, &running.task)
+                    || others.iter().any(|other| stands_together(other, &running.task));
             }
         }
-        self.flying.push(Flight { origin, call: pending.call.clone(), shares });
+        self.flying.push(CallInFlight { origin, call: pending.call.clone(), requests });
         origin
     }
 }

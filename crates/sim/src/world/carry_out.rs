@@ -3,8 +3,8 @@
 use store::keys;
 use store::redis::{Step, StepReply, StepVerb};
 
-use super::flight::Flight;
-use super::share::RequestEnd;
+use super::flight::CallInFlight;
+use super::possible_request::RequestEnd;
 use super::state::World;
 use crate::call::{Call, Key, Reply};
 use crate::cluster::NodeAnswer;
@@ -16,8 +16,12 @@ use crate::task::Task;
 
 impl<M: Mind> World<M> {
     /// Carries out a call; for a script, all steps except the refused one.
-    pub(super) fn carry_out(&mut self, flight: &Flight, refused: Option<usize>) -> Result<Reply, Violation> {
-        let Flight { origin, call, .. } = flight;
+    pub(super) fn carry_out(
+        &mut self,
+        flight: &CallInFlight,
+        refused: Option<usize>,
+    ) -> Result<Reply, Violation> {
+        let CallInFlight { origin, call, .. } = flight;
         let mut delta = 0;
         let (reply, written) = match call {
             Call::Get(key) => (Reply::Value(self.disk.get(key)), None),
@@ -51,7 +55,12 @@ impl<M: Mind> World<M> {
         Ok(reply)
     }
 
-    fn run(&mut self, flight: &Flight, steps: &[Step], refused: Option<usize>) -> Result<Reply, Violation> {
+    fn run(
+        &mut self,
+        flight: &CallInFlight,
+        steps: &[Step],
+        refused: Option<usize>,
+    ) -> Result<Reply, Violation> {
         let mut all = Vec::with_capacity(steps.len());
         for (place, step) in steps.iter().enumerate() {
             if refused == Some(place) && !step.verb.is_read() {
@@ -77,26 +86,27 @@ impl<M: Mind> World<M> {
     }
 
     /// Notes the effect of a write, for each request that it may be for.
-    fn effect(&mut self, flight: &Flight, written: &Written, delta: i64) -> Result<(), Violation> {
+    fn effect(&mut self, flight: &CallInFlight, written: &Written, delta: i64) -> Result<(), Violation> {
         self.writes += 1;
         if let Some(instance) = self.instances.get_mut(flight.origin.client / self.seats) {
             instance.wrote = self.writes;
         }
-        let tasks: Vec<&Task> = flight.shares.iter().map(|share| &*share.task).collect();
+        let tasks: Vec<&Task> = flight.requests.iter().map(|possible| &*possible.task).collect();
         let moved = self.truth.wrote(&self.disk, written, &tasks)?;
         self.truth.counted(&written.key, delta);
-        for (share, moved) in flight.shares.iter().zip(moved) {
-            let net = net(&tasks, &share.task, &written.key, delta);
-            let running = self.clients.get_mut(share.client).filter(|_| share.end == RequestEnd::Running);
-            if let Some(busy) = running.and_then(|client| client.busy.as_mut()) {
-                busy.wrote = self.writes;
-                busy.moved |= moved;
-                busy.net = busy.net.wrapping_add(net);
-                busy.began_to_count |= net != 0;
-            } else if share.end == RequestEnd::Known && net != 0 {
-                return Err(Violation::late("each acknowledged post counts once", &share.task));
-            } else if moved & share.untouched != 0 {
-                return Err(Violation::late("untouched means that nothing happened", &share.task));
+        for (possible, moved) in flight.requests.iter().zip(moved) {
+            let net = net(&tasks, &possible.task, &written.key, delta);
+            let running =
+                self.clients.get_mut(possible.client).filter(|_| possible.end == RequestEnd::Running);
+            if let Some(running) = running.and_then(|client| client.running.as_mut()) {
+                running.wrote = self.writes;
+                running.moved |= moved;
+                running.net = running.net.wrapping_add(net);
+                running.began_to_count |= net != 0;
+            } else if possible.end == RequestEnd::Known && net != 0 {
+                return Err(Violation::late("each acknowledged post counts once", &possible.task));
+            } else if moved & possible.untouched != 0 {
+                return Err(Violation::late("untouched means that nothing happened", &possible.task));
             }
         }
         self.note_totals();
@@ -108,14 +118,16 @@ impl<M: Mind> World<M> {
     fn note_totals(&mut self) {
         let (flavour, seats) = (self.disk.flavour(), self.seats);
         for (place, client) in self.clients.iter_mut().enumerate() {
-            let Some(busy) = client.busy.as_mut().filter(|busy| busy.began_to_count) else { continue };
-            let Task::Count { counter, .. } = &*busy.task else { continue };
+            let Some(running) = client.running.as_mut().filter(|running| running.began_to_count) else {
+                continue;
+            };
+            let Task::Count { counter, .. } = &*running.task else { continue };
             let Some(total) = self.truth.model().meter(counter).map(Meter::total) else { continue };
             let by_script = flavour.adapter(place / seats) != Adapter::Kv;
-            let one_is_enough = by_script && !busy.totals.is_empty();
-            if !busy.totals.contains(&total) && !one_is_enough {
-                busy.totals.push(total);
-                busy.totals.sort_unstable();
+            let one_is_enough = by_script && !running.totals.is_empty();
+            if !running.totals.contains(&total) && !one_is_enough {
+                running.totals.push(total);
+                running.totals.sort_unstable();
             }
         }
     }

@@ -33,12 +33,12 @@ impl<M: Mind> World<M> {
         self.truth.fall_back(&replica.truth)?;
         self.disk = replica.disk.clone();
         self.late.clear();
-        for busy in self.clients.iter_mut().filter_map(|client| client.busy.as_mut()) {
-            busy.began = busy.began.min(self.truth.model().stands(&busy.task));
-            busy.fell_back = true;
-            if busy.wrote > replica.writes {
-                (busy.moved, busy.net, busy.began_to_count) = (0, 0, false);
-                busy.totals.clear();
+        for running in self.clients.iter_mut().filter_map(|client| client.running.as_mut()) {
+            running.began = running.began.min(self.truth.model().stands(&running.task));
+            running.fell_back = true;
+            if running.wrote > replica.writes {
+                (running.moved, running.net, running.began_to_count) = (0, 0, false);
+                running.totals.clear();
             }
         }
         self.instances.iter_mut().for_each(|instance| instance.wrote = 0);

@@ -6,9 +6,9 @@ use store::breaker::BreakerState;
 use store::redis::Step;
 
 use super::choice::{Effect, EndedRequest};
-use super::flight::{Flight, take};
-use super::instance::{Busy, Cause};
-use super::share::{RequestEnd, Share};
+use super::flight::{CallInFlight, take};
+use super::instance::{Cause, RunningRequest};
+use super::possible_request::{PossibleRequest, RequestEnd};
 use super::state::World;
 use crate::call::{Call, Reply};
 use crate::cluster::SentOn;
@@ -24,7 +24,7 @@ impl<M: Mind> World<M> {
     pub(super) fn answer(
         &mut self,
         origin: CallId,
-        reply: impl FnOnce(&mut Self, &Flight) -> Result<Reply, Violation>,
+        reply: impl FnOnce(&mut Self, &CallInFlight) -> Result<Reply, Violation>,
     ) -> Result<Effect, Violation> {
         let Some(flight) = take(&mut self.flying, origin) else { return Ok(Effect::Nothing) };
         let reply = reply(self, &flight)?;
@@ -66,8 +66,9 @@ impl<M: Mind> World<M> {
             let mut pending = seat.into_iter().flat_map(|seat| &seat.pending);
             if pending.any(|pending| pending.number == *number && pending.bound) {
                 (instance.missed, instance.ended) = (0, 0);
-                if let Some(busy) = self.clients.get_mut(client).and_then(|client| client.busy.as_mut()) {
-                    busy.answered = *reply != Reply::Error;
+                if let Some(running) = self.clients.get_mut(client).and_then(|client| client.running.as_mut())
+                {
+                    running.answered = *reply != Reply::Error;
                 }
             }
         }
@@ -100,14 +101,16 @@ impl<M: Mind> World<M> {
     ) -> Result<Option<EndedRequest>, Violation> {
         let Some(seat) = self.seat(place) else { return Ok(None) };
         let (Some(answer), late) = (seat.answer.clone(), seat.late) else { return Ok(None) };
-        let share = self.share(place);
+        let possible = self.possible_request(place);
         let Some(client) = self.clients.get_mut(place) else { return Ok(None) };
-        let (request, Some(busy)) = (client.request, client.busy.take()) else { return Ok(None) };
-        let Busy { task, began, moved, net, totals, sent, fell_back, .. } = busy;
+        let (request, Some(running)) = (client.request, client.running.take()) else { return Ok(None) };
+        let RunningRequest { task, began, moved, net, totals, sent, fell_back, .. } = running;
         let unavailable = answer.unavailable();
         if unavailable.is_some() {
             let (end, untouched) = (RequestEnd::of(&answer), answer.untouched());
-            share.into_iter().for_each(|share| self.note_gone(Share { end, untouched, ..share }));
+            possible
+                .into_iter()
+                .for_each(|possible| self.note_gone(PossibleRequest { end, untouched, ..possible }));
         }
         let closed = [before, self.breaker(place)] == [BreakerState::Closed; 2];
         let of_others = cause == Cause::Deadline && closed && !late;

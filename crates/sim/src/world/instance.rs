@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::share::Share;
+use super::possible_request::PossibleRequest;
 use crate::disk::CallId;
 use crate::mind::Input;
 use crate::task::Task;
@@ -13,10 +13,14 @@ const MOST_GONE: usize = 16;
 
 /// A request under way.
 #[derive(Debug, Clone)]
-pub struct Busy {
+pub struct RunningRequest {
+    /// What was asked.
     pub task: Rc<Task>,
+    /// The state of its wallet, or the acknowledged part of its counter, when it began.
     pub began: i64,
+    /// Which of its operations a write has carried out, one bit for each.
     pub moved: u64,
+    /// The sum of its increments of a counter's cell.
     pub net: i64,
     /// It has added to a counter's cell.
     pub began_to_count: bool,
@@ -32,8 +36,8 @@ pub struct Busy {
     pub fell_back: bool,
 }
 
-impl Busy {
-    /// Nothing of it has happened yet. `began` is the state of its wallet, or the acknowledged part of its counter.
+impl RunningRequest {
+    /// Nothing of it has happened yet.
     pub fn new(task: &Rc<Task>, began: i64) -> Self {
         Self {
             task: Rc::clone(task),
@@ -54,7 +58,7 @@ impl Busy {
 #[derive(Debug, Clone)]
 pub struct Client {
     pub request: u32,
-    pub busy: Option<Busy>,
+    pub running: Option<RunningRequest>,
 }
 
 /// An instance, and the state of its breaker.
@@ -68,7 +72,7 @@ pub struct Instance<M> {
     /// Calls that were sent while the breaker was half-open.
     pub probes: Vec<CallId>,
     /// The latest requests without an answer: others may still carry out what they asked for.
-    pub gone: VecDeque<Share>,
+    pub gone: VecDeque<PossibleRequest>,
     /// The number of writes after the last one on its connection.
     pub wrote: u64,
     /// It knows that this is a cluster.
@@ -81,8 +85,8 @@ impl<M> Instance<M> {
     }
 
     /// Remembers a request that other calls may still be for.
-    pub fn remember(&mut self, share: Share) {
-        self.gone.push_back(share);
+    pub fn remember(&mut self, possible: PossibleRequest) {
+        self.gone.push_back(possible);
         let many = self.gone.len().saturating_sub(MOST_GONE);
         self.gone.drain(..many);
     }

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use store::breaker::BreakerState;
 use store::redis::Step;
 
-use super::flight::Flight;
+use super::flight::CallInFlight;
 use super::instance::{Client, Instance};
+use super::possible_request::{PossibleRequest, RequestEnd};
 use super::replica::Replica;
-use super::share::{RequestEnd, Share};
 use crate::call::{Call, hash_of};
 use crate::cluster::{Cluster, SentOn};
 use crate::disk::{CallId, Disk};
@@ -26,9 +26,9 @@ pub struct World<M> {
     pub(super) instances: Vec<Instance<M>>,
     pub(super) clients: Vec<Client>,
     /// Calls that wait for an answer.
-    pub(super) flying: Vec<Flight>,
+    pub(super) flying: Vec<CallInFlight>,
     /// Writes that nobody waits for.
-    pub(super) late: Vec<Flight>,
+    pub(super) late: Vec<CallInFlight>,
     /// Which node has which slots, in a cluster.
     pub(super) cluster: Cluster,
     /// Where the instance that is being answered was redirected to.
@@ -48,7 +48,7 @@ impl<M: Mind> World<M> {
         let flavour = disk.flavour();
         let instance = |place| Instance::new(M::new(memo, flavour.adapter(place)));
         let instances = (0..clients.div_ceil(seats)).map(instance).collect();
-        let clients = (0..clients).map(|_| Client { request: 0, busy: None }).collect();
+        let clients = (0..clients).map(|_| Client { request: 0, running: None }).collect();
         Self {
             disk,
             truth,
@@ -92,12 +92,16 @@ impl<M: Mind> World<M> {
     /// The task of a client that has a request under way.
     #[must_use]
     pub fn task(&self, client: usize) -> Option<&Rc<Task>> {
-        self.clients.get(client)?.busy.as_ref().map(|busy| &busy.task)
+        self.clients.get(client)?.running.as_ref().map(|running| &running.task)
     }
 
     /// The clients that have a request under way.
     pub fn busy(&self) -> impl Iterator<Item = usize> {
-        self.clients.iter().enumerate().filter(|(_, client)| client.busy.is_some()).map(|(client, _)| client)
+        self.clients
+            .iter()
+            .enumerate()
+            .filter(|(_, client)| client.running.is_some())
+            .map(|(client, _)| client)
     }
 
     /// Whether there is no request, and no call without an answer.
@@ -158,9 +162,9 @@ impl<M: Mind> World<M> {
     }
 
     /// The part of a client's request in a call of its instance.
-    pub(super) fn share(&self, client: usize) -> Option<Share> {
+    pub(super) fn possible_request(&self, client: usize) -> Option<PossibleRequest> {
         let (request, task) = (self.clients.get(client)?.request, Rc::clone(self.task(client)?));
-        Some(Share { client, request, task, end: RequestEnd::Running, untouched: 0 })
+        Some(PossibleRequest { client, request, task, end: RequestEnd::Running, untouched: 0 })
     }
 
     /// Whether the replica has what was written on the connection of a client's instance. If nothing was written on
@@ -177,24 +181,24 @@ impl<M: Mind> World<M> {
     }
 
     /// Calls of the instance may still be for this request.
-    pub(super) fn note_gone(&mut self, share: Share) {
-        if let Some(instance) = self.instances.get_mut(share.client / self.seats) {
-            instance.remember(share);
+    pub(super) fn note_gone(&mut self, possible: PossibleRequest) {
+        if let Some(instance) = self.instances.get_mut(possible.client / self.seats) {
+            instance.remember(possible);
         }
     }
 
     /// Puts a write on its way.
-    pub(super) fn send(&mut self, flight: Flight) {
+    pub(super) fn send(&mut self, flight: CallInFlight) {
         if flight.call.writes() {
             self.late.push(flight);
         }
     }
 
     pub(super) fn end(&mut self, client: usize, request: u32, end: RequestEnd, untouched: u64) {
-        let shares = self.flying.iter_mut().chain(&mut self.late).flat_map(|flight| &mut flight.shares);
-        for share in shares.filter(|share| (share.client, share.request) == (client, request)) {
-            share.end = end;
-            share.untouched = untouched;
+        let requests = self.flying.iter_mut().chain(&mut self.late).flat_map(|flight| &mut flight.requests);
+        for possible in requests.filter(|possible| (possible.client, possible.request) == (client, request)) {
+            possible.end = end;
+            possible.untouched = untouched;
         }
     }
 
@@ -204,7 +208,7 @@ impl<M: Mind> World<M> {
     }
 
     pub(super) fn unwatch_request(&mut self, client: usize, request: u32) {
-        let begun = |late: &Flight| match late.call {
+        let begun = |late: &CallInFlight| match late.call {
             Call::Swap { begun, .. } => Some(CallId { call: begun, ..late.origin }),
             _ => None,
         };
@@ -217,20 +221,29 @@ impl World<Learned> {
     /// A number that is the same for worlds with the same future.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        let clients: Vec<_> =
-            self.clients
-                .iter()
-                .map(|client| {
-                    let busy = client.busy.as_ref().map(|busy| {
-                        (busy.began, busy.moved, busy.net, busy.sent, busy.answered, &busy.totals)
-                    });
-                    (client.request, busy)
-                })
-                .collect();
+        let clients: Vec<_> = self
+            .clients
+            .iter()
+            .map(|client| {
+                let running = client.running.as_ref().map(|running| {
+                    (
+                        running.began,
+                        running.moved,
+                        running.net,
+                        running.sent,
+                        running.answered,
+                        &running.totals,
+                    )
+                });
+                (client.request, running)
+            })
+            .collect();
         let places: Vec<_> = self.instances.iter().map(|instance| instance.mind.place()).collect();
-        let ends = |flight: &Flight| {
-            let ends =
-                flight.shares.iter().map(|share| (share.client, share.request, share.end, share.untouched));
+        let ends = |flight: &CallInFlight| {
+            let ends = flight
+                .requests
+                .iter()
+                .map(|possible| (possible.client, possible.request, possible.end, possible.untouched));
             (flight.origin, ends.collect::<Vec<_>>())
         };
         let mut late: Vec<_> = self.late.iter().map(ends).collect();

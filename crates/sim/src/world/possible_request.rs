@@ -28,7 +28,7 @@ impl RequestEnd {
 
 /// A request that a call may be on behalf of.
 #[derive(Debug, Clone)]
-pub struct Share {
+pub struct PossibleRequest {
     pub client: usize,
     pub request: u32,
     pub task: Rc<Task>,
