@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use serde::Deserialize;
 
-use crate::outside::{FetchedDocument, Outside};
+use crate::environment::{Environment, FetchedDocument};
 use crate::settings::KeyLocation;
 
 /// How long a fetch may take, in all.
@@ -33,25 +33,25 @@ struct Discovery {
 /// # Errors
 ///
 /// Why there is none, for the log.
-pub async fn fetch(outside: &impl Outside, source: &KeyLocation) -> Result<Vec<u8>, String> {
-    match select(pin!(fetch_keys(outside, source)), pin!(outside.pause(DEADLINE))).await {
+pub async fn fetch(environment: &impl Environment, source: &KeyLocation) -> Result<Vec<u8>, String> {
+    match select(pin!(fetch_keys(environment, source)), pin!(environment.pause(DEADLINE))).await {
         Either::Left((keys, _)) => keys,
         Either::Right(_) => Err("no answer within 3 seconds".to_owned()),
     }
 }
 
-async fn fetch_keys(outside: &impl Outside, source: &KeyLocation) -> Result<Vec<u8>, String> {
+async fn fetch_keys(environment: &impl Environment, source: &KeyLocation) -> Result<Vec<u8>, String> {
     let url = match &source.jwks_url {
         Some(url) => url.clone(),
-        None => discover(outside, &source.issuer).await?,
+        None => discover(environment, &source.issuer).await?,
     };
-    document(outside, &url, "the key set").await
+    document(environment, &url, "the key set").await
 }
 
 /// The address of the keys, as the issuer's discovery document says.
-async fn discover(outside: &impl Outside, issuer: &str) -> Result<String, String> {
+async fn discover(environment: &impl Environment, issuer: &str) -> Result<String, String> {
     let url = format!("{}{DISCOVERY_PATH}", issuer.trim_end_matches('/'));
-    let found = document(outside, &url, "the discovery document").await?;
+    let found = document(environment, &url, "the discovery document").await?;
     let found: Discovery =
         serde_json::from_slice(&found).map_err(|_| "the discovery document cannot be read".to_owned())?;
     if found.issuer != issuer {
@@ -67,11 +67,11 @@ async fn discover(outside: &impl Outside, issuer: &str) -> Result<String, String
     }
 }
 
-async fn document(outside: &impl Outside, url: &str, what: &str) -> Result<Vec<u8>, String> {
+async fn document(environment: &impl Environment, url: &str, what: &str) -> Result<Vec<u8>, String> {
     let mut url = url.to_owned();
     for _ in 0..=MAX_REDIRECTS {
         let FetchedDocument { status, location, body } =
-            outside.get(&url).await.map_err(|why| format!("{what}: {why}"))?;
+            environment.get(&url).await.map_err(|why| format!("{what}: {why}"))?;
         match (status, location) {
             (200, _) => return Ok(body),
             (301 | 302 | 303 | 307 | 308, Some(location)) => {

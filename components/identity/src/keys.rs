@@ -29,8 +29,8 @@ use upstream::claim::{self, HeldClaim};
 use upstream::moment;
 use upstream::report::Report;
 
+use crate::environment::{Environment, OpensStore};
 use crate::issuer;
-use crate::outside::{Outside, Stores};
 use crate::problem::unavailable;
 use crate::settings::KeyLocation;
 
@@ -121,11 +121,11 @@ impl Drop for WaitingPermit {
 }
 
 /// Access to the issuer's keys.
-pub struct Keys<'a, S, O> {
+pub struct KeyFetcher<'a, S, E> {
     /// The store that keeps them.
     pub stores: &'a S,
-    /// The way to the issuer.
-    pub outside: &'a O,
+    /// The clock, and the way to the issuer.
+    pub environment: &'a E,
     /// Whose keys, and where they are published.
     pub source: &'a KeyLocation,
 }
@@ -138,14 +138,14 @@ impl CachedKeys {
     }
 }
 
-impl<S: Stores, O: Outside> Keys<'_, S, O> {
+impl<S: OpensStore, E: Environment> KeyFetcher<'_, S, E> {
     /// The keys to verify with now.
     ///
     /// # Errors
     ///
     /// 503 if there are none, or if they are too old.
     pub async fn current(&self) -> Result<Rc<CachedKeys>, Problem> {
-        let now_ms = self.outside.now_ms();
+        let now_ms = self.environment.now_ms();
         let remembered = REMEMBERED.with_borrow(Clone::clone);
         if let Some(kept) = &remembered {
             let age = kept.age(now_ms);
@@ -181,13 +181,14 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
 
     /// Whether the issuer could not be reached a short while ago.
     async fn is_away(&self) -> bool {
-        claim::has_failed(&self.stores.open().await, &self.claim(), FRESH_FOR, self.outside.now_ms()).await
+        claim::has_failed(&self.stores.open().await, &self.claim(), FRESH_FOR, self.environment.now_ms())
+            .await
     }
 
     /// Keys that were fetched after `kept`, for a token whose key is not in there; `None` if the issuer cannot be
     /// asked now, or if another request is still waiting for it.
     pub async fn newer_than(&self, kept: &CachedKeys) -> Option<Rc<CachedKeys>> {
-        if is_a_moment_ago(&REFUSED_MS, self.outside.now_ms()) {
+        if is_a_moment_ago(&REFUSED_MS, self.environment.now_ms()) {
             return None;
         }
         let stored = self.read_stored().await.ok().flatten();
@@ -205,7 +206,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     async fn wait_briefly(&self, as_of_ms: u64) -> Option<Rc<CachedKeys>> {
         let mut waited = Duration::ZERO;
         while waited < MAX_WAIT && ASKING.get() > 0 {
-            self.outside.pause(POLL_INTERVAL).await;
+            self.environment.pause(POLL_INTERVAL).await;
             waited = waited.saturating_add(POLL_INTERVAL);
         }
         REMEMBERED.with_borrow(Clone::clone).filter(|kept| kept.as_of_ms > as_of_ms)
@@ -219,7 +220,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             let is_fetching = self.is_fetching().await;
             let stored = self.read_stored().await.ok().flatten();
             let is_newer = |kept: &Rc<CachedKeys>| {
-                kept.as_of_ms > as_of_ms && kept.age(self.outside.now_ms()) <= MAX_AGE
+                kept.as_of_ms > as_of_ms && kept.age(self.environment.now_ms()) <= MAX_AGE
             };
             if let Some(newer) = stored.filter(is_newer) {
                 return Some(newer);
@@ -230,31 +231,32 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
                 }
                 // Unless another request was faster, the issuer may not be asked yet.
                 if !self.is_fetching().await {
-                    REFUSED_MS.set(self.outside.now_ms());
+                    REFUSED_MS.set(self.environment.now_ms());
                     return None;
                 }
             }
             if waited > issuer::DEADLINE {
                 return None;
             }
-            self.outside.pause(POLL_INTERVAL).await;
+            self.environment.pause(POLL_INTERVAL).await;
             waited = waited.saturating_add(POLL_INTERVAL);
         }
     }
 
     /// Fetches, if this instance gets the claim. Nobody waits for it.
     fn refresh(&self) {
-        let (stores, outside, source) = (self.stores.clone(), self.outside.clone(), self.source.clone());
-        self.outside.spawn(async move {
-            let keys = Keys { stores: &stores, outside: &outside, source: &source };
-            if let Some(mine) = keys.try_claim().await {
-                keys.fetch(mine).await;
+        let (stores, environment, source) =
+            (self.stores.clone(), self.environment.clone(), self.source.clone());
+        self.environment.spawn(async move {
+            let fetcher = KeyFetcher { stores: &stores, environment: &environment, source: &source };
+            if let Some(mine) = fetcher.try_claim().await {
+                fetcher.fetch(mine).await;
             }
         });
     }
 
     async fn is_fetching(&self) -> bool {
-        claim::is_fetching(&self.stores.open().await, &self.claim(), self.outside.now_ms()).await
+        claim::is_fetching(&self.stores.open().await, &self.claim(), self.environment.now_ms()).await
     }
 
     fn claim(&self) -> ElectedKeys {
@@ -264,13 +266,13 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
     async fn try_claim(&self) -> Option<HeldClaim> {
         let store = self.stores.open().await;
         let claim = self.claim();
-        let claim = claim::claim(&store, &claim, issuer::DEADLINE, self.outside.now_ms());
+        let claim = claim::claim(&store, &claim, issuer::DEADLINE, self.environment.now_ms());
         claim.await.ok().flatten()
     }
 
     async fn fetch(&self, mut mine: HeldClaim) -> Option<Rc<CachedKeys>> {
-        let begun_ms = self.outside.now_ms();
-        let fetched = issuer::fetch(self.outside, self.source).await;
+        let begun_ms = self.environment.now_ms();
+        let fetched = issuer::fetch(self.environment, self.source).await;
         let kept = fetched.and_then(|keys| self.parse(&keys, begun_ms));
         mine.said = self.log_failure(&mine.said, &kept);
         let store = self.stores.open().await;
@@ -295,7 +297,7 @@ impl<S: Stores, O: Outside> Keys<'_, S, O> {
             }
             Ok(_) => ("", String::new()),
         };
-        let said = before.next(what, REPEAT_AFTER, self.outside.now_ms());
+        let said = before.next(what, REPEAT_AFTER, self.environment.now_ms());
         if said.is_news(before) && !said.what.is_empty() {
             let members = [("cause", said.what.as_str().into()), ("times", said.times.into())];
             eventlog::event(Level::Warn, event, members);

@@ -11,9 +11,9 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "in a test a panic is an answer"))]
 
+mod environment;
 mod issuer;
 mod keys;
-mod outside;
 mod problem;
 mod settings;
 #[cfg(test)]
@@ -23,8 +23,8 @@ use api::{Answer, Problem, Request, Scope};
 use ledger::{Hash, User};
 use token::{KeySet, Rules, TokenError, VerifiedToken};
 
-use crate::keys::Keys;
-use crate::outside::Host;
+use crate::environment::ComponentHost;
+use crate::keys::KeyFetcher;
 use crate::problem::unavailable;
 use crate::settings::{KeySource, Settings};
 
@@ -33,7 +33,7 @@ api::component!("identity", handle);
 async fn handle(request: Request) -> Result<Answer, Problem> {
     request.route_method()?;
     let settings = settings::current().await?;
-    identify(&request, &settings, &Host, &Host).await
+    identify(&request, &settings, &ComponentHost, &ComponentHost).await
 }
 
 /// How long a verified token may be remembered, in seconds: here and by the caller, together.
@@ -42,14 +42,14 @@ const REMEMBERED_SECONDS: u64 = 60;
 async fn identify(
     request: &Request,
     settings: &Settings,
-    stores: &impl outside::Stores,
-    outside: &impl outside::Outside,
+    stores: &impl environment::OpensStore,
+    environment: &impl environment::Environment,
 ) -> Result<Answer, Problem> {
     let token = request.bearer()?;
     let judged = match &settings.key_source {
-        KeySource::Secret(keys) => verify_token(token, keys, &settings.rules, now(outside)),
+        KeySource::Secret(keys) => verify_token(token, keys, &settings.rules, now(environment)),
         KeySource::Issuer(source) => {
-            by_issuer(token, &Keys { stores, outside, source }, &settings.rules).await?
+            by_issuer(token, &KeyFetcher { stores, environment, source }, &settings.rules).await?
         }
     };
     let (VerifiedToken { user, scopes, .. }, seconds) = judged.map_err(refused)?;
@@ -69,25 +69,25 @@ type Verification = Result<(VerifiedToken, u64), TokenError>;
 
 /// Verifies by the issuer's present keys. The result is remembered here too, since the instances that call serve few
 /// requests (Spin's default: 128), and each begins with no memory.
-async fn by_issuer<S: outside::Stores, O: outside::Outside>(
+async fn by_issuer<S: environment::OpensStore, E: environment::Environment>(
     token: &str,
-    keys: &Keys<'_, S, O>,
+    fetcher: &KeyFetcher<'_, S, E>,
     rules: &Rules,
 ) -> Result<Verification, Problem> {
-    let (begun_ms, hash) = (keys.outside.now_ms(), Hash::of(token));
-    let mut kept = keys.current().await?;
-    if let Some(known) = kept.verified.get(&hash, now(keys.outside)) {
+    let (begun_ms, hash) = (fetcher.environment.now_ms(), Hash::of(token));
+    let mut kept = fetcher.current().await?;
+    if let Some(known) = kept.verified.get(&hash, now(fetcher.environment)) {
         return Ok(Ok(known));
     }
     loop {
-        let now = now(keys.outside);
+        let now = now(fetcher.environment);
         match verify_token(token, &kept.set, rules, now) {
             // The issuer may have new keys. The token is refused for good only if the keys were fetched after the
             // request began.
             Err(TokenError::UnknownKey) if !kept.are_fetched_since(begun_ms) => {
                 let unknown =
                     || unavailable("The token's key is not known, and the issuer cannot be asked now.");
-                kept = keys.newer_than(&kept).await.ok_or_else(unknown)?;
+                kept = fetcher.newer_than(&kept).await.ok_or_else(unknown)?;
             }
             judged => {
                 if let Ok((verified, seconds)) = &judged {
@@ -106,8 +106,8 @@ fn verify_token(token: &str, keys: &KeySet, rules: &Rules, now: u64) -> Verifica
 }
 
 /// In seconds since 1970.
-fn now(outside: &impl outside::Outside) -> u64 {
-    outside.now_ms().checked_div(1000).unwrap_or_default()
+fn now(environment: &impl environment::Environment) -> u64 {
+    environment.now_ms().checked_div(1000).unwrap_or_default()
 }
 
 fn refused(refused: TokenError) -> Problem {

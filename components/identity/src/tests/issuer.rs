@@ -181,8 +181,8 @@ fn keys_that_were_kept_for_another_issuer_are_none() {
     keys::forget();
     let other =
         KeyLocation { issuer: "https://other.test".into(), jwks_url: Some("https://other.test/k".into()) };
-    let keys = Keys { stores: &store, outside: &world, source: &other };
-    assert!(block_on(keys.current()).is_err());
+    let fetcher = KeyFetcher { stores: &store, environment: &world, source: &other };
+    assert!(block_on(fetcher.current()).is_err());
     let source = KeyLocation { issuer: ISSUER.into(), jwks_url: None };
     block_on(store.set(&::store::keys::issuer(&source.name()), b"what?")).unwrap();
     keys::forget();

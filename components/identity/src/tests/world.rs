@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use store::memory::Memory;
 
 use super::*;
-use crate::outside::FetchedDocument;
+use crate::environment::FetchedDocument;
 use crate::settings::RawSettings;
 
 pub const ISSUER: &str = "https://issuer.test/realm";
@@ -45,7 +45,7 @@ impl Deref for World {
     }
 }
 
-impl outside::Outside for World {
+impl environment::Environment for World {
     fn now_ms(&self) -> u64 {
         self.now_ms.get()
     }
@@ -70,7 +70,7 @@ impl outside::Outside for World {
     }
 }
 
-impl outside::Stores for Memory {
+impl environment::OpensStore for Memory {
     type Store = Memory;
 
     async fn open(&self) -> Memory {

@@ -1,4 +1,5 @@
-//! The outside world: the clock, and HTTP. Tests replace them with an issuer of their own.
+//! What surrounds the component: the clock, HTTP, and the store of the keys. Tests replace them with an issuer of their
+//! own.
 
 use std::time::Duration;
 
@@ -20,8 +21,8 @@ pub struct FetchedDocument {
     pub body: Vec<u8>,
 }
 
-/// The world outside.
-pub trait Outside: Clone + 'static {
+/// The clock, HTTP, and tasks that no request waits for.
+pub trait Environment: Clone + 'static {
     /// Now, in milliseconds since 1970.
     fn now_ms(&self) -> u64;
     /// Lets some time pass.
@@ -34,18 +35,18 @@ pub trait Outside: Clone + 'static {
 
 /// The store of the keys. It is opened for each step, because an issuer may take longer than a request may wait for
 /// storage.
-pub trait Stores: Clone + 'static {
+pub trait OpensStore: Clone + 'static {
     /// The type of the store.
     type Store: Store;
     /// The store, whose deadline begins now.
     async fn open(&self) -> Self::Store;
 }
 
-/// The host.
+/// The host that runs the component.
 #[derive(Clone)]
-pub struct Host;
+pub struct ComponentHost;
 
-impl Stores for Host {
+impl OpensStore for ComponentHost {
     type Store = store::spin::OpenStore;
 
     async fn open(&self) -> Self::Store {
@@ -53,7 +54,7 @@ impl Stores for Host {
     }
 }
 
-impl Outside for Host {
+impl Environment for ComponentHost {
     fn now_ms(&self) -> u64 {
         moment::now_ms()
     }
