@@ -6,11 +6,12 @@
 //! switch in it.
 
 mod bug;
+mod buggy_raw;
 mod nodes;
 mod raw;
 
 pub use bug::Bug;
-pub use raw::BuggyRaw;
+pub use buggy_raw::BuggyRaw;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

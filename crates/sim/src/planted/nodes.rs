@@ -9,19 +9,20 @@ use store::redis::script::ReplyValue;
 use store::redis::{self, RawRedis, ScriptFailure, Step, StepReply};
 
 use super::bug::Bug;
-use super::raw::BuggyRaw;
+use super::buggy_raw::BuggyRaw;
 
-impl<R: RawRedis + Nodes> BuggyRaw<R> {
-    /// Sends all steps to the node that has the first one's slot.
-    pub(super) async fn send_all(&self, steps: &[Step]) -> Vec<Result<StepReply, ScriptFailure>> {
-        let node = {
-            let map = self.raw.map().borrow();
-            steps.first().filter(|_| map.is_cluster()).map(|step| map.node(slot(&step.key)))
-        };
-        let Some(node) = node else { return self.raw.run(steps).await };
-        let answer = self.raw.eval(&node, false, &steps.iter().collect::<Vec<_>>()).await;
-        redis::answer_each(answer.map_err(|_| ScriptFailure::Refused), steps.len())
-    }
+/// Sends all steps to the node that has the first one's slot.
+pub(super) async fn send_all<R: RawRedis + Nodes>(
+    raw: &R,
+    steps: &[Step],
+) -> Vec<Result<StepReply, ScriptFailure>> {
+    let node = {
+        let map = raw.map().borrow();
+        steps.first().filter(|_| map.is_cluster()).map(|step| map.node(slot(&step.key)))
+    };
+    let Some(node) = node else { return raw.run(steps).await };
+    let answer = raw.eval(&node, false, &steps.iter().collect::<Vec<_>>()).await;
+    redis::answer_each(answer.map_err(|_| ScriptFailure::Refused), steps.len())
 }
 
 impl<R: RawRedis + Nodes> Nodes for BuggyRaw<R> {

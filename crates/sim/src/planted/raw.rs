@@ -1,6 +1,5 @@
 //! Planted bugs below the adapters: in how the store's calls are used.
 
-use std::cell::Cell;
 use std::future::pending;
 use std::pin::pin;
 use std::rc::Rc;
@@ -16,24 +15,10 @@ use store::redis::nodes::{self, Nodes};
 use store::redis::{self, RawRedis, Step, StepQueue, StepReply, StepVerb};
 
 use super::bug::Bug;
+use super::buggy_raw::BuggyRaw;
+use super::nodes::send_all;
 use crate::call::what;
 use crate::invariants::keeping::is_election;
-
-/// The store's calls, with a mistake in their use.
-#[derive(Debug)]
-pub struct BuggyRaw<R> {
-    pub(super) raw: R,
-    pub(super) bug: Bug,
-    own: Breaker,
-    missed: Cell<bool>,
-}
-
-impl<R> BuggyRaw<R> {
-    /// The calls of `raw`, made with this mistake.
-    pub fn new(raw: R, bug: Bug) -> Self {
-        Self { raw, bug, own: Breaker::new(), missed: Cell::new(false) }
-    }
-}
 
 impl<R: RawKv> RawKv for BuggyRaw<R> {
     type Cas = (R::Cas, bool);
@@ -92,7 +77,7 @@ impl<R: RawKv> RawKv for BuggyRaw<R> {
 impl<R: RawRedis + Nodes> RawRedis for BuggyRaw<R> {
     async fn run(&self, steps: &[Step]) -> Vec<Result<StepReply, redis::ScriptFailure>> {
         match self.bug {
-            Bug::SendsTwoSlotsAtOnce => self.send_all(steps).await,
+            Bug::SendsTwoSlotsAtOnce => send_all(&self.raw, steps).await,
             bug if bug.is_in_a_cluster() => nodes::run(self, steps).await,
             _ => redis::answer_each(self.script(steps).await, steps.len()),
         }
