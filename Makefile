@@ -77,6 +77,7 @@ test-suites-more: tools redis-server ## The suites that hardly use the store, on
 
 .PHONY: test-dist
 test-dist: release-bank tools redis-server ## The suites against `bank` as it is released, on SQLite and on Redis
+	cargo build $(WASM) --package store-contract
 	target/native/prove --bank target/dist/bank --only sqlite --only redis
 
 .PHONY: test-failovers
