@@ -77,7 +77,6 @@ test-suites-more: tools redis-server ## The suites that hardly use the store, on
 
 .PHONY: test-dist
 test-dist: release-bank tools redis-server ## The suites against `bank` as it is released, on SQLite and on Redis
-	cargo build $(WASM) --package store-contract
 	target/native/prove --bank target/dist/bank --only sqlite --only redis
 
 .PHONY: test-failovers
@@ -186,6 +185,7 @@ outage-figures: tools redis-server ## Take Redis away for 18 s under 32 clients:
 
 .PHONY: tools
 tools: build
+	cargo build $(WASM) --package store-contract
 	cargo build $(NATIVE) --package tests --bins
 
 .PHONY: lint
