@@ -64,13 +64,8 @@ pub async fn measure(all: &FiguresArguments, arguments: &TokensArguments) -> any
     let [many, few] = arguments.deposits[..] else { anyhow::bail!("--deposits takes two numbers") };
     for round in 0..=arguments.rounds {
         for way in &mut ways {
-            let (rate, _) = way.round(all.clients, many).await?;
-            let (_, median_ms) = way.round(1, few).await?;
             // The first round opens wallets and compiles components.
-            if round > 0 {
-                way.rates.push(rate);
-                way.medians_ms.push(median_ms);
-            }
+            way.measure(all.clients, [many, few], round > 0).await?;
         }
     }
     let shown = |way: &Way| json!({"way": way.name, "rate": median(&way.rates), "median_ms": median(&way.medians_ms)});
@@ -80,6 +75,17 @@ pub async fn measure(all: &FiguresArguments, arguments: &TokensArguments) -> any
 }
 
 impl Way<'_> {
+    /// Measures a round: `many` deposits by all clients, then `few` by one.
+    async fn measure(&mut self, clients: usize, [many, few]: [usize; 2], counts: bool) -> anyhow::Result<()> {
+        let (rate, _) = self.round(clients, many).await?;
+        let (_, median_ms) = self.round(1, few).await?;
+        if counts {
+            self.rates.push(rate);
+            self.medians_ms.push(median_ms);
+        }
+        Ok(())
+    }
+
     /// Deposits a second, and the median time of one, in milliseconds.
     async fn round(&self, clients: usize, deposits: usize) -> anyhow::Result<(f64, f64)> {
         // A token that is to be remembered is made only once: two ES256 signatures of the same claims differ.

@@ -21,15 +21,21 @@ const AFTER: Duration = Duration::from_millis(300);
 /// With this many operations under keys, some have left the wallet for the pages and the index.
 const OPERATIONS: u64 = 30;
 
-/// The name of a kind of store, banks on it, and its cluster, which ends with them.
-struct Named(&'static str, Deployment, #[allow(dead_code, reason = "it is dropped")] Option<Cluster>);
+/// Banks on a kind of store.
+struct Named {
+    /// The name of the kind.
+    name: &'static str,
+    deployment: Deployment,
+    /// Ends when this is dropped.
+    _cluster: Option<Cluster>,
+}
 
 /// From each kind of store into another one, and imports that are refused.
 pub async fn run(arguments: &ProveArguments, summary: &mut Summary) -> anyhow::Result<()> {
     let [sqlite, redis, cluster] = one_on_each_store(arguments).await?;
     let [into_sqlite, into_redis, into_cluster] = one_on_each_store(arguments).await?;
     for (from, into) in [(&sqlite, &into_redis), (&redis, &into_cluster), (&cluster, &into_sqlite)] {
-        let name = format!("backup: an export of {} under load is restored into {}", from.0, into.0);
+        let name = format!("backup: an export of {} under load is restored into {}", from.name, into.name);
         summary.scenario(&name, export_and_restore(from, into)).await;
     }
     for store in [StoreUnderTest::Sqlite, StoreUnderTest::RedisAdapter] {
@@ -55,7 +61,7 @@ pub async fn run(arguments: &ProveArguments, summary: &mut Summary) -> anyhow::R
     let cluster = deployment.use_tls_cluster().await?;
     let name = "a cluster over TLS: backup: the same, and no bank starts on half of an import";
     summary.scenario(name, rights::use_them_over_tls(&mut deployment, &cluster)).await;
-    for Named(name, deployment, _) in [&into_sqlite, &into_redis] {
+    for Named { name, deployment, .. } in [&into_sqlite, &into_redis] {
         let name = format!("backup: into {name} nothing is imported that is broken, cut, or not to be mixed");
         summary.scenario(&name, refuse_bad_imports(deployment)).await;
     }
@@ -67,7 +73,7 @@ pub async fn run_drills(arguments: &ProveArguments, summary: &mut Summary) -> an
     let [sqlite, redis, cluster] = one_on_each_store(arguments).await?;
     let [into_sqlite, into_redis, into_cluster] = one_on_each_store(arguments).await?;
     for (from, into) in [(&sqlite, &into_cluster), (&redis, &into_sqlite), (&cluster, &into_redis)] {
-        let name = format!("backup: an export of {} under load is restored into {}", from.0, into.0);
+        let name = format!("backup: an export of {} under load is restored into {}", from.name, into.name);
         summary.scenario(&name, export_and_restore(from, into)).await;
     }
     let mut from = Deployment::build(arguments.plan(StoreUnderTest::Sqlite).patient()).await?;
@@ -92,14 +98,15 @@ async fn one_on_each_store(arguments: &ProveArguments) -> anyhow::Result<[Named;
     let mut on_cluster = Deployment::build(arguments.plan(StoreUnderTest::RedisAdapter).patient()).await?;
     let cluster = on_cluster.use_cluster().await?;
     Ok([
-        Named("SQLite", sqlite, None),
-        Named("Redis, both adapters", redis, None),
-        Named("a cluster", on_cluster, Some(cluster)),
+        Named { name: "SQLite", deployment: sqlite, _cluster: None },
+        Named { name: "Redis, both adapters", deployment: redis, _cluster: None },
+        Named { name: "a cluster", deployment: on_cluster, _cluster: Some(cluster) },
     ])
 }
 
 /// An export under load, into an empty store of another kind.
-async fn export_and_restore(Named(_, from, _): &Named, Named(_, into, _): &Named) -> anyhow::Result<()> {
+async fn export_and_restore(from: &Named, into: &Named) -> anyhow::Result<()> {
+    let (from, into) = (&from.deployment, &into.deployment);
     let (bank, restored) = (from.client(), into.client());
     let (before, ()) = Crowd::during(&bank, Size::Small, false, sleep_for(BEFORE)).await?;
     let (during, file) = Crowd::during(&bank, Size::Small, false, async {

@@ -13,8 +13,8 @@
 ///
 /// It is sent in full each time, which costs less than a lost `EVALSHA` (`NOSCRIPT`) after each restart. So its comments
 /// are here: after a failure `call` does nothing more. `exceeds` compares two integers as text. `sum_with` adds to a
-/// number, reads the sum, and takes back what it added, so that Redis itself does the arithmetic; a sum that overflows
-/// is no failure but unknown.
+/// number, reads the sum, and takes back what it added, so that Redis itself does the arithmetic. A sum that overflows
+/// is unknown; it is not a failure.
 pub const SCRIPT: &str = include_str!("script.lua");
 
 /// Why a total is not known: the document with one part of it has no sum.
